@@ -1,0 +1,37 @@
+"""What a reader may be told. The text of each is a sentence: what is wrong, and what to do about it."""
+
+
+class PdcError(Exception):
+    """Something the user can understand and act on; every other exception is a fault of ours."""
+
+
+class BadImage(PdcError):
+    """The file is not an image we can read safely."""
+
+
+class BadQuestion(PdcError):
+    """The task or a label cannot be asked."""
+
+
+class BadSetting(PdcError):
+    """A setting or an argument has a value we cannot use."""
+
+
+class BadModel(PdcError):
+    """The model or the adapter is missing, damaged, or does not fit."""
+
+
+class Unreadable(PdcError):
+    """The model's answer does not follow the schema."""
+
+
+class StaleSave(PdcError):
+    """Somebody saved this image after the draft was opened."""
+
+
+class StoreUnavailable(PdcError):
+    """The database or the disk refused to take a write."""
+
+
+class NotFound(PdcError):
+    """There is no such image, prediction, review, adapter or run."""
