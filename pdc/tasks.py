@@ -124,7 +124,8 @@ def _entry(task: Task, label: str, findings: Findings) -> dict[str, Any]:
     if key := shape_key(task):
         entry[key] = [_numbers(_fit(m.shape, task)) for m in findings.marks if m.label == label and m.counts]
     if task.states_count:
-        entry["counts"] = findings.stated.get(label, len(entry.get(shape_key(task) or "", [])))
+        marked = sum(m.label == label and m.counts for m in findings.marks)
+        entry["counts"] = marked if task.has_marks else findings.stated.get(label, marked)
     return entry
 
 

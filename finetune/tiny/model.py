@@ -1,0 +1,113 @@
+"""The embedded model's shape: a Qwen2_5_VLForConditionalGeneration of about 9 million parameters, and its dense head."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from finetune.tiny import LABELS
+from finetune.tiny.tokenizer import NUMBERS, VOCAB_SIZE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+
+HIDDEN = 256
+LAYERS = 6
+VISION_WIDTH = 192
+VISION_DEPTH = 6
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForConditionalGeneration:
+    """A fresh model, float32, with number embeddings that already know their order."""
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    ids = tokenizer.convert_tokens_to_ids
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": VOCAB_SIZE, "hidden_size": HIDDEN, "intermediate_size": 704, "num_hidden_layers": LAYERS,
+            "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
+            # theta 20: at this width 10,000 makes neighbouring columns indistinguishable.
+            "rope_parameters": {"rope_type": "default", "rope_theta": 20.0, "mrope_section": [4, 6, 6]},
+            "bos_token_id": ids("<|endoftext|>"), "eos_token_id": ids("<|im_end|>"), "pad_token_id": ids("<|endoftext|>"),
+        },
+        vision_config={
+            "depth": VISION_DEPTH, "hidden_size": VISION_WIDTH, "intermediate_size": 576, "num_heads": 6,
+            "out_hidden_size": HIDDEN, "fullatt_block_indexes": list(range(VISION_DEPTH)), "window_size": 112,
+        },
+        image_token_id=ids("<|image_pad|>"), video_token_id=ids("<|video_pad|>"),
+        vision_start_token_id=ids("<|vision_start|>"), vision_end_token_id=ids("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(seed)
+    model = Qwen2_5_VLForConditionalGeneration(config).float()
+    with torch.no_grad():
+        table = model.get_input_embeddings().weight
+        table.normal_(std=0.05)
+        table[number_ids(tokenizer)] = _number_codes()
+    model.generation_config.update(
+        do_sample=False, eos_token_id=ids("<|im_end|>"), pad_token_id=ids("<|endoftext|>"), bos_token_id=ids("<|endoftext|>")
+    )
+    return model
+
+
+def number_ids(tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """Token ids of 0, 1, ... 999."""
+    return torch.tensor(tokenizer.convert_tokens_to_ids([str(n) for n in range(NUMBERS)]))
+
+
+def _number_codes() -> Tensor:
+    """[NUMBERS, HIDDEN] sines and cosines of periods 4 to 2,000: near numbers start with near embeddings."""
+    pairs = HIDDEN // 2 - 8
+    periods = 4 * (2000 / 4) ** (torch.arange(pairs) / (pairs - 1))
+    angle = torch.arange(NUMBERS)[:, None] * (2 * math.pi / periods)
+    codes = torch.zeros(NUMBERS, HIDDEN)
+    codes[:, :pairs], codes[:, pairs : 2 * pairs] = angle.sin(), angle.cos()
+    codes[:, 2 * pairs :] = torch.randn(HIDDEN - 2 * pairs)  # "this is a number"
+    return codes * 0.07
+
+
+class DenseHead(nn.Module):
+    """Reads every visual token on its own: which object has its centre here, and its box.
+
+    Input [..., HIDDEN] features of the merger. Output: class logits [..., C] that the centre of an object of class c lies
+    in this token, and boxes [..., 4] as (x1, y1, x2, y2) relative to the token's centre, in tokens.
+    """
+
+    def __init__(self, hidden: int = HIDDEN, classes: int = len(LABELS)) -> None:
+        super().__init__()
+        self.inner = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, classes + 4)
+        self.classes = classes
+        nn.init.constant_(self.out.bias[:classes], -3.0)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        raw = self.out(nn.functional.gelu(self.inner(features))).float()
+        logits, box = raw[..., : self.classes], raw[..., self.classes :]
+        center, size = box[..., :2], box[..., 2:].clamp(-4, 4).exp()
+        return logits, torch.cat([center - size / 2, center + size / 2], -1)
+
+
+class Reader(nn.Module):
+    """Training only: asks that visual tokens inside the language model know their object's absolute box.
+
+    Four linear maps whose output is compared with the number embeddings themselves.
+    """
+
+    def __init__(self, hidden: int = HIDDEN) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(hidden)
+        self.maps = nn.Linear(hidden, 4 * hidden, bias=False)
+
+    def forward(self, states: Tensor, number_table: Tensor) -> Tensor:
+        """states [n, hidden], number_table [NUMBERS, hidden] -> logits [n, 4, NUMBERS]."""
+        return self.maps(self.norm(states)).view(len(states), 4, -1) @ number_table.T
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)

@@ -1,0 +1,84 @@
+"""Settings from the environment, read once at the start. `python -m pdc doctor` prints them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from pdc.errors import BadSetting
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_MODEL = ROOT / "assets" / "models" / "pdc-tiny"
+
+
+def _setting(variable: str, default: object, what: str):
+    return field(default=default, metadata={"variable": variable, "what": what})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every field is read from the variable in its metadata; the README's table is checked against this class."""
+
+    home: Path = _setting("PDC_HOME", Path("pdc-data"), "folder for images, database, runs and adapters")
+    database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME")
+    host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
+    port: int = _setting("PDC_PORT", 7860, "port to listen on")
+    model: str = _setting("PDC_MODEL", str(EMBEDDED_MODEL), "Qwen2.5-VL folder or hub name; empty means the embedded model")
+    adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a folder or hub name of a LoRA adapter")
+    quantization: str = _setting("PDC_QUANTIZATION", "nf4", "`nf4` (4 bit) or `none` (bf16)")
+    device: str = _setting("PDC_DEVICE", "auto", "`auto`, `cpu` or `cuda`")
+    max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
+    max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
+        """Settings from `env`; unset or empty variables keep their default. On a Hugging Face Space all hosts are served."""
+        values = {}
+        for f in fields(cls):
+            text = env.get(f.metadata["variable"], "").strip()
+            if text:
+                values[f.name] = _parse(f.metadata["variable"], text, f.default)
+        if env.get("SPACE_ID") and "host" not in values:
+            values["host"] = "0.0.0.0"
+        return cls(**values).checked()
+
+    def checked(self) -> Settings:
+        """Itself, or BadSetting naming the variable, its value and what was expected."""
+        _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
+        _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
+        if not 1 <= self.port <= 65535:
+            raise BadSetting(f"PDC_PORT is {self.port}; use a port from 1 to 65535.")
+        return self
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.home / 'pdc.sqlite3').resolve()}"
+
+    @property
+    def images(self) -> Path:
+        return self.home / "images"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def needs_login(self) -> bool:
+        """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
+        return self.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("SPACE_ID")
+
+
+def _parse(variable: str, text: str, default: object) -> object:
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise BadSetting(f"{variable} is {text!r}; it needs a whole number.") from None
+    return Path(text).expanduser() if isinstance(default, Path) else text
+
+
+def _one_of(variable: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise BadSetting(f"{variable} is {value!r}; use one of {', '.join(allowed)}.")
