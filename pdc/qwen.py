@@ -1,0 +1,238 @@
+"""The one file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, processor, 4-bit load, LoRA.
+
+Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28; `Frame` converts, both ways.
+The embedded model, the 3B and the 7B load through the same function.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pdc.domain import Findings, Question
+from pdc.errors import BadImage, BadModel, BadSetting
+from pdc.geometry import Size, clip, map_findings, rescale
+from pdc.tasks import COMPACT, PAPER, STYLES, words
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image as PilImage
+
+MAX_ASPECT = 200
+# Language-model linears only: servers drop LoRA on vision blocks in silence.
+LORA_TARGETS = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
+LORA_TARGETS_VISION = (
+    r"^model\.(language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    r"|visual\.(blocks\..*\.(qkv|proj|gate_proj|up_proj|down_proj)|merger\.mlp\.[02]))$"
+)
+PAPER_ADAPTER = "SimulaMet/PointDetectCount-Qwen2.5-VL-7B-LoRA"
+ADAPTER_NAME = "pdc"  # the one slot PEFT knows our adapter by; the adapter's own name is kept beside it
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image's own size and the size at which the model sees it; both (width, height) in pixels."""
+
+    image_wh: Size
+    model_wh: Size
+
+    def to_model(self, findings: Findings) -> Findings:
+        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.model_wh))
+
+    def to_image(self, findings: Findings) -> Findings:
+        """In image pixels, clipped to the image."""
+        return map_findings(findings, lambda s: clip(rescale(s, self.model_wh, self.image_wh), self.image_wh))
+
+
+class Qwen:
+    """A loaded Qwen2.5-VL, with or without a LoRA adapter.
+
+    `name` is what the settings called it; `adapter` the serving adapter's name, None for the base alone;
+    `prompt_style` one of `pdc.tasks.STYLES`. Not thread-safe: callers serialise.
+    """
+
+    def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str) -> None:
+        self.name, self.folder, self.processor, self.device = name, folder, processor, device
+        self.tokenizer = processor.tokenizer
+        self.base, self.model = model, model
+        self.adapter: str | None = None
+        self.base_style = self.prompt_style = _style_of(folder) or COMPACT
+
+    def frame(self, width: int, height: int) -> Frame:
+        return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
+
+    def resize(self, image: PilImage) -> PilImage:
+        """The RGB image at the size the model sees, so that the processor's own resize changes nothing."""
+        from PIL.Image import Resampling
+
+        return image.convert("RGB").resize(self.frame(*image.size).model_wh, Resampling.BICUBIC)
+
+    def messages(self, image: PilImage, question: Question) -> list[dict[str, Any]]:
+        """The chat up to the model's turn: the template's own system line, then the image, then the words."""
+        return messages(image, question, self.prompt_style)
+
+    def inputs(self, image: PilImage, question: Question) -> dict[str, torch.Tensor]:
+        """Tensors for one question about one image (any size), on the model's device."""
+        chat = self.messages(self.resize(image), question)
+        text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        batch = self.processor(text=[text], images=[chat[0]["content"][0]["image"]], return_tensors="pt")
+        return dict(batch.to(self.device))
+
+    def use_adapter(self, name: str | None, folder: str | None) -> None:
+        """Serve with the LoRA in `folder` (or on the hub) from now on; None serves the base alone.
+
+        Raises BadModel, and keeps serving what it served, when the adapter cannot be loaded.
+        """
+        if folder is None:
+            self._drop_adapter()
+            self.adapter, self.prompt_style = None, self.base_style
+            return
+        style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
+        self._load_adapter(folder)
+        self.adapter, self.prompt_style = name or folder, style
+
+    def _load_adapter(self, folder: str) -> None:
+        from peft import PeftModel
+
+        spare = f"{ADAPTER_NAME}_next"
+        try:
+            if self.model is self.base:
+                self.model = PeftModel.from_pretrained(self.base, folder, adapter_name=ADAPTER_NAME)
+            else:
+                self.model.load_adapter(folder, adapter_name=spare)
+                self.model.delete_adapter(ADAPTER_NAME)
+                self.model.load_adapter(folder, adapter_name=ADAPTER_NAME)
+                self.model.delete_adapter(spare)
+            self.model.set_adapter(ADAPTER_NAME)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise BadModel(f"The adapter {folder!r} cannot be loaded: {_first_line(error)} Train or download it again.") from error
+        self.model.eval()
+
+    def _drop_adapter(self) -> None:
+        if self.model is not self.base:
+            self.base = self.model.unload()
+            self.model = self.base
+
+
+def messages(image: PilImage, question: Question, style: str) -> list[dict[str, Any]]:
+    """One user turn: the image, then the question in words. Training and inference both build it here."""
+    return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": words(question, style)}]}]
+
+
+def resized_wh(image_processor: Any, width: int, height: int) -> Size:
+    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the processor's pixel budget."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BadImage(f"The image is {width} x {height}: one side is over {MAX_ASPECT} times the other. Crop it first.")
+    factor = image_processor.patch_size * image_processor.merge_size
+    size = image_processor.size
+    h, w = smart_resize(height, width, factor, size["shortest_edge"], size["longest_edge"])
+    return w, h
+
+
+def load_processor(folder: str) -> Any:
+    """Tokenizer + image processor under one roof, without the video processor (which would need torchvision)."""
+    from transformers import AutoProcessor, AutoTokenizer, Qwen2_5_VLConfig
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    cls = _image_only_processor()
+    AutoProcessor.register(Qwen2_5_VLConfig, cls, exist_ok=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(folder, error) from error
+    return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
+
+
+def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen:
+    """Load a Qwen2.5-VL from a folder or the hub. `quantization`: nf4 (4 bit, bitsandbytes), none (bf16) or fp32.
+
+    Raises BadModel with a sentence when it is missing, damaged or not a Qwen2.5-VL.
+    """
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if place == "cuda" and not torch.cuda.is_available():
+        raise BadSetting("PDC_DEVICE is cuda but torch sees no GPU; set it to auto or cpu.")
+    _check_folder(model)
+    processor = load_processor(model)
+    options = {"quantization_config": _nf4(place)} if quantization == "nf4" else {}
+    dtype = torch.float32 if quantization == "fp32" else torch.bfloat16
+    try:
+        loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(model, dtype=dtype, device_map=place, **options)
+    except Exception as error:  # safetensors, hub and config errors share no base class
+        raise _cannot_load(model, error) from error
+    for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return Qwen(Path(model).name if Path(model).is_dir() else model, model, loaded.eval(), processor, place)
+
+
+def _nf4(device: str) -> Any:
+    """4-bit NF4 for the language model; vision tower and lm_head stay bf16."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=device != "cpu", llm_int8_skip_modules=["model.visual", "lm_head"],
+    )
+    assert config.bnb_4bit_compute_dtype is torch.bfloat16 and config.bnb_4bit_quant_type == "nf4"
+    return config
+
+
+def _image_only_processor() -> type:
+    from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
+    from transformers.processing_utils import ProcessorMixin
+
+    class ImageOnlyProcessor(Qwen2_5_VLProcessor):
+        """Qwen2.5-VL's processor for still images: no video processor, so no torchvision."""
+
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return ["image_processor", "tokenizer"]
+
+        def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs) -> None:
+            self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
+            self.image_token_id, self.video_token_id = tokenizer.convert_tokens_to_ids([self.image_token, self.video_token])
+            ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+
+    return ImageOnlyProcessor
+
+
+def _check_folder(model: str) -> None:
+    """Refuse a folder that is not there with a sentence, before the hub is asked about a path."""
+    if Path(model).is_absolute() and not Path(model).is_dir():
+        raise BadModel(f"There is no model folder {model}; check PDC_MODEL, or leave it unset for the embedded model.")
+
+
+def _style_of(folder: str) -> str | None:
+    """The prompt style written in the folder's pdc.json, if there is one."""
+    path = Path(folder) / "pdc.json"
+    if not path.is_file():
+        return None
+    try:
+        style = json.loads(path.read_text(encoding="utf-8")).get("prompt_version")
+    except ValueError as error:
+        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
+    if style not in STYLES:
+        raise BadModel(f"{path} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
+    return style
+
+
+def _cannot_load(model: str, error: Exception) -> BadModel:
+    return BadModel(f"The model {model!r} cannot be loaded: {_first_line(error)} Check PDC_MODEL, or download it again.")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    line = text[0][:200] if text else type(error).__name__
+    return line if line.endswith(".") else line + "."
