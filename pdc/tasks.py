@@ -95,23 +95,56 @@ def parse(question: Question, text: str, style: str = COMPACT) -> Findings:
     return Findings(tuple(marks), stated)
 
 
-def json_schema(question: Question, width: int, height: int) -> dict[str, Any]:
-    """JSON schema of a compact answer about an image the model sees at width x height pixels."""
-    objects = [_entry_schema(question.task, label, width, height) for label in question.labels]
-    return {"type": "array", "prefixItems": objects, "items": False, "minItems": len(objects), "maxItems": len(objects)}
+def json_schema(question: Question, width: int, height: int, style: str = COMPACT) -> dict[str, Any]:
+    """JSON schema of an answer about an image the model sees at width x height pixels."""
+    if style == PAPER:
+        return _paper_schema(question, width, height)
+    return _tuple_schema([_entry_schema(question.task, label, width, height) for label in question.labels])
+
+
+def _paper_schema(question: Question, width: int, height: int) -> dict[str, Any]:
+    """One object per label (a bare one for a single label), or a flat list of single shapes."""
+    task, key = question.task, shape_key(question.task)
+    if key is not None and not task.states_count:
+        label = {"enum": list(question.labels)}
+        item = _object_schema({key: _shape_schema(task, width, height), "label": label})
+        return {"type": "array", "items": item, "minItems": 0, "maxItems": MAX_MARKS}
+    entries = []
+    for name in question.labels:
+        properties: dict[str, Any] = {"counts": _COUNT_SCHEMA}
+        if key:
+            properties[key] = _list_schema(task, width, height)
+        entries.append(_object_schema({**properties, "label": {"const": name}}))
+    return entries[0] if len(entries) == 1 else _tuple_schema(entries)
+
+
+_COUNT_SCHEMA: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}
 
 
 def _entry_schema(task: Task, label: str, width: int, height: int) -> dict[str, Any]:
-    x = {"type": "integer", "minimum": 0, "maximum": width}
-    y = {"type": "integer", "minimum": 0, "maximum": height}
-    numbers = [x, y, x, y] if task.has_boxes else [x, y]
-    fixed = {"type": "array", "prefixItems": numbers, "items": False, "minItems": len(numbers), "maxItems": len(numbers)}
     properties: dict[str, Any] = {"label": {"const": label}}
     if key := shape_key(task):
-        properties[key] = {"type": "array", "items": fixed, "minItems": 0, "maxItems": MAX_MARKS}
+        properties[key] = _list_schema(task, width, height)
     if task.states_count:
-        properties["counts"] = {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}
+        properties["counts"] = _COUNT_SCHEMA
+    return _object_schema(properties)
+
+
+def _object_schema(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _tuple_schema(items: list[Any]) -> dict[str, Any]:
+    return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items)}
+
+
+def _list_schema(task: Task, width: int, height: int) -> dict[str, Any]:
+    return {"type": "array", "items": _shape_schema(task, width, height), "minItems": 0, "maxItems": MAX_MARKS}
+
+
+def _shape_schema(task: Task, width: int, height: int) -> dict[str, Any]:
+    x, y = ({"type": "integer", "minimum": 0, "maximum": side} for side in (width, height))
+    return _tuple_schema([x, y, x, y] if task.has_boxes else [x, y])
 
 
 def _numbers(shape: Shape) -> list[int]:

@@ -1,0 +1,89 @@
+"""A crop becomes a question and its answer, token by token, with the object that each token speaks of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from finetune.tiny import LABELS
+from finetune.tiny.data import Sample
+from finetune.tiny.targets import order_and_owners
+from pdc.domain import Box, Findings, Mark, Question, Task
+from pdc.qwen import messages
+from pdc.tasks import COMPACT, answer
+
+TASKS = {
+    Task.COUNT_AND_BOX: 0.34, Task.BOUNDING: 0.26, Task.CNT_AND_POINT: 0.14, Task.POINTING: 0.14, Task.COUNTING: 0.12,
+}
+OWN = {"blood_cells": LABELS[:3], "nuclei": LABELS[3:4], "polyps": LABELS[4:], "blank": ()}
+SHAPE = re.compile(r"\[\d+,\d+(?:,\d+,\d+)?\]")
+NONE, END = -1, -2  # `about` of a token that speaks of no object, and of one that ends a list
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Token ids up to and with <|vision_start|>, from <|vision_end|> to the model's turn, and of the answer with its end.
+
+    Per answer token: `number` its value if it is a coordinate, else -1; `about` the index of the box it speaks of, NONE or END.
+    """
+
+    before: list[int]
+    after: list[int]
+    answer: list[int]
+    number: list[int]
+    about: list[int]
+
+
+def write(tokenizer, sample: Sample, rng: np.random.Generator) -> Written:
+    question = ask(sample.source, rng)
+    order, _ = order_and_owners(sample)
+    marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), LABELS[sample.classes[k]]) for k in order)
+    text = answer(question, Findings(marks)) + "<|im_end|>"
+    tokens = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    listed = [int(m.id) for label in question.labels for m in marks if m.label == label]
+    before, after = _prompt(tokenizer, question)
+    return Written(before, after, tokens.input_ids, *_meaning(text, tokens.offset_mapping, listed))
+
+
+@lru_cache(maxsize=4096)
+def _prompt(tokenizer, question: Question) -> tuple[list[int], list[int]]:
+    text = tokenizer.apply_chat_template(messages(None, question, COMPACT), tokenize=False, add_generation_prompt=True)
+    before, after = text.split("<|image_pad|>")
+    return tokenizer(before).input_ids, tokenizer(after).input_ids
+
+
+def _meaning(text: str, offsets: list[tuple[int, int]], listed: list[int]) -> tuple[list[int], list[int]]:
+    """(number, about) per token. A shape is spoken of from the bracket that opens it; a list ends with the next bracket."""
+    about_char = [NONE] * len(text)
+    for found, k in zip(SHAPE.finditer(text), listed, strict=False):
+        about_char[found.start() : found.end() - 1] = [k] * (found.end() - 1 - found.start())
+    number, about = [], []
+    for a, b in offsets:
+        piece = text[a:b]
+        spoken = [k for k in about_char[a:b] if k != NONE]
+        number.append(int(piece) if spoken and piece.isdigit() else -1)
+        ends = piece.startswith("]]") or ":[]" in piece
+        about.append(spoken[-1] if spoken else END if ends else NONE)
+    return number, about
+
+
+def ask(source: str, rng: np.random.Generator) -> Question:
+    """A random question: usually the labels of that kind of image, sometimes one of them, sometimes absent ones."""
+    task = rng.choice(list(TASKS), p=list(TASKS.values()))
+    own = list(OWN[source])
+    foreign = [label for label in LABELS if label not in own]
+    dice = rng.random()
+    if not own or dice < 0.14:
+        labels = list(rng.choice(foreign, rng.integers(1, 3), replace=False))
+    elif dice < 0.24:
+        labels = [*own, rng.choice(foreign)]
+    elif dice < 0.5 and len(own) > 1:
+        labels = list(rng.choice(own, rng.integers(1, len(own)), replace=False))
+    else:
+        labels = own
+    if rng.random() < 0.3:
+        rng.shuffle(labels)
+    return Question(Task(task), tuple(map(str, labels)))

@@ -1,0 +1,29 @@
+"""The seam between the app and any model that can answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pdc.domain import Findings, Question
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`findings` in pixels of the image asked about, None when `raw` could not be read."""
+
+    findings: Findings | None
+    raw: str
+    model: str
+    adapter: str | None
+    prompt_version: str
+    seconds: float
+
+
+class Predictor(Protocol):
+    def predict(self, image: PilImage, question: Question) -> Answer:
+        """Answer one question about one upright RGB image. Raises PdcError when there is no model to answer."""
+        ...
