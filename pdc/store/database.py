@@ -1,0 +1,203 @@
+"""The engine: SQLite's settings, one writer, transactions, and the sentences for what can go wrong.
+
+SQLite: WAL and synchronous=FULL, so that an acknowledged write survives kill and power failure; every write begins with
+BEGIN IMMEDIATE behind one lock, so that writers queue instead of failing; readers see a snapshot and never wait. The
+`pysqlite3` driver is preferred because it carries a SQLite without the WAL-reset bug of 3.7.0 to 3.51.2.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
+
+from pdc.errors import StoreUnavailable
+
+BUSY_SECONDS = 15.0
+_WRITE = "pdc_write"
+
+
+class Database:
+    """An open database of the newest schema. Thread-safe; give every process its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(**{_WRITE: True})
+        self._write_lock = RLock()
+        self._read_lock = self._write_lock if isinstance(engine.pool, StaticPool) else nullcontext()
+
+    def close(self) -> None:
+        """Give back every connection. The last one to close folds the write-ahead log into the file."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        """One transaction that may write; it is on disk when the block ends, or nothing of it is."""
+        with self._write_lock, sentences(self._engine.url), Session(self._writer, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        """One snapshot."""
+        with self._read_lock, sentences(self._engine.url), Session(self._engine) as session:
+            yield session
+
+
+def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """An engine for any SQLAlchemy URL, or StoreUnavailable saying what is wrong with it."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True)
+        return _sqlite_engine(parsed, busy_seconds)
+    except (ArgumentError, NoSuchModuleError):
+        raise StoreUnavailable(f"The database URL {_hidden(url)!r} cannot be used; see PDC_DATABASE_URL.") from None
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(
+            f"The database URL needs the Python package {error.name!r}; install it with pip."
+        ) from None
+
+
+def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
+    options: dict[str, Any] = {"module": _sqlite_driver(), "connect_args": {"timeout": busy_seconds}}
+    if _in_memory(url):
+        options |= {"poolclass": StaticPool}
+        options["connect_args"]["check_same_thread"] = False
+    else:
+        _make_folder(url)
+        options |= {"pool_size": 8, "max_overflow": 64}
+    engine = create_engine(url, **options)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    if not _in_memory(url):
+        with sentences(url):
+            _use_wal(engine, busy_seconds)
+    return engine
+
+
+def _sqlite_driver() -> ModuleType:
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        return sqlite3
+    return dbapi2
+
+
+def _in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+
+
+def _make_folder(url: URL) -> None:
+    if url.database is None or url.database.startswith("file:"):
+        return
+    folder = Path(url.database).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The database's folder {folder} cannot be made ({error.strerror}); choose another with PDC_HOME."
+        ) from None
+
+
+def _configure(connection: Any, _record: object) -> None:
+    """Every new SQLite connection: our own BEGIN, and the settings that are not kept in the file."""
+    connection.isolation_level = None
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(engine: Engine, busy_seconds: float) -> None:
+    """Write-ahead log, kept in the file. SQLite does not wait for another process doing the same, so we do."""
+    deadline = time.monotonic() + busy_seconds
+    raw = engine.raw_connection()
+    try:
+        while True:
+            try:
+                raw.execute("PRAGMA journal_mode=WAL")
+                return
+            except engine.dialect.loaded_dbapi.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise DBAPIError.instance(None, None, error, engine.dialect.loaded_dbapi.Error) from error
+                time.sleep(0.02)
+    finally:
+        raw.close()
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """One write transaction for a migration: foreign keys are off, or rebuilding a table would delete its children."""
+    connection = engine.execution_options(**{_WRITE: True}).connect()
+    is_sqlite = engine.dialect.name == "sqlite"
+    raw = connection.connection.dbapi_connection
+    try:
+        if is_sqlite:
+            raw.execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            yield connection
+            if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise StoreUnavailable("The database has rows without their parents; restore a backup of it.")
+    finally:
+        if is_sqlite:
+            raw.execute("PRAGMA foreign_keys=ON")
+        connection.close()
+
+
+@contextmanager
+def sentences(url: URL) -> Iterator[None]:
+    """What a database refuses, as StoreUnavailable. A broken constraint stays as it is: that is a fault of ours."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        if type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
+            raise
+        raise StoreUnavailable(_sentence(str(error.orig).lower(), url)) from error
+    except SQLAlchemyError as error:
+        if type(error).__name__ != "TimeoutError":
+            raise
+        raise StoreUnavailable("The database is busy with too many readers; try again in a moment.") from error
+
+
+def _sentence(said: str, url: URL) -> str:
+    where = url.database if url.get_backend_name() == "sqlite" else _hidden(url)
+    for words, meaning in _MEANINGS:
+        if words in said:
+            return f"The database {where} {meaning}"
+    return f"The database {where} does not answer as it should ({said}); run `python -m pdc doctor`."
+
+
+_MEANINGS = (
+    ("locked", "is locked by another program; close that program, then try again. Nothing was saved."),
+    ("full", "cannot grow because the disk is full; free some space, then try again. Nothing was saved."),
+    ("readonly", "may not be written; give this user the right to write the file and its folder. Nothing was saved."),
+    ("unable to open", "cannot be opened; check that its folder exists and that this user may write there."),
+    ("not a database", "is not a database; restore a backup, or choose another file with PDC_DATABASE_URL."),
+    ("malformed", "is damaged; restore a backup of it."),
+    ("disk i/o", "cannot be read or written because the disk reports an error; check the disk. Nothing was saved."),
+    ("connect", "cannot be reached; check that its server runs and that PDC_DATABASE_URL is right."),
+)
+
+
+def _hidden(url: URL | str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return str(url)

@@ -1,0 +1,213 @@
+"""The store's half that readers use: images, labels, predictions, reviews and drafts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from pdc.domain import Findings, Image, Prediction, Question, Review, check_label
+from pdc.errors import NotFound, StaleSave
+from pdc.store import codec
+from pdc.store.database import Database
+from pdc.store.records import StoredDraft
+from pdc.store.rows import DraftRow, ImageRow, LabelRow, PredictionRow, ReviewRow
+
+
+class Reviewing(Database):
+    """Predictions and reviews are only ever added."""
+
+    def add_image(self, image: Image) -> Image:
+        """The stored image of that sha256: this one, or the one that came first."""
+        with self._write() as session:
+            row = _image_row(session, image.sha256)
+            if row is None:
+                row = codec.image_row(image)
+                session.add(row)
+            return codec.image(row)
+
+    def image(self, sha256: str) -> Image:
+        """NotFound when there is none."""
+        with self._read() as session:
+            return codec.image(_known_image(session, sha256))
+
+    def images(self) -> list[Image]:
+        """Oldest first."""
+        with self._read() as session:
+            return [codec.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
+
+    def labels(self) -> list[str]:
+        """The dictionary, alphabetical."""
+        with self._read() as session:
+            return sorted(session.scalars(select(LabelRow.label)))
+
+    def add_label(self, label: str) -> None:
+        """Into the dictionary, if it is not there; BadQuestion when it cannot be a label."""
+        check_label(label)
+        with self._write() as session:
+            if session.get(LabelRow, label) is None:
+                session.add(LabelRow(label=label))
+
+    def add_prediction(self, prediction: Prediction) -> None:
+        """NotFound when its image is not stored."""
+        with self._write() as session:
+            _known_image(session, prediction.image_sha256)
+            session.add(codec.prediction_row(prediction))
+
+    def prediction(self, id: str) -> Prediction:
+        """NotFound when there is none."""
+        with self._read() as session:
+            return codec.prediction(_known_prediction(session, id))
+
+    def predictions(self, sha256: str | None = None) -> list[Prediction]:
+        """Of one image or of all, oldest first."""
+        query = _of_image(select(PredictionRow), PredictionRow.image_sha256, sha256).order_by(PredictionRow.seq)
+        with self._read() as session:
+            return [codec.prediction(row) for row in session.scalars(query)]
+
+    def latest_prediction(
+        self, sha256: str, question: Question, model: str, adapter: str | None
+    ) -> Prediction | None:
+        """The newest answer to this question about this image by this model with this adapter (None: without one)."""
+        query = (
+            select(PredictionRow)
+            .where(*_is(PredictionRow, sha256, question), PredictionRow.model == model)
+            .where(PredictionRow.adapter.is_not_distinct_from(adapter))
+            .order_by(PredictionRow.seq.desc())
+            .limit(1)
+        )
+        with self._read() as session:
+            row = session.scalar(query)
+            return row and codec.prediction(row)
+
+    def save_review(self, review: Review, *, key: str, base_revision: int) -> Review:
+        """Append the review as revision `base_revision` + 1, drop its author's draft, and return it as stored.
+
+        `key` names the attempt: the same key again returns what the first one stored, whatever happened since.
+        StaleSave when the current revision is not `base_revision`; the draft is kept. NotFound when the image or the
+        prediction is not stored.
+        """
+        try:
+            return self._save_review(review, key, base_revision)
+        except IntegrityError:  # another process was first; now its row can be seen
+            return self._save_review(review, key, base_revision)
+
+    def _save_review(self, review: Review, key: str, base_revision: int) -> Review:
+        with self._write() as session:
+            saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
+            if saved is not None:
+                return codec.review(saved)
+            _known_image(session, review.image_sha256)
+            if review.prediction_id is not None:
+                _known_prediction(session, review.prediction_id)
+            _refuse_stale(_current_row(session, review.image_sha256, review.question), base_revision)
+            row = codec.review_row(replace(review, revision=base_revision + 1), key)
+            session.add(row)
+            session.execute(_drop(review.author, review.image_sha256, review.question))
+            return codec.review(row)
+
+    def current_review(self, sha256: str, question: Question) -> Review | None:
+        """The highest revision, or None when nobody has reviewed this."""
+        with self._read() as session:
+            row = _current_row(session, sha256, question)
+            return row and codec.review(row)
+
+    def current_reviews(self) -> list[Review]:
+        """The highest revision of every image and question, in the order in which they were saved."""
+        newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
+        query = select(ReviewRow).where(ReviewRow.seq.in_(newest)).order_by(ReviewRow.seq)
+        with self._read() as session:
+            return [codec.review(row) for row in session.scalars(query)]
+
+    def reviews(self, sha256: str | None = None) -> list[Review]:
+        """Every revision of one image or of all, oldest first."""
+        query = _of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        with self._read() as session:
+            return [codec.review(row) for row in session.scalars(query)]
+
+    def put_draft(
+        self,
+        author: str,
+        sha256: str,
+        question: Question,
+        findings: Findings,
+        base_revision: int,
+        prediction_id: str | None,
+    ) -> None:
+        """Keep a reader's unsaved work, in place of what was kept before. NotFound when the image is not stored."""
+        task, labels = codec.question_key(question)
+        with self._write() as session:
+            _known_image(session, sha256)
+            session.merge(
+                DraftRow(
+                    author=author,
+                    image_sha256=sha256,
+                    task=task,
+                    labels=labels,
+                    findings=codec.dump_findings(findings),
+                    base_revision=base_revision,
+                    prediction_id=prediction_id,
+                    saved_at=datetime.now(UTC),
+                )
+            )
+
+    def draft(self, author: str, sha256: str, question: Question) -> StoredDraft | None:
+        with self._read() as session:
+            row = session.get(DraftRow, (author, sha256, *codec.question_key(question)))
+            return row and codec.draft(row)
+
+    def drop_draft(self, author: str, sha256: str, question: Question) -> None:
+        """Nothing happens when there is none."""
+        with self._write() as session:
+            session.execute(_drop(author, sha256, question))
+
+
+def _is(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
+    task, labels = codec.question_key(question)
+    return table.image_sha256 == sha256, table.task == task, table.labels == labels
+
+
+def _of_image(query: Select[Any], column: InstrumentedAttribute[str], sha256: str | None) -> Select[Any]:
+    return query if sha256 is None else query.where(column == sha256)
+
+
+def _image_row(session: Session, sha256: str) -> ImageRow | None:
+    return session.scalar(select(ImageRow).where(ImageRow.sha256 == sha256))
+
+
+def _known_image(session: Session, sha256: str) -> ImageRow:
+    row = _image_row(session, sha256)
+    if row is None:
+        raise NotFound(f"There is no image {sha256[:12]}; upload it again.")
+    return row
+
+
+def _known_prediction(session: Session, id: str) -> PredictionRow:
+    row = session.scalar(select(PredictionRow).where(PredictionRow.id == id))
+    if row is None:
+        raise NotFound(f"There is no prediction {id}; open the image again.")
+    return row
+
+
+def _current_row(session: Session, sha256: str, question: Question) -> ReviewRow | None:
+    where = _is(ReviewRow, sha256, question)
+    return session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.revision.desc()).limit(1))
+
+
+def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
+    if (current.revision if current else 0) == base_revision:
+        return
+    if current is None:
+        raise StaleSave("The review you started from is not stored; open the image again. Your draft is kept.")
+    raise StaleSave(
+        f"{current.author} saved this image at {current.created_at:%Y-%m-%d %H:%M} UTC, after you had opened it. "
+        "Your draft is kept; open the image again to compare."
+    )
+
+
+def _drop(author: str, sha256: str, question: Question) -> Any:
+    return delete(DraftRow).where(DraftRow.author == author, *_is(DraftRow, sha256, question))

@@ -1,0 +1,171 @@
+"""The tables. Rows stay inside pdc.store; the rest of PDC sees domain values.
+
+`seq` orders rows by arrival, whatever the clock says. A question is stored as its task and its labels, the labels as
+a canonical JSON array. Text columns have no length: SQLite and PostgreSQL need none.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC without its zone: SQLite drops zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a stored time needs a time zone, and {value} has none")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+class Row(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map = {str: Text, datetime: Utc}  # noqa: RUF012
+
+
+class ImageRow(Row):
+    __tablename__ = "images"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    group_name: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class LabelRow(Row):
+    __tablename__ = "labels"
+
+    label: Mapped[str] = mapped_column(primary_key=True)
+
+
+class PredictionRow(Row):
+    __tablename__ = "predictions"
+    __table_args__ = (Index("ix_predictions_question", "image_sha256", "task", "labels"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"))
+    task: Mapped[str]
+    labels: Mapped[str]
+    findings: Mapped[str | None]
+    raw: Mapped[str]
+    model: Mapped[str]
+    adapter: Mapped[str | None]
+    prompt_version: Mapped[str]
+    seconds: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class ReviewRow(Row):
+    __tablename__ = "reviews"
+    __table_args__ = (UniqueConstraint("image_sha256", "task", "labels", "revision", name="uq_reviews_revision"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"))
+    task: Mapped[str]
+    labels: Mapped[str]
+    prediction_id: Mapped[str | None] = mapped_column(ForeignKey("predictions.id"))
+    verdict: Mapped[str]
+    findings: Mapped[str]
+    author: Mapped[str]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class DraftRow(Row):
+    __tablename__ = "drafts"
+
+    author: Mapped[str] = mapped_column(primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    task: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[str] = mapped_column(primary_key=True)
+    findings: Mapped[str]
+    base_revision: Mapped[int]
+    prediction_id: Mapped[str | None] = mapped_column(ForeignKey("predictions.id"))
+    saved_at: Mapped[datetime]
+
+
+class AdapterRow(Row):
+    __tablename__ = "adapters"
+    __table_args__ = (
+        Index(
+            "uq_adapters_active",
+            "base",
+            unique=True,
+            sqlite_where=text("status = 'active'"),
+            postgresql_where=text("status = 'active'"),
+        ),
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    base: Mapped[str]
+    path: Mapped[str]
+    status: Mapped[str]
+    parent: Mapped[str | None]
+    prompt_version: Mapped[str]
+    metrics: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ActivationRow(Row):
+    __tablename__ = "activations"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    base: Mapped[str]
+    adapter: Mapped[str | None] = mapped_column(ForeignKey("adapters.name"))
+    by: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class GroupRow(Row):
+    """The side of the split a group of images is on, for ever: `held_out` or `training`."""
+
+    __tablename__ = "groups"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    side: Mapped[str]
+    assigned_at: Mapped[datetime]
+
+
+class RunRow(Row):
+    __tablename__ = "runs"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    folder: Mapped[str]
+    status: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class UserRow(Row):
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime]

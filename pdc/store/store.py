@@ -1,0 +1,27 @@
+"""The store: one database behind plain methods. Domain values in, domain values out; nothing else leaves."""
+
+from __future__ import annotations
+
+from pdc.store.database import BUSY_SECONDS, open_engine
+from pdc.store.registry import Registry
+from pdc.store.reviewing import Reviewing
+from pdc.store.schema import migrate
+
+
+class Store(Reviewing, Registry):
+    """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
+    when the database refuses. A write that returned is on disk."""
+
+    @classmethod
+    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:
+        """The database at a SQLAlchemy URL, made or brought up to date first. StoreUnavailable when that cannot be.
+
+        `busy_seconds` is how long a write waits for another process that is writing to the same SQLite file.
+        """
+        engine = open_engine(url, busy_seconds)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
