@@ -24,7 +24,8 @@ from pdc.domain import (
     Task,
     Verdict,
 )
-from pdc.store.records import Activation, RunRecord, RunStatus, StoredDraft, StoredUser
+from pdc.runs import RunStatus
+from pdc.store.records import Activation, RunRecord, StoredDraft, StoredUser
 from pdc.store.rows import ActivationRow, AdapterRow, DraftRow, ImageRow, PredictionRow, ReviewRow, RunRow, UserRow
 
 

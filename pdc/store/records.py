@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from pdc.domain import Findings, Question
-
-
-class RunStatus(StrEnum):
-    RUNNING = "running"
-    COMPLETE = "complete"
-    FAILED = "failed"
-    STOPPED = "stopped"
+from pdc.runs import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from pdc.domain import Adapter, AdapterStatus
 from pdc.errors import BadModel, BadSetting, NotFound
+from pdc.runs import RunStatus
 from pdc.store import codec
 from pdc.store.database import Database
-from pdc.store.records import Activation, RunRecord, RunStatus, StoredUser
+from pdc.store.records import Activation, RunRecord, StoredUser
 from pdc.store.rows import ActivationRow, AdapterRow, GroupRow, RunRow, UserRow
 
 HELD_OUT = "held_out"
 TRAINING = "training"
+_UNFINISHED = (RunStatus.PREPARED, RunStatus.RUNNING)
 
 
 class Registry(Database):
@@ -120,14 +122,14 @@ class Registry(Database):
             return [codec.run(row) for row in session.scalars(select(RunRow).order_by(RunRow.seq))]
 
     def set_run_status(self, name: str, status: RunStatus, finished_at: datetime | None = None) -> None:
-        """NotFound when there is no such run. Without `finished_at`, a status other than running is finished now."""
+        """NotFound when there is no such run. Complete, failed and stopped are finished now, or at `finished_at`."""
         status = RunStatus(status)
         with self._write() as session:
             row = _run_row(session, name)
             if row is None:
                 raise NotFound(f"There is no run named {name!r}.")
             row.status = status
-            row.finished_at = None if status is RunStatus.RUNNING else finished_at or datetime.now(UTC)
+            row.finished_at = None if status in _UNFINISHED else finished_at or datetime.now(UTC)
 
     def add_user(self, name: str, password_hash: str) -> None:
         """BadSetting when the name is taken."""

@@ -1,0 +1,73 @@
+"""Files that are whole or absent: written beside their place, forced to disk, then renamed into it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pdc.errors import StoreUnavailable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put `data` into the file at once: after a kill it holds the old bytes or the new. StoreUnavailable otherwise."""
+    def fill(part: Path) -> None:
+        part.write_bytes(data)
+
+    _replace(path, fill)
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """The same bytes under a second name: a hard link where the disk allows it, else a copy."""
+    def fill(part: Path) -> None:
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
+
+    _replace(path, fill)
+
+
+def _replace(path: Path, fill: Callable[[Path], None]) -> None:
+    part = path.with_name(f".{path.name[:80]}.{uuid4().hex}.part")
+    with sentences(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fill(part)
+            _sync(part)
+            part.replace(path)
+            _sync(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Force to disk; Windows cannot do that to a folder."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def sentences(path: Path) -> Iterator[None]:
+    """What the disk refuses, as StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreUnavailable(
+                f"The disk is full: {path} could not be written. Free some space, then try again; nothing is lost."
+            ) from error
+        raise StoreUnavailable(
+            f"{path} could not be written ({error.strerror or error}). Check that its folder exists and may be written."
+        ) from error
