@@ -57,6 +57,11 @@ class Settings:
         return self.database_url or f"sqlite:///{(self.home / 'pdc.sqlite3').resolve()}"
 
     @property
+    def base(self) -> str:
+        """The model's name in the registry of adapters: the last part of its folder, or its hub name."""
+        return Path(self.model).name if Path(self.model).is_dir() else self.model
+
+    @property
     def images(self) -> Path:
         return self.home / "images"
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
-SHARES = {"blood_cells": 0.42, "nuclei": 0.26, "polyps": 0.25, "blank": 0.07}
+SHARES = {"blood_cells": 0.40, "nuclei": 0.24, "polyps": 0.24, "blank": 0.05, "drawn": 0.07}
 MAX_OBJECTS = 40  # per crop
 KEEP_SIDE = 512  # stored copies are shrunk to this longer side: nothing is seen larger than that
 # Grids of visual tokens (rows, columns) a batch may have, and how often: about the pixel budget used when serving.
@@ -79,8 +79,18 @@ def draw(samples: dict[str, list[Sample]], rng: np.random.Generator, grid: tuple
     wh = grid[1] * TOKEN_PX, grid[0] * TOKEN_PX
     if source == "blank":
         return _recolour(_blank(samples, rng, wh), rng)
+    if source == "drawn":
+        return _drawn(rng, wh)
     sample = samples[source][rng.integers(len(samples[source]))]
     return _recolour(_turn(crop(sample, rng, wh), rng, wh), rng)
+
+
+def _drawn(rng: np.random.Generator, wh: tuple[int, int]) -> Sample:
+    from finetune.tiny import render
+
+    draw = (render.smear, render.fluorescence, render.mucosa)[rng.integers(3)]
+    sample = draw(rng, wh, 0) if draw is render.mucosa and rng.random() < 0.3 else draw(rng, wh)
+    return sample if len(sample.boxes) else Sample(sample.image, sample.boxes, sample.classes, "blank")
 
 
 def crop(sample: Sample, rng: np.random.Generator, wh: tuple[int, int]) -> Sample:

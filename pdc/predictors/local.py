@@ -45,9 +45,19 @@ class LocalPredictor:
         """Load in the background. A failure is kept for the first question, which then says what is wrong."""
         threading.Thread(target=self._try_to_be_ready, name="model-loader", daemon=True).start()
 
+    def load(self) -> None:
+        """Load now, and swap to the wanted adapter. Raises BadModel when either cannot be used."""
+        with self._lock:
+            self._ready()
+
     @property
     def loaded(self) -> bool:
         return self._decoder is not None
+
+    @property
+    def adapter(self) -> str | None:
+        """The name of the adapter that answered last, or None."""
+        return self._qwen.adapter if self._qwen else None
 
     def predict(self, image: PilImage, question: Question) -> Answer:
         with self._lock:
@@ -64,8 +74,7 @@ class LocalPredictor:
 
     def _try_to_be_ready(self) -> None:
         try:
-            with self._lock:
-                self._ready()
+            self.load()
         except PdcError as error:
             log.error("%s", error)
         except Exception:

@@ -1,0 +1,166 @@
+"""Drawn images with exact boxes: blood smears, fluorescent nuclei, mucosa with polyps. Ours to ship and to train on.
+
+`python -m finetune.tiny.render FOLDER` draws the examples that ship with PDC.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from finetune.tiny import LABELS
+from finetune.tiny.data import Sample
+
+RED, WHITE, PLATELET, NUCLEUS, POLYP = range(len(LABELS))
+
+
+class _Field:
+    """An image being drawn, float RGB 0..255 [h, w, 3], with the boxes drawn so far."""
+
+    def __init__(self, wh: tuple[int, int], colour: np.ndarray) -> None:
+        self.w, self.h = wh
+        self.image = np.empty((self.h, self.w, 3), np.float32)
+        self.image[:] = colour
+        self.boxes: list[tuple[float, ...]] = []
+        self.classes: list[int] = []
+        self.yy, self.xx = np.mgrid[0 : self.h, 0 : self.w].astype(np.float32)
+
+    def distance(self, x: float, y: float, rx: float, ry: float, turn: float, bumps: np.ndarray) -> np.ndarray:
+        """Distance from (x, y) in radii of a turned, slightly bumpy ellipse: 1 on its rim."""
+        dx, dy = self.xx - x, self.yy - y
+        u = (dx * np.cos(turn) + dy * np.sin(turn)) / rx
+        v = (dy * np.cos(turn) - dx * np.sin(turn)) / ry
+        angle = np.arctan2(v, u)
+        rim = 1 + sum(a * np.cos((k + 2) * angle + p) for k, (a, p) in enumerate(bumps))
+        return np.hypot(u, v) / rim
+
+    def paint(self, cover: np.ndarray, colour: np.ndarray) -> None:
+        self.image += cover[..., None] * (colour - self.image)
+
+    def add(self, inside: np.ndarray, label: int) -> None:
+        """Box of the pixels where `inside` is true, if enough of them are in the image."""
+        ys, xs = np.nonzero(inside)
+        if len(xs) >= 12:
+            self.boxes.append((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
+            self.classes.append(label)
+
+    def sample(self, rng: np.random.Generator, source: str, noise: float, blur: float) -> Sample:
+        image = cv2.GaussianBlur(self.image, (0, 0), blur) + rng.normal(0, noise, self.image.shape)
+        boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
+        return Sample(np.clip(image, 0, 255).astype(np.uint8), boxes, np.array(self.classes, np.int64), source)
+
+
+def smear(rng: np.random.Generator, wh: tuple[int, int] = (480, 360)) -> Sample:
+    """A stained blood smear: discs with a pale centre, now and then a white cell with a lobed nucleus, and platelets."""
+    paper = np.array([232, 224, 222]) + rng.normal(0, 8, 3)
+    field = _Field(wh, paper)
+    r = wh[1] * rng.uniform(0.09, 0.125)
+    taken: list[tuple[float, float, float]] = []
+    cell = np.array([205, 140, 145]) + rng.normal(0, 12, 3)
+    for _ in range(rng.integers(9, 24)):
+        if place := _free(rng, wh, r, taken, 0.9):
+            _disc(field, rng, *place, r * rng.uniform(0.85, 1.1), cell)
+    for _ in range(rng.choice(3, p=[0.35, 0.5, 0.15])):
+        if place := _free(rng, wh, r * 1.5, taken, 0.85):
+            _white(field, rng, *place, r * rng.uniform(1.25, 1.6))
+    for _ in range(rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])):
+        if place := _free(rng, wh, r * 0.35, taken, 1.0):
+            d = field.distance(*place, r * rng.uniform(0.25, 0.38), r * rng.uniform(0.25, 0.38), 0, _bumps(rng, 0.12))
+            field.paint(_edge(d, 0.15) * 0.8, np.array([140, 90, 160]) + rng.normal(0, 12, 3))
+            field.add(d < 1.05, PLATELET)
+    return field.sample(rng, "blood_cells", rng.uniform(2, 5), rng.uniform(0.6, 1.1))
+
+
+def _disc(field: _Field, rng: np.random.Generator, x: float, y: float, r: float, colour: np.ndarray) -> None:
+    d = field.distance(x, y, r, r * rng.uniform(0.85, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.03))
+    pale = np.exp(-((d / rng.uniform(0.35, 0.55)) ** 2)) * rng.uniform(0.2, 0.6)
+    field.paint(_edge(d, 0.06) * (0.85 - pale), colour + rng.normal(0, 6, 3))
+    field.add(d < 1.0, RED)
+
+
+def _white(field: _Field, rng: np.random.Generator, x: float, y: float, r: float) -> None:
+    d = field.distance(x, y, r, r * rng.uniform(0.88, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.04))
+    field.paint(_edge(d, 0.08) * 0.75, np.array([205, 185, 215]) + rng.normal(0, 8, 3))
+    for _ in range(rng.integers(2, 5)):
+        a, s = rng.uniform(0, 6.3), r * 0.35
+        n = field.distance(x + s * np.cos(a), y + s * np.sin(a), r * 0.48, r * 0.4, rng.uniform(0, 3.1), _bumps(rng, 0.08))
+        field.paint(_edge(n, 0.12) * 0.85, np.array([105, 60, 150]) + rng.normal(0, 8, 3))
+    field.add(d < 1.0, WHITE)
+
+
+def fluorescence(rng: np.random.Generator, wh: tuple[int, int] = (360, 360)) -> Sample:
+    """Stained nuclei on a dark field, some touching, of uneven brightness."""
+    field = _Field(wh, np.full(3, rng.uniform(4, 18)))
+    r = wh[1] * rng.uniform(0.03, 0.055)
+    taken: list[tuple[float, float, float]] = []
+    bright = rng.uniform(50, 190)
+    for _ in range(rng.integers(8, 34)):
+        if place := _free(rng, wh, r, taken, 0.95):
+            d = field.distance(*place, r * rng.uniform(0.8, 1.3), r * rng.uniform(0.7, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.06))
+            level = bright * rng.uniform(0.5, 1.3)
+            field.paint(_edge(d, 0.2) * (0.8 + 0.2 * np.cos(d * 2)), np.full(3, min(level, 250.0)))
+            field.add(d < 1.02, NUCLEUS)
+    return field.sample(rng, "nuclei", rng.uniform(1, 3), rng.uniform(0.7, 1.3))
+
+
+def mucosa(rng: np.random.Generator, wh: tuple[int, int] = (400, 400), polyps: int | None = None) -> Sample:
+    """A view into the colon: folds, a dark lumen, vessels, wet highlights, and 0 to 2 polyps."""
+    field = _Field(wh, np.array([196, 112, 88]) + rng.normal(0, 14, 3))
+    lx, ly = rng.uniform(0.2, 0.8, 2) * wh
+    away = np.hypot(field.xx - lx, field.yy - ly) / max(wh)
+    folds = np.sin(away * rng.uniform(16, 30) + 2 * _cloud(rng, wh, 60))
+    field.image *= (0.45 + 0.75 * np.clip(away * 1.6, 0, 1) + 0.08 * folds + 0.06 * _cloud(rng, wh, 25))[..., None]
+    for _ in range(rng.choice(3, p=[0.1, 0.75, 0.15]) if polyps is None else polyps):
+        r = wh[1] * rng.uniform(0.1, 0.24)
+        x, y = rng.uniform(r, wh[0] - r), rng.uniform(r, wh[1] - r)
+        d = field.distance(x, y, r, r * rng.uniform(0.7, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.06))
+        shade = 0.75 + 0.45 * np.exp(-(((field.xx - x + r * 0.3) / r) ** 2 + ((field.yy - y + r * 0.4) / r) ** 2))
+        field.image *= (1 - 0.35 * np.exp(-((np.maximum(d - 1, 0) / 0.12) ** 2)) * (d > 1))[..., None]
+        field.paint(_edge(d, 0.05) * 0.9, (np.array([205, 105, 90]) + rng.normal(0, 12, 3)) * (shade + 0.06 * _cloud(rng, wh, 8))[..., None])
+        field.add(d < 1.0, POLYP)
+    for _ in range(rng.integers(2, 9)):
+        s = field.distance(*(rng.uniform(0, 1, 2) * wh), rng.uniform(2, 8), rng.uniform(1, 4), rng.uniform(0, 3.1), _bumps(rng, 0.2))
+        field.paint(_edge(s, 0.4) * 0.85, np.full(3, 250.0))
+    return field.sample(rng, "polyps", rng.uniform(2, 5), rng.uniform(0.8, 1.3))
+
+
+def _free(rng: np.random.Generator, wh: tuple[int, int], r: float, taken: list, gap: float) -> tuple[float, float] | None:
+    """A place for radius r that overlaps what is there by little, or None after a few tries."""
+    for _ in range(12):
+        x, y = rng.uniform(0, wh[0]), rng.uniform(0, wh[1])
+        if all(np.hypot(x - a, y - b) > (r + s) * gap for a, b, s in taken):
+            taken.append((x, y, r))
+            return x, y
+    return None
+
+
+def _bumps(rng: np.random.Generator, size: float) -> np.ndarray:
+    return np.stack([rng.normal(0, size / 2, 3), rng.uniform(0, 6.3, 3)], 1)
+
+
+def _edge(d: np.ndarray, soft: float) -> np.ndarray:
+    """1 inside, 0 outside, a ramp of `soft` radii at the rim."""
+    return np.clip((1 + soft / 2 - d) / soft, 0, 1)
+
+
+def _cloud(rng: np.random.Generator, wh: tuple[int, int], cell: int) -> np.ndarray:
+    """Smooth noise of about unit size whose grains are `cell` pixels wide."""
+    small = rng.normal(0, 1, (wh[1] // cell + 2, wh[0] // cell + 2)).astype(np.float32)
+    return cv2.resize(small, wh, interpolation=cv2.INTER_CUBIC)
+
+
+def write_examples(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw, wh, seed in (
+        ("blood-1", smear, (640, 480), 11), ("blood-2", smear, (640, 480), 5), ("nuclei-1", fluorescence, (512, 512), 3),
+        ("nuclei-2", fluorescence, (512, 512), 8), ("polyp-1", mucosa, (512, 512), 4), ("polyp-2", mucosa, (512, 512), 9),
+    ):
+        sample = draw(np.random.default_rng(seed), wh)
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))
+
+
+if __name__ == "__main__":
+    write_examples(Path(sys.argv[1]))

@@ -1,0 +1,72 @@
+"""`python -m pdc`: predict, import, export, users, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pdc import __version__, commands
+from pdc.domain import Task
+from pdc.errors import PdcError
+
+EXAMPLES = """examples:
+  python -m pdc predict smear.png --task count_and_box --label "red blood cell" --label platelet
+  python -m pdc predict folder/*.png --json > answers.jsonl
+  python -m pdc import annotations.json
+  python -m pdc export reviews/ --format coco
+  python -m pdc users add maria
+  python -m pdc doctor
+
+Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` prints them.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m pdc", description="PDC: point at, detect and count objects in medical images. Research use only.",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"PDC {__version__}")
+    sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    predict = sub.add_parser("predict", help="ask the model about image files")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument("--task", default=Task.COUNT_AND_BOX.value, help=f"one of {', '.join(Task)} (default: %(default)s)")
+    predict.add_argument("--label", action="append", metavar="LABEL", help="what to look for; repeat for several (default: all the embedded model knows)")
+    predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    predict.set_defaults(run=commands.predict)
+
+    export = sub.add_parser("export", help="write the current reviews to a folder")
+    export.add_argument("folder", type=Path)
+    export.add_argument("--format", choices=("coco", "yolo", "csv", "jsonl"), default="coco")
+    export.set_defaults(run=commands.export)
+
+    bring = sub.add_parser("import", help="add images and their marks from a COCO json file")
+    bring.add_argument("file", type=Path, help="COCO json; image names are relative to its folder")
+    bring.add_argument("--author", default="import", help="who the reviews are by (default: %(default)s)")
+    bring.set_defaults(run=commands.import_)
+
+    users = sub.add_parser("users", help="who may log in")
+    action = users.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = action.add_parser("add", help="add a user; asks for a password")
+    add.add_argument("name")
+    add.set_defaults(run=commands.add_user)
+    action.add_parser("list", help="names of all users").set_defaults(run=commands.list_users)
+
+    sub.add_parser("doctor", help="versions, device, model, database and disk").set_defaults(run=commands.doctor)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except PdcError as error:
+        print(f"pdc: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Settings -> the parts of the app. Used by app.py and by the command line, so that both serve the same adapter."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pdc.adapters import ensure_shipped
+from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.settings import Settings
+from pdc.store.store import Store
+
+
+def open_store(settings: Settings) -> Store:
+    """The database of these settings, created or brought up to date."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Store.open(settings.url)
+
+
+def local_predictor(settings: Settings, store: Store) -> LocalPredictor:
+    """The model of these settings with whatever adapter they want at each question; loads at the first one."""
+    ensure_shipped(store, settings.model)
+    return LocalPredictor(partial(_load, settings), partial(_wanted, settings, store))
+
+
+def _load(settings: Settings):
+    from pdc.qwen import load
+
+    return load(settings.model, quantization=settings.quantization, device=settings.device)
+
+
+def _wanted(settings: Settings, store: Store) -> Wanted:
+    """`active` follows the registry, so a promotion serves the next question; else what the setting names, or nothing."""
+    if settings.adapter == "none":
+        return Wanted()
+    if settings.adapter != "active":
+        return Wanted(settings.adapter, settings.adapter)
+    adapter = store.active_adapter(settings.base)
+    return Wanted(adapter.name, adapter.path) if adapter else Wanted()

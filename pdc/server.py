@@ -1,0 +1,152 @@
+"""The ASGI app: images and uploads through our own authorised routes, login, headers, and Gradio mounted inside.
+
+Nothing a reader uploads ever passes through Gradio's cache, which any other logged-in user could read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pdc import __version__
+from pdc.access import Access
+from pdc.errors import BadImage, NotFound, PdcError, StoreUnavailable
+from pdc.review import ReviewService
+
+
+OPEN_PATHS = ("/login", "/health")
+STATUS = {NotFound: 404, BadImage: 422, StoreUnavailable: 503}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def build_server(
+    service: ReviewService, access: Access, blocks: Any, *, max_upload_mb: int = 64, ready: Callable[[], bool] = lambda: True,
+    gradio_options: dict[str, Any] | None = None,
+) -> FastAPI:
+    """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
+    app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
+    app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000)
+    app.exception_handler(PdcError)(_say)
+    _login_routes(app, access)
+    _image_routes(app, service, max_upload_mb * 1_000_000)
+
+    @app.get("/health")
+    def health() -> dict[str, object]:
+        return {"status": "ok", "version": __version__, "model_loaded": ready()}
+
+    return _mount(app, blocks, access, gradio_options or {})
+
+
+def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -> FastAPI:
+    import gradio
+
+    def user_of(request: Request) -> str | None:  # sync: Gradio ignores the answer of an async dependency
+        return access.user(request)
+
+    return gradio.mount_gradio_app(
+        app, blocks, path="/", auth_dependency=user_of, allowed_paths=[], show_error=False, footer_links=[],
+        run_history=False, enable_monitoring=False, ssr_mode=False, max_file_size="1kb", **options,
+    )
+
+
+class Guard:
+    """ASGI middleware for every request: right host, same origin for writes, bounded body, a user where one is needed."""
+
+    def __init__(self, app: ASGIApp, access: Access, limit: int) -> None:
+        self.app, self.access, self.limit = app, access, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        extra = Response()
+        extra.headers.update(HEADERS)
+        self.access.remember(request, extra)
+        added = [h for h in extra.raw_headers if h[0] != b"content-length"]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *added]}
+            await send(message)
+
+        answer = _refusal(request, self.access, self.limit) or self.app
+        await answer(scope, receive, send_with_headers)
+
+
+def _refusal(request: Request, access: Access, limit: int) -> Response | None:
+    if not access.host_allowed(request):
+        return _sentence(400, "This address is not served here. Open PDC by the address it printed when it started.")
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
+        return _sentence(403, "This request came from another site and was refused. Reload the page.")
+    length = request.headers.get("content-length")
+    if length is not None and (not length.isdigit() or int(length) > limit):
+        return _sentence(413, f"The upload is larger than {limit // 1_000_000} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB.")
+    if request.url.path not in OPEN_PATHS and access.user(request) is None:
+        wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        return RedirectResponse("/login", 303) if wants_page else _sentence(401, "Please log in again; your work is kept.")
+    return None
+
+
+def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
+    @app.get("/images/{sha256}.png")
+    def image(sha256: str) -> Response:
+        """A stored image; its name is its content, so browsers may keep it (privately) for ever."""
+        service.store.image(sha256)
+        headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
+        return FileResponse(service.files.path(sha256), media_type="image/png", headers=headers)
+
+    @app.post("/api/images")
+    async def upload(request: Request, name: str = "image") -> JSONResponse:
+        """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image."""
+        data = await _body(request, limit)
+        image, notes = await run_in_threadpool(service.add_image, data, name)
+        return JSONResponse({
+            "sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)
+        })
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body, given up as soon as it passes `limit` bytes, whatever its header claimed."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise BadImage(f"The file is larger than {limit // 1_000_000} MB. Choose a smaller one, or raise PDC_MAX_UPLOAD_MB.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _login_routes(app: FastAPI, access: Access) -> None:
+    @app.get("/login")
+    def login_page(request: Request) -> Response:
+        return RedirectResponse("/", 303) if access.user(request) else access.page()
+
+    @app.post("/login")
+    async def login(request: Request) -> Response:
+        form = await request.form()
+        name, password = str(form.get("name", "")), str(form.get("password", ""))
+        return await run_in_threadpool(access.log_in, request, name, password)
+
+    @app.post("/logout")
+    def logout() -> Response:
+        return access.log_out()
+
+
+async def _say(_request: Request, error: Exception) -> Response:
+    return _sentence(STATUS.get(type(error), 400), str(error))
+
+
+def _sentence(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status)
