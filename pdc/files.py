@@ -23,6 +23,11 @@ def write(path: Path, data: bytes) -> None:
     _replace(path, fill)
 
 
+def copy(source: Path, path: Path) -> None:
+    """A copy of its own, for folders that others may change."""
+    _replace(path, lambda part: shutil.copyfile(source, part))
+
+
 def link_or_copy(source: Path, path: Path) -> None:
     """The same bytes under a second name: a hard link where the disk allows it, else a copy."""
     def fill(part: Path) -> None:
@@ -34,7 +39,7 @@ def link_or_copy(source: Path, path: Path) -> None:
     _replace(path, fill)
 
 
-def _replace(path: Path, fill: Callable[[Path], None]) -> None:
+def _replace(path: Path, fill: Callable[[Path], object]) -> None:
     part = path.with_name(f".{path.name[:80]}.{uuid4().hex}.part")
     with sentences(path):
         path.parent.mkdir(parents=True, exist_ok=True)
