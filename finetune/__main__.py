@@ -1,0 +1,105 @@
+"""`python -m finetune`: tiny, train, evaluate, promote, rollback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from finetune import commands
+from pdc.domain import Task
+from pdc.errors import PdcError
+
+EXAMPLES = """examples:
+  python -m finetune train                          fold the saved reviews into a new adapter and measure it
+  python -m finetune train --max-seconds 300        the same, with five minutes of training
+  python -m finetune train --parent none --rank 8   a fresh adapter on the base model
+  python -m finetune evaluate --adapter active --data annotations.json
+  python -m finetune promote fold-20260131-101500-000 --reason "finds the small platelets"
+  python -m finetune rollback
+  python -m finetune tiny --help                    how the embedded model was made
+
+Reviews, adapters and runs are those of PDC_HOME (or --home); the base model is PDC_MODEL (or --model).
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m finetune",
+        description="Fold corrections into LoRA adapters, measure them, decide which serves.",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _train(sub.add_parser("train", help="learn from the current reviews; registers a candidate, promotes nothing"))
+    _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
+    _promote(sub.add_parser("promote", help="let an adapter serve, if it measured no worse than what serves now"))
+    _rollback(sub.add_parser("rollback", help="let serve what served before"))
+    tiny = sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
+    tiny.add_argument("rest", nargs=argparse.REMAINDER)
+    tiny.set_defaults(run_command=commands.tiny)
+    return top
+
+
+def _shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", type=Path, help="folder of reviews, runs and adapters (default: PDC_HOME)")
+    parser.add_argument("--model", help="base model, folder or hub name (default: PDC_MODEL)")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("--name", help="name of the run and of its adapter (default: the date and time)")
+    parser.add_argument("--run", help=argparse.SUPPRESS)  # a run folder that the app has prepared
+    parser.add_argument("--parent", help="adapter to go on from: `active` (default), `none`, or a registered name")
+    parser.add_argument("--vision", action=argparse.BooleanOptionalAction, help="train the vision blocks too")
+    parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="flip, turn and cut the images")
+    for name, kind, text in (
+        ("rank", int, "rank of a fresh adapter"), ("alpha", int, "LoRA scale of a fresh adapter"),
+        ("lr", float, "peak learning rate"), ("epochs", float, "visits to each reviewed question"),
+        ("batch", int, "questions per step"), ("max-seconds", float, "longest training time, seconds"),
+        ("seed", int, "seed of weights, order and views"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
+    parser.add_argument("--quantization", choices=("nf4", "none"), help="4 bit or bf16 (default: PDC_QUANTIZATION)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: PDC_DEVICE")
+    parser.set_defaults(run_command=commands.train)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("--adapter", default="active", help="`active` (default), `none`, a name or a folder")
+    parser.add_argument("--data", type=Path, metavar="COCO.json", help="measure on this, not on held-out reviews")
+    parser.add_argument("--task", choices=[t.value for t in Task], default=Task.COUNT_AND_BOX.value, help="with --data")
+    parser.add_argument("--label", action="append", help="with --data: ask for this; repeat (default: all categories)")
+    parser.add_argument("--limit", type=int, metavar="N", help="with --data: only the first N images")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.set_defaults(run_command=commands.evaluate)
+
+
+def _promote(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("name", help="a registered adapter")
+    parser.add_argument("--reason", default="measured better", help="why; kept with the decision")
+    parser.add_argument("--force", action="store_true", help="even if it measured worse or was not measured; recorded")
+    parser.set_defaults(run_command=commands.promote)
+
+
+def _rollback(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("--reason", default="rolled back", help="why; kept with the decision")
+    parser.set_defaults(run_command=commands.rollback)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run_command(arguments)
+    except PdcError as error:
+        print(f"finetune: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""What the commands of `python -m finetune` do; each takes parsed arguments and returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finetune.metrics import Evaluation, table
+from pdc.adapters import Adapters
+from pdc.domain import Task
+from pdc.errors import BadModel, BadSetting, PdcError
+from pdc.parts import open_store
+from pdc.predictors.local import Wanted
+from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.settings import Settings
+from pdc.store.records import RunRecord
+from pdc.store.store import Store
+from pdc.training import ProcessTrainer, process_start
+
+if TYPE_CHECKING:
+    from finetune.dataset import Row
+    from finetune.train import Trained
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Settings from the environment, with --home and --model over them."""
+    settings = Settings.from_env()
+    changes = {k: getattr(arguments, k, None) for k in ("home", "model")}
+    settings = replace(settings, **{k: v for k, v in changes.items() if v is not None})
+    if Path(settings.model).is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    return settings
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Fold the current reviews into a new adapter, measure it and register it as a candidate."""
+    settings = settings_of(arguments)
+    run = _new_or_prepared_run(arguments, settings)
+    run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
+    try:
+        store = open_store(settings)
+        store.add_run(RunRecord(run.name, str(run.folder), RunStatus.RUNNING, datetime.now(UTC)))
+        with _failure_noted(store, run):
+            store.set_run_status(run.name, _train(run, settings, store))
+    except BaseException as error:
+        run.mark_failed(_sentence(error))
+        raise
+    return 0
+
+
+@contextmanager
+def _failure_noted(store: Store, run: Run) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.set_run_status(run.name, RunStatus.FAILED)
+        raise
+
+
+def _new_or_prepared_run(arguments: argparse.Namespace, settings: Settings) -> Run:
+    runs = settings.runs.resolve()
+    if arguments.run:
+        return Run.open(runs, arguments.run)
+    if name := ProcessTrainer(settings).running():
+        raise BadSetting(f"The run {name} is still training; wait for it, or stop it from the Training tab.")
+    return Run.create(runs, config_of(arguments, settings), arguments.name)
+
+
+def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
+    """The model's defaults, changed by what was given on the command line."""
+    names = {f.name for f in fields(TrainConfig)} - {"model"}
+    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
+    if given.get("parent") == "none":
+        given["parent"] = None
+    start = {"quantization": settings.quantization, "device": settings.device}
+    return TrainConfig.for_model(settings.model, **{**start, **given})
+
+
+def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
+    from finetune.dataset import read_rows
+
+    adapters = Adapters(store, settings.model)
+    adapters.ensure_shipped()
+    say = _teller(run)
+    say("Building the training set from the current reviews.")
+    build_data(store, settings, run.data)
+    rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
+    say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
+    done = _fold(run, adapters, rows, say)
+    say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
+    if done.stopped or not _measure(run, adapters, held_out, say):
+        run.mark_stopped()
+        say("Stopped as asked; the adapter was not registered.")
+        return RunStatus.STOPPED
+    run.mark_complete()
+    adapter = adapters.register(run)
+    say(f"Registered {adapter.name}. Let it serve: python -m finetune promote {adapter.name}")
+    return RunStatus.COMPLETE
+
+
+def build_data(store: Store, settings: Settings, folder: Path) -> None:
+    """manifest.json, train.jsonl and held_out.jsonl from the current reviews."""
+    from pdc.exports import training_folder
+    from pdc.images import ImageFiles
+
+    training_folder(store, ImageFiles(settings.images), folder)
+
+
+def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Callable[[str], None]) -> Trained:
+    from finetune.train import train as fold
+    from pdc.qwen import load
+
+    config = run.config
+    parent = parent_of(config, adapters, say)
+    qwen = load(config.model, quantization=config.quantization, device=config.device)
+    return fold(run, qwen, rows, parent, say)
+
+
+def parent_of(config: TrainConfig, adapters: Adapters, say: Callable[[str], None]) -> tuple[str, Path] | None:
+    """Name and folder of the adapter to go on from. The active one is passed over, aloud, when it does not fit."""
+    from finetune.lora import can_continue
+
+    if config.parent is None:
+        return None
+    active = config.parent == "active"
+    adapter = adapters.active() if active else adapters.store.adapter(config.parent)
+    if adapter is None:
+        return None
+    adapters.verify(adapter.name)
+    if can_continue(Path(adapter.path), config):
+        return adapter.name, Path(adapter.path)
+    if active:
+        say(f"{adapter.name} has its weights in other places than this run asks for, so a fresh adapter is trained.")
+        return None
+    raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
+
+
+def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Callable[[str], None]) -> bool:
+    """Write metrics.json for base, active and candidate; False when stopped on the way."""
+    from finetune.evaluate import Stopped
+
+    if not held_out:
+        say("No image is held out yet, so nothing was measured.")
+        return True
+    config = run.config
+    try:
+        candidate = Wanted(run.name, str(run.adapter))
+        metrics, text = _compare(config.model, config.quantization, config.device, adapters, candidate, held_out, say,
+                                 lambda: run.stop_asked)
+    except Stopped:
+        return False
+    run.write_metrics(metrics)
+    print(text, flush=True)
+    return True
+
+
+def _compare(
+    model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
+    say: Callable[[str], None], stop: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, object], str]:
+    """Metrics and a table for base, active and candidate. The model is loaded anew: what is measured is what serves."""
+    from finetune.evaluate import ACTIVE, BASE, CANDIDATE, as_metrics, compare
+    from pdc.qwen import load
+
+    active = adapters.active()
+    serving = Wanted(active.name, active.path) if active else Wanted()
+    qwen = load(model, quantization=quantization, device=device)
+    found = compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
+    return as_metrics(found), table(_titles(found))
+
+
+def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    return {f"{name} ({e.adapter or e.model})": e for name, e in evaluations.items()}
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
+    settings = settings_of(arguments)
+    adapters = Adapters(open_store(settings), settings.model)
+    adapters.ensure_shipped()
+    wanted = wanted_of(arguments.adapter, adapters)
+    if arguments.data:
+        return _evaluate_file(arguments, settings, wanted)
+    return _evaluate_held_out(arguments, settings, adapters, wanted)
+
+
+def wanted_of(name: str, adapters: Adapters) -> Wanted:
+    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
+    from pdc.manifest import verify
+
+    if name == "none":
+        return Wanted()
+    if name == "active":
+        active = adapters.active()
+        return Wanted(active.name, active.path) if active else Wanted()
+    if name in {a.name for a in adapters.all()}:
+        adapters.verify(name)
+        return Wanted(name, adapters.store.adapter(name).path)
+    if not Path(name).is_dir():
+        known = ", ".join(a.name for a in adapters.all()) or "none yet"
+        raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
+    return Wanted(verify(Path(name), adapters.base, adapters.folder).name, name)
+
+
+def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wanted) -> int:
+    from finetune.evaluate import compare, read_coco
+    from pdc.qwen import load
+
+    rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
+    qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
+    found = compare(qwen, rows, {wanted.name or "base": wanted})
+    _show(arguments, found)
+    return 0
+
+
+def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapters: Adapters, wanted: Wanted) -> int:
+    from tempfile import TemporaryDirectory
+
+    from finetune.dataset import read_rows
+
+    with TemporaryDirectory() as folder:
+        build_data(open_store(settings), settings, Path(folder))
+        rows = read_rows(Path(folder) / "held_out.jsonl", [settings.images])
+    if not rows:
+        raise BadSetting("No reviewed image is held out yet; review more images, or name a COCO file with --data.")
+    metrics, _ = _compare(
+        settings.model, settings.quantization, settings.device, adapters, wanted, rows, lambda text: None
+    )
+    if wanted.name in {a.name for a in adapters.all()}:
+        adapters.store.set_metrics(wanted.name, metrics)
+    _show(arguments, {k: Evaluation.from_json(v) for k, v in metrics.items() if isinstance(v, dict)})
+    return 0
+
+
+def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) -> None:
+    if arguments.json:
+        print(json.dumps({name: e.to_json() for name, e in evaluations.items()}, ensure_ascii=False))
+        return
+    some = next(iter(evaluations.values()))
+    print(table(evaluations))
+    print(
+        f"\n{some.n} images. Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to "
+        f"one. In brackets: 95 % interval over images."
+    )
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    adapters = Adapters(open_store(settings), settings.model)
+    adapter = adapters.promote(arguments.name, by=_user(), reason=arguments.reason, force=arguments.force)
+    print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
+    return 0
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    adapter = Adapters(open_store(settings), settings.model).rollback(by=_user(), reason=arguments.reason)
+    print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
+    return 0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "command line"
+
+
+def _teller(run: Run) -> Callable[[str], None]:
+    """Says a sentence on the terminal and in the run's log."""
+    def say(text: str) -> None:
+        print(text, flush=True)
+        run.append_log(message=text)
+
+    return say
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, PdcError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "It was interrupted from the keyboard."
+    return f"It ended with an error we did not foresee ({type(error).__name__}: {error}); output.txt has the details."
+
+
+def tiny(arguments: argparse.Namespace) -> int:
+    """Build and train the embedded model; it has its own arguments."""
+    from finetune.tiny.command import main
+
+    return main(arguments.rest) or 0

@@ -1,0 +1,176 @@
+"""Reviewed images -> examples for TRL: an image, a question and the answer a perfect model gives.
+
+A row of train.jsonl is one reviewed question. Its marks answer more questions than the one that was asked: boxes
+answer all five tasks (points are their centres), points three, a count one; for all labels together or for one alone,
+which may well be "none". A row is drawn anew at every visit, from (seed, visit).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from finetune.augment import View, random_view
+from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
+from pdc.errors import BadSetting
+from pdc.geometry import reading_order
+from pdc.tasks import answer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from PIL.Image import Image as PilImage
+
+    from pdc.qwen import Qwen
+
+TOKEN_PX = 28  # one visual token of Qwen2.5-VL covers 28 x 28 pixels of the resized image
+ALL_LABELS_SHARE = 0.5  # of the questions ask for all labels of the row, the others for one
+KEEP_IMAGES = 128  # decoded images in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reviewed question: `path` of the stored image, its group, and what the reader left, in image pixels."""
+
+    path: Path
+    width: int
+    height: int
+    group: str
+    question: Question
+    findings: Findings
+
+
+def read_rows(path: Path, folders: Sequence[Path]) -> list[Row]:
+    """The rows of a train.jsonl or held_out.jsonl; images are looked for in its own folder, then in `folders`.
+
+    Raises BadSetting naming the line when it is not a row or its image is not there.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            rows.append(_read(line, f"{path.name} line {number}", (path.parent, *folders)))
+    return rows
+
+
+def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
+    try:
+        value = json.loads(line)
+        task = Task(value["task"])
+        marks = tuple(Mark(f"m{i}", _shape(m), m["label"]) for i, m in enumerate(value["marks"], start=1))
+        stated = {} if task.has_marks else {k: int(v) for k, v in value["counts"].items()}
+        question = Question(task, tuple(value["labels"]))
+        path, width, height = _find(str(value["image"]), folders), int(value["width"]), int(value["height"])
+        return Row(path, width, height, str(value["group"]), question, Findings(marks, stated))
+    except FileNotFoundError as error:
+        raise BadSetting(f"{where}: the image {error} is not there; export the training folder again.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSetting(f"{where} is not a training row ({error!r}); export the training folder again.") from error
+
+
+def _shape(mark: Mapping[str, Any]) -> Shape:
+    return Box(*map(float, mark["box"])) if "box" in mark else Point(*map(float, mark["point"]))
+
+
+def _find(name: str, folders: Sequence[Path]) -> Path:
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(name)
+
+
+def tasks_of(row: Row) -> tuple[Task, ...]:
+    """The tasks that the row's marks can answer."""
+    if not row.question.task.has_marks:
+        return (Task.COUNTING,)
+    if row.question.task.has_boxes:
+        return tuple(Task)
+    return Task.POINTING, Task.COUNTING, Task.CNT_AND_POINT
+
+
+def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generator) -> Question:
+    """A task by weight among those the row can answer (evenly if all of them weigh 0), for all labels or for one."""
+    tasks = tasks_of(row)
+    share = np.array([weights.get(task, 0.0) for task in tasks])
+    task = tasks[rng.choice(len(tasks), p=share / share.sum() if share.sum() > 0 else None)]
+    labels = row.question.labels
+    if len(labels) > 1 and rng.random() >= ALL_LABELS_SHARE:
+        labels = (labels[rng.integers(len(labels))],)
+    return Question(task, labels)
+
+
+def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> str:
+    """The answer's text: marks in the model's frame, in reading order by visual token. `wh`: pixels of the image."""
+    frame = qwen.frame(*wh)
+    seen = frame.to_model(findings)
+    ordered = reading_order(seen.marks, frame.model_wh, TOKEN_PX)
+    return answer(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
+
+
+class Examples:
+    """`length` visits to `rows`, in turn; the caller shuffles. Visit i is the same in every process of one seed."""
+
+    def __init__(
+        self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float]
+    ) -> None:
+        self.rows, self.qwen, self.length = rows, qwen, length
+        self.seed, self.augment, self.tasks = seed, augment, tasks
+        self._images: dict[Path, PilImage] = {}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        rng = np.random.default_rng([self.seed, index])
+        row = self.rows[index % len(self.rows)]
+        image, findings = self._view(row, rng).apply(self._open(row.path), row.findings)
+        return example(self.qwen, image, draw_question(row, self.tasks, rng), findings)
+
+    def __getstate__(self) -> tuple[int, int]:
+        """What `datasets` hashes. Without this it would pickle the model to name its cache."""
+        return self.seed, self.length
+
+    def as_dataset(self) -> Dataset:
+        """A Hugging Face data set of visit numbers that become examples when they are read."""
+        from datasets import Dataset
+
+        return Dataset.from_dict({"visit": list(range(self.length))}).with_transform(self._read)
+
+    def _read(self, batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:
+        examples = [self[i] for i in batch["visit"]]
+        return {key: [e[key] for e in examples] for key in ("images", "prompt", "completion")}
+
+    def _view(self, row: Row, rng: np.random.Generator) -> View:
+        if not self.augment:
+            return View()
+        return random_view((row.width, row.height), rng, may_cut=row.question.task.has_marks)
+
+    def _open(self, path: Path) -> PilImage:
+        """The RGB image; kept in memory, as the same few dozen are visited again and again."""
+        from PIL import Image
+
+        if path not in self._images:
+            if len(self._images) >= KEEP_IMAGES:
+                self._images.clear()
+            with Image.open(path) as file:
+                self._images[path] = file.convert("RGB")
+        return self._images[path]
+
+
+def example(qwen: Qwen, image: PilImage, question: Question, findings: Findings) -> dict[str, Any]:
+    """One TRL example. The prompt is the very chat that inference sends, with the image beside it, as TRL wants it."""
+    resized = qwen.resize(image)
+    text = target(qwen, question, findings, image.size)
+    chat = qwen.messages(resized, question)
+    return {
+        "images": [resized],
+        "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],
+        "completion": [{"role": "assistant", "content": [{"type": "text", "text": text}]}],
+    }
+
+
+def _without_image(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "image"} if part["type"] == "image" else dict(part)

@@ -1,0 +1,115 @@
+"""Measure adapters on held-out rows by real decoding: what the app would have shown, against what the reader left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finetune.dataset import Row
+from finetune.metrics import Case, Evaluation, evaluate
+from pdc.domain import Box, Findings, Mark, Point, Question, Task
+from pdc.errors import BadSetting
+from pdc.predictors.base import Predictor
+from pdc.predictors.local import LocalPredictor, Wanted
+
+if TYPE_CHECKING:
+    from pdc.qwen import Qwen
+
+BASE, ACTIVE, CANDIDATE = "base", "active", "candidate"
+Report = Callable[[str], None]
+
+
+class Stopped(Exception):
+    """Somebody asked to stop."""
+
+
+def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[Case]:
+    """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped."""
+    from PIL import Image
+
+    cases = []
+    for row in rows:
+        with Image.open(row.path) as file:
+            answer = predictor.predict(file.convert("RGB"), row.question)
+        cases.append(Case(str(row.path), row.question, row.findings, answer.findings))
+        after_each(len(cases))
+    return cases
+
+
+def compare(
+    qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, Wanted], *,
+    report: Report = lambda text: None, stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Evaluation]:
+    """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once.
+
+    `report` gets a sentence after each answer; when `stop` says so, Stopped is raised.
+    """
+    serving = [Wanted()]
+    predictor = LocalPredictor(lambda: qwen, lambda: serving[0])
+    done: dict[Wanted, Evaluation] = {}
+    for wanted in dict.fromkeys(adapters.values()):
+        serving[0], started = wanted, time.monotonic()
+        cases = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
+        seconds = round(time.monotonic() - started, 1)
+        done[wanted] = evaluate(cases, model=qwen.name, adapter=wanted.name, seconds=seconds)
+    return {name: done[wanted] for name, wanted in adapters.items()}
+
+
+def _watch(wanted: Wanted, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
+    def after_each(done: int) -> None:
+        if stop():
+            raise Stopped
+        report(f"Measuring {wanted.name or 'the base model'}: {done} of {total} held-out questions.")
+
+    return after_each
+
+
+def as_metrics(evaluations: Mapping[str, Evaluation]) -> dict[str, object]:
+    """What metrics.json and the registry keep: each evaluation, and n, the number of images."""
+    n = max((e.n for e in evaluations.values()), default=0)
+    return {**{name: e.to_json() for name, e in evaluations.items()}, "n": n}
+
+
+def read_coco(path: Path, task: Task, labels: Sequence[str] = (), limit: int | None = None) -> list[Row]:
+    """A COCO file as rows that ask `task` for `labels` (all categories if none); image names are relative to the file.
+
+    BadSetting when it is no COCO file or an image is not there.
+    """
+    try:
+        coco = json.loads(path.read_text(encoding="utf-8"))
+        names = {c["id"]: c["name"] for c in coco["categories"]}
+        question = Question(task, tuple(labels or names.values()))
+        boxes: dict[int, list[tuple[str, list[float]]]] = {i["id"]: [] for i in coco["images"]}
+        for a in coco["annotations"]:
+            boxes[a["image_id"]].append((names[a["category_id"]], a["bbox"]))
+        images = coco["images"][:limit]
+        return [_row(path.parent, image, question, boxes[image["id"]]) for image in images]
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSetting(f"{path} is not a COCO detection file ({error!r}).") from error
+
+
+def _row(folder: Path, image: Mapping, question: Question, boxes: Sequence[tuple[str, list[float]]]) -> Row:
+    file = folder / image["file_name"]
+    if not file.is_file():
+        raise BadSetting(f"The image {file} is not there; image names are relative to the COCO file.")
+    asked = [(label, box) for label, box in boxes if label in question.labels]
+    findings = _findings(question.task, asked)
+    return Row(file, image["width"], image["height"], str(image.get("group", image["file_name"])), question, findings)
+
+
+def _findings(task: Task, boxes: Sequence[tuple[str, list[float]]]) -> Findings:
+    marks = []
+    for i, (label, (x, y, w, h)) in enumerate(boxes, start=1):
+        box = Box(x, y, x + w, y + h)
+        marks.append(Mark(f"m{i}", Point(box.center.x, box.center.y) if task.has_points else box, label))
+    if task.has_marks:
+        return Findings(tuple(marks))
+    counts: dict[str, int] = {}
+    for mark in marks:
+        counts[mark.label] = counts.get(mark.label, 0) + 1
+    return Findings((), counts)

@@ -1,0 +1,147 @@
+"""Fold reviews into LoRA weights: TRL's SFTTrainer, loss on the answer only, told to stop by a file or the clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune.dataset import Examples, Row
+from finetune.lora import attach, save, to_float32
+from pdc.errors import BadSetting
+from pdc.qwen import Qwen
+from pdc.runs import Run, TrainConfig, sha256
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from trl import SFTConfig, SFTTrainer
+
+WARM_UP = 0.03  # share of training in which the learning rate rises
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training did: optimiser steps taken, questions seen, seconds, and whether it was stopped by hand."""
+
+    steps: int
+    examples: int
+    seconds: float
+    stopped: bool
+
+
+class Clock:
+    """How far training is, 0 to 1, by steps or by time, whichever is further."""
+
+    def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self.steps, self.max_seconds, self.now = steps, max_seconds, now
+        self.start = now()
+
+    def share(self, step: int) -> float:
+        return min(1.0, max(step / self.steps, self.elapsed / self.max_seconds))
+
+    @property
+    def elapsed(self) -> float:
+        return self.now() - self.start
+
+    def rate(self, step: int) -> float:
+        """Factor on the learning rate: up over the first 3 %, then down to zero on a cosine."""
+        share = self.share(step)
+        if share < WARM_UP:
+            return share / WARM_UP
+        return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
+
+    def seconds_left(self, step: int) -> float:
+        share = self.share(step)
+        return self.elapsed * (1 - share) / share if share else self.max_seconds
+
+
+def train(
+    run: Run, qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None, say: Callable[[str], None] = print
+) -> Trained:
+    """Train on `rows` and write run/adapter. `parent`: name and folder of the adapter to go on from, or None."""
+    config = run.config
+    if not rows:
+        raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
+    model = attach(qwen, config, parent[1] if parent else None)
+    steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
+    examples = Examples(
+        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment, tasks=config.tasks
+    )
+    clock = Clock(steps, config.max_seconds)
+    trainer = build_trainer(run, qwen, model, examples, clock)
+    start = f"going on from {parent[0]}" if parent else "a fresh adapter"
+    say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
+    clock.start = clock.now()
+    model.train()
+    trainer.train()
+    done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
+    manifest = run.data / "manifest.json"
+    save(
+        model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
+        data=sha256(manifest) if manifest.exists() else "",
+    )
+    return done
+
+
+def build_trainer(run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock) -> SFTTrainer:
+    """TRL's trainer on float32 LoRA weights, with our schedule and log."""
+    import torch
+    from trl import SFTTrainer
+
+    trainer = SFTTrainer(
+        model=model, args=_arguments(run, qwen, clock.steps), train_dataset=examples.as_dataset(),
+        processing_class=qwen.processor, callbacks=[_callback(run, clock)],
+    )
+    to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=run.config.lr, weight_decay=0.0)
+    trainer.optimizer = optimizer
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, clock.rate)
+    return trainer
+
+
+def _arguments(run: Run, qwen: Qwen, steps: int) -> SFTConfig:
+    import torch
+    from trl import SFTConfig
+
+    on_gpu = qwen.device != "cpu"
+    bf16 = not on_gpu or torch.cuda.is_bf16_supported()
+    config: TrainConfig = run.config
+    return SFTConfig(
+        output_dir=str(run.folder / "checkpoints"), max_steps=steps, per_device_train_batch_size=config.batch,
+        use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
+        seed=config.seed,
+        max_length=None, completion_only_loss=True, remove_unused_columns=False,
+        dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="no", report_to=[], push_to_hub=False,
+        logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
+    )
+
+
+def _callback(run: Run, clock: Clock) -> Any:
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):
+        """Writes log.jsonl; stops at the stop file or when the time is over."""
+
+        def on_step_end(self, args, state, control, **_) -> None:
+            if run.stop_asked or clock.elapsed >= clock.max_seconds:
+                control.should_training_stop = True
+
+        def on_log(self, args, state, control, logs=None, **_) -> None:
+            if logs and "loss" in logs:
+                run.append_log(**log_row(state.global_step, clock, logs))
+
+    return Watch()
+
+
+def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]:
+    """One line of the log: loss in nats a token, share of answer tokens guessed right, seconds."""
+    row = {
+        "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
+        "lr": logs.get("learning_rate"), "share": clock.share(step), "seconds": clock.elapsed,
+        "seconds_left": clock.seconds_left(step),
+    }
+    return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}
