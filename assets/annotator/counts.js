@@ -1,0 +1,96 @@
+// The count, the model's count beside it, and the labels: their colours, numbers and keys. For counting, the numbers are typed here.
+(function (PDC) {
+  "use strict";
+  const { html, text } = PDC;
+
+  const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");
+  const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
+
+  class Counts {
+    constructor(editor) {
+      this.editor = editor;
+      this.number = html("strong", { class: "pda-total" });
+      this.said = html("span", { class: "pda-said" });
+      this.gap = html("span", { class: "pda-gap" });
+      this.header = html("div", { class: "pda-header", role: "status" },
+        html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap);
+      this.rows = html("div", { class: "pda-labels", role: "group", "aria-label": "Labels" });
+      this.root = html("div", { class: "pda-counts" }, this.header, this.rows);
+      this.built = null;
+      this.lines = [];
+    }
+
+    build() {
+      const { labels, kind } = this.editor.doc;
+      const key = JSON.stringify([labels, kind]);
+      if (this.built === key) return;
+      this.built = key;
+      this.lines = labels.map((label, at) => this.line(label, at, kind));
+      this.rows.replaceChildren(...this.lines.map((line) => line.root));
+    }
+
+    line(label, at, kind) {
+      const swatch = html("i", { class: "pda-swatch", "aria-hidden": "true" });
+      swatch.style.background = PDC.colorOf(this.editor.doc.labels, label);
+      const key = html("kbd", { "aria-hidden": "true" }, at < 9 ? String(at + 1) : "");
+      const name = html("span", { class: "pda-name", title: label }, label);
+      const said = html("span", { class: "pda-said" });
+      if (kind === "count") return this.typed(label, [swatch, name], said);
+      const count = html("span", { class: "pda-number" });
+      const root = html("button", { type: "button", class: "pda-label", "data-label": label, on: { click: () => this.pick(label) } },
+        key, swatch, name, count, said);
+      return { label, root, count, said };
+    }
+
+    typed(label, parts, said) {
+      const { editor } = this;
+      const put = (n) => editor.doc.stateCount(label, PDC.clamp(Math.round(n) || 0, 0, 999));
+      const input = html("input", {
+        type: "number", min: "0", max: "999", step: "1", class: "pda-count-input", "aria-label": `Count of ${label}`, "data-label": label,
+        on: { input: () => input.value !== "" && put(Number(input.value)), blur: () => this.render() },
+      });
+      const less = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} less`, on: { click: () => put(this.value(label) - 1) } }, "−");
+      const more = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} more`, on: { click: () => put(this.value(label) + 1) } }, "+");
+      const [swatch, name] = parts;
+    const asked = html("span", { class: "pda-asked" }, name, said);
+    return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, buttons: [less, more] };
+    }
+
+    value(label) { return this.editor.doc.stated[label] || 0; }
+
+    pick(label) {
+      this.editor.chooseLabel(label);
+      this.editor.focus();
+    }
+
+    render() {
+      this.build();
+      const { doc } = this.editor;
+      const counts = doc.counts();
+      const said = doc.said();
+      this.root.hidden = !doc.open;
+      text(this.number, total(counts));
+      text(this.said, said ? `model said ${total(said)}` : "");
+      const gap = said ? total(counts) - total(said) : 0;
+      text(this.gap, said && gap ? signed(gap) : "");
+      for (const line of this.lines) this.renderLine(line, counts[line.label] || 0, said);
+    }
+
+    renderLine(line, count, said) {
+      const { doc } = this.editor;
+      const differs = said && (said[line.label] || 0) !== count;
+      text(line.said, differs ? `model ${said[line.label] || 0}` : "");
+      if (line.input) {
+        if (document.activeElement !== line.input || Number(line.input.value) !== count) line.input.value = String(count);
+        for (const node of [line.input, ...line.buttons]) node.disabled = doc.readonly;
+        return;
+      }
+      text(line.count, count);
+      line.root.setAttribute("aria-pressed", String(doc.drawLabel === line.label));
+      line.root.setAttribute("aria-label", `${line.label}: ${count}`);
+      line.root.title = `Draw as ${line.label}; with a mark selected, make it ${line.label}`;
+    }
+  }
+
+  PDC.Counts = Counts;
+})((window.PDC = window.PDC || {}));

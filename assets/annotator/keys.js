@@ -1,0 +1,119 @@
+// The keyboard. One table makes both the bindings and the help that `?` shows.
+(function (PDC) {
+  "use strict";
+  const { html } = PDC;
+
+  const BINDINGS = [
+    ["Marks", [
+      ["N / P", "next / previous mark", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
+      ["A", "accept", { a: (e) => e.judge("accepted") }],
+      ["Shift A", "accept all open marks", { "shift+a": (e) => e.doc.acceptAll() }],
+      ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
+      ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
+      ["1 – 9", "label of the selected mark, else of the next one drawn", {}],
+      ["Arrows", "move 1 pixel, with Shift 10", {}],
+      ["Ctrl Z / Ctrl Y", "undo / redo", {
+        "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
+      }],
+    ]],
+    ["Tools", [
+      ["B or D", "draw", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+      ["V or Esc", "select", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
+    ]],
+    ["View", [
+      ["Wheel, + / −", "zoom", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
+      ["0", "whole image", { 0: (e) => e.view.fit() }],
+      ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
+      ["Space, middle button", "hold and drag to pan", {}],
+      ["H", "hide or show all marks", { h: (e) => e.toggleHidden() }],
+      ["I", "brightness, contrast, gamma", { i: (e) => e.adjust.toggle() }],
+      ["?", "these keys", { "?": (e) => e.help.toggle() }],
+    ]],
+    ["Image", [
+      ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
+      ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
+      ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],
+    ]],
+  ];
+
+  const RUN = {};
+  for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
+  const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
+  const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
+
+  function chord(event) {
+    const key = event.key.toLowerCase();
+    const ctrl = event.ctrlKey || event.metaKey;
+    const shift = event.shiftKey && (ctrl || key === "a");
+    return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
+  }
+
+  // Runs a key on the editor; true when it meant something.
+  PDC.press = (editor, event) => {
+    const key = event.key.toLowerCase();
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
+    if (plain && /^[1-9]$/.test(key)) return editor.digit(Number(key));
+    if (plain && key === "tab" && editor.focused()) return editor.tab(event.shiftKey ? -1 : 1);
+    if (plain && (key === "enter" || key === " ") && event.target.closest("button, a")) return false;
+    if (plain && key === " ") return editor.holdPan(true);
+    const run = event.altKey ? null : RUN[chord(event)];
+    if (!run) return false;
+    run(editor);
+    return true;
+  };
+
+  const editors = new Set();
+
+  // The editor keys go to: the one in sight.
+  function inSight() {
+    for (const editor of editors) {
+      if (!editor.root.isConnected) editors.delete(editor);
+      else if (editor.root.getClientRects().length && editor.doc.open) return editor;
+    }
+    return null;
+  }
+
+  const typing = (event) => {
+    const target = event.composedPath()[0];
+    return target instanceof Element && target.closest(TYPING) !== null;
+  };
+
+  function onKeyDown(event) {
+    if (event.defaultPrevented || event.isComposing) return;
+    const editor = inSight();
+    if (!editor || (typing(event) && chord(event) !== "ctrl+s")) return;
+    if (PDC.press(editor, event)) event.preventDefault();
+  }
+
+  function onKeyUp(event) {
+    if (event.key === " ") for (const editor of editors) editor.holdPan(false);
+  }
+
+  PDC.listen = (editor) => {
+    if (!PDC.listening) {
+      document.addEventListener("keydown", onKeyDown);
+      document.addEventListener("keyup", onKeyUp);
+      PDC.listening = true;
+    }
+    editors.add(editor);
+  };
+
+  class Help {
+    constructor() {
+      const group = ([title, rows]) =>
+        html("section", {}, html("h3", {}, title), html("dl", {}, ...rows.flatMap(([keys, does]) => [
+          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–|,)$/.test(part) ? ` ${part} ` : html("kbd", {}, part)))),
+          html("dd", {}, does),
+        ])));
+      const close = html("button", { type: "button", class: "pda-close", on: { click: () => this.toggle(false) } }, "Close");
+      this.root = html("div", { class: "pda-help", role: "dialog", "aria-label": "Keys", "data-overlay": "", hidden: "" },
+        html("div", { class: "pda-help-groups" }, ...BINDINGS.map(group)), close);
+    }
+
+    get open() { return !this.root.hidden; }
+    toggle(on = !this.open) { this.root.hidden = !on; }
+  }
+
+  PDC.Help = Help;
+})((window.PDC = window.PDC || {}));

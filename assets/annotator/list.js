@@ -1,0 +1,115 @@
+// The marks as a list that scrolls. Only the rows in sight exist, so 2,000 marks cost as much as 40.
+(function (PDC) {
+  "use strict";
+  const { html, set, text } = PDC;
+  const ROW = 34; // pixels; the style sheet's --pdc-row
+  const SPARE = 4;
+
+  class List {
+    constructor(editor) {
+      this.editor = editor;
+      this.rows = new Map();
+      this.space = html("div", { class: "pda-space", role: "list", "aria-label": "Marks" });
+      this.empty = html("p", { class: "pda-empty" });
+      this.root = html("div", { class: "pda-list", on: { scroll: () => this.window() } }, this.empty, this.space);
+      new ResizeObserver(() => this.window()).observe(this.root);
+    }
+
+    render() {
+      const { doc } = this.editor;
+      this.root.hidden = doc.kind === "count";
+      this.empty.hidden = !doc.open || doc.marks.length > 0;
+      text(this.empty, doc.readonly ? "No marks." : "No marks. Press D and " + (doc.kind === "box" ? "drag a box." : "click each place."));
+      this.space.style.height = `${doc.marks.length * ROW}px`;
+      this.window();
+    }
+
+    // Rows for the marks in sight; the selected one stays, so that focus in it survives scrolling.
+    window() {
+      const { marks, selected } = this.editor.doc;
+      const first = Math.max(Math.floor(this.root.scrollTop / ROW) - SPARE, 0);
+      const last = Math.min(first + Math.ceil(this.root.clientHeight / ROW) + 2 * SPARE, marks.length);
+      const gone = new Set(this.rows.keys());
+      for (let at = first; at < last; at += 1) {
+        gone.delete(marks[at].id);
+        this.row(marks[at], at, selected);
+      }
+      for (const id of gone) {
+        this.rows.get(id).root.remove();
+        this.rows.delete(id);
+      }
+    }
+
+    row(mark, at, selected) {
+      const { doc } = this.editor;
+      const row = this.rows.get(mark.id) || this.make(mark.id);
+      const current = mark.id === selected;
+      if (row.mark === mark && row.at === at && row.current === current && row.labels === doc.labels && row.readonly === doc.readonly) return;
+      if (row.labels !== doc.labels) this.options(row);
+      row.root.style.transform = `translateY(${at * ROW}px)`;
+      row.root.toggleAttribute("data-selected", current);
+      set(row.root, "data-status", mark.status);
+      set(row.root, "data-origin", mark.origin);
+      set(row.root, "aria-posinset", at + 1);
+      set(row.root, "aria-setsize", doc.marks.length);
+      row.swatch.style.background = PDC.colorOf(doc.labels, mark.label);
+      row.swatch.toggleAttribute("data-point", Boolean(mark.point));
+      text(row.name, mark.id);
+      this.choose(row.select, mark.label);
+      set(row.select, "title", mark.label);
+      text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
+      text(row.origin, mark.origin);
+      set(row.accept, "aria-pressed", mark.status === "accepted");
+      set(row.reject, "aria-pressed", mark.status === "rejected");
+      for (const node of [row.select, row.accept, row.reject, row.remove]) node.disabled = doc.readonly;
+      Object.assign(row, { mark, at, current, labels: doc.labels, readonly: doc.readonly });
+    }
+
+    make(id) {
+      const { editor } = this;
+      const act = (run) => (event) => {
+        event.stopPropagation();
+        run();
+        editor.focus();
+      };
+      const row = {
+        swatch: html("i", { class: "pda-swatch", "aria-hidden": "true" }),
+        name: html("button", { type: "button", class: "pda-id", title: "Select this mark" }),
+        select: html("select", { "aria-label": `Label of ${id}`, on: { change: act(() => editor.doc.relabel(id, row.select.value)) } }),
+        score: html("span", { class: "pda-score" }),
+        origin: html("span", { class: "pda-by" }),
+        accept: PDC.button("accept", "Accept", act(() => editor.doc.setStatus(id, "accepted"))),
+        reject: PDC.button("reject", "Reject", act(() => editor.doc.setStatus(id, "rejected"))),
+        remove: PDC.button("trash", "Delete", act(() => editor.doc.remove(id))),
+      };
+      row.root = html("div", { class: "pda-row", role: "listitem", "data-id": id, on: { click: () => editor.select(id) } },
+        html("span", { class: "pda-who" }, row.swatch, row.name), row.select, row.score, row.origin,
+        html("span", { class: "pda-acts" }, row.accept, row.reject, row.remove));
+      this.rows.set(id, row);
+      this.space.append(row.root);
+      return row;
+    }
+
+    options(row) {
+      row.select.replaceChildren(...this.editor.doc.labels.map((label) => html("option", { value: label }, label)));
+    }
+
+    // A mark may carry a label outside the question; it is shown, not changed.
+    choose(select, label) {
+      if (![...select.options].some((option) => option.value === label)) select.append(html("option", { value: label }, label));
+      select.value = label;
+    }
+
+    follow() {
+      const { doc } = this.editor;
+      const at = doc.mark ? doc.marks.indexOf(doc.mark) : -1;
+      if (at < 0 || this.root.hidden) return;
+      const [top, bottom] = [at * ROW, (at + 1) * ROW];
+      const { scrollTop, clientHeight } = this.root;
+      if (top < scrollTop || bottom > scrollTop + clientHeight) this.root.scrollTop = Math.max(top - clientHeight / 2, 0);
+      this.window();
+    }
+  }
+
+  PDC.List = List;
+})((window.PDC = window.PDC || {}));

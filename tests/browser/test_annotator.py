@@ -1,0 +1,578 @@
+"""The editor in a real browser, inside a small Gradio app."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.browser
+
+W, H = 400, 300
+LABELS = ["red cell", "platelet", "white cell"]
+_cases = itertools.count(1)
+
+
+def box(name: str, *xyxy: float, label: str = LABELS[0], origin: str = "model", score: float | None = 0.5) -> dict:
+    return {"id": name, "label": label, "box": list(xyxy), "origin": origin, "status": "open", "score": score}
+
+
+def point(name: str, x: float, y: float, label: str = LABELS[0]) -> dict:
+    return {"id": name, "label": label, "point": [x, y], "origin": "model", "status": "open", "score": None}
+
+
+def draft(*marks: dict, kind: str = "box", **kw: Any) -> dict:
+    task = {"box": "count_and_box", "point": "cnt_and_point", "count": "counting"}[kind]
+    image = {"url": "/picture.png", "width": W, "height": H, "name": "picture.png"}
+    value = {"case": f"case-{next(_cases)}", "rev": 0, "edits": 0, "image": image, "task": task, "labels": LABELS}
+    return {**value, "kind": kind, "marks": list(marks), "stated": {}, "readonly": False, **kw}
+
+
+def _png() -> bytes:
+    from PIL import Image
+
+    rows, columns = np.mgrid[0:H, 0:W]
+    pixels = np.stack([columns * 255 // W, rows * 255 // H, (columns // 20 + rows // 20) % 2 * 80 + 90], axis=-1)
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _app(received: list[dict], keys: list[str]) -> object:
+    """An editor that autosaves into `received`; what is typed into `answer` is what the server answers with."""
+    import gradio as gr
+    from fastapi import FastAPI, Response
+
+    from pdc.ui.annotator import Annotator, head_html
+
+    app = FastAPI()
+    png = _png()
+    app.get("/picture.png")(lambda: Response(png, media_type="image/png"))
+
+    def autosave(value: dict) -> None:
+        time.sleep(0.02)
+        received.append(value)
+
+    with gr.Blocks() as blocks, gr.Tabs():
+        with gr.Tab("Image"):
+            editor = Annotator(elem_id="editor")
+        with gr.Tab("Other"):
+            gr.Markdown("Another tab")
+        answer = gr.Textbox(elem_id="answer", label="answer")
+        gr.Button("Answer", elem_id="send").click(json.loads, answer, editor, show_progress="hidden")
+        editor.edit(autosave, editor, None, queue=False, show_progress="hidden", trigger_mode="always_last")
+        for name in ("save", "next", "previous"):
+            getattr(editor, name)(lambda value, name=name: keys.append(f"{name} {value['case']}"), editor, None)
+    theme = gr.themes.Base(font=["sans-serif"], font_mono=["monospace"])
+    return gr.mount_gradio_app(app, blocks, path="/", head=head_html(), theme=theme)
+
+
+class Driver:
+    """Hands and eyes on the editor. Places are in image pixels, taken to the screen by where the browser shows the image."""
+
+    def __init__(self, page: Any, received: list[dict], keys: list[str]) -> None:
+        self.page, self.received, self.keys = page, received, keys
+
+    def js(self, expression: str, argument: object = None) -> Any:
+        script = f"(arg) => {{ const e = document.querySelector('.pdc-editor').pdc; return ({expression}); }}"
+        return self.page.evaluate(script, argument)
+
+    def open(self, *marks: dict, **kw: Any) -> dict:
+        value = draft(*marks, **kw)
+        self.js("e.receive(arg)", value)
+        self.page.evaluate("document.activeElement.blur()")
+        self.press("v")
+        self.received.clear()
+        return value
+
+    def value(self) -> dict:
+        return self.js("JSON.parse(JSON.stringify(e.doc.value()))")
+
+    def marks(self) -> dict[str, dict]:
+        return {mark["id"]: mark for mark in self.value()["marks"]}
+
+    def screen(self, x: float, y: float) -> tuple[float, float]:
+        picture = self.page.locator(".pda-picture").bounding_box()
+        return picture["x"] + x * picture["width"] / W, picture["y"] + y * picture["height"] / H
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def click(self, x: float, y: float) -> None:
+        self.page.mouse.click(*self.screen(x, y))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        (x1, y1), (x2, y2) = self.screen(*start), self.screen(*end)
+        self.page.mouse.move(x1, y1)
+        self.page.mouse.down(button=button)
+        self.page.mouse.move((x1 + x2) / 2, (y1 + y2) / 2)
+        self.page.mouse.move(x2, y2)
+        self.page.mouse.up(button=button)
+
+    def selected(self) -> str | None:
+        return self.js("e.doc.selected")
+
+    def scale(self) -> float:
+        return self.page.locator(".pda-picture").bounding_box()["width"] / W
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def answer(self, value: dict) -> None:
+        """What the server answers, by the way every answer takes: through Gradio."""
+        self.page.locator("#answer textarea").fill(json.dumps(value))
+        self.page.locator("#send").click()
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + 10
+        while not true():
+            assert time.monotonic() < deadline, f"waited 10 seconds for {what}"
+            self.page.wait_for_timeout(20)
+
+
+@pytest.fixture(scope="module")
+def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
+    received: list[dict] = []
+    keys: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "editor" in m.text.lower() else None)
+    page.goto(serve(_app(received, keys)))
+    page.wait_for_selector(".pda-toolbar")
+    yield Driver(page, received, keys)
+    page.close()
+    assert problems == []
+
+
+def near(actual: list[float], expected: list[float], within: float = 1.0) -> bool:
+    return len(actual) == len(expected) and all(abs(a - b) <= within for a, b in zip(actual, expected, strict=True))
+
+
+def test_draw_a_box_and_autosave(driver: Driver) -> None:
+    driver.open()
+    driver.press("d")
+    driver.drag((50, 40), (150, 120))
+    (mark,) = driver.marks().values()
+    assert near(mark["box"], [50, 40, 150, 120])
+    assert (mark["label"], mark["origin"], mark["status"], mark["score"]) == (LABELS[0], "human", "open", None)
+    driver.until(lambda: driver.received, "the autosave")
+    assert driver.received[-1]["marks"] == [mark]
+    assert driver.received[-1]["edits"] == 1
+
+
+def test_the_draw_tool_draws_inside_another_box_and_in_any_direction(driver: Driver) -> None:
+    driver.open(box("m1", 10, 10, 390, 290))
+    driver.press("b")
+    driver.drag((200, 150), (120, 90))
+    assert near(driver.marks()["h1"]["box"], [120, 90, 200, 150])
+    assert driver.marks()["m1"]["box"] == [10, 10, 390, 290]
+
+
+def test_a_box_drawn_past_the_edge_ends_at_the_edge(driver: Driver) -> None:
+    driver.open()
+    driver.press("d")
+    driver.drag((380, 280), (420, 305))
+    assert near(driver.marks()["h1"]["box"], [380, 280, 400, 300])
+
+
+def test_a_click_in_the_draw_tool_makes_no_box(driver: Driver) -> None:
+    driver.open()
+    driver.press("d")
+    driver.click(100, 100)
+    assert driver.marks() == {}
+
+
+def test_move_makes_the_models_mark_an_edited_one(driver: Driver) -> None:
+    driver.open(box("m1", 100, 100, 150, 140))
+    driver.drag((125, 120), (165, 90))
+    mark = driver.marks()["m1"]
+    assert near(mark["box"], [140, 70, 190, 110])
+    assert mark["origin"] == "edited"
+
+
+def test_a_move_keeps_the_whole_mark_inside_the_image(driver: Driver) -> None:
+    driver.open(box("m1", 100, 100, 150, 140))
+    driver.drag((125, 120), (5, 5))
+    assert near(driver.marks()["m1"]["box"], [0, 0, 50, 40])
+
+
+HANDLES = {"nw": (0, 1), "n": (1,), "ne": (2, 1), "e": (2,), "se": (2, 3), "s": (3,), "sw": (0, 3), "w": (0,)}
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+def test_every_handle_moves_its_sides_only(driver: Driver, handle: str) -> None:
+    start = [100.0, 100.0, 200.0, 180.0]
+    driver.open(box("m1", *start))
+    driver.click(150, 140)
+    x = start[0] if "w" in handle else start[2] if "e" in handle else 150
+    y = start[1] if "n" in handle else start[3] if "s" in handle else 140
+    driver.drag((x, y), (x + 20, y + 10))
+    expected = [v + (20, 10)[i % 2] if i in HANDLES[handle] else v for i, v in enumerate(start)]
+    assert near(driver.marks()["m1"]["box"], expected)
+
+
+def test_a_handle_may_pass_the_opposite_side(driver: Driver) -> None:
+    driver.open(box("m1", 100, 100, 200, 180))
+    driver.click(150, 140)
+    driver.drag((200, 180), (60, 50))
+    assert near(driver.marks()["m1"]["box"], [60, 50, 100, 100])
+
+
+def test_clicks_select_the_smallest_first_and_then_cycle(driver: Driver) -> None:
+    driver.open(box("big", 50, 50, 300, 250), box("small", 140, 110, 180, 150), box("middle", 100, 90, 220, 200))
+    order = []
+    for _ in range(4):
+        driver.click(160, 130)
+        order.append(driver.selected())
+    assert order == ["small", "middle", "big", "small"]
+    driver.click(390, 290)
+    assert driver.selected() is None
+    assert driver.value()["edits"] == 0
+
+
+def test_relabel_by_digit_by_list_and_by_legend(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90), box("m2", 150, 150, 190, 190))
+    driver.press("n", "2")
+    assert (driver.marks()["m1"]["label"], driver.marks()["m1"]["origin"]) == (LABELS[1], "edited")
+    driver.page.locator('.pda-row[data-id="m2"] select').select_option(LABELS[2])
+    assert driver.marks()["m2"]["label"] == LABELS[2]
+    driver.page.locator(f'.pda-label[data-label="{LABELS[2]}"]').click()
+    assert driver.marks()["m1"]["label"] == LABELS[2]
+    driver.press("Escape", "2", "d")
+    driver.drag((250, 50), (300, 100))
+    assert driver.marks()["h1"]["label"] == LABELS[1]
+
+
+def test_delete_keeps_what_the_model_said_as_rejected(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90), box("h1", 150, 150, 190, 190, origin="human", score=None))
+    driver.press("n", "Delete", "n", "Delete")
+    marks = driver.marks()
+    assert list(marks) == ["m1"]
+    assert marks["m1"]["status"] == "rejected"
+    assert driver.text(".pda-total") == "0"
+    driver.press("n", "r")
+    assert driver.marks()["m1"]["status"] == "open"
+    assert driver.text(".pda-total") == "1"
+
+
+def test_accept_reject_and_accept_all(driver: Driver) -> None:
+    driver.open(*(box(f"m{i}", 20 * i, 20, 20 * i + 15, 40) for i in range(1, 5)))
+    driver.press("n", "a", "n", "r", "Shift+A")
+    assert [m["status"] for m in driver.marks().values()] == ["accepted", "rejected", "accepted", "accepted"]
+    driver.page.locator('.pda-row[data-id="m4"] button[aria-label="Reject"]').click()
+    assert driver.marks()["m4"]["status"] == "rejected"
+
+
+def test_undo_and_redo_walk_through_everything(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    states = [driver.value()["marks"]]
+    driver.press("d")
+    driver.drag((150, 50), (200, 90))
+    states.append(driver.value()["marks"])
+    for key in ("2", "ArrowRight", "a", "Delete"):
+        driver.press(key)
+        states.append(driver.value()["marks"])
+    for expected in reversed(states[:-1]):
+        driver.press("Control+z")
+        assert driver.value()["marks"] == expected
+    driver.press("Control+z")
+    for expected in states[1:4]:
+        driver.press("Control+y")
+        assert driver.value()["marks"] == expected
+    driver.press("Control+Shift+z", "Control+Shift+z", "Control+y")
+    assert driver.value()["marks"] == states[-1]
+
+
+def test_arrows_move_by_one_pixel_and_by_ten(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n", "ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowDown")
+    assert driver.marks()["m1"]["box"] == [52, 59, 92, 99]
+
+
+def test_wheel_zoom_keeps_the_place_and_drawing_stays_exact(driver: Driver) -> None:
+    driver.open()
+    whole = driver.scale()
+    x, y = driver.screen(250, 180)
+    driver.page.mouse.move(x, y)
+    for _ in range(6):
+        driver.page.mouse.wheel(0, -240)
+    driver.until(lambda: driver.scale() > 3 * whole, "the zoom")
+    after = driver.screen(250, 180)
+    assert abs(after[0] - x) < 1.5 and abs(after[1] - y) < 1.5
+    driver.press("d")
+    driver.drag((240, 170), (262, 189))
+    assert near(driver.marks()["h1"]["box"], [240, 170, 262, 189], within=0.5)
+    driver.press("0")
+    assert driver.scale() == pytest.approx(whole)
+    shown = driver.js("""(() => { const line = e.layer.nodes.get('h1').line, b = line.getBBox(), m = line.getScreenCTM();
+        const p = new DOMPoint(b.x, b.y).matrixTransform(m); return [p.x, p.y]; })()""")
+    assert near(shown, list(driver.screen(*driver.marks()["h1"]["box"][:2])), within=0.6)
+
+
+def test_pan_by_space_by_middle_button_and_by_the_background(driver: Driver) -> None:
+    driver.open(box("m1", 180, 130, 220, 170))
+    driver.press("+", "+", "+", "+")
+    for space, button in ((True, "left"), (False, "middle")):
+        before = driver.screen(0, 0)
+        if space:
+            driver.page.keyboard.down(" ")
+        driver.drag((200, 150), (210, 155), button=button)
+        if space:
+            driver.page.keyboard.up(" ")
+        assert near(list(driver.screen(0, 0)), [before[0] + 10 * driver.scale(), before[1] + 5 * driver.scale()], 2)
+    before = driver.screen(0, 0)
+    driver.drag((240, 180), (245, 185))
+    assert driver.screen(0, 0) != before
+    assert driver.marks()["m1"]["box"] == [180, 130, 220, 170]
+
+
+def test_points_are_added_by_a_click_and_live_beside_boxes(driver: Driver) -> None:
+    driver.open(point("m1", 100, 100), box("m2", 200, 200, 240, 240), kind="point")
+    driver.press("d")
+    driver.click(300, 60)
+    assert near(driver.marks()["h1"]["point"], [300, 60])
+    driver.press("v")
+    driver.drag((100, 100), (130, 90))
+    assert near(driver.marks()["m1"]["point"], [130, 90])
+    driver.click(220, 220)
+    assert driver.selected() == "m2"
+
+
+def test_counting_takes_a_number_for_each_label(driver: Driver) -> None:
+    driver.open(kind="count", stated={LABELS[0]: 3}, model_stated={LABELS[0]: 3})
+    field = driver.page.get_by_label(f"Count of {LABELS[1]}")
+    field.fill("12")
+    driver.page.get_by_label(f"One {LABELS[0]} more").click()
+    assert driver.value()["stated"] == {LABELS[0]: 4, LABELS[1]: 12}
+    assert (driver.text(".pda-total"), driver.text(".pda-gap")) == ("16", "+13")
+    driver.page.locator(".pda-canvas").focus()
+    driver.press("Control+z", "Control+z")
+    assert driver.value()["stated"] == {LABELS[0]: 3}
+    assert field.input_value() == "0"
+
+
+def test_the_models_count_and_the_difference_stand_beside_the_count(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90), box("m2", 150, 150, 190, 190), stated={LABELS[0]: 4, LABELS[1]: 1})
+    assert driver.text(".pda-header .pda-said") == "model said 5"
+    assert driver.text(".pda-gap") == "−3"
+    assert driver.text(f'.pda-label[data-label="{LABELS[1]}"] .pda-said') == "model 1"
+    driver.open(box("m1", 50, 50, 90, 90))
+    assert driver.text(".pda-header .pda-said") == ""
+
+
+def test_readonly_can_be_looked_at_but_not_changed(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90), readonly=True)
+    before = driver.value()
+    driver.click(70, 70)
+    assert driver.selected() == "m1"
+    driver.press("r", "a", "Delete", "2", "ArrowLeft", "Shift+A", "Control+z", "d")
+    driver.drag((70, 70), (170, 170))
+    driver.press("+")
+    assert driver.value() == before
+    assert driver.page.get_by_label("Undo (Ctrl Z)").is_disabled()
+
+
+def test_a_late_answer_never_undoes_an_edit(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n", "a", "Shift+ArrowRight")
+    edited = driver.value()
+    driver.until(lambda: driver.received and driver.received[-1]["edits"] == 2, "the autosave")
+    driver.answer({**value, "marks": [], "edits": 1})
+    driver.until(lambda: len(driver.received) and driver.received[-1] == edited, "the editor to insist")
+    driver.page.wait_for_timeout(300)
+    assert driver.value() == edited
+    driver.press("Escape")
+    driver.page.locator("#send").focus()
+    driver.press("s")
+    driver.until(lambda: driver.keys and driver.keys[-1] == f"save {value['case']}", "save")
+
+
+def test_a_newer_revision_is_taken_as_one_step_that_can_be_undone(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n", "a")
+    mine = driver.value()["marks"]
+    driver.answer({**value, "rev": 1, "marks": [box("m7", 10, 10, 30, 30)]})
+    driver.until(lambda: list(driver.marks()) == ["m7"], "the newer revision")
+    assert driver.value()["rev"] == 1
+    driver.page.locator(".pda-canvas").focus()
+    driver.press("Control+z")
+    assert driver.value()["marks"] == mine
+
+
+def test_another_case_starts_anew(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n", "a", "+", "+")
+    other = draft(box("m9", 10, 10, 30, 30))
+    driver.answer(other)
+    driver.until(lambda: driver.value()["case"] == other["case"], "the other case")
+    assert driver.value()["marks"] == other["marks"]
+    assert driver.page.get_by_label("Undo (Ctrl Z)").is_disabled()
+    assert driver.js("e.view.fitted")
+
+
+def test_another_tab_and_back_keeps_marks_and_undo(driver: Driver) -> None:
+    value = draft(box("m1", 50, 50, 90, 90))
+    driver.answer(value)
+    driver.until(lambda: driver.value()["case"] == value["case"], "the case")
+    driver.page.locator(".pda-canvas").focus()
+    driver.press("n", "a", "Shift+ArrowRight")
+    edited = driver.value()["marks"]
+    driver.page.get_by_role("tab", name="Other").click()
+    driver.page.get_by_role("tab", name="Image").click()
+    driver.page.wait_for_selector(".pdc-editor[data-open]")
+    assert driver.value()["marks"] == edited
+    driver.page.locator(".pda-canvas").focus()
+    driver.press("Control+z", "Control+z")
+    assert driver.value()["marks"] == value["marks"]
+
+
+def test_a_thousand_rapid_edits_are_all_kept_and_the_last_autosave_has_them(driver: Driver) -> None:
+    driver.open(*(box(f"m{i}", i % 20 * 18, i // 20 * 20, i % 20 * 18 + 12, i // 20 * 20 + 12) for i in range(200)))
+    driver.page.evaluate("""() => {
+        const key = (k) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: k, bubbles: true, cancelable: true }));
+        for (let i = 0; i < 200; i += 1) { key("n"); key("a"); key("2"); key("ArrowRight"); key("ArrowDown"); key("3"); }
+    }""")
+    value = driver.value()
+    assert value["edits"] == 1000
+    assert all(m["status"] == "accepted" and m["label"] == LABELS[2] for m in value["marks"])
+    assert [m["box"][0] for m in value["marks"]] == [i % 20 * 18 + 1 for i in range(200)]
+    driver.until(lambda: driver.received and driver.received[-1]["edits"] == 1000, "the last autosave")
+    assert driver.received[-1]["marks"] == value["marks"]
+
+
+HOSTILE = ["${window.hacked=1}", "<img src=x onerror='window.hacked=1'>", "{{value}}", '"><script>window.hacked=1</script>']
+
+
+def test_hostile_text_is_only_text(driver: Driver) -> None:
+    value = draft(*(box(f"<b>{i}</b>", 30 * i, 10, 30 * i + 20, 60, label=t) for i, t in enumerate(HOSTILE)))
+    value |= {"labels": HOSTILE, "image": {**value["image"], "name": HOSTILE[1]}, "stated": {HOSTILE[0]: 3}}
+    driver.answer(value)
+    driver.until(lambda: driver.value()["case"] == value["case"], "the case")
+    driver.page.locator(".pda-canvas").focus()
+    driver.press("n", "2", "n", "a", "n")
+    driver.page.mouse.move(*driver.screen(40, 30))
+    driver.page.wait_for_timeout(100)
+    assert driver.page.evaluate("window.hacked") is None
+    assert driver.page.locator(".pdc-editor img").count() == 1
+    assert driver.page.locator(".pdc-editor b, .pdc-editor script").count() == 0
+    assert driver.page.locator(".pda-tag[data-on]").first.inner_text().startswith(HOSTILE[2])
+
+
+def test_keys_are_left_alone_while_typing(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n")
+    field = driver.page.locator("#answer textarea")
+    field.fill("")
+    field.press_sequentially("ardn2")
+    assert field.input_value() == "ardn2"
+    assert driver.value()["edits"] == 0
+
+
+def test_save_next_and_previous_are_told_to_the_server(driver: Driver) -> None:
+    case = driver.open(box("m1", 50, 50, 90, 90))["case"]
+    for key, event in (("Control+s", "save"), ("j", "next"), ("PageUp", "previous"), ("PageDown", "next")):
+        driver.keys.clear()
+        driver.press(key)
+        driver.until(lambda event=event: driver.keys == [f"{event} {case}"], event)
+
+
+def test_tab_walks_through_the_marks_and_out(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90), box("m2", 150, 150, 190, 190, label=LABELS[1]))
+    driver.page.locator(".pda-canvas").focus()
+    names = []
+    for _ in range(2):
+        driver.press("Tab")
+        names.append(driver.page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    assert names == ["Box 1: red cell, model, open, score 0.50", "Box 2: platelet, model, open, score 0.50"]
+    driver.press("Tab")
+    assert not driver.js("e.focused()")
+
+
+def test_hide_help_and_picture_controls(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("h")
+    assert driver.page.locator(".pda-mark").is_hidden()
+    driver.press("h", "?")
+    assert driver.page.get_by_role("dialog", name="Keys").is_visible()
+    driver.press("Escape", "i")
+    driver.page.get_by_label("Brightness", exact=True).fill("1.5")
+    assert "brightness(1.5)" in driver.js("e.picture.style.filter")
+    driver.page.get_by_role("button", name="As stored").click()
+    assert driver.js("e.picture.style.filter") == ""
+    driver.press("i")
+
+
+def test_escape_gives_up_a_drag(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    x, y = driver.screen(70, 70)
+    driver.page.mouse.move(x, y)
+    driver.page.mouse.down()
+    driver.page.mouse.move(x + 60, y + 30)
+    driver.press("Escape")
+    driver.page.mouse.up()
+    assert driver.value()["edits"] == 0
+    assert driver.js("e.layer.nodes.get('m1').line.getAttribute('d')") == "M50 50H90V90H50Z"
+
+
+def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
+    driver.open(*(box(f"m{i}", i * 15, 100, i * 15 + 10, 120) for i in range(20)))
+    driver.page.mouse.move(*driver.screen(155, 110))
+    driver.page.mouse.down()
+    driver.page.mouse.move(*driver.screen(160, 130))
+    driver.js("""window.touched = new Set(), window.watcher = new MutationObserver((records) => records.forEach((r) => {
+        const mark = (r.target.closest ? r.target : r.target.parentElement).closest(".pda-mark");
+        if (mark) window.touched.add(mark.dataset.id); })),
+        window.watcher.observe(e.root, { subtree: true, childList: true, attributes: true })""")
+    driver.page.mouse.move(*driver.screen(200, 200))
+    driver.page.mouse.move(*driver.screen(220, 210))
+    touched = driver.page.evaluate("[...window.touched]")
+    driver.page.evaluate("window.watcher.disconnect()")
+    driver.page.mouse.up()
+    assert touched == ["m10"]
+
+
+TIMING = """(() => {
+    const times = [];
+    for (let run = 0; run < 15; run += 1) {
+        const marks = e.doc.marks.map((m) => ({ ...m, box: m.box.map((v) => v + (run % 2 ? 1 : -1)), label: arg[run % 3] }));
+        e.doc.state = { ...e.doc.state, marks };
+        const start = performance.now();
+        e.render();
+        e.stage.getBoundingClientRect();
+        e.canvas.getBBox();
+        times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[7];
+})()"""
+
+EDIT = """(() => {
+    const times = [];
+    for (let run = 0; run < 15; run += 1) {
+        const start = performance.now();
+        e.doc.reshape("m1", { box: [run, run, run + 20, run + 20] });
+        e.canvas.getBBox();
+        times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[7];
+})()"""
+
+
+@pytest.mark.parametrize(("n", "limit_ms"), [(500, 10), (2000, 40)])
+def test_redraw_is_fast(driver: Driver, n: int, limit_ms: float) -> None:
+    """Every mark changed at once, and one mark edited with all that follows from it; medians in the page."""
+    driver.open(*(box(f"m{i}", i % 50 * 7, i // 50 * 6, i % 50 * 7 + 6, i // 50 * 6 + 5) for i in range(n)))
+    redraw, edit = driver.js(TIMING, LABELS), driver.js(EDIT)
+    print(f"\n{n} marks: all redrawn in {redraw:.1f} ms, one edit in {edit:.1f} ms")
+    assert driver.page.locator(".pda-mark").count() == n
+    assert driver.page.locator(".pda-row").count() < 80
+    # A shared test machine may be several times slower than the reader's; the limits of record are printed and noted.
+    assert redraw < 4 * limit_ms, SimpleNamespace(redraw=redraw, edit=edit)
