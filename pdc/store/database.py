@@ -131,9 +131,9 @@ def _use_wal(engine: Engine, busy_seconds: float) -> None:
             try:
                 raw.execute("PRAGMA journal_mode=WAL")
                 return
-            except engine.dialect.loaded_dbapi.OperationalError as error:
+            except _sqlite_driver().OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise DBAPIError.instance(None, None, error, engine.dialect.loaded_dbapi.Error) from error
+                    raise
                 time.sleep(0.02)
     finally:
         raw.close()
@@ -169,6 +169,8 @@ def sentences(url: URL) -> Iterator[None]:
         if type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
             raise
         raise StoreUnavailable(_sentence(str(error.orig).lower(), url)) from error
+    except _sqlite_driver().Error as error:  # from a connection that SQLAlchemy did not get to see yet
+        raise StoreUnavailable(_sentence(str(error).lower(), url)) from error
     except SQLAlchemyError as error:
         if type(error).__name__ != "TimeoutError":
             raise

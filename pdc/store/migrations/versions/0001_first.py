@@ -65,7 +65,7 @@ def _predictions() -> None:
     op.create_table(
         "predictions", seq(), text("id"), text("image_sha256", image_key("predictions")), text("task"), text("labels"),
         text("findings", nullable=True), text("raw"), text("model"), text("adapter", nullable=True),
-        text("prompt_version"), sa.Column("seconds", sa.Float, nullable=False), time("created_at"),
+        text("prompt_version"), sa.Column("seconds", sa.Double, nullable=False), time("created_at"),
         sa.PrimaryKeyConstraint("seq", name="pk_predictions"), sa.UniqueConstraint("id", name="uq_predictions_id"),
     )  # fmt: skip
     op.create_index("ix_predictions_question", "predictions", ["image_sha256", "task", "labels"])
