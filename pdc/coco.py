@@ -38,8 +38,8 @@ def document(cases: Sequence[tuple[Image, Mapping[str, Sequence[Box]]]]) -> dict
     images, annotations = [], []
     for number, (image, boxes) in enumerate(cases, start=1):
         images.append(_image(number, image, list(boxes)))
-        for label, found in boxes.items():
-            annotations += [_annotation(len(annotations) + i, number, numbers[label], b) for i, b in enumerate(found, 1)]
+        for label, box in [(label, box) for label, found in boxes.items() for box in found]:
+            annotations.append(_annotation(len(annotations) + 1, number, numbers[label], box))
     return {
         "info": {"description": "Reviews exported by PDC"},
         "images": images,

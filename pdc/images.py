@@ -57,7 +57,7 @@ def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float
 def clean_name(name: str) -> str:
     """The last part of a path, printable and at most 120 characters; `image` when nothing is left."""
     last = PureWindowsPath(name.replace("\0", "")).name
-    return "".join(c for c in last if c.isprintable()).strip()[:MAX_NAME] or "image"
+    return "".join(c for c in last if c.isprintable()).strip(" .")[:MAX_NAME] or "image"
 
 
 class ImageFiles:
@@ -103,6 +103,13 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes]:
+        """Head and PNG. A process that was already dying gets a second chance; a file that kills two is refused."""
+        answer = self._asked(data, max_megapixels, seconds) or self._asked(data, max_megapixels, seconds)
+        if answer is None:
+            raise BadImage("The image broke the decoder; save it as a plain PNG and try again.")
+        return answer
+
+    def _asked(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes] | None:
         process = self._alive()
         timed_out = Event()
         timer = Timer(seconds, lambda: (timed_out.set(), process.kill()))
@@ -116,7 +123,8 @@ class _Worker:
             timer.cancel()
         if answer is None:
             self.stop()
-            raise BadImage(_TOO_SLOW.format(seconds=seconds) if timed_out.is_set() else _CRASHED)
+        if answer is None and timed_out.is_set():
+            raise BadImage(f"The image took longer than {seconds:g} s to decode; save it as a plain PNG and try again.")
         return answer
 
     def _alive(self) -> subprocess.Popen[bytes]:
@@ -146,9 +154,6 @@ def _start() -> subprocess.Popen[bytes]:
     except OSError as error:
         raise BadImage(f"No decoder could be started ({error.strerror}); free some memory and try again.") from error
 
-
-_TOO_SLOW = "The image took longer than {seconds:g} s to decode; save it as a plain PNG and try again."
-_CRASHED = "The image broke the decoder; save it as a plain PNG and try again."
 
 _workers: LifoQueue[_Worker] = LifoQueue()
 for _ in range(WORKERS):

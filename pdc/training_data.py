@@ -158,7 +158,7 @@ def _write(
 
 
 def _lines(rows: Iterable[Row]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def _side(rows: Sequence[Row]) -> Side:
