@@ -35,9 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
     _promote(sub.add_parser("promote", help="let an adapter serve, if it measured no worse than what serves now"))
     _rollback(sub.add_parser("rollback", help="let serve what served before"))
-    tiny = sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
-    tiny.add_argument("rest", nargs=argparse.REMAINDER)
-    tiny.set_defaults(run_command=commands.tiny)
+    sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
     return top
 
 
@@ -91,7 +89,12 @@ def _rollback(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["tiny"]:  # it has a command line of its own
+        from finetune.tiny.command import main as tiny
+
+        return tiny(words[1:]) or 0
+    arguments = parser().parse_args(words)
     try:
         return arguments.run_command(arguments)
     except PdcError as error:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Stopped, as_metrics, compare, read_coco
 from finetune.metrics import Evaluation, table
 from pdc.adapters import Adapters
 from pdc.domain import Task
@@ -28,6 +29,9 @@ from pdc.training import ProcessTrainer, process_start
 if TYPE_CHECKING:
     from finetune.dataset import Row
     from finetune.train import Trained
+
+
+Say = Callable[[str], None]
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -114,7 +118,7 @@ def build_data(store: Store, settings: Settings, folder: Path) -> None:
     training_folder(store, ImageFiles(settings.images), folder)
 
 
-def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Callable[[str], None]) -> Trained:
+def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
     from finetune.train import train as fold
     from pdc.qwen import load
 
@@ -124,7 +128,7 @@ def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Callable[[str], No
     return fold(run, qwen, rows, parent, say)
 
 
-def parent_of(config: TrainConfig, adapters: Adapters, say: Callable[[str], None]) -> tuple[str, Path] | None:
+def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
     """Name and folder of the adapter to go on from. The active one is passed over, aloud, when it does not fit."""
     from finetune.lora import can_continue
 
@@ -143,38 +147,34 @@ def parent_of(config: TrainConfig, adapters: Adapters, say: Callable[[str], None
     raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
 
 
-def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Callable[[str], None]) -> bool:
+def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> bool:
     """Write metrics.json for base, active and candidate; False when stopped on the way."""
-    from finetune.evaluate import Stopped
-
     if not held_out:
         say("No image is held out yet, so nothing was measured.")
         return True
-    config = run.config
+    config, candidate = run.config, Wanted(run.name, str(run.adapter))
     try:
-        candidate = Wanted(run.name, str(run.adapter))
-        metrics, text = _compare(config.model, config.quantization, config.device, adapters, candidate, held_out, say,
-                                 lambda: run.stop_asked)
+        found = _compare(
+            config.model, config.quantization, config.device, adapters, candidate, held_out, say, lambda: run.stop_asked
+        )
     except Stopped:
         return False
-    run.write_metrics(metrics)
-    print(text, flush=True)
+    run.write_metrics(as_metrics(found))
+    print(table(_titles(found)), flush=True)
     return True
 
 
 def _compare(
     model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
-    say: Callable[[str], None], stop: Callable[[], bool] = lambda: False,
-) -> tuple[dict[str, object], str]:
-    """Metrics and a table for base, active and candidate. The model is loaded anew: what is measured is what serves."""
-    from finetune.evaluate import ACTIVE, BASE, CANDIDATE, as_metrics, compare
+    say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Evaluation]:
+    """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.qwen import load
 
     active = adapters.active()
     serving = Wanted(active.name, active.path) if active else Wanted()
     qwen = load(model, quantization=quantization, device=device)
-    found = compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
-    return as_metrics(found), table(_titles(found))
+    return compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
 
 
 def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
@@ -211,7 +211,6 @@ def wanted_of(name: str, adapters: Adapters) -> Wanted:
 
 
 def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wanted) -> int:
-    from finetune.evaluate import compare, read_coco
     from pdc.qwen import load
 
     rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
@@ -224,20 +223,22 @@ def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wa
 def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapters: Adapters, wanted: Wanted) -> int:
     from tempfile import TemporaryDirectory
 
+    with TemporaryDirectory() as folder:
+        found = _measure_held_out(Path(folder), settings, adapters, wanted)
+    if wanted.name in {a.name for a in adapters.all()}:
+        adapters.store.set_metrics(wanted.name, as_metrics(found))
+    _show(arguments, found)
+    return 0
+
+
+def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> dict[str, Evaluation]:
     from finetune.dataset import read_rows
 
-    with TemporaryDirectory() as folder:
-        build_data(open_store(settings), settings, Path(folder))
-        rows = read_rows(Path(folder) / "held_out.jsonl", [settings.images])
+    build_data(open_store(settings), settings, folder)
+    rows = read_rows(folder / "held_out.jsonl", [])
     if not rows:
         raise BadSetting("No reviewed image is held out yet; review more images, or name a COCO file with --data.")
-    metrics, _ = _compare(
-        settings.model, settings.quantization, settings.device, adapters, wanted, rows, lambda text: None
-    )
-    if wanted.name in {a.name for a in adapters.all()}:
-        adapters.store.set_metrics(wanted.name, metrics)
-    _show(arguments, {k: Evaluation.from_json(v) for k, v in metrics.items() if isinstance(v, dict)})
-    return 0
+    return _compare(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
 
 
 def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) -> None:
@@ -274,7 +275,7 @@ def _user() -> str:
         return "command line"
 
 
-def _teller(run: Run) -> Callable[[str], None]:
+def _teller(run: Run) -> Say:
     """Says a sentence on the terminal and in the run's log."""
     def say(text: str) -> None:
         print(text, flush=True)
@@ -289,10 +290,3 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "It was interrupted from the keyboard."
     return f"It ended with an error we did not foresee ({type(error).__name__}: {error}); output.txt has the details."
-
-
-def tiny(arguments: argparse.Namespace) -> int:
-    """Build and train the embedded model; it has its own arguments."""
-    from finetune.tiny.command import main
-
-    return main(arguments.rest) or 0

@@ -17,7 +17,7 @@ import numpy as np
 
 from finetune.augment import View, random_view
 from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
-from pdc.errors import BadSetting
+from pdc.errors import BadQuestion, BadSetting
 from pdc.geometry import reading_order
 from pdc.tasks import answer
 
@@ -67,7 +67,7 @@ def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
         return Row(path, width, height, str(value["group"]), question, Findings(marks, stated))
     except FileNotFoundError as error:
         raise BadSetting(f"{where}: the image {error} is not there; export the training folder again.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, BadQuestion) as error:
         raise BadSetting(f"{where} is not a training row ({error!r}); export the training folder again.") from error
 
 

@@ -51,13 +51,13 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
 
 
 def save(model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str) -> Manifest:
-    """Write weights, config and pdc.json. `data` is the digest of the training folder's manifest."""
+    """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
     if not all(torch.isfinite(p).all() for p in weights):
         raise BadModel("Training broke down: the adapter holds numbers that are not finite. Try a lower learning rate.")
-    model.save_pretrained(str(folder))
+    model.save_pretrained(str(folder), save_embedding_layers=False)  # "auto" would ask the hub about the base
     (folder / "README.md").unlink(missing_ok=True)
     _make_portable(folder / "adapter_config.json", qwen.name)
     files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}

@@ -13,7 +13,7 @@ from finetune.dataset import Examples, Row
 from finetune.lora import attach, save, to_float32
 from pdc.errors import BadSetting
 from pdc.qwen import Qwen
-from pdc.runs import Run, TrainConfig, sha256
+from pdc.runs import Run, TrainConfig, read_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,7 +33,10 @@ class Trained:
 
 
 class Clock:
-    """How far training is, 0 to 1, by steps or by time, whichever is further."""
+    """How far training is, 0 to 1, by steps or by time, whichever is further.
+
+    As long as time is not the further one, nothing depends on the speed of the machine.
+    """
 
     def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self.steps, self.max_seconds, self.now = steps, max_seconds, now
@@ -48,7 +51,7 @@ class Clock:
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate: up over the first 3 %, then down to zero on a cosine."""
-        share = self.share(step)
+        share = self.share(step) if step else 0.5 / self.steps
         if share < WARM_UP:
             return share / WARM_UP
         return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
@@ -78,10 +81,10 @@ def train(
     model.train()
     trainer.train()
     done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
-    manifest = run.data / "manifest.json"
+    data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
-        data=sha256(manifest) if manifest.exists() else "",
+        data=data.get("digest", ""),
     )
     return done
 
@@ -89,12 +92,14 @@ def train(
 def build_trainer(run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock) -> SFTTrainer:
     """TRL's trainer on float32 LoRA weights, with our schedule and log."""
     import torch
+    from transformers import PrinterCallback
     from trl import SFTTrainer
 
     trainer = SFTTrainer(
         model=model, args=_arguments(run, qwen, clock.steps), train_dataset=examples.as_dataset(),
         processing_class=qwen.processor, callbacks=[_callback(run, clock)],
     )
+    trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=run.config.lr, weight_decay=0.0)

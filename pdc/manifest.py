@@ -42,7 +42,7 @@ class Manifest:
     parent: str | None
     """adapter it went on from"""
     data: str
-    """sha256 of the training folder's manifest"""
+    """digest of the training folder: a sha256 over its rows"""
     files: Mapping[str, str]
     """sha256 of every other file in the folder"""
     created_at: str

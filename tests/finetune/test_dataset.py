@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finetune.dataset import Examples, draw_question, example, read_rows, target, tasks_of
+from pdc.domain import Box, Findings, Mark, Point, Question, Task
+from pdc.errors import BadSetting
+from pdc.geometry import iou
+from pdc.runs import EVEN_TASKS
+from pdc.tasks import answer, parse
+
+LABELS = ("red blood cell", "platelet")
+ROW = {
+    "image": "images/a.png", "width": 120, "height": 90, "group": "g", "task": "count_and_box", "labels": list(LABELS),
+    "marks": [{"box": [1, 2, 30, 40], "label": LABELS[0]}], "counts": {LABELS[0]: 1, LABELS[1]: 0},
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"not opened here")
+    return tmp_path
+
+
+def write(folder, *rows):
+    (folder / "train.jsonl").write_text("\n".join(json.dumps(r) for r in rows) + "\n")
+    return folder / "train.jsonl"
+
+
+def test_rows_are_read_as_they_were_reviewed(folder):
+    point = {**ROW, "task": "pointing", "marks": [{"point": [5, 6], "label": LABELS[1]}]}
+    count = {**ROW, "task": "counting", "marks": [], "counts": {LABELS[0]: 7, LABELS[1]: 0}}
+    boxed, pointed, counted = read_rows(write(folder, ROW, point, count), [])
+    assert boxed.path == folder / "images" / "a.png" and (boxed.width, boxed.height, boxed.group) == (120, 90, "g")
+    assert boxed.question == Question(Task.COUNT_AND_BOX, LABELS) and boxed.findings.marks[0].shape == Box(1, 2, 30, 40)
+    assert pointed.findings.marks[0].shape == Point(5, 6)
+    assert counted.findings.counts(Task.COUNTING) == {LABELS[0]: 7, LABELS[1]: 0}
+
+
+@pytest.mark.parametrize("bad", [
+    {**ROW, "task": "guessing"}, {**ROW, "labels": []}, {**ROW, "marks": [{"box": [3, 3, 1, 1], "label": "x"}]},
+    {**ROW, "width": None}, {k: v for k, v in ROW.items() if k != "marks"}, {**ROW, "image": "images/gone.png"}, [], 7,
+])
+def test_a_bad_row_is_named_by_its_line(folder, bad):
+    with pytest.raises(BadSetting, match=r"train\.jsonl line 2"):
+        read_rows(write(folder, ROW, bad), [])
+
+
+def test_boxes_answer_all_five_tasks_points_three_and_counts_one(rows):
+    of = {t: tasks_of(replace(rows[0], question=Question(t, LABELS))) for t in Task}
+    assert set(of[Task.BOUNDING]) == set(of[Task.COUNT_AND_BOX]) == set(Task)
+    assert set(of[Task.CNT_AND_POINT]) == {Task.POINTING, Task.COUNTING, Task.CNT_AND_POINT}
+    assert of[Task.COUNTING] == (Task.COUNTING,)
+
+
+def test_questions_follow_the_weights_and_ask_for_one_label_or_all(rows):
+    rng = np.random.default_rng(0)
+    drawn = [draw_question(rows[0], {"pointing": 3, "counting": 1}, rng) for _ in range(400)]
+    assert {q.task for q in drawn} == {Task.POINTING, Task.COUNTING}
+    assert 0.68 < sum(q.task is Task.POINTING for q in drawn) / 400 < 0.82
+    assert {q.labels for q in drawn} == {LABELS, LABELS[:1], LABELS[1:]}
+
+
+def test_a_row_that_the_weights_leave_out_is_still_asked(rows):
+    row = replace(rows[0], question=Question(Task.COUNTING, LABELS), findings=Findings((), {LABELS[0]: 2}))
+    assert draw_question(row, {"bounding": 1.0}, np.random.default_rng(0)).task is Task.COUNTING
+
+
+def test_target_is_in_the_models_frame_in_reading_order(qwen, rows):
+    question, wh = rows[0].question, (rows[0].width, rows[0].height)
+    frame = qwen.frame(*wh)
+    assert frame.model_wh != wh
+    shuffled = replace(rows[0].findings, marks=rows[0].findings.marks[::-1])
+    text = target(qwen, question, shuffled, wh)
+    assert text == target(qwen, question, rows[0].findings, wh)
+    back = frame.to_image(parse(question, text, qwen.prompt_style))
+    assert [m.label for m in back.marks] == [LABELS[0], LABELS[0], LABELS[1]]
+    assert all(iou(a.shape, b.shape) > 0.9 for a, b in zip(back.marks, rows[0].findings.marks, strict=True))
+
+
+def test_nothing_there_is_an_answer_too(qwen, rows):
+    text = target(qwen, rows[2].question, rows[2].findings, (120, 90))
+    assert text == answer(rows[2].question, Findings(), qwen.prompt_style)
+    assert parse(rows[2].question, text, qwen.prompt_style).marks == ()
+
+
+def test_loss_is_on_the_answer_only_and_the_prompt_is_that_of_inference(qwen, rows):
+    from PIL import Image
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
+    images = [Image.open(row.path) for row in rows]
+    batch = [example(qwen, image, r.question, r.findings) for image, r in zip(images, rows, strict=True)]
+    texts = [e["completion"][0]["content"][0]["text"] for e in batch]
+    out = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)(batch)
+    for i, (image, row) in enumerate(zip(images, rows, strict=True)):
+        learnt = out["labels"][i] != -100
+        assert qwen.tokenizer.decode(out["labels"][i][learnt]) == f"{texts[i]}<|im_end|>\n"
+        asked = qwen.inputs(image, row.question)
+        start = int(learnt.nonzero()[0])
+        assert out["input_ids"][i][:start].tolist() == asked["input_ids"][0].tolist()
+    patches = np.prod(asked["image_grid_thw"].tolist())
+    assert (out["pixel_values"][-patches:] == asked["pixel_values"]).all()
+
+
+def test_a_visit_is_the_same_in_every_process(qwen, rows):
+    def visits(seed):
+        examples = Examples(rows, qwen, length=12, seed=seed, augment=True, tasks=EVEN_TASKS)
+        return [(e["completion"], np.asarray(e["images"][0]).tobytes()) for e in map(examples.__getitem__, range(12))]
+
+    assert visits(1) == visits(1)
+    assert visits(1) != visits(2)
+
+
+def test_the_data_set_is_named_without_reading_the_model(qwen, rows):
+    examples = Examples(rows, qwen, length=5, seed=1, augment=False, tasks=EVEN_TASKS)
+    data = examples.as_dataset()
+    assert len(data) == 5 and set(data[0]) == {"images", "prompt", "completion"}
+    assert examples.__getstate__() == (1, 5)
+
+
+def test_a_mark_stays_inside_the_frame(qwen, rows):
+    whole = Findings((Mark("m1", Box(0, 0, 120, 90), LABELS[0]),))
+    text = target(qwen, Question(Task.BOUNDING, LABELS[:1]), whole, (120, 90))
+    assert json.loads(text)[0]["bbox_2d"] == [[0, 0, *qwen.frame(120, 90).model_wh]]

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from pdc.adapters import Adapters, ensure_shipped
+from pdc.domain import AdapterStatus
+from pdc.errors import BadModel, NotFound
+from pdc.manifest import Manifest, fingerprint, verify
+from pdc.runs import Run, TrainConfig, sha256
+from pdc.store import Store
+
+RANK, IN, OUT = 4, 16, 24
+MODULE = "model.language_model.layers.0.self_attn.q_proj"
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    """The part of a base model that adapters are checked against: its config and the shapes of its weights."""
+    folder = tmp_path / "models" / "small"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    # The spelling in files; modules are called model.language_model.layers... in memory.
+    save_file({"model.layers.0.self_attn.q_proj.weight": np.ones((OUT, IN), np.float16)}, folder / "model.safetensors")
+    return folder
+
+
+def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors=None, config=None, **changes) -> Path:
+    folder.mkdir(parents=True)
+    key = f"base_model.model.{MODULE}"
+    sides = {"A": np.ones((RANK, IN), np.float32), "B": np.zeros((OUT, RANK), np.float32)}
+    pair = {f"{key}.lora_{side}.weight": values for side, values in sides.items()}
+    save_file(pair if tensors is None else tensors(pair), folder / "adapter_model.safetensors")
+    settings = {"r": RANK, "target_modules": ".*q_proj", **(config or {})}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    values = {
+        "name": name or folder.name, "base": model.name, "base_sha256": fingerprint(model),
+        "prompt_version": "compact-1", "parent": None, "data": "d", "files": {p.name: sha256(p) for p in folder.iterdir()},
+        "created_at": datetime.now(UTC).isoformat(), **changes,
+    }
+    (folder / "pdc.json").write_text(json.dumps(Manifest(**values).to_json()))
+    return folder
+
+
+def measured(score: float, adapter: str | None, n: int = 9) -> dict:
+    return {"score": score, "score_name": "F1", "n": n, "adapter": adapter}
+
+
+def complete_run(tmp_path: Path, base: Path, name: str, metrics: dict | None = None) -> Run:
+    run = Run.create(tmp_path / "runs", TrainConfig(str(base)), name)
+    write_adapter(run.adapter, base, name)
+    if metrics:
+        run.write_metrics(metrics)
+    run.mark_complete()
+    return run
+
+
+@pytest.fixture
+def register(tmp_path, base, store):
+    """Registers an adapter that measured `score` when `rival` served."""
+    def make(name: str, score: float, rival: str | None = None, rival_score: float = 0.5, n: int = 9) -> None:
+        metrics = {"base": measured(0.3, None, n), "active": measured(rival_score, rival, n)}
+        Adapters(store, str(base)).register(
+            complete_run(tmp_path, base, name, {**metrics, "candidate": measured(score, name, n), "n": n})
+        )
+
+    return make
+
+
+@pytest.fixture
+def adapters(store, base) -> Adapters:
+    return Adapters(store, str(base))
+
+
+def test_a_complete_run_becomes_a_candidate_with_its_numbers(adapters, register, store, tmp_path, base):
+    register("one", 0.6)
+    adapter = adapters.all()[0]
+    assert (adapter.name, adapter.base, adapter.status) == ("one", "small", AdapterStatus.EVALUATED)
+    assert adapter.metrics["candidate"]["score"] == 0.6 and Path(adapter.path).is_dir()
+    assert adapters.active() is None
+    unmeasured = adapters.register(complete_run(tmp_path, base, "two"))
+    assert unmeasured.status is AdapterStatus.CANDIDATE
+
+
+def test_an_incomplete_run_is_not_registered(adapters, tmp_path, base):
+    run = complete_run(tmp_path, base, "one")
+    (run.folder / "COMPLETE").unlink()
+    with pytest.raises(BadModel, match="not complete"):
+        adapters.register(run)
+    assert adapters.all() == []
+
+
+def test_a_better_adapter_is_promoted_and_the_next_one_must_beat_it(adapters, register):
+    register("one", 0.6)
+    assert adapters.promote("one", by="maria", reason="first").status is AdapterStatus.ACTIVE
+    register("two", 0.7, rival="one", rival_score=0.6)
+    adapters.promote("two", by="maria", reason="better")
+    assert adapters.active().name == "two"
+    assert adapters.store.adapter("one").status is AdapterStatus.RETIRED
+    history = [(a.adapter, a.by, a.reason) for a in adapters.history()]
+    assert history == [("one", "maria", "first"), ("two", "maria", "better")]
+
+
+def test_worse_than_the_base_is_refused_when_the_base_serves(adapters, register):
+    register("one", 0.2)
+    with pytest.raises(BadModel, match=r"worse than the base model on 9 .* 0\.200 against 0\.300.*--force"):
+        adapters.promote("one", by="maria", reason="hope")
+    assert adapters.active() is None and adapters.history() == []
+
+
+def test_worse_than_what_serves_needs_force_and_says_so_for_ever(adapters, register):
+    register("one", 0.6)
+    adapters.promote("one", by="maria", reason="first")
+    register("two", 0.5, rival="one", rival_score=0.6)
+    with pytest.raises(BadModel, match="worse than one"):
+        adapters.promote("two", by="maria", reason="hope")
+    adapters.promote("two", by="maria", reason="new stain", force=True)
+    assert adapters.active().name == "two"
+    assert adapters.history()[-1].reason.startswith("new stain (forced: two measured worse than one")
+
+
+@pytest.mark.parametrize("n", [None, 0])
+def test_an_adapter_that_was_not_measured_needs_force(adapters, register, tmp_path, base, n):
+    if n is None:
+        adapters.register(complete_run(tmp_path, base, "one"))
+    else:
+        register("one", 0.9, n=0)
+    with pytest.raises(BadModel, match="not measured"):
+        adapters.promote("one", by="maria", reason="hope")
+    adapters.promote("one", by="maria", reason="hope", force=True)
+    assert adapters.active().name == "one"
+
+
+def test_a_measurement_beside_another_adapter_does_not_count(adapters, register):
+    register("one", 0.6)
+    register("two", 0.7)
+    adapters.promote("one", by="maria", reason="first")
+    with pytest.raises(BadModel, match="not measured beside one"):
+        adapters.promote("two", by="maria", reason="better")
+
+
+def test_roll_back_goes_to_the_one_before_each_time(adapters, register):
+    for i, name in enumerate(("one", "two", "three"), start=1):
+        rival = adapters.active()
+        register(name, 0.5 + i / 10, rival.name if rival else None, 0.5)
+        adapters.promote(name, by="maria", reason="better")
+    assert [adapters.rollback(by="maria").name for _ in range(2)] == ["two", "one"]
+    assert adapters.rollback(by="maria") is None and adapters.active() is None
+    with pytest.raises(NotFound, match="nothing to roll back"):
+        adapters.rollback(by="maria")
+    assert [a.adapter for a in adapters.history()] == ["one", "two", "three", "two", "one", None]
+
+
+def test_after_a_roll_back_a_new_promotion_can_be_rolled_back_too(adapters, register):
+    register("one", 0.6)
+    adapters.promote("one", by="maria", reason="first")
+    adapters.rollback(by="maria")
+    register("two", 0.7)
+    adapters.promote("two", by="maria", reason="second")
+    assert adapters.previous() is None
+    assert adapters.rollback(by="maria") is None
+
+
+def test_a_damaged_adapter_is_not_brought_back(adapters, register):
+    register("one", 0.6)
+    adapters.promote("one", by="maria", reason="first")
+    register("two", 0.7, "one", 0.6)
+    adapters.promote("two", by="maria", reason="better")
+    (Path(adapters.store.adapter("one").path) / "adapter_model.safetensors").unlink()
+    with pytest.raises(BadModel, match="missing"):
+        adapters.rollback(by="maria")
+    assert adapters.active().name == "two"
+
+
+def test_shipped_adapters_serve_at_the_first_start_only(store, base):
+    write_adapter(base / "adapters" / "old", base, created_at="2026-01-01T00:00:00+00:00")
+    write_adapter(base / "adapters" / "new", base, created_at="2026-02-01T00:00:00+00:00")
+    ensure_shipped(store, str(base))
+    adapters = Adapters(store, str(base))
+    assert adapters.active().name == "new" and {a.name for a in adapters.all()} == {"old", "new"}
+    adapters.rollback(by="maria")
+    ensure_shipped(store, str(base))
+    assert adapters.active() is None and len(adapters.all()) == 2
+
+
+def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(store, base, caplog):
+    folder = write_adapter(base / "adapters" / "broken", base)
+    (folder / "adapter_config.json").write_text("{}")
+    ensure_shipped(store, str(base))
+    assert store.adapters() == [] and "adapter_config.json was changed" in caplog.text
+
+
+def test_a_hub_name_has_no_shipped_adapters(store):
+    ensure_shipped(store, "Qwen/Qwen2.5-VL-7B-Instruct")
+    assert store.adapters() == []
+
+
+def test_a_good_adapter_passes(tmp_path, base):
+    assert verify(write_adapter(tmp_path / "good", base), "small", base).name == "good"
+
+
+def nan(pair):
+    return {k: np.full_like(v, np.nan) for k, v in pair.items()}
+
+
+def infinite_half(pair):
+    return {k: np.full_like(v, np.inf).astype(np.float16) for k, v in pair.items()}
+
+
+def renamed(pair):
+    return {k.replace("q_proj", "lm_head"): v for k, v in pair.items()}
+
+
+def elsewhere(pair):
+    return {k.replace("layers.0", "layers.77"): v for k, v in pair.items()}
+
+
+def one_side(pair):
+    return dict(list(pair.items())[:1])
+
+
+def transposed(pair):
+    return {k: np.ascontiguousarray(v.T) for k, v in pair.items()}
+
+
+def other_width(pair):
+    return {k: np.zeros((RANK, 99), np.float32) if "lora_A" in k else v for k, v in pair.items()}
+
+
+@pytest.mark.parametrize(("written", "sentence"), [
+    ({"tensors": nan}, "not finite"),
+    ({"tensors": infinite_half}, "not finite"),
+    ({"tensors": renamed}, "does not belong"),
+    ({"tensors": elsewhere}, "the base has no"),
+    ({"tensors": one_side}, "missing or have the wrong shape"),
+    ({"tensors": transposed}, "missing or have the wrong shape"),
+    ({"tensors": other_width}, "the base has no"),
+    ({"tensors": lambda pair: {}}, "no weights"),
+    ({"config": {"r": 8}}, "wrong shape"),
+    ({"config": {"target_modules": ["v_proj"]}}, "does not belong"),
+    ({"base": "huge"}, "trained on huge, not on small"),
+    ({"base_sha256": "0" * 64}, "another version of small"),
+    ({"files": {}}, "does not name adapter_config.json"),
+])
+def test_an_adapter_that_does_not_fit_is_refused(tmp_path, base, written, sentence):
+    with pytest.raises(BadModel, match=sentence):
+        verify(write_adapter(tmp_path / "bad", base, **written), "small", base)
+
+
+def flip_one_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("damage", "sentence"), [
+    (lambda f: flip_one_bit(f / "adapter_model.safetensors"), "changed or damaged"),
+    (lambda f: (f / "adapter_model.safetensors").write_bytes(b""), "changed or damaged"),
+    (lambda f: (f / "adapter_model.safetensors").unlink(), "is missing"),
+    (lambda f: (f / "pdc.json").unlink(), "pdc.json is missing"),
+    (lambda f: (f / "pdc.json").write_text("{"), "pdc.json is missing or damaged"),
+    (lambda f: (f / "pdc.json").write_text("[]"), "pdc.json is missing or damaged"),
+])
+def test_damage_is_found(tmp_path, base, damage, sentence):
+    folder = write_adapter(tmp_path / "bad", base)
+    damage(folder)
+    with pytest.raises(BadModel, match=sentence):
+        verify(folder, "small", base)
+
+
+def test_a_missing_folder_is_a_sentence(tmp_path, base):
+    with pytest.raises(BadModel, match="There is no adapter folder"):
+        verify(tmp_path / "nowhere", "small", base)
+
+
+def test_weights_that_are_no_safetensors_are_found_even_with_a_matching_sum(tmp_path, base):
+    folder = write_adapter(tmp_path / "bad", base)
+    (folder / "adapter_model.safetensors").write_bytes(b"\x80\x04pickle")
+    value = json.loads((folder / "pdc.json").read_text())
+    value["files"]["adapter_model.safetensors"] = sha256(folder / "adapter_model.safetensors")
+    (folder / "pdc.json").write_text(json.dumps(value))
+    with pytest.raises(BadModel, match="cannot be read"):
+        verify(folder, "small", base)
