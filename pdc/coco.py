@@ -2,6 +2,7 @@
 
 What PDC writes beside the standard keys: images carry `name`, `group` (what must stay on one side of a split) and
 `labels` (what was asked there: a label that is named and has no box is absent, one that is not named is unknown).
+An annotation whose corner cannot be had by adding floats carries its corners as `xyxy`, so that no box ever changes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, nextafter
 from typing import Any
 
 from pdc.domain import Box, Image, check_label
@@ -62,7 +62,7 @@ def _image(number: int, image: Image, labels: list[str]) -> dict[str, Any]:
 
 def _annotation(number: int, image: int, category: int, box: Box) -> dict[str, Any]:
     bbox = [box.x1, box.y1, _span(box.x1, box.x2), _span(box.y1, box.y2)]
-    return {
+    annotation = {
         "id": number,
         "image_id": image,
         "category_id": category,
@@ -70,14 +70,18 @@ def _annotation(number: int, image: int, category: int, box: Box) -> dict[str, A
         "area": bbox[2] * bbox[3],
         "iscrowd": 0,
     }
+    return annotation if _corners(bbox) == box.xyxy else {**annotation, "xyxy": list(box.xyxy)}
+
+
+def _corners(bbox: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = bbox
+    return x, y, x + width, y + height
 
 
 def _span(start: float, end: float) -> float:
-    """The shortest number for which `start` + it is `end` again, as floats add; so boxes survive COCO's widths."""
+    """The shortest number for which `start` + it is `end` again, as floats add; the difference when there is none."""
     exact = end - start
-    candidates = [round(exact, digits) for digits in range(17)]
-    candidates += [exact, nextafter(exact, inf), nextafter(exact, -inf)]
-    return next((c for c in candidates if start + c == end), exact)
+    return next((c for c in (round(exact, digits) for digits in range(17)) if start + c == end), exact)
 
 
 def entries(value: Any) -> tuple[tuple[str, ...], list[Entry]]:
@@ -147,18 +151,26 @@ def _labelled_box(
         raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
     if category not in categories:
         raise BadSetting(f"{what} of the COCO file has category {category}, which the file does not list.")
-    return image, (categories[category], _box(annotation.get("bbox"), sizes[image], what))
+    return image, (categories[category], _box(annotation.get("bbox"), annotation.get("xyxy"), sizes[image], what))
 
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and -1e9 < value < 1e9
 
 
-def _box(bbox: Any, size: tuple[int, int], what: str) -> Box:
+def _box(bbox: Any, exact: Any, size: tuple[int, int], what: str) -> Box:
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
         raise BadSetting(f"{what} of the COCO file has no bbox of four numbers; correct the file.")
-    x, y, width, height = bbox
-    outside = x > size[0] or y > size[1] or x + width < 0 or y + height < 0
-    if width < 0 or height < 0 or outside:
+    x1, y1, x2, y2 = _corners(bbox)
+    outside = x1 > size[0] or y1 > size[1] or x2 < 0 or y2 < 0
+    if bbox[2] < 0 or bbox[3] < 0 or outside:
         raise BadSetting(f"{what} of the COCO file has a box outside its image or turned inside out; correct the file.")
-    return clip(Box(x, y, x + width, y + height), size)
+    return clip(Box(*(exact if _agree(exact, (x1, y1, x2, y2)) else (x1, y1, x2, y2))), size)
+
+
+def _agree(exact: Any, corners: Sequence[float]) -> bool:
+    """Whether PDC's own corners are there and no other program has changed the bbox beside them."""
+    if not isinstance(exact, list) or len(exact) != 4 or not all(map(_is_number, exact)):
+        return False
+    ordered = exact[0] <= exact[2] and exact[1] <= exact[3]
+    return ordered and all(abs(a - b) < 1e-6 for a, b in zip(exact, corners, strict=True))
