@@ -12,7 +12,7 @@
       this.status = this.element("p", "pdc-upload-status", "");
       this.status.setAttribute("role", "status");
       this.examples = this.element("ul", "pdc-thumbs");
-      this.list = this.element("ul", "pdc-images");
+      this.list = this.element("ul", "pdc-own");
       this.list.setAttribute("aria-label", "Images");
       host.replaceChildren(this.drop, this.input, this.status, this.element("h3", "", "Examples"), this.examples, this.element("h3", "", "Your images"), this.list);
       this.drop.addEventListener("click", () => this.input.click());
@@ -66,14 +66,14 @@
       if (!value) return;
       this.examples.replaceChildren(...value.examples.map((e) => this.row(e.url, e.title, "", false, () => this.choose({ example: e.name }))));
       this.list.replaceChildren(...value.images.map((i) => this.row(i.url, i.name, i.state, i.current, () => this.choose({ sha256: i.sha256 }))));
-      if (!value.images.length) this.list.append(this.element("li", "pdc-empty", "Nothing yet. Open an example, or upload an image of your own."));
+      if (!value.images.length) this.list.append(this.element("li", "pdc-nothing", "Nothing yet. Open an example, or upload an image of your own."));
     }
 
     row(url, name, state, current, open) {
       const item = this.element("li");
-      const button = this.element("button", "pdc-row");
+      const button = this.element("button", "pdc-item");
       const picture = Object.assign(document.createElement("img"), { src: url, alt: "", loading: "lazy", width: 44, height: 44 });
-      button.append(picture, this.element("span", "pdc-name", name), this.element("span", "pdc-state", state));
+      button.append(picture, this.element("span", "pdc-item-name", name), this.element("span", "pdc-item-state", state));
       button.toggleAttribute("data-current", current);
       if (current) button.setAttribute("aria-current", "true");
       button.addEventListener("click", open);

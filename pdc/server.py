@@ -18,6 +18,7 @@ from pdc import __version__
 from pdc.access import Access
 from pdc.errors import BadImage, NotFound, PdcError, StoreUnavailable
 from pdc.review import ReviewService
+from pdc.starters import examples
 
 
 OPEN_PATHS = ("/login", "/health")
@@ -106,6 +107,14 @@ def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
         service.store.image(sha256)
         headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
         return FileResponse(service.files.path(sha256), media_type="image/png", headers=headers)
+
+    @app.get("/examples/{name}")
+    def example(name: str) -> Response:
+        """An example image that ships with PDC, for its thumbnail."""
+        for shipped in examples():
+            if shipped.path.name == name:
+                return FileResponse(shipped.path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+        raise NotFound(f"There is no example {name!r}.")
 
     @app.post("/api/images")
     async def upload(request: Request, name: str = "image") -> JSONResponse:

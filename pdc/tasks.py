@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from math import inf, isfinite
 from typing import Any
 
 from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
@@ -236,9 +237,12 @@ def _shape(value: Any, size: int) -> Shape:
     if not isinstance(value, list) or len(value) != size or not all(type(v) in (int, float) for v in value):
         raise Unreadable("The answer has a shape without the right numbers.")
     try:
-        if size == 2:
-            return Point(*map(float, value))
-        x1, y1, x2, y2 = map(float, value)
-        return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
-    except (ValueError, OverflowError):
-        raise Unreadable("The answer has a shape with impossible numbers.") from None
+        numbers = [float(v) for v in value]
+    except OverflowError:
+        numbers = [inf]
+    if not all(map(isfinite, numbers)):
+        raise Unreadable("The answer has a shape with impossible numbers.")
+    if size == 2:
+        return Point(*numbers)
+    x1, y1, x2, y2 = numbers
+    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))

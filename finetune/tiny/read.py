@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb
 
-from finetune.tiny import LABELS, TOKEN_PX
+from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
 from finetune.tiny.loop import Log, Optimiser, load, save
 from finetune.tiny.model import DenseHead, Reader, number_ids
@@ -209,6 +209,3 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...]) 
     if not len(wanted):
         return logits.sum() * 0
     return -(_spread(wanted.flatten()) * logits.flatten(0, 1).log_softmax(-1)).sum(-1).mean()
-
-
-__all__ = ["LABELS", "ReadConfig", "make_batch", "read"]

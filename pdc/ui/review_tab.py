@@ -45,18 +45,18 @@ class ReviewTab:
         """Add the components to the surrounding Blocks and wire them."""
         draft = gr.State(None)
         with gr.Row(equal_height=False, elem_classes="pdc-review"):
-            with gr.Column(scale=1, min_width=190, elem_classes="pdc-left"):
+            with gr.Column(scale=0, min_width=210, elem_classes="pdc-left"):
                 worklist = Worklist()
             with gr.Column(scale=6, min_width=600):
                 with gr.Row(elem_classes="pdc-question"):
-                    task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=2, min_width=150)
+                    task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=170)
                     labels = gr.Dropdown(
                         self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
-                        allow_custom_value=True, scale=5, min_width=220,
+                        allow_custom_value=True, scale=8, min_width=220,
                     )
-                    ask = gr.Button("Ask the model", variant="primary", scale=1, min_width=120)
-                    save = gr.Button("Save", scale=1, min_width=80)
-                    following = gr.Button("Next image", scale=1, min_width=100)
+                    ask = gr.Button("Ask the model", variant="primary", scale=0, min_width=130)
+                    save = gr.Button("Save", scale=0, min_width=80)
+                    following = gr.Button("Next image", scale=0, min_width=100)
                 status = gr.HTML("", elem_classes="pdc-status", html_template="<p role='status'>${value}</p>")
                 editor = Annotator()
         question, screen = [task, labels], [draft, editor, worklist, task, labels, status]
@@ -65,13 +65,15 @@ class ReviewTab:
         worklist.choose(speaks(self.choose), [worklist, *question], screen).then(
             speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
         )
-        gr.on([task.input, labels.change], speaks(self.ask_anew), [*question, *work], [*work, status], show_progress="hidden")
+        gr.on([task.input, labels.input], speaks(self.ask_anew), [*question, *work], [*work, status], show_progress="hidden")
         ask.click(speaks(self.ask), [*question, *work], [*work, status], show_progress="minimal")
         editor.edit(speaks(self.edit), work, None, queue=False, show_progress="hidden", trigger_mode="always_last")
-        gr.on([save.click, editor.save], speaks(self.save), work, [draft, worklist, status], show_progress="hidden")
-        gr.on([following.click, editor.next], speaks(self.next), work, screen).then(
-            speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
-        )
+        for event in (save.click, editor.save):
+            event(speaks(self.save), work, [draft, worklist, status], show_progress="hidden")
+        for event in (following.click, editor.next):
+            event(speaks(self.next), work, screen).then(
+                speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
+            )
 
     # Handlers ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,111 @@
+"""`python -m finetune tiny`: build, train, measure and ship the embedded model, stage by stage.
+
+Every stage goes on from its last checkpoint, so a killed run is resumed by the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from finetune.tiny import LABELS, SOURCES
+
+STAGES = ("see", "read", "join", "ship")
+PIXELS = 280 * 280, 336 * 336  # smallest and largest area the shipped model looks at
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m finetune tiny", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Train the embedded model from scratch: the vision tower sees, the language model reads, both join.",
+    )
+    top.add_argument("--data", type=Path, required=True, help=f"folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO)")
+    top.add_argument("--out", type=Path, required=True, help="working folder: checkpoints, logs and the finished model")
+    top.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
+    top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
+    top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
+    top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
+    top.add_argument("--threads", type=int, default=2)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    missing = [s for s in SOURCES if not (arguments.data / s / "train.json").is_file()]
+    if missing:
+        print(f"finetune: {arguments.data} lacks {', '.join(missing)} with a train.json; see --help.", file=sys.stderr)
+        return 1
+    _run(arguments)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from finetune.tiny.model import DenseHead, Reader, build_model, load_tokenizer
+    from finetune.tiny.read import ReadConfig, read
+    from finetune.tiny.see import SeeConfig, see
+    from finetune.tiny.speed import fast_vision
+    from finetune.tiny.tokenizer import build_tokenizer
+
+    torch.set_num_threads(arguments.threads)
+    out, seed = arguments.out, arguments.seed
+    build_tokenizer(out / "tokenizer")
+    (out / "tokenizer" / "config.json").write_text('{"model_type": "qwen2_5_vl"}\n')
+    tokenizer = load_tokenizer(out / "tokenizer")
+    model = build_model(tokenizer, seed)
+    torch.manual_seed(seed)
+    head, reader = DenseHead(), Reader()
+    fast_vision(model.model.visual)
+    if "see" in arguments.stages:
+        see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
+    if "read" in arguments.stages:
+        _take(out / "see.pt", model, head, reader)
+        read(model, tokenizer, head, reader, arguments.data, out, ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2), "read")
+    if "join" in arguments.stages:
+        _take(out / "read.pt", model, head, reader)
+        config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
+        read(model, tokenizer, head, reader, arguments.data, out, config, "join")
+    if "ship" in arguments.stages:
+        _take(out / "join.pt", model, head, reader)
+        ship(model, head, out / "tokenizer", out / "model")
+
+
+def _take(checkpoint: Path, model, head, reader) -> None:
+    """Weights of an earlier stage."""
+    import torch
+
+    state = torch.load(checkpoint, weights_only=True)
+    head.load_state_dict(state["head"])
+    if "visual" in state:
+        model.model.visual.load_state_dict(state["visual"])
+    else:
+        model.load_state_dict(state["model"])
+        reader.load_state_dict(state["reader"])
+
+
+def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
+    """Write what PDC loads: bf16 safetensors, tokenizer, image processor, the dense head, and the prompt version."""
+    from safetensors.torch import save_file
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    from pdc.tasks import COMPACT
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in tokenizer_folder.iterdir():
+        if file.name != "config.json":
+            shutil.copy2(file, folder / file.name)
+    model.bfloat16().save_pretrained(folder)
+    Qwen2VLImageProcessorPil(min_pixels=PIXELS[0], max_pixels=PIXELS[1]).save_pretrained(folder)
+    save_file({k: v.bfloat16().contiguous() for k, v in head.state_dict().items()}, folder / "dense_head.safetensors")
+    described = {"name": "pdc-tiny", "prompt_version": COMPACT, "labels": list(LABELS)}
+    (folder / "pdc.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The project's own promises: which way imports point, and that the README tells the truth about files, settings and commands."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pdc.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = {"pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections"}
+UI = {"pdc.ui", "pdc.server", "pdc.access"}
+SERVICES = {"pdc.review", "pdc.exports", "pdc.training", "pdc.adapters"}
+
+
+def modules() -> dict[str, Path]:
+    paths = [*ROOT.glob("pdc/**/*.py"), *ROOT.glob("finetune/**/*.py")]
+    return {_name(path): path for path in paths if "migrations" not in path.parts}
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path, *, anywhere: bool = True) -> set[str]:
+    """Modules a file imports: anywhere in it, or only when it is itself imported."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = ast.walk(tree) if anywhere else _at_import(tree)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def _at_import(tree: ast.Module):
+    """Top-level statements, without functions and without `if TYPE_CHECKING`."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        yield node
+
+
+def under(name: str, roots: set[str]) -> bool:
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+def test_the_core_imports_nothing_but_the_core_and_the_standard_library():
+    for name in CORE - {"pdc"}:
+        for used in imports(modules()[name]):
+            top = used.split(".")[0]
+            assert top in sys.stdlib_module_names or used in CORE or under(used, CORE - {"pdc"}), f"{name} imports {used}"
+
+
+def test_pdc_never_imports_finetune():
+    for name, path in modules().items():
+        if name.split(".")[0] == "pdc":
+            assert not [used for used in imports(path) if under(used, {"finetune"})], name
+
+
+def test_only_the_composition_root_of_finetune_knows_store_and_services():
+    forbidden = UI | SERVICES | {"pdc.store", "pdc.settings"}
+    for name, path in modules().items():
+        if name.startswith("finetune") and name not in ("finetune.__main__", "finetune.commands"):
+            assert not [used for used in imports(path) if under(used, forbidden)], name
+
+
+def test_nothing_inside_imports_the_interface():
+    allowed = {"pdc.server", "pdc.access", "pdc.commands", "pdc.__main__"}
+    for name, path in modules().items():
+        if name.startswith("pdc") and not under(name, UI) and name not in allowed:
+            assert not [used for used in imports(path) if under(used, UI)], name
+
+
+def test_the_interface_holds_no_sql_no_torch_and_no_model_code():
+    for name, path in modules().items():
+        if under(name, {"pdc.ui"}):
+            bad = [u for u in imports(path) if u.split(".")[0] in {"sqlalchemy", "torch", "transformers", "peft"} or under(u, {"pdc.qwen", "pdc.decoding"})]
+            assert not bad, (name, bad)
+
+
+def test_importing_the_app_loads_no_torch():
+    code = "import sys, app, pdc.ui.app, pdc.server, pdc.parts; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_heavy_libraries_are_imported_inside_functions():
+    for name, path in modules().items():
+        if name.startswith("pdc"):
+            heavy = {u.split(".")[0] for u in imports(path, anywhere=False)} & {"torch", "transformers", "peft", "xgrammar"}
+            assert not heavy, (name, heavy)
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_readme_lists_every_module_and_nothing_that_is_not_there():
+    tree = re.search(r"## Files\n.*?```\n(.*?)```", readme(), re.DOTALL).group(1)
+    listed, folder = set(), ""
+    for line in tree.splitlines():
+        entry = re.match(r"(\s*)([\w./{},-]+)", line)
+        if not entry:
+            continue
+        name = entry.group(2)
+        if not entry.group(1):
+            folder = name if name.endswith("/") else ""
+            paths = [name]
+        else:
+            paths = [folder + name]
+        listed |= {p.rstrip("/") for path in paths for p in _spread(path)}
+    missing = {p for p in listed if not (ROOT / p).exists()}
+    assert not missing, f"listed but not there: {missing}"
+    there = {str(p.relative_to(ROOT)) for d in ("pdc", "finetune") for p in (ROOT / d).iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    unlisted = {p for p in there if not p.endswith("__init__.py")} - listed
+    assert not unlisted, f"not in the README's tree: {unlisted}"
+
+
+def _spread(path: str) -> list[str]:
+    """a/{b,c}.py -> a/b.py, a/c.py"""
+    match = re.search(r"\{([^}]*)\}", path)
+    return [path.replace(match.group(0), part) for part in match.group(1).split(",")] if match else [path]
+
+
+def test_the_readme_names_every_setting_with_its_default():
+    rows = dict(re.findall(r"^\| `(PDC_\w+)` \| `?([^|`]*)`? \|", readme(), re.MULTILINE))
+    assert set(rows) == {f.metadata["variable"] for f in fields(Settings)}
+    for f in fields(Settings):
+        if f.name not in ("model", "database_url"):
+            assert rows[f.metadata["variable"]].strip() == str(f.default), f.name
+
+
+def test_the_readme_front_matter_starts_a_space():
+    head = readme().split("---")[1]
+    assert "sdk: gradio" in head and "app_file: app.py" in head
+
+
+@pytest.mark.parametrize("command", ["app.py", "python -m pytest"])
+def test_the_readme_has_both_commands(command):
+    assert command in readme()
