@@ -47,7 +47,8 @@ def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     values = {
         "name": name or folder.name, "base": model.name, "base_sha256": fingerprint(model),
-        "prompt_version": "compact-1", "parent": None, "data": "d", "files": {p.name: sha256(p) for p in folder.iterdir()},
+        "prompt_version": "compact-1", "parent": None, "data": "d",
+        "files": {p.name: sha256(p) for p in folder.iterdir()},
         "created_at": datetime.now(UTC).isoformat(), **changes,
     }
     (folder / "pdc.json").write_text(json.dumps(Manifest(**values).to_json()))

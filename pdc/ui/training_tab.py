@@ -1,0 +1,169 @@
+"""The training tab: fold reviews into an adapter, watch it learn, decide what serves. Handlers are plain methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pdc.adapters import Adapters
+from pdc.domain import Adapter, AdapterStatus
+from pdc.errors import BadSetting
+from pdc.runs import RunStatus, TrainConfig
+from pdc.training import Progress, Trainer
+from pdc.ui.review_tab import speaks
+
+if TYPE_CHECKING:
+    import pandas
+
+SECONDS_BETWEEN_LOOKS = 2.0
+HEADERS = ["Adapter", "Status", "Held-out score", "Base", "Served then", "Images", "Goes on from", "Made"]
+START_FROM = [("the adapter that serves", "active"), ("the base model alone", "none")]
+LOG_LINES = 200
+IDLE = "Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure."
+
+
+class TrainingTab:
+    """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
+
+    def __init__(self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig) -> None:
+        self.trainer, self.adapters, self.defaults = trainer, adapters, defaults
+
+    def build(self, demo: gr.Blocks) -> None:
+        """Add the components to the surrounding Blocks and wire them."""
+        with gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                minutes = gr.Number(self.defaults.max_seconds / 60, label="Longest training time, minutes", minimum=0.1)
+                source = gr.Dropdown(START_FROM, value="active", label="Go on from")
+                vision = gr.Checkbox(
+                    self.defaults.vision, label="Train the vision blocks too",
+                    info="Needed for kinds of image the model never saw. Such an adapter serves in this app only.",
+                )
+                with gr.Row():
+                    start = gr.Button("Start training", variant="primary", min_width=120)
+                    stop = gr.Button("Stop", min_width=80)
+                status = gr.Textbox(label="Status", interactive=False, lines=2)
+                bar = gr.HTML(0, html_template="<progress max='1' value='${value}' aria-label='Training'></progress>")
+            with gr.Column(scale=2, min_width=420):
+                curve = gr.LinePlot(self.curve(None), x="step", y="loss", title="Loss on the answers", height=220)
+                log = gr.Textbox(label="Log", interactive=False, lines=8, max_lines=8, autoscroll=True)
+        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True)
+        with gr.Row():
+            chosen = gr.Dropdown([], label="Adapter", scale=2)
+            reason = gr.Textbox(label="Reason", placeholder="why it should serve; kept with the decision", scale=3)
+            force = gr.Checkbox(False, label="Even if it measured worse", scale=1)
+            promote = gr.Button("Let it serve", scale=1)
+            back = gr.Button("Roll back", scale=1)
+        seen = gr.State(None)
+        watched, registry = [status, bar, curve, log], [table, chosen]
+        everything = [seen, *watched, *registry]
+        demo.load(speaks(self.look), None, everything, show_progress="hidden")
+        timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
+        timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
+        start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
+        stop.click(speaks(self.stop), None, [status], show_progress="hidden")
+        promote.click(speaks(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
+        back.click(speaks(self.rollback), [reason], [status, *registry], show_progress="hidden")
+
+    # Handlers ---------------------------------------------------------------------------------------------------
+
+    def start(self, minutes: float, source: str, vision: bool) -> tuple[Any, ...]:
+        if not minutes:
+            raise BadSetting("Say for how many minutes to train at most.")
+        parent = None if source == "none" else source
+        self.trainer.start(max_seconds=float(minutes) * 60, parent=parent, vision=bool(vision))
+        return self.look()
+
+    def stop(self) -> str:
+        name = self.trainer.running()
+        if name is None:
+            raise BadSetting("Nothing is training, so there is nothing to stop.")
+        self.trainer.stop(name)
+        return f"{name} was asked to stop; it ends at its next step."
+
+    def promote(self, name: str | None, reason: str, force: bool, request: gr.Request | None = None) -> tuple[Any, ...]:
+        if not name:
+            raise BadSetting("Choose the adapter that should serve.")
+        self.adapters.promote(name, by=_user(request), reason=reason.strip() or "no reason given", force=bool(force))
+        return f"{name} serves from the next question on.", *self.registry()
+
+    def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
+        adapter = self.adapters.rollback(by=_user(request), reason=reason.strip() or "rolled back")
+        name = adapter.name if adapter else "The base model without an adapter"
+        return f"{name} serves from the next question on.", *self.registry()
+
+    def look(self) -> tuple[Any, ...]:
+        """Everything the tab shows, read anew."""
+        name = self.trainer.latest()
+        rows = self.trainer.log(name) if name else []
+        progress = self.trainer.progress(name) if name else None
+        watched = (said(progress), progress.share if progress else 0, self.curve(rows), log_text(rows))
+        return (self.mark(), *watched, *self.registry())
+
+    def look_again(self, seen: Any) -> tuple[Any, ...]:
+        """Nothing, unless something has happened since."""
+        return self.look() if self.mark() != seen else (gr.skip(),) * 7
+
+    # Words and values -------------------------------------------------------------------------------------------
+
+    def mark(self) -> list[Any]:
+        """Changes whenever the tab has something new to show."""
+        name = self.trainer.latest()
+        run = [name, len(self.trainer.log(name)), str(self.trainer.progress(name).status)] if name else []
+        return [*run, *([a.name, str(a.status)] for a in self.adapters.all())]
+
+    def registry(self) -> tuple[list[list[str]], Any]:
+        """The table's rows, newest first, and the choice of adapters that could serve."""
+        found = self.adapters.all()[::-1]
+        could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
+        return [adapter_row(a) for a in found], gr.update(choices=could, value=could[0] if could else None)
+
+    def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
+        """Columns step and loss."""
+        import pandas
+
+        points = [(row["step"], row["loss"]) for row in rows or () if "loss" in row]
+        return pandas.DataFrame(points, columns=["step", "loss"])
+
+
+def said(progress: Progress | None) -> str:
+    """One or two sentences on how the run stands."""
+    if progress is None:
+        return IDLE
+    if progress.status is not RunStatus.RUNNING or not progress.steps:
+        return f"{progress.name}: {progress.status}. {progress.message}"
+    left = f", about {progress.seconds_left / 60:.0f} min of training left" if progress.seconds_left else ""
+    return f"{progress.name}: step {progress.step} of at most {progress.steps}{left}. {progress.message}"
+
+
+def log_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(_line(row) for row in rows[-LOG_LINES:])
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    if "message" in row:
+        return str(row["message"])
+    right = 100 * row.get("accuracy", 0)
+    return f"step {row.get('step')}: loss {row.get('loss', 0):.3f}, {right:.0f} % of the answer right"
+
+
+def adapter_row(adapter: Adapter) -> list[str]:
+    metrics = adapter.metrics
+    images = str(metrics.get("n", "-"))
+    scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
+    made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
+    return [adapter.name, str(adapter.status), *scores, images, adapter.parent or "the base", made]
+
+
+def _score(evaluation: Any) -> str:
+    """F1 with its 95 % interval, or the score that stands in for it."""
+    if not isinstance(evaluation, Mapping) or "score" not in evaluation:
+        return "not measured"
+    text = f"{evaluation['score_name']} {evaluation['score']:.2f}"
+    f1 = (evaluation.get("overall") or {}).get("f1")
+    return f"{text} [{f1['low']:.2f}, {f1['high']:.2f}]" if f1 else text
+
+
+def _user(request: gr.Request | None) -> str:
+    return getattr(request, "username", None) or "reader"

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from pdc.adapters import Adapters
+from pdc.domain import Adapter, AdapterStatus
+from pdc.errors import BadModel, BadSetting, NotFound
+from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.settings import Settings
+from pdc.store import Store
+from pdc.training import ProcessTrainer, Progress
+from pdc.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, said
+
+SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}
+MARIA = SimpleNamespace(username="maria")
+
+
+class FolderTrainer(ProcessTrainer):
+    """Makes the run folder and starts no process: the tests write what a process would."""
+
+    def _spawn(self, run: Run) -> None:
+        run.write_process(2**22 + 1, 1.0)
+
+    def _is_alive(self, run: Run) -> bool:
+        return not any((run.folder / end).exists() for end in ("COMPLETE", "FAILED", "STOPPED"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def trainer(tmp_path) -> FolderTrainer:
+    return FolderTrainer(Settings(home=tmp_path, model="base"))
+
+
+@pytest.fixture
+def tab(store, trainer) -> TrainingTab:
+    return TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"))
+
+
+def an_adapter(name: str, **changes) -> Adapter:
+    values = Adapter(name, "base", "/nowhere", AdapterStatus.CANDIDATE, None, "compact-1", {}, datetime.now(UTC))
+    return replace(values, **changes)
+
+
+def run_of(trainer: FolderTrainer) -> Run:
+    return Run.open(trainer.runs, trainer.latest())
+
+
+def test_the_tab_builds(tab):
+    with gr.Blocks() as demo:
+        tab.build(demo)
+    names = [b.value for b in demo.blocks.values() if isinstance(b, gr.Button)]
+    assert {"Start training", "Stop", "Let it serve", "Roll back"} <= set(names)
+    assert any(isinstance(b, gr.Timer) for b in demo.blocks.values())
+
+
+def test_before_anything_was_trained(tab):
+    _, status, share, curve, log, table, choice = tab.look()
+    assert (status, share, log, table) == (IDLE, 0, "", []) and curve.empty and choice["choices"] == []
+
+
+def test_start_writes_what_was_chosen(tab, trainer):
+    tab.start(2.5, "none", True)
+    config = run_of(trainer).config
+    assert (config.max_seconds, config.parent, config.vision) == (150, None, True)
+    with pytest.raises(BadSetting, match="still training"):
+        tab.start(2.5, "active", False)
+
+
+def test_a_missing_time_is_a_sentence(tab, trainer):
+    with pytest.raises(BadSetting, match="minutes"):
+        tab.start(None, "active", False)
+    assert trainer.latest() is None
+
+
+def test_a_running_run_is_shown_live(tab, trainer):
+    tab.start(5, "active", False)
+    run = run_of(trainer)
+    run.append_log(message="Training 20 steps of 4.")
+    run.append_log(step=5, steps=20, loss=1.25, accuracy=0.5, share=0.25, seconds_left=180.0)
+    _, status, share, curve, log, *_ = tab.look()
+    assert "step 5 of at most 20, about 3 min of training left" in status and "Training 20 steps" in status
+    assert share == 0.25 and curve.to_dict("list") == {"step": [5], "loss": [1.25]}
+    assert log == "Training 20 steps of 4.\nstep 5: loss 1.250, 50 % of the answer right"
+
+
+def test_the_timer_sends_nothing_until_something_happens(tab, trainer, store):
+    tab.start(5, "active", False)
+    seen = tab.look()[0]
+    assert all(isinstance(v, dict) and v.get("__type__") == "update" for v in tab.look_again(seen))
+    run_of(trainer).append_log(step=1, steps=9, loss=2.0)
+    changed = tab.look_again(seen)
+    assert changed[0] != seen and "step 1" in changed[1]
+    store.add_adapter(an_adapter("new"))
+    assert tab.look_again(changed[0])[5][0][0] == "new"
+
+
+def test_stop_asks_the_run(tab, trainer):
+    with pytest.raises(BadSetting, match="nothing to stop"):
+        tab.stop()
+    tab.start(5, "active", False)
+    assert "asked to stop" in tab.stop()
+    assert run_of(trainer).stop_asked
+    run_of(trainer).mark_stopped()
+    assert "stopped. Stopped. What was learnt" in tab.look()[1]
+
+
+def test_a_failed_run_says_why(tab, trainer):
+    tab.start(5, "active", False)
+    run_of(trainer).mark_failed("There is nothing to learn from.")
+    assert tab.look()[1].endswith("failed. There is nothing to learn from.")
+
+
+def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
+    monkeypatch.setattr(tab.adapters, "verify", lambda name: None)  # folders are checked in test_adapters
+    store.add_adapter(an_adapter("one"))
+    with pytest.raises(BadSetting, match="Choose"):
+        tab.promote(None, "", False)
+    with pytest.raises(BadModel, match="not measured"):
+        tab.promote("one", "", False, MARIA)
+    status, table, choice = tab.promote("one", " better ", True, MARIA)
+    assert status.startswith("one serves") and table[0][1] == "active" and choice["choices"] == []
+    history = tab.adapters.history()
+    assert history[-1].by == "maria" and history[-1].reason.startswith("better (forced:")
+    assert tab.rollback("", MARIA)[0].startswith("The base model")
+    with pytest.raises(NotFound):
+        tab.rollback("", MARIA)
+
+
+def test_a_row_of_the_table():
+    metrics = {"candidate": SCORE, "base": {"score": 0.1, "score_name": "F1"}, "n": 9}
+    row = adapter_row(an_adapter("one", metrics=metrics, parent="zero"))
+    assert row[:7] == ["one", "candidate", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured", "9", "zero"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[7])
+    assert adapter_row(an_adapter("two"))[2:7] == ["not measured", "not measured", "not measured", "-", "the base"]
+
+
+def test_words_for_every_status():
+    assert said(None) == IDLE
+    assert "complete. Registered" in said(Progress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
+    assert said(Progress("a", RunStatus.RUNNING, "Loading.")) == "a: running. Loading."
+    assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
