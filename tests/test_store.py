@@ -121,6 +121,8 @@ def test_revisions_are_appended_and_the_highest_is_current(store: Store):
     assert store.current_review(SHA, ASK) == second
     assert store.current_reviews() == [second, third]
     assert store.reviews(SHA) == [first, second, third] and store.reviews("b" * 64) == []
+    store.add_image(an_image("b" * 64))
+    assert store.reviewed_images() == {SHA}
 
 
 def test_the_same_key_returns_the_first_review_even_after_others(store: Store):

@@ -46,12 +46,29 @@ def test_opening_leaves_the_programs_log_alone(tmp_path: Path):
     assert (logging.root.level, list(logging.root.handlers), logging.getLogger("pdc").disabled) == before
 
 
+OPEN_WHEN_TOLD = """
+import sys
+from pdc.store import Store
+import alembic.command
+print("ready", flush=True)
+for url in map(str.strip, sys.stdin):
+    print(len(Store.open(url).labels()), flush=True)
+"""
+
+
 def test_processes_opening_a_fresh_database_at_once_all_succeed(tmp_path: Path):
-    code = f"from pdc.store import Store; print(len(Store.open({url_of(tmp_path)!r}).labels()))"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    children = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True, **pipes) for _ in range(3)]
-    said = [child.communicate(timeout=60) for child in children]
-    assert [(out, child.returncode) for (out, _), child in zip(said, children, strict=True)] == [("10\n", 0)] * 3, said
+    command, pipe = [sys.executable, "-c", OPEN_WHEN_TOLD], subprocess.PIPE
+    children = [
+        subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
+    ]
+    assert [child.stdout.readline() for child in children] == ["ready\n"] * 3
+    for i in range(8):
+        for child in children:
+            print(url_of(tmp_path / str(i)), file=child.stdin, flush=True)
+        said = [child.stdout.readline() for child in children]
+        assert said == ["10\n"] * 3, [child.communicate()[1] for child in children]
+    for child in children:
+        child.communicate()
 
 
 def test_threads_opening_a_fresh_database_at_once_all_succeed(tmp_path: Path):

@@ -129,6 +129,11 @@ class Reviewing(Database):
         with self._read() as session:
             return [codec.review(row) for row in session.scalars(query)]
 
+    def reviewed_images(self) -> frozenset[str]:
+        """The sha256 of every image with a review of any question; cheap, for finding what is left to do."""
+        with self._read() as session:
+            return frozenset(session.scalars(select(ReviewRow.image_sha256).distinct()))
+
     def put_draft(
         self,
         author: str,
