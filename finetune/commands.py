@@ -106,7 +106,8 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
         return RunStatus.STOPPED
     run.mark_complete()
     adapter = adapters.register(run)
-    say(f"Registered {adapter.name}. Let it serve: python -m finetune promote {adapter.name}")
+    say(f"Registered {adapter.name}. It does not serve yet.")
+    print(f"Let it serve: python -m finetune promote {adapter.name}")
     return RunStatus.COMPLETE
 
 

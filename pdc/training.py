@@ -96,10 +96,10 @@ class ProcessTrainer:
         run = Run.open(self.runs, name)
         status, rows = run.status(self._is_alive(run)), run.log()
         step = next((row for row in reversed(rows) if "step" in row), {})
-        return Progress(
-            name, status, _message(run, status, rows), step.get("step", 0), step.get("steps", 0),
-            step.get("share", 0.0), step.get("seconds_left") if status is RunStatus.RUNNING else None,
-        )
+        share = 1.0 if status is RunStatus.COMPLETE else step.get("share", 0.0)
+        left = step.get("seconds_left") if status is RunStatus.RUNNING else None
+        message = _message(run, status, rows)
+        return Progress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left)
 
     def log(self, name: str) -> list[dict[str, Any]]:
         return Run.open(self.runs, name).log()

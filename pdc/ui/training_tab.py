@@ -21,6 +21,7 @@ SECONDS_BETWEEN_LOOKS = 2.0
 HEADERS = ["Adapter", "Status", "Held-out score", "Base", "Served then", "Images", "Goes on from", "Made"]
 START_FROM = [("the adapter that serves", "active"), ("the base model alone", "none")]
 LOG_LINES = 200
+BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
 IDLE = "Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure."
 
 
@@ -44,7 +45,7 @@ class TrainingTab:
                     start = gr.Button("Start training", variant="primary", min_width=120)
                     stop = gr.Button("Stop", min_width=80)
                 status = gr.Textbox(label="Status", interactive=False, lines=2)
-                bar = gr.HTML(0, html_template="<progress max='1' value='${value}' aria-label='Training'></progress>")
+                bar = gr.HTML(0, html_template=BAR)
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(self.curve(None), x="step", y="loss", title="Loss on the answers", height=220)
                 log = gr.Textbox(label="Log", interactive=False, lines=8, max_lines=8, autoscroll=True)
@@ -124,7 +125,7 @@ class TrainingTab:
         import pandas
 
         points = [(row["step"], row["loss"]) for row in rows or () if "loss" in row]
-        return pandas.DataFrame(points, columns=["step", "loss"])
+        return pandas.DataFrame(points, columns=["step", "loss"], dtype=float)  # Gradio plots objects as names
 
 
 def said(progress: Progress | None) -> str:
