@@ -5,7 +5,7 @@
 
   class Editor {
     constructor(host, link) {
-      this.link = link;
+      this.link = new PDC.Link(link);
       this.tool = "select";
       this.hidden = false;
       this.doc = new PDC.Doc(() => this.changed());
@@ -44,6 +44,10 @@
 
     // A value from the server; what it says and what the reader did since never overwrite each other in silence.
     receive(value) {
+      if (this.link.waiting) {
+        this.link.flush();
+        this.link.put(value);
+      }
       const outcome = this.doc.receive(value);
       if (outcome === "ignored") return this.insist(value);
       this.pointer.cancel();
@@ -59,7 +63,7 @@
       const ours = this.doc.value();
       if (JSON.stringify(ours) === JSON.stringify(value)) return;
       this.link.put(ours);
-      if (ours.edits > (value.edits || 0)) this.link.trigger("edit");
+      if (ours.edits > (value.edits || 0)) this.link.tell("edit");
     }
 
     opened() {
@@ -95,10 +99,9 @@
     }
 
     changed() {
-      this.link.put(this.doc.value());
       this.remember();
       this.render();
-      this.link.trigger("edit");
+      this.link.edited(() => this.doc.value());
     }
 
     remember() { PDC.kept = this.doc; }
@@ -222,7 +225,7 @@
     send(name) {
       if (this.pointer.busy) return;
       if (name === "save" && this.doc.readonly) return;
-      this.link.trigger(name);
+      this.link.tell(name);
     }
   }
 

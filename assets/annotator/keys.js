@@ -84,6 +84,7 @@
     const editor = inSight();
     if (!editor || (typing(event) && chord(event) !== "ctrl+s")) return;
     if (PDC.press(editor, event)) event.preventDefault();
+    else editor.link.flush();
   }
 
   function onKeyUp(event) {

@@ -3,15 +3,14 @@
   "use strict";
   const { svg, html, set, shapes } = PDC;
 
-  const outline = (mark) => {
-    if (mark.point) return `M${mark.point[0]} ${mark.point[1]}h0`;
-    const [x1, y1, x2, y2] = mark.box;
-    return `M${x1} ${y1}H${x2}V${y2}H${x1}Z`;
-  };
+  // `points` is no style property, unlike `d`, `x` or `width`: moving a mark then costs layout but no style.
+  // A dot is a line without length, drawn by its caps in screen pixels.
+  const dot = (x, y) => `${x},${y} ${x},${y}`;
 
-  const badge = (mark) => {
-    const [x, y] = shapes.bounds(mark);
-    return `M${x} ${y}h0`;
+  const outline = (shape) => {
+    if (shape.point) return dot(...shape.point);
+    const [x1, y1, x2, y2] = shape.box;
+    return `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
   };
 
   const name = (mark, at) => {
@@ -24,7 +23,7 @@
       Object.assign(this, { doc, view });
       this.nodes = new Map();
       this.marksGroup = svg("g", { class: "pda-marks" });
-      this.draft = svg("path", { class: "pda-draft", d: "" });
+      this.draft = svg("polygon", { class: "pda-draft", points: "" });
       this.handles = shapes.HANDLES.map((handle) => svg("rect", { class: "pda-handle", "data-handle": handle }));
       this.overlay = svg("g", { class: "pda-overlay", "aria-hidden": "true" }, this.draft, ...this.handles);
       svgRoot.append(this.marksGroup, this.overlay);
@@ -35,15 +34,23 @@
       this.moving = null;
     }
 
-    make(id) {
-      const halo = svg("path", { class: "pda-halo" });
-      const line = svg("path", { class: "pda-line" });
-      const origin = svg("path", { class: "pda-origin" });
-      const group = svg("g", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": id }, halo, line, origin);
-      const node = { group, halo, line, origin, mark: null, at: -1, labels: null };
-      this.nodes.set(id, node);
+    // Halo and line, and for what a person made or changed a badge.
+    make(mark) {
+      const shape = mark.box ? "polygon" : "polyline";
+      const halo = svg(shape, { class: "pda-halo" });
+      const line = svg(shape, { class: "pda-line" });
+      const group = svg("g", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": mark.box ? "box" : "point" }, halo, line);
+      const node = { group, halo, line, badge: null, mark: null, at: -1, labels: null };
+      this.nodes.set(mark.id, node);
       this.marksGroup.append(group);
       return node;
+    }
+
+    node(mark) {
+      const node = this.nodes.get(mark.id);
+      if (node && Boolean(node.mark.box) === Boolean(mark.box)) return node;
+      if (node) node.group.remove();
+      return this.make(mark);
     }
 
     render() {
@@ -51,7 +58,7 @@
       const gone = new Set(this.nodes.keys());
       marks.forEach((mark, at) => {
         gone.delete(mark.id);
-        const node = this.nodes.get(mark.id) || this.make(mark.id);
+        const node = this.node(mark);
         if (node.mark !== mark || node.at !== at || node.labels !== labels) this.paint(node, mark, at, labels);
       });
       for (const id of gone) {
@@ -64,23 +71,31 @@
     }
 
     paint(node, mark, at, labels) {
-      const { group } = node;
+      const { group, mark: before } = node;
+      this.badge(node, mark);
       this.place(node, mark);
       const color = PDC.colorOf(labels, mark.label);
-      if (node.color !== color) group.style.setProperty("--mark", (node.color = color));
-      set(group, "data-label", mark.label);
-      set(group, "data-origin", mark.origin);
-      set(group, "data-status", mark.status);
-      set(group, "data-kind", mark.box ? "box" : "point");
-      set(group, "aria-label", name(mark, at));
+      if (node.color !== color) for (const part of [node.line, node.badge]) if (part) part.setAttribute("stroke", color);
+      node.color = color;
+      for (const key of ["label", "origin", "status"]) {
+        if (!before || before[key] !== mark[key]) group.setAttribute(`data-${key}`, mark[key]);
+      }
+      group.setAttribute("aria-label", name(mark, at));
       Object.assign(node, { mark, at, labels });
     }
 
+    badge(node, mark) {
+      if (mark.origin === "model" || node.badge) return;
+      node.badge = svg("polyline", { class: "pda-origin" });
+      node.color = null;
+      node.group.append(node.badge);
+    }
+
     place(node, shape) {
-      const d = outline(shape);
-      node.halo.setAttribute("d", d);
-      node.line.setAttribute("d", d);
-      node.origin.setAttribute("d", badge(shape));
+      const points = outline(shape);
+      node.halo.setAttribute("points", points);
+      node.line.setAttribute("points", points);
+      if (node.badge) node.badge.setAttribute("points", dot(...shapes.bounds(shape)));
     }
 
     showSelected(id) {
@@ -115,8 +130,8 @@
     }
 
     drawing(shape) {
-      this.draft.setAttribute("d", shape ? outline(shape) : "");
-      this.draft.style.setProperty("--mark", PDC.colorOf(this.doc.labels, this.doc.drawLabel));
+      this.draft.setAttribute("points", shape ? outline(shape) : "");
+      this.draft.setAttribute("stroke", PDC.colorOf(this.doc.labels, this.doc.drawLabel));
     }
 
     hover(id) {

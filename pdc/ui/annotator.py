@@ -27,7 +27,8 @@ from pdc.tasks import MAX_COUNT, MAX_MARKS
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
-    "core", "shapes", "doc", "view", "layer", "pointer", "keys", "adjust", "toolbar", "counts", "list", "editor",
+    "core", "shapes", "doc", "view", "layer", "pointer", "keys", "adjust", "toolbar", "counts", "list", "link",
+    "editor",
 )  # fmt: skip
 MAX_ID_LENGTH = 64
 Value = dict[str, Any]

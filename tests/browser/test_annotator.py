@@ -7,7 +7,6 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,11 +59,12 @@ def _app(received: list[dict], keys: list[str]) -> object:
         time.sleep(0.02)
         received.append(value)
 
-    with gr.Blocks() as blocks, gr.Tabs():
-        with gr.Tab("Image"):
-            editor = Annotator(elem_id="editor")
-        with gr.Tab("Other"):
-            gr.Markdown("Another tab")
+    with gr.Blocks() as blocks:
+        with gr.Tabs():
+            with gr.Tab("Image"):
+                editor = Annotator(elem_id="editor")
+            with gr.Tab("Other"):
+                gr.Markdown("Another tab")
         answer = gr.Textbox(elem_id="answer", label="answer")
         gr.Button("Answer", elem_id="send").click(json.loads, answer, editor, show_progress="hidden")
         editor.edit(autosave, editor, None, queue=False, show_progress="hidden", trigger_mode="always_last")
@@ -75,7 +75,7 @@ def _app(received: list[dict], keys: list[str]) -> object:
 
 
 class Driver:
-    """Hands and eyes on the editor. Places are in image pixels, taken to the screen by where the browser shows the image."""
+    """Hands and eyes on the editor. Places are in image pixels; `screen` asks the browser where it shows the image."""
 
     def __init__(self, page: Any, received: list[dict], keys: list[str]) -> None:
         self.page, self.received, self.keys = page, received, keys
@@ -86,7 +86,7 @@ class Driver:
 
     def open(self, *marks: dict, **kw: Any) -> dict:
         value = draft(*marks, **kw)
-        self.js("e.receive(arg)", value)
+        self.js("(e.link.put(arg), e.receive(arg))", value)
         self.page.evaluate("document.activeElement.blur()")
         self.press("v")
         self.received.clear()
@@ -101,6 +101,11 @@ class Driver:
     def screen(self, x: float, y: float) -> tuple[float, float]:
         picture = self.page.locator(".pda-picture").bounding_box()
         return picture["x"] + x * picture["width"] / W, picture["y"] + y * picture["height"] / H
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Screen -> image."""
+        picture = self.page.locator(".pda-picture").bounding_box()
+        return (x - picture["x"]) * W / picture["width"], (y - picture["y"]) * H / picture["height"]
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -301,20 +306,23 @@ def test_arrows_move_by_one_pixel_and_by_ten(driver: Driver) -> None:
 def test_wheel_zoom_keeps_the_place_and_drawing_stays_exact(driver: Driver) -> None:
     driver.open()
     whole = driver.scale()
-    x, y = driver.screen(250, 180)
+    x, y = (round(v) for v in driver.screen(250, 180))
+    place = driver.place(x, y)
     driver.page.mouse.move(x, y)
     for _ in range(6):
         driver.page.mouse.wheel(0, -240)
-    driver.until(lambda: driver.scale() > 3 * whole, "the zoom")
-    after = driver.screen(250, 180)
-    assert abs(after[0] - x) < 1.5 and abs(after[1] - y) < 1.5
+    driver.until(lambda: driver.scale() > 10 * whole, "the zoom")
+    assert near(list(driver.screen(*place)), [x, y])
     driver.press("d")
     driver.drag((240, 170), (262, 189))
     assert near(driver.marks()["h1"]["box"], [240, 170, 262, 189], within=0.5)
     driver.press("0")
     assert driver.scale() == pytest.approx(whole)
-    shown = driver.js("""(() => { const line = e.layer.nodes.get('h1').line, b = line.getBBox(), m = line.getScreenCTM();
-        const p = new DOMPoint(b.x, b.y).matrixTransform(m); return [p.x, p.y]; })()""")
+    shown = driver.js("""(() => {
+        const { line } = e.layer.nodes.get("h1"), { x, y } = line.getBBox();
+        const p = new DOMPoint(x, y).matrixTransform(line.getScreenCTM());
+        return [p.x, p.y];
+    })()""")
     assert near(shown, list(driver.screen(*driver.marks()["h1"]["box"][:2])), within=0.6)
 
 
@@ -413,7 +421,7 @@ def test_another_case_starts_anew(driver: Driver) -> None:
     driver.press("n", "a", "+", "+")
     other = draft(box("m9", 10, 10, 30, 30))
     driver.answer(other)
-    driver.until(lambda: driver.value()["case"] == other["case"], "the other case")
+    driver.until(lambda: driver.value().get("case") == other["case"], "the other case")
     assert driver.value()["marks"] == other["marks"]
     assert driver.page.get_by_label("Undo (Ctrl Z)").is_disabled()
     assert driver.js("e.view.fitted")
@@ -422,7 +430,7 @@ def test_another_case_starts_anew(driver: Driver) -> None:
 def test_another_tab_and_back_keeps_marks_and_undo(driver: Driver) -> None:
     value = draft(box("m1", 50, 50, 90, 90))
     driver.answer(value)
-    driver.until(lambda: driver.value()["case"] == value["case"], "the case")
+    driver.until(lambda: driver.value().get("case") == value["case"], "the case")
     driver.page.locator(".pda-canvas").focus()
     driver.press("n", "a", "Shift+ArrowRight")
     edited = driver.value()["marks"]
@@ -438,8 +446,8 @@ def test_another_tab_and_back_keeps_marks_and_undo(driver: Driver) -> None:
 def test_a_thousand_rapid_edits_are_all_kept_and_the_last_autosave_has_them(driver: Driver) -> None:
     driver.open(*(box(f"m{i}", i % 20 * 18, i // 20 * 20, i % 20 * 18 + 12, i // 20 * 20 + 12) for i in range(200)))
     driver.page.evaluate("""() => {
-        const key = (k) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: k, bubbles: true, cancelable: true }));
-        for (let i = 0; i < 200; i += 1) { key("n"); key("a"); key("2"); key("ArrowRight"); key("ArrowDown"); key("3"); }
+        const key = (k) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: k, bubbles: true }));
+        for (let i = 0; i < 200; i += 1) ["n", "a", "2", "ArrowRight", "ArrowDown", "3"].forEach(key);
     }""")
     value = driver.value()
     assert value["edits"] == 1000
@@ -449,14 +457,16 @@ def test_a_thousand_rapid_edits_are_all_kept_and_the_last_autosave_has_them(driv
     assert driver.received[-1]["marks"] == value["marks"]
 
 
-HOSTILE = ["${window.hacked=1}", "<img src=x onerror='window.hacked=1'>", "{{value}}", '"><script>window.hacked=1</script>']
+HOSTILE = [
+    "${window.hacked=1}", "<img src=x onerror='window.hacked=1'>", "{{value}}", '"><script>window.hacked=1</script>',
+]  # fmt: skip
 
 
 def test_hostile_text_is_only_text(driver: Driver) -> None:
     value = draft(*(box(f"<b>{i}</b>", 30 * i, 10, 30 * i + 20, 60, label=t) for i, t in enumerate(HOSTILE)))
     value |= {"labels": HOSTILE, "image": {**value["image"], "name": HOSTILE[1]}, "stated": {HOSTILE[0]: 3}}
     driver.answer(value)
-    driver.until(lambda: driver.value()["case"] == value["case"], "the case")
+    driver.until(lambda: driver.value().get("case") == value["case"], "the case")
     driver.page.locator(".pda-canvas").focus()
     driver.press("n", "2", "n", "a", "n")
     driver.page.mouse.move(*driver.screen(40, 30))
@@ -464,7 +474,8 @@ def test_hostile_text_is_only_text(driver: Driver) -> None:
     assert driver.page.evaluate("window.hacked") is None
     assert driver.page.locator(".pdc-editor img").count() == 1
     assert driver.page.locator(".pdc-editor b, .pdc-editor script").count() == 0
-    assert driver.page.locator(".pda-tag[data-on]").first.inner_text().startswith(HOSTILE[2])
+    tags = driver.page.locator(".pda-tag[data-on]").all_inner_texts()
+    assert [tag.split("  ")[0] for tag in tags] == [HOSTILE[1], HOSTILE[2]]
 
 
 def test_keys_are_left_alone_while_typing(driver: Driver) -> None:
@@ -520,7 +531,7 @@ def test_escape_gives_up_a_drag(driver: Driver) -> None:
     driver.press("Escape")
     driver.page.mouse.up()
     assert driver.value()["edits"] == 0
-    assert driver.js("e.layer.nodes.get('m1').line.getAttribute('d')") == "M50 50H90V90H50Z"
+    assert driver.js("e.layer.nodes.get('m1').line.getAttribute('points')") == "50,50 90,50 90,90 50,90"
 
 
 def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
@@ -540,39 +551,43 @@ def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
     assert touched == ["m10"]
 
 
-TIMING = """(() => {
+REDRAW = """(() => {
     const times = [];
-    for (let run = 0; run < 15; run += 1) {
-        const marks = e.doc.marks.map((m) => ({ ...m, box: m.box.map((v) => v + (run % 2 ? 1 : -1)), label: arg[run % 3] }));
+    for (let run = 0; run < 21; run += 1) {
+        const by = run % 2 ? 1 : -1;
+        const status = run % 2 ? "accepted" : "open";
+        const marks = e.doc.marks.map((m) => ({ ...m, box: m.box.map((v) => v + by), status }));
         e.doc.state = { ...e.doc.state, marks };
         const start = performance.now();
         e.render();
-        e.stage.getBoundingClientRect();
         e.canvas.getBBox();
         times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b)[7];
+    return times.sort((a, b) => a - b);
 })()"""
 
 EDIT = """(() => {
     const times = [];
-    for (let run = 0; run < 15; run += 1) {
+    for (let run = 0; run < 21; run += 1) {
         const start = performance.now();
         e.doc.reshape("m1", { box: [run, run, run + 20, run + 20] });
         e.canvas.getBBox();
         times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b)[7];
+    return times.sort((a, b) => a - b);
 })()"""
 
 
 @pytest.mark.parametrize(("n", "limit_ms"), [(500, 10), (2000, 40)])
 def test_redraw_is_fast(driver: Driver, n: int, limit_ms: float) -> None:
-    """Every mark changed at once, and one mark edited with all that follows from it; medians in the page."""
+    """Every mark moved and judged at once, and one mark edited, until the browser has laid it out.
+
+    Medians are printed. What else runs on the machine only adds time, so the limits hold for the second fastest of 21.
+    """
     driver.open(*(box(f"m{i}", i % 50 * 7, i // 50 * 6, i % 50 * 7 + 6, i // 50 * 6 + 5) for i in range(n)))
-    redraw, edit = driver.js(TIMING, LABELS), driver.js(EDIT)
-    print(f"\n{n} marks: all redrawn in {redraw:.1f} ms, one edit in {edit:.1f} ms")
+    redraw, edit = driver.js(REDRAW), driver.js(EDIT)
+    print(f"\n{n} marks: all redrawn in {redraw[10]:.1f} ms ({redraw[1]:.1f}), one edit in {edit[10]:.1f} ms")
     assert driver.page.locator(".pda-mark").count() == n
     assert driver.page.locator(".pda-row").count() < 80
-    # A shared test machine may be several times slower than the reader's; the limits of record are printed and noted.
-    assert redraw < 4 * limit_ms, SimpleNamespace(redraw=redraw, edit=edit)
+    assert redraw[1] < limit_ms
+    assert edit[1] < limit_ms

@@ -1,0 +1,44 @@
+// The way to the server. The first edit goes at once; edits that follow it closely go together, the last state winning.
+(function (PDC) {
+  "use strict";
+  const BURST_MS = 100;
+
+  // Not a plain object, so that Gradio's reactivity leaves it alone instead of wrapping every number of every mark.
+  class Value {
+    constructor(fields) { Object.assign(this, fields); }
+  }
+
+  class Link {
+    constructor({ put, trigger }) {
+      Object.assign(this, { send: trigger, put: (fields) => put(new Value(fields)), waiting: null, timer: null });
+      const flush = () => this.flush();
+      // Whatever the reader does next outside the image may read the component's value.
+      for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
+    }
+
+    edited(value) {
+      this.waiting = value;
+      if (this.timer === null) this.flush();
+    }
+
+    flush() {
+      if (!this.waiting) return;
+      const value = this.waiting();
+      this.waiting = null;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        this.timer = null;
+        this.flush();
+      }, BURST_MS);
+      this.put(value);
+      this.send("edit");
+    }
+
+    tell(name) {
+      this.flush();
+      this.send(name);
+    }
+  }
+
+  PDC.Link = Link;
+})((window.PDC = window.PDC || {}));
