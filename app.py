@@ -26,18 +26,25 @@ def serve(settings) -> None:
     import uvicorn
 
     from pdc.access import Access
+    from pdc.adapters import Adapters
     from pdc.images import ImageFiles
     from pdc.parts import local_predictor, open_store
     from pdc.review import ReviewService
+    from pdc.runs import TrainConfig
     from pdc.server import build_server
+    from pdc.training import ProcessTrainer
     from pdc.ui.app import build_ui, gradio_options
+    from pdc.ui.review_tab import ReviewTab
+    from pdc.ui.training_tab import TrainingTab
 
     store = open_store(settings)
     predictor = local_predictor(settings, store)
     service = ReviewService(store, ImageFiles(settings.images), predictor, settings.max_megapixels)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
+    training = TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
+    blocks = build_ui({"Review": ReviewTab(service), "Training": training})
     app = build_server(
-        service, access, build_ui(service), max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
+        service, access, blocks, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
         gradio_options=gradio_options(),
     )
     predictor.warm_up()

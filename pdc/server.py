@@ -55,6 +55,7 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
     def user_of(request: Request) -> str | None:  # sync: Gradio ignores the answer of an async dependency
         return access.user(request)
 
+    blocks.analytics_enabled = False
     return gradio.mount_gradio_app(
         app, blocks, path="/", auth_dependency=user_of, allowed_paths=[], show_error=False, footer_links=[],
         run_history=False, enable_monitoring=False, ssr_mode=False, max_file_size="1kb", **options,

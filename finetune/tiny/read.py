@@ -27,6 +27,7 @@ from finetune.tiny.targets import dense_loss, dense_targets, order_and_owners, p
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
 HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
+WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3}
 SPREAD = 1.2  # pixels: a coordinate's target is a Gaussian over the number tokens
 
 
@@ -98,12 +99,16 @@ def read(model: nn.Module, tokenizer, head: DenseHead, reader: Reader, data: Pat
     ids = number_ids(tokenizer)
     for step, samples in batches(train, config.batch, config.seed, start, config.steps):
         rng = np.random.default_rng([config.seed, step, 7])
-        written = [write(tokenizer, s, rng) for s in samples]
-        losses = _losses(model, head, reader, samples, make_batch(samples, written, tokenizer), (link, point, inner), ids, config)
-        weights = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3}
-        sum(weights[k] * v for k, v in losses.items() if k in weights).backward()
+        pairs = sorted(((write(tokenizer, s, rng), s) for s in samples), key=lambda pair: len(pair[0].answer))
+        sums: dict[str, float] = {}
+        for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):  # short answers apart: less padding
+            crops, written = [s for _, s in half], [w for w, _ in half]
+            losses = _losses(model, head, reader, crops, make_batch(crops, written, tokenizer), (link, point, inner), ids, config)
+            (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
+            for k, v in losses.items():
+                sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
         norm = optimiser.step(step)
-        log.add(step + 1, **{k: float(v.detach()) for k, v in losses.items()}, norm=norm)
+        log.add(step + 1, **sums, norm=norm)
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
             save(out / f"{name}.pt", step + 1, modules, optimiser)
 
