@@ -137,9 +137,9 @@ class Driver:
         self.page.locator("#send").click()
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not true():
-            assert time.monotonic() < deadline, f"waited 10 seconds for {what}"
+            assert time.monotonic() < deadline, f"waited 30 seconds for {what}"
             self.page.wait_for_timeout(20)
 
 
@@ -552,8 +552,12 @@ def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
 
 
 REDRAW = """(() => {
-    const times = [];
+    const times = [], loops = [];
     for (let run = 0; run < 21; run += 1) {
+        let sum = 0;
+        const before = performance.now();
+        for (let i = 0; i < 1e6; i += 1) sum += Math.sqrt(i);
+        loops.push(performance.now() - before + (sum < 0 ? 1 : 0));
         const by = run % 2 ? 1 : -1;
         const status = run % 2 ? "accepted" : "open";
         const marks = e.doc.marks.map((m) => ({ ...m, box: m.box.map((v) => v + by), status }));
@@ -563,7 +567,8 @@ REDRAW = """(() => {
         e.canvas.getBBox();
         times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b);
+    const up = (a, b) => a - b;
+    return [times.sort(up), loops.sort(up)];
 })()"""
 
 EDIT = """(() => {
@@ -582,12 +587,15 @@ EDIT = """(() => {
 def test_redraw_is_fast(driver: Driver, n: int, limit_ms: float) -> None:
     """Every mark moved and judged at once, and one mark edited, until the browser has laid it out.
 
-    Medians are printed. What else runs on the machine only adds time, so the limits hold for the second fastest of 21.
+    Medians are printed. What else runs on the machine only adds time, so the limits hold for the second fastest of 21,
+    and are wider by as much as a million square roots take longer than the 2 ms they take on an idle desktop.
     """
     driver.open(*(box(f"m{i}", i % 50 * 7, i // 50 * 6, i % 50 * 7 + 6, i // 50 * 6 + 5) for i in range(n)))
-    redraw, edit = driver.js(REDRAW), driver.js(EDIT)
-    print(f"\n{n} marks: all redrawn in {redraw[10]:.1f} ms ({redraw[1]:.1f}), one edit in {edit[10]:.1f} ms")
+    (redraw, loop), edit = driver.js(REDRAW), driver.js(EDIT)
+    slow = max(1.0, loop[1] / 2)
+    all_ms = f"{redraw[10]:.1f} ms (fastest {redraw[1]:.1f})"
+    print(f"\n{n} marks: all redrawn in {all_ms}, one edit in {edit[10]:.1f} ms, machine {slow:.1f} x slow")
     assert driver.page.locator(".pda-mark").count() == n
     assert driver.page.locator(".pda-row").count() < 80
-    assert redraw[1] < limit_ms
-    assert edit[1] < limit_ms
+    assert redraw[1] < limit_ms * slow
+    assert edit[1] < limit_ms * slow
