@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from finetune import commands
 from pdc.domain import Task
 from pdc.errors import PdcError
+from pdc.runs import OPTIMIZERS
 
 EXAMPLES = """examples:
   python -m finetune train                          fold the saved reviews into a new adapter and measure it
@@ -58,6 +60,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: fits the model")
     parser.add_argument("--quantization", choices=("nf4", "none"), help="4 bit or bf16 (default: PDC_QUANTIZATION)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: PDC_DEVICE")
     parser.set_defaults(run_command=commands.train)
@@ -89,6 +92,8 @@ def _rollback(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    # Threads that wait by spinning starve each other when the app answers questions on the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["tiny"]:  # it has a command line of its own
         from finetune.tiny.command import main as tiny

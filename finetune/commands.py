@@ -7,7 +7,7 @@ import getpass
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,8 @@ def train(arguments: argparse.Namespace) -> int:
         with _failure_noted(store, run):
             store.set_run_status(run.name, _train(run, settings, store))
     except BaseException as error:
-        run.mark_failed(_sentence(error))
+        with suppress(OSError):  # a full disk must not hide what went wrong
+            run.mark_failed(_sentence(error))
         raise
     return 0
 
@@ -100,7 +101,7 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
-    if done.stopped or not _measure(run, adapters, held_out, say):
+    if done.stopped or not _measure(run, adapters, spread(held_out, run.config.held_out_limit), say):
         run.mark_stopped()
         say("Stopped as asked; the adapter was not registered.")
         return RunStatus.STOPPED
@@ -109,6 +110,11 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
     say(f"Registered {adapter.name}. It does not serve yet.")
     print(f"Let it serve: python -m finetune promote {adapter.name}")
     return RunStatus.COMPLETE
+
+
+def spread(rows: list[Row], limit: int) -> list[Row]:
+    """At most `limit` rows, evenly spread over all of them; the same ones every time."""
+    return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def build_data(store: Store, settings: Settings, folder: Path) -> None:

@@ -17,6 +17,7 @@ from pdc.runs import Run, TrainConfig, read_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from torch.optim import Optimizer
     from trl import SFTConfig, SFTTrainer
 
 WARM_UP = 0.03  # share of training in which the learning rate rises
@@ -101,11 +102,19 @@ def build_trainer(run: Run, qwen: Qwen, model: PeftModel, examples: Examples, cl
     )
     trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=run.config.lr, weight_decay=0.0)
-    trainer.optimizer = optimizer
-    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, clock.rate)
+    trainer.optimizer = _optimizer(model, run.config)
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(trainer.optimizer, clock.rate)
     return trainer
+
+
+def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
+    """Over the LoRA weights, which are all matrices. Weight decay would pull towards the base, so there is none."""
+    import torch
+
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "muon":
+        return torch.optim.Muon(weights, lr=config.lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    return torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0)
 
 
 def _arguments(run: Run, qwen: Qwen, steps: int) -> SFTConfig:

@@ -31,6 +31,7 @@ from pdc.domain import Task
 from pdc.errors import BadSetting, NotFound
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OPTIMIZERS = ("adamw", "muon")
 SMALL_HIDDEN = 512  # a language model at most this wide is small enough to be trained hard on a CPU
 
 EVEN_TASKS: Mapping[str, float] = {
@@ -56,8 +57,10 @@ class TrainConfig:
     """LoRA scale: the update is multiplied by alpha / rank. Ignored when there is a parent"""
     vision: bool = False
     """LoRA on the vision blocks too: for kinds of image the base never saw. Such an adapter serves in process only"""
+    optimizer: str = "adamw"
+    """adamw, or muon (Jordan 2024): orthogonal updates of the size AdamW's would have"""
     lr: float = 2e-4
-    """peak learning rate of AdamW; rises over 3 % of the steps, then falls to zero on a cosine"""
+    """peak learning rate; rises over 3 % of the steps, then falls to zero on a cosine"""
     epochs: float = 5.0
     """how often each row is asked about, each time with another question and, with `augment`, another view"""
     batch: int = 4
@@ -70,6 +73,8 @@ class TrainConfig:
     """flips, quarter turns and scale changes of image and marks together"""
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(EVEN_TASKS))
     """how often each task is asked, as weights; a row is asked only what its marks can answer"""
+    held_out_limit: int = 100
+    """held-out questions each model is asked after training, spread evenly; `finetune evaluate` asks all of them"""
     log_every: int = 5
     """optimiser steps between two lines of log.jsonl"""
 
@@ -82,9 +87,11 @@ class TrainConfig:
 
     def checked(self) -> TrainConfig:
         """Itself, or BadSetting naming the field, its value and what was expected."""
-        for name in ("rank", "alpha", "lr", "epochs", "batch", "max_seconds", "log_every"):
+        for name in ("rank", "alpha", "lr", "epochs", "batch", "max_seconds", "held_out_limit", "log_every"):
             if not getattr(self, name) > 0:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
+        if self.optimizer not in OPTIMIZERS:
+            raise BadSetting(f"optimizer is {self.optimizer!r}; use {' or '.join(OPTIMIZERS)}.")
         if self.quantization not in ("nf4", "none"):
             raise BadSetting(f"quantization is {self.quantization!r}; use nf4 or none.")
         if unknown := set(self.tasks) - set(Task):

@@ -21,6 +21,7 @@ def test_config_survives_the_folder(tmp_path):
 
 
 @pytest.mark.parametrize("change", [
+    {"optimizer": "sgd"}, {"held_out_limit": 0},
     {"rank": 0}, {"lr": -1e-4}, {"epochs": 0}, {"batch": 0}, {"max_seconds": 0}, {"lr": float("nan")},
     {"quantization": "int3"}, {"tasks": {"guessing": 1}}, {"tasks": {"counting": -1, "pointing": 2}}, {"tasks": {}},
 ])

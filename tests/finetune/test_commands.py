@@ -6,8 +6,10 @@ import json
 import time
 
 import pytest
+from reviewed_rows import make_row
 
 from finetune.__main__ import main
+from finetune.commands import spread
 from pdc.adapters import Adapters
 from pdc.domain import AdapterStatus
 from pdc.exports import import_coco
@@ -16,7 +18,6 @@ from pdc.runs import Run, RunStatus
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training import ProcessTrainer
-from tests.finetune.conftest import make_row
 
 LABEL = "red blood cell"
 
@@ -105,6 +106,11 @@ def test_what_cannot_be_done_is_a_sentence_and_an_exit_code(settings, store, cap
     assert main(words) == 1
     assert sentence in capsys.readouterr().err
     assert store.adapters() == []
+
+
+def test_held_out_questions_are_spread_when_there_are_many():
+    assert spread([1, 2, 3], 3) == [1, 2, 3]
+    assert spread(list(range(10)), 4) == [0, 2, 5, 7]
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["promote"], ["rollback"]])

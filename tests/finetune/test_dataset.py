@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from reviewed_rows import LABELS
 
 from finetune.dataset import Examples, draw_question, example, read_rows, target, tasks_of
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
@@ -13,7 +14,6 @@ from pdc.geometry import iou
 from pdc.runs import EVEN_TASKS
 from pdc.tasks import answer, parse
 
-LABELS = ("red blood cell", "platelet")
 ROW = {
     "image": "images/a.png", "width": 120, "height": 90, "group": "g", "task": "count_and_box", "labels": list(LABELS),
     "marks": [{"box": [1, 2, 30, 40], "label": LABELS[0]}], "counts": {LABELS[0]: 1, LABELS[1]: 0},

@@ -134,6 +134,13 @@ def test_a_training_that_breaks_down_writes_no_adapter(qwen, rows, tmp_path, con
     assert not run.adapter.exists()
 
 
+def test_muon_learns_too(qwen, rows, tmp_path, config, model_folder):
+    run = new_run(tmp_path, replace(config, optimizer="muon"))
+    train(run, qwen, rows, None, say=lambda text: None)
+    assert run.log()[-1]["loss"] < 0.8 * run.log()[0]["loss"]
+    assert verify(run.adapter, "random", model_folder)
+
+
 def test_clock_goes_by_steps_or_by_time_whichever_is_further():
     now = [0.0]
     clock = Clock(100, 60, now=lambda: now[0])

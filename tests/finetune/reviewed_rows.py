@@ -1,0 +1,23 @@
+"""Small pictures with known marks, for tests of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from finetune.dataset import Row
+from pdc.domain import Box, Findings, Mark, Question, Task
+
+LABELS = ("red blood cell", "platelet")
+
+
+def make_row(path: Path, boxes: list[tuple[int, int, int, int, str]], wh=(120, 90), task=Task.COUNT_AND_BOX) -> Row:
+    """An image with a filled rectangle per box, and the row that says so."""
+    pixels = np.zeros((wh[1], wh[0], 3), np.uint8)
+    for i, (x1, y1, x2, y2, _) in enumerate(boxes, start=1):
+        pixels[y1:y2, x1:x2] = (255 - 40 * i, 60 * i, 128)
+    Image.fromarray(pixels).save(path)
+    marks = tuple(Mark(f"m{i}", Box(*b[:4]), b[4]) for i, b in enumerate(boxes, start=1))
+    return Row(path, *wh, path.stem, Question(task, LABELS), Findings(marks))
