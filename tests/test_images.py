@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -180,11 +179,9 @@ def test_flipped_bytes_never_break_the_server():
 
 def test_too_many_pixels_are_refused_from_the_header_alone():
     bomb = encoded(Image.new("1", (20000, 10000)))  # 200 megapixels in a few kilobytes
-    accept(encoded(corners()), "warm up")
-    start = time.monotonic()
-    with pytest.raises(BadImage, match=r"20000 x 10000 pixels, 200\.0 megapixels; the limit is 50\."):
-        accept(bomb, "x")
-    assert time.monotonic() - start < 2
+    for data in (bomb, bomb[:60]):
+        with pytest.raises(BadImage, match=r"20000 x 10000 pixels, 200\.0 megapixels; the limit is 50\."):
+            accept(data, "x")
     assert accept(encoded(corners()), "x", max_megapixels=0.0024).width == 60
     with pytest.raises(BadImage, match=r"the limit is 0\.0023"):
         accept(encoded(corners()), "x", max_megapixels=0.0023)

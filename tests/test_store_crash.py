@@ -43,13 +43,14 @@ for life in map(str.strip, sys.stdin):  # each life is a process of its own, for
 """
 
 
-def acknowledged_before_the_kill(savers: subprocess.Popen[str], life: int, seconds: float) -> list[str]:
-    """The keys that a process saw saved until it was killed without warning."""
+def acknowledged_before_the_kill(savers: subprocess.Popen[str], life: int, chance: random.Random) -> list[str]:
+    """The keys that a process saw saved until it was killed without warning, at any moment of a save."""
     print(life, file=savers.stdin, flush=True)
     pid = int(savers.stdout.readline())
-    time.sleep(seconds)
+    told = [savers.stdout.readline().strip() for _ in range(chance.randrange(12))]
+    time.sleep(chance.uniform(0, 0.02))
     os.kill(pid, signal.SIGKILL)
-    return [line.strip() for line in iter(savers.stdout.readline, "dead\n")]
+    return told + [line.strip() for line in iter(savers.stdout.readline, "dead\n")]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
@@ -62,7 +63,7 @@ def test_kill_during_saves_loses_nothing_acknowledged_and_a_repeat_adds_nothing(
     command, pipe = [sys.executable, "-c", SAVERS, url_of(tmp_path)], subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as savers:
         for life in range(ROUNDS):
-            told += acknowledged_before_the_kill(savers, life, chance.uniform(0.0, 0.2))
+            told += acknowledged_before_the_kill(savers, life, chance)
             store = Store.open(url_of(tmp_path))
             saved = [r.id for r in store.reviews()]
             assert set(told) <= set(saved)
