@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     predict = sub.add_parser("predict", help="ask the model about image files")
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument("--task", default=Task.COUNT_AND_BOX.value, help=f"one of {', '.join(Task)} (default: %(default)s)")
-    predict.add_argument("--label", action="append", metavar="LABEL", help="what to look for; repeat for several (default: all the embedded model knows)")
+    what = "what to look for; repeat for several (default: all the embedded model knows)"
+    predict.add_argument("--label", action="append", metavar="LABEL", help=what)
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.set_defaults(run=commands.predict)
 
@@ -46,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     bring = sub.add_parser("import", help="add images and their marks from a COCO json file")
     bring.add_argument("file", type=Path, help="COCO json; image names are relative to its folder")
     bring.add_argument("--author", default="import", help="who the reviews are by (default: %(default)s)")
+    bring.add_argument("--task", default=Task.BOUNDING.value, help="the question the marks answer (default: %(default)s)")
+    bring.add_argument("--label", action="append", metavar="LABEL", help="categories to take; repeat (default: all)")
     bring.set_defaults(run=commands.import_)
 
     users = sub.add_parser("users", help="who may log in")

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from pdc.settings import Settings
 from pdc.store.records import StoredUser
 from pdc.tasks import task_from
 
-PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "xgrammar", "gradio", "sqlalchemy", "pillow", "opencv-python-headless", "pandas")
+PACKAGES = (
+    "torch", "transformers", "peft", "bitsandbytes", "xgrammar", "gradio", "sqlalchemy", "pillow", "opencv-python-headless",
+    "pandas",
+)
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -39,8 +43,6 @@ def predict(arguments: argparse.Namespace) -> int:
     for path in arguments.images:
         try:
             accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
-            from io import BytesIO
-
             answer = predictor.predict(Image.open(BytesIO(accepted.png)), question)
         except PdcError as error:
             print(f"pdc: {path}: {error}", file=sys.stderr)
@@ -72,7 +74,8 @@ def _human(row: dict[str, Any]) -> str:
     if not row["readable"]:
         return f"{row['image']}: the answer could not be read"
     found = f"{row['count']} found" if row["count"] else "no finding reported by the model"
-    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {row['model']}, adapter {row['adapter'] or 'none'})"
+    who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
+    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -81,7 +84,9 @@ def export(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     written = write(open_store(settings), ImageFiles(settings.images), arguments.folder, arguments.format)
-    print(f"Wrote {written} reviews to {arguments.folder} as {arguments.format}.")
+    print(f"Wrote {written.reviews} reviews of {written.images} images to {arguments.folder} as {arguments.format}.")
+    if written.left_out:
+        print(f"{written.left_out} reviews have no boxes, which {arguments.format} needs; use csv or jsonl for them.")
     return 0
 
 
@@ -90,7 +95,10 @@ def import_(arguments: argparse.Namespace) -> int:
     from pdc.images import ImageFiles
 
     settings = Settings.from_env()
-    added = import_coco(open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author)
+    added = import_coco(
+        open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author,
+        task=task_from(arguments.task), labels=arguments.label, max_megapixels=settings.max_megapixels,
+    )
     print(f"Added {added} reviewed images from {arguments.file}.")
     return 0
 

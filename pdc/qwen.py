@@ -108,7 +108,8 @@ class Qwen:
                 self.model.delete_adapter(spare)
             self.model.set_adapter(ADAPTER_NAME)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise BadModel(f"The adapter {folder!r} cannot be loaded: {_first_line(error)} Train or download it again.") from error
+            why = _first_line(error)
+            raise BadModel(f"The adapter {folder!r} cannot be loaded: {why} Train or download it again.") from error
         self.model.eval()
 
     def _drop_adapter(self) -> None:

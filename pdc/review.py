@@ -105,6 +105,14 @@ class ReviewService:
         reviews = self.store.reviews(sha256)
         return reviews[-1].question if reviews else None
 
+    def previous_image(self, before: str | None) -> Image:
+        """The image that was added before `before`, round the start."""
+        images = self.store.images()
+        if not images:
+            raise NotFound("There are no images yet; upload one or open an example.")
+        names = [i.sha256 for i in images]
+        return images[names.index(before) - 1 if before in names else -1]
+
     def next_image(self, after: str | None) -> Image:
         """The first image after `after` without any review, else the one that follows it, round the end."""
         images = self.store.images()
@@ -113,7 +121,7 @@ class ReviewService:
         names = [i.sha256 for i in images]
         start = names.index(after) + 1 if after in names else 0
         ring = images[start:] + images[:start]
-        done = {r.image_sha256 for r in self.store.current_reviews()}
+        done = self.store.reviewed_images()
         return next((i for i in ring if i.sha256 not in done and i.sha256 != after), ring[0])
 
 

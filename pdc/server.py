@@ -20,7 +20,6 @@ from pdc.errors import BadImage, NotFound, PdcError, StoreUnavailable
 from pdc.review import ReviewService
 from pdc.starters import examples
 
-
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, StoreUnavailable: 503}
 HEADERS = {
@@ -94,7 +93,7 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
         return _sentence(403, "This request came from another site and was refused. Reload the page.")
     length = request.headers.get("content-length")
     if length is not None and (not length.isdigit() or int(length) > limit):
-        return _sentence(413, f"The upload is larger than {limit // 1_000_000} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB.")
+        return _sentence(413, _too_large(limit))
     if request.url.path not in OPEN_PATHS and access.user(request) is None:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return RedirectResponse("/login", 303) if wants_page else _sentence(401, "Please log in again; your work is kept.")
@@ -133,9 +132,13 @@ async def _body(request: Request, limit: int) -> bytes:
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise BadImage(f"The file is larger than {limit // 1_000_000} MB. Choose a smaller one, or raise PDC_MAX_UPLOAD_MB.")
+            raise BadImage(_too_large(limit))
         parts.append(part)
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> str:
+    return f"The upload is larger than {limit // 1_000_000} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB."
 
 
 def _login_routes(app: FastAPI, access: Access) -> None:

@@ -26,7 +26,7 @@ class Settings:
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
     port: int = _setting("PDC_PORT", 7860, "port to listen on")
     model: str = _setting("PDC_MODEL", str(EMBEDDED_MODEL), "Qwen2.5-VL folder or hub name; empty means the embedded model")
-    adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a folder or hub name of a LoRA adapter")
+    adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a LoRA adapter's folder or hub name")
     quantization: str = _setting("PDC_QUANTIZATION", "nf4", "`nf4` (4 bit) or `none` (bf16)")
     device: str = _setting("PDC_DEVICE", "auto", "`auto`, `cpu` or `cuda`")
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")

@@ -78,7 +78,8 @@ UNREADABLE = [
     ('[{"label":"polyp","bbox_2d":[[1,2,3,true]],"counts":1}]', "a truth value"),
     ('[{"label":"polyp","bbox_2d":[[1,2,3,1e999]],"counts":1}]', "infinity"),
     ('[{"label":"polyp","bbox_2d":[[1,2,3,NaN]],"counts":1}]', "not a number"),
-    ('[{"label":"polyp","bbox_2d":[],"counts":-1}]', "negative count"), ('[{"label":"polyp","bbox_2d":[],"counts":"2"}]', "count as text"),
+    ('[{"label":"polyp","bbox_2d":[],"counts":-1}]', "negative count"),
+    ('[{"label":"polyp","bbox_2d":[],"counts":"2"}]', "count as text"),
     ("[" * 100_000, "deeply nested"), ('{"counts": 1e400}', "an object"),
 ]  # fmt: skip
 

@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m finetune tiny", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Train the embedded model from scratch: the vision tower sees, the language model reads, both join.",
     )
-    top.add_argument("--data", type=Path, required=True, help=f"folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO)")
+    wanted = f"folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO)"
+    top.add_argument("--data", type=Path, required=True, help=wanted)
     top.add_argument("--out", type=Path, required=True, help="working folder: checkpoints, logs and the finished model")
     top.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
@@ -66,7 +67,8 @@ def _run(arguments: argparse.Namespace) -> None:
         see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
     if "read" in arguments.stages:
         _take(out / "see.pt", model, head, reader)
-        read(model, tokenizer, head, reader, arguments.data, out, ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2), "read")
+        config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
+        read(model, tokenizer, head, reader, arguments.data, out, config, "read")
     if "join" in arguments.stages:
         _take(out / "read.pt", model, head, reader)
         config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)

@@ -115,7 +115,7 @@ def crop(sample: Sample, rng: np.random.Generator, wh: tuple[int, int]) -> Sampl
 
 
 def _cut(sample: Sample, window: tuple[float, float, float, float], wh: tuple[int, int]) -> Sample:
-    x1, y1, x2, y2 = (int(round(v)) for v in window)
+    x1, y1, x2, y2 = (round(v) for v in window)
     h, w = sample.image.shape[:2]
     x1, y1 = min(x1, w - 8), min(y1, h - 8)
     x2, y2 = max(x2, x1 + 8), max(y2, y1 + 8)
@@ -172,7 +172,8 @@ def _blank(samples: dict[str, list[Sample]], rng: np.random.Generator, wh: tuple
             b = sample.boxes
             touches = (b[:, 0] < x + side) & (b[:, 2] > x) & (b[:, 1] < y + side) & (b[:, 3] > y)
             if not touches.any():
-                return Sample(cv2.resize(sample.image[y : y + side, x : x + side], wh, interpolation=cv2.INTER_CUBIC), *none, "blank")
+                clean = cv2.resize(sample.image[y : y + side, x : x + side], wh, interpolation=cv2.INTER_CUBIC)
+                return Sample(clean, *none, "blank")
     corner = rng.uniform(0, 255, 3)
     across = rng.normal(0, 25, (2, 3))
     yy, xx = np.mgrid[0 : wh[1], 0 : wh[0]].astype(np.float32)

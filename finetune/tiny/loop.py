@@ -87,7 +87,8 @@ class Log:
         self.n += 1
         if step % self.every == 0:
             seconds = time.perf_counter() - self.since
-            self.write(step=step, **{k: round(v / self.n, 4) for k, v in self.sums.items()}, step_seconds=round(seconds / self.n, 3))
+            means = {k: round(v / self.n, 4) for k, v in self.sums.items()}
+            self.write(step=step, **means, step_seconds=round(seconds / self.n, 3))
             self.sums, self.n, self.since = {}, 0, time.perf_counter()
 
     def write(self, **row: object) -> None:

@@ -45,6 +45,8 @@ class ReadConfig:
     """share of the steps over which the rates fall to zero"""
     vision: bool = False
     """train the vision tower too (stage c)"""
+    joined_from: float = 0.6
+    """share of the steps after which the vision tower also learns from the answers; before, from its dense head alone"""
     seed: int = 2
     """seeds crops and questions"""
     checkpoint_every: int = 200
@@ -85,7 +87,9 @@ class Taught:
         return (q[:, :, queries] @ k[:, :, keys].transpose(-1, -2)).float() * a.scaling
 
 
-def read(model: nn.Module, tokenizer, head: DenseHead, reader: Reader, data: Path, out: Path, config: ReadConfig, name: str) -> None:
+def read(
+    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, data: Path, out: Path, config: ReadConfig, name: str
+) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
     visual.requires_grad_(config.vision)
@@ -103,7 +107,9 @@ def read(model: nn.Module, tokenizer, head: DenseHead, reader: Reader, data: Pat
         sums: dict[str, float] = {}
         for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):  # short answers apart: less padding
             crops, written = [s for _, s in half], [w for w, _ in half]
-            losses = _losses(model, head, reader, crops, make_batch(crops, written, tokenizer), (link, point, inner), ids, config)
+            made, taught = make_batch(crops, written, tokenizer), (link, point, inner)
+            joined = config.vision and step >= config.joined_from * config.steps
+            losses = _losses(model, head, reader, crops, made, taught, ids, vision=config.vision, joined=joined)
             (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
             for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
@@ -148,7 +154,9 @@ def _positions(first: int, h: int, w: int, length: int) -> Tensor:
     return torch.cat([before, image, after], 1)[:, None]
 
 
-def _losses(model, head, reader, samples, batch: Batch, taught, ids: Tensor, config: ReadConfig) -> dict[str, Tensor]:
+def _losses(
+    model, head, reader, samples, batch: Batch, taught, ids: Tensor, *, vision: bool, joined: bool
+) -> dict[str, Tensor]:
     b, n, first = len(samples), batch.link.shape[1], batch.first
     table = model.get_input_embeddings().weight
     link, point, inner = taught
@@ -157,17 +165,20 @@ def _losses(model, head, reader, samples, batch: Batch, taught, ids: Tensor, con
     dense = dense_targets(samples)
     losses: dict[str, Tensor] = {}
     with torch.autocast("cpu", torch.bfloat16):
-        with torch.set_grad_enabled(config.vision):
+        with torch.set_grad_enabled(vision):
             seen = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
-        if config.vision:
+        if vision:
             losses["heat"], losses["box"] = dense_loss(*head(seen), dense)
+        if not joined:
+            seen = seen.detach()
         embeds = torch.cat([table[batch.ids[:, :first]], seen.to(table.dtype), table[batch.ids[:, first + n :]]], 1)
         states = model.model.language_model(
             inputs_embeds=embeds, position_ids=batch.positions.expand(3, b, -1), use_cache=False
         ).last_hidden_state
         said = batch.target >= 0
         logits = (states[said] @ table.T).float()
-        pointing, linking = point.logits(slice(None), slice(first, first + n + 1)), link.logits(image, slice(first - 1, first + n))
+        pointing = point.logits(slice(None), slice(first, first + n + 1))
+        linking = link.logits(image, slice(first - 1, first + n))
         inside = dense.weight > 0.8
         boxes = reader(inner.seen[0][:, image][inside], table[ids]).float()
     losses["say"], losses["number"], losses["off"] = _token_losses(logits, batch.target[said], batch.number[said], ids)

@@ -99,7 +99,8 @@ def fluorescence(rng: np.random.Generator, wh: tuple[int, int] = (360, 360)) -> 
     bright = rng.uniform(50, 190)
     for _ in range(rng.integers(8, 34)):
         if place := _free(rng, wh, r, taken, 0.95):
-            d = field.distance(*place, r * rng.uniform(0.8, 1.3), r * rng.uniform(0.7, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.06))
+            rx, ry = r * rng.uniform(0.8, 1.3), r * rng.uniform(0.7, 1.0)
+            d = field.distance(*place, rx, ry, rng.uniform(0, 3.1), _bumps(rng, 0.06))
             level = bright * rng.uniform(0.5, 1.3)
             field.paint(_edge(d, 0.2) * (0.8 + 0.2 * np.cos(d * 2)), np.full(3, min(level, 250.0)))
             field.add(d < 1.02, NUCLEUS)
@@ -119,10 +120,12 @@ def mucosa(rng: np.random.Generator, wh: tuple[int, int] = (400, 400), polyps: i
         d = field.distance(x, y, r, r * rng.uniform(0.7, 1.0), rng.uniform(0, 3.1), _bumps(rng, 0.06))
         shade = 0.75 + 0.45 * np.exp(-(((field.xx - x + r * 0.3) / r) ** 2 + ((field.yy - y + r * 0.4) / r) ** 2))
         field.image *= (1 - 0.35 * np.exp(-((np.maximum(d - 1, 0) / 0.12) ** 2)) * (d > 1))[..., None]
-        field.paint(_edge(d, 0.05) * 0.9, (np.array([205, 105, 90]) + rng.normal(0, 12, 3)) * (shade + 0.06 * _cloud(rng, wh, 8))[..., None])
+        colour = np.array([205, 105, 90]) + rng.normal(0, 12, 3)
+        field.paint(_edge(d, 0.05) * 0.9, colour * (shade + 0.06 * _cloud(rng, wh, 8))[..., None])
         field.add(d < 1.0, POLYP)
     for _ in range(rng.integers(2, 9)):
-        s = field.distance(*(rng.uniform(0, 1, 2) * wh), rng.uniform(2, 8), rng.uniform(1, 4), rng.uniform(0, 3.1), _bumps(rng, 0.2))
+        x, y = rng.uniform(0, 1, 2) * wh
+        s = field.distance(x, y, rng.uniform(2, 8), rng.uniform(1, 4), rng.uniform(0, 3.1), _bumps(rng, 0.2))
         field.paint(_edge(s, 0.4) * 0.85, np.full(3, 250.0))
     return field.sample(rng, "polyps", rng.uniform(2, 5), rng.uniform(0.8, 1.3))
 

@@ -38,7 +38,7 @@ def build_tokenizer(folder: Path) -> None:
         _corpus(), trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False, min_frequency=2)
     )
     learnt = json.loads(learner.to_str())["model"]
-    learnt_merges = [tuple(m) for m in learnt["merges"] if not any(c.isdigit() for c in "".join(m)) or "_2d" in "".join(m) or "2d" in "".join(m)]
+    learnt_merges = [(a, b) for a, b in learnt["merges"] if not any(c.isdigit() for c in a + b) or "2d" in a + b]
 
     vocab = {c: i for i, c in enumerate(alphabet)}
     merges: list[tuple[str, str]] = []

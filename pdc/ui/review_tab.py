@@ -70,8 +70,8 @@ class ReviewTab:
         editor.edit(speaks(self.edit), work, None, queue=False, show_progress="hidden", trigger_mode="always_last")
         for event in (save.click, editor.save):
             event(speaks(self.save), work, [draft, worklist, status], show_progress="hidden")
-        for event in (following.click, editor.next):
-            event(speaks(self.next), work, screen).then(
+        for event, handler in ((following.click, self.next), (editor.next, self.next), (editor.previous, self.previous)):
+            event(speaks(handler), work, screen).then(
                 speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
             )
 
@@ -126,11 +126,17 @@ class ReviewTab:
 
     def next(self, draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
         """The next image without a review, under the same question."""
-        question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
-        image = self.service.next_image(draft.image.sha256 if draft else None)
-        return self._open(image.sha256, self.service.reviewed_with(image.sha256) or question, request)
+        return self._go(self.service.next_image(draft.image.sha256 if draft else None).sha256, draft, request)
+
+    def previous(self, draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
+        """The image before this one, reviewed or not."""
+        return self._go(self.service.previous_image(draft.image.sha256 if draft else None).sha256, draft, request)
 
     # Words and values --------------------------------------------------------------------------------------------
+
+    def _go(self, sha256: str, draft: Draft | None, request: gr.Request | None) -> tuple[Any, ...]:
+        question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
+        return self._open(sha256, self.service.reviewed_with(sha256) or question, request)
 
     def _open(self, sha256: str, question: Question, request: gr.Request | None) -> tuple[Any, ...]:
         draft = self.service.open(sha256, question, _user(request))

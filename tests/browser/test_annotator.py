@@ -363,7 +363,9 @@ def test_counting_takes_a_number_for_each_label(driver: Driver) -> None:
     assert driver.value()["stated"] == {LABELS[0]: 4, LABELS[1]: 12}
     assert (driver.text(".pda-total"), driver.text(".pda-gap")) == ("16", "+13")
     driver.page.locator(".pda-canvas").focus()
-    driver.press("Control+z", "Control+z")
+    driver.press("3", "7", "Enter")
+    assert driver.value()["stated"][LABELS[2]] == 7
+    driver.press("Control+z", "Control+z", "Control+z")
     assert driver.value()["stated"] == {LABELS[0]: 3}
     assert field.input_value() == "0"
 

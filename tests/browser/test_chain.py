@@ -1,0 +1,160 @@
+"""The main job as a reader does it: the real app in a real process, in Chromium, killed and started again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class App:
+    """`python app.py` on a free port, with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.url, self.home, self.process = f"http://127.0.0.1:{self.port}/", home, None
+
+    def start(self) -> None:
+        env = {**os.environ, "PDC_HOME": str(self.home), "PDC_PORT": str(self.port)}
+        self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, "the app stopped by itself"
+            try:
+                urllib.request.urlopen(self.url + "health", timeout=2)
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError("the app did not answer within two minutes")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    app = App(tmp_path / "home")
+    app.start()
+    yield app
+    if app.process.poll() is None:
+        app.kill()
+
+
+def wait_for(page, words: str, seconds: float = 120) -> str:
+    page.wait_for_function(
+        "words => document.querySelector('.pdc-status p')?.textContent.includes(words)", arg=words, timeout=seconds * 1000
+    )
+    return page.inner_text(".pdc-status p")
+
+
+def counted(page) -> int:
+    return page.locator("[data-id]:is(g)").count()
+
+
+def open_page(browser, app: App):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(app.url)
+    page.wait_for_selector(".pdc-item", timeout=60_000)
+    return page, errors
+
+
+def draw_box(page) -> None:
+    page.keyboard.press("d")
+    area = page.locator(".pda-canvas").bounding_box()
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    page.mouse.move(x - 30, y - 30)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 20, steps=4)
+    page.mouse.up()
+
+
+def test_upload_predict_correct_save_kill_restart_and_it_is_still_there(browser, app: App, smears, tmp_path: Path):
+    path = tmp_path / "smear <b>.png"
+    smears[0][0].save(path)
+    page, errors = open_page(browser, app)
+    page.set_input_files("input[data-role=file]", str(path))
+    said = wait_for(page, "Answered by pdc-tiny")
+    assert "adapter" in said
+    found = counted(page)
+    assert found > 0
+    draw_box(page)
+    page.keyboard.press("v")
+    page.keyboard.press("n")
+    page.keyboard.press("r")
+    assert counted(page) == found + 1
+    page.keyboard.press("s")
+    assert "revision 1" in wait_for(page, "Saved, revision 1")
+    marks = page.locator("[data-id]:is(g)").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()")
+    assert not errors
+    page.close()
+
+    app.kill()
+    app.start()
+    page, errors = open_page(browser, app)
+    page.locator(".pdc-own .pdc-item").first.click()
+    wait_for(page, "Saved by reader, revision 1")
+    page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
+    assert page.locator("[data-id]:is(g)").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
+    assert "corrected, revision 1" in page.locator(".pdc-own .pdc-item").first.inner_text()
+    assert not errors
+    page.close()
+
+
+def test_edits_that_were_not_saved_survive_a_kill(browser, app: App):
+    page, _ = open_page(browser, app)
+    page.locator(".pdc-thumbs .pdc-item").first.click()
+    wait_for(page, "Answered by")
+    found = counted(page)
+    draw_box(page)
+    page.wait_for_timeout(1500)
+    page.close()
+    app.kill()
+    app.start()
+    page, _ = open_page(browser, app)
+    page.locator(".pdc-own .pdc-item").first.click()
+    wait_for(page, "unsaved work is back")
+    page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
+    page.close()
+
+
+def test_a_bad_upload_says_so_and_the_good_ones_open(browser, app: App, smears, tmp_path: Path):
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    smears[1][0].save(good)
+    bad.write_bytes(b"nothing")
+    page, _ = open_page(browser, app)
+    page.set_input_files("input[data-role=file]", [str(bad), str(good)])
+    wait_for(page, "Answered by")
+    assert re.search(r"bad\.png: .*not an image", page.inner_text(".pdc-upload-status"))
+    page.close()
+
+
+def test_each_task_shows_its_own_kind_of_answer(browser, app: App):
+    page, errors = open_page(browser, app)
+    page.locator(".pdc-thumbs .pdc-item").first.click()
+    wait_for(page, "Answered by")
+    for name, kind in (("Points", "point"), ("Count only", "count"), ("Boxes", "box")):
+        page.get_by_label("Task").click()
+        page.get_by_role("option", name=name, exact=True).click()
+        wait_for(page, "has not been asked")
+        page.get_by_role("button", name="Ask the model").click()
+        wait_for(page, "Answered by")
+        assert page.locator(".pdc-editor").get_attribute("data-kind") == kind
+    assert not errors
+    page.close()

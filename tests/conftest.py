@@ -1,0 +1,35 @@
+"""What many tests share: the embedded model, loaded once, and images whose contents are known because we draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.settings import EMBEDDED_MODEL
+
+
+@pytest.fixture(scope="session")
+def embedded() -> LocalPredictor:
+    """The embedded model in 4 bit with the adapter it ships with: what a first visitor gets."""
+    from pdc.qwen import load
+
+    shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
+    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))
+
+
+@pytest.fixture(scope="session")
+def smears() -> list[tuple[Image.Image, int]]:
+    """(drawn blood smear, number of red cells in it)."""
+    return list(_smears())
+
+
+def _smears() -> Iterator[tuple[Image.Image, int]]:
+    from finetune.tiny.render import RED, smear
+
+    for seed in range(6):
+        sample = smear(np.random.default_rng(100 + seed), (640, 480))
+        yield Image.fromarray(sample.image), int((sample.classes == RED).sum())

@@ -1,0 +1,92 @@
+"""The review service on the embedded model: open, predict, correct, save, come back."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pdc.domain import Box, Findings, Mark, Origin, Question, Status, Task, Verdict
+from pdc.errors import StaleSave
+from pdc.images import ImageFiles
+from pdc.review import ReviewService, verdict_of
+from pdc.store.store import Store
+
+QUESTION = Question(Task.COUNT_AND_BOX, ("red blood cell", "platelet"))
+
+
+@pytest.fixture
+def service(tmp_path: Path, embedded) -> ReviewService:
+    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    return ReviewService(store, ImageFiles(tmp_path / "images"), embedded)
+
+
+def uploaded(service: ReviewService, smears, i: int = 0) -> str:
+    buffer = io.BytesIO()
+    smears[i][0].save(buffer, "PNG")
+    image, _ = service.add_image(buffer.getvalue(), f"smear-{i}.png")
+    return image.sha256
+
+
+def drawn(draft) -> Findings:
+    extra = Mark("h1", Box(1, 1, 20, 20), "platelet", Origin.HUMAN, Status.ACCEPTED)
+    return replace(draft.findings, marks=(*draft.findings.marks, extra))
+
+
+def test_predict_correct_save_restart_and_it_is_still_there(service: ReviewService, smears, tmp_path: Path, embedded):
+    draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
+    assert draft.prediction.findings.marks and draft.prediction.adapter and draft.prediction.raw.startswith("[{")
+    saved, review = service.save(service.edit(draft, drawn(draft)))
+    assert (review.verdict, review.revision, saved.base_revision) == (Verdict.CORRECTED, 1, 1)
+
+    service.store.close()
+    again = ReviewService(Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}"), ImageFiles(tmp_path / "images"), embedded)
+    back = again.open(draft.image.sha256, QUESTION, "ben")
+    assert back.findings == saved.findings and back.prediction == draft.prediction
+
+
+def test_asking_again_never_touches_the_review(service: ReviewService, smears):
+    draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
+    saved, review = service.save(service.edit(draft, drawn(draft)))
+    service.predict(saved)
+    assert service.store.current_review(draft.image.sha256, QUESTION) == review
+
+
+def test_unsaved_work_comes_back_to_its_author_only(service: ReviewService, smears):
+    draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
+    service.edit(draft, drawn(draft))
+    assert service.open(draft.image.sha256, QUESTION, "ada").findings == drawn(draft)
+    assert service.open(draft.image.sha256, QUESTION, "ben").findings == Findings()
+
+
+def test_the_second_of_two_readers_is_refused_and_keeps_their_draft(service: ReviewService, smears):
+    sha256 = uploaded(service, smears)
+    ada, ben = (service.predict(service.open(sha256, QUESTION, name)) for name in ("ada", "ben"))
+    service.save(ada)
+    mine = service.edit(ben, drawn(ben))
+    with pytest.raises(StaleSave, match="ada"):
+        service.save(mine)
+    assert service.open(sha256, QUESTION, "ben").findings == drawn(ben)
+
+
+def test_the_same_save_sent_twice_is_one_revision(service: ReviewService, smears):
+    draft = service.open(uploaded(service, smears), QUESTION, "ada")
+    assert service.save(draft)[1] == service.save(draft)[1]
+    assert len(service.store.reviews()) == 1
+
+
+def test_the_verdict_says_what_the_reader_did(service: ReviewService, smears):
+    draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
+    assert verdict_of(draft) is Verdict.ACCEPTED
+    none = tuple(replace(m, status=Status.REJECTED) for m in draft.findings.marks)
+    assert verdict_of(replace(draft, findings=Findings(none))) is Verdict.REJECTED
+    assert verdict_of(replace(draft, findings=drawn(draft))) is Verdict.CORRECTED
+
+
+def test_next_goes_to_the_first_image_without_a_review(service: ReviewService, smears):
+    first, second, third = (uploaded(service, smears, i) for i in range(3))
+    service.save(service.open(second, QUESTION, "ada"))
+    assert service.next_image(first).sha256 == third
+    assert service.next_image(third).sha256 == first
