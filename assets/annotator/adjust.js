@@ -5,8 +5,8 @@
   const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 
   class Adjust {
-    constructor(picture) {
-      this.picture = picture;
+    constructor(picture, done) {
+      Object.assign(this, { picture, done });
       this.id = `pdc-gamma-${Math.random().toString(36).slice(2)}`;
       this.functions = ["R", "G", "B"].map((c) => svg(`feFunc${c}`, { type: "gamma", exponent: "1" }));
       this.defs = svg("svg", { class: "pda-defs", "aria-hidden": "true" },
@@ -21,7 +21,7 @@
 
     slider(name, title, min, max) {
       const run = () => this.show({ ...this.now, [name]: Number(input.value) });
-      const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run } });
+      const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run, pointerup: this.done } });
       this.inputs[name] = input;
       return html("label", {}, html("span", {}, title), input);
     }

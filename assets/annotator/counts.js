@@ -47,7 +47,11 @@
       const put = (n) => editor.doc.stateCount(label, PDC.clamp(Math.round(n) || 0, 0, 999));
       const input = html("input", {
         type: "number", min: "0", max: "999", step: "1", class: "pda-count-input", "aria-label": `Count of ${label}`, "data-label": label,
-        on: { input: () => input.value !== "" && put(Number(input.value)), blur: () => this.render() },
+        on: {
+          input: () => input.value !== "" && put(Number(input.value)),
+          blur: () => this.render(),
+          keydown: (event) => ["Enter", "Escape"].includes(event.key) && editor.focus(),
+        },
       });
       const less = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} less`, on: { click: () => put(this.value(label) - 1) } }, "−");
       const more = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} more`, on: { click: () => put(this.value(label) + 1) } }, "+");
@@ -57,6 +61,13 @@
     }
 
     value(label) { return this.editor.doc.stated[label] || 0; }
+
+    // Its number is ready to be typed over; Enter goes back to the image.
+    type(at) {
+      this.lines[at].input.focus();
+      this.lines[at].input.select();
+      return true;
+    }
 
     pick(label) {
       this.editor.chooseLabel(label);

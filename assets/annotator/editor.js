@@ -23,7 +23,7 @@
       this.overlays = html("div", { class: "pda-overlays" });
       this.message = html("p", { class: "pda-message", role: "status" });
       this.help = new PDC.Help();
-      this.adjust = new PDC.Adjust(this.picture);
+      this.adjust = new PDC.Adjust(this.picture, () => this.focus());
       this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message, this.adjust.root, this.help.root);
       this.toolbar = new PDC.Toolbar(this);
       this.counts = new PDC.Counts(this);
@@ -192,6 +192,7 @@
     digit(n) {
       const label = this.doc.labels[n - 1];
       if (label === undefined || this.pointer.busy) return false;
+      if (this.doc.kind === "count") return this.counts.type(n - 1);
       this.chooseLabel(label);
       return true;
     }
@@ -219,8 +220,6 @@
       this.stage.toggleAttribute("data-pan", on);
       return true;
     }
-
-    pointed() {}
 
     send(name) {
       if (this.pointer.busy) return;

@@ -10,7 +10,7 @@
       ["Shift A", "accept all open marks", { "shift+a": (e) => e.doc.acceptAll() }],
       ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
       ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
-      ["1 – 9", "label of the selected mark, else of the next one drawn", {}],
+      ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
       ["Arrows", "move 1 pixel, with Shift 10", {}],
       ["Ctrl Z / Ctrl Y", "undo / redo", {
         "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
@@ -95,6 +95,7 @@
     if (!PDC.listening) {
       document.addEventListener("keydown", onKeyDown);
       document.addEventListener("keyup", onKeyUp);
+      window.addEventListener("blur", () => onKeyUp({ key: " " }));
       PDC.listening = true;
     }
     editors.add(editor);

@@ -147,7 +147,6 @@
       const [x, y] = this.view.toImage(event.clientX, event.clientY);
       const [hit] = this.hits(x, y, 4);
       this.layer.hover(hit ? hit.id : null);
-      this.editor.pointed(x, y, event);
       const mark = this.doc.mark;
       const grips = mark && mark.box && !this.doc.readonly && this.editor.tool === "select";
       const handle = grips ? shapes.handleUnder(mark.box, x, y, REACH / this.view.scale) : null;

@@ -554,12 +554,8 @@ def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
 
 
 REDRAW = """(() => {
-    const times = [], loops = [];
+    const times = [];
     for (let run = 0; run < 21; run += 1) {
-        let sum = 0;
-        const before = performance.now();
-        for (let i = 0; i < 1e6; i += 1) sum += Math.sqrt(i);
-        loops.push(performance.now() - before + (sum < 0 ? 1 : 0));
         const by = run % 2 ? 1 : -1;
         const status = run % 2 ? "accepted" : "open";
         const marks = e.doc.marks.map((m) => ({ ...m, box: m.box.map((v) => v + by), status }));
@@ -569,8 +565,7 @@ REDRAW = """(() => {
         e.canvas.getBBox();
         times.push(performance.now() - start);
     }
-    const up = (a, b) => a - b;
-    return [times.sort(up), loops.sort(up)];
+    return times.sort((a, b) => a - b);
 })()"""
 
 EDIT = """(() => {
@@ -589,15 +584,13 @@ EDIT = """(() => {
 def test_redraw_is_fast(driver: Driver, n: int, limit_ms: float) -> None:
     """Every mark moved and judged at once, and one mark edited, until the browser has laid it out.
 
-    Medians are printed. What else runs on the machine only adds time, so the limits hold for the second fastest of 21,
-    and are wider by as much as a million square roots take longer than the 2 ms they take on an idle desktop.
+    The medians are printed; on an idle desktop they stay below the limits. What else runs on a machine only adds time, so
+    the second fastest of 21 runs is held to three times the limit here.
     """
     driver.open(*(box(f"m{i}", i % 50 * 7, i // 50 * 6, i % 50 * 7 + 6, i // 50 * 6 + 5) for i in range(n)))
-    (redraw, loop), edit = driver.js(REDRAW), driver.js(EDIT)
-    slow = max(1.0, loop[1] / 2)
-    all_ms = f"{redraw[10]:.1f} ms (fastest {redraw[1]:.1f})"
-    print(f"\n{n} marks: all redrawn in {all_ms}, one edit in {edit[10]:.1f} ms, machine {slow:.1f} x slow")
+    redraw, edit = driver.js(REDRAW), driver.js(EDIT)
+    print(f"\n{n} marks: all redrawn in {redraw[10]:.1f} ms (fastest {redraw[0]:.1f}), one edit in {edit[10]:.1f} ms")
     assert driver.page.locator(".pda-mark").count() == n
     assert driver.page.locator(".pda-row").count() < 80
-    assert redraw[1] < limit_ms * slow
-    assert edit[1] < limit_ms * slow
+    assert redraw[1] < 3 * limit_ms
+    assert edit[1] < limit_ms
