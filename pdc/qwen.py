@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain import Findings, Question
 from pdc.errors import BadImage, BadModel, BadSetting
 from pdc.geometry import Size, clip, map_findings, rescale
+from pdc.manifest import MANIFEST, verify
 from pdc.tasks import COMPACT, PAPER, STYLES, words
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ class Qwen:
             self._drop_adapter()
             self.adapter, self.prompt_style = None, self.base_style
             return
+        if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
+            verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
+        elif Path(folder).is_absolute() and not Path(folder).is_dir():
+            raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
         style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
         self.adapter, self.prompt_style = name or folder, style
@@ -215,11 +220,15 @@ def _check_folder(model: str) -> None:
         raise BadModel(f"There is no model folder {model}; check PDC_MODEL, or leave it unset for the embedded model.")
 
 
+def _is_ours(folder: str) -> bool:
+    return (Path(folder) / MANIFEST).is_file()
+
+
 def _style_of(folder: str) -> str | None:
     """The prompt style written in the folder's pdc.json, if there is one."""
-    path = Path(folder) / "pdc.json"
-    if not path.is_file():
+    if not _is_ours(folder):
         return None
+    path = Path(folder) / MANIFEST
     try:
         style = json.loads(path.read_text(encoding="utf-8")).get("prompt_version")
     except ValueError as error:
