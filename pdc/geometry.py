@@ -72,6 +72,26 @@ def match(
     return sorted(matched)
 
 
+def without_duplicates(findings: Findings, *, max_iou: float = 0.6, min_distance: float = 6.0) -> Findings:
+    """The findings without marks that say the same object of the same label again; of two, the surer one stays.
+
+    Boxes are the same object above `max_iou`, points within `min_distance` pixels. A model that reads a list out can
+    name an object twice, like a detector before non-maximum suppression. The order is kept.
+    """
+    kept: list[Mark] = []
+    for mark in sorted(findings.marks, key=lambda m: -(m.score or 0.0)):
+        if not any(mark.label == k.label and _same(mark.shape, k.shape, max_iou, min_distance) for k in kept):
+            kept.append(mark)
+    ids = {m.id for m in kept}
+    return replace(findings, marks=tuple(m for m in findings.marks if m.id in ids))
+
+
+def _same(a: Shape, b: Shape, max_iou: float, min_distance: float) -> bool:
+    if isinstance(a, Box) and isinstance(b, Box):
+        return iou(a, b) > max_iou
+    return distance(a, b) < min_distance
+
+
 def _cost(a: Shape, b: Shape, min_iou: float, max_distance: float | None) -> float | None:
     if max_distance is not None:
         d = distance(a, b)

@@ -15,7 +15,7 @@ from pathlib import Path
 from finetune.tiny import LABELS, SOURCES
 
 STAGES = ("see", "read", "join", "ship")
-PIXELS = 280 * 280, 336 * 336  # smallest and largest area the shipped model looks at
+PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
 def parser() -> argparse.ArgumentParser:

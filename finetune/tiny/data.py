@@ -16,11 +16,11 @@ import numpy as np
 
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
-SHARES = {"blood_cells": 0.40, "nuclei": 0.24, "polyps": 0.24, "blank": 0.05, "drawn": 0.07}
+SHARES = {"blood_cells": 0.60, "nuclei": 0.15, "polyps": 0.15, "blank": 0.04, "drawn": 0.06}
 MAX_OBJECTS = 40  # per crop
 KEEP_SIDE = 512  # stored copies are shrunk to this longer side: nothing is seen larger than that
 # Grids of visual tokens (rows, columns) a batch may have, and how often: about the pixel budget used when serving.
-GRIDS = (((8, 8), 0.15), ((10, 10), 0.35), ((9, 12), 0.12), ((12, 9), 0.08), ((12, 12), 0.2), ((10, 14), 0.10))
+GRIDS = (((8, 8), 0.22), ((10, 10), 0.48), ((8, 11), 0.15), ((11, 8), 0.05), ((9, 11), 0.05), ((7, 12), 0.05))
 
 
 @dataclass(frozen=True, slots=True)

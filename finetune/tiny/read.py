@@ -28,7 +28,7 @@ from finetune.tiny.targets import dense_loss, dense_targets, order_and_owners, p
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
 HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
 WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3}
-SPREAD = 1.2  # pixels: a coordinate's target is a Gaussian over the number tokens
+SPREAD = 0.06, 1.0, 8.0  # a coordinate's target is a Gaussian over numbers: deviation in object sizes, least and most px
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ class ReadConfig:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids [B, T] with pad after the answer; target [B, T] next token or -100; number [B, T] its value or -1;
+    """ids [B, T] with pad after the answer; target [B, T] next token or -100; number [B, T] its value or -1; size [B, T]
+    side of its object in pixels;
     pointer [B, T] visual token or N for none, -1 untaught; link [B, N] visual token + 1 or 0 for none, -1 untaught."""
 
     ids: Tensor
     positions: Tensor
     target: Tensor
     number: Tensor
+    size: Tensor
     pointer: Tensor
     link: Tensor
     first: int
@@ -126,7 +128,7 @@ def make_batch(samples: list[Sample], written: list[Written], tokenizer) -> Batc
     shape = len(written), length
     ids = torch.full(shape, tokenizer.pad_token_id)
     target, number, pointer = torch.full(shape, -100), torch.full(shape, -1), torch.full(shape, -1)
-    link = torch.full((len(written), n), -1)
+    link, size = torch.full((len(written), n), -1), torch.ones(shape)
     for b, (sample, x) in enumerate(zip(samples, written, strict=True)):
         row = [*x.before, *[tokenizer.convert_tokens_to_ids("<|image_pad|>")] * n, *x.after, *x.answer]
         ids[b, : len(row)] = torch.tensor(row)
@@ -136,13 +138,15 @@ def make_batch(samples: list[Sample], written: list[Written], tokenizer) -> Batc
         order, owners = order_and_owners(sample)
         place = {int(k): int(o) for k, o in zip(order, owners, strict=True)}
         pointer[b, said] = torch.tensor([{-1: -1, -2: n}.get(k, place.get(k, -1)) for k in x.about])
+        sides = np.sqrt((sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(1))
+        size[b, said] = torch.tensor([float(sides[k]) if k >= 0 else 1.0 for k in x.about])
         last: dict[int, int] = {}
         for k, owner in zip(order, owners, strict=True):
             c = int(sample.classes[k])
             if last.get(c, -1) < owner:
                 link[b, owner] = last.get(c, -1) + 1
             last[c] = int(owner)
-    return Batch(ids, _positions(first, h, w, length), target, number, pointer, link, first)
+    return Batch(ids, _positions(first, h, w, length), target, number, size, pointer, link, first)
 
 
 def _positions(first: int, h: int, w: int, length: int) -> Tensor:
@@ -181,7 +185,9 @@ def _losses(
         linking = link.logits(image, slice(first - 1, first + n))
         inside = dense.weight > 0.8
         boxes = reader(inner.seen[0][:, image][inside], table[ids]).float()
-    losses["say"], losses["number"], losses["off"] = _token_losses(logits, batch.target[said], batch.number[said], ids)
+    losses["say"], losses["number"], losses["off"] = _token_losses(
+        logits, batch.target[said], batch.number[said], batch.size[said], ids
+    )
     losses["pointer"], losses["pointed"] = _attention_loss(pointing, batch.pointer)
     later = torch.ones(n, n + 1).triu(2).bool()  # a token cannot look at those after it; column 0 is <|vision_start|>
     losses["link"], losses["linked"] = _attention_loss(linking.masked_fill(later, -1e9), batch.link)
@@ -189,7 +195,9 @@ def _losses(
     return losses
 
 
-def _token_losses(logits: Tensor, target: Tensor, number: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _token_losses(
+    logits: Tensor, target: Tensor, number: Tensor, size: Tensor, ids: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """(cross entropy of words, of numbers against a Gaussian, mean error of the likeliest number in pixels)."""
     is_number = number >= 0
     words = nn.functional.cross_entropy(logits[~is_number], target[~is_number], reduction="sum") / is_number.logical_not().sum()
@@ -198,13 +206,14 @@ def _token_losses(logits: Tensor, target: Tensor, number: Tensor, ids: Tensor) -
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return words, -(_spread(wanted) * log_p).sum(-1).mean(), off
+    return words, -(_spread(wanted, size[is_number]) * log_p).sum(-1).mean(), off
 
 
-def _spread(wanted: Tensor) -> Tensor:
-    """Gaussian weights [n, NUMBERS] around whole numbers, each row summing to 1."""
+def _spread(wanted: Tensor, size: Tensor) -> Tensor:
+    """Gaussian weights [n, NUMBERS] around whole numbers [n] of objects with sides [n]; each row sums to 1."""
+    share, least, most = SPREAD
     away = torch.arange(1000) - wanted[:, None]
-    weights = torch.exp(-0.5 * (away / SPREAD) ** 2)
+    weights = torch.exp(-0.5 * (away / (share * size).clamp(least, most)[:, None]) ** 2)
     return weights / weights.sum(-1, keepdim=True)
 
 
@@ -224,4 +233,6 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...]) 
     wanted = ((dense.box + at) * TOKEN_PX).round().long().clamp(0, 999)[inside]
     if not len(wanted):
         return logits.sum() * 0
-    return -(_spread(wanted.flatten()) * logits.flatten(0, 1).log_softmax(-1)).sum(-1).mean()
+    size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
+    spread = _spread(wanted.flatten(), size.repeat_interleave(4))
+    return -(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1).mean()

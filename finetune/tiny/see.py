@@ -18,7 +18,7 @@ from finetune.tiny.targets import dense_boxes, dense_loss, dense_targets, patche
 from pdc.domain import Box, Mark
 from pdc.geometry import match
 
-SERVING_PIXELS = 320 * 320  # area to which whole images are resized when measured here
+SERVING_PIXELS = 280 * 280  # area to which whole images are resized when measured here
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pdc.decoding import Decoder, with_scores
 from pdc.domain import Question
 from pdc.errors import PdcError, Unreadable
+from pdc.geometry import without_duplicates
 from pdc.predictors.base import Answer
 from pdc.tasks import parse
 
@@ -66,7 +67,8 @@ class LocalPredictor:
             frame = qwen.frame(*image.size)
             decoded = decoder.decode(qwen.inputs(image, question), question, frame.model_wh)
             try:
-                findings = frame.to_image(with_scores(parse(question, decoded.text, qwen.prompt_style), decoded))
+                scored = with_scores(parse(question, decoded.text, qwen.prompt_style), decoded)
+                findings = frame.to_image(without_duplicates(scored))
             except Unreadable:
                 findings = None
             seconds = round(time.perf_counter() - started, 3)
