@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,14 @@ def _app(received: list[dict], keys: list[str]) -> object:
         gr.Button("Answer", elem_id="send").click(json.loads, answer, editor, show_progress="hidden")
         editor.edit(autosave, editor, None, queue=False, show_progress="hidden", trigger_mode="always_last")
         for name in ("save", "next", "previous"):
-            getattr(editor, name)(lambda value, name=name: keys.append(f"{name} {value['case']}"), editor, None)
+            tell = partial(_note, keys, name)
+            getattr(editor, name)(tell, editor, None, queue=False, show_progress="hidden", trigger_mode="multiple")
     theme = gr.themes.Base(font=["sans-serif"], font_mono=["monospace"])
     return gr.mount_gradio_app(app, blocks, path="/", head=head_html(), theme=theme)
+
+
+def _note(keys: list[str], name: str, value: dict) -> None:
+    keys.append(f"{name} {value['case']}")
 
 
 class Driver:
