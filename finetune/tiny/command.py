@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
+    top.add_argument("--start", type=Path, help="join from the weights of a finished model folder, not from the read stage")
     top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
     top.add_argument("--threads", type=int, default=2)
     return top
@@ -70,7 +71,10 @@ def _run(arguments: argparse.Namespace) -> None:
         config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
         read(model, tokenizer, head, reader, arguments.data, out, config, "read")
     if "join" in arguments.stages:
-        _take(out / "read.pt", model, head, reader)
+        if arguments.start:
+            _take_shipped(arguments.start, model, head)
+        else:
+            _take(out / "read.pt", model, head, reader)
         config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
         read(model, tokenizer, head, reader, arguments.data, out, config, "join")
     if "ship" in arguments.stages:
@@ -89,6 +93,14 @@ def _take(checkpoint: Path, model, head, reader) -> None:
     else:
         model.load_state_dict(state["model"])
         reader.load_state_dict(state["reader"])
+
+
+def _take_shipped(folder: Path, model, head) -> None:
+    from safetensors.torch import load_file
+
+    missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    assert not unexpected and missing in ([], ["lm_head.weight"]), (missing, unexpected)  # the head is tied
+    head.load_state_dict(load_file(folder / "dense_head.safetensors"))
 
 
 def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
