@@ -53,7 +53,7 @@
     get mark() { return this.selected === null ? null : this.find(this.selected); }
 
     // A value from the server. "opened": another case. "accepted": a newer revision, as one undoable step.
-    // "ignored": an answer to something the reader has since changed; the local state stands.
+    // "late": a newer revision that was made before the reader's last edits, "ignored": an older one; the local state stands.
     receive(raw) {
       if (!raw || typeof raw !== "object") return this.close();
       const value = JSON.parse(JSON.stringify(raw));
@@ -66,6 +66,10 @@
       }
       const newer = value.rev > this.head.rev || (value.rev === this.head.rev && value.edits > this.head.edits);
       if (!newer) return "ignored";
+      if ((value.edits || 0) < this.head.edits) {
+        this.takeHead(value, this.head.edits);
+        return "late";
+      }
       this.past.push(this.state);
       this.future = [];
       this.lastMerge = null;

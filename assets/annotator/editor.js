@@ -49,7 +49,7 @@
         this.link.put(value);
       }
       const outcome = this.doc.receive(value);
-      if (outcome === "ignored") return this.insist(value);
+      if (outcome === "ignored" || outcome === "late") return this.insist(value);
       this.pointer.cancel();
       if (outcome === "opened") this.opened();
       else this.showPicture();

@@ -416,11 +416,20 @@ def test_a_newer_revision_is_taken_as_one_step_that_can_be_undone(driver: Driver
     value = driver.open(box("m1", 50, 50, 90, 90))
     driver.press("n", "a")
     mine = driver.value()["marks"]
-    driver.answer({**value, "rev": 1, "marks": [box("m7", 10, 10, 30, 30)]})
+    driver.answer({**value, "rev": 1, "edits": 1, "marks": [box("m7", 10, 10, 30, 30)]})
     driver.until(lambda: list(driver.marks()) == ["m7"], "the newer revision")
     assert driver.value()["rev"] == 1
     driver.page.locator(".pda-canvas").focus()
     driver.press("Control+z")
+    assert driver.value()["marks"] == mine
+
+
+def test_an_answer_asked_for_before_the_last_edit_changes_nothing(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90))
+    driver.press("n", "a")
+    mine = driver.value()["marks"]
+    driver.answer({**value, "rev": 1, "edits": 0, "marks": [box("m7", 10, 10, 30, 30)]})
+    driver.until(lambda: driver.value()["rev"] == 1, "the answer to arrive")
     assert driver.value()["marks"] == mine
 
 
