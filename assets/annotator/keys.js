@@ -21,10 +21,10 @@
       ["V or Esc", "select", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
     ]],
     ["View", [
-      ["Wheel, + / −", "zoom", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
+      ["+ / −", "zoom; the wheel too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
       ["0", "whole image", { 0: (e) => e.view.fit() }],
       ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
-      ["Space, middle button", "hold and drag to pan", {}],
+      ["Space", "hold and drag to pan; the middle button too", {}],
       ["H", "hide or show all marks", { h: (e) => e.toggleHidden() }],
       ["I", "brightness, contrast, gamma", { i: (e) => e.adjust.toggle() }],
       ["?", "these keys", { "?": (e) => e.help.toggle() }],
