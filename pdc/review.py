@@ -53,7 +53,7 @@ class ReviewService:
         mine = self.store.draft(author, sha256, question)
         review = self.store.current_review(sha256, question)
         revision = review.revision if review else 0
-        if mine is not None:
+        if mine is not None and not (review and review.findings == mine.findings):
             prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
             return Draft(image, question, author, mine.findings, prediction, mine.base_revision, uuid4().hex,
                          note="Your unsaved work is back.")
@@ -82,8 +82,14 @@ class ReviewService:
         return prediction
 
     def edit(self, draft: Draft, findings: Findings) -> Draft:
-        """Keep the reader's work on disk under their name; nothing is published by it."""
+        """Keep the reader's work on disk under their name; nothing is published by it.
+
+        What is already saved is not kept as a draft again: an autosave may arrive after the save that it preceded.
+        """
         edited = replace(draft, findings=findings)
+        review = self.store.current_review(draft.image.sha256, draft.question)
+        if review is not None and review.findings == findings:
+            return edited
         self.store.put_draft(
             draft.author, draft.image.sha256, draft.question, findings, draft.base_revision,
             draft.prediction.id if draft.prediction else None,

@@ -61,6 +61,14 @@ def test_unsaved_work_comes_back_to_its_author_only(service: ReviewService, smea
     assert service.open(draft.image.sha256, QUESTION, "ben").findings == Findings()
 
 
+def test_an_autosave_that_comes_after_its_save_leaves_no_draft(service: ReviewService, smears):
+    draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
+    service.save(service.edit(draft, drawn(draft)))
+    service.edit(draft, drawn(draft))
+    assert service.store.draft("ada", draft.image.sha256, QUESTION) is None
+    assert service.open(draft.image.sha256, QUESTION, "ada").base_revision == 1
+
+
 def test_the_second_of_two_readers_is_refused_and_keeps_their_draft(service: ReviewService, smears):
     sha256 = uploaded(service, smears)
     ada, ben = (service.predict(service.open(sha256, QUESTION, name)) for name in ("ada", "ben"))
