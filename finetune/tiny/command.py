@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
-    top.add_argument("--start", type=Path, help="join from the weights of a finished model folder, not from the read stage")
+    top.add_argument("--start", type=Path, help="go on from the weights of a finished model folder")
     top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
     top.add_argument("--threads", type=int, default=2)
     return top
@@ -64,17 +64,18 @@ def _run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(seed)
     head, reader = DenseHead(), Reader()
     fast_vision(model.model.visual)
+    if arguments.start:
+        _take_shipped(arguments.start, model, head)
     if "see" in arguments.stages:
         see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
-    if "read" in arguments.stages:
+    elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader)
+    if "read" in arguments.stages:
         config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
         read(model, tokenizer, head, reader, arguments.data, out, config, "read")
+    elif (out / "read.pt").is_file():
+        _take(out / "read.pt", model, head, reader)
     if "join" in arguments.stages:
-        if arguments.start:
-            _take_shipped(arguments.start, model, head)
-        else:
-            _take(out / "read.pt", model, head, reader)
         config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
         read(model, tokenizer, head, reader, arguments.data, out, config, "join")
     if "ship" in arguments.stages:
@@ -96,10 +97,11 @@ def _take(checkpoint: Path, model, head, reader) -> None:
 
 
 def _take_shipped(folder: Path, model, head) -> None:
+    import torch
     from safetensors.torch import load_file
 
-    missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
-    assert not unexpected and missing in ([], ["lm_head.weight"]), (missing, unexpected)  # the head is tied
+    # from_pretrained, because the names in the file are not those in memory
+    model.load_state_dict(type(model).from_pretrained(folder, dtype=torch.float32).state_dict())
     head.load_state_dict(load_file(folder / "dense_head.safetensors"))
 
 
