@@ -13,8 +13,8 @@ from pdc.domain import Box, Findings, Mark, Point
 from pdc.geometry import Size, clip, iou, map_findings
 
 MAX_DEPTH = 3  # 8 x 8 tiles at most
-FULL = 18  # objects a look can list well
-FINE = 0.085  # of a look's side: a typical object smaller than this is seen badly
+FULL = 24  # objects a look can list well
+FINE = 0.07  # of a look's side: a typical object smaller than this is seen badly
 LEAST_SIDE = 48  # image pixels: a core is not cut smaller
 MARGIN = 0.12  # of a core's side, at least
 SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre

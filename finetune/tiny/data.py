@@ -17,7 +17,8 @@ import numpy as np
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
 SHARES = {"blood_cells": 0.20, "nuclei": 0.34, "polyps": 0.36, "blank": 0.04, "drawn": 0.06}
-MAX_OBJECTS = 40  # per crop
+MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
+LEAST_SHARE = {"blood_cells": 0.35, "nuclei": 0.22, "polyps": 0.5}  # of the image's side: as fine as tiles get when serving
 KEEP_SIDE = 512  # stored copies are shrunk to this longer side: nothing is seen larger than that
 # Grids of visual tokens (rows, columns) a batch may have, and how often: about the pixel budget used when serving.
 GRIDS = (((8, 8), 0.22), ((10, 10), 0.48), ((8, 11), 0.15), ((11, 8), 0.05), ((9, 11), 0.05), ((7, 12), 0.05))
@@ -97,7 +98,7 @@ def crop(sample: Sample, rng: np.random.Generator, wh: tuple[int, int]) -> Sampl
     """A random window of the image, resized to `wh`; half the time the whole image. At most MAX_OBJECTS remain."""
     h, w = sample.image.shape[:2]
     whole = rng.random() < 0.5 and len(sample.boxes) <= MAX_OBJECTS
-    share = 1.0 if whole else rng.uniform(0.38, 0.95)
+    share = 1.0 if whole else rng.uniform(LEAST_SHARE[sample.source], 0.95)
     if len(sample.boxes) > MAX_OBJECTS:
         share = min(share, (MAX_OBJECTS / len(sample.boxes)) ** 0.5 * rng.uniform(0.6, 0.95))
     for _ in range(8):

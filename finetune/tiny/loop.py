@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -49,6 +50,22 @@ class Optimiser:
     def load_state_dict(self, states: list[dict]) -> None:
         for part, state in zip(self.parts, states, strict=True):
             part.load_state_dict(state)
+
+
+@contextmanager
+def as_served(language: nn.Module) -> Iterator[None]:
+    """The blocks' matrices rounded to NF4, as they will serve; gradients go straight through to the exact ones."""
+    from bitsandbytes.functional import dequantize_4bit, quantize_4bit
+
+    matrices = [m.weight for m in language.layers.modules() if isinstance(m, nn.Linear)]
+    exact = [p.data for p in matrices]
+    for p in matrices:
+        p.data = dequantize_4bit(*quantize_4bit(p.data, quant_type="nf4", blocksize=64)).to(p.dtype)
+    try:
+        yield
+    finally:
+        for p, data in zip(matrices, exact, strict=True):
+            p.data = data
 
 
 def save(path: Path, step: int, modules: dict[str, nn.Module], optimiser: Optimiser) -> None:

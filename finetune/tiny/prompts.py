@@ -16,7 +16,7 @@ from pdc.qwen import messages
 from pdc.tasks import COMPACT, answer
 
 TASKS = {
-    Task.COUNT_AND_BOX: 0.34, Task.BOUNDING: 0.26, Task.CNT_AND_POINT: 0.14, Task.POINTING: 0.14, Task.COUNTING: 0.12,
+    Task.COUNT_AND_BOX: 0.60, Task.BOUNDING: 0.20, Task.CNT_AND_POINT: 0.07, Task.POINTING: 0.07, Task.COUNTING: 0.06,
 }
 OWN = {"blood_cells": LABELS[:3], "nuclei": LABELS[3:4], "polyps": LABELS[4:], "blank": ()}
 SHAPE = re.compile(r"\[\d+,\d+(?:,\d+,\d+)?\]")

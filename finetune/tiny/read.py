@@ -10,6 +10,7 @@ Three extra losses make the reading learnable in an hour instead of a day. None 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_
 
 from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
-from finetune.tiny.loop import Log, Optimiser, load, save
+from finetune.tiny.loop import Log, Optimiser, as_served, load, save
 from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import Written, write
-from finetune.tiny.targets import dense_loss, dense_targets, order_and_owners, patches
+from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
 from pdc.dense import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
@@ -50,6 +51,8 @@ class ReadConfig:
     """share of the steps after which the vision tower also learns from the answers; before, from its dense head alone"""
     seed: int = 2
     """seeds crops and questions"""
+    served_from: float = 0.8
+    """share of the steps after which the language model computes with weights rounded to 4 bit, as it will serve"""
     checkpoint_every: int = 200
     """steps"""
 
@@ -58,7 +61,8 @@ class ReadConfig:
 class Batch:
     """ids [B, T] with pad after the answer; target [B, T] next token or -100; number [B, T] its value or -1; size [B, T]
     side of its object in pixels;
-    pointer [B, T] visual token or N for none, -1 untaught; link [B, N] visual token + 1 or 0 for none, -1 untaught."""
+    pointer [B, T] visual token or N for none, -1 untaught; link [B, N] visual token + 1 or 0 for none, -1 untaught;
+    fade [B] weight of each of a crop's tokens: a lone polyp must not drown among images of 40 cells."""
 
     ids: Tensor
     positions: Tensor
@@ -67,6 +71,7 @@ class Batch:
     size: Tensor
     pointer: Tensor
     link: Tensor
+    fade: Tensor
     first: int
 
 
@@ -112,8 +117,10 @@ def read(
             crops, written = [s for _, s in half], [w for w, _ in half]
             made, taught = make_batch(crops, written, tokenizer), (link, point, inner)
             joined = config.vision and step >= config.joined_from * config.steps
-            losses = _losses(model, head, reader, crops, made, taught, ids, vision=config.vision, joined=joined)
-            (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
+            rounded = config.vision and step >= config.served_from * config.steps
+            with as_served(language) if rounded else nullcontext():
+                losses = _losses(model, head, reader, crops, made, taught, ids, vision=config.vision, joined=joined)
+                (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
             for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
         norm = optimiser.step(step)
@@ -147,7 +154,8 @@ def make_batch(samples: list[Sample], written: list[Written], tokenizer) -> Batc
             if last.get(c, -1) < owner:
                 link[b, owner] = last.get(c, -1) + 1
             last[c] = int(owner)
-    return Batch(ids, _positions(first, h, w, length), target, number, size, pointer, link, first)
+    fade = torch.tensor([max(len(s.boxes), 1) ** -FADING for s in samples])
+    return Batch(ids, _positions(first, h, w, length), target, number, size, pointer, link, fade, first)
 
 
 def _positions(first: int, h: int, w: int, length: int) -> Tensor:
@@ -186,28 +194,34 @@ def _losses(
         linking = link.logits(image, slice(first - 1, first + n))
         inside = dense.weight > 0.8
         boxes = reader(inner.seen[0][:, image][inside], table[ids]).float()
+    weight = batch.fade[:, None].expand_as(said)[said]
     losses["say"], losses["number"], losses["off"] = _token_losses(
-        logits, batch.target[said], batch.number[said], batch.size[said], ids
+        logits, batch.target[said], batch.number[said], batch.size[said], weight, ids
     )
-    losses["pointer"], losses["pointed"] = _attention_loss(pointing, batch.pointer)
+    losses["pointer"], losses["pointed"] = _attention_loss(pointing, batch.pointer, batch.fade)
     later = torch.ones(n, n + 1).triu(2).bool()  # a token cannot look at those after it; column 0 is <|vision_start|>
-    losses["link"], losses["linked"] = _attention_loss(linking.masked_fill(later, -1e9), batch.link)
-    losses["reader"] = _reader_loss(boxes, dense, inside, samples[0].image.shape)
+    losses["link"], losses["linked"] = _attention_loss(linking.masked_fill(later, -1e9), batch.link, batch.fade)
+    losses["reader"] = _reader_loss(boxes, dense, inside, samples[0].image.shape, batch.fade)
     return losses
 
 
 def _token_losses(
-    logits: Tensor, target: Tensor, number: Tensor, size: Tensor, ids: Tensor
+    logits: Tensor, target: Tensor, number: Tensor, size: Tensor, weight: Tensor, ids: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(cross entropy of words, of numbers against a Gaussian, mean error of the likeliest number in pixels)."""
     is_number = number >= 0
-    words = nn.functional.cross_entropy(logits[~is_number], target[~is_number], reduction="sum") / is_number.logical_not().sum()
+    words = nn.functional.cross_entropy(logits[~is_number], target[~is_number], reduction="none")
+    say = _mean(words, weight[~is_number])
     if not is_number.any():
-        return words, logits.sum() * 0, torch.zeros(())
+        return say, logits.sum() * 0, torch.zeros(())
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return words, -(_spread(wanted, size[is_number]) * log_p).sum(-1).mean(), off
+    return say, _mean(-(_spread(wanted, size[is_number]) * log_p).sum(-1), weight[is_number]), off
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum()
 
 
 def _spread(wanted: Tensor, size: Tensor) -> Tensor:
@@ -218,16 +232,18 @@ def _spread(wanted: Tensor, size: Tensor) -> Tensor:
     return weights / weights.sum(-1, keepdim=True)
 
 
-def _attention_loss(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _attention_loss(logits: Tensor, target: Tensor, fade: Tensor) -> tuple[Tensor, Tensor]:
     """(cross entropy, share right) of taught heads; logits [B, HEADS, q, k], target [B, q] with -1 untaught."""
     taught = target >= 0
+    if not taught.any():
+        return logits.sum() * 0, torch.zeros(())
     chosen = logits.transpose(1, 2)[taught]  # [m, HEADS, k]
     wanted = target[taught][:, None].expand(-1, HEADS)
-    loss = nn.functional.cross_entropy(chosen.flatten(0, 1), wanted.flatten())
-    return loss, (chosen.argmax(-1) == wanted).float().mean()
+    loss = nn.functional.cross_entropy(chosen.transpose(1, 2), wanted, reduction="none").mean(-1)
+    return _mean(loss, fade[:, None].expand_as(target)[taught]), (chosen.argmax(-1) == wanted).float().mean()
 
 
-def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], fade: Tensor) -> Tensor:
     h, w = shape[0] // TOKEN_PX, shape[1] // TOKEN_PX
     ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
     at = torch.stack([xs, ys, xs, ys], -1).view(1, -1, 4)
@@ -236,4 +252,5 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...]) 
         return logits.sum() * 0
     size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
     spread = _spread(wanted.flatten(), size.repeat_interleave(4))
-    return -(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1).mean()
+    weight = fade[:, None].expand_as(inside)[inside].repeat_interleave(4)
+    return _mean(-(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)
