@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finetune.tiny import LABELS, SOURCES
 
-STAGES = ("see", "read", "join", "ship")
+STAGES = ("see", "read", "join", "ship", "measure")
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
     top.add_argument("--start", type=Path, help="go on from the weights of a finished model folder")
+    top.add_argument("--limit", type=int, default=60, help="dev images of each kind to measure on")
+    top.add_argument("--quantization", choices=("nf4", "none"), default="nf4", help="how the model is measured: 4 bit, or bf16")
     top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
     top.add_argument("--threads", type=int, default=2)
     return top
@@ -42,11 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing:
         print(f"finetune: {arguments.data} lacks {', '.join(missing)} with a train.json; see --help.", file=sys.stderr)
         return 1
-    _run(arguments)
+    if trained := [s for s in arguments.stages if s != "measure"]:
+        _run(arguments, trained)
+    if "measure" in arguments.stages:
+        from finetune.tiny.measure import measure_folder
+
+        model = arguments.out / "model" if trained or not arguments.start else arguments.start
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        measure_folder(model, arguments.data, arguments.out, arguments.limit, arguments.quantization)
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     import torch
 
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
@@ -67,19 +76,19 @@ def _run(arguments: argparse.Namespace) -> None:
     fast_vision(model.model.visual)
     if arguments.start:
         _take_shipped(arguments.start, model, head)
-    if "see" in arguments.stages:
+    if "see" in stages:
         see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
     elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader)
-    if "read" in arguments.stages:
+    if "read" in stages:
         config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
         read(model, tokenizer, head, reader, arguments.data, out, config, "read")
     elif (out / "read.pt").is_file():
         _take(out / "read.pt", model, head, reader)
-    if "join" in arguments.stages:
+    if "join" in stages:
         config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
         read(model, tokenizer, head, reader, arguments.data, out, config, "join")
-    if "ship" in arguments.stages:
+    if "ship" in stages:
         _take(out / "join.pt", model, head, reader)
         ship(model, head, out / "tokenizer", out / "model")
 

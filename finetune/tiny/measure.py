@@ -1,0 +1,175 @@
+"""The embedded model's numbers: one table on `dev` images, each with n and a 95 % interval, by the same predictor that serves.
+
+Boxes match at an IoU of 0.5, points within 12 px of the true box's centre (polyps: within the box), one-to-one.
+Intervals are percentile bootstraps over images.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from finetune.evaluate import read_coco
+from finetune.tiny import LABELS, SOURCES
+from finetune.tiny.prompts import OWN
+from pdc.domain import Box, Findings, Mark, Question, Task
+from pdc.geometry import match
+from pdc.predictors.base import Answer, Predictor
+
+FULL_FIELD = 40  # nuclei fields above it are a row of their own
+POINT_PX = 12.0
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One image, its true boxes in image pixels, and the labels of its kind."""
+
+    path: Path
+    true: Findings
+    labels: tuple[str, ...]
+
+
+def measure(predictor: Predictor, data: Path, limit: int, say: Callable[[str], None] = print) -> dict[str, object]:
+    """Measure on the first `limit` dev images of each kind; says a row at a time and returns all numbers."""
+    kinds = fields(data, limit)
+    numbers: dict[str, object] = {}
+    say(f"{'kind':<22}{'n':>5}  {'F1, IoU 0.5':<22}{'F1, points':<22}{'count MAE / mean':<22}{'seconds':>8}")
+    for kind, some in kinds.items():
+        if some:
+            numbers[kind] = _kind(predictor, kind, some, say)
+    everything = {kind: some[: max(limit // 2, 1)] for kind, some in kinds.items() if some and "full" not in kind}
+    numbers["none"] = _none(predictor, everything, say)
+    numbers["one label"] = _one_label(predictor, everything["blood_cells"], say)
+    numbers["tasks agree"] = _agreement(predictor, everything, say)
+    return numbers
+
+
+def fields(data: Path, limit: int) -> dict[str, list[Field]]:
+    """The first `limit` dev images per kind; nuclei fields with more than FULL_FIELD objects apart."""
+    kinds: dict[str, list[Field]] = {}
+    for source in SOURCES:
+        rows = read_coco(data / source / "dev.json", Task.COUNT_AND_BOX)
+        kinds[source] = [Field(r.path, r.findings, OWN[source]) for r in rows if len(r.findings.marks) <= FULL_FIELD][:limit]
+        full = [Field(r.path, r.findings, OWN[source]) for r in rows if len(r.findings.marks) > FULL_FIELD][:limit]
+        if full:
+            kinds[f"{source}, full fields"] = full
+    return kinds
+
+
+def ask(predictor: Predictor, path: Path, task: Task, labels: Sequence[str]) -> Answer:
+    with Image.open(path) as file:
+        return predictor.predict(file.convert("RGB"), Question(task, tuple(labels)))
+
+
+def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[[str], None]) -> dict[str, object]:
+    boxes, points, counts, seconds = [], [], [], []
+    for field in some:
+        answer = ask(predictor, field.path, Task.COUNT_AND_BOX, field.labels)
+        found, true = _marks(answer), field.true.marks
+        boxes.append((2 * len(match(found, true)), len(found) + len(true)))
+        pointed = _marks(ask(predictor, field.path, Task.POINTING, field.labels))
+        points.append((2 * _hits(pointed, true, inside=kind == "polyps"), len(pointed) + len(true)))
+        counts.append((abs(len(found) - len(true)), len(true)))
+        seconds.append(answer.seconds)
+    row = {"n": len(some), "boxes": ratio(boxes), "points": ratio(points), "count": ratio(counts)}
+    spread = np.percentile(seconds, [50, 95]).round(2).tolist()
+    say(f"{kind:<22}{len(some):>5}  " + "".join(f"{shown(row[k]):<22}" for k in ("boxes", "points", "count"))
+        + f"{spread[0]:>8} (95 %: {spread[1]})")
+    return {**row, "seconds": spread}
+
+
+def _marks(answer: Answer) -> tuple[Mark, ...]:
+    return answer.findings.marks if answer.findings else ()
+
+
+def _hits(points: Sequence[Mark], boxes: Sequence[Mark], *, inside: bool) -> int:
+    """Points that say where a true box is, one-to-one: in it, or within POINT_PX of its centre."""
+    if not inside:
+        return len(match(points, boxes, max_distance=POINT_PX))
+    free, hits = list(boxes), 0
+    for p in points:
+        if holder := next((b for b in free if b.label == p.label and _holds(b.shape, p)), None):
+            free.remove(holder)
+            hits += 1
+    return hits
+
+
+def _holds(box: Box, mark: Mark) -> bool:
+    c = mark.shape.center
+    return box.x1 <= c.x <= box.x2 and box.y1 <= c.y <= box.y2
+
+
+def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float]:
+    """Share of questions about labels that are not there which are answered with none: foreign labels, and empty fields."""
+    right = []
+    for some in kinds.values():
+        for i, field in enumerate(some):
+            present = {m.label for m in field.true.marks}
+            foreign = [label for label in LABELS if label not in field.labels]
+            asked = [foreign[i % len(foreign)], *[label for label in field.labels if label not in present][:1]]
+            right += [(not _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, [label])), 1) for label in asked]
+    right += [(not _marks(predictor.predict(Image.new("RGB", (320, 240), color), Question(Task.COUNT_AND_BOX, (label,)))), 1)
+              for color in ("black", "white", "#c08070", "#404858") for label in LABELS]
+    say(f"'none' when a label is not there: {shown(ratio(right))}, n = {len(right)}")
+    return ratio(right)
+
+
+def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str], None]) -> dict[str, object]:
+    """F1 of a label asked alone and asked with the others of its kind."""
+    found: dict[str, dict[str, list]] = {}
+    for field in some:
+        together = _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, field.labels))
+        for label in field.labels:
+            true = [m for m in field.true.marks if m.label == label]
+            alone = _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, [label]))
+            for way, marks in (("alone", alone), ("together", [m for m in together if m.label == label])):
+                pair = 2 * len(match(marks, true)), len(marks) + len(true)
+                found.setdefault(label, {}).setdefault(way, []).append(pair)
+    numbers = {label: {way: ratio(pairs) for way, pairs in ways.items()} for label, ways in found.items()}
+    for label, ways in numbers.items():
+        say(f"{label}: F1 alone {shown(ways['alone'])}, with the others {shown(ways['together'])}, n = {len(some)}")
+    return numbers
+
+
+def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float]:
+    """Share of images where all five tasks come to the same count."""
+    same = []
+    for some in kinds.values():
+        for field in some[:20]:
+            answers = [(task, ask(predictor, field.path, task, field.labels).findings or Findings()) for task in Task]
+            same.append((len({findings.count(task) for task, findings in answers}) == 1, 1))
+    say(f"all five tasks come to the same count: {shown(ratio(same))}, n = {len(same)}")
+    return ratio(same)
+
+
+def ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list[float]:
+    """[sum of the first / sum of the second, lower, upper end of the 95 % interval]; one pair an image."""
+    values = np.array(pairs, float)
+    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    sums = values[draws].sum(1)
+    low, high = np.percentile(sums[:, 0] / np.maximum(sums[:, 1], 1e-9), [2.5, 97.5])
+    return [round(float(v), 3) for v in (values[:, 0].sum() / max(values[:, 1].sum(), 1e-9), low, high)]
+
+
+def shown(estimate: object) -> str:
+    value, low, high = estimate
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def measure_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
+    """Measure a finished model folder in the serving quantization and write measured.json into `out`."""
+    from pdc.predictors.local import LocalPredictor
+    from pdc.qwen import load
+
+    predictor, started = LocalPredictor(lambda: load(str(model), quantization=quantization)), time.monotonic()
+    predictor.load()
+    numbers = {**measure(predictor, data, limit), "quantization": quantization}
+    print(f"{time.monotonic() - started:.0f} s in all, {quantization}")
+    (out / "measured.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

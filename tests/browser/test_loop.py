@@ -1,0 +1,104 @@
+"""The loop as an engineer sees it: reviews, Start training, a candidate, Let it serve, ask, roll back; one app, no restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_chain import ROOT, App, wait_for
+
+from finetune.tiny.render import RED, smear
+
+pytestmark = pytest.mark.browser
+LONGEST = 400_000  # milliseconds from the click to a measured candidate
+
+
+def reviewed(folder: Path) -> Path:
+    """Eight drawn smears with their red blood cells as a COCO file."""
+    images, annotations = [], []
+    for i in range(1, 9):
+        drawn = smear(np.random.default_rng(300 + i), (420, 320))
+        Image.fromarray(drawn.image).save(folder / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "width": 420, "height": 320})
+        for x1, y1, x2, y2 in drawn.boxes[drawn.classes == RED].tolist():
+            box = [x1, y1, x2 - x1, y2 - y1]
+            ids = {"id": len(annotations) + 1, "image_id": i, "category_id": 1}
+            annotations.append({**ids, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
+    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "red blood cell"}]}
+    (folder / "coco.json").write_text(json.dumps(coco))
+    return folder / "coco.json"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    app = App(tmp_path / "home")
+    (tmp_path / "own").mkdir()
+    coco = reviewed(tmp_path / "own")
+    env = {**os.environ, "PDC_HOME": str(app.home)}
+    subprocess.run([sys.executable, "-m", "pdc", "import", str(coco)], cwd=ROOT, env=env, check=True)
+    app.start()
+    yield app
+    if app.process.poll() is None:
+        app.kill()
+
+
+def ask(page) -> str:
+    """Ask the model about the open image; the status line, which names the adapter."""
+    page.get_by_role("tab", name="Review").click()
+    before = page.inner_text(".pdc-status p")
+    page.get_by_role("button", name="Ask the model").click()
+    page.wait_for_function(
+        "before => (t => t !== before && t.includes('Answered by'))(document.querySelector('.pdc-status p').textContent)",
+        arg=before, timeout=120_000,
+    )  # fmt: skip
+    return page.inner_text(".pdc-status p")
+
+
+def status(page) -> str:
+    return page.get_by_label("Status").input_value()
+
+
+def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_back(browser, app: App):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(app.url)
+    page.wait_for_selector(".pdc-own .pdc-item", timeout=60_000)
+    page.locator(".pdc-own .pdc-item").first.click()
+    wait_for(page, "revision 1")
+    served_first = re.search(r"adapter (\S+?)[,.;)]?(\s|$)", ask(page))
+
+    page.get_by_role("tab", name="Training").click()
+    page.get_by_label("Longest training time, minutes").fill("0.1")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('textarea')].some(t => /: (complete|failed|stopped)/.test(t.value))",
+        timeout=LONGEST,
+    )
+    assert ": complete" in status(page), status(page)
+    name = status(page).split(":")[0]
+    assert name != (served_first and served_first.group(1))
+
+    page.get_by_label("Reason").fill("to see that it serves")
+    page.get_by_label("Even if it measured worse").check()
+    page.get_by_role("button", name="Let it serve").click()
+    page.wait_for_function(
+        "name => [...document.querySelectorAll('textarea')].some(t => t.value.startsWith(name + ' serves'))", arg=name
+    )
+    assert name in ask(page)
+
+    page.get_by_role("tab", name="Training").click()
+    page.get_by_role("button", name="Roll back").click()
+    page.wait_for_function(
+        "name => [...document.querySelectorAll('textarea')].some(t => / serves from/.test(t.value) && !t.value.startsWith(name))",
+        arg=name,
+    )
+    said = ask(page)
+    assert name not in said and (served_first is None or served_first.group(1) in said)
+    page.close()
