@@ -16,6 +16,7 @@ from pdc.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 CORE = {"pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections"}
 UI = {"pdc.ui", "pdc.server", "pdc.access"}
+LATE = {"pdc.dense"}  # these import torch; nobody imports them at import
 SERVICES = {"pdc.review", "pdc.exports", "pdc.training", "pdc.adapters"}
 
 
@@ -97,8 +98,9 @@ def test_importing_the_app_loads_no_torch():
 def test_heavy_libraries_are_imported_inside_functions():
     for name, path in modules().items():
         if name.startswith("pdc"):
-            heavy = {u.split(".")[0] for u in imports(path, anywhere=False)} & {"torch", "transformers", "peft", "xgrammar"}
-            assert not heavy, (name, heavy)
+            used = imports(path, anywhere=False)
+            heavy = {u.split(".")[0] for u in used} & {"torch", "transformers", "peft", "xgrammar"}
+            assert name in LATE or not heavy | (used & LATE), (name, heavy | (used & LATE))
 
 
 def readme() -> str:

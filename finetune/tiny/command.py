@@ -49,11 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     import torch
 
-    from finetune.tiny.model import DenseHead, Reader, build_model, load_tokenizer
+    from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
     from finetune.tiny.read import ReadConfig, read
     from finetune.tiny.see import SeeConfig, see
     from finetune.tiny.speed import fast_vision
     from finetune.tiny.tokenizer import build_tokenizer
+    from pdc.dense import DenseHead
 
     torch.set_num_threads(arguments.threads)
     out, seed = arguments.out, arguments.seed
@@ -62,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> None:
     tokenizer = load_tokenizer(out / "tokenizer")
     model = build_model(tokenizer, seed)
     torch.manual_seed(seed)
-    head, reader = DenseHead(), Reader()
+    head, reader = DenseHead(HIDDEN, len(LABELS)), Reader()
     fast_vision(model.model.visual)
     if arguments.start:
         _take_shipped(arguments.start, model, head)

@@ -1,4 +1,4 @@
-"""The embedded model's shape: a Qwen2_5_VLForConditionalGeneration of about 9 million parameters, and its dense head."""
+"""The embedded model's shape: a Qwen2_5_VLForConditionalGeneration of about 9 million parameters, and what helps train it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from finetune.tiny import LABELS
 from finetune.tiny.tokenizer import NUMBERS, VOCAB_SIZE
 
 if TYPE_CHECKING:
@@ -68,27 +67,6 @@ def _number_codes() -> Tensor:
     codes[:, :pairs], codes[:, pairs : 2 * pairs] = angle.sin(), angle.cos()
     codes[:, 2 * pairs :] = torch.randn(HIDDEN - 2 * pairs)  # "this is a number"
     return codes * 0.07
-
-
-class DenseHead(nn.Module):
-    """Reads every visual token on its own: which object has its centre here, and its box.
-
-    Input [..., HIDDEN] features of the merger. Output: class logits [..., C] that the centre of an object of class c lies
-    in this token, and boxes [..., 4] as (x1, y1, x2, y2) relative to the token's centre, in tokens.
-    """
-
-    def __init__(self, hidden: int = HIDDEN, classes: int = len(LABELS)) -> None:
-        super().__init__()
-        self.inner = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, classes + 4)
-        self.classes = classes
-        nn.init.constant_(self.out.bias[:classes], -3.0)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        raw = self.out(nn.functional.gelu(self.inner(features))).float()
-        logits, box = raw[..., : self.classes], raw[..., self.classes :]
-        center, size = box[..., :2], box[..., 2:].clamp(-4, 4).exp()
-        return logits, torch.cat([center - size / 2, center + size / 2], -1)
 
 
 class Reader(nn.Module):

@@ -13,8 +13,8 @@ from torch import nn
 from finetune.tiny import LABELS, TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
 from finetune.tiny.loop import Log, Optimiser, load, save
-from finetune.tiny.model import DenseHead
-from finetune.tiny.targets import dense_boxes, dense_loss, dense_targets, patches
+from finetune.tiny.targets import dense_loss, dense_targets, patches
+from pdc.dense import DenseHead, dense_boxes
 from pdc.domain import Box, Mark
 from pdc.geometry import match
 

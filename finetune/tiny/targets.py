@@ -99,26 +99,3 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
     union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1) - overlap
     hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1).clamp(min=1e-6)
     return overlap / union.clamp(min=1e-6) - (hull - union) / hull
-
-
-@torch.no_grad()
-def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold: float = 0.3, max_iou: float = 0.5):
-    """Decode one image's dense output ([N, C], [N, 4]) -> (xyxy pixels [n, 4], classes [n], scores [n]) after NMS."""
-    h, w = grid
-    score, label = logits.sigmoid().max(-1)
-    ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-    at = torch.stack([xs, ys, xs, ys], -1).view(-1, 4)
-    xyxy = ((boxes + at) * TOKEN_PX).clamp(min=0)
-    xyxy = torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
-    keep: list[int] = []
-    for i in score.argsort(descending=True).tolist():
-        if score[i] < threshold:
-            break
-        if all(label[i] != label[j] or _iou(xyxy[i], xyxy[j]) < max_iou for j in keep):
-            keep.append(i)
-    return xyxy[keep], label[keep], score[keep]
-
-
-def _iou(a: Tensor, b: Tensor) -> float:
-    overlap = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
-    return float(overlap / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap).clamp(min=1e-6))
