@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from pdc.decoding.values import Proposal
+from pdc.domain import Box
 from pdc.errors import BadModel
-from pdc.geometry import Size
+from pdc.geometry import Size, iou
 
 TOKEN_PX = 28  # one visual token covers patch 14 x merge 2 pixels of the resized image
 WEIGHTS = "dense_head.safetensors"
@@ -55,18 +56,13 @@ def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold:
     at = torch.stack([xs, ys, xs, ys], -1).view(-1, 4)
     xyxy = ((boxes + at) * TOKEN_PX).clamp(min=0)
     xyxy = torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
+    ranked = [i for i in score.argsort(descending=True).tolist() if score[i] >= threshold]
+    classes, shapes = label.tolist(), [Box(*corners) for corners in xyxy.tolist()]
     keep: list[int] = []
-    for i in score.argsort(descending=True).tolist():
-        if score[i] < threshold:
-            break
-        if all(label[i] != label[j] or _iou(xyxy[i], xyxy[j]) < max_iou for j in keep):
+    for i in ranked:
+        if all(classes[i] != classes[j] or iou(shapes[i], shapes[j]) < max_iou for j in keep):
             keep.append(i)
     return xyxy[keep], label[keep], score[keep]
-
-
-def _iou(a: Tensor, b: Tensor) -> float:
-    overlap = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
-    return float(overlap / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap).clamp(min=1e-6))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pdc.decoding.values import Proposal
 from pdc.decoding.written import Written, shape_of, shapes, written
 from pdc.domain import Box, Findings, Mark, Question
-from pdc.geometry import iou
+from pdc.geometry import distance, iou
 from pdc.tasks import answer
 
 SURE = 0.3  # proposals above are expected in the answer; weaker ones only help to finish a mark that was begun
@@ -58,10 +58,7 @@ class Drafter:
             return None, []
         said = [s.numbers for s in so_far.marks if s.label == so_far.label]
         passed = _key(said[-1]) if said else (-1, -1)
-        mine = [
-            i for i, p in enumerate(self.proposals)
-            if p.label == so_far.label and not any(_same(p.numbers, s) for s in said)
-        ]  # fmt: skip
+        mine = [i for i, p in enumerate(self.proposals) if p.label == so_far.label and not _same(p.numbers, said[-1:])]
         mine.sort(key=lambda i: _key(self.proposals[i].numbers))
         current = None
         if so_far.begun is not None and mine:
@@ -146,8 +143,11 @@ def _key(numbers: Sequence[int]) -> tuple[int, int]:
     return int(center.y // CELL), int(center.x // CELL)
 
 
-def _same(a: Sequence[int], b: Sequence[int]) -> bool:
-    first, second = shape_of(a), shape_of(b)
+def _same(a: Sequence[int], said: Sequence[Sequence[int]]) -> bool:
+    """Whether the shape is the one of `said`, if there is one."""
+    if not said:
+        return False
+    first, second = shape_of(a), shape_of(said[0])
     if isinstance(first, Box) and isinstance(second, Box):
         return iou(first, second) > 0.4
-    return abs(a[0] - b[0]) + abs(a[1] - b[1]) < 10
+    return distance(first, second) < 8

@@ -18,7 +18,7 @@ from pdc.geometry import Size
 if TYPE_CHECKING:
     import torch
 
-ALONE = 24  # most drafted tokens a pass on a CPU, where every token costs; see Line.window
+ALONE = 20  # most drafted tokens a pass on a CPU, where every token costs; see Line.window
 
 
 class Line:
