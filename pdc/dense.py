@@ -6,10 +6,21 @@ Imports torch: import it late.
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from pdc.decoding.values import Proposal
+from pdc.domain import Box
+from pdc.errors import BadModel
+from pdc.geometry import Size, iou
+
 TOKEN_PX = 28  # one visual token covers patch 14 x merge 2 pixels of the resized image
+WEIGHTS = "dense_head.safetensors"
+WEAK = 0.08  # scores below are noise
 
 
 class DenseHead(nn.Module):
@@ -45,15 +56,46 @@ def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold:
     at = torch.stack([xs, ys, xs, ys], -1).view(-1, 4)
     xyxy = ((boxes + at) * TOKEN_PX).clamp(min=0)
     xyxy = torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
+    ranked = [i for i in score.argsort(descending=True).tolist() if score[i] >= threshold]
+    classes, shapes = label.tolist(), [Box(*corners) for corners in xyxy.tolist()]
     keep: list[int] = []
-    for i in score.argsort(descending=True).tolist():
-        if score[i] < threshold:
-            break
-        if all(label[i] != label[j] or _iou(xyxy[i], xyxy[j]) < max_iou for j in keep):
+    for i in ranked:
+        if all(classes[i] != classes[j] or iou(shapes[i], shapes[j]) < max_iou for j in keep):
             keep.append(i)
     return xyxy[keep], label[keep], score[keep]
 
 
-def _iou(a: Tensor, b: Tensor) -> float:
-    overlap = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
-    return float(overlap / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap).clamp(min=1e-6))
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A trained dense head and the labels of its classes."""
+
+    module: DenseHead
+    labels: tuple[str, ...]
+
+
+def load_head(folder: str | Path, device: str = "cpu") -> Head | None:
+    """The dense head that a model folder ships, or None when it ships none. Raises BadModel when it is damaged."""
+    from safetensors.torch import load_file
+
+    weights = Path(folder) / WEIGHTS
+    if not weights.is_file():
+        return None
+    try:
+        state = load_file(weights)
+        labels = tuple(json.loads((Path(folder) / "pdc.json").read_text("utf-8"))["labels"])
+        module = DenseHead(state["inner.weight"].shape[1], len(labels))
+        module.load_state_dict(state)
+    except Exception as error:  # safetensors errors share no base class
+        raise BadModel(f"{weights} is damaged ({type(error).__name__}); download the model again.") from error
+    return Head(module.eval().to(device), labels)
+
+
+@torch.inference_mode()
+def proposals(head: Head, features: Tensor, model_wh: Size) -> tuple[Proposal, ...]:
+    """Every mark the head finds on an image the model sees at `model_wh` pixels, surest first; weak ones too."""
+    w, h = model_wh
+    features = features.to(head.module.inner.weight.dtype)
+    logits, boxes = head.module(features)
+    found = dense_boxes(logits.cpu(), boxes.cpu(), (h // TOKEN_PX, w // TOKEN_PX), threshold=WEAK)
+    rows = zip(*(t.tolist() for t in found), strict=True)
+    return tuple(Proposal(head.labels[c], tuple(map(round, xyxy)), round(score, 4)) for xyxy, c, score in rows)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdc.domain import Findings, Question
+from pdc.domain import Findings, Question, Task
 from pdc.errors import BadImage, BadModel, BadSetting
 from pdc.geometry import Size, clip, map_findings, rescale
 from pdc.manifest import MANIFEST, verify
@@ -21,6 +21,8 @@ from pdc.tasks import COMPACT, PAPER, STYLES, words
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image as PilImage
+
+    from pdc.dense import Head
 
 MAX_ASPECT = 200
 # Language-model linears only: servers drop LoRA on vision blocks in silence.
@@ -55,11 +57,13 @@ class Qwen:
     `prompt_style` one of `pdc.tasks.STYLES`. Not thread-safe: callers serialise.
     """
 
-    def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str) -> None:
+    def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str, head: Head | None = None) -> None:
         self.name, self.folder, self.processor, self.device = name, folder, processor, device
         self.tokenizer = processor.tokenizer
         self.base, self.model = model, model
         self.adapter: str | None = None
+        self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
+        self.head = head
         self.base_style = self.prompt_style = _style_of(folder) or COMPACT
 
     def frame(self, width: int, height: int) -> Frame:
@@ -82,11 +86,40 @@ class Qwen:
         batch = self.processor(text=[text], images=[chat[0]["content"][0]["image"]], return_tensors="pt")
         return dict(batch.to(self.device))
 
+    def pixels(self, image: PilImage) -> dict[str, torch.Tensor]:
+        """`pixel_values` [patches, 1176] and `image_grid_thw` [1, 3] of one image (any size), on the model's device."""
+        return dict(self.processor.image_processor(images=[self.resize(image)], return_tensors="pt").to(self.device))
+
+    def features(self, pixels: dict[str, torch.Tensor]) -> torch.Tensor:
+        """[visual tokens, hidden]: what the vision tower makes of `pixels`."""
+        return self.base.model.get_image_features(pixels["pixel_values"], pixels["image_grid_thw"]).pooler_output[0]
+
+    def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
+        """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""
+        image_token, end = self.processor.image_token, "<|vision_end|>"
+        chat = messages(None, question or Question(Task.COUNTING, ("x",)), self.prompt_style)
+        text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        before, after = text.split(end)
+        if question is None:
+            n = int(grid[0].prod()) // self.processor.image_processor.merge_size**2
+            after = before.replace(image_token, image_token * n) + end
+        return self.tokenizer.encode(after, add_special_tokens=False)
+
+    def positions(self, ids: list[int], grid: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """(rope positions [3, 1, n] of a prompt up to its image's end, next position minus n)."""
+        import torch
+
+        row = torch.tensor([ids], device=self.device)
+        kinds = (row == self.base.config.image_token_id).int()
+        positions, offset = self.base.model.get_rope_index(row, mm_token_type_ids=kinds, image_grid_thw=grid)
+        return positions, int(offset)
+
     def use_adapter(self, name: str | None, folder: str | None) -> None:
         """Serve with the LoRA in `folder` (or on the hub) from now on; None serves the base alone.
 
         Raises BadModel, and keeps serving what it served, when the adapter cannot be loaded.
         """
+        self.changes += 1
         if folder is None:
             self._drop_adapter()
             self.adapter, self.prompt_style = None, self.base_style
@@ -164,6 +197,8 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
     from transformers import Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
 
+    from pdc.dense import load_head
+
     logging.disable_progress_bar()
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if place == "cuda" and not torch.cuda.is_available():
@@ -179,7 +214,8 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
     for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-    return Qwen(Path(model).name if Path(model).is_dir() else model, model, loaded.eval(), processor, place)
+    name = Path(model).name if Path(model).is_dir() else model
+    return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
 
 
 def _nf4(device: str) -> Any:

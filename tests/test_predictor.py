@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pdc.decoding import Decoded, Step, mark_scores
+from pdc.confidence import mark_scores
+from pdc.decoding import Decoded, Step
 from pdc.domain import Box, Point, Question, Task
 from pdc.errors import BadImage, BadModel
 from pdc.predictors.local import LocalPredictor, Wanted

@@ -16,7 +16,7 @@ from pdc.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 CORE = {"pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections"}
 UI = {"pdc.ui", "pdc.server", "pdc.access"}
-LATE = {"pdc.dense"}  # these import torch; nobody imports them at import
+LATE = {"pdc.dense", "pdc.decoding.language"}  # these import torch; nobody imports them at import
 SERVICES = {"pdc.review", "pdc.exports", "pdc.training", "pdc.adapters"}
 
 

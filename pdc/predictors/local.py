@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pdc.decoding import Decoder, with_scores
-from pdc.domain import Question
+from pdc.confidence import partial, with_scores
+from pdc.decoding import Decoded, Decoder
+from pdc.domain import Findings, Question
 from pdc.errors import PdcError, Unreadable
 from pdc.geometry import without_duplicates
 from pdc.predictors.base import Answer
@@ -19,7 +20,7 @@ from pdc.tasks import parse
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from pdc.qwen import Qwen
+    from pdc.qwen import Frame, Qwen
 
 log = logging.getLogger(__name__)
 
@@ -61,18 +62,42 @@ class LocalPredictor:
         return self._qwen.adapter if self._qwen else None
 
     def predict(self, image: PilImage, question: Question) -> Answer:
+        *_, answer = self.stream(image, question)
+        return answer
+
+    def stream(
+        self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Findings | Answer]:
+        """The marks known so far, in pixels of the image, each time another is complete; the answer last.
+
+        Ends without an answer once `cancelled` says so, after at most one more pass of the model. Raises PdcError as
+        `predict` does. The model is this caller's until the iterator is used up or closed.
+        """
         with self._lock:
             decoder, qwen = self._ready()
             started = time.perf_counter()
-            frame = qwen.frame(*image.size)
-            decoded = decoder.decode(qwen.inputs(image, question), question, frame.model_wh)
-            try:
-                scored = with_scores(parse(question, decoded.text, qwen.prompt_style), decoded)
-                findings = frame.to_image(without_duplicates(scored))
-            except Unreadable:
-                findings = None
-            seconds = round(time.perf_counter() - started, 3)
-            return Answer(findings, decoded.text, qwen.name, qwen.adapter, qwen.prompt_style, seconds)
+            seen, shown = decoder.see(image), 0
+            line, frame = decoder.line(seen, question), qwen.frame(*image.size)
+            for _ in decoder.run([seen], [line]):
+                if cancelled():
+                    return
+                marks = partial(question, line.decoded(), qwen.prompt_style)
+                if len(marks.marks) > shown and not line.done:
+                    shown = len(marks.marks)
+                    yield frame.to_image(without_duplicates(marks))
+            yield _answer(qwen, question, line.decoded(), frame, time.perf_counter() - started)
+
+    def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """Several answers whose passes are shared; `seconds` is the time for all of them."""
+        with self._lock:
+            decoder, qwen = self._ready()
+            started = time.perf_counter()
+            decoded = decoder.decode_many(asked)
+            seconds = time.perf_counter() - started
+            return [
+                _answer(qwen, question, d, qwen.frame(*image.size), seconds)
+                for (image, question), d in zip(asked, decoded, strict=True)
+            ]
 
     def _try_to_be_ready(self) -> None:
         try:
@@ -91,3 +116,12 @@ class LocalPredictor:
             self._qwen.use_adapter(wanted.name, wanted.folder)
             self._serving = wanted
         return self._decoder, self._qwen
+
+
+def _answer(qwen: Qwen, question: Question, decoded: Decoded, frame: Frame, seconds: float) -> Answer:
+    try:
+        scored = with_scores(parse(question, decoded.text, qwen.prompt_style), decoded)
+        findings = frame.to_image(without_duplicates(scored))
+    except Unreadable:
+        findings = None
+    return Answer(findings, decoded.text, qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3))

@@ -1,0 +1,127 @@
+"""The answer decoder: sees an image once, then answers questions about it, several at a time if asked to.
+
+The grammar is made from the task, the asked labels and the size at which the model sees the image, so an unreadable
+answer cannot occur and "none" can. Every step keeps the probability of the chosen token among the legal ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pdc.decoding.grammar import Vocabulary
+from pdc.decoding.line import ALONE, Line
+from pdc.decoding.seen import Memory, Seen
+from pdc.decoding.values import Decoded, Proposal
+from pdc.domain import Question
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.qwen import Qwen
+
+MAX_NEW_TOKENS = 3072
+MEMORY_BYTES = 256 * 2**20
+TOGETHER = 256  # most drafted tokens a pass on a GPU, where a pass costs the same for one token or hundreds
+
+
+class Decoder:
+    """Answers with one model. Not thread-safe: callers serialise. `window=0` decides one token a pass."""
+
+    def __init__(self, qwen: Qwen, *, memory_bytes: int = MEMORY_BYTES, window: int | None = None) -> None:
+        self.qwen, self.memory = qwen, Memory(memory_bytes)
+        self.window = window if window is not None else ALONE if qwen.device == "cpu" else TOGETHER
+        self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
+        self._serving: tuple[Any, ...] | None = None
+        self._language: Any = None
+
+    def see(self, image: PilImage) -> Seen:
+        """The image as this model with this adapter sees it: from memory, or looked at now."""
+        self._follow_adapter()
+        key = (*_fingerprint(image), self.qwen.name, *self._serving)
+        if (seen := self.memory.get(key)) is None:
+            seen = self._look(image)
+            self.memory.put(key, seen)
+        return seen
+
+    def _follow_adapter(self) -> None:
+        from pdc.decoding.language import language_of
+
+        serving = self.qwen.adapter, self.qwen.changes
+        if serving != self._serving:
+            self._language, self._serving = language_of(self.qwen.base), serving
+            self.memory.clear()
+
+    def _look(self, image: PilImage) -> Seen:
+        import torch
+
+        from pdc.decoding.language import Rows
+        from pdc.dense import proposals
+
+        pixels = self.qwen.pixels(image)
+        ids = self.qwen.before_answer(None, pixels["image_grid_thw"])
+        with torch.inference_mode():
+            features = self.qwen.features(pixels)
+            positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
+            embedded = self._language.embed([ids])
+            embedded[0, torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
+            rows = Rows(1, self._language.layers)
+            self._language.run(embedded, positions, rows)
+        rows.lengths = [len(ids)]
+        wh = self.qwen.frame(*image.size).model_wh
+        found = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
+        return Seen(rows.kept(), offset, len(features), wh, found)
+
+    def line(self, seen: Seen, question: Question, limit: int = MAX_NEW_TOKENS) -> Line:
+        """An answer not yet begun, for `run`."""
+        prompt = self.qwen.before_answer(question, None)
+        proposals, style = _for_task(seen.proposals, question), self.qwen.prompt_style
+        return Line(self.words, question, seen.model_wh, style, prompt, proposals, window=self.window, limit=limit)
+
+    def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
+        """Pass by pass until every line is done; stop iterating to cancel."""
+        from pdc.decoding.language import Rows
+
+        rows, offsets = Rows.of([s.kept for s in seen]), [s.offset for s in seen]
+        while not all(line.done for line in lines):
+            tokens = [[self.words.end] if line.done else line.next() for line in lines]
+            longest = max(map(len, tokens))
+            padded = [[*t, *[self.words.end] * (longest - len(t))] for t in tokens]
+            logits = self._language.extend(padded, offsets, rows)
+            for b, line in enumerate(lines):
+                if not line.done:
+                    rows.lengths[b] += line.take(logits[b, : len(tokens[b])])
+            yield
+
+    def decode(
+        self, image: PilImage, question: Question, *,
+        max_new_tokens: int = MAX_NEW_TOKENS, cancelled: Callable[[], bool] = lambda: False,
+    ) -> Decoded:  # fmt: skip
+        """Greedy answer to one question about one upright RGB image of any size."""
+        seen = self.see(image)
+        line = self.line(seen, question, max_new_tokens)
+        for _ in self.run([seen], [line]):
+            if cancelled():
+                break
+        return line.decoded()
+
+    def decode_many(self, asked: Sequence[tuple[PilImage, Question]], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[Decoded]:
+        """Greedy answers to several questions, about one image or many, their passes shared."""
+        seen = [self.see(image) for image, _ in asked]
+        lines = [self.line(s, question, max_new_tokens) for s, (_, question) in zip(seen, asked, strict=True)]
+        for _ in self.run(seen, lines):
+            pass
+        return [line.decoded() for line in lines]
+
+
+def _fingerprint(image: PilImage) -> tuple[str, tuple[int, int], bytes]:
+    return image.mode, image.size, hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
+def _for_task(proposals: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
+    """Boxes as the task's answer lists them: as they are, or as their centres."""
+    if not question.task.has_points:
+        return tuple(p for p in proposals if p.label in question.labels)
+    centers = ((p, (p.numbers[0] + p.numbers[2], p.numbers[1] + p.numbers[3])) for p in proposals if p.label in question.labels)
+    return tuple(Proposal(p.label, (round(x / 2), round(y / 2)), p.score) for p, (x, y) in centers)

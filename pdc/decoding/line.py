@@ -1,0 +1,112 @@
+"""One answer in the making: which tokens to run next, and which of them stand once their logits are known.
+
+Every token is the most probable legal one given all before it, whatever was drafted: drafts change when a token is
+decided, never which.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+from pdc.decoding.drafts import Drafter
+from pdc.decoding.grammar import Vocabulary, repeats
+from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.domain import Question
+from pdc.geometry import Size
+
+if TYPE_CHECKING:
+    import torch
+
+ALONE = 20  # most drafted tokens a pass on a CPU, where every token costs; see Line.window
+
+
+class Line:
+    """`prompt` are the tokens between the image and the answer; `window` is the most drafted tokens a pass (0: none)."""
+
+    def __init__(
+        self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
+        proposals: tuple[Proposal, ...], *, window: int = ALONE, limit: int = 3072,
+    ) -> None:  # fmt: skip
+        import xgrammar
+
+        self.words, self.question, self.style, self.limit, self.window = words, question, style, limit, window
+        self.proposals, self.drafter = proposals, Drafter(question, style, proposals)
+        self._matcher = xgrammar.GrammarMatcher(words.grammar(question, model_wh, style))
+        self._legal = xgrammar.allocate_token_bitmask(1, words.size)
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._pending, self._draft = list(prompt), []
+        self.tokens: list[int] = []
+        self.steps: list[Step] = []
+        self.text, self.done, self.stopped, self.passes = "", False, False, 0
+        self._again = False
+
+    def next(self) -> list[int]:
+        """Tokens to run: those decided but not run yet, then the draft."""
+        room = max(0, self.limit - len(self.tokens) - 1)
+        self._draft = self._drafted()[: min(self.window, room)] if self.window else []
+        return [*self._pending, *self._draft]
+
+    def _drafted(self) -> list[int]:
+        """The rest of the answer as the drafter has it, or else the text the grammar forces; in tokens."""
+        rest = self.drafter.rest(self.text) or self._matcher.find_jump_forward_string()
+        if not rest:
+            return []
+        encode = self.words.tokenizer.encode
+        whole = encode(self.text + rest, add_special_tokens=False)
+        if whole[: len(self.tokens)] == self.tokens:
+            return whole[len(self.tokens) :]
+        return encode(rest, add_special_tokens=False)
+
+    def take(self, logits: torch.Tensor) -> int:
+        """Decide tokens from logits [tokens run, V], in place; returns how many of the tokens run are to be kept."""
+        self.passes += 1
+        logits = logits[len(self._pending) - 1 :].cpu()
+        guesses = logits.argmax(-1).tolist()
+        kept = len(self._pending)
+        for i, row in enumerate(logits):
+            token = self._decide(row)
+            if self.done:
+                return kept
+            self._pending = [token]
+            if i == len(self._draft) or token != self._draft[i]:
+                break
+            kept += 1
+        self._learn(i, guesses)
+        return kept
+
+    def _learn(self, agreed: int, guesses: list[int]) -> None:
+        text = [self.words.bytes[t].decode("utf-8", "replace") for t in self._draft]
+        said = [self.words.bytes[t].decode("utf-8", "replace") for t in guesses[: len(self._draft)]]
+        self.drafter.learn(text, text[: agreed + 1] + said[agreed + 1 :])
+
+    def _decide(self, logits: torch.Tensor) -> int:
+        """The most probable legal token; logits [V] are masked in place."""
+        import xgrammar
+
+        free = logits.logsumexp(-1)
+        self._matcher.fill_next_token_bitmask(self._legal)
+        xgrammar.apply_token_bitmask_inplace(logits[None], self._legal)
+        chosen = self.words.without_openers(logits) if self._again else logits
+        token = int(chosen.argmax(-1))
+        if token == self.words.end or len(self.tokens) >= self.limit:
+            self.done, self.stopped = True, token != self.words.end
+            return token
+        self._accept(token, logits, chosen, float(free))
+        return token
+
+    def _accept(self, token: int, legal: torch.Tensor, chosen: torch.Tensor, free: float) -> None:
+        self._matcher.accept_token(token)
+        piece = self._utf8.decode(self.words.bytes[token])
+        mass = chosen.logsumexp(-1)
+        log_p = chosen - mass
+        more = float(log_p[self.words.goes_on].exp().sum())
+        self.steps.append(Step(piece, self.words.confidence(log_p, token), float((mass - free).exp()), more))
+        self.tokens.append(token)
+        self.text += piece
+        if "]" in piece or '"' in piece:
+            self._again = repeats(self.text)
+
+    def decoded(self) -> Decoded:
+        finished = self.done and not self.stopped
+        return Decoded(self.text, tuple(self.steps), finished, tuple(self.tokens), self.passes, self.proposals)

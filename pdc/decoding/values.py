@@ -1,0 +1,43 @@
+"""What decoding gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One generated token: its text, its probability among the legal tokens, and the mass those had before the mask.
+
+    `more` is the mass, among the legal tokens, of those that go on with the list: at a token that follows a shape or opens
+    a list, the probability that there is another mark.
+    """
+
+    text: str
+    probability: float
+    legal_mass: float
+    more: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A mark guessed before the language model spoke: `numbers` as the answer would list them, score 0 to 1."""
+
+    label: str
+    numbers: tuple[int, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`text` is the whole answer; `finished` is False when it was cut at the token limit or cancelled.
+
+    `tokens` are its ids (without the end of the turn), one per step; `passes` the number of runs of the language model.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+    finished: bool
+    tokens: tuple[int, ...] = ()
+    passes: int = 0
+    proposals: tuple[Proposal, ...] = ()
