@@ -21,10 +21,10 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_
 
 from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
-from finetune.tiny.loop import Log, Optimiser, load, save
+from finetune.tiny.loop import Log, Optimiser, as_served, load, save
 from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import Written, write
-from finetune.tiny.targets import dense_loss, dense_targets, order_and_owners, patches
+from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
 from pdc.dense import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
