@@ -7,7 +7,7 @@ The embedded model, the 3B and the 7B load through the same function.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,11 @@ class Qwen:
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
         self.head = head
         self.base_style = self.prompt_style = _style_of(folder) or COMPACT
+        self.base_lists = self.lists = _lists_of(folder)
+
+    def asked(self, question: Question) -> Question:
+        """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
+        return replace(question, task=self.lists) if self.lists else question
 
     def frame(self, width: int, height: int) -> Frame:
         return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
@@ -122,7 +127,7 @@ class Qwen:
         self.changes += 1
         if folder is None:
             self._drop_adapter()
-            self.adapter, self.prompt_style = None, self.base_style
+            self.adapter, self.prompt_style, self.lists = None, self.base_style, self.base_lists
             return
         if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
@@ -130,7 +135,7 @@ class Qwen:
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
         style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
-        self.adapter, self.prompt_style = name or folder, style
+        self.adapter, self.prompt_style, self.lists = name or folder, style, _lists_of(folder, self.base_lists)
 
     def _load_adapter(self, folder: str) -> None:
         from peft import PeftModel
@@ -272,6 +277,14 @@ def _style_of(folder: str) -> str | None:
     if style not in STYLES:
         raise BadModel(f"{path} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
     return style
+
+
+def _lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
+    """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
+    if not _is_ours(folder):
+        return otherwise
+    task = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")).get("lists", otherwise)
+    return Task(task) if task else None
 
 
 def _cannot_load(model: str, error: Exception) -> BadModel:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf, isfinite
 from typing import Any
 
@@ -94,6 +95,17 @@ def parse(question: Question, text: str, style: str = COMPACT) -> Findings:
         if question.task.states_count:
             stated[label] = stated.get(label, 0) + _count_of(entry)
     return Findings(tuple(marks), stated)
+
+
+def as_task(findings: Findings, asked: Question, task: Task) -> Findings:
+    """What was found when `asked` was asked, as `task` states it: boxes, their centres, or their number per label."""
+    if asked.task is task:
+        return findings
+    if task is Task.COUNTING:
+        counts = findings.counts(asked.task)
+        return Findings((), {label: counts.get(label, 0) for label in asked.labels})
+    marks = tuple(replace(m, shape=m.shape.center) for m in findings.marks) if task.has_points else findings.marks
+    return Findings(marks, findings.stated if task.states_count else {})
 
 
 def json_schema(question: Question, width: int, height: int, style: str = COMPACT) -> dict[str, Any]:

@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pdc.confidence import partial, with_scores
-from pdc.decoding import Decoded, Decoder
+from pdc.decoding import Decoder
 from pdc.domain import Findings, Question
 from pdc.errors import PdcError, Unreadable
-from pdc.geometry import without_duplicates
 from pdc.predictors.base import Answer
-from pdc.tasks import parse
+from pdc.predictors.looks import Look, looks_at, raw_of
+from pdc.tasks import as_task
+from pdc.tiling import gathered
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from pdc.qwen import Frame, Qwen
+    from pdc.qwen import Qwen
 
 log = logging.getLogger(__name__)
 
@@ -75,29 +75,28 @@ class LocalPredictor:
         """
         with self._lock:
             decoder, qwen = self._ready()
-            started = time.perf_counter()
-            seen, shown = decoder.see(image), 0
-            line, frame = decoder.line(seen, question), qwen.frame(*image.size)
-            for _ in decoder.run([seen], [line]):
+            started, shown = time.perf_counter(), 0
+            looks = looks_at(decoder, image, qwen.asked(question))
+            for _ in decoder.run([k.seen for k in looks], [k.line for k in looks]):
                 if cancelled():
                     return
-                marks = partial(question, line.decoded(), qwen.prompt_style)
-                if len(marks.marks) > shown and not line.done:
+                marks = as_task(gathered([(k.tile, k.so_far(qwen)) for k in looks]), qwen.asked(question), question.task)
+                if len(marks.marks) > shown and not all(k.line.done for k in looks):
                     shown = len(marks.marks)
-                    yield frame.to_image(without_duplicates(marks))
-            yield _answer(qwen, question, line.decoded(), frame, time.perf_counter() - started)
+                    yield marks
+            yield _answer(qwen, question, looks, time.perf_counter() - started)
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""
         with self._lock:
             decoder, qwen = self._ready()
             started = time.perf_counter()
-            decoded = decoder.decode_many(asked)
+            looks = [looks_at(decoder, image, qwen.asked(question)) for image, question in asked]
+            every = [k for some in looks for k in some]
+            for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
+                pass
             seconds = time.perf_counter() - started
-            return [
-                _answer(qwen, question, d, qwen.frame(*image.size), seconds)
-                for (image, question), d in zip(asked, decoded, strict=True)
-            ]
+            return [_answer(qwen, question, some, seconds) for (_, question), some in zip(asked, looks, strict=True)]
 
     def _try_to_be_ready(self) -> None:
         try:
@@ -118,10 +117,10 @@ class LocalPredictor:
         return self._decoder, self._qwen
 
 
-def _answer(qwen: Qwen, question: Question, decoded: Decoded, frame: Frame, seconds: float) -> Answer:
+def _answer(qwen: Qwen, question: Question, looks: Sequence[Look], seconds: float) -> Answer:
     try:
-        scored = with_scores(parse(question, decoded.text, qwen.prompt_style), decoded)
-        findings = frame.to_image(without_duplicates(scored))
+        whole = gathered([(k.tile, k.answer(qwen)) for k in looks])
+        found: Findings | None = as_task(whole, qwen.asked(question), question.task)
     except Unreadable:
-        findings = None
-    return Answer(findings, decoded.text, qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3))
+        found = None
+    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3))
