@@ -6,7 +6,7 @@ lies in the core is seen whole. Every mark belongs to the tile whose core holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pdc.domain import Box, Findings, Mark, Point
@@ -83,15 +83,26 @@ def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     if len(looks) == 1 and looks[0][0].window.x1 == looks[0][0].window.y1 == 0:
         return looks[0][1]
     kept: list[Mark] = []
+    cut: set[int] = set()
     stated: dict[str, int] = {}
     for tile, findings in looks:
-        kept += [m for m in _placed(findings, tile).marks if _owns(tile, m)]
+        mine = [m for m in _placed(findings, tile).marks if _owns(tile, m)]
+        cut |= {id(m) for m in mine if _at_inner_edge(m, tile)}
+        kept += mine
         for label, n in findings.stated.items():
             stated[label] = stated.get(label, 0) + n
-    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused(kept), start=1))
+    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused(kept, cut), start=1))
     if not marks:
         return Findings((), stated)
     return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
+
+
+def _at_inner_edge(mark: Mark, tile: Tile) -> bool:
+    """Whether the window, but not the core, ends where the box does: there may be more of the object."""
+    if not isinstance(mark.shape, Box):
+        return False
+    pairs = zip(mark.shape.xyxy, tile.window.xyxy, tile.core.xyxy, strict=True)
+    return any(abs(side - end) < 1 and end != core for side, end, core in pairs)
 
 
 def _placed(findings: Findings, tile: Tile) -> Findings:
@@ -106,11 +117,14 @@ def _owns(tile: Tile, mark: Mark) -> bool:
     return core.x1 - slack <= c.x <= core.x2 + slack and core.y1 - slack <= c.y <= core.y2 + slack
 
 
-def fused(marks: Sequence[Mark]) -> list[Mark]:
-    """The marks without those that show an object of the same label again, seen in another look; the surer one stays."""
+def fused(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
+    """The marks without those that show an object of the same label again, seen in another look.
+
+    Of two, the one seen whole stays (`cut` holds the `id()` of the others), else the surer one.
+    """
     kept: list[Mark] = []
     gap = _spacing(marks)
-    for mark in sorted(marks, key=lambda m: -(m.score or 0.0)):
+    for mark in sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0))):
         if not any(mark.label == k.label and _same(mark, k, gap) for k in kept):
             kept.append(mark)
     chosen = {id(m) for m in kept}
