@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from pdc.access import Access, hash_password
 from pdc.errors import BadSetting
 from pdc.images import ImageFiles
+from pdc.lookahead import LookAhead
 from pdc.review import ReviewService
 from pdc.server import build_server
 from pdc.store.store import Store
@@ -31,7 +32,7 @@ def client(folder: Path, *, login: bool = False, visitors: bool = False, max_upl
     with gr.Blocks() as blocks:
         gr.Markdown("hello")
     access = Access(store, folder, login=login, visitors=visitors)
-    app = build_server(service, access, blocks, max_upload_mb=max_upload_mb)
+    app = build_server(service, access, blocks, ahead=LookAhead(service), max_upload_mb=max_upload_mb)
     app.state.store = store
     return TestClient(app, base_url="https://testserver", follow_redirects=False)
 
