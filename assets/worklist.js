@@ -17,7 +17,7 @@
 
   class Worklist {
     constructor(host, link) {
-      Object.assign(this, { host, link, timer: null, asked: 0, stamp: null, shown: "" });
+      Object.assign(this, { host, link, timer: null, asked: 0, stamp: null, empty: null });
       this.upload = new PDC.Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
       this.rows = new PDC.Rows((sha256) => this.choose({ sha256 }));
       this.build();
@@ -160,8 +160,7 @@
       this.bar.hidden = !said.total;
       text(this.ahead, said.error ? said.error : said.waiting ? `Looking ahead: ${said.waiting} to go` : "");
       this.ahead.toggleAttribute("data-error", Boolean(said.error));
-      if (this.shown === "") this.shipped.open = !said.rows.length;
-      this.shown = String(said.total);
+      if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
       if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
     }
 

@@ -83,7 +83,7 @@ class ReviewTab:
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
             opened = event(speaks(handler), inputs, self.screen, show_progress="hidden")
             asked = opened.then(speaks(self.ask_if_new), work, answer, show_progress="minimal")
-            asked.then(speaks(self.look_ahead), [self.draft, self.worklist], None, show_progress="hidden")
+            asked.then(speaks(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
         opens(self.worklist.choose, self.choose, [self.worklist, *question])
         moving = [*work, self.worklist]
@@ -122,11 +122,13 @@ class ReviewTab:
             return draft, gr.skip(), say(draft)
         return self._answered(draft, value)
 
-    def look_ahead(self, draft: Draft | None, worklist: Any) -> None:
+    def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
         """Have the next images of this list answered while the reader works on this one."""
-        if draft is not None:
-            following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
-            self.ahead.follow(draft.author, [(i, self.service.reviewed_with(i.sha256) or draft.question) for i in following])
+        if draft is None:
+            return gr.skip()
+        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
+        self.ahead.follow(draft.author, [(i, self.service.reviewed_with(i.sha256) or draft.question) for i in following])
+        return self._rows(draft)
 
     def ask(self, task: str, labels: list[str], draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
         """Ask again, or ask something else about the same image; after a blind read, show the model beside it."""
