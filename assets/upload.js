@@ -24,7 +24,7 @@
       this.status = PDC.html("p", { class: "pdc-upload-status", role: "status" });
       const pick = (input, words, title) => PDC.html("button", { type: "button", title, on: { click: () => input.click() } }, words);
       this.root = PDC.html("div", { class: "pdc-upload" },
-        PDC.html("div", { class: "pdc-drop" }, pick(this.files, "Upload images", "or drop them here"), pick(this.folder, "Folder", "all images in it")),
+        PDC.html("div", { class: "pdc-drop" }, pick(this.files, "Upload", "images; or drop them here"), pick(this.folder, "Folder", "all images in it")),
         this.files, this.folder, this.status);
     }
 

@@ -47,7 +47,7 @@
       this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
       const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
         html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
-      this.legend = html("details", { class: "pdc-keys", open: "" }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
+      this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
       this.host.replaceChildren(this.upload.root, html("div", { class: "pdc-done" }, this.count, this.bar),
         html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.rows.root, this.ahead, this.shipped, this.legend);
     }

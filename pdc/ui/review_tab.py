@@ -63,7 +63,7 @@ class ReviewTab:
 
     def _build_question(self) -> None:
         with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=150)
+            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=172)
             self.labels = gr.Dropdown(
                 self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
                 allow_custom_value=True, scale=8, min_width=200,
