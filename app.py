@@ -27,28 +27,39 @@ def serve(settings) -> None:
 
     from pdc.access import Access
     from pdc.adapters import Adapters
+    from pdc.history import History
     from pdc.images import ImageFiles
-    from pdc.parts import local_predictor, open_store
+    from pdc.lookahead import LookAhead
+    from pdc.parts import local_predictor, open_store, serving
     from pdc.review import ReviewService
     from pdc.runs import TrainConfig
     from pdc.server import build_server
     from pdc.training import ProcessTrainer
     from pdc.ui.app import build_ui, gradio_options
+    from pdc.ui.history_tab import HistoryTab
     from pdc.ui.review_tab import ReviewTab
+    from pdc.ui.study_tab import StudyTab
     from pdc.ui.training_tab import TrainingTab
+    from pdc.worklist import Worklist
 
     store = open_store(settings)
-    predictor = local_predictor(settings, store)
-    service = ReviewService(store, ImageFiles(settings.images), predictor, settings.max_megapixels)
+    wanted = serving(settings, store)
+    predictor = local_predictor(settings, store, wanted)
+    files = ImageFiles(settings.images)
+    service = ReviewService(store, files, predictor, settings.max_megapixels, serving=wanted.now, blind=settings.blind)
+    ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
     training = TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
-    blocks = build_ui({"Review": ReviewTab(service), "Training": training})
+    review = ReviewTab(service, Worklist(service), ahead)
+    history = HistoryTab(History(service, wanted, store.adapters), review)
+    blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})
     app = build_server(
-        service, access, blocks, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
+        service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
         gradio_options=gradio_options(),
     )
     predictor.warm_up()
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    ahead.stop()
 
 
 if __name__ == "__main__":

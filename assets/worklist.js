@@ -1,84 +1,183 @@
-// The list of images beside the editor: examples, uploads, and what has been reviewed. One object, mounted by Gradio.
+// The worklist beside the editor: uploads, how far the reader is, what to show, the rows, and the keys that finish an image.
 (function (PDC) {
   "use strict";
+  const { html, text } = PDC;
+  const POLL_MS = 2500;
+  const KEYS = [
+    ["Enter", "save, next image", "finish"],
+    ["Shift Enter", "skip this image", "skip"],
+    ["Shift Backspace", "send back", "back"],
+    ["W", "to this list; arrows, then Enter", "list"],
+    ["/", "search", "search"],
+  ];
+  const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "least certain first"], ["disagreement", "most corrected first"]];
+
+  const option = ([value, words]) => html("option", { value }, words);
+  const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
 
   class Worklist {
     constructor(host, link) {
-      this.link = link;
-      this.host = host;
-      this.input = Object.assign(document.createElement("input"), { type: "file", multiple: true, accept: "image/*,.tif,.tiff", hidden: true });
-      this.input.setAttribute("data-role", "file");
-      this.drop = this.element("button", "pdc-drop", "Upload images, or drop them here");
-      this.status = this.element("p", "pdc-upload-status", "");
-      this.status.setAttribute("role", "status");
-      this.examples = this.element("ul", "pdc-thumbs");
-      this.list = this.element("ul", "pdc-own");
-      this.list.setAttribute("aria-label", "Images");
-      host.replaceChildren(this.drop, this.input, this.status, this.element("h3", "", "Examples"), this.examples, this.element("h3", "", "Your images"), this.list);
-      this.drop.addEventListener("click", () => this.input.click());
-      this.input.addEventListener("change", () => this.upload([...this.input.files]));
+      Object.assign(this, { host, link, timer: null, asked: 0, stamp: null, empty: null });
+      this.upload = new PDC.Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
+      this.rows = new PDC.Rows((sha256) => this.choose({ sha256 }));
+      this.build();
       for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
+      if (PDC.worklist) document.removeEventListener("keydown", PDC.worklist.onKey, true);
+      this.onKey = (event) => this.key(event);
+      document.addEventListener("keydown", this.onKey, true);
+      PDC.worklist = this;
     }
 
-    element(tag, name, text) {
-      const node = document.createElement(tag);
-      if (name) node.className = name;
-      if (text !== undefined) node.textContent = text;
-      if (tag === "button") node.type = "button";
-      return node;
+    build() {
+      const changed = () => this.refresh();
+      this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: changed, keydown: (e) => this.leaveSearch(e) } });
+      this.stage = select("stage", "Show", [["", "all"]], changed);
+      this.order = select("order", "Order", ORDERS, changed);
+      this.label = select("label", "With label", [["", "any label"]], changed);
+      this.reader = select("reader", "Assigned to", [["", "any reader"]], changed);
+      this.to = html("input", { type: "text", placeholder: "reader", "aria-label": "Assign to", list: "pdc-readers", maxlength: 64 });
+      this.known = html("datalist", { id: "pdc-readers" });
+      const assign = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
+      this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
+        html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, assign, this.known));
+      this.count = html("p", { class: "pdc-progress" });
+      this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
+      this.ahead = html("p", { class: "pdc-ahead", role: "status" });
+      this.examples = html("ul", { class: "pdc-thumbs" });
+      this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
+      const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
+        html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
+      this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
+      this.host.replaceChildren(this.upload.root, html("div", { class: "pdc-done" }, this.count, this.bar),
+        html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.rows.root, this.ahead, this.shipped, this.legend);
     }
 
     dragged(event) {
       event.preventDefault();
       this.host.toggleAttribute("data-over", event.type === "dragover");
-      if (event.type === "drop") this.upload([...event.dataTransfer.files]);
+      if (event.type === "drop") this.upload.dropped(event);
     }
 
-    // One after the other; a bad file says why and the others go on. The first good one is opened.
-    async upload(files) {
-      const failed = [];
-      let first = null;
-      for (const [i, file] of files.entries()) {
-        this.say(`Uploading ${i + 1} of ${files.length}: ${file.name}`);
-        try {
-          const answer = await fetch(`api/images?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-          const stored = await answer.json();
-          if (!answer.ok) throw new Error(stored.error);
-          first = first || stored;
-          for (const note of stored.notes) failed.push(`${file.name}: ${note}`);
-        } catch (error) {
-          failed.push(`${file.name}: ${error.message || "the upload failed; try again."}`);
-        }
-      }
-      this.input.value = "";
-      this.say(failed.join("\n"));
-      if (first) this.choose({ sha256: first.sha256 });
+    wanted() {
+      const fields = [this.search, this.stage, this.order, this.label, this.reader];
+      return Object.fromEntries(fields.map((field) => [field.dataset.name, field.value]));
     }
 
-    say(text) { this.status.textContent = text; }
+    send(event, more) {
+      this.link.put({ ...this.link.value(), wanted: this.wanted(), ...more });
+      this.link.trigger(event);
+    }
 
     choose(chosen) {
-      this.link.put({ ...this.link.value(), chosen });
-      this.link.trigger("choose");
+      this.flush();
+      this.send("choose", { chosen });
+    }
+
+    // What the reader drew a moment ago belongs to what is saved now.
+    flush() {
+      const editor = document.querySelector(".pdc-editor");
+      if (editor && editor.pdc) editor.pdc.link.flush();
+      return editor && editor.hasAttribute("data-open") && editor.getClientRects().length > 0;
+    }
+
+    act(name) {
+      if (name === "list") return this.rows.root.focus();
+      if (name === "search") return this.search.select(), this.search.focus();
+      if (!this.flush()) return undefined;
+      return this.send(name);
+    }
+
+    meaning(event) {
+      if (event.altKey || event.isComposing || event.repeat) return null;
+      const target = event.composedPath()[0];
+      const ctrl = event.ctrlKey || event.metaKey;
+      const typing = target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], .pdc-conflict");
+      if (event.key === "Enter" && ctrl) return "finish";
+      if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
+      if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
+      if (event.key === "Backspace" && event.shiftKey) return "back";
+      if (ctrl || event.shiftKey) return event.key === "/" ? "search" : null;
+      return { w: "list", "/": "search" }[event.key.toLowerCase()] || null;
+    }
+
+    key(event) {
+      if (!this.host.isConnected || !this.host.getClientRects().length) return;
+      const name = this.meaning(event);
+      if (!name) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.act(name);
+    }
+
+    leaveSearch(event) {
+      if (event.key === "Enter" || event.key === "ArrowDown") this.rows.root.focus();
+      else if (event.key === "Escape") PDC.toImage();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
     }
 
     receive(value) {
-      if (!value) return;
-      this.examples.replaceChildren(...value.examples.map((e) => this.row(e.url, e.title, "", false, () => this.choose({ example: e.name }))));
-      this.list.replaceChildren(...value.images.map((i) => this.row(i.url, i.name, i.state, i.current, () => this.choose({ sha256: i.sha256 }))));
-      if (!value.images.length) this.list.append(this.element("li", "pdc-nothing", "Nothing yet. Open an example, or upload an image of your own."));
+      if (!value || value.stamp === this.stamp) return;
+      this.stamp = value.stamp;
+      this.current = value.current;
+      for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
+      if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
+      this.refresh();
     }
 
-    row(url, name, state, current, open) {
-      const item = this.element("li");
-      const button = this.element("button", "pdc-item");
-      const picture = Object.assign(document.createElement("img"), { src: url, alt: "", loading: "lazy", width: 44, height: 44 });
-      button.append(picture, this.element("span", "pdc-item-name", name), this.element("span", "pdc-item-state", state));
-      button.toggleAttribute("data-current", current);
-      if (current) button.setAttribute("aria-current", "true");
-      button.addEventListener("click", open);
-      item.append(button);
-      return item;
+    example({ name, title, url }) {
+      const picture = html("img", { src: url, alt: "", loading: "lazy", width: 42, height: 42 });
+      const open = { click: () => this.choose({ example: name }) };
+      return html("li", {}, html("button", { type: "button", class: "pdc-item", on: open }, picture, html("span", { class: "pdc-item-name" }, title)));
+    }
+
+    // Asks for the rows; an answer that a later question has overtaken is left aside.
+    async refresh() {
+      const turn = (this.asked += 1);
+      clearTimeout(this.timer);
+      try {
+        const answer = await fetch(`api/worklist?${new URLSearchParams(this.wanted())}`);
+        const said = await answer.json();
+        if (turn !== this.asked) return;
+        if (!answer.ok) throw new Error(said.error);
+        this.show(said);
+      } catch (error) {
+        if (turn === this.asked) text(this.ahead, `The list could not be loaded: ${error.message}`);
+      }
+    }
+
+    show(said) {
+      this.rows.show(said.rows, this.current);
+      this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
+      this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l])]);
+      this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r])]);
+      this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
+      const pace = said.pace === null ? "" : `, ${said.pace} images an hour`;
+      text(this.count, said.total ? `${said.done} of ${said.total} done${pace}` : this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
+      this.bar.max = said.total || 1;
+      this.bar.value = said.done;
+      this.bar.hidden = !said.total;
+      text(this.ahead, said.error ? said.error : said.waiting ? `Looking ahead: ${said.waiting} to go` : "");
+      this.ahead.toggleAttribute("data-error", Boolean(said.error));
+      if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
+      if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
+    }
+
+    filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }
+
+    choices(field, options) {
+      if ([...field.options].map((o) => o.value).join("\n") === options.map(([value]) => value).join("\n")) return;
+      const kept = field.value;
+      field.replaceChildren(...options.map(option));
+      field.value = options.some(([value]) => value === kept) ? kept : "";
+    }
+
+    async assign() {
+      const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
+      const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      if (answer.ok) return this.refresh();
+      text(this.ahead, (await answer.json()).error || "Assigning failed; try again.");
     }
   }
 

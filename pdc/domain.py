@@ -219,7 +219,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a reader made of an image; appended, never changed. `revision` counts from 1 per image and question."""
+    """What a reader made of an image; appended, never changed. `revision` counts from 1 per image and question.
+
+    `blind` says that the reader had been shown nothing of any prediction when they saved it.
+    """
 
     id: str
     image_sha256: str
@@ -230,6 +233,7 @@ class Review:
     author: str
     revision: int
     created_at: datetime
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

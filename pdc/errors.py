@@ -29,6 +29,10 @@ class StaleSave(PdcError):
     """Somebody saved this image after the draft was opened."""
 
 
+class ReadFirst(PdcError):
+    """Blind reading is on, and this reader has not saved a read of their own yet."""
+
+
 class StoreUnavailable(PdcError):
     """The database or the disk refused to take a write."""
 

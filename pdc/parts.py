@@ -6,6 +6,7 @@ from functools import partial
 
 from pdc.adapters import ensure_shipped
 from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.serving import Serving
 from pdc.settings import Settings
 from pdc.store.store import Store
 
@@ -16,10 +17,15 @@ def open_store(settings: Settings) -> Store:
     return Store.open(settings.url)
 
 
-def local_predictor(settings: Settings, store: Store) -> LocalPredictor:
-    """The model of these settings with whatever adapter they want at each question; loads at the first one."""
+def serving(settings: Settings, store: Store) -> Serving:
+    """Which adapter answers, by these settings and the registry."""
     ensure_shipped(store, settings.model)
-    return LocalPredictor(partial(_load, settings), partial(_wanted, settings, store))
+    return Serving(settings.base, partial(_wanted, settings, store))
+
+
+def local_predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor:
+    """The model of these settings with whatever adapter they want at each question; loads at the first one."""
+    return LocalPredictor(partial(_load, settings), wanted or serving(settings, store))
 
 
 def _load(settings: Settings):

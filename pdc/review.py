@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
 from pdc.domain import Findings, Image, Prediction, Question, Review, Status, Verdict
-from pdc.errors import NotFound
+from pdc.errors import ReadFirst, StaleSave
 from pdc.images import ImageFiles, accept
 from pdc.predictors.base import Predictor
+from pdc.reading import second_look
+from pdc.store.records import StoredDraft
+from pdc.store.reviewing import Seen
 from pdc.store.store import Store
+from pdc.turns import Turns
+
+READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
+UNREADABLE = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One reader's work on one question about one image; the only state a session has.
 
-    `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent; `rev` counts the
-    times the server replaced the findings, so that an editor can tell a new answer from an old one.
+    `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent and names its place
+    among the reader's drafts; `seen` is the stored draft it goes on from; `rev` counts the times the server replaced the
+    findings, so that an editor can tell a new answer from an old one; `blind` means that nothing of any prediction may be
+    shown before it is saved.
     """
 
     image: Image
@@ -31,14 +42,34 @@ class Draft:
     key: str
     rev: int = 0
     note: str = ""
+    seen: Seen | None = None
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What a reader has, what somebody saved meanwhile, and what both had started from."""
+
+    base: Findings
+    mine: Draft
+    theirs: Review
 
 
 class ReviewService:
-    """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done."""
+    """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
-    def __init__(self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50) -> None:
+    `serving` says which model and adapter would answer now; an answer they gave before is not asked for again. Without it
+    any stored answer will do. With `blind` a reader is shown nothing of any prediction, nor of what others made of one,
+    before a read of their own is saved.
+    """
+
+    def __init__(
+        self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
+        serving: Callable[[], tuple[str, str | None]] | None = None, blind: bool = False,
+    ) -> None:
         self.store, self.files, self.predictor = store, files, predictor
-        self.max_megapixels = max_megapixels
+        self.max_megapixels, self.serving, self.blind = max_megapixels, serving, blind
+        self.turns = Turns()
 
     def add_image(self, data: bytes, name: str, group: str | None = None) -> tuple[Image, tuple[str, ...]]:
         """Accept and store an uploaded file; returns the image and notes on what was changed to make it safe."""
@@ -47,29 +78,76 @@ class ReviewService:
         image = Image(accepted.sha256, accepted.name, accepted.width, accepted.height, group or accepted.sha256, _now())
         return self.store.add_image(image), accepted.notes
 
+    # Open
+
+    def hides(self, sha256: str, question: Question, author: str) -> bool:
+        """Whether this reader must not see any prediction of this image and question yet."""
+        return self.blind and not self.store.has_read(author, sha256, question)
+
     def open(self, sha256: str, question: Question, author: str) -> Draft:
-        """The author's own draft if there is one, else the current review, else an empty start. Asks no model."""
+        """The author's own draft if there is one, else the current review, else the stored answer. Asks no model."""
         image = self.store.image(sha256)
+        hidden = self.hides(sha256, question, author)
+        current = self.store.current_review(sha256, question)
+        draft = Draft(
+            image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden
+        )
+        review = self._own_review(draft) if self.blind else current
         mine = self.store.draft(author, sha256, question)
-        review = self.store.current_review(sha256, question)
-        revision = review.revision if review else 0
-        if mine is not None and not (review and review.findings == mine.findings):
-            prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
-            return Draft(image, question, author, mine.findings, prediction, mine.base_revision, uuid4().hex,
-                         note="Your unsaved work is back.")
-        if review is not None:
+        if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
+            return self._resumed(draft, mine)
+        if hidden:
+            return replace(draft, note="Blind read: the model's answer is kept from you until you have saved.")
+        if review and (review.verdict is not Verdict.SKIPPED or review.findings != Findings()):
             prediction = self.store.prediction(review.prediction_id) if review.prediction_id else None
             note = f"Saved by {review.author}, revision {review.revision}."
-            return Draft(image, question, author, review.findings, prediction, revision, uuid4().hex, note=note)
-        return Draft(image, question, author, Findings(), None, revision, uuid4().hex)
+            return replace(draft, findings=review.findings, prediction=prediction, note=note)
+        known = self.known(sha256, question)
+        return _answered(draft, known) if known else draft
+
+    def _own_review(self, draft: Draft) -> Review | None:
+        mine = [r for r in self.store.reviews(draft.image.sha256) if (r.author, r.question) == (draft.author, draft.question)]
+        return mine[-1] if mine else None
+
+    def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
+        prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
+        note = f"Your unsaved work of {_clock(mine.saved_at)} is back."
+        base = draft.base_revision if draft.blind else mine.base_revision
+        return replace(draft, findings=mine.findings, prediction=prediction, base_revision=base, seen=mine.seen, note=note)
+
+    # Ask
 
     def predict(self, draft: Draft) -> Draft:
-        """Ask the model, store the answer, and start the draft from it. A saved review is never touched by this."""
-        prediction = self.ask(draft.image, draft.question)
+        """The answer the draft does not have yet, or a new one, and the draft started from it. No review is touched."""
+        if draft.blind:
+            raise ReadFirst(READ_FIRST)
+        with self.turns.first():
+            again = draft.prediction is not None
+            return _answered(draft, self.ask(draft.image, draft.question) if again else self.answer(draft.image, draft.question))
+
+    def reveal(self, draft: Draft) -> Draft:
+        """The reader's own findings, with what only the model found beside them as rejected marks, to accept or leave."""
+        if self.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+        with self.turns.first():
+            prediction = self.answer(draft.image, draft.question)
+        shown = replace(draft, prediction=prediction, blind=False, rev=draft.rev + 1)
         if prediction.findings is None:
-            note = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
-            return replace(draft, prediction=prediction, rev=draft.rev + 1, note=note)
-        return replace(draft, prediction=prediction, findings=prediction.findings, rev=draft.rev + 1, note="")
+            return replace(shown, note=UNREADABLE)
+        findings = second_look(draft.findings, prediction.findings, draft.question.task)
+        note = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
+        return replace(shown, findings=findings, note=note)
+
+    def known(self, sha256: str, question: Question) -> Prediction | None:
+        """The stored answer of the model and adapter that serve now."""
+        if self.serving is None:
+            return self.store.newest_prediction(sha256, question)
+        return self.store.latest_prediction(sha256, question, *self.serving())
+
+    def answer(self, image: Image, question: Question) -> Prediction:
+        """The stored answer, or a new one. Whoever asks the same meanwhile waits for this one."""
+        with self.turns.alone((image.sha256, question)):
+            return self.known(image.sha256, question) or self.ask(image, question)
 
     def ask(self, image: Image, question: Question) -> Prediction:
         """One stored prediction for one image."""
@@ -80,6 +158,8 @@ class ReviewService:
         )
         self.store.add_prediction(prediction)
         return prediction
+
+    # Keep
 
     def edit(self, draft: Draft, findings: Findings) -> Draft:
         """Keep the reader's work on disk under their name; nothing is published by it.
@@ -92,43 +172,72 @@ class ReviewService:
             return edited
         self.store.put_draft(
             draft.author, draft.image.sha256, draft.question, findings, draft.base_revision,
-            draft.prediction.id if draft.prediction else None,
+            draft.prediction.id if draft.prediction else None, draft.key, draft.seen,
         )
         return edited
 
     def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
-        """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between."""
+        """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.
+
+        A blind read corrects nobody: it goes behind whatever was saved meanwhile.
+        """
+        blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
             uuid4().hex, draft.image.sha256, draft.question, draft.prediction.id if draft.prediction else None,
-            verdict or verdict_of(draft), draft.findings, draft.author, draft.base_revision + 1, _now(),
+            verdict or verdict_of(draft), draft.findings, draft.author, draft.base_revision + 1, _now(), blind,
         )
-        stored = self.store.save_review(review, key=draft.key, base_revision=draft.base_revision)
-        saved = replace(draft, base_revision=stored.revision, key=uuid4().hex, note=said_when_saved(stored))
-        return saved, stored
+        stored = self._append(review, draft)
+        hidden = self.hides(draft.image.sha256, draft.question, draft.author)
+        note = said_when_saved(stored)
+        return replace(
+            draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden
+        ), stored
+
+    def _append(self, review: Review, draft: Draft) -> Review:
+        base = draft.base_revision
+        while True:
+            try:
+                return self.store.save_review(review, key=draft.key, base_revision=base, seen=draft.seen)
+            except StaleSave:
+                current = self.store.current_review(review.image_sha256, review.question)
+                if not review.blind or current is None or current.revision == base:
+                    raise
+                base = current.revision
+
+    def skip(self, draft: Draft) -> tuple[Draft, Review]:
+        """Say that this image is left out; what was marked is kept with it."""
+        return self.save(draft, Verdict.SKIPPED)
+
+    def conflict(self, draft: Draft) -> Conflict | None:
+        """What stands in the way of saving this draft, or None when nothing does."""
+        theirs = self.store.current_review(draft.image.sha256, draft.question)
+        if theirs is None or theirs.revision == draft.base_revision or draft.blind:
+            return None
+        started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
+        if started is not None:
+            return Conflict(started.findings, draft, theirs)
+        same = draft.prediction is not None and theirs.prediction_id == draft.prediction.id
+        base = draft.prediction.findings if same else None
+        return Conflict(base or Findings(), draft, theirs)
+
+    def resolve(self, draft: Draft, take: Take) -> Draft:
+        """The draft over what was saved meanwhile: mine, theirs, or both merged. It is saved by `save`, as the next revision."""
+        conflict = self.conflict(draft)
+        if conflict is None:
+            return draft
+        theirs = conflict.theirs
+        merged = merge(conflict.base, draft.findings, theirs.findings).findings
+        findings = {Take.MINE: draft.findings, Take.THEIRS: theirs.findings, Take.MERGE: merged}[take]
+        note = f"Now over revision {theirs.revision} by {theirs.author}. Look it over, then save."
+        over = replace(draft, findings=findings, base_revision=theirs.revision, rev=draft.rev + 1, note=note)
+        if take is not Take.THEIRS:
+            self.edit(over, findings)
+        return over
 
     def reviewed_with(self, sha256: str) -> Question | None:
         """The question of the newest review of an image, to reopen it as it was left."""
         reviews = self.store.reviews(sha256)
         return reviews[-1].question if reviews else None
-
-    def previous_image(self, before: str | None) -> Image:
-        """The image that was added before `before`, round the start."""
-        images = self.store.images()
-        if not images:
-            raise NotFound("There are no images yet; upload one or open an example.")
-        names = [i.sha256 for i in images]
-        return images[names.index(before) - 1 if before in names else -1]
-
-    def next_image(self, after: str | None) -> Image:
-        """The first image after `after` without any review, else the one that follows it, round the end."""
-        images = self.store.images()
-        if not images:
-            raise NotFound("There are no images yet; upload one or open an example.")
-        names = [i.sha256 for i in images]
-        start = names.index(after) + 1 if after in names else 0
-        ring = images[start:] + images[:start]
-        done = self.store.reviewed_images()
-        return next((i for i in ring if i.sha256 not in done and i.sha256 != after), ring[0])
 
 
 def verdict_of(draft: Draft) -> Verdict:
@@ -146,7 +255,22 @@ def verdict_of(draft: Draft) -> Verdict:
 
 
 def said_when_saved(review: Review) -> str:
-    return f"Saved, revision {review.revision}, {review.created_at.astimezone():%H:%M}."
+    what = "Skipped" if review.verdict is Verdict.SKIPPED else "Saved"
+    return f"{what}, revision {review.revision}, {review.created_at.astimezone():%H:%M}."
+
+
+def _answered(draft: Draft, prediction: Prediction) -> Draft:
+    """The draft started from an answer; one that could not be read leaves the findings as they are."""
+    answered = replace(draft, prediction=prediction, rev=draft.rev + 1)
+    if prediction.findings is None:
+        return replace(answered, note=UNREADABLE)
+    return replace(answered, findings=prediction.findings, note="")
+
+
+def _clock(at: datetime) -> str:
+    """The time of day here, with the date when it was not today."""
+    here = at.astimezone()
+    return f"{here:%H:%M}" if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d %H:%M}"
 
 
 def _now() -> datetime:

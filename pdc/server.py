@@ -11,17 +11,23 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pdc import __version__
-from pdc.access import Access
+from pdc.access import LOCAL_USER, Access
 from pdc.errors import BadImage, NotFound, PdcError, StoreUnavailable
+from pdc.lookahead import LookAhead
 from pdc.review import ReviewService
 from pdc.starters import examples
+from pdc.thumbnails import Thumbnails
+from pdc.ui.worklist import listing, wanted_from
+from pdc.worklist import Worklist, without_hints
 
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, StoreUnavailable: 503}
+FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -29,9 +35,16 @@ HEADERS = {
 }
 
 
+class Assignment(BaseModel):
+    """Which images (sha256), and to whom; an empty reader means to nobody."""
+
+    images: list[str] = Field(max_length=100_000)
+    reader: str = Field("", max_length=64)
+
+
 def build_server(
-    service: ReviewService, access: Access, blocks: Any, *, max_upload_mb: int = 64, ready: Callable[[], bool] = lambda: True,
-    gradio_options: dict[str, Any] | None = None,
+    service: ReviewService, access: Access, blocks: Any, *, ahead: LookAhead, max_upload_mb: int = 64,
+    ready: Callable[[], bool] = lambda: True, gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -40,6 +53,7 @@ def build_server(
     app.exception_handler(PdcError)(_say)
     _login_routes(app, access)
     _image_routes(app, service, max_upload_mb * 1_000_000)
+    _worklist_routes(app, access, Worklist(service), ahead)
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -101,12 +115,19 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
 
 
 def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
+    thumbnails = Thumbnails(service.files, service.files.folder.parent / "thumbnails")
+
+    @app.get("/thumbnails/{sha256}.jpg")
+    def thumbnail(sha256: str) -> Response:
+        """A stored image, small, for lists."""
+        service.store.image(sha256)
+        return FileResponse(thumbnails.path(sha256), media_type="image/jpeg", headers=FOR_EVER)
+
     @app.get("/images/{sha256}.png")
     def image(sha256: str) -> Response:
         """A stored image; its name is its content, so browsers may keep it (privately) for ever."""
         service.store.image(sha256)
-        headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
-        return FileResponse(service.files.path(sha256), media_type="image/png", headers=headers)
+        return FileResponse(service.files.path(sha256), media_type="image/png", headers=FOR_EVER)
 
     @app.get("/examples/{name}")
     def example(name: str) -> Response:
@@ -124,6 +145,24 @@ def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
         return JSONResponse({
             "sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)
         })
+
+
+def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: LookAhead) -> None:
+    @app.get("/api/worklist")
+    def rows(request: Request) -> JSONResponse:
+        """The images one reader wants to see, in the order they want, and how far they are."""
+        reader = access.user(request) or LOCAL_USER
+        wanted = without_hints(wanted_from(request.query_params), images.service.blind)
+        shown = images.chosen(images.entries(reader), wanted)
+        return JSONResponse(listing(
+            shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels()
+        ))  # fmt: skip
+
+    @app.post("/api/worklist/assign")
+    def assign(request: Request, asked: Assignment) -> JSONResponse:
+        """Images to a reader, or back to nobody."""
+        images.assign(asked.images, asked.reader.strip() or None, access.user(request) or LOCAL_USER)
+        return JSONResponse({"assigned": len(asked.images)})
 
 
 async def _body(request: Request, limit: int) -> bytes:

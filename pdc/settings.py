@@ -32,6 +32,8 @@ class Settings:
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
+    blind: bool = _setting("PDC_BLIND", False, "`on`: each reader saves a read of their own before the model is shown")
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
         """Settings from `env`; unset or empty variables keep their default. On a Hugging Face Space all hosts are served."""
@@ -76,6 +78,9 @@ class Settings:
 
 
 def _parse(variable: str, text: str, default: object) -> object:
+    if isinstance(default, bool):
+        _one_of(variable, text.lower(), ("on", "off"))
+        return text.lower() == "on"
     if isinstance(default, int):
         try:
             return int(text)

@@ -58,7 +58,8 @@ def test_unsaved_work_comes_back_to_its_author_only(service: ReviewService, smea
     draft = service.predict(service.open(uploaded(service, smears), QUESTION, "ada"))
     service.edit(draft, drawn(draft))
     assert service.open(draft.image.sha256, QUESTION, "ada").findings == drawn(draft)
-    assert service.open(draft.image.sha256, QUESTION, "ben").findings == Findings()
+    other = service.open(draft.image.sha256, QUESTION, "ben")
+    assert other.findings == draft.findings and other.prediction == draft.prediction
 
 
 def test_an_autosave_that_comes_after_its_save_leaves_no_draft(service: ReviewService, smears):
@@ -91,10 +92,3 @@ def test_the_verdict_says_what_the_reader_did(service: ReviewService, smears):
     none = tuple(replace(m, status=Status.REJECTED) for m in draft.findings.marks)
     assert verdict_of(replace(draft, findings=Findings(none))) is Verdict.REJECTED
     assert verdict_of(replace(draft, findings=drawn(draft))) is Verdict.CORRECTED
-
-
-def test_next_goes_to_the_first_image_without_a_review(service: ReviewService, smears):
-    first, second, third = (uploaded(service, smears, i) for i in range(3))
-    service.save(service.open(second, QUESTION, "ada"))
-    assert service.next_image(first).sha256 == third
-    assert service.next_image(third).sha256 == first

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from pdc.access import Access, hash_password
 from pdc.errors import BadSetting
 from pdc.images import ImageFiles
+from pdc.lookahead import LookAhead
 from pdc.review import ReviewService
 from pdc.server import build_server
 from pdc.store.store import Store
@@ -31,7 +32,7 @@ def client(folder: Path, *, login: bool = False, visitors: bool = False, max_upl
     with gr.Blocks() as blocks:
         gr.Markdown("hello")
     access = Access(store, folder, login=login, visitors=visitors)
-    app = build_server(service, access, blocks, max_upload_mb=max_upload_mb)
+    app = build_server(service, access, blocks, ahead=LookAhead(service), max_upload_mb=max_upload_mb)
     app.state.store = store
     return TestClient(app, base_url="https://testserver", follow_redirects=False)
 
@@ -83,7 +84,8 @@ def test_a_login_guards_pages_images_and_gradio(tmp_path: Path):
     web = client(tmp_path, login=True)
     web.app.state.store.add_user("maria", hash_password("correct horse"))
     assert web.get("/", headers={"Accept": "text/html"}).headers["location"] == "/login"
-    for path in ("/config", f"/images/{'0' * 64}.png", "/gradio_api/info", "/gradio_api/file=x"):
+    ours = ("/api/worklist", *(f"/{folder}/{'0' * 64}.{kind}" for folder, kind in (("images", "png"), ("thumbnails", "jpg"))))
+    for path in (*ours, "/config", "/gradio_api/info", "/gradio_api/file=x"):
         assert web.get(path).status_code == 401, path
     assert web.post("/api/images", content=png()).status_code == 401
     assert web.post("/login", data={"name": "maria", "password": "wrong password"}).status_code == 401
@@ -109,6 +111,29 @@ def test_each_visitor_of_a_space_has_a_name_of_their_own(tmp_path: Path):
 def test_short_passwords_are_refused():
     with pytest.raises(BadSetting, match="10 or more"):
         hash_password("short")
+
+
+def test_the_worklist_is_served_in_the_wanted_order_with_small_pictures(tmp_path: Path):
+    web = client(tmp_path)
+    shas = [web.post(f"/api/images?name={name}.png", content=png(name)).json()["sha256"] for name in ("red", "blue")]
+    listed = web.get("/api/worklist?order=name").json()
+    assert [row[:3] for row in listed["rows"]] == [[shas[1], "blue.png", "new"], [shas[0], "red.png", "new"]]
+    assert (listed["done"], listed["total"], listed["pace"], listed["waiting"], listed["error"]) == (0, 2, None, 0, None)
+    assert web.get("/api/worklist?order=nonsense&name=blu").json()["total"] == 1
+    for _ in range(2):
+        small = web.get(f"/thumbnails/{shas[0]}.jpg")
+        assert small.headers["content-type"] == "image/jpeg" and max(Image.open(io.BytesIO(small.content)).size) <= 96
+    assert web.get(f"/thumbnails/{'0' * 64}.jpg").status_code == 404
+
+
+def test_images_are_assigned_and_given_back(tmp_path: Path):
+    web = client(tmp_path)
+    sha = web.post("/api/images?name=a.png", content=png()).json()["sha256"]
+    assert web.post("/api/worklist/assign", json={"images": [sha], "reader": " maria "}).json() == {"assigned": 1}
+    assert [row[4] for row in web.get("/api/worklist?reader=maria").json()["rows"]] == ["maria"]
+    assert web.post("/api/worklist/assign", json={"images": ["0" * 64], "reader": "x"}).status_code == 404
+    web.post("/api/worklist/assign", json={"images": [sha]})
+    assert web.get("/api/worklist?reader=maria").json()["rows"] == []
 
 
 def test_gradio_records_nothing_and_serves_no_files(tmp_path: Path):

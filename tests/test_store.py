@@ -17,7 +17,7 @@ from store_values import ASK, AT, FOUND, SHA, a_prediction, a_review, an_adapter
 from pdc.domain import AdapterStatus, Findings, Question, Task
 from pdc.errors import BadModel, BadQuestion, BadSetting, NotFound, StaleSave
 from pdc.runs import RunStatus
-from pdc.store import RunRecord, Store
+from pdc.store import Digest, EventKind, RunRecord, Store
 
 
 @pytest.fixture
@@ -147,6 +147,7 @@ def test_a_save_drops_its_authors_draft_of_that_question_only(store: Store):
     other = Question(Task.POINTING, ASK.labels)
     for author, question in (("ada", ASK), ("ada", other), ("bob", ASK)):
         store.put_draft(author, SHA, question, FOUND, 0, None)
+    store.put_draft("ada", SHA, ASK, FOUND, 0, None, key="k", seen=store.draft("ada", SHA, ASK).seen)
     store.save_review(a_review(), key="k", base_revision=0)
     assert store.draft("ada", SHA, ASK) is None
     assert store.draft("ada", SHA, other) and store.draft("bob", SHA, ASK)
@@ -161,14 +162,47 @@ def test_a_draft_is_replaced_by_the_next(store: Store):
     assert store.draft("ada", SHA, ASK).base_revision == 2
 
 
-@pytest.mark.parametrize("table", ["images", "predictions", "reviews", "activations", "groups"])
+def test_each_tab_keeps_its_own_draft_until_it_saves(store: Store):
+    store.put_draft("ada", SHA, ASK, FOUND, 0, None, key="one")
+    seen = store.draft("ada", SHA, ASK).seen
+    store.put_draft("ada", SHA, ASK, Findings(), 0, None, key="one")  # the first tab goes on after the second had opened it
+    store.put_draft("ada", SHA, ASK, FOUND, 0, None, key="two", seen=seen)
+    assert [d.key for d in store.drafts(SHA, ASK, "ada")] == ["one", "two"]
+    store.save_review(a_review(), key="two", base_revision=0, seen=seen)
+    assert [d.key for d in store.drafts(SHA, ASK)] == ["one"]
+
+
+def test_events_are_listed_newest_of_each_kind(store: Store):
+    store.add_events([SHA], EventKind.ASSIGNED, by="ada", reader="bob")
+    store.add_events([SHA], EventKind.SENT_BACK, by="bob", note="blurred")
+    store.add_events([SHA], EventKind.ASSIGNED, by="ada", reader=None)
+    assert [(e.kind, e.reader, e.note) for e in store.events()] == [("sent_back", None, "blurred"), ("assigned", None, "")]
+    with pytest.raises(NotFound):
+        store.add_events([SHA, "c" * 64], EventKind.SENT_BACK, by="bob")
+    assert len(store.events()) == 2
+
+
+def test_digests_count_what_counts_and_know_the_lowest_score(store: Store):
+    store.add_prediction(a_prediction())
+    store.add_prediction(a_prediction("p2", findings=None))
+    store.save_review(a_review(), key="k", base_revision=0)
+    assert store.newest_predictions() == {SHA: "p2"}
+    assert store.prediction_digests(["p1", "p2", "unknown"]) == {"p1": Digest({"polyp": 1}, 0.1 + 0.2)}
+    assert [(r.id, r.author, r.revision) for r in store.review_lines()] == [("r1", "ada", 1)]
+    assert store.review_lines("bob") == []
+
+
+@pytest.mark.parametrize("table", ["images", "predictions", "reviews", "activations", "groups", "events"])
 def test_the_database_itself_refuses_to_change_what_was_said(store: Store, table: str):
     store.add_prediction(a_prediction())
     store.save_review(a_review(), key="k", base_revision=0)
     store.add_adapter(an_adapter())
     store.activate("first", "tiny", by="ada", reason="")
     store.hold_out(["g"])
-    column = {"images": "name", "predictions": "raw", "reviews": "author", "activations": "by", "groups": "side"}[table]
+    store.add_events([SHA], EventKind.SENT_BACK, by="ada")
+    column = {
+        "events": "by", "images": "name", "predictions": "raw", "reviews": "author", "activations": "by", "groups": "side",
+    }[table]  # fmt: skip
     assert "never changed" in refused_by_trigger(store, f"UPDATE {table} SET {column} = 'x'")
     assert "never changed" in refused_by_trigger(store, f"DELETE FROM {table}")
     assert "never changed" in refused_by_trigger(store, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")

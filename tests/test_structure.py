@@ -14,10 +14,14 @@ import pytest
 from pdc.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE = {"pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections"}
+CORE = {
+    "pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections", "pdc.conflicts", "pdc.reading",
+}
 UI = {"pdc.ui", "pdc.server", "pdc.access"}
 LATE = {"pdc.dense", "pdc.decoding.language"}  # these import torch; nobody imports them at import
-SERVICES = {"pdc.review", "pdc.exports", "pdc.training", "pdc.adapters"}
+SERVICES = {
+    "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.training", "pdc.adapters",
+}
 
 
 def modules() -> dict[str, Path]:
@@ -139,7 +143,8 @@ def test_the_readme_names_every_setting_with_its_default():
     assert set(rows) == {f.metadata["variable"] for f in fields(Settings)}
     for f in fields(Settings):
         if f.name not in ("model", "database_url"):  # their empty default is told in words
-            assert rows[f.metadata["variable"]].strip() == str(f.default), f.name
+            default = {True: "on", False: "off"}[f.default] if isinstance(f.default, bool) else str(f.default)
+            assert rows[f.metadata["variable"]].strip() == default, f.name
 
 
 def test_the_readme_front_matter_starts_a_space():

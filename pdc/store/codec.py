@@ -129,6 +129,7 @@ def review(row: ReviewRow) -> Review:
         author=row.author,
         revision=row.revision,
         created_at=row.created_at,
+        blind=row.blind,
     )
 
 
@@ -146,6 +147,7 @@ def review_row(review: Review, key: str) -> ReviewRow:
         author=review.author,
         revision=review.revision,
         created_at=review.created_at,
+        blind=review.blind,
     )
 
 
@@ -158,6 +160,7 @@ def draft(row: DraftRow) -> StoredDraft:
         base_revision=row.base_revision,
         prediction_id=row.prediction_id,
         saved_at=row.saved_at,
+        key=row.key,
     )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from pdc.domain import Findings, Question
+from pdc.domain import Findings, Question, Verdict
 from pdc.runs import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDraft:
-    """A reader's unsaved work on one image and question, and the revision it started from (0: none)."""
+    """A reader's unsaved work on one image and question, and the revision it started from (0: none).
+
+    `key` tells two tabs of the same reader apart: each keeps its own draft.
+    """
 
     author: str
     image_sha256: str
@@ -20,6 +25,60 @@ class StoredDraft:
     base_revision: int
     prediction_id: str | None
     saved_at: datetime
+    key: str = ""
+
+    @property
+    def seen(self) -> tuple[str, datetime]:
+        """What names this state of this draft: whoever goes on from it takes its place, unless it was changed since."""
+        return self.key, self.saved_at
+
+
+class EventKind(StrEnum):
+    ASSIGNED = "assigned"
+    SENT_BACK = "sent_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something decided about an image: assigned to `reader` (None: to nobody), or sent back with a note."""
+
+    image_sha256: str
+    kind: EventKind
+    by: str
+    reader: str | None
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """A review without its marks, for lists."""
+
+    id: str
+    image_sha256: str
+    verdict: Verdict
+    author: str
+    revision: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    image_sha256: str
+    author: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a list shows of findings: the count per label, and the lowest score of a counted mark, if any has one."""
+
+    counts: Mapping[str, int]
+    lowest: float | None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from pdc.domain import Findings, Image, Prediction, Question, Review, check_label
+from pdc.domain import Findings, Image, Prediction, Question, Review, Verdict, check_label
 from pdc.errors import NotFound, StaleSave
 from pdc.store import codec
 from pdc.store.database import Database
 from pdc.store.records import StoredDraft
 from pdc.store.rows import DraftRow, ImageRow, LabelRow, PredictionRow, ReviewRow
+
+Seen = tuple[str, datetime]  # StoredDraft.seen
 
 
 class Reviewing(Database):
@@ -84,19 +86,28 @@ class Reviewing(Database):
             row = session.scalar(query)
             return row and codec.prediction(row)
 
-    def save_review(self, review: Review, *, key: str, base_revision: int) -> Review:
-        """Append the review as revision `base_revision` + 1, drop its author's draft, and return it as stored.
+    def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
+        """The newest answer to this question about this image, whoever gave it."""
+        where = _is(PredictionRow, sha256, question)
+        query = select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1)
+        with self._read() as session:
+            row = session.scalar(query)
+            return row and codec.prediction(row)
 
-        `key` names the attempt: the same key again returns what the first one stored, whatever happened since.
+    def save_review(self, review: Review, *, key: str, base_revision: int, seen: Seen | None = None) -> Review:
+        """Append the review as revision `base_revision` + 1, drop the draft of that key, and return it as stored.
+
+        `key` names the attempt: the same key again returns what the first one stored, whatever happened since. `seen` is
+        the draft this one went on from; it goes too, unless another tab has changed it since.
         StaleSave when the current revision is not `base_revision`; the draft is kept. NotFound when the image or the
         prediction is not stored.
         """
         try:
-            return self._save_review(review, key, base_revision)
+            return self._save_review(review, key, base_revision, seen)
         except IntegrityError:  # another process was first; now its row can be seen
-            return self._save_review(review, key, base_revision)
+            return self._save_review(review, key, base_revision, seen)
 
-    def _save_review(self, review: Review, key: str, base_revision: int) -> Review:
+    def _save_review(self, review: Review, key: str, base_revision: int, seen: Seen | None) -> Review:
         with self._write() as session:
             saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
             if saved is not None:
@@ -107,8 +118,21 @@ class Reviewing(Database):
             _refuse_stale(_current_row(session, review.image_sha256, review.question), base_revision)
             row = codec.review_row(replace(review, revision=base_revision + 1), key)
             session.add(row)
-            session.execute(_drop(review.author, review.image_sha256, review.question))
+            _drop(session, review.author, review.image_sha256, review.question, key, seen)
             return codec.review(row)
+
+    def revision(self, sha256: str, question: Question, revision: int) -> Review | None:
+        """That revision, or None when there is none."""
+        where = (*_is(ReviewRow, sha256, question), ReviewRow.revision == revision)
+        with self._read() as session:
+            row = session.scalar(select(ReviewRow).where(*where))
+            return row and codec.review(row)
+
+    def has_read(self, author: str, sha256: str, question: Question) -> bool:
+        """Whether this reader has saved a read of their own; skipping is none."""
+        where = (*_is(ReviewRow, sha256, question), ReviewRow.author == author, ReviewRow.verdict != Verdict.SKIPPED)
+        with self._read() as session:
+            return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
 
     def current_review(self, sha256: str, question: Question) -> Review | None:
         """The highest revision, or None when nobody has reviewed this."""
@@ -142,17 +166,25 @@ class Reviewing(Database):
         findings: Findings,
         base_revision: int,
         prediction_id: str | None,
+        key: str = "",
+        seen: Seen | None = None,
     ) -> None:
-        """Keep a reader's unsaved work, in place of what was kept before. NotFound when the image is not stored."""
+        """Keep a reader's unsaved work, in place of what was kept under this key before. NotFound without its image.
+
+        `seen` is the draft this one went on from; it goes, unless another tab has changed it since.
+        """
         task, labels = codec.question_key(question)
         with self._write() as session:
             _known_image(session, sha256)
+            if seen is not None and seen[0] != key:
+                _drop_seen(session, author, sha256, question, seen)
             session.merge(
                 DraftRow(
                     author=author,
                     image_sha256=sha256,
                     task=task,
                     labels=labels,
+                    key=key,
                     findings=codec.dump_findings(findings),
                     base_revision=base_revision,
                     prediction_id=prediction_id,
@@ -161,14 +193,20 @@ class Reviewing(Database):
             )
 
     def draft(self, author: str, sha256: str, question: Question) -> StoredDraft | None:
-        with self._read() as session:
-            row = session.get(DraftRow, (author, sha256, *codec.question_key(question)))
-            return row and codec.draft(row)
+        """The reader's newest."""
+        kept = self.drafts(sha256, question, author)
+        return kept[-1] if kept else None
 
-    def drop_draft(self, author: str, sha256: str, question: Question) -> None:
+    def drafts(self, sha256: str, question: Question, author: str | None = None) -> list[StoredDraft]:
+        """Unsaved work on an image and question, of one reader or of all, oldest first."""
+        where = _is(DraftRow, sha256, question) + ((DraftRow.author == author,) if author is not None else ())
+        with self._read() as session:
+            return [codec.draft(row) for row in session.scalars(select(DraftRow).where(*where).order_by(DraftRow.saved_at))]
+
+    def drop_draft(self, author: str, sha256: str, question: Question, key: str = "") -> None:
         """Nothing happens when there is none."""
         with self._write() as session:
-            session.execute(_drop(author, sha256, question))
+            _drop(session, author, sha256, question, key, None)
 
 
 def _is(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
@@ -214,5 +252,13 @@ def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
     )
 
 
-def _drop(author: str, sha256: str, question: Question) -> Any:
-    return delete(DraftRow).where(DraftRow.author == author, *_is(DraftRow, sha256, question))
+def _drop(session: Session, author: str, sha256: str, question: Question, key: str, seen: Seen | None) -> None:
+    session.execute(delete(DraftRow).where(DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key))
+    if seen is not None:
+        _drop_seen(session, author, sha256, question, seen)
+
+
+def _drop_seen(session: Session, author: str, sha256: str, question: Question, seen: Seen) -> None:
+    key, saved_at = seen
+    where = (DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key, DraftRow.saved_at == saved_at)
+    session.execute(delete(DraftRow).where(*where))

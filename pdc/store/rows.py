@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -93,6 +93,21 @@ class ReviewRow(Row):
     author: Mapped[str]
     revision: Mapped[int]
     created_at: Mapped[datetime]
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class EventRow(Row):
+    """What was decided about an image beside its reviews: `assigned` to a reader (or to nobody), or `sent_back`."""
+
+    __tablename__ = "events"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), index=True)
+    kind: Mapped[str]
+    by: Mapped[str]
+    reader: Mapped[str | None]
+    note: Mapped[str]
+    at: Mapped[datetime]
 
 
 class DraftRow(Row):
@@ -102,6 +117,7 @@ class DraftRow(Row):
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
     task: Mapped[str] = mapped_column(primary_key=True)
     labels: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
     findings: Mapped[str]
     base_revision: Mapped[int]
     prediction_id: Mapped[str | None] = mapped_column(ForeignKey("predictions.id"))

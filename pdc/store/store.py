@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pdc.store.database import BUSY_SECONDS, open_engine
+from pdc.store.listing import Listing
 from pdc.store.registry import Registry
 from pdc.store.reviewing import Reviewing
 from pdc.store.schema import migrate
 
 
-class Store(Reviewing, Registry):
+class Store(Reviewing, Listing, Registry):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

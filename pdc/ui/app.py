@@ -13,16 +13,18 @@ RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diag
 
 
 def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
-    """Blocks with a header and the tabs, by their titles; each has `build(demo)`."""
+    """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`."""
     with gr.Blocks(title="PDC: Point, Detect, Count", analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(
             f"<header class='pdc-header'><strong>PDC</strong> <span>Point, Detect, Count</span><em>{RESEARCH_LINE}</em></header>",
             padding=False,
         )
-        with gr.Tabs():
+        with gr.Tabs() as bar:
             for title, tab in tabs.items():
-                with gr.Tab(title, id=title.lower()):
+                with gr.Tab(title, id=title.lower()) as page:
                     tab.build(demo)
+                if hasattr(tab, "opens"):
+                    tab.opens(page, bar)
     return demo
 
 

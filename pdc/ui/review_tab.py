@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from functools import wraps
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
 from typing import Any
 
 import gradio as gr
 
+from pdc.conflicts import Take
 from pdc.domain import Question, Task
-from pdc.errors import PdcError
+from pdc.errors import PdcError, StaleSave
+from pdc.lookahead import AHEAD, LookAhead
 from pdc.review import Draft, ReviewService
 from pdc.starters import KNOWN_LABELS, Example, examples
-from pdc.tasks import HUMAN_NAMES, task_from
-from pdc.ui.annotator import Annotator, findings_from, to_value
-from pdc.ui.worklist import Worklist, image_url, worklist_value
+from pdc.tasks import HUMAN_NAMES
+from pdc.ui.annotator import Annotator
+from pdc.ui.conflict import conflict_view
+from pdc.ui.screen import WELCOME, editor_value, findings_of, question_from, say, speaks, user_of
+from pdc.ui.view import View
+from pdc.ui.worklist import Worklist, wanted_from, worklist_value
+from pdc.worklist import Worklist as Images
+from pdc.worklist import without_hints
 
+log = logging.getLogger(__name__)
 TASKS = [(HUMAN_NAMES[task], task.value) for task in HUMAN_NAMES]
-WELCOME = "Open an example, or upload an image of your own."
-
-
-def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A PdcError becomes a message the reader sees; their work stays as it is."""
-
-    @wraps(handler)
-    def spoken(*args: Any) -> Any:
-        try:
-            return handler(*args)
-        except PdcError as error:
-            raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
-
-    return spoken
+CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
+LINE = "<p role='status'>${value}</p>"
+LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
 
 
 class ReviewTab:
-    """Builds the tab and holds its handlers; knows the service, and nothing of models, SQL or files."""
+    """Builds the tab and holds its handlers; knows the services, and nothing of models, SQL or files.
 
-    def __init__(self, service: ReviewService) -> None:
-        self.service = service
+    `screen` lists the components that show one draft; handlers that open another return a value for each.
+    """
+
+    def __init__(self, service: ReviewService, images: Images, ahead: LookAhead) -> None:
+        self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
+        self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks and wire them."""
-        draft = gr.State(None)
+        self.draft = gr.State(None)
         with gr.Row(equal_height=False, elem_classes="pdc-review"):
-            with gr.Column(scale=0, min_width=210, elem_classes="pdc-left"):
-                worklist = Worklist()
-            with gr.Column(scale=6, min_width=600):
-                with gr.Row(elem_classes="pdc-question"):
-                    task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=170)
-                    labels = gr.Dropdown(
-                        self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
-                        allow_custom_value=True, scale=8, min_width=220,
-                    )
-                    ask = gr.Button("Ask the model", variant="primary", scale=0, min_width=130)
-                    save = gr.Button("Save", scale=0, min_width=80)
-                    following = gr.Button("Next image", scale=0, min_width=100)
-                status = gr.HTML("", elem_classes="pdc-status", html_template="<p role='status'>${value}</p>")
-                editor = Annotator()
-        question, screen = [task, labels], [draft, editor, worklist, task, labels, status]
-        work = [draft, editor]
-        demo.load(speaks(self.start), None, [worklist, status])
-        worklist.choose(speaks(self.choose), [worklist, *question], screen).then(
-            speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
-        )
-        gr.on([task.input, labels.input], speaks(self.ask_anew), [*question, *work], [*work, status], show_progress="hidden")
-        ask.click(speaks(self.ask), [*question, *work], [*work, status], show_progress="minimal")
-        editor.edit(speaks(self.edit), work, None, queue=False, show_progress="hidden", trigger_mode="always_last")
-        for event in (save.click, editor.save):
-            event(speaks(self.save), work, [draft, worklist, status], show_progress="hidden")
-        for event, handler in ((following.click, self.next), (editor.next, self.next), (editor.previous, self.previous)):
-            event(speaks(handler), work, screen).then(
-                speaks(self.ask_if_new), work, [*work, status], show_progress="minimal"
-            )
+            with gr.Column(scale=0, min_width=236, elem_classes="pdc-left"):
+                self.worklist = Worklist()
+            with gr.Column(scale=6, min_width=480, elem_classes="pdc-middle"):
+                self._build_question()
+                with gr.Row(elem_classes="pdc-lines"):
+                    self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
+                    self.kept = gr.HTML("", elem_classes="pdc-kept", html_template=LINE)
+                self.editor = Annotator()
+        with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
+            self.conflict = View()
+            with gr.Row():
+                self.choices = [(take, gr.Button(words)) for take, words in CHOICES]
+        self._wire(demo)
+
+    def _build_question(self) -> None:
+        with gr.Row(elem_classes="pdc-question"):
+            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=172)
+            self.labels = gr.Dropdown(
+                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
+                allow_custom_value=True, scale=8, min_width=200,
+            )  # fmt: skip
+            asking = "Show the model" if self.service.blind else "Ask the model"
+            self.ask_button = gr.Button(asking, scale=0, min_width=120)
+            self.save_button = gr.Button("Save", scale=0, min_width=70)
+            self.finish_button = gr.Button("Save and next", variant="primary", scale=0, min_width=120)
+
+    def _wire(self, demo: gr.Blocks) -> None:
+        question, work = [self.task, self.labels], [self.draft, self.editor]
+        shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
+        self.screen = [self.draft, *shown]
+        answer = [*work, self.status]
+        demo.load(speaks(self.start), None, [self.worklist, self.status])
+
+        def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
+            opened = event(speaks(handler), inputs, self.screen, show_progress="hidden")
+            asked = opened.then(speaks(self.ask_if_new), work, answer, show_progress="minimal")
+            asked.then(speaks(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+
+        opens(self.worklist.choose, self.choose, [self.worklist, *question])
+        moving = [*work, self.worklist]
+        for event, handler in (
+            (self.editor.next, self.next), (self.editor.previous, self.previous), (self.worklist.skip, self.skip),
+            (self.worklist.finish, self.finish), (self.finish_button.click, self.finish), (self.worklist.back, self.send_back),
+        ):  # fmt: skip
+            opens(event, handler, moving)
+        for event in (self.save_button.click, self.editor.save):
+            event(speaks(self.save), moving, self.screen, show_progress="hidden")
+        for take, button in self.choices:
+            button.click(speaks(_taking(self.resolve, take)), moving, self.screen, show_progress="hidden")
+        gr.on([self.task.input, self.labels.input], speaks(self.ask_anew), [*question, *work], answer, show_progress="hidden")
+        self.ask_button.click(speaks(self.ask), [*question, *work], answer, show_progress="minimal")
+        self.editor.edit(self.edit, work, self.kept, queue=False, show_progress="hidden", trigger_mode="always_last")
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
     def start(self) -> tuple[Any, str]:
-        return self._worklist(None), WELCOME
+        return worklist_value(self.examples, None, self.service.blind), WELCOME
 
     def choose(self, worklist: Mapping[str, Any], task: str, labels: list[str], request: gr.Request) -> tuple[Any, ...]:
         """Open what was clicked: an example under its own question, an image under the one it was last reviewed with."""
@@ -86,110 +111,155 @@ class ReviewTab:
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
             image, _ = self.service.add_image(example.path.read_bytes(), example.path.name)
-            return self._open(image.sha256, example.question, request)
+            return self._open(image.sha256, example.question, user_of(request))
         sha256 = str(chosen.get("sha256"))
-        return self._open(sha256, self.service.reviewed_with(sha256) or _question(task, labels), request)
+        question = self.service.reviewed_with(sha256) or question_from(task, labels)
+        return self._open(sha256, question, user_of(request))
 
     def ask_if_new(self, draft: Draft | None, value: Any) -> tuple[Draft | None, Any, str]:
-        """Ask the model about an image nobody has worked on under this question."""
-        if draft is None or draft.prediction or draft.base_revision or draft.findings.marks:
-            return draft, gr.skip(), self._say(draft)
-        return self._predicted(draft, value)
+        """Ask the model about an image nobody has worked on under this question; never in a blind read."""
+        if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
+            return draft, gr.skip(), say(draft)
+        return self._answered(draft, value)
+
+    def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
+        """Have the next images of this list answered while the reader works on this one."""
+        if draft is None:
+            return gr.skip()
+        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
+        self.ahead.follow(draft.author, [(i, self.service.reviewed_with(i.sha256) or draft.question) for i in following])
+        return self._rows(draft)
 
     def ask(self, task: str, labels: list[str], draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
-        """Ask again, or ask something else about the same image."""
+        """Ask again, or ask something else about the same image; after a blind read, show the model beside it."""
         if draft is None:
             raise gr.Error(WELCOME, print_exception=False, title="No image is open")
-        question = _question(task, labels)
+        question = question_from(task, labels)
         if question != draft.question:
             draft = self.service.open(draft.image.sha256, question, draft.author)
-        return self._predicted(draft, value)
+        return self._answered(draft, value)
 
     def ask_anew(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
         """Another task or label: show what is known about that question, without asking the model."""
-        if draft is None or not labels or _question(task, labels) == draft.question:
+        if draft is None or not labels or question_from(task, labels) == draft.question:
             return gr.skip(), gr.skip(), gr.skip()
-        opened = self.service.open(draft.image.sha256, _question(task, labels), draft.author)
-        return opened, _value(opened), self._say(opened)
+        opened = self.service.open(draft.image.sha256, question_from(task, labels), draft.author)
+        return opened, editor_value(opened), say(opened)
 
-    def edit(self, draft: Draft | None, value: Any) -> None:
-        """Keep every edit on disk as the reader's draft."""
-        if draft is not None and value and value.get("case") == case_of(draft):
-            self.service.edit(draft, _findings(draft, value))
+    def edit(self, draft: Draft | None, value: Any) -> Any:
+        """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
+        try:
+            findings = findings_of(draft, value)
+            if draft is None or findings is None:
+                return gr.skip()
+            self.service.edit(draft, findings)
+            return f"Draft saved {datetime.now():%H:%M:%S}"
+        except PdcError as error:
+            return LOUD.format(escape(str(error)))
+        except Exception:
+            log.exception("A draft could not be kept")
+            return LOUD.format("the draft could not be kept; the log says why.")
 
-    def save(self, draft: Draft | None, value: Any) -> tuple[Draft, Any, str]:
-        if draft is None or not value or value.get("case") != case_of(draft):
-            raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
-        edited = self.service.edit(draft, _findings(draft, value))
-        saved, _ = self.service.save(edited)
-        return saved, self._worklist(saved.image.sha256), self._say(saved)
+    def save(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Append a review; when somebody else did meanwhile, show both instead."""
+        edited = self._edited(draft, value)
+        try:
+            saved, _ = self.service.save(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return self._stay(saved)
 
-    def next(self, draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
-        """The next image without a review, under the same question."""
-        return self._go(self.service.next_image(draft.image.sha256 if draft else None).sha256, draft, request)
+    def finish(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Save, then the next image that needs work."""
+        edited = self._edited(draft, value)
+        try:
+            saved, _ = self.service.save(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return self._next(saved, worklist, saved.author)
 
-    def previous(self, draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
+    def skip(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Leave this image out, with a word to say so, and go on."""
+        edited = self._edited(draft, value)
+        try:
+            self.service.skip(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return self._next(edited, worklist, edited.author)
+
+    def send_back(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Ask for this image to be looked at again, keep what was marked as a draft, and go on."""
+        edited = self._edited(draft, value)
+        self.images.send_back(edited.image.sha256, edited.author, str((worklist or {}).get("note") or "")[:200])
+        return self._next(edited, worklist, edited.author)
+
+    def next(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
+        """The next image that needs work, under the same question."""
+        return self._next(draft, worklist, user_of(request))
+
+    def previous(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
         """The image before this one, reviewed or not."""
-        return self._go(self.service.previous_image(draft.image.sha256 if draft else None).sha256, draft, request)
+        before = draft.image.sha256 if draft else None
+        return self._go(self.images.previous(user_of(request), self._wanted(worklist), before).sha256, draft, user_of(request))
 
-    # Words and values --------------------------------------------------------------------------------------------
+    def resolve(self, take: Take, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Mine, theirs or both, over what was saved meanwhile; the reader looks it over and saves."""
+        over = self.service.resolve(self._edited(draft, value), take)
+        return self._stay(over, editor_value(over, value))
 
-    def _go(self, sha256: str, draft: Draft | None, request: gr.Request | None) -> tuple[Any, ...]:
+    # Steps that handlers share -----------------------------------------------------------------------------------
+
+    def _edited(self, draft: Draft | None, value: Any) -> Draft:
+        """The draft as it is on the screen, kept on disk."""
+        findings = findings_of(draft, value)
+        if draft is None or findings is None:
+            raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
+        return self.service.edit(draft, findings)
+
+    def _wanted(self, worklist: Any) -> Any:
+        return without_hints(wanted_from((worklist or {}).get("wanted")), self.service.blind)
+
+    def _next(self, draft: Draft | None, worklist: Any, reader: str) -> tuple[Any, ...]:
+        after = draft.image.sha256 if draft else None
+        return self._go(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
+
+    def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
-        return self._open(sha256, self.service.reviewed_with(sha256) or question, request)
+        return self._open(sha256, self.service.reviewed_with(sha256) or question, reader)
 
-    def _open(self, sha256: str, question: Question, request: gr.Request | None) -> tuple[Any, ...]:
-        draft = self.service.open(sha256, question, _user(request))
+    def _open(self, sha256: str, question: Question, reader: str) -> tuple[Any, ...]:
+        draft = self.service.open(sha256, question, reader)
         known = sorted({*self.service.store.labels(), *question.labels})
         labels = gr.update(choices=known, value=list(question.labels))
-        return draft, _value(draft), self._worklist(sha256), question.task.value, labels, self._say(draft)
+        return (draft, editor_value(draft), self._rows(draft), question.task.value, labels, say(draft), "", *_closed())
 
-    def _predicted(self, draft: Draft, value: Any) -> tuple[Draft, Any, str]:
+    def _answered(self, draft: Draft, value: Any) -> tuple[Draft, Any, str]:
         for label in draft.question.labels:
             self.service.store.add_label(label)
-        answered = self.service.predict(draft)
-        edits = int(value.get("edits", 0)) if isinstance(value, Mapping) and value.get("case") == case_of(draft) else 0
-        return answered, _value(answered, edits), self._say(answered)
+        answered = self.service.reveal(draft) if self.service.blind else self.service.predict(draft)
+        return answered, editor_value(answered, value), say(answered)
 
-    def _worklist(self, current: str | None) -> dict[str, Any]:
-        newest = {r.image_sha256: r for r in self.service.store.reviews()}
-        return worklist_value(self.service.store.images(), newest, self.examples, current)
+    def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *_closed())
 
-    def _say(self, draft: Draft | None) -> str:
-        """One line: what was saved, who answered, and how long it took."""
-        if draft is None:
-            return WELCOME
-        parts = [draft.note] if draft.note else []
-        if answer := draft.prediction:
-            if answer.findings is not None and not answer.findings.count(draft.question.task):
-                parts.append("No finding reported by the model.")
-            adapter = f"adapter {answer.adapter}" if answer.adapter else "no adapter"
-            parts.append(f"Answered by {answer.model}, {adapter}, in {answer.seconds:.1f} s; scores are uncalibrated.")
-        elif not draft.base_revision:
-            parts.append("The model has not been asked yet.")
-        return " ".join(parts)
+    def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
+        conflict = self.service.conflict(draft)
+        if conflict is None:
+            return self._stay(draft)
+        view = conflict_view(conflict)
+        skip = gr.skip()
+        return draft, skip, self._rows(draft), skip, skip, escape(refused), "", gr.update(visible=True), view
+
+    def _rows(self, draft: Draft) -> dict[str, Any]:
+        return worklist_value(self.examples, draft.image.sha256, self.service.blind)
 
 
-def case_of(draft: Draft) -> str:
-    """Identifies the document on the editor's screen: an image and a question."""
-    return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
+def _closed() -> tuple[Any, None]:
+    return gr.update(visible=False), None
 
 
-def _value(draft: Draft, edits: int = 0) -> dict[str, Any]:
-    predicted = draft.prediction.findings if draft.prediction else None
-    return to_value(
-        case_of(draft), draft.question, draft.findings, draft.image, image_url(draft.image.sha256), rev=draft.rev,
-        edits=edits, model_stated=predicted.stated if predicted else None,
-    )
+def _taking(resolve: Any, take: Take) -> Any:
+    def taken(draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        return resolve(take, draft, value, worklist)
 
-
-def _findings(draft: Draft, value: Any):
-    return findings_from(value, wh=(draft.image.width, draft.image.height), labels=draft.question.labels)
-
-
-def _question(task: str, labels: list[str]) -> Question:
-    return Question(task_from(task), tuple(label.strip() for label in labels))
-
-
-def _user(request: gr.Request | None) -> str:
-    return getattr(request, "username", None) or "reader"
+    return taken

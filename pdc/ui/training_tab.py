@@ -12,7 +12,7 @@ from pdc.domain import Adapter, AdapterStatus
 from pdc.errors import BadSetting
 from pdc.runs import RunStatus, TrainConfig
 from pdc.training import Progress, Trainer
-from pdc.ui.review_tab import speaks
+from pdc.ui.screen import speaks
 
 if TYPE_CHECKING:
     import pandas

@@ -1,20 +1,29 @@
-"""The list of images as a Gradio component: examples, uploads through our own route, and what has been reviewed."""
+"""The worklist as a Gradio component: it fetches its rows from our own route, uploads through another, and says what was chosen.
+
+The value: {"examples": [{"name", "title", "url"}], "current": sha256 | null, "blind": bool, "stamp": str}, and from the browser
+also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "label", "name", "reader", "order"}.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
-from pdc.domain import Image, Review
+from pdc.lookahead import Ahead
 from pdc.starters import Example
+from pdc.store.records import Digest
 from pdc.ui.annotator import ASSETS
+from pdc.worklist import Entry, Order, Progress, Stage, Wanted
 
+SCRIPTS = ("upload.js", "rows.js", "worklist.js", "view.js")
+STYLES = ("worklist.css", "view.css")
 _TEMPLATE = '<div class="pdc-worklist"></div>'
 _ON_LOAD = """
-const events = ["choose"];
+const events = ["choose", "finish", "skip", "back"];
 const start = (tries) => {
   if (window.PDC && window.PDC.mountWorklist) window.PDC.mountWorklist({ element, props, trigger, watch, events });
   else if (tries > 0) setTimeout(() => start(tries - 1), 50);
@@ -25,7 +34,7 @@ start(200);
 
 
 class Worklist(gr.HTML):
-    """Event: `choose`, after which the value's "chosen" is {"sha256": ...} or {"example": file name}."""
+    """Events: `choose` when an image or example was chosen; `finish` (save and next), `skip` and `back` (send back)."""
 
     def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
         super().__init__(value=value, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
@@ -36,8 +45,8 @@ class Worklist(gr.HTML):
 
 @cache
 def head_html() -> str:
-    style = (ASSETS / "worklist.css").read_text("utf-8")
-    script = (ASSETS / "worklist.js").read_text("utf-8").replace("</", "<\\/")
+    style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
+    script = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS).replace("</", "<\\/")
     return f"<style>{style}</style>\n<script>{script}</script>"
 
 
@@ -45,19 +54,43 @@ def image_url(sha256: str) -> str:
     return f"images/{sha256}.png"
 
 
-def worklist_value(
-    images: Sequence[Image], newest: Mapping[str, Review], examples: Sequence[Example], current: str | None
+def worklist_value(examples: Sequence[Example], current: str | None, blind: bool) -> dict[str, Any]:
+    """What the page needs before it fetches the rows; a new stamp makes it fetch them again."""
+    shown = [{"name": e.path.name, "title": e.title, "url": f"examples/{e.path.name}"} for e in examples]
+    return {"examples": shown, "current": current, "blind": blind, "stamp": uuid4().hex}
+
+
+def wanted_from(value: object) -> Wanted:
+    """What the browser asks to see; anything odd in it means all."""
+    asked = value if isinstance(value, Mapping) else {}
+    texts = {name: str(asked.get(name) or "")[:200] for name in ("stage", "label", "name", "reader")}
+    order = asked.get("order")
+    return Wanted(**texts, order=Order(order) if order in set(Order) else Order.TIME)
+
+
+def listing(
+    shown: Sequence[Entry], progress: Progress, ahead: Ahead, *, readers: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Images newest first, each with the newest review of it, if any."""
+    """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
+    pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
-        "examples": [{"name": e.path.name, "title": e.title, "url": f"examples/{e.path.name}"} for e in examples],
-        "images": [_item(i, newest.get(i.sha256), current) for i in reversed(images)],
-    }
+        "rows": [[e.image.sha256, e.image.name, str(e.stage), detail(e), e.reader or ""] for e in shown],
+        "done": progress.done, "total": progress.total, "pace": pace, "waiting": ahead.waiting, "error": ahead.error,
+        "readers": list(readers), "labels": list(labels), "stages": ["to do", *map(str, Stage)],
+    }  # fmt: skip
 
 
-def _item(image: Image, review: Review | None, current: str | None) -> dict[str, Any]:
-    state = f"{review.verdict}, revision {review.revision}" if review else "new"
-    return {
-        "sha256": image.sha256, "name": image.name, "url": image_url(image.sha256), "state": state,
-        "current": image.sha256 == current,
-    }
+def detail(entry: Entry) -> str:
+    """A few words behind the stage: the counts, the lowest score, or why it was sent back."""
+    if entry.stage is Stage.SENT_BACK:
+        return entry.note
+    if entry.stage is Stage.DONE:
+        return f"{_count(entry.reviewed)}{f', model {entry.model.total}' if entry.model else ''}"
+    if entry.stage is Stage.PREDICTED and entry.model:
+        lowest = "" if entry.model.lowest is None else f", lowest {entry.model.lowest:.2f}"
+        return f"{entry.model.total}{lowest}"
+    return ""
+
+
+def _count(digest: Digest | None) -> str:
+    return "" if digest is None else str(digest.total)

@@ -2,9 +2,9 @@
 
     python -m tests.bench.rivals --data DATA
 
-`distance`: Otsu's threshold on the channel with most contrast, opened, holes filled, split between the peaks of the distance
-transform, as a watershed of it would. `blobs`: Laplacian-of-Gaussian blobs over scales (Lindeberg 1998), their boxes 2 sqrt(2) sigma
-wide. Neither knows labels: every object of a blood smear counts as a red blood cell.
+`distance`: Otsu's threshold on the channel with most contrast, opened, holes filled, split between the peaks of its
+distance transform, as a watershed would. `blobs`: Laplacian-of-Gaussian over scales (Lindeberg 1998), boxes 2 sqrt(2) sigma wide.
+Neither knows labels: every object of a blood smear counts as a red blood cell.
 """
 
 from __future__ import annotations

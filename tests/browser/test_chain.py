@@ -71,7 +71,7 @@ def open_page(browser, app: App):
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(app.url)
-    page.wait_for_selector(".pdc-item", timeout=60_000)
+    page.wait_for_selector(".pdc-own, .pdc-thumbs .pdc-item", timeout=60_000)
     return page, errors
 
 
@@ -112,7 +112,7 @@ def test_upload_predict_correct_save_kill_restart_and_it_is_still_there(browser,
     wait_for(page, "Saved by reader, revision 1")
     page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
     assert page.locator("[data-id]:is(g)").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
-    assert "corrected, revision 1" in page.locator(".pdc-own .pdc-item").first.inner_text()
+    assert "done" in page.locator(".pdc-own .pdc-item").first.inner_text()
     assert not errors
     page.close()
 

@@ -1,0 +1,35 @@
+// Pages that only show: builds the tree of elements that the server sends. Nothing in it is ever parsed as markup.
+(function (PDC) {
+  "use strict";
+
+  const SVG = "http://www.w3.org/2000/svg";
+  const DRAWING = new Set(["svg", "image", "rect", "path", "title", "g"]);
+  const TAGS = new Set([...DRAWING, "div", "section", "figure", "figcaption", "h3", "h4", "p", "ul", "li", "span", "strong", "em",
+    "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd"]);
+  const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", "width", "height", "d", "scope", "data-kind"]);
+  const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
+
+  PDC.build = (node) => {
+    if (!Array.isArray(node)) return document.createTextNode(String(node));
+    const [tag, attributes, ...children] = node;
+    if (!TAGS.has(tag)) throw new Error(`A view may not hold <${tag}>.`);
+    const made = DRAWING.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, value);
+    }
+    made.append(...children.map(PDC.build));
+    return made;
+  };
+
+  PDC.mountView = ({ element, props, watch }) => {
+    const host = element.querySelector(".pdc-view");
+    const show = () => {
+      const value = props.value;
+      host.replaceChildren(...(Array.isArray(value) && value.length ? [PDC.build(value)] : []));
+      const dialog = host.closest(".pdc-conflict");
+      if (dialog && host.firstChild) setTimeout(() => dialog.querySelector("button")?.focus(), 50);
+    };
+    watch("value", show);
+    show();
+  };
+})((window.PDC = window.PDC || {}));

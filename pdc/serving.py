@@ -1,0 +1,33 @@
+"""Which adapter answers: what the settings want, or for one question another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from pdc.predictors.local import Wanted
+
+
+class Serving:
+    """Called by the predictor before each answer. `base` is the model's name in predictions."""
+
+    def __init__(self, base: str, wanted: Callable[[], Wanted]) -> None:
+        self.base, self._wanted = base, wanted
+        self._instead: ContextVar[Wanted | None] = ContextVar("instead", default=None)
+
+    def __call__(self) -> Wanted:
+        return self._instead.get() or self._wanted()
+
+    def now(self) -> tuple[str, str | None]:
+        """The names of the model and of the adapter that would answer now."""
+        return self.base, self().name
+
+    @contextmanager
+    def instead(self, wanted: Wanted) -> Iterator[None]:
+        """What this thread asks meanwhile is answered with another adapter; the other threads notice nothing."""
+        token = self._instead.set(wanted)
+        try:
+            yield
+        finally:
+            self._instead.reset(token)

@@ -1,0 +1,78 @@
+"""A draft as the page shows it: the editor's value, one line of words, and the reader's question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from pdc.domain import Findings, Question
+from pdc.errors import PdcError
+from pdc.review import Draft
+from pdc.tasks import task_from
+from pdc.ui.annotator import findings_from, to_value
+from pdc.ui.worklist import image_url
+
+WELCOME = "Open an example, or upload an image of your own."
+
+
+def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A PdcError becomes a message the reader sees; their work stays as it is."""
+
+    @wraps(handler)
+    def spoken(*args: Any) -> Any:
+        try:
+            return handler(*args)
+        except PdcError as error:
+            raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
+
+    return spoken
+
+
+def case_of(draft: Draft) -> str:
+    """Identifies the document on the editor's screen: an image and a question."""
+    return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
+
+
+def editor_value(draft: Draft, shown: Any = None) -> dict[str, Any]:
+    """The draft for the editor, which shows `shown` now; edits made meanwhile win over this."""
+    same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
+    predicted = draft.prediction.findings if draft.prediction else None
+    return to_value(
+        case_of(draft), draft.question, draft.findings, draft.image, image_url(draft.image.sha256), rev=draft.rev,
+        edits=int(shown.get("edits", 0)) if same else 0, model_stated=predicted.stated if predicted else None,
+    )
+
+
+def findings_of(draft: Draft | None, value: Any) -> Findings | None:
+    """The marks on the screen, or None when the screen shows something else than this draft."""
+    if draft is None or not isinstance(value, Mapping) or value.get("case") != case_of(draft):
+        return None
+    return findings_from(value, wh=(draft.image.width, draft.image.height), labels=draft.question.labels)
+
+
+def question_from(task: str, labels: list[str]) -> Question:
+    return Question(task_from(task), tuple(label.strip() for label in labels))
+
+
+def user_of(request: gr.Request | None) -> str:
+    return getattr(request, "username", None) or "reader"
+
+
+def say(draft: Draft | None) -> str:
+    """One line, safe as markup: what was saved, who answered, and how long it took."""
+    if draft is None:
+        return WELCOME
+    parts = [draft.note] if draft.note else []
+    if answer := draft.prediction:
+        if answer.findings is not None and not answer.findings.count(draft.question.task):
+            parts.append("No finding reported by the model.")
+        adapter = f"adapter {answer.adapter}" if answer.adapter else "no adapter"
+        parts.append(f"Answered by {answer.model}, {adapter}, in {answer.seconds:.1f} s; scores are uncalibrated.")
+    elif not draft.base_revision and not draft.blind:
+        parts.append("The model has not been asked yet.")
+    return escape(" ".join(parts), quote=False)

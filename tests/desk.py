@@ -1,0 +1,75 @@
+"""A review tab with everything behind it and a model that answers what it is told: for tests of what happens around answers."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from zlib import crc32
+
+from pictures import encoded
+from PIL import Image as Pillow
+
+from pdc.domain import Box, Findings, Mark, Origin, Question, Status, Task
+from pdc.errors import BadModel
+from pdc.images import ImageFiles
+from pdc.lookahead import LookAhead
+from pdc.predictors.base import Answer
+from pdc.review import ReviewService
+from pdc.store import Store
+from pdc.ui.review_tab import ReviewTab
+from pdc.worklist import Worklist
+
+LABELS = ["red blood cell", "platelet"]
+ASK = Question(Task.COUNT_AND_BOX, tuple(LABELS))
+FOUND = Findings(
+    (Mark("m1", Box(2, 2, 12, 12), "red blood cell", score=0.9), Mark("m2", Box(20, 5, 30, 15), "platelet", score=0.31415)),
+    {"red blood cell": 1, "platelet": 1},
+)  # fmt: skip
+
+
+class Scripted:
+    """A predictor with a script: answers FOUND, notes what it was asked, can be held up and can fail."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Question]] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.broken = False
+
+    def predict(self, image, question: Question) -> Answer:
+        self.asked.append((image.tobytes()[:3].hex(), question))
+        assert self.go.wait(20)
+        if self.broken:
+            raise BadModel("The model is not there; install it.")
+        return Answer(FOUND, '[{"scripted"}]', "scripted", None, "compact-1", 0.1)
+
+
+class Desk:
+    """Services and a review tab over a store in `folder`."""
+
+    def __init__(self, folder: Path, *, blind: bool = False) -> None:
+        self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
+        self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
+        self.images, self.ahead = Worklist(self.service), LookAhead(self.service)
+        self.tab = ReviewTab(self.service, self.images, self.ahead)
+
+    def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:
+        picture = Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))
+        return self.service.add_image(encoded(picture), name)[0].sha256
+
+    def choose(self, sha256: str, reader: str = "ada") -> tuple:
+        return self.tab.choose({"chosen": {"sha256": sha256}}, ASK.task.value, LABELS, who(reader))
+
+
+def who(name: str) -> SimpleNamespace:
+    return SimpleNamespace(username=name)
+
+
+def drawn(id: str = "h1", x: float = 1.0, label: str = "platelet") -> dict:
+    """A mark as the editor sends it."""
+    return {"id": id, "label": label, "box": [x, 1.0, x + 8, 9.0], "origin": "human", "status": "open", "score": None}
+
+
+def a_mark(id: str, x: float, label: str = "platelet", **changes) -> Mark:
+    return Mark(id, Box(x, 1, x + 8, 9), label, changes.get("origin", Origin.HUMAN), changes.get("status", Status.OPEN))

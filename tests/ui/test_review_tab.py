@@ -1,0 +1,190 @@
+"""Every handler of the review tab, called as the page calls it, without a browser."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+import pytest
+from desk import ASK, FOUND, LABELS, Desk, drawn, who
+
+from pdc.conflicts import Take
+from pdc.domain import Findings, Verdict
+from pdc.errors import ReadFirst, StoreUnavailable
+from pdc.worklist import Stage
+
+ADA = who("ada")
+
+
+@pytest.fixture
+def desk(tmp_path) -> Desk:
+    return Desk(tmp_path)
+
+
+def opened(desk: Desk, name: str = "a.png", reader: str = "ada"):
+    """(draft, editor's value) of an image that the model has answered."""
+    draft, value, *_ = desk.choose(desk.image(name), reader)
+    draft, value, _ = desk.tab.ask_if_new(draft, value) if draft.prediction is None else (draft, value, "")
+    return draft, value
+
+
+def edited(value: dict, *marks: dict) -> dict:
+    return {**value, "marks": [*value["marks"], *marks], "edits": value["edits"] + 1}
+
+
+def stage_of(desk: Desk, sha: str, reader: str = "ada") -> Stage:
+    return next(e.stage for e in desk.images.entries(reader) if e.image.sha256 == sha)
+
+
+def test_the_tab_builds_and_has_a_place_for_everything_a_handler_returns(desk: Desk):
+    with gr.Blocks() as demo:
+        desk.tab.build(demo)
+    assert len(desk.tab.screen) == len(desk.choose(desk.image("a.png")))
+
+
+def test_a_new_image_is_asked_about_and_an_answered_one_opens_with_its_marks(desk: Desk):
+    draft, value = opened(desk)
+    assert len(value["marks"]) == 2 and len(desk.model.asked) == 1
+    again, shown, *_ = desk.choose(draft.image.sha256, "ben")
+    assert [m["id"] for m in shown["marks"]] == ["m1", "m2"]
+    desk.tab.ask_if_new(again, shown)
+    assert len(desk.model.asked) == 1
+
+
+def test_an_example_opens_under_its_own_question(desk: Desk):
+    example = desk.tab.examples[0]
+    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, ASK.task.value, LABELS, ADA)
+    assert draft.question == example.question and value["image"]["name"] == example.path.name
+
+
+def test_every_edit_is_kept_and_said(desk: Desk):
+    draft, value = opened(desk)
+    assert desk.tab.edit(draft, edited(value, drawn())).startswith("Draft saved ")
+    assert len(desk.store.draft("ada", draft.image.sha256, ASK).findings.marks) == 3
+    assert stage_of(desk, draft.image.sha256) is Stage.IN_REVIEW
+    assert "unsaved work of" in desk.choose(draft.image.sha256)[5]
+
+
+def test_an_autosave_that_fails_is_loud(desk: Desk, monkeypatch):
+    draft, value = opened(desk)
+
+    def full(*args):
+        raise StoreUnavailable("The disk is full <b>.")
+
+    monkeypatch.setattr(desk.store, "put_draft", full)
+    assert desk.tab.edit(draft, edited(value, drawn())).startswith("NOT SAVED: The disk is full &lt;b&gt;.")
+    monkeypatch.setattr(desk.store, "put_draft", lambda *args: 1 / 0)
+    assert desk.tab.edit(draft, edited(value, drawn())).startswith("NOT SAVED")
+
+
+def test_an_edit_of_another_image_is_left_aside(desk: Desk):
+    draft, _ = opened(desk)
+    _, other = opened(desk, "b.png")
+    desk.tab.edit(draft, edited(other, drawn()))
+    assert desk.store.draft_lines() == []
+
+
+def test_finish_saves_and_opens_the_next_image_that_needs_work(desk: Desk):
+    first, second, third = (desk.image(f"{n}.png") for n in "abc")
+    desk.service.save(desk.service.open(second, ASK, "ben"))
+    draft, value, *_ = desk.choose(first)
+    following, *_ = desk.tab.finish(draft, edited(value, drawn()), {})
+    assert following.image.sha256 == third and stage_of(desk, first) is Stage.DONE
+    assert len(desk.store.current_review(first, ASK).findings.marks) == 1
+
+
+def test_skip_and_send_back_are_kept_and_go_on(desk: Desk):
+    first, second, third = (desk.image(f"{n}.png") for n in "abc")
+    draft, value, *_ = desk.choose(first)
+    draft, value, *_ = desk.tab.skip(draft, value, {})
+    assert draft.image.sha256 == second and desk.store.current_review(first, ASK).verdict is Verdict.SKIPPED
+    draft, *_ = desk.tab.send_back(draft, value, {"note": "blurred"})
+    assert draft.image.sha256 == third
+    assert [stage_of(desk, s) for s in (first, second, third)] == [Stage.SKIPPED, Stage.SENT_BACK, Stage.NEW]
+    draft, value, *_ = desk.choose(second)
+    desk.tab.save(draft, value, {})
+    assert stage_of(desk, second) is Stage.DONE
+
+
+def test_next_and_previous_follow_the_filters_on_the_page(desk: Desk):
+    a10, a9, b = (desk.image(n) for n in ("a10.png", "a9.png", "b.png"))
+    draft, value, *_ = desk.choose(a9)
+    by_name = {"wanted": {"order": "name", "name": "a"}}
+    assert desk.tab.next(draft, value, by_name, ADA)[0].image.sha256 == a10
+    assert desk.tab.previous(draft, value, by_name, ADA)[0].image.sha256 == a10
+    assert desk.tab.next(draft, value, {}, ADA)[0].image.sha256 == b
+
+
+def test_asking_something_else_shows_what_is_known_about_it(desk: Desk):
+    draft, value = opened(desk)
+    other, shown, said = desk.tab.ask_anew("pointing", LABELS, draft, value)
+    assert other.prediction is None and shown["kind"] == "point" and "not been asked" in said
+    asked, *_ = desk.tab.ask("pointing", LABELS, draft, value, ADA)
+    assert asked.prediction and asked.question == other.question
+
+
+def test_a_stale_save_shows_both_and_each_way_out_can_be_saved(desk: Desk):
+    ada, mine = opened(desk)
+    ben, theirs = opened(desk, reader="ben")
+    desk.tab.save(ben, edited(theirs, drawn(x=20)), {})
+    stale = desk.tab.save(ada, edited(mine, drawn(x=5)), {})
+    assert stale[7]["visible"] and "ben" in stale[5] and "Theirs, revision 1" in json.dumps(stale[8])
+    for take, count in ((Take.MINE, 3), (Take.THEIRS, 3), (Take.MERGE, 4)):
+        over, value, *rest = desk.tab.resolve(take, stale[0], edited(mine, drawn(x=5)), {})
+        assert len(value["marks"]) == count and over.base_revision == 1 and not rest[-2]["visible"]
+    saved, *_ = desk.tab.save(over, value, {})
+    assert saved.base_revision == 2 and len(desk.store.current_review(ada.image.sha256, ASK).findings.marks) == 4
+
+
+def test_blind_reads_show_nothing_of_the_model_before_the_first_save(tmp_path):
+    desk = Desk(tmp_path, blind=True)
+    sha = desk.image("a.png")
+    desk.service.answer(desk.store.image(sha), ASK)
+    screen = desk.choose(sha)
+    draft, value, said = desk.tab.ask_if_new(screen[0], screen[1])
+    assert (draft.prediction, value.get("marks") if isinstance(value, dict) else None) == (None, None)
+    assert "0.31415" not in json.dumps([screen[1], said], default=str) and screen[0].findings == Findings()
+    with pytest.raises(ReadFirst):
+        desk.tab.ask(ASK.task.value, LABELS, draft, screen[1], ADA)
+    assert [e.model for e in desk.images.entries("ada")] == [None] and stage_of(desk, sha) is Stage.NEW
+
+    saved, *_ = desk.tab.save(draft, edited(screen[1], drawn(x=2)), {})
+    shown, value, _ = desk.tab.ask(ASK.task.value, LABELS, saved, edited(screen[1], drawn(x=2)), ADA)
+    assert {m["status"] for m in value["marks"] if m["origin"] == "model"} == {"rejected"}
+    desk.tab.save(shown, value, {})
+    assert [(r.blind, r.prediction_id is None) for r in desk.store.reviews(sha)] == [(True, True), (False, False)]
+
+
+def test_what_another_reader_made_of_the_model_is_hidden_too(tmp_path):
+    desk = Desk(tmp_path, blind=True)
+    sha = desk.image("a.png")
+    draft, value, *_ = desk.choose(sha)
+    saved, *_ = desk.tab.save(draft, value, {})
+    seen, shown, _ = desk.tab.ask(ASK.task.value, LABELS, saved, value, ADA)
+    desk.tab.save(seen, shown, {})
+    ben, empty, *_ = desk.choose(sha, "ben")
+    assert ben.blind and empty["marks"] == [] and stage_of(desk, sha, "ben") is Stage.NEW
+    desk.tab.save(ben, edited(empty, drawn()), {})
+    kept = [(r.author, r.revision, r.blind) for r in desk.store.reviews(sha)]
+    assert kept == [("ada", 1, True), ("ada", 2, False), ("ben", 3, True)]
+    assert len(desk.choose(sha, "ben")[1]["marks"]) == 1
+
+
+def test_work_that_began_before_reads_were_blind_does_not_show_the_model(tmp_path):
+    seeing = Desk(tmp_path)
+    draft, value = opened(seeing)
+    seeing.tab.edit(draft, edited(value, drawn()))
+    seeing.store.close()
+    assert Desk(tmp_path, blind=True).choose(draft.image.sha256)[1]["marks"] == []
+
+
+def test_looking_ahead_follows_the_list_and_skips_what_is_done(desk: Desk):
+    shas = [desk.image(f"{i}.png") for i in range(8)]
+    desk.service.skip(desk.service.open(shas[2], ASK, "ben"))
+    draft, value, *_ = desk.choose(shas[0])
+    desk.tab.ask_if_new(draft, value)
+    desk.tab.look_ahead(draft, {})
+    assert desk.ahead.wait(20) and desk.ahead.now.error is None
+    assert len(desk.model.asked) == 6 and {q for _, q in desk.model.asked} == {ASK}
+    assert desk.choose(shas[1])[0].prediction.findings == FOUND and len(desk.model.asked) == 6
+    desk.ahead.stop()
