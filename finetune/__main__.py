@@ -1,4 +1,4 @@
-"""`python -m finetune`: tiny, train, evaluate, promote, rollback."""
+"""`python -m finetune`: train, evaluate, score, promote, rollback, tiny."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python -m finetune train --max-seconds 300        the same, with five minutes of training
   python -m finetune train --parent none --rank 8   a fresh adapter on the base model
   python -m finetune evaluate --adapter active --data annotations.json
+  python -m finetune score results.jsonl            the paper's metrics and honest ones of an ms-swift result file
   python -m finetune promote fold-20260131-101500-000 --reason "finds the small platelets"
   python -m finetune rollback
   python -m finetune tiny --help                    how the embedded model was made
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train(sub.add_parser("train", help="learn from the current reviews; registers a candidate, promotes nothing"))
     _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
+    _score(sub.add_parser("score", help="measure an ms-swift result file, as the paper does and honestly"))
     _promote(sub.add_parser("promote", help="let an adapter serve, if it measured no worse than what serves now"))
     _rollback(sub.add_parser("rollback", help="let serve what served before"))
     sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
@@ -75,6 +77,12 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="with --data: only the first N images")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.set_defaults(run_command=commands.evaluate)
+
+
+def _score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS.jsonl", help="lines with response, labels, messages, images")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.set_defaults(run_command=commands.score)
 
 
 def _promote(parser: argparse.ArgumentParser) -> None:

@@ -8,13 +8,17 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Stopped, as_metrics, compare, read_coco
-from finetune.metrics import Evaluation, table
+from finetune.metrics import Evaluation
+from finetune.metrics import evaluate as evaluate_cases
+from finetune.paper_metrics import paper_scores, paper_table
+from finetune.results import read_results
+from finetune.tables import table
 from pdc.adapters import Adapters
 from pdc.domain import Task
 from pdc.errors import BadModel, BadSetting, PdcError
@@ -254,10 +258,31 @@ def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) 
         return
     some = next(iter(evaluations.values()))
     print(table(evaluations))
-    print(
-        f"\n{some.n} images. Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to "
-        f"one. In brackets: 95 % interval over images."
+    print(f"\n{some.n} images. {_how(some)}")
+
+
+def _how(some: Evaluation) -> str:
+    return (
+        f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
+        "interval over images."
     )
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """The paper's metrics of a result file, and beside them those to decide by."""
+    results = read_results(arguments.results)
+    paper = paper_scores(results.samples)
+    honest = evaluate_cases(results.cases, model=arguments.results.stem, adapter=None)
+    if arguments.json:
+        value = {"paper": {t: asdict(s) for t, s in paper.items()}, "honest": honest.to_json(), "skipped": results.skipped}
+        print(json.dumps(value, ensure_ascii=False))
+        return 0
+    print(paper_table(paper))
+    print(f"\n{table({honest.model: honest})}\n")
+    print(f"{len(results.samples)} answers about {honest.n} images. {_how(honest)}")
+    if results.skipped:
+        print(f"{results.skipped} line(s) of the file are no results and were left out.")
+    return 0
 
 
 def promote(arguments: argparse.Namespace) -> int:
