@@ -268,6 +268,34 @@ def _how(some: Evaluation) -> str:
     )
 
 
+def simulate(arguments: argparse.Namespace) -> int:
+    """Play a reader on a COCO file for every seed; writes and prints the curve."""
+    from finetune.simulate import Plan, curve_table, fall, write
+    from finetune.simulate import simulate as play
+
+    settings = settings_of(arguments)
+    config = config_of(arguments, settings)
+    rows = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ())
+    out, points = _new_folder(arguments.out), []
+    for seed in range(1, arguments.seeds + 1):
+        plan = Plan(
+            arguments.rounds, arguments.per_round, arguments.order, arguments.held_out, arguments.known,
+            arguments.accept_iou, arguments.warm, seed,
+        )
+        points += play(rows, config, plan, out)
+        write(points, plan, config, out)
+    print(curve_table(points))
+    print(f"\nEdits per held-out image fell by {100 * fall(points):.0f} %. Written to {out}: curve.json, curve.csv, curve.png.")
+    return 0
+
+
+def _new_folder(path: Path) -> Path:
+    if path.exists() and any(path.iterdir()):
+        raise BadSetting(f"{path} is there already and is not empty; name another folder with --out.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def score(arguments: argparse.Namespace) -> int:
     """The paper's metrics of a result file, and beside them those to decide by."""
     results = read_results(arguments.results)

@@ -69,7 +69,9 @@ class TrainConfig:
     questions: int = 2
     """questions about each view of an image; on a CPU the image is encoded once for them"""
     replay: float = 0.25
-    """share of the views that show what the model knew before, so that it is not forgotten; needs replay images"""
+    """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
+    replay_data: str | None = None
+    """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
     max_seconds: float = 3600.0
     """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
     seed: int = 1
@@ -89,7 +91,9 @@ class TrainConfig:
     def for_model(cls, model: str, **changes: Any) -> TrainConfig:
         """Defaults that fit the model: one at most 512 wide gets vision LoRA, a high rate and many epochs."""
         small = _hidden_size(model) <= SMALL_HIDDEN
-        start: dict[str, Any] = dict(vision=True, lr=2e-3, epochs=120.0, batch=8, max_seconds=720.0) if small else {}
+        start: dict[str, Any] = dict(
+            vision=True, lr=4e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay_data="drawn",
+        ) if small else {}
         return cls(model=model, **{**start, **changes}).checked()
 
     def checked(self) -> TrainConfig:

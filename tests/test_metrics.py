@@ -149,7 +149,8 @@ def test_a_box_is_of_its_partners_size():
 
 def test_zero_case_is_saying_nothing_where_there_is_something():
     one = found(*boxes(0))
-    e = run(Case("a", CELLS, one, found()), Case("b", CELLS, one, None), Case("c", CELLS, one, one), Case("d", CELLS, found(), found()))
+    nothing = Case("d", CELLS, found(), found())
+    e = run(Case("a", CELLS, one, found()), Case("b", CELLS, one, None), Case("c", CELLS, one, one), nothing)
     assert e.overall.zero_case.value == pytest.approx(2 / 3)
     assert run(Case("d", CELLS, found(), found())).overall.zero_case is None
 
