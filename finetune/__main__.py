@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetune import commands
+from finetune import commands, measuring
 from pdc.domain import Task
 from pdc.errors import PdcError
 from pdc.runs import OPTIMIZERS
@@ -86,7 +86,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, metavar="RESULTS.jsonl", help="lines with response, labels, messages, images")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.set_defaults(run_command=commands.score)
+    parser.set_defaults(run_command=measuring.score)
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +106,7 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     what = "go on from the last round's adapter, or train a fresh one each round"
     parser.add_argument("--warm", action=argparse.BooleanOptionalAction, default=True, help=what)
     parser.add_argument("--max-seconds", type=float, default=150.0, metavar="N", help="training a round (default: %(default)s)")
-    parser.set_defaults(run_command=commands.simulate)
+    parser.set_defaults(run_command=measuring.simulate)
 
 
 def _promote(parser: argparse.ArgumentParser) -> None:

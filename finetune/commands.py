@@ -8,16 +8,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Stopped, as_metrics, compare, read_coco
+from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare, read_coco
 from finetune.metrics import Evaluation
-from finetune.metrics import evaluate as evaluate_cases
-from finetune.paper_metrics import paper_scores, paper_table
-from finetune.results import read_results
 from finetune.tables import table
 from pdc.adapters import Adapters
 from pdc.domain import Task
@@ -94,14 +91,16 @@ def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
 
 
 def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
-    from finetune.dataset import read_rows
+    from finetune.dataset import read_rows, refuse_leaks
 
     adapters = Adapters(store, settings.model)
     adapters.ensure_shipped()
     say = _teller(run)
-    say("Building the training set from the current reviews.")
-    build_data(store, settings, run.data)
+    if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
+        say("Building the training set from the current reviews.")
+        build_data(store, settings, run.data)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
+    refuse_leaks(rows, held_out)
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
@@ -130,13 +129,14 @@ def build_data(store: Store, settings: Settings, folder: Path) -> None:
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
+    from finetune.replay import replay_rows
     from finetune.train import train as fold
     from pdc.qwen import load
 
     config = run.config
     parent = parent_of(config, adapters, say)
     qwen = load(config.model, quantization=config.quantization, device=config.device)
-    return fold(run, qwen, rows, parent, say)
+    return fold(run, qwen, rows, parent, say, replay_rows(config.replay_data, run.folder / "replay"))
 
 
 def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
@@ -170,15 +170,15 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
         )
     except Stopped:
         return False
-    run.write_metrics(as_metrics(found))
-    print(table(_titles(found)), flush=True)
+    run.write_metrics(found.to_json())
+    print(table(_titles(found.evaluations)), flush=True)
     return True
 
 
 def _compare(
     model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
     say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Evaluation]:
+) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.qwen import load
 
@@ -227,7 +227,7 @@ def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wa
     rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
     qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
     found = compare(qwen, rows, {wanted.name or "base": wanted})
-    _show(arguments, found)
+    _show(arguments, found.evaluations)
     return 0
 
 
@@ -237,12 +237,12 @@ def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapte
     with TemporaryDirectory() as folder:
         found = _measure_held_out(Path(folder), settings, adapters, wanted)
     if wanted.name in {a.name for a in adapters.all()}:
-        adapters.store.set_metrics(wanted.name, as_metrics(found))
-    _show(arguments, found)
+        adapters.store.set_metrics(wanted.name, found.to_json())
+    _show(arguments, found.evaluations)
     return 0
 
 
-def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> dict[str, Evaluation]:
+def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> Comparison:
     from finetune.dataset import read_rows
 
     build_data(open_store(settings), settings, folder)
@@ -258,59 +258,14 @@ def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) 
         return
     some = next(iter(evaluations.values()))
     print(table(evaluations))
-    print(f"\n{some.n} images. {_how(some)}")
+    print(f"\n{some.n} images. {how_measured(some)}")
 
 
-def _how(some: Evaluation) -> str:
+def how_measured(some: Evaluation) -> str:
     return (
         f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
         "interval over images."
     )
-
-
-def simulate(arguments: argparse.Namespace) -> int:
-    """Play a reader on a COCO file for every seed; writes and prints the curve."""
-    from finetune.simulate import Plan, curve_table, fall, write
-    from finetune.simulate import simulate as play
-
-    settings = settings_of(arguments)
-    config = config_of(arguments, settings)
-    rows = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ())
-    out, points = _new_folder(arguments.out), []
-    for seed in range(1, arguments.seeds + 1):
-        plan = Plan(
-            arguments.rounds, arguments.per_round, arguments.order, arguments.held_out, arguments.known,
-            arguments.accept_iou, arguments.warm, seed,
-        )
-        points += play(rows, config, plan, out)
-        write(points, plan, config, out)
-    print(curve_table(points))
-    print(f"\nEdits per held-out image fell by {100 * fall(points):.0f} %. Written to {out}: curve.json, curve.csv, curve.png.")
-    return 0
-
-
-def _new_folder(path: Path) -> Path:
-    if path.exists() and any(path.iterdir()):
-        raise BadSetting(f"{path} is there already and is not empty; name another folder with --out.")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def score(arguments: argparse.Namespace) -> int:
-    """The paper's metrics of a result file, and beside them those to decide by."""
-    results = read_results(arguments.results)
-    paper = paper_scores(results.samples)
-    honest = evaluate_cases(results.cases, model=arguments.results.stem, adapter=None)
-    if arguments.json:
-        value = {"paper": {t: asdict(s) for t, s in paper.items()}, "honest": honest.to_json(), "skipped": results.skipped}
-        print(json.dumps(value, ensure_ascii=False))
-        return 0
-    print(paper_table(paper))
-    print(f"\n{table({honest.model: honest})}\n")
-    print(f"{len(results.samples)} answers about {honest.n} images. {_how(honest)}")
-    if results.skipped:
-        print(f"{results.skipped} line(s) of the file are no results and were left out.")
-    return 0
 
 
 def promote(arguments: argparse.Namespace) -> int:

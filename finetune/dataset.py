@@ -19,6 +19,8 @@ from finetune.augment import View, random_view
 from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
 from pdc.errors import BadQuestion, BadSetting
 from pdc.geometry import reading_order
+from pdc.likeness import Likeness, likeness, pairs
+from pdc.runs import sha256
 from pdc.tasks import answer
 
 if TYPE_CHECKING:
@@ -80,6 +82,24 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise FileNotFoundError(name)
+
+
+def likenesses(rows: Sequence[Row]) -> dict[str, str]:
+    """sha256 of each image file of the rows, as it is on disk now, with its likeness as text."""
+    return {sha256(path): str(likeness(path)) for path in dict.fromkeys(row.path for row in rows)}
+
+
+def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
+    """BadSetting when a row to learn from shows a held-out image or a near copy of one, or is of its group."""
+    groups = {row.group for row in rows} & {row.group for row in held_out}
+    if groups:
+        raise BadSetting(f"The group {min(groups)!r} is held out for measuring, so it cannot be trained on; leave it out.")
+    sides = [{k: Likeness.parse(v) for k, v in likenesses(side).items()} for side in (rows, held_out)]
+    if found := pairs(*sides):
+        raise BadSetting(
+            f"The image {found[0][0][:12]} is to be trained on and shows what the held-out image {found[0][1][:12]} shows "
+            f"({len(found)} such in all); leave it out of the training set."
+        )
 
 
 def tasks_of(row: Row) -> tuple[Task, ...]:

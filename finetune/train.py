@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune import checkpoints
-from finetune.dataset import Examples, Row
+from finetune.dataset import Examples, Row, likenesses
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
 from pdc.errors import BadSetting
+from pdc.manifest import Manifest
 from pdc.qwen import Qwen
 from pdc.runs import Run, TrainConfig, read_json
 
@@ -94,10 +95,16 @@ def train(
     data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
-        data=data.get("digest", ""),
+        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent),
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
+
+
+def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:
+    """Every image that led to the weights, the parent's too."""
+    before = Manifest.read(parent[1]).trained_on if parent else {}
+    return {**before, **likenesses([*rows, *replay])}
 
 
 def _run(run: Run, trainer: SFTTrainer, clock: Clock, say: Callable[[str], None]) -> None:
