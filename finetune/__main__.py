@@ -1,4 +1,4 @@
-"""`python -m finetune`: tiny, train, evaluate, promote, rollback."""
+"""`python -m finetune`: train, evaluate, score, simulate, promote, rollback, tiny."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetune import commands
+from finetune import commands, measuring
 from pdc.domain import Task
 from pdc.errors import PdcError
 from pdc.runs import OPTIMIZERS
@@ -18,6 +18,8 @@ EXAMPLES = """examples:
   python -m finetune train --max-seconds 300        the same, with five minutes of training
   python -m finetune train --parent none --rank 8   a fresh adapter on the base model
   python -m finetune evaluate --adapter active --data annotations.json
+  python -m finetune score results.jsonl            the paper's metrics and honest ones of an ms-swift result file
+  python -m finetune simulate --truth COCO.json     a played reader: how edits per image fall with corrected images
   python -m finetune promote fold-20260131-101500-000 --reason "finds the small platelets"
   python -m finetune rollback
   python -m finetune tiny --help                    how the embedded model was made
@@ -35,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train(sub.add_parser("train", help="learn from the current reviews; registers a candidate, promotes nothing"))
     _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
+    _score(sub.add_parser("score", help="measure an ms-swift result file, as the paper does and honestly"))
+    _simulate(sub.add_parser("simulate", help="play a reader who corrects to a COCO file's truth; writes the curve"))
     _promote(sub.add_parser("promote", help="let an adapter serve, if it measured no worse than what serves now"))
     _rollback(sub.add_parser("rollback", help="let serve what served before"))
     sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
@@ -60,6 +64,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
         ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
+    what = "what the model knew before: `drawn` or a COCO file (default: fits the model)"
+    parser.add_argument("--replay-data", help=what)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: fits the model")
     parser.add_argument("--quantization", choices=("nf4", "none"), help="4 bit or bf16 (default: PDC_QUANTIZATION)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: PDC_DEVICE")
@@ -75,6 +81,32 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="with --data: only the first N images")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.set_defaults(run_command=commands.evaluate)
+
+
+def _score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS.jsonl", help="lines with response, labels, messages, images")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.set_defaults(run_command=measuring.score)
+
+
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("--truth", type=Path, required=True, metavar="COCO.json", help="images and what is in them")
+    parser.add_argument("--out", type=Path, default=Path("simulation"), help="new folder for the curve and the runs")
+    parser.add_argument("--label", action="append", help="ask for this; repeat (default: all categories)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="folds (default: %(default)s)")
+    parser.add_argument("--per-round", type=int, default=10, metavar="N", help="images corrected a round (default: %(default)s)")
+    parser.add_argument("--order", choices=("uncertainty", "random"), default="uncertainty", help="which images come next")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeats with other seeds (default: %(default)s)")
+    parser.add_argument("--held-out", type=int, default=20, metavar="N", help="images to measure on (default: %(default)s)")
+    what = "drawings of each known kind, to measure what is forgotten (default: %(default)s)"
+    parser.add_argument("--known", type=int, default=4, metavar="N", help=what)
+    what = "overlap at which the reader leaves a box alone (default: %(default)s)"
+    parser.add_argument("--accept-iou", type=float, default=0.5, metavar="IOU", help=what)
+    what = "go on from the last round's adapter, or train a fresh one each round"
+    parser.add_argument("--warm", action=argparse.BooleanOptionalAction, default=True, help=what)
+    parser.add_argument("--max-seconds", type=float, default=150.0, metavar="N", help="training a round (default: %(default)s)")
+    parser.set_defaults(run_command=measuring.simulate)
 
 
 def _promote(parser: argparse.ArgumentParser) -> None:

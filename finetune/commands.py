@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Stopped, as_metrics, compare, read_coco
-from finetune.metrics import Evaluation, table
+from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare, read_coco
+from finetune.metrics import Evaluation
+from finetune.tables import table
 from pdc.adapters import Adapters
 from pdc.domain import Task
 from pdc.errors import BadModel, BadSetting, PdcError
@@ -90,14 +91,16 @@ def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
 
 
 def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
-    from finetune.dataset import read_rows
+    from finetune.dataset import read_rows, refuse_leaks
 
     adapters = Adapters(store, settings.model)
     adapters.ensure_shipped()
     say = _teller(run)
-    say("Building the training set from the current reviews.")
-    build_data(store, settings, run.data)
+    if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
+        say("Building the training set from the current reviews.")
+        build_data(store, settings, run.data)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
+    refuse_leaks(rows, held_out)
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
@@ -126,13 +129,14 @@ def build_data(store: Store, settings: Settings, folder: Path) -> None:
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
+    from finetune.replay import replay_rows
     from finetune.train import train as fold
     from pdc.qwen import load
 
     config = run.config
     parent = parent_of(config, adapters, say)
     qwen = load(config.model, quantization=config.quantization, device=config.device)
-    return fold(run, qwen, rows, parent, say)
+    return fold(run, qwen, rows, parent, say, replay_rows(config.replay_data, run.folder / "replay"))
 
 
 def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
@@ -166,15 +170,15 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
         )
     except Stopped:
         return False
-    run.write_metrics(as_metrics(found))
-    print(table(_titles(found)), flush=True)
+    run.write_metrics(found.to_json())
+    print(table(_titles(found.evaluations)), flush=True)
     return True
 
 
 def _compare(
     model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
     say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Evaluation]:
+) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.qwen import load
 
@@ -223,7 +227,7 @@ def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wa
     rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
     qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
     found = compare(qwen, rows, {wanted.name or "base": wanted})
-    _show(arguments, found)
+    _show(arguments, found.evaluations)
     return 0
 
 
@@ -233,12 +237,12 @@ def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapte
     with TemporaryDirectory() as folder:
         found = _measure_held_out(Path(folder), settings, adapters, wanted)
     if wanted.name in {a.name for a in adapters.all()}:
-        adapters.store.set_metrics(wanted.name, as_metrics(found))
-    _show(arguments, found)
+        adapters.store.set_metrics(wanted.name, found.to_json())
+    _show(arguments, found.evaluations)
     return 0
 
 
-def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> dict[str, Evaluation]:
+def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> Comparison:
     from finetune.dataset import read_rows
 
     build_data(open_store(settings), settings, folder)
@@ -254,9 +258,13 @@ def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) 
         return
     some = next(iter(evaluations.values()))
     print(table(evaluations))
-    print(
-        f"\n{some.n} images. Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to "
-        f"one. In brackets: 95 % interval over images."
+    print(f"\n{some.n} images. {how_measured(some)}")
+
+
+def how_measured(some: Evaluation) -> str:
+    return (
+        f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
+        "interval over images."
     )
 
 

@@ -19,6 +19,8 @@ from finetune.augment import View, random_view
 from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
 from pdc.errors import BadQuestion, BadSetting
 from pdc.geometry import reading_order
+from pdc.likeness import Likeness, likeness, pairs
+from pdc.runs import sha256
 from pdc.tasks import answer
 
 if TYPE_CHECKING:
@@ -82,6 +84,24 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
     raise FileNotFoundError(name)
 
 
+def likenesses(rows: Sequence[Row]) -> dict[str, str]:
+    """sha256 of each image file of the rows, as it is on disk now, with its likeness as text."""
+    return {sha256(path): str(likeness(path)) for path in dict.fromkeys(row.path for row in rows)}
+
+
+def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
+    """BadSetting when a row to learn from shows a held-out image or a near copy of one, or is of its group."""
+    groups = {row.group for row in rows} & {row.group for row in held_out}
+    if groups:
+        raise BadSetting(f"The group {min(groups)!r} is held out for measuring, so it cannot be trained on; leave it out.")
+    sides = [{k: Likeness.parse(v) for k, v in likenesses(side).items()} for side in (rows, held_out)]
+    if found := pairs(*sides):
+        raise BadSetting(
+            f"The image {found[0][0][:12]} is to be trained on and shows what the held-out image {found[0][1][:12]} shows "
+            f"({len(found)} such in all); leave it out of the training set."
+        )
+
+
 def tasks_of(row: Row) -> tuple[Task, ...]:
     """The tasks that the row's marks can answer."""
     if not row.question.task.has_marks:
@@ -111,23 +131,46 @@ def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, in
 
 
 class Examples:
-    """`length` visits to `rows`, in turn; the caller shuffles. Visit i is the same in every process of one seed."""
+    """`length` questions in the order in which they are asked, the same in every process of one seed.
+
+    Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round;
+    a `replay_share` of the views show one of the `replay` rows instead.
+    """
 
     def __init__(
-        self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float]
+        self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float],
+        questions: int = 1, replay: Sequence[Row] = (), replay_share: float = 0.0,
     ) -> None:
         self.rows, self.qwen, self.length = rows, qwen, length
-        self.seed, self.augment, self.tasks = seed, augment, tasks
+        self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
+        self.replay, self.replay_share = replay, replay_share if replay else 0.0
         self._images: dict[Path, PilImage] = {}
+        self._seen: tuple[int, PilImage, Findings] | None = None
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        rng = np.random.default_rng([self.seed, index])
-        row = self.rows[index % len(self.rows)]
-        image, findings = self._view(row, rng).apply(self._open(row.path), row.findings)
+        visit = index // self.questions
+        row = self.row(visit)
+        image, findings = self._look(visit, row)
+        rng = np.random.default_rng([self.seed, visit, 1 + index % self.questions])
         return example(self.qwen, image, draw_question(row, self.tasks, rng), findings)
+
+    def row(self, visit: int) -> Row:
+        """What the visit is to."""
+        rng = np.random.default_rng([self.seed, visit, 0, 1])
+        if rng.random() < self.replay_share:
+            return self.replay[rng.integers(len(self.replay))]
+        around, place = divmod(visit, len(self.rows))
+        return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
+
+    def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings]:
+        """The row's image and findings in the visit's view; the questions of one visit follow each other."""
+        if self._seen is None or self._seen[0] != visit:
+            view = self._view(row, np.random.default_rng([self.seed, visit]))
+            self._seen = visit, *view.apply(self._open(row.path), row.findings)
+        return self._seen[1:]
 
     def __getstate__(self) -> tuple[int, int]:
         """What `datasets` hashes. Without this it would pickle the model to name its cache."""

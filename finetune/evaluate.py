@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.dataset import Row
-from finetune.metrics import Case, Evaluation, evaluate
+from finetune.bootstrap import Estimate
+from finetune.dataset import Row, likenesses
+from finetune.metrics import Case, Evaluation, change, evaluate
+from finetune.replay import blank_images
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
 from pdc.errors import BadSetting
 from pdc.predictors.base import Predictor
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from pdc.qwen import Qwen
 
 BASE, ACTIVE, CANDIDATE = "base", "active", "candidate"
+BLANKS = 3  # black, grey and white
+MOST_QUESTIONS = 4  # that are asked about them
 Report = Callable[[str], None]
 
 
@@ -39,23 +44,58 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     return cases
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,
+    the images they were measured on (sha256 with likeness), and what the candidate reports on blank images."""
+
+    evaluations: dict[str, Evaluation]
+    changes: dict[str, Estimate | None]
+    held_out: dict[str, str]
+    blank_marks: int
+
+    def to_json(self) -> dict[str, object]:
+        """What metrics.json and the registry keep; `n` is the number of images."""
+        n = max((e.n for e in self.evaluations.values()), default=0)
+        changes = {name: change and asdict(change) for name, change in self.changes.items()}
+        measured = {name: e.to_json() for name, e in self.evaluations.items()}
+        return {**measured, "n": n, "changes": changes, "held_out": self.held_out, "blank_marks": self.blank_marks}
+
+
 def compare(
     qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, Wanted], *,
     report: Report = lambda text: None, stop: Callable[[], bool] = lambda: False,
-) -> dict[str, Evaluation]:
-    """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once.
+) -> Comparison:
+    """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
+    is the candidate.
 
     `report` gets a sentence after each answer; when `stop` says so, Stopped is raised.
     """
     serving = [Wanted()]
     predictor = LocalPredictor(lambda: qwen, lambda: serving[0])
+    answers: dict[Wanted, list[Case]] = {}
     done: dict[Wanted, Evaluation] = {}
     for wanted in dict.fromkeys(adapters.values()):
         serving[0], started = wanted, time.monotonic()
-        cases = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
+        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
         seconds = round(time.monotonic() - started, 1)
-        done[wanted] = evaluate(cases, model=qwen.name, adapter=wanted.name, seconds=seconds)
-    return {name: done[wanted] for name, wanted in adapters.items()}
+        done[wanted] = evaluate(answers[wanted], model=qwen.name, adapter=wanted.name, seconds=seconds)
+    *others, candidate = adapters
+    serving[0] = adapters[candidate]
+    return Comparison(
+        {name: done[wanted] for name, wanted in adapters.items()},
+        {name: change(answers[adapters[name]], answers[adapters[candidate]]) for name in others},
+        likenesses(rows), marks_on_blanks(predictor, rows),
+    )
+
+
+def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:
+    """Objects reported on blank images, asked as the first row of each set of labels asks."""
+    from PIL import Image
+
+    questions = list(dict.fromkeys(row.question for row in rows))[:MOST_QUESTIONS]
+    answers = [predictor.predict(Image.fromarray(b), q).findings for q in questions for b in blank_images(BLANKS)]
+    return sum(a.count(q.task) for a, q in zip(answers, [q for q in questions for _ in range(BLANKS)], strict=True) if a)
 
 
 def _watch(wanted: Wanted, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
@@ -65,12 +105,6 @@ def _watch(wanted: Wanted, total: int, report: Report, stop: Callable[[], bool])
         report(f"Measuring {wanted.name or 'the base model'}: {done} of {total} held-out questions.")
 
     return after_each
-
-
-def as_metrics(evaluations: Mapping[str, Evaluation]) -> dict[str, object]:
-    """What metrics.json and the registry keep: each evaluation, and n, the number of images."""
-    n = max((e.n for e in evaluations.values()), default=0)
-    return {**{name: e.to_json() for name, e in evaluations.items()}, "n": n}
 
 
 def read_coco(path: Path, task: Task, labels: Sequence[str] = (), limit: int | None = None) -> list[Row]:

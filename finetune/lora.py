@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pdc.errors import BadModel
@@ -50,8 +52,12 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
     return targets == (LORA_TARGETS_VISION if config.vision else LORA_TARGETS)
 
 
-def save(model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str) -> Manifest:
-    """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest."""
+def save(
+    model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
+    trained_on: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:
+    """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
+    every image that was learnt from (sha256) with its likeness."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -64,7 +70,7 @@ def save(model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str |
     manifest = Manifest(
         name=name, base=qwen.name, base_sha256=fingerprint(qwen.folder), prompt_version=qwen.prompt_style,
         parent=parent, data=data, files=files, in_process_only=_has_vision(model),
-        created_at=datetime.now(UTC).isoformat(),
+        created_at=datetime.now(UTC).isoformat(), trained_on=dict(trained_on),
     )
     write_json(folder / MANIFEST, manifest.to_json())
     return manifest

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.dataset import Examples, Row
+from finetune import checkpoints
+from finetune.dataset import Examples, Row, likenesses
+from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
 from pdc.errors import BadSetting
+from pdc.manifest import Manifest
 from pdc.qwen import Qwen
 from pdc.runs import Run, TrainConfig, read_json
 
@@ -63,40 +67,68 @@ class Clock:
 
 
 def train(
-    run: Run, qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None, say: Callable[[str], None] = print
+    run: Run, qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None, say: Callable[[str], None] = print,
+    replay: Sequence[Row] = (),
 ) -> Trained:
-    """Train on `rows` and write run/adapter. `parent`: name and folder of the adapter to go on from, or None."""
+    """Train on `rows`, and on `replay` so that nothing is forgotten, and write run/adapter.
+
+    `parent`: name and folder of the adapter to go on from, or None. A run that was killed goes on from its newest whole
+    checkpoint and, unless its time ran out, ends with the weights it would have had.
+    """
     config = run.config
     if not rows:
         raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
     model = attach(qwen, config, parent[1] if parent else None)
+    if qwen.device == "cpu":
+        make_fast(model)
     steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
     examples = Examples(
-        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment, tasks=config.tasks
+        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment, tasks=config.tasks,
+        questions=config.questions, replay=replay, replay_share=config.replay,
     )
     clock = Clock(steps, config.max_seconds)
-    trainer = build_trainer(run, qwen, model, examples, clock)
+    trainer = build_trainer(run, qwen, model, examples, clock, say)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
-    clock.start = clock.now()
-    model.train()
-    trainer.train()
+    _run(run, trainer, clock, say)
     done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
     data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
-        data=data.get("digest", ""),
+        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent),
     )
+    shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
 
 
-def build_trainer(run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock) -> SFTTrainer:
-    """TRL's trainer on float32 LoRA weights, with our schedule and log."""
+def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:
+    """Every image that led to the weights, the parent's too."""
+    before = Manifest.read(parent[1]).trained_on if parent else {}
+    return {**before, **likenesses([*rows, *replay])}
+
+
+def _run(run: Run, trainer: SFTTrainer, clock: Clock, say: Callable[[str], None]) -> None:
+    """Train to the end, from the newest whole checkpoint if there is one."""
+    checkpoint = checkpoints.newest(_checkpoints(run))
+    if checkpoint is not None:
+        say(f"Going on from {checkpoint.name} of the run that was interrupted.")
+    clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
+    trainer.model.train()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def _checkpoints(run: Run) -> Path:
+    return run.folder / "checkpoints"
+
+
+def build_trainer(
+    run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock, say: Callable[[str], None] = print
+) -> SFTTrainer:
+    """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
     import torch
     from transformers import PrinterCallback
-    from trl import SFTTrainer
 
-    trainer = SFTTrainer(
+    trainer = _trainer_class(clock, say)(
         model=model, args=_arguments(run, qwen, clock.steps), train_dataset=examples.as_dataset(),
         processing_class=qwen.processor, callbacks=[_callback(run, clock)],
     )
@@ -105,6 +137,26 @@ def build_trainer(run: Run, qwen: Qwen, model: PeftModel, examples: Examples, cl
     trainer.optimizer = _optimizer(model, run.config)
     trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(trainer.optimizer, clock.rate)
     return trainer
+
+
+def _trainer_class(clock: Clock, say: Callable[[str], None]) -> type[SFTTrainer]:
+    from safetensors import SafetensorError
+    from trl import SFTTrainer
+
+    class Trainer(SFTTrainer):
+        """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            try:
+                super()._save_checkpoint(model, trial)
+                checkpoints.seal(folder, clock.elapsed)
+                checkpoints.drop_old(folder.parent)
+            except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
+                shutil.rmtree(folder, ignore_errors=True)
+                say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
+
+    return Trainer
 
 
 def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
@@ -125,11 +177,12 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> SFTConfig:
     bf16 = not on_gpu or torch.cuda.is_bf16_supported()
     config: TrainConfig = run.config
     return SFTConfig(
-        output_dir=str(run.folder / "checkpoints"), max_steps=steps, per_device_train_batch_size=config.batch,
+        output_dir=str(_checkpoints(run)), max_steps=steps, per_device_train_batch_size=config.batch,
         use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
         seed=config.seed,
         max_length=None, completion_only_loss=True, remove_unused_columns=False,
-        dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="no", report_to=[], push_to_hub=False,
+        dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
+        save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
         logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pdc import __version__, commands
 from pdc.domain import Task
 from pdc.errors import PdcError
+from pdc.formats import FORMATS, READERS
 
 EXAMPLES = """examples:
   python -m pdc predict smear.png --task count_and_box --label "red blood cell" --label platelet
@@ -41,13 +42,14 @@ def parser() -> argparse.ArgumentParser:
 
     export = sub.add_parser("export", help="write the current reviews to a folder")
     export.add_argument("folder", type=Path)
-    export.add_argument("--format", choices=("coco", "yolo", "csv", "jsonl"), default="coco")
+    export.add_argument("--format", choices=FORMATS, default="coco", help="default: %(default)s")
     export.set_defaults(run=commands.export)
 
-    bring = sub.add_parser("import", help="add images and their marks from a COCO json file")
-    bring.add_argument("file", type=Path, help="COCO json; image names are relative to its folder")
+    bring = sub.add_parser("import", help="add images and their marks from annotation files")
+    bring.add_argument("file", type=Path, help="file or folder; image names are relative to it")
+    bring.add_argument("--format", choices=tuple(READERS), help="default: by what the file or folder looks like")
     bring.add_argument("--author", default="import", help="who the reviews are by (default: %(default)s)")
-    bring.add_argument("--task", default=Task.BOUNDING.value, help="the question the marks answer (default: %(default)s)")
+    bring.add_argument("--task", help="the question the marks answer (default: boxes, points or a count, as they are)")
     bring.add_argument("--label", action="append", metavar="LABEL", help="categories to take; repeat (default: all)")
     bring.set_defaults(run=commands.import_)
 

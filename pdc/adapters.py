@@ -6,14 +6,15 @@ Which adapter serves is the store's word; the app asks it before every answer, s
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pdc import manifest
 from pdc.domain import Adapter, AdapterStatus
 from pdc.errors import BadModel, NotFound, PdcError
+from pdc.gate import objections
 from pdc.manifest import Manifest
 from pdc.runs import Run
 from pdc.store.records import Activation
@@ -34,10 +35,13 @@ class AdapterStore(Protocol):
 
 
 class Adapters:
-    """Adapters of one base model. `model` is its folder or hub name, as in the settings."""
+    """Adapters of one base model. `model` is its folder or hub name, as in the settings.
 
-    def __init__(self, store: AdapterStore, model: str) -> None:
-        self.store = store
+    `probe` loads an adapter and asks it something; it says what is wrong in a sentence, or None.
+    """
+
+    def __init__(self, store: AdapterStore, model: str, probe: Callable[[Adapter], str | None] | None = None) -> None:
+        self.store, self.probe = store, probe
         self.folder = Path(model) if Path(model).is_dir() else None
         self.base = self.folder.name if self.folder else model
 
@@ -69,11 +73,10 @@ class Adapters:
     def promote(self, name: str, *, by: str, reason: str, force: bool = False) -> Adapter:
         """Let the adapter serve from the next question on.
 
-        BadModel when it is damaged, was not measured, or measured worse than what serves; `force` overrides the last
-        two, and the reason says so for ever.
+        BadModel when it is damaged or of another base, or when anything speaks against it (`objection`); `force`
+        overrides the latter, and the reason says so for ever.
         """
         adapter = self.store.adapter(name)
-        self.verify(name)
         problem = self.objection(adapter)
         if problem and not force:
             raise BadModel(f"{problem} To promote it all the same, use --force and give a reason.")
@@ -81,27 +84,13 @@ class Adapters:
         return self.store.adapter(name)
 
     def objection(self, adapter: Adapter) -> str | None:
-        """Why the adapter should not serve, as a sentence; None when it measured as well as what serves or better."""
-        candidate = adapter.metrics.get("candidate")
-        if not isinstance(candidate, Mapping) or not candidate.get("n"):
-            return f"{adapter.name} was not measured on held-out images; `python -m finetune evaluate` does that."
-        rival, name = self._rival(adapter.metrics)
-        if rival is None:
-            return f"{adapter.name} was not measured beside {name}, which serves now; evaluate it again."
-        if candidate["score"] < rival["score"]:
-            return (
-                f"{adapter.name} measured worse than {name} on {candidate['n']} held-out images: "
-                f"{candidate['score_name']} {candidate['score']:.3f} against {rival['score']:.3f}."
-            )
-        return None
-
-    def _rival(self, metrics: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
-        """The measurement, made beside the candidate's, of what serves now; None when that is another adapter."""
+        """Why the adapter should not serve, in sentences; None when nothing speaks against it. BadModel when damaged."""
+        found = self.verify(adapter.name)
         active = self.active()
-        if active is None:
-            return metrics.get("base"), "the base model"
-        measured = metrics.get("active") or {}
-        return (measured if measured.get("adapter") == active.name else None), active.name
+        against = objections(adapter.name, adapter.metrics, active.name if active else None, found)
+        if not against and self.probe and (wrong := self.probe(adapter)):
+            against = [wrong]
+        return " ".join(against) or None
 
     def rollback(self, *, by: str, reason: str = "rolled back") -> Adapter | None:
         """Let serve what served before; None is the base alone. NotFound when nothing was ever promoted."""

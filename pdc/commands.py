@@ -85,21 +85,19 @@ def export(arguments: argparse.Namespace) -> int:
     settings = Settings.from_env()
     written = write(open_store(settings), ImageFiles(settings.images), arguments.folder, arguments.format)
     print(f"Wrote {written.reviews} reviews of {written.images} images to {arguments.folder} as {arguments.format}.")
-    if written.left_out:
-        print(f"{written.left_out} reviews have no boxes, which {arguments.format} needs; use csv or jsonl for them.")
     return 0
 
 
 def import_(arguments: argparse.Namespace) -> int:
-    from pdc.exports import import_coco
+    from pdc.exports import import_annotations
     from pdc.images import ImageFiles
 
     settings = Settings.from_env()
-    added = import_coco(
-        open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author,
-        task=task_from(arguments.task), labels=arguments.label, max_megapixels=settings.max_megapixels,
+    added = import_annotations(
+        open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author, format=arguments.format,
+        task=arguments.task and task_from(arguments.task), labels=arguments.label, max_megapixels=settings.max_megapixels,
     )
-    print(f"Added {added} reviewed images from {arguments.file}.")
+    print(f"Added {added} reviews from {arguments.file}.")
     return 0
 
 

@@ -49,6 +49,8 @@ class Manifest:
     """UTC, ISO 8601"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
+    trained_on: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of every image it or a parent was trained on, with its likeness: none of them can measure it"""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """anything else worth telling, such as numbers"""
 

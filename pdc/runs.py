@@ -10,6 +10,7 @@
     FAILED          one sentence: why it ended early
     STOPPED         exists when it ended because it was asked to
     adapter/        the LoRA weights and pdc.json
+    checkpoints/    what a killed run goes on from
     metrics.json    base, active and candidate on the held-out images
     COMPLETE        written last: every file's sha256
 """
@@ -65,6 +66,12 @@ class TrainConfig:
     """how often each row is asked about, each time with another question and, with `augment`, another view"""
     batch: int = 4
     """questions per optimiser step"""
+    questions: int = 2
+    """questions about each view of an image; on a CPU the image is encoded once for them"""
+    replay: float = 0.25
+    """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
+    replay_data: str | None = None
+    """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
     max_seconds: float = 3600.0
     """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
     seed: int = 1
@@ -77,19 +84,26 @@ class TrainConfig:
     """held-out questions each model is asked after training, spread evenly; `finetune evaluate` asks all of them"""
     log_every: int = 5
     """optimiser steps between two lines of log.jsonl"""
+    save_every: int = 50
+    """optimiser steps between two checkpoints, from which a killed run goes on"""
 
     @classmethod
     def for_model(cls, model: str, **changes: Any) -> TrainConfig:
         """Defaults that fit the model: one at most 512 wide gets vision LoRA, a high rate and many epochs."""
         small = _hidden_size(model) <= SMALL_HIDDEN
-        start: dict[str, Any] = dict(vision=True, lr=2e-3, epochs=120.0, batch=8, max_seconds=720.0) if small else {}
+        start: dict[str, Any] = dict(
+            vision=True, lr=4e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay_data="drawn",
+        ) if small else {}
         return cls(model=model, **{**start, **changes}).checked()
 
     def checked(self) -> TrainConfig:
         """Itself, or BadSetting naming the field, its value and what was expected."""
-        for name in ("rank", "alpha", "lr", "epochs", "batch", "max_seconds", "held_out_limit", "log_every"):
+        for name in ("rank", "alpha", "lr", "epochs", "batch", "max_seconds", "held_out_limit", "log_every", "questions",
+                     "save_every"):
             if not getattr(self, name) > 0:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
+        if not 0 <= self.replay < 1:
+            raise BadSetting(f"replay is {self.replay}; it needs a share from 0 up to but not including 1.")
         if self.optimizer not in OPTIMIZERS:
             raise BadSetting(f"optimizer is {self.optimizer!r}; use {' or '.join(OPTIMIZERS)}.")
         if self.quantization not in ("nf4", "none"):

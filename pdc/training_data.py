@@ -2,7 +2,8 @@
 
 A group of images (a patient, a video) is on one side for ever: held out, to measure on, or training. Groups that were
 never seen before are dealt out by the sha256 of their name, label by label, so that the same reviews always give the
-same split and a label with few groups is measured too.
+same split and a label with few groups is measured too. Groups with images that show the same thing (`likeness`) are dealt
+out together; an image that shows what a held-out one shows is never trained on, whatever its group.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pdc import files
 from pdc.domain import Box, Image, Mark, Review, Verdict
 from pdc.errors import BadSetting, StoreUnavailable
 from pdc.images import ImageFiles
+from pdc.likeness import Likeness, likeness, pairs
 from pdc.store import Store
 
 USABLE = (Verdict.ACCEPTED, Verdict.CORRECTED)
@@ -39,7 +41,8 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a training folder holds. `digest` is a sha256 over every row of both sides; `images` maps each file to its
-    sha256; `reviewers` are the authors of the reviews."""
+    sha256; `reviewers` are the authors of the reviews, `reviewed` the first and the last time one was saved. `likeness`
+    tells near copies of an image; `left_out` are images that show what a held-out one shows."""
 
     created_at: str
     reviewers: tuple[str, ...]
@@ -47,6 +50,9 @@ class Manifest:
     train: Side
     held_out: Side
     images: Mapping[str, str]
+    reviewed: tuple[str, str]
+    likeness: Mapping[str, str]
+    left_out: tuple[str, ...]
 
 
 def usable_reviews(store: Store) -> list[Review]:
@@ -68,28 +74,65 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
     rows = [_row(known[r.image_sha256], r) for r in reviews]
-    held_out = _dealt(store, rows, held_out_share)
-    train = [r for r in rows if r["group"] not in held_out]
+    likes = _likenesses(store, images, rows)
+    held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
+    copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
+    train = [r for r in rows if r["group"] not in held_out and _sha256(r) not in copies]
     kept = [r for r in rows if r["group"] in held_out]
     if not train:
         raise BadSetting("Every reviewed image is held out for measuring; review images of other groups to train on.")
     folder = Path(folder)
-    hashes = _place_images(images, folder, sorted({r.image_sha256 for r in reviews}))
-    return _write(folder, train, kept, sorted({r.author for r in reviews}), hashes)
+    hashes = _place_images(images, folder, sorted({_sha256(r) for r in (*train, *kept)}))
+    left_out = tuple(sorted(copies & {_sha256(r) for r in rows if r["group"] not in held_out}))
+    return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
 
 
-def _dealt(store: Store, rows: Sequence[Row], share: float) -> frozenset[str]:
-    """All held-out groups, after dealing out those groups of `rows` that have no side yet."""
+def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, Likeness]:
+    """Of every reviewed image, and of every held-out one, reviewed or not."""
+    held_out = store.held_out_groups()
+    names = {_sha256(r) for r in rows} | {i.sha256 for i in store.images() if i.group in held_out}
+    return {name: likeness(images.path(name)) for name in sorted(names)}
+
+
+def _sha256(row: Row) -> str:
+    return Path(row["image"]).stem
+
+
+def _copies(likes: Mapping[str, Likeness], held_out: set[str]) -> frozenset[str]:
+    """Images that show what a held-out image shows."""
+    inside = {name: like for name, like in likes.items() if name in held_out}
+    return frozenset(name for name, _ in pairs(likes, inside)) - held_out
+
+
+def _joined(rows: Sequence[Row], likes: Mapping[str, Likeness], known: Mapping[str, Image]) -> dict[str, str]:
+    """Each group's first name among the groups that show the same things."""
+    first = {group: group for group in {r["group"] for r in rows} | {known[name].group for name in likes}}
+
+    def root(group: str) -> str:
+        return group if first[group] == group else root(first[group])
+
+    for a, b in pairs(likes, likes):
+        low, high = sorted((root(known[a].group), root(known[b].group)))
+        first[high] = low
+    return {group: root(group) for group in first}
+
+
+def _dealt(store: Store, rows: Sequence[Row], joined: Mapping[str, str], share: float) -> frozenset[str]:
+    """All held-out groups, after dealing out those groups of `rows` that have no side yet. Joined groups go together."""
     held_out, training = store.held_out_groups(), store.training_groups()
+    sides = [frozenset(joined.get(g, g) for g in side) for side in (held_out, training)]
     every = {r["group"] for r in rows}
     chosen: set[str] = set()
     for label in sorted({label for r in rows for label in r["labels"]}):
-        asked = {r["group"] for r in rows if label in r["labels"]}
-        chosen |= _chosen(asked, held_out | chosen, training, round(len(asked) * share))
-    chosen |= _chosen(every, held_out | chosen, training, _least(len(every)) if share else 0)
-    store.hold_out(chosen)
-    store.assign_training(every - held_out - chosen)
-    return held_out | chosen
+        asked = {joined[r["group"]] for r in rows if label in r["labels"]}
+        chosen |= _chosen(asked, sides[0] | chosen, sides[1], round(len(asked) * share))
+    joint = {joined[g] for g in every}
+    chosen |= _chosen(joint, sides[0] | chosen, sides[1], _least(len(joint)) if share else 0)
+    new = every - held_out - training
+    kept = {g for g in new if joined[g] in sides[0] | chosen}
+    store.hold_out(kept)
+    store.assign_training(new - kept)
+    return held_out | kept
 
 
 def _chosen(groups: set[str], held_out: frozenset[str], training: frozenset[str], wanted: int) -> set[str]:
@@ -139,19 +182,24 @@ def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> di
     return {f"images/{sha256}.png": sha256 for sha256 in hashes}
 
 
-def _write(
-    folder: Path, train: Sequence[Row], held_out: Sequence[Row], reviewers: Sequence[str], hashes: Mapping[str, str]
-) -> Manifest:
+def _told(
+    reviews: Sequence[Review], hashes: Mapping[str, str], likes: Mapping[str, Likeness], left_out: tuple[str, ...]
+) -> dict[str, Any]:
+    """Who reviewed what and when, for the manifest."""
+    times = sorted(r.created_at.isoformat(timespec="seconds") for r in reviews)
+    return {
+        "reviewers": tuple(sorted({r.author for r in reviews})), "reviewed": (times[0], times[-1]), "images": hashes,
+        "likeness": {name: str(likes[sha256]) for name, sha256 in hashes.items()}, "left_out": left_out,
+    }
+
+
+def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Mapping[str, Any]) -> Manifest:
     texts = {"train.jsonl": _lines(train), "held_out.jsonl": _lines(held_out)}
     for name, text in texts.items():
         files.write(folder / name, text)
     manifest = Manifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        reviewers=tuple(reviewers),
-        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(),
-        train=_side(train),
-        held_out=_side(held_out),
-        images=hashes,
+        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(), train=_side(train), held_out=_side(held_out), **told,
     )
     files.write(folder / "manifest.json", json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode() + b"\n")
     return manifest

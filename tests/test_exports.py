@@ -16,6 +16,7 @@ from pdc import coco
 from pdc.domain import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.errors import BadImage, BadQuestion, BadSetting, PdcError, StoreUnavailable
 from pdc.exports import export, import_coco
+from pdc.formats import FORMATS
 
 BOXES = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
 POINTS = Question(Task.POINTING, ("polyp",))
@@ -52,14 +53,21 @@ def filled(place: Place) -> tuple[Place, dict[str, Image]]:
 def test_coco_holds_boxes_of_the_current_reviews(filled, tmp_path: Path):
     place, images = filled
     written = export(place.store, place.files, tmp_path / "out", "coco")
-    assert (written.images, written.reviews, written.left_out) == (2, 2, 2)
+    assert (written.images, written.reviews) == (4, 4)
     document = json.loads((tmp_path / "out" / "coco.json").read_text())
-    assert document["categories"] == [{"id": 1, "name": "platelet"}, {"id": 2, "name": "nucleus"}]
-    assert [i["file_name"] for i in document["images"]] == [f"images/{images[n].sha256}.png" for n in ("boxed", "none")]
+    point = {"keypoints": ["centre"], "skeleton": []}
+    assert document["categories"] == [
+        {"id": 1, "name": "platelet"}, {"id": 2, "name": "nucleus"}, {"id": 3, "name": "polyp", **point},
+        {"id": 4, "name": "=cell"},
+    ]  # fmt: skip
+    names = ("boxed", "pointed", "counted", "none")
+    assert [i["file_name"] for i in document["images"]] == [f"images/{images[n].sha256}.png" for n in names]
+    assert document["images"][2]["asked"] == [{"task": "counting", "label": "=cell", "count": 12}]
     assert document["images"][0]["labels"] == ["platelet", "nucleus"]
     assert [(a["image_id"], a["category_id"], a["bbox"]) for a in document["annotations"]] == [
-        (1, 1, [20, 10, 20, 20]), (1, 2, [4.5, 3, 7.75, 6]),
+        (1, 1, [20, 10, 20, 20]), (1, 2, [4.5, 3, 7.75, 6]), (2, 3, [1.5, 2, 0, 0]), (2, 3, [3, 4, 0, 0]),
     ]  # fmt: skip
+    assert document["annotations"][2]["keypoints"] == [1.5, 2, 2]
     copied = tmp_path / "out" / document["images"][0]["file_name"]
     assert copied.read_bytes() == place.files.path(images["boxed"].sha256).read_bytes()
     assert not copied.samefile(place.files.path(images["boxed"].sha256))
@@ -72,7 +80,7 @@ def test_of_two_reviews_of_a_label_the_newest_boxes_are_exported(place: Place, t
     place.review(image, Question(Task.POINTING, ("nucleus",)), Findings())
     export(place.store, place.files, tmp_path / "out", "coco")
     document = json.loads((tmp_path / "out" / "coco.json").read_text())
-    assert [a["bbox"] for a in document["annotations"]] == [[3, 3, 1, 1], [5, 5, 1, 1]]
+    assert sorted(a["bbox"] for a in document["annotations"]) == [[3, 3, 1, 1], [5, 5, 1, 1]]
 
 
 def test_yolo_lists_its_images_and_their_boxes_as_shares(filled, tmp_path: Path):
@@ -84,7 +92,7 @@ def test_yolo_lists_its_images_and_their_boxes_as_shares(filled, tmp_path: Path)
     assert [float(v) for v in lines[0][1:]] == pytest.approx([30 / 40, 20 / 30, 20 / 40, 20 / 30])
     assert (label / f"{images['none'].sha256}.txt").read_text() == ""
     listed = (tmp_path / "out" / "images.txt").read_text().split()
-    assert len(listed) == 2 and all((tmp_path / "out" / name).is_file() for name in listed)
+    assert len(listed) == 4 and all((tmp_path / "out" / name).is_file() for name in listed)
     assert '  1: "nucleus"\n' in (tmp_path / "out" / "data.yaml").read_text()
 
 
@@ -110,7 +118,8 @@ def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
     rows = [json.loads(line) for line in (tmp_path / "out" / "reviews.jsonl").read_text().splitlines()]
     assert rows[1] == {
         "image_sha256": images["boxed"].sha256, "img_size": [40, 30], "points": [[8.375, 6.0]],
-        "bbox": [[4.5, 3, 12.25, 9]], "count": 1, "label": "nucleus",
+        "bbox": [[4.5, 3, 12.25, 9]], "count": 1, "label": "nucleus", "file_name": f"images/{images['boxed'].sha256}.png",
+        "name": "boxed", "group": "g", "task": "count_and_box",
     }  # fmt: skip
     assert [(r["label"], r["count"], len(r["points"]), len(r["bbox"])) for r in rows[2:]] == [
         ("polyp", 2, 2, 0), ("=cell", 12, 0, 0), ("platelet", 0, 0, 0), ("nucleus", 0, 0, 0),
@@ -119,7 +128,7 @@ def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
 
 def test_exporting_again_gives_the_same_files(filled, tmp_path: Path):
     place, _ = filled
-    for format in ("coco", "yolo", "csv", "jsonl"):
+    for format in FORMATS:
         texts = []
         for _ in range(2):
             export(place.store, place.files, tmp_path / format, format)
@@ -128,14 +137,12 @@ def test_exporting_again_gives_the_same_files(filled, tmp_path: Path):
 
 
 def test_what_cannot_be_exported_is_a_sentence(place: Place, tmp_path: Path):
-    with pytest.raises(BadSetting, match="no export format 'xml'; use one of coco, yolo, csv, jsonl"):
+    with pytest.raises(BadSetting, match="no export format 'xml'; use one of coco, yolo, voc, label-studio, jsonl, csv"):
         export(place.store, place.files, tmp_path, "xml")
     with pytest.raises(BadSetting, match="no accepted or corrected reviews to export"):
         export(place.store, place.files, tmp_path, "csv")
     image = place.image("a")
     place.review(image, COUNT, Findings(stated={"=cell": 1}))
-    with pytest.raises(BadSetting, match="reviews with boxes"):
-        export(place.store, place.files, tmp_path, "coco")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="could not be written"):
         export(place.store, place.files, tmp_path / "file" / "out", "csv")
@@ -205,7 +212,7 @@ def test_an_import_asks_for_all_categories_in_the_files_order(place: Place, tmp_
     (review,) = place.store.current_reviews()
     assert review.question == Question(Task.BOUNDING, ("nucleus", "ring form"))
     assert [(m.label, m.shape.xyxy) for m in review.findings.marks] == [
-        ("ring form", (1, 2, 4, 6.5)), ("nucleus", (30, 20, 40, 25)),
+        ("nucleus", (30, 20, 40, 25)), ("ring form", (1, 2, 4, 6.5)),
     ]  # fmt: skip
     assert "ring form" in place.store.labels()
     assert place.store.images()[0].group == "a.png"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pictures import encoded
+from PIL import Image as Pillow
 from places import Place, boxes
 
+from finetune.tiny.render import smear
 from pdc.domain import Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.errors import BadSetting, StoreUnavailable
 from pdc.exports import training_folder
+from pdc.images import accept
 
 CELLS = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
 ONE = boxes(("nucleus", (4.5, 3, 12.25, 9)))
@@ -76,6 +82,8 @@ def test_the_manifest_explains_the_folder(place: Place, tmp_path: Path):
     assert written["digest"] == manifest.digest and written["reviewers"] == ["ada"]
     assert written["train"] == {"rows": 8, "images": 8, "groups": 8, "labels": {"platelet": 0, "nucleus": 8}}
     assert written["held_out"]["rows"] == 2
+    assert len(written["reviewed"]) == 2 and written["reviewed"][0] <= written["reviewed"][1]
+    assert set(written["likeness"]) == set(written["images"]) and written["left_out"] == []
     assert len(written["images"]) == len(images)
     for name, digest in written["images"].items():
         assert hashlib.sha256((tmp_path / "data" / name).read_bytes()).hexdigest() == digest
@@ -151,6 +159,69 @@ def test_nothing_is_held_out_when_nothing_shall_be(place: Place, tmp_path: Path)
 def test_one_group_is_always_left_to_train_on(place: Place, tmp_path: Path):
     reviewed(place, 3)
     assert training_folder(place.store, place.files, tmp_path / "data", held_out_share=0.99).train.rows == 1
+
+
+# near copies
+
+
+def drawn(place: Place, seed: int, group: str, change=lambda pixels: pixels) -> Image:
+    """A drawn blood smear, reviewed."""
+    pixels = change(smear(np.random.default_rng(seed), (160, 120)).image)
+    accepted = accept(encoded(Pillow.fromarray(pixels)), f"{group}.png")
+    place.files.put(accepted)
+    stored = Image(accepted.sha256, accepted.name, accepted.width, accepted.height, group, datetime.now(UTC))
+    place.review(place.store.add_image(stored), CELLS, ONE)
+    return stored
+
+
+def brighter(pixels: np.ndarray) -> np.ndarray:
+    return np.clip(pixels * 0.9 + 15, 0, 255).astype(np.uint8)
+
+
+def test_groups_that_show_the_same_things_go_to_the_same_side(place: Place, tmp_path: Path):
+    for seed in range(8):
+        drawn(place, seed, f"upload {seed}")
+        drawn(place, seed, f"again {seed}", brighter)
+    training_folder(place.store, place.files, tmp_path / "data", held_out_share=0.5)
+    held_out = groups_of(tmp_path / "data", "held_out")
+    assert len(held_out) == 8  # half of the pairs
+    assert {g.replace("upload", "again") for g in held_out} == {g.replace("upload", "again") for g in held_out if "again" in g}
+
+
+def test_a_copy_of_a_held_out_image_is_held_out_whenever_it_comes(place: Place, tmp_path: Path):
+    for seed in range(8):
+        drawn(place, seed, f"patient {seed}")
+    training_folder(place.store, place.files, tmp_path / "first")
+    held_out = sorted(groups_of(tmp_path / "first", "held_out"))[0]
+    copy = drawn(place, int(held_out.split()[1]), "under another name", brighter)
+    manifest = training_folder(place.store, place.files, tmp_path / "second")
+    assert "under another name" in place.store.held_out_groups()
+    assert copy.sha256 not in (tmp_path / "second" / "train.jsonl").read_text() and manifest.left_out == ()
+
+
+def test_a_copy_in_a_group_that_was_trained_on_is_left_out(place: Place, tmp_path: Path):
+    for seed in range(8):
+        drawn(place, seed, f"patient {seed}")
+    training_folder(place.store, place.files, tmp_path / "first")
+    held_out = sorted(groups_of(tmp_path / "first", "held_out"))[0]
+    trained = sorted(groups_of(tmp_path / "first", "train"))[0]
+    copy = drawn(place, int(held_out.split()[1]), trained, brighter)
+    manifest = training_folder(place.store, place.files, tmp_path / "second")
+    assert manifest.left_out == (copy.sha256,)
+    assert copy.sha256 not in (tmp_path / "second" / "train.jsonl").read_text()
+    assert trained in groups_of(tmp_path / "second", "train")
+
+
+def test_a_held_out_image_that_is_corrected_again_stays_held_out(place: Place, tmp_path: Path):
+    images = reviewed(place, 10)
+    training_folder(place.store, place.files, tmp_path / "first")
+    held_out = groups_of(tmp_path / "first", "held_out")
+    for image in images:
+        place.review(image, CELLS, Findings(), base=1)
+        place.review(image, Question(Task.POINTING, ("nucleus",)), Findings())  # and asked something else
+    training_folder(place.store, place.files, tmp_path / "second")
+    assert groups_of(tmp_path / "second", "held_out") == held_out
+    assert not groups_of(tmp_path / "second", "train") & held_out
 
 
 # refusals

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.evaluate import Stopped, as_metrics, compare, read_coco
+from finetune.evaluate import Stopped, compare, read_coco
 from finetune.lora import attach, can_continue
 from finetune.metrics import Evaluation
 from finetune.train import Clock, train
 from pdc.domain import Box, Point, Task
 from pdc.errors import BadModel, BadSetting
+from pdc.gate import objections
 from pdc.manifest import Manifest, verify
 from pdc.predictors.local import Wanted
 from pdc.qwen import load
@@ -55,12 +56,16 @@ def test_the_trained_adapter_serves_through_the_same_door_and_is_measured(qwen, 
     train(run, qwen, rows[:1], None, say=lambda text: None)
     served, said = load(str(model_folder), quantization="none", device="cpu"), []
     adapters = {"base": Wanted(), "active": Wanted(), "candidate": Wanted(run.name, str(run.adapter))}
-    found = compare(served, rows[:2], adapters, report=said.append)
+    comparison = compare(served, rows[:2], adapters, report=said.append)
+    found = comparison.evaluations
     assert found["base"] is found["active"] and found["candidate"].adapter == "one"
     assert found["candidate"].n == 2 and found["candidate"].overall.true_marks == 4
     assert len(said) == 4 and "2 of 2" in said[-1]
-    metrics = json.loads(json.dumps(as_metrics(found)))
+    metrics = json.loads(json.dumps(comparison.to_json()))
     assert metrics["n"] == 2 and Evaluation.from_json(metrics["candidate"]) == found["candidate"]
+    assert metrics["changes"]["base"] == metrics["changes"]["active"] and len(metrics["held_out"]) == 2
+    against = objections("one", metrics, None, Manifest.read(run.adapter))
+    assert any("trained on 1 of the held-out images" in said for said in against)  # it was measured on what it learnt from
     with pytest.raises(Stopped):
         compare(served, rows, adapters, stop=lambda: True)
 

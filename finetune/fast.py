@@ -1,0 +1,79 @@
+"""The same arithmetic as transformers' modules, faster on a CPU. For training only; a GPU has kernels of its own.
+
+Measured by tests/bench/training.py: the vision attention is a Python loop over images whose fused kernel is slow backwards,
+the patch embedding is a Conv3d, and an image that is asked about twice is encoded twice. Here the attention is one batched
+matrix product, the patch embedding too, and images that follow themselves in a batch are encoded once.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def make_fast(model: nn.Module) -> None:
+    """Replace forwards of a Qwen2.5-VL, with or without LoRA around its layers. Its answers stay the same."""
+    visual = next(m for name, m in model.named_modules() if name.endswith("visual") and hasattr(m, "blocks"))
+    visual.forward = _Once(visual.forward)
+    visual.patch_embed.forward = MethodType(_patches, visual.patch_embed)
+    for block in visual.blocks:
+        block.attn.forward = _Attention(block.attn)
+    text = next(m for name, m in model.named_modules() if name.endswith("language_model"))
+    text.config._attn_implementation = "eager"  # a plain matrix product too
+
+
+def _patches(self: nn.Module, patches: Tensor) -> Tensor:
+    weight = self.proj.weight.flatten(1)
+    return nn.functional.linear(patches.to(weight.dtype), weight)
+
+
+class _Attention:
+    """Attention within segments (images or windows). Equally long ones go through one product, others as before."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.before = module, module.forward
+
+    def __call__(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: Any = None, **rest: Any) -> Tensor:
+        from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb_vision
+
+        segments, length, m = len(cu_seqlens) - 1, len(hidden_states), self.module
+        if bool((cu_seqlens.diff() * segments != length).any()):
+            return self.before(hidden_states, cu_seqlens=cu_seqlens, position_embeddings=position_embeddings, **rest)
+        q, k, v = m.qkv(hidden_states).view(length, 3, m.num_heads, -1).unbind(1)
+        q, k = apply_rotary_pos_emb_vision(q, k, *position_embeddings)
+        q, k, v = (t.to(v.dtype).view(segments, length // segments, m.num_heads, -1).transpose(1, 2) for t in (q, k, v))
+        weights = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1).to(v.dtype)
+        return m.proj((weights @ v).transpose(1, 2).reshape(length, -1))
+
+
+class _Once:
+    """The vision tower, told only of the first of several equal images in a row; its features are repeated."""
+
+    def __init__(self, before: Any) -> None:
+        self.before = before
+
+    def __call__(self, hidden_states: Tensor, grid_thw: Tensor, **rest: Any) -> Any:
+        images = hidden_states.split(grid_thw.prod(-1).tolist())
+        first = [i == 0 or not _same(images[i - 1], image) for i, image in enumerate(images)]
+        if all(first):
+            return self.before(hidden_states, grid_thw=grid_thw, **rest)
+        kept = [i for i, new in enumerate(first) if new]
+        out = self.before(torch.cat([images[i] for i in kept]), grid_thw=grid_thw[kept], **rest)
+        which = torch.tensor(first).cumsum(0) - 1
+        for name in ("last_hidden_state", "pooler_output"):
+            out[name] = _repeated(out[name], grid_thw[kept], which)
+        return out
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def _repeated(features: Tensor, grid_thw: Tensor, which: Tensor) -> Tensor:
+    """[tokens, width] of some images -> of all, `which[i]` being the one that image i shows."""
+    patches = grid_thw.prod(-1)
+    parts = features.split((patches * len(features) // patches.sum()).tolist())
+    return torch.cat([parts[i] for i in which.tolist()])
