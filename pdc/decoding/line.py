@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 from pdc.decoding.drafts import Drafter
 from pdc.decoding.grammar import Vocabulary, repeats
 from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.decoding.written import Written, written
 from pdc.domain import Question
 from pdc.geometry import Size
 
 if TYPE_CHECKING:
     import torch
 
-ALONE = 20  # most drafted tokens a pass on a CPU, where every token costs; see Line.window
+ALONE = 16  # drafted tokens a pass on a CPU, where every token costs; four times as many while all agree
 
 
 class Line:
-    """`prompt` are the tokens between the image and the answer; `window` is the most drafted tokens a pass (0: none)."""
+    """`prompt` are the tokens between the image and the answer; `window` is how many tokens to draft a pass (0: none)."""
 
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
@@ -39,12 +40,12 @@ class Line:
         self.tokens: list[int] = []
         self.steps: list[Step] = []
         self.text, self.done, self.stopped, self.passes = "", False, False, 0
-        self._again = False
+        self._again, self._reach = False, window
 
     def next(self) -> list[int]:
         """Tokens to run: those decided but not run yet, then the draft."""
         room = max(0, self.limit - len(self.tokens) - 1)
-        self._draft = self._drafted()[: min(self.window, room)] if self.window else []
+        self._draft = self._drafted()[: min(self._reach, room)] if self.window else []
         return [*self._pending, *self._draft]
 
     def _drafted(self) -> list[int]:
@@ -73,6 +74,7 @@ class Line:
                 break
             kept += 1
         self._learn(i, guesses)
+        self._reach = min(max(self.window, 2 * i), 4 * self.window)
         return kept
 
     def _learn(self, agreed: int, guesses: list[int]) -> None:
@@ -106,6 +108,10 @@ class Line:
         self.text += piece
         if "]" in piece or '"' in piece:
             self._again = repeats(self.text)
+
+    @property
+    def said(self) -> Written:
+        return written(self.question, self.text, self.style)
 
     def decoded(self) -> Decoded:
         finished = self.done and not self.stopped
