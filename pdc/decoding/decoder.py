@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pdc.decoding.grammar import Vocabulary
@@ -77,7 +78,10 @@ class Decoder:
         """An answer not yet begun, for `run`."""
         prompt = self.qwen.before_answer(question, None)
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
-        return Line(self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit)
+        settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
+        return Line(
+            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle
+        )  # fmt: skip
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
