@@ -80,7 +80,8 @@ class Decoder:
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
         settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
         return Line(
-            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle
+            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle,
+            second_opinion=seen.opinion(question) if self.qwen.head else None,
         )  # fmt: skip
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:

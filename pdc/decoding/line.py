@@ -32,12 +32,12 @@ class Line:
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
         proposals: tuple[Proposal, ...], *, window: int = ALONE, limit: int = 3072,
-        settle: Callable[[list[int]], torch.Tensor] | None = None,
+        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: tuple[Proposal, ...] | None = None,
     ) -> None:  # fmt: skip
         import xgrammar
 
         self.words, self.question, self.style, self.limit, self.window = words, question, style, limit, window
-        self.proposals, self.drafter = proposals, Drafter(question, style, proposals)
+        self.drafter, self.second_opinion = Drafter(question, style, proposals), second_opinion
         self._matcher = xgrammar.GrammarMatcher(words.grammar(question, model_wh, style))
         self._legal = xgrammar.allocate_token_bitmask(1, words.size)
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
@@ -127,4 +127,4 @@ class Line:
 
     def decoded(self) -> Decoded:
         finished = self.done and not self.stopped
-        return Decoded(self.text, tuple(self.steps), finished, tuple(self.tokens), self.passes, self.proposals)
+        return Decoded(self.text, tuple(self.steps), finished, tuple(self.tokens), self.passes, self.second_opinion)

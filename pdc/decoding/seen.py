@@ -38,7 +38,11 @@ class Seen:
             before = self.answers.get(label)
             fits = before is not None and all(len(p.numbers) >= size for p in before)
             found += before if fits else [p for p in self.proposals if p.label == label]
-        return tuple(p if not question.task.has_points else _centered(p) for p in found)
+        return _shaped(found, question)
+
+    def opinion(self, question: Question) -> tuple[Proposal, ...]:
+        """What the dense head found for this question, shaped for the task."""
+        return _shaped([p for p in self.proposals if p.label in question.labels], question)
 
     def remember(self, question: Question, marks: Sequence[Said]) -> None:
         """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
@@ -50,6 +54,10 @@ class Seen:
     @property
     def nbytes(self) -> int:
         return sum(t.nbytes for pair in self.kept for t in pair)
+
+
+def _shaped(found: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
+    return tuple(_centered(p) if question.task.has_points else p for p in found)
 
 
 def _centered(p: Proposal) -> Proposal:

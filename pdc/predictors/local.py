@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pdc.confidence import partial, with_scores
+from pdc.confidence import count_distribution, partial, with_scores
 from pdc.decoding import Decoded, Decoder
 from pdc.domain import Findings, Question
 from pdc.errors import PdcError, Unreadable
@@ -120,8 +120,9 @@ class LocalPredictor:
 
 def _answer(qwen: Qwen, question: Question, decoded: Decoded, frame: Frame, seconds: float) -> Answer:
     try:
-        scored = with_scores(parse(question, decoded.text, qwen.prompt_style), decoded)
+        scored = with_scores(parse(question, decoded.text, qwen.prompt_style), question, decoded, qwen.prompt_style)
         findings = frame.to_image(without_duplicates(scored))
     except Unreadable:
         findings = None
-    return Answer(findings, decoded.text, qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3))
+    counts = count_distribution(question, decoded, qwen.prompt_style)
+    return Answer(findings, decoded.text, qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts)
