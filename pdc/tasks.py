@@ -84,6 +84,8 @@ def parse(question: Question, text: str, style: str = COMPACT) -> Findings:
         raise Unreadable("The answer is not a list of objects.")
     if style == COMPACT and [e.get("label") if isinstance(e, dict) else None for e in entries] != list(question.labels):
         raise Unreadable("The answer does not name each asked label once, in order.")
+    if style == PAPER and question.task.states_count and sorted(map(_named, entries)) != sorted(question.labels):
+        raise Unreadable("The answer does not name each asked label once.")
     marks: list[Mark] = []
     stated: dict[str, int] = {}
     for entry in entries:
@@ -93,7 +95,9 @@ def parse(question: Question, text: str, style: str = COMPACT) -> Findings:
             for i, shape in enumerate(_shapes(question.task, entry), start=1)
         ]
         if question.task.states_count:
-            stated[label] = stated.get(label, 0) + _count_of(entry)
+            stated[label] = _count_of(entry)
+    if len(marks) > MAX_MARKS * len(question.labels):
+        raise Unreadable("The answer has more marks than an image can hold.")
     return Findings(tuple(marks), stated)
 
 
@@ -216,9 +220,21 @@ def _load(text: str, fenced: bool) -> Any:
         match = re.fullmatch(r"\s*```json\s*(.*?)\s*```\s*", text, re.DOTALL)
         text = match.group(1) if match else text
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise Unreadable("The answer is not JSON.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON lets a later key replace an earlier one in silence; here that would lose marks."""
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise Unreadable("The answer says one thing twice.")
+    return dict(pairs)
+
+
+def _named(entry: Any) -> str:
+    label = entry.get("label") if isinstance(entry, dict) else None
+    return label if isinstance(label, str) else ""
 
 
 def _label_of(entry: Any, question: Question) -> str:

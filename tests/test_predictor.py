@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pdc.confidence import mark_scores
-from pdc.decoding import Decoded, Step
 from pdc.domain import Box, Point, Question, Task
 from pdc.errors import BadImage, BadModel
 from pdc.predictors.local import LocalPredictor, Wanted
@@ -120,9 +118,3 @@ def test_the_frame_is_a_multiple_of_28_and_goes_both_ways(embedded):
 def test_a_frame_clips_to_the_image():
     findings = Frame((100, 50), (56, 28)).to_image(parse(Question(Task.POINTING, ("a",)), '[{"label":"a","point_2d":[[60,10]]}]'))
     assert findings.marks[0].shape.x == 100
-
-
-def test_a_score_is_existence_times_the_mean_of_its_coordinates():
-    pieces = [('[{"label":"a","point_2d":[[', 0.8), ("12", 0.5), (",", 1.0), ("30", 0.5), ("]]}]", 1.0)]
-    decoded = Decoded("".join(t for t, _ in pieces), tuple(Step(t, p, 1.0) for t, p in pieces), True)
-    assert mark_scores(decoded) == pytest.approx([0.4])

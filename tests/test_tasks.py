@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import string
-
 import pytest
 
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
@@ -87,26 +84,8 @@ UNREADABLE = [
 @pytest.mark.parametrize(("text", "why"), UNREADABLE, ids=[why for _, why in UNREADABLE])
 @pytest.mark.parametrize("style", STYLES)
 def test_unreadable_answers_are_said_to_be_so(text: str, why: str, style: str):
-    if style == PAPER and text == "[]":
-        pytest.skip("a paper answer may be an empty list")
     with pytest.raises(Unreadable):
         parse(Question(Task.COUNT_AND_BOX, ("polyp",)), text, style)
-
-
-def test_ten_thousand_damaged_answers_are_read_or_flagged_and_never_become_none():
-    rng = random.Random(1)
-    question = Question(Task.COUNT_AND_BOX, LABELS)
-    good = answer(question, BOXES)
-    for _ in range(10_000):
-        text = list(good)
-        for _ in range(rng.randint(1, 4)):
-            i = rng.randrange(len(text))
-            text[i : i + rng.randint(0, 3)] = rng.choice(string.printable) * rng.randint(0, 2)
-        try:
-            read = parse(question, "".join(text), rng.choice(STYLES))
-        except Unreadable:
-            continue
-        assert read.marks, "".join(text)
 
 
 def test_the_schema_bounds_coordinates_by_the_image():

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pdc.decoding.grammar import Vocabulary
 from pdc.decoding.line import ALONE, Line
 from pdc.decoding.seen import Memory, Seen
-from pdc.decoding.values import Decoded, Proposal
+from pdc.decoding.values import Decoded
 from pdc.domain import Question
 
 if TYPE_CHECKING:
@@ -76,8 +77,12 @@ class Decoder:
     def line(self, seen: Seen, question: Question, limit: int = MAX_NEW_TOKENS) -> Line:
         """An answer not yet begun, for `run`."""
         prompt = self.qwen.before_answer(question, None)
-        proposals, style = _for_task(seen.proposals, question), self.qwen.prompt_style
-        return Line(self.words, question, seen.model_wh, style, prompt, proposals, window=self.window, limit=limit)
+        style, drafts = self.qwen.prompt_style, seen.drafts(question)
+        settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
+        return Line(
+            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle,
+            second_opinion=seen.opinion(question) if self.qwen.head else None,
+        )  # fmt: skip
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
@@ -92,6 +97,8 @@ class Decoder:
             for b, line in enumerate(lines):
                 if not line.done:
                     rows.lengths[b] += line.take(logits[b, : len(tokens[b])])
+                    if line.done:
+                        seen[b].remember(line.question, line.said.marks)
             yield
 
     def decode(
@@ -117,11 +124,3 @@ class Decoder:
 
 def _fingerprint(image: PilImage) -> tuple[str, tuple[int, int], bytes]:
     return image.mode, image.size, hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-
-
-def _for_task(proposals: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
-    """Boxes as the task's answer lists them: as they are, or as their centres."""
-    if not question.task.has_points:
-        return tuple(p for p in proposals if p.label in question.labels)
-    centers = ((p, (p.numbers[0] + p.numbers[2], p.numbers[1] + p.numbers[3])) for p in proposals if p.label in question.labels)
-    return tuple(Proposal(p.label, (round(x / 2), round(y / 2)), p.score) for p, (x, y) in centers)

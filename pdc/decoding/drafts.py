@@ -39,7 +39,7 @@ class Drafter:
 
     def _rest(self, text: str, so_far: Written, more: bool) -> str | None:
         current, left = self._left(so_far) if more else (None, [])
-        later = self._of_later_labels(so_far)
+        later = [] if so_far.flat else self._of_later_labels(so_far)
         chosen = [*([current] if current is not None else []), *left, *later]
         whole = self._answer(so_far, [self._completed(so_far, i, i == current) for i in chosen])
         if whole is None:
@@ -57,34 +57,42 @@ class Drafter:
         if so_far.label is None:
             return None, []
         said = [s.numbers for s in so_far.marks if s.label == so_far.label]
-        passed = _key(said[-1]) if said else (-1, -1)
-        mine = [i for i, p in enumerate(self.proposals) if p.label == so_far.label and not _same(p.numbers, said[-1:])]
-        mine.sort(key=lambda i: _key(self.proposals[i].numbers))
+        labels = self.question.labels[self.question.labels.index(so_far.label) :][: None if so_far.flat else 1]
+        passed = (labels[0], said[-1]) if said else None
+        mine = [i for i, p in enumerate(self.proposals) if p.label in labels and not _same(p.numbers, said[-1:])]
+        mine.sort(key=self._place)
         current = None
         if so_far.begun is not None and mine:
             current = min(mine, key=lambda i: self._cost(i, so_far.begun, passed))
-            passed = _key(self._completed(so_far, current, True).numbers)
-        left = [i for i in mine if i != current and _key(self.proposals[i].numbers) > passed and self.proposals[i].score >= SURE]
+            passed = self.proposals[current].label, self._completed(so_far, current, True).numbers
+        left = [i for i in mine if i != current and self.proposals[i].score >= SURE and self._follows(i, passed)]
         if so_far.count is not None:
             left = self._as_many(so_far.count - len(said) - (current is not None), left, mine, current)
         return current, left
+
+    def _place(self, i: int) -> tuple[int, int, int]:
+        """Where the proposal stands in an answer: by label, then by the row and column of its visual token."""
+        return self.question.labels.index(self.proposals[i].label), *_cell(self.proposals[i].numbers)
+
+    def _follows(self, i: int, passed: tuple[str, Sequence[int]] | None) -> bool:
+        return passed is None or self._place(i) > (self.question.labels.index(passed[0]), *_cell(passed[1]))
 
     def _as_many(self, wanted: int, left: list[int], mine: list[int], current: int | None) -> list[int]:
         """The surest proposals when the count was stated first."""
         spare = [i for i in mine if i != current and i not in left]
         ranked = sorted(left, key=lambda i: -self.proposals[i].score) + spare
-        return sorted(ranked[: max(wanted, 0)], key=lambda i: _key(self.proposals[i].numbers))
+        return sorted(ranked[: max(wanted, 0)], key=self._place)
 
-    def _cost(self, i: int, begun: Sequence[int], passed: tuple[int, int]) -> float:
+    def _cost(self, i: int, begun: Sequence[int], passed: tuple[str, Sequence[int]] | None) -> float:
         p = self.proposals[i]
         off = sum(abs(a - b) for a, b in zip(p.numbers, begun, strict=False))
-        return off + 30 * (_key(p.numbers) <= passed) + 10 * (1 - p.score)
+        return off + 30 * (not self._follows(i, passed)) + 10 * (1 - p.score)
 
     def _of_later_labels(self, so_far: Written) -> list[int]:
         labels = self.question.labels
         after = labels[labels.index(so_far.label) + 1 :] if so_far.label else labels
         found = [i for i, p in enumerate(self.proposals) if p.label in after and p.score >= SURE]
-        return sorted(found, key=lambda i: (labels.index(self.proposals[i].label), _key(self.proposals[i].numbers)))
+        return sorted(found, key=self._place)
 
     def _completed(self, so_far: Written, i: int, current: bool) -> Proposal:
         """The proposal with the numbers that are said already; later ones stay at or above the earlier ones."""
@@ -137,7 +145,7 @@ def _possible(numbers: Sequence[int]) -> bool:
     return len(numbers) == 2 or (numbers[0] <= numbers[2] and numbers[1] <= numbers[3])
 
 
-def _key(numbers: Sequence[int]) -> tuple[int, int]:
+def _cell(numbers: Sequence[int]) -> tuple[int, int]:
     """(row, column) of the visual token that holds the centre."""
     center = shape_of(numbers).center
     return int(center.y // CELL), int(center.x // CELL)

@@ -95,6 +95,7 @@ class Language:
 
     def __init__(self, base: Any, run: Callable[[Tensor, Tensor, Rows], Tensor]) -> None:
         self._base, self._run = base, run
+        self.settles = isinstance(run, Copy)
         self.layers = base.config.get_text_config().num_hidden_layers
         self.device = str(base.device)
 
@@ -114,6 +115,15 @@ class Language:
         positions = (starts[:, None] + torch.arange(n)).expand(3, -1, -1)
         return self.run(self.embed(ids), positions, rows)
 
+    def settle(self, kept: list[tuple[Tensor, Tensor]], offset: int, ids: Sequence[int]) -> Tensor:
+        """Logits [V] after `ids` behind what was kept, in float64 and from scratch: they depend on nothing else.
+
+        Decides between tokens so close that in float32 the company a token was run in would decide.
+        """
+        rows = Rows.of([[(k.double(), v.double()) for k, v in kept]])
+        exact = Language(self._base, Copy(self._base, torch.float64))
+        return exact.extend([list(ids)], [offset], rows)[0, -1].float()
+
 
 def language_of(base: Any) -> Language:
     """The faster way that gives the same answers for this model, on its device, with its adapter as it is now."""
@@ -121,7 +131,7 @@ def language_of(base: Any) -> Language:
     weights = sum(_weights(m) for m in model.modules() if hasattr(m, "in_features") and not hasattr(m, "base_layer"))
     plain = all(type(m).__name__ in PLAIN for layer in model.layers for m in _linears(layer))
     if str(base.device) == "cpu" and weights <= SMALL and plain:
-        return Language(base, Float32(base))
+        return Language(base, Copy(base))
     return Language(base, Modules(base))
 
 
@@ -143,18 +153,19 @@ class Modules:
         return self.base.lm_head(out.last_hidden_state).float()
 
 
-class Float32:
-    """Qwen2.5's text layers written out, with every weight in float32."""
+class Copy:
+    """Qwen2.5's text layers written out, with every weight in one float type."""
 
-    def __init__(self, base: Any) -> None:
+    def __init__(self, base: Any, dtype: torch.dtype = torch.float32) -> None:
+        self.dtype = dtype
         model = base.model.language_model
         self.config, self.rope = base.config.get_text_config(), model.rotary_emb
-        self.layers = [_layer(layer) for layer in model.layers]
-        self.norm, self.head = model.norm.weight.float(), base.lm_head.weight.float()
+        self.layers = [_layer(layer, dtype) for layer in model.layers]
+        self.norm, self.head = model.norm.weight.to(dtype), base.lm_head.weight.to(dtype)
         self.eps = self.config.rms_norm_eps
 
     def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows) -> Tensor:
-        x = embedded.float()
+        x = embedded.to(self.dtype)
         cos, sin = (t[:, None] for t in self.rope(x, positions))
         mask = rows.mask(x.shape[1], "cpu")
         for i, layer in enumerate(self.layers):
@@ -184,14 +195,15 @@ def _half_turned(x: Tensor) -> Tensor:
     return torch.cat([-b, a], -1)
 
 
-def _layer(layer: Any) -> Layer:
+def _layer(layer: Any, dtype: torch.dtype) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     qkv = [attention.q_proj, attention.k_proj, attention.v_proj]
-    return Layer(
-        torch.cat([_weight(m) for m in qkv]), torch.cat([m.bias.float() for m in qkv]), _weight(attention.o_proj),
+    weights = (
+        torch.cat([_weight(m) for m in qkv]), torch.cat([m.bias for m in qkv]), _weight(attention.o_proj),
         torch.cat([_weight(mlp.gate_proj), _weight(mlp.up_proj)]), _weight(mlp.down_proj),
-        layer.input_layernorm.weight.float(), layer.post_attention_layernorm.weight.float(),
+        layer.input_layernorm.weight, layer.post_attention_layernorm.weight,
     )  # fmt: skip
+    return Layer(*(w.detach().to(dtype) for w in weights))
 
 
 def _linears(layer: Any) -> list[Any]:

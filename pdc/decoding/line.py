@@ -7,44 +7,51 @@ decided, never which.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pdc.decoding.drafts import Drafter
 from pdc.decoding.grammar import Vocabulary, repeats
 from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.decoding.written import Written, written
 from pdc.domain import Question
 from pdc.geometry import Size
 
 if TYPE_CHECKING:
     import torch
 
-ALONE = 20  # most drafted tokens a pass on a CPU, where every token costs; see Line.window
+TIE = 1e-4  # logits closer than this are settled: float32's rounding, about 1e-5 here, must never choose
+ALONE = 16  # drafted tokens a pass on a CPU, where every token costs; four times as many while all agree
 
 
 class Line:
-    """`prompt` are the tokens between the image and the answer; `window` is the most drafted tokens a pass (0: none)."""
+    """`prompt` are the tokens between the image and the answer; `window` is how many tokens to draft a pass (0: none);
+    `settle` gives the logits after prompt and answer so far beyond doubt, for two tokens that are too close to tell.
+    """
 
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
         proposals: tuple[Proposal, ...], *, window: int = ALONE, limit: int = 3072,
+        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: tuple[Proposal, ...] | None = None,
     ) -> None:  # fmt: skip
         import xgrammar
 
         self.words, self.question, self.style, self.limit, self.window = words, question, style, limit, window
-        self.proposals, self.drafter = proposals, Drafter(question, style, proposals)
+        self.drafter, self.second_opinion = Drafter(question, style, proposals), second_opinion
         self._matcher = xgrammar.GrammarMatcher(words.grammar(question, model_wh, style))
         self._legal = xgrammar.allocate_token_bitmask(1, words.size)
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._prompt, self._settle = list(prompt), settle
         self._pending, self._draft = list(prompt), []
         self.tokens: list[int] = []
         self.steps: list[Step] = []
         self.text, self.done, self.stopped, self.passes = "", False, False, 0
-        self._again = False
+        self._again, self._reach = False, window
 
     def next(self) -> list[int]:
         """Tokens to run: those decided but not run yet, then the draft."""
         room = max(0, self.limit - len(self.tokens) - 1)
-        self._draft = self._drafted()[: min(self.window, room)] if self.window else []
+        self._draft = self._drafted()[: min(self._reach, room)] if self.window else []
         return [*self._pending, *self._draft]
 
     def _drafted(self) -> list[int]:
@@ -73,6 +80,7 @@ class Line:
                 break
             kept += 1
         self._learn(i, guesses)
+        self._reach = min(max(self.window, 2 * i), 4 * self.window)
         return kept
 
     def _learn(self, agreed: int, guesses: list[int]) -> None:
@@ -81,21 +89,27 @@ class Line:
         self.drafter.learn(text, text[: agreed + 1] + said[agreed + 1 :])
 
     def _decide(self, logits: torch.Tensor) -> int:
-        """The most probable legal token; logits [V] are masked in place."""
-        import xgrammar
-
-        free = logits.logsumexp(-1)
+        """The most probable legal token, from logits [V]."""
         self._matcher.fill_next_token_bitmask(self._legal)
-        xgrammar.apply_token_bitmask_inplace(logits[None], self._legal)
-        chosen = self.words.without_openers(logits) if self._again else logits
+        free, chosen = logits.logsumexp(-1), self._choices(logits)
+        first, second = chosen.topk(2).values.tolist()
+        if self._settle and first - second < TIE:
+            chosen = self._choices(self._settle([*self._prompt, *self.tokens]))
         token = int(chosen.argmax(-1))
         if token == self.words.end or len(self.tokens) >= self.limit:
             self.done, self.stopped = True, token != self.words.end
             return token
-        self._accept(token, logits, chosen, float(free))
+        self._accept(token, chosen, float(free))
         return token
 
-    def _accept(self, token: int, legal: torch.Tensor, chosen: torch.Tensor, free: float) -> None:
+    def _choices(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits, masked in place, of the tokens that may come next."""
+        import xgrammar
+
+        xgrammar.apply_token_bitmask_inplace(logits[None], self._legal)
+        return self.words.without_openers(logits) if self._again else logits
+
+    def _accept(self, token: int, chosen: torch.Tensor, free: float) -> None:
         self._matcher.accept_token(token)
         piece = self._utf8.decode(self.words.bytes[token])
         mass = chosen.logsumexp(-1)
@@ -107,6 +121,10 @@ class Line:
         if "]" in piece or '"' in piece:
             self._again = repeats(self.text)
 
+    @property
+    def said(self) -> Written:
+        return written(self.question, self.text, self.style)
+
     def decoded(self) -> Decoded:
         finished = self.done and not self.stopped
-        return Decoded(self.text, tuple(self.steps), finished, tuple(self.tokens), self.passes, self.proposals)
+        return Decoded(self.text, tuple(self.steps), finished, tuple(self.tokens), self.passes, self.second_opinion)

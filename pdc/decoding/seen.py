@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pdc.decoding.values import Proposal
+from pdc.decoding.written import Said
+from pdc.domain import Question
 from pdc.geometry import Size
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ class Seen:
     """The prompt up to the end of the image, already read.
 
     `kept`: keys and values per layer; `offset`: rope position of the next token minus its index; `tokens`: visual tokens.
+    `proposals` are the dense head's; `answers` what was answered about this image before, per label.
     """
 
     kept: list[tuple[torch.Tensor, torch.Tensor]]
@@ -26,10 +29,41 @@ class Seen:
     tokens: int
     model_wh: Size
     proposals: tuple[Proposal, ...]
+    answers: dict[str, tuple[Proposal, ...]] = field(default_factory=dict)
+
+    def drafts(self, question: Question) -> tuple[Proposal, ...]:
+        """Marks to expect in an answer: those of an earlier answer that fit, else the dense head's; shaped for the task."""
+        size, found = (4 if question.task.has_boxes else 2), []
+        for label in question.labels:
+            before = self.answers.get(label)
+            fits = before is not None and all(len(p.numbers) >= size for p in before)
+            found += before if fits else [p for p in self.proposals if p.label == label]
+        return _shaped(found, question)
+
+    def opinion(self, question: Question) -> tuple[Proposal, ...]:
+        """What the dense head found for this question, shaped for the task."""
+        return _shaped([p for p in self.proposals if p.label in question.labels], question)
+
+    def remember(self, question: Question, marks: Sequence[Said]) -> None:
+        """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
+        for label in question.labels if question.task.has_marks else ():
+            said = tuple(Proposal(label, s.numbers, 1.0) for s in marks if s.label == label)
+            if question.task.has_boxes or label not in self.answers:
+                self.answers[label] = said
 
     @property
     def nbytes(self) -> int:
         return sum(t.nbytes for pair in self.kept for t in pair)
+
+
+def _shaped(found: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
+    return tuple(_centered(p) if question.task.has_points else p for p in found)
+
+
+def _centered(p: Proposal) -> Proposal:
+    if len(p.numbers) == 2:
+        return p
+    return Proposal(p.label, (round((p.numbers[0] + p.numbers[2]) / 2), round((p.numbers[1] + p.numbers[3]) / 2)), p.score)
 
 
 class Memory:

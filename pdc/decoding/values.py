@@ -32,7 +32,8 @@ class Proposal:
 class Decoded:
     """`text` is the whole answer; `finished` is False when it was cut at the token limit or cancelled.
 
-    `tokens` are its ids (without the end of the turn), one per step; `passes` the number of runs of the language model.
+    `tokens` are its ids (without the end of the turn), one per step; `passes` the number of runs of the language model;
+    `second_opinion` what the dense head saw on its own, shaped for the task, None when there is no head.
     """
 
     text: str
@@ -40,4 +41,4 @@ class Decoded:
     finished: bool
     tokens: tuple[int, ...] = ()
     passes: int = 0
-    proposals: tuple[Proposal, ...] = ()
+    second_opinion: tuple[Proposal, ...] | None = None

@@ -26,12 +26,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`label` is the one whose list is being written, or None; `begun` the numbers of the unfinished shape, or None."""
+    """`label` is the one whose list is being written, or None; `begun` the numbers of the unfinished shape, or None.
+
+    `count` was stated before the list; in a `flat` list a mark of any later label may follow.
+    """
 
     marks: tuple[Said, ...]
     label: str | None
     begun: tuple[int, ...] | None
     count: int | None = None
+    flat: bool = False
 
 
 def without_labels(text: str) -> str:
@@ -77,14 +81,15 @@ def _current(question: Question, nth: int) -> str | None:
 
 
 def _flat(question: Question, text: str) -> Written:
-    blank, marks, last = without_labels(text), [], question.labels[0]
+    """A list of {shape, label}: the label comes last, so a shape without one is still begun."""
+    blank, marks, last, begun, end = without_labels(text), [], question.labels[0], None, 0
     for found in SHAPE.finditer(blank):
         named = re.match(r', "label": "([^"]*)"', text[found.end() :])
+        end, begun = found.end(), None if named else _numbers(found[0])
         if named and named[1] in question.labels:
             last = named[1]
             marks.append(Said(last, _numbers(found[0]), *found.span()))
-    ends = [m.end() for m in SHAPE.finditer(blank)]
-    return Written(tuple(marks), last, _begun(blank[ends[-1] if ends else 0 :], flat=True))
+    return Written(tuple(marks), last, begun or _begun(blank[end:], flat=True), flat=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

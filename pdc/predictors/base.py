@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain import Findings, Question
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`findings` in pixels of the image asked about, None when `raw` could not be read."""
+    """`findings` in pixels of the image asked about, None when `raw` could not be read.
+
+    `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
+    """
 
     findings: Findings | None
     raw: str
@@ -21,6 +25,7 @@ class Answer:
     adapter: str | None
     prompt_version: str
     seconds: float
+    counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
 
 class Predictor(Protocol):

@@ -123,4 +123,5 @@ def _answer(qwen: Qwen, question: Question, looks: Sequence[Look], seconds: floa
         found: Findings | None = as_task(whole, qwen.asked(question), question.task)
     except Unreadable:
         found = None
-    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3))
+    counts = looks[0].counts(qwen) if len(looks) == 1 else {}
+    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts)

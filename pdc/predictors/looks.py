@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pdc.confidence import partial, with_scores
+from pdc.confidence import count_distribution, partial, with_scores
 from pdc.decoding import Decoder
 from pdc.domain import Box, Findings, Mark, Question
 from pdc.geometry import without_duplicates
@@ -39,9 +39,13 @@ class Look:
 
     def answer(self, qwen: Qwen) -> Findings:
         """The whole answer, in pixels of the tile's window; Unreadable when it cannot be read."""
-        decoded = self.line.decoded()
-        scored = with_scores(parse(self.line.question, decoded.text, qwen.prompt_style), decoded)
+        question, decoded, style = self.line.question, self.line.decoded(), qwen.prompt_style
+        scored = with_scores(parse(question, decoded.text, style), question, decoded, style)
         return self.frame.to_image(without_duplicates(scored))
+
+    def counts(self, qwen: Qwen) -> Mapping[str, Mapping[int, float]]:
+        """Per label the probability of each count, as `Answer.counts`."""
+        return count_distribution(self.line.question, self.line.decoded(), qwen.prompt_style)
 
 
 def looks_at(decoder: Decoder, image: PilImage, question: Question) -> list[Look]:
