@@ -13,9 +13,9 @@
       this.said = html("span", { class: "pda-said" });
       this.gap = html("span", { class: "pda-gap" });
       this.header = html("div", { class: "pda-header", role: "status" },
-        html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap);
+        html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap, editor.confidence.hidden);
       this.rows = html("div", { class: "pda-labels", role: "group", "aria-label": "Labels" });
-      this.root = html("div", { class: "pda-counts" }, this.header, this.rows);
+      this.root = html("div", { class: "pda-counts" }, this.header, editor.notices.answering, editor.grid.said, editor.hints.root, this.rows);
       this.built = null;
       this.lines = [];
     }
@@ -56,8 +56,8 @@
       const less = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} less`, on: { click: () => put(this.value(label) - 1) } }, "−");
       const more = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} more`, on: { click: () => put(this.value(label) + 1) } }, "+");
       const [swatch, name] = parts;
-    const asked = html("span", { class: "pda-asked" }, name, said);
-    return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, buttons: [less, more] };
+      const asked = html("span", { class: "pda-asked" }, name, said);
+      return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, buttons: [less, more] };
     }
 
     value(label) { return this.editor.doc.stated[label] || 0; }

@@ -28,6 +28,8 @@
     constructor(onChange) {
       this.onChange = onChange;
       this.head = null;
+      this.sight = { below: 0, uncertain: false };
+      this.seen = {};
       this.reset({ marks: [], stated: {} });
     }
 
@@ -39,6 +41,7 @@
       this.selected = null;
       this.cursor = -1;
       this.serial = 0;
+      this.touched = new Map();
     }
 
     get open() { return this.head !== null && this.head.image !== null && this.head.image !== undefined; }
@@ -49,13 +52,40 @@
     get size() { return this.open ? this.head.image : { width: 1, height: 1 }; }
     get readonly() { return !this.open || Boolean(this.head.readonly); }
 
+    // A low score hides the model's own marks only while nobody has judged them; it changes neither marks nor count.
+    hides(mark) {
+      return mark.score !== null && mark.score < this.sight.below && mark.origin === "model" && mark.status === "open";
+    }
+
+    // The marks in sight, in the order the reader chose.
+    get shown() {
+      const { sight, seen, marks } = this;
+      if (seen.marks !== marks || seen.sight !== sight) this.seen = { marks, sight, list: this.inSight() };
+      return this.seen.list;
+    }
+
+    inSight() {
+      const { below, uncertain } = this.sight;
+      const list = below > 0 ? this.marks.filter((mark) => !this.hides(mark)) : this.marks;
+      const rank = (mark) => (mark.score === null ? 2 : mark.score);
+      return uncertain ? [...list].sort((a, b) => rank(a) - rank(b)) : list;
+    }
+
+    look(change) {
+      this.sight = { ...this.sight, ...change };
+      if (this.mark && this.hides(this.mark)) this.selected = null;
+    }
+
     find(id) { return this.marks.find((mark) => mark.id === id) || null; }
     get mark() { return this.selected === null ? null : this.find(this.selected); }
 
     // A value from the server. "opened": another case. "accepted": a newer revision, as one undoable step.
     // "late": a newer revision that was made before the reader's last edits, "ignored": an older one; the local state stands.
+    // "merged": marks of an answer that is still coming, beside what the reader did meanwhile. "noted": no marks, only notes.
     receive(raw) {
       if (!raw || typeof raw !== "object") return this.close();
+      if (this.head) this.note(raw);
+      if (this.head && !Array.isArray(raw.marks)) return "noted";
       const value = JSON.parse(JSON.stringify(raw));
       const state = { marks: (value.marks || []).map(cleanMark).filter(Boolean), stated: cleanCounts(value.stated) };
       if (!this.head || value.case !== this.head.case) {
@@ -66,6 +96,7 @@
       }
       const newer = value.rev > this.head.rev || (value.rev === this.head.rev && value.edits > this.head.edits);
       if (!newer) return "ignored";
+      if (value.merge) return this.merge(value, state);
       if ((value.edits || 0) < this.head.edits) {
         this.takeHead(value, this.head.edits);
         return "late";
@@ -80,6 +111,24 @@
       return "accepted";
     }
 
+    // What the server says beside the marks: how many edits it has stored, and whether the model is still answering.
+    note({ case: name, rev, acked, answering }) {
+      if (name !== this.head.case) return;
+      if (Number.isFinite(acked)) this.head.acked = Math.max(acked, this.head.acked || 0);
+      if (typeof answering === "boolean" && (rev || 0) >= this.head.rev) this.head.answering = answering;
+    }
+
+    // Not a step of its own: undo goes on to mean the reader's last edit, and never takes the model's marks away.
+    merge(value, incoming) {
+      const since = value.edits || 0;
+      const add = (state) => PDC.mergeInto(state, incoming, (key) => (this.touched.get(key) || 0) > since);
+      this.state = add(this.state);
+      this.past = this.past.map(add);
+      this.future = this.future.map(add);
+      this.takeHead(value, Math.max(since, this.head.edits));
+      return "merged";
+    }
+
     close() {
       this.head = null;
       this.reset({ marks: [], stated: {} });
@@ -88,13 +137,17 @@
 
     takeHead(value, edits) {
       const labels = (value.labels || []).map(String);
-      this.head = { ...value, labels, rev: value.rev || 0, edits };
-      delete this.head.marks;
-      delete this.head.stated;
+      const acked = this.head && this.head.case === value.case ? this.head.acked : value.acked;
+      this.head = { ...value, labels, rev: value.rev || 0, edits, acked };
+      for (const key of ["marks", "stated", "merge"]) delete this.head[key];
     }
 
     value() {
       return { ...this.head, marks: this.marks, stated: this.stated };
+    }
+
+    replace(marks, stated) {
+      if (!this.readonly) this.commit({ marks: marks.map(cleanMark).filter(Boolean), stated: cleanCounts(stated) });
     }
 
     // One undoable step; steps with the same `merge` key within a moment become one.
@@ -108,8 +161,9 @@
     }
 
     swap(state) {
-      this.state = state;
       this.head.edits += 1;
+      for (const key of PDC.changedKeys(this.state, state)) this.touched.set(key, this.head.edits);
+      this.state = state;
       if (this.selected !== null && !this.mark) this.selected = null;
       this.onChange();
     }
@@ -139,8 +193,8 @@
       if (this.readonly || this.kind === "count") return null;
       const mark = cleanMark({ id: this.nextId(), label, ...shape, origin: "human", status: "open", score: null });
       this.selected = mark.id;
-      this.cursor = this.marks.length;
       this.commit({ marks: [...this.marks, mark] });
+      this.cursor = this.shown.indexOf(mark);
       return mark;
     }
 
@@ -168,8 +222,9 @@
     }
 
     acceptAll() {
-      if (this.readonly || !this.marks.some((mark) => mark.status === "open")) return;
-      const accept = (mark) => (mark.status === "open" ? Object.freeze({ ...mark, status: "accepted" }) : mark);
+      const open = (mark) => mark.status === "open" && !this.hides(mark);
+      if (this.readonly || !this.marks.some(open)) return;
+      const accept = (mark) => (open(mark) ? Object.freeze({ ...mark, status: "accepted" }) : mark);
       this.commit({ marks: this.marks.map(accept) });
     }
 
@@ -178,7 +233,7 @@
       const mark = this.find(id);
       if (!mark || this.readonly) return;
       if (mark.origin === "human") {
-        this.cursor = this.marks.indexOf(mark) - 1;
+        this.cursor = this.shown.indexOf(mark) - 1;
         this.commit({ marks: this.marks.filter((other) => other !== mark) });
       } else if (mark.status !== "rejected") this.patch(id, { status: "rejected" });
     }
@@ -189,11 +244,12 @@
     }
 
     step(by) {
-      if (!this.marks.length) return null;
-      const at = this.mark ? this.marks.indexOf(this.mark) : this.cursor;
-      const from = at < 0 && by < 0 && !this.mark ? this.marks.length : at;
-      this.cursor = (from + by + this.marks.length) % this.marks.length;
-      return this.marks[this.cursor].id;
+      const { shown, mark } = this;
+      if (!shown.length) return null;
+      const at = mark ? shown.indexOf(mark) : this.cursor;
+      const from = at < 0 && by < 0 && !mark ? shown.length : at;
+      this.cursor = (from + by + shown.length) % shown.length;
+      return shown[this.cursor].id;
     }
 
     // Count per label: it follows the marks wherever there are marks.

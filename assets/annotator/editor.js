@@ -8,6 +8,7 @@
       this.link = new PDC.Link(link);
       this.tool = "select";
       this.hidden = false;
+      this.plain = false;
       this.doc = new PDC.Doc(() => this.changed());
       this.build(host);
       this.pointer = new PDC.Pointer(this);
@@ -24,32 +25,52 @@
       this.message = html("p", { class: "pda-message", role: "status" });
       this.help = new PDC.Help();
       this.adjust = new PDC.Adjust(this.picture, () => this.focus());
-      this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message, this.adjust.root, this.help.root);
+      this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message);
+      this.root = host;
+      this.buildPanels();
+      this.stage.append(this.lens.root, this.adjust.root, this.help.root);
+      this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side);
+      this.view = new PDC.View(this.stage, this.picture, this.canvas, () => this.zoomed());
+      this.layer = new PDC.Layer(this.doc, this.view, this.canvas, this.overlays);
+      this.canvas.prepend(this.grid.lines);
+      this.overlays.append(this.grid.chips);
+      this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
+    }
+
+    buildPanels() {
+      this.notices = new PDC.Notices(this);
+      this.hints = new PDC.Hints(this);
+      this.confidence = new PDC.Confidence(this);
+      this.grid = new PDC.Grid(this);
+      this.lens = new PDC.Lens(this);
       this.toolbar = new PDC.Toolbar(this);
       this.counts = new PDC.Counts(this);
       this.list = new PDC.List(this);
-      this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" }, this.counts.root, this.list.root);
-      this.root = host;
-      this.root.replaceChildren(this.toolbar.root, this.stage, this.side);
-      this.view = new PDC.View(this.stage, this.picture, this.canvas, () => this.zoomed());
-      this.layer = new PDC.Layer(this.doc, this.view, this.canvas, this.overlays);
-      this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
+      this.panels = [this.counts, this.confidence, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
+      this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
+        this.counts.root, this.confidence.root, this.list.root, PDC.legend());
     }
 
     zoomed() {
       if (!this.layer) return;
       this.layer.overlays();
       this.toolbar.zoomed(this.view.scale);
+      this.grid.place();
+      this.lens.render();
     }
 
     // A value from the server; what it says and what the reader did since never overwrite each other in silence.
     receive(value) {
+      if (this.link.own(value)) return;
       if (this.link.waiting) {
         this.link.flush();
         this.link.put(value);
       }
       const outcome = this.doc.receive(value);
-      if (outcome === "ignored" || outcome === "late") return this.insist(value);
+      if (this.doc.open) PDC.keeper.acked(this.doc.head);
+      this.notices.render();
+      if (outcome === "merged") this.render();
+      if (["ignored", "late", "noted", "merged"].includes(outcome)) return this.insist(value, outcome);
       this.pointer.cancel();
       if (outcome === "opened") this.opened();
       else this.showPicture();
@@ -59,11 +80,11 @@
     }
 
     // The component now holds a stale value: put ours back, and send it again if it holds more than the server saw.
-    insist(value) {
+    insist(value, outcome) {
       const ours = this.doc.value();
       if (JSON.stringify(ours) === JSON.stringify(value)) return;
       this.link.put(ours);
-      if (ours.edits > (value.edits || 0)) this.link.tell("edit");
+      if (outcome !== "noted" && ours.edits > (value.edits || 0)) this.link.tell("edit");
     }
 
     opened() {
@@ -73,6 +94,7 @@
       this.showPicture();
       this.view.open(this.doc.size);
       this.list.root.scrollTop = 0;
+      if (this.doc.open) this.notices.opened();
     }
 
     showPicture() {
@@ -101,7 +123,14 @@
     changed() {
       this.remember();
       this.render();
-      this.link.edited(() => this.doc.value());
+      this.link.edited(() => this.kept());
+    }
+
+    // What is about to be sent, with a copy in this browser in case it does not arrive.
+    kept() {
+      const value = this.doc.value();
+      this.notices.kept = PDC.keeper.keep(value);
+      return value;
     }
 
     remember() { PDC.kept = this.doc; }
@@ -111,10 +140,9 @@
       this.root.setAttribute("data-kind", this.doc.kind);
       this.root.toggleAttribute("data-hidden", this.hidden);
       this.root.toggleAttribute("data-readonly", this.doc.readonly);
+      this.root.toggleAttribute("data-plain", this.plain);
       this.layer.render();
-      this.counts.render();
-      this.list.render();
-      this.toolbar.render();
+      for (const panel of this.panels) panel.render();
     }
 
     focus() { this.canvas.focus({ preventScroll: true }); }
@@ -129,7 +157,7 @@
       this.doc.selected = id;
       this.doc.lastMerge = null;
       const mark = this.doc.mark;
-      if (mark) this.doc.cursor = this.doc.marks.indexOf(mark);
+      if (mark) this.doc.cursor = this.doc.shown.indexOf(mark);
       this.layer.showSelected(id);
       this.list.follow();
       this.list.window();
@@ -140,15 +168,20 @@
 
     step(by) {
       const id = this.doc.step(by);
-      if (id !== null) this.select(id);
+      if (id !== null) this.goTo(id);
+    }
+
+    goTo(id) {
+      this.select(id, { reveal: false });
+      this.view.visit(PDC.shapes.bounds(this.doc.mark));
     }
 
     // Tab walks through the marks and, after the last, leaves the image.
     tab(by) {
       const { doc } = this;
-      const at = doc.mark ? doc.marks.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
-      if (at < 0 || at >= doc.marks.length) return false;
-      this.select(doc.marks[at].id);
+      const at = doc.mark ? doc.shown.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
+      if (at < 0 || at >= doc.shown.length) return false;
+      this.select(doc.shown[at].id);
       this.layer.nodes.get(doc.selected).group.focus({ preventScroll: true });
       return true;
     }
@@ -205,8 +238,9 @@
       else this.render();
     }
 
-    toggleHidden() {
-      this.hidden = !this.hidden;
+    // "hidden": no marks at all; "plain": outlines without glyphs, tags and fills.
+    toggle(which) {
+      this[which] = !this[which];
       this.layer.hover(null);
       this.render();
     }
@@ -227,23 +261,6 @@
       this.link.tell(name);
     }
   }
-
-  // Called from the component's js_on_load, each time Gradio builds it.
-  PDC.mount = ({ element, props, trigger, watch }) => {
-    const host = element.querySelector(".pdc-editor");
-    const editor = new Editor(host, { put: (value) => { props.value = value; }, trigger });
-    const kept = PDC.kept;
-    if (kept && kept.head && props.value && kept.head.case === props.value.case) editor.adopt(kept);
-    watch("value", () => editor.receive(props.value));
-    editor.receive(props.value);
-  };
-
-  // A tab that was closed and opened again: the document of the same case goes on, with its undo steps.
-  Editor.prototype.adopt = function (kept) {
-    Object.assign(this.doc, { head: kept.head, state: kept.state, past: kept.past, future: kept.future, serial: kept.serial, drawLabel: kept.drawLabel });
-    this.opened();
-    this.render();
-  };
 
   PDC.Editor = Editor;
 })((window.PDC = window.PDC || {}));

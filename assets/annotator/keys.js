@@ -1,40 +1,53 @@
-// The keyboard. One table makes both the bindings and the help that `?` shows.
+// The keyboard. One table makes both the bindings and the help that `?` shows (help.js).
 (function (PDC) {
   "use strict";
-  const { html } = PDC;
 
-  const BINDINGS = [
+  // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
+  const BINDINGS = (PDC.BINDINGS = [
     ["Marks", [
-      ["N / P", "next / previous mark", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
+      ["N / P", "next / previous mark, in the middle and zoomed", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
       ["A", "accept", { a: (e) => e.judge("accepted") }],
-      ["Shift A", "accept all open marks", { "shift+a": (e) => e.doc.acceptAll() }],
+      ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
       ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
       ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
       ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
       ["Arrows", "move 1 pixel, with Shift 10", {}],
+      ["W", "next mark that may be wrong: twice, outside, cut", { w: (e) => e.hints.next() }],
       ["Ctrl Z / Ctrl Y", "undo / redo", {
         "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
       }],
     ]],
     ["Tools", [
       ["B or D", "draw", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
-      ["V or Esc", "select", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
+      ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
+    ]],
+    ["Scores", [
+      [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
+      ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
+      ["X", "stop the model's answer", { x: (e) => e.notices.stop() }],
     ]],
     ["View", [
-      ["+ / −", "zoom; the wheel too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
+      ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
       ["0", "whole image", { 0: (e) => e.view.fit() }],
       ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
       ["Space", "hold and drag to pan; the middle button too", {}],
-      ["H", "hide or show all marks", { h: (e) => e.toggleHidden() }],
-      ["I", "brightness, contrast, gamma", { i: (e) => e.adjust.toggle() }],
+      ["H", "hide or show all marks", { h: (e) => e.toggle("hidden") }],
+      ["O", "outlines only", { o: (e) => e.toggle("plain") }],
+      ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
+      ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
+      ["I", "brightness, contrast, gamma, invert", { i: (e) => e.adjust.toggle() }],
       ["?", "these keys", { "?": (e) => e.help.toggle() }],
+    ]],
+    ["Counting", [
+      ["G", "grid", { g: (e) => e.grid.toggle() }],
+      ["Enter", "this cell is done, go to the next", { enter: (e) => e.grid.advance() }],
     ]],
     ["Image", [
       ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
       ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
       ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],
     ]],
-  ];
+  ]);
 
   const RUN = {};
   for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
@@ -59,8 +72,7 @@
     if (plain && key === " ") return editor.holdPan(true);
     const run = event.altKey ? null : RUN[chord(event)];
     if (!run) return false;
-    run(editor);
-    return true;
+    return run(editor) !== false;
   };
 
   const editors = new Set();
@@ -100,22 +112,4 @@
     }
     editors.add(editor);
   };
-
-  class Help {
-    constructor() {
-      const group = ([title, rows]) =>
-        html("section", {}, html("h3", {}, title), html("dl", {}, ...rows.flatMap(([keys, does]) => [
-          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–|,)$/.test(part) ? ` ${part} ` : html("kbd", {}, part)))),
-          html("dd", {}, does),
-        ])));
-      const close = html("button", { type: "button", class: "pda-close", on: { click: () => this.toggle(false) } }, "Close");
-      this.root = html("div", { class: "pda-help", role: "dialog", "aria-label": "Keys", "data-overlay": "", hidden: "" },
-        html("div", { class: "pda-help-groups" }, ...BINDINGS.map(group)), close);
-    }
-
-    get open() { return !this.root.hidden; }
-    toggle(on = !this.open) { this.root.hidden = !on; }
-  }
-
-  PDC.Help = Help;
 })((window.PDC = window.PDC || {}));

@@ -7,7 +7,7 @@
   // A dot is a line without length, drawn by its caps in screen pixels.
   const dot = (x, y) => `${x},${y} ${x},${y}`;
 
-  const outline = (shape) => {
+  const outline = PDC.outline = (shape) => {
     if (shape.point) return dot(...shape.point);
     const [x1, y1, x2, y2] = shape.box;
     return `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
@@ -40,7 +40,7 @@
       const halo = svg(shape, { class: "pda-halo" });
       const line = svg(shape, { class: "pda-line" });
       const group = svg("g", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": mark.box ? "box" : "point" }, halo, line);
-      const node = { group, halo, line, badge: null, mark: null, at: -1, labels: null };
+      const node = { group, halo, line, badge: null, mark: null, at: -1, labels: null, low: false };
       this.nodes.set(mark.id, node);
       this.marksGroup.append(group);
       return node;
@@ -59,6 +59,7 @@
       marks.forEach((mark, at) => {
         gone.delete(mark.id);
         const node = this.node(mark);
+        this.dim(node, this.doc.hides(mark));
         if (node.mark !== mark || node.at !== at || node.labels !== labels) this.paint(node, mark, at, labels);
       });
       for (const id of gone) {
@@ -68,6 +69,12 @@
       if (this.hovered !== null && !this.nodes.has(this.hovered)) this.hovered = null;
       this.showSelected(selected);
       this.overlays();
+    }
+
+    dim(node, low) {
+      if (node.low === low) return;
+      node.low = low;
+      node.group.toggleAttribute("data-low", low);
     }
 
     paint(node, mark, at, labels) {

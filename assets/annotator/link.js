@@ -10,11 +10,19 @@
 
   class Link {
     constructor({ put, trigger }) {
-      Object.assign(this, { send: trigger, put: (fields) => put(new Value(fields)), waiting: null, timer: null });
+      Object.assign(this, { send: trigger, raw: put, last: null, waiting: null, timer: null });
       const flush = () => this.flush();
       // Whatever the reader does next outside the image may read the component's value.
       for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
     }
+
+    put(fields) {
+      this.last = fields && new Value(fields);
+      this.raw(this.last);
+    }
+
+    // What comes back to us is what we have just put there.
+    own(value) { return value !== null && value === this.last; }
 
     edited(value) {
       this.waiting = value;

@@ -4,6 +4,7 @@
   const { html, set, text } = PDC;
   const ROW = 34; // pixels; the style sheet's --pdc-row
   const SPARE = 4;
+  const WHO = { model: "by the model", human: "drawn by a person", edited: "by the model, changed by a person" };
 
   class List {
     constructor(editor) {
@@ -18,15 +19,16 @@
     render() {
       const { doc } = this.editor;
       this.root.hidden = doc.kind === "count";
-      this.empty.hidden = !doc.open || doc.marks.length > 0;
-      text(this.empty, doc.readonly ? "No marks." : "No marks. Press D and " + (doc.kind === "box" ? "drag a box." : "click each place."));
-      this.space.style.height = `${doc.marks.length * ROW}px`;
+      this.empty.hidden = !doc.open || doc.shown.length > 0;
+      const none = doc.readonly ? "No marks." : "No marks. Press D and " + (doc.kind === "box" ? "drag a box." : "click each place.");
+      text(this.empty, doc.marks.length ? "Every mark is hidden by the threshold." : none);
+      this.space.style.height = `${doc.shown.length * ROW}px`;
       this.window();
     }
 
     // Rows for the marks in sight; the selected one stays, so that focus in it survives scrolling.
     window() {
-      const { marks, selected } = this.editor.doc;
+      const { shown: marks, selected } = this.editor.doc;
       const first = Math.max(Math.floor(this.root.scrollTop / ROW) - SPARE, 0);
       const last = Math.min(first + Math.ceil(this.root.clientHeight / ROW) + 2 * SPARE, marks.length);
       const gone = new Set(this.rows.keys());
@@ -43,26 +45,31 @@
     row(mark, at, selected) {
       const { doc } = this.editor;
       const row = this.rows.get(mark.id) || this.make(mark.id);
-      const current = mark.id === selected;
-      if (row.mark === mark && row.at === at && row.current === current && row.labels === doc.labels && row.readonly === doc.readonly) return;
+      const now = { mark, at, current: mark.id === selected, labels: doc.labels, readonly: doc.readonly, hint: this.editor.hints.found.get(mark.id) };
+      if (Object.keys(now).every((key) => row[key] === now[key])) return;
       if (row.labels !== doc.labels) this.options(row);
       row.root.style.transform = `translateY(${at * ROW}px)`;
-      row.root.toggleAttribute("data-selected", current);
+      row.root.toggleAttribute("data-selected", now.current);
       set(row.root, "data-status", mark.status);
       set(row.root, "data-origin", mark.origin);
       set(row.root, "aria-posinset", at + 1);
-      set(row.root, "aria-setsize", doc.marks.length);
+      set(row.root, "aria-setsize", doc.shown.length);
       row.swatch.style.background = PDC.colorOf(doc.labels, mark.label);
       row.swatch.toggleAttribute("data-point", Boolean(mark.point));
       text(row.name, mark.id);
       this.choose(row.select, mark.label);
       set(row.select, "title", mark.label);
-      text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
-      text(row.origin, mark.origin);
+      set(row.name, "aria-label", `${mark.id}, ${WHO[mark.origin] || mark.origin}`);
+      const sure = PDC.sureness(mark.score, doc.head.calibration);
+      text(row.score, mark.score === null ? "" : `${sure} ${mark.score.toFixed(2)}`.trim());
+      set(row.score, "data-sure", sure);
+      row.warn.hidden = !now.hint;
+      set(row.warn, "title", now.hint ? now.hint.text : "");
+      set(row.warn, "aria-label", now.hint ? now.hint.text : "");
       set(row.accept, "aria-pressed", mark.status === "accepted");
       set(row.reject, "aria-pressed", mark.status === "rejected");
       for (const node of [row.select, row.accept, row.reject, row.remove]) node.disabled = doc.readonly;
-      Object.assign(row, { mark, at, current, labels: doc.labels, readonly: doc.readonly });
+      Object.assign(row, now);
     }
 
     make(id) {
@@ -77,13 +84,13 @@
         name: html("button", { type: "button", class: "pda-id", title: "Select this mark" }),
         select: html("select", { "aria-label": `Label of ${id}`, on: { change: act(() => editor.doc.relabel(id, row.select.value)) } }),
         score: html("span", { class: "pda-score" }),
-        origin: html("span", { class: "pda-by" }),
+        warn: html("span", { class: "pda-row-hint", role: "img" }, PDC.icon("warn")),
         accept: PDC.button("accept", "Accept", act(() => editor.doc.setStatus(id, "accepted"))),
         reject: PDC.button("reject", "Reject", act(() => editor.doc.setStatus(id, "rejected"))),
         remove: PDC.button("trash", "Delete", act(() => editor.doc.remove(id))),
       };
       row.root = html("div", { class: "pda-row", role: "listitem", "data-id": id, on: { click: () => editor.select(id) } },
-        html("span", { class: "pda-who" }, row.swatch, row.name), row.select, row.score, row.origin,
+        html("span", { class: "pda-who" }, row.swatch, row.name, row.warn), row.select, row.score,
         html("span", { class: "pda-acts" }, row.accept, row.reject, row.remove));
       this.rows.set(id, row);
       this.space.append(row.root);
@@ -102,7 +109,7 @@
 
     follow() {
       const { doc } = this.editor;
-      const at = doc.mark ? doc.marks.indexOf(doc.mark) : -1;
+      const at = doc.mark ? doc.shown.indexOf(doc.mark) : -1;
       if (at < 0 || this.root.hidden) return;
       const [top, bottom] = [at * ROW, (at + 1) * ROW];
       const { scrollTop, clientHeight } = this.root;

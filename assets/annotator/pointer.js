@@ -30,7 +30,7 @@
 
     hits(x, y, reach) {
       if (this.editor.hidden) return [];
-      return shapes.under(this.doc.marks, x, y, reach / this.view.scale);
+      return shapes.under(this.doc.shown, x, y, reach / this.view.scale);
     }
 
     down(event) {

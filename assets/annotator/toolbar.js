@@ -20,7 +20,11 @@
       this.remove = button("trash", "Delete (Del)", on(() => editor.remove()));
       this.before = button("prev", "Previous mark (P)", on(() => editor.step(-1)));
       this.after = button("next", "Next mark (N)", on(() => editor.step(1)));
-      this.hide = button("eye", "Hide marks (H)", on(() => editor.toggleHidden()));
+      this.hide = button("eye", "Hide marks (H)", on(() => editor.toggle("hidden")));
+      this.plain = button("outline", "Outlines only (O)", on(() => editor.toggle("plain")));
+      this.grid = button("grid", "Counting grid (G)", on(() => editor.grid.toggle()));
+      this.cross = button("cross", "Crosshair (C)", on(() => editor.lens.toggle("cross")));
+      this.loupe = button("loupe", "Loupe (L)", on(() => editor.lens.toggle("loupe")));
       this.light = button("light", "Brightness and contrast (I)", on(() => editor.adjust.toggle()));
       this.zoomText = html("button", { type: "button", class: "pda-zoom", title: "Whole image (0)", "aria-label": "Whole image (0)", on: { click: on(() => editor.view.fit()) } });
       const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
@@ -30,7 +34,7 @@
       this.note = html("span", { class: "pda-note", role: "status" });
       this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
         this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note,
-        this.group("Image", this.hide, this.light), zoom,
+        this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
         this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
     }
 
@@ -46,6 +50,11 @@
       press(this.select, editor.tool === "select");
       press(this.draw, editor.tool === "draw");
       press(this.hide, editor.hidden);
+      press(this.plain, editor.plain);
+      press(this.grid, editor.grid.on);
+      press(this.cross, editor.lens.cross);
+      press(this.loupe, editor.lens.loupe);
+      for (const node of [this.hide, this.plain, this.grid, this.cross, this.loupe, this.light]) node.disabled = !doc.open;
       this.draw.disabled = !draws;
       this.select.disabled = !doc.open;
       this.undo.disabled = doc.readonly || !doc.past.length;
@@ -54,7 +63,7 @@
       for (const node of [this.accept, this.reject, this.remove]) node.disabled = doc.readonly || !mark;
       press(this.accept, mark && mark.status === "accepted");
       press(this.reject, mark && mark.status === "rejected");
-      this.before.disabled = this.after.disabled = !doc.marks.length;
+      this.before.disabled = this.after.disabled = !doc.shown.length;
       this.markGroup.hidden = doc.kind === "count";
       this.toolGroup.hidden = doc.kind === "count";
       PDC.text(this.note, editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");

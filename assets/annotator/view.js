@@ -92,6 +92,17 @@
       this.centre((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, this.scale);
     }
 
+    // A mark to be judged: in the middle and a quarter of the stage large. A zoom that already shows it well is kept.
+    visit(bounds) {
+      const least = Math.min(this.size.width, this.size.height) / 16;
+      const side = Math.max(bounds[2] - bounds[0], bounds[3] - bounds[1], least);
+      const room = Math.min(this.width, this.height);
+      const share = (side * this.scale) / room;
+      const scale = share >= (this.fitted ? 1 / 4 : 1 / 6) && share <= 1 / 2 ? this.scale : room / (4 * side);
+      if (scale <= this.fitScale()) return this.fit();
+      return this.centre((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, scale);
+    }
+
     // Zoom to bounds, so that they fill about a third of the stage.
     zoomTo(bounds) {
       const side = Math.max(bounds[2] - bounds[0], bounds[3] - bounds[1], 8);

@@ -4,11 +4,17 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
 {"case": str, "rev": int, "edits": int, "image": {"url", "width", "height", "name"}, "task": str, "labels": [str, ...],
  "kind": "box" | "point" | "count", "stated": {label: int}, "model_stated": {label: int} | null, "readonly": bool,
  "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
-None means that no image is open.
+None means that no image is open. Beside these: "calibration": {"confident": float, "unsure": float, "n": int} | null (null:
+scores are uncalibrated; n: the reviews it was measured on), "answering": bool (the model is still at it; the reader may edit,
+or stop it), and, where they apply, "merge": true and "acked": int.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
-another case.
+another case. With "merge" it takes the marks of an answer that is still coming: those with new ids are appended, and those
+the reader changed or removed after edit number `edits` stay as the reader left them.
+
+A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
+The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
 """
 
 from __future__ import annotations
@@ -27,15 +33,16 @@ from pdc.tasks import MAX_COUNT, MAX_MARKS
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
-    "core", "shapes", "doc", "view", "layer", "pointer", "keys", "adjust", "toolbar", "counts", "list", "link",
-    "editor",
+    "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
+    "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
+    "mount",
 )  # fmt: skip
 MAX_ID_LENGTH = 64
 Value = dict[str, Any]
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
 _ON_LOAD = """
-const events = ["edit", "save", "next", "previous"];
+const events = ["edit", "save", "next", "previous", "stop"];
 const start = (tries) => {
   if (window.PDC && window.PDC.mount) window.PDC.mount({ element, props, trigger, watch, events });
   else if (tries > 0) setTimeout(() => start(tries - 1), 50);
@@ -50,7 +57,7 @@ class BadDraft(PdcError):
 
 
 class Annotator(gr.HTML):
-    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous` by their keys."""
+    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys."""
 
     def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
         super().__init__(
@@ -95,13 +102,18 @@ def to_value(
     edits: int = 0,
     model_stated: Mapping[str, int] | None = None,
     readonly: bool = False,
+    calibration: Mapping[str, float] | None = None,
+    answering: bool = False,
+    merge: bool = False,
+    acked: int | None = None,
 ) -> Value:
     """The editor's value for these findings.
 
     `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
-    are marks. For counting tasks pass it, since there `stated` is what the reader changes.
+    are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
+    which on the model is called "confident" and below which "unsure", and from how many reviews ("n") they were measured.
     """
-    return {
+    value = {
         "case": case,
         "rev": rev,
         "edits": edits,
@@ -113,7 +125,17 @@ def to_value(
         "stated": dict(findings.stated),
         "model_stated": None if model_stated is None else dict(model_stated),
         "readonly": readonly,
+        "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
+        "answering": answering,
     }
+    return value | ({"merge": True} if merge else {}) | ({} if acked is None else {"acked": acked})
+
+
+def notes_value(case: str, rev: int, *, acked: int | None = None, answering: bool | None = None) -> Value:
+    """What the editor should know of this case without its marks: `acked` edits are stored; the model is `answering`."""
+    notes = {"acked": acked, "answering": answering}
+    return {"case": case, "rev": rev} | {key: note for key, note in notes.items() if note is not None}
+
 
 
 def _mark_value(mark: Mark) -> Value:
@@ -130,7 +152,7 @@ def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str
     """
     draft = _mapping(value, "The draft")
     size = wh or _size(draft.get("image"))
-    raw = draft.get("marks", [])
+    raw = draft.get("marks")  # without the key it is a note, and no draft of nothing
     if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
         raise BadDraft(f"A draft holds a list of at most {MAX_MARKS * MAX_LABELS} marks; remove some and save again.")
     marks = tuple(_mark(entry, size, labels) for entry in raw)

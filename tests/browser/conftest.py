@@ -7,8 +7,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from editor_page import Driver, editor_app
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -54,3 +56,19 @@ def serve() -> Iterator[Callable[[object], str]]:
     for server, thread in started:
         server.should_exit = True
         thread.join(timeout=5)
+
+
+@pytest.fixture(scope="session")
+def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
+    """One page with an editor, for all tests of the editor; each opens a case of its own."""
+    received: list[dict] = []
+    keys: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "editor" in m.text.lower() else None)
+    page.goto(serve(editor_app(received, keys)))
+    page.wait_for_selector(".pda-toolbar")
+    yield Driver(page, received, keys)
+    page.close()
+    assert problems == []

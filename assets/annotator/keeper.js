@@ -1,0 +1,84 @@
+// Copies of unsent work in this browser: marks and counts, never pixels. Dropped once the server says it has them.
+(function (PDC) {
+  "use strict";
+  const PREFIX = "pdc-copy:";
+  const MOST = 20;
+  const DAYS = 7;
+  const SESSION = Math.random().toString(36).slice(2); // two tabs never overwrite each other's copy
+
+  const storage = () => {
+    try {
+      return window.localStorage;
+    } catch (blocked) {
+      return null;
+    }
+  };
+  const read = (key) => {
+    try {
+      return JSON.parse(storage().getItem(key));
+    } catch (broken) {
+      return null;
+    }
+  };
+  const drop = (key) => storage() && storage().removeItem(key);
+  const place = (head) => `${PREFIX}${JSON.stringify([head.case, head.image.url])}`;
+
+  const plain = (mark) => [mark.id, mark.label, mark.status, ...(mark.box || mark.point).map((v) => Math.round(v * 100))].join("|");
+  const same = (a, b) => a.marks.map(plain).sort().join("\n") === b.marks.map(plain).sort().join("\n")
+    && JSON.stringify(Object.entries(a.stated).sort()) === JSON.stringify(Object.entries(b.stated).sort());
+
+  // Every copy as [key, copy], newest first; what is broken or old is dropped on the way.
+  function copies() {
+    const store = storage();
+    if (!store) return [];
+    const keys = Object.keys(store).filter((key) => key.startsWith(PREFIX));
+    const found = keys.map((key) => [key, read(key)]);
+    const fresh = ([, copy]) => copy && Array.isArray(copy.marks) && copy.stated && Date.now() - copy.at < DAYS * 864e5;
+    for (const entry of found) if (!fresh(entry)) drop(entry[0]);
+    return found.filter(fresh).sort((a, b) => b[1].at - a[1].at);
+  }
+
+  // Write; when the browser's room is full, the oldest copies go first. False when there is no room at all.
+  function write(key, content) {
+    for (;;) {
+      try {
+        storage().setItem(key, content);
+        return true;
+      } catch (full) {
+        const oldest = copies().filter(([other]) => other !== key).pop();
+        if (!oldest) return false;
+        drop(oldest[0]);
+      }
+    }
+  }
+
+  PDC.keeper = {
+    keep(value) {
+      const key = `${place(value)}:${SESSION}`;
+      if (Number.isFinite(value.acked) && value.acked >= value.edits) return drop(key) || true;
+      const known = storage() && storage().getItem(key) !== null;
+      const { edits, marks, stated } = value;
+      const kept = write(key, JSON.stringify({ at: Date.now(), edits, marks, stated }));
+      if (!known) for (const [old] of copies().slice(MOST)) drop(old);
+      return kept;
+    },
+
+    acked(head) {
+      const key = `${place(head)}:${SESSION}`;
+      const copy = Number.isFinite(head.acked) && read(key);
+      if (copy && copy.edits <= head.acked) drop(key);
+    },
+
+    // The newest copy of this case from an earlier visit that holds more than the server's state, or null.
+    find(head, state) {
+      for (const [key, copy] of copies()) {
+        if (!key.startsWith(`${place(head)}:`)) continue;
+        if (same(copy, state)) drop(key);
+        else if (copy.edits > head.edits) return { key, ...copy };
+      }
+      return null;
+    },
+
+    drop,
+  };
+})((window.PDC = window.PDC || {}));

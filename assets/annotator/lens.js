@@ -1,0 +1,84 @@
+// Aids that follow the pointer: a crosshair over the whole stage, and a loupe in the corner away from the pointer.
+(function (PDC) {
+  "use strict";
+  const { html, svg, shapes } = PDC;
+  const SIDE = 208; // screen pixels
+  const POWER = 3; // how much larger than on the stage
+  const MOST = 80; // marks drawn in the loupe
+
+  class Lens {
+    constructor(editor) {
+      Object.assign(this, { editor, cross: false, loupe: false, place: null });
+      this.across = html("i", { class: "pda-cross", "data-axis": "x" });
+      this.down = html("i", { class: "pda-cross", "data-axis": "y" });
+      this.picture = html("img", { class: "pda-glass-picture", alt: "", draggable: "false" });
+      this.marks = svg("svg", { class: "pda-glass-marks" });
+      this.glass = html("div", { class: "pda-loupe" }, this.marks);
+      this.root = html("div", { class: "pda-lens", "aria-hidden": "true" }, this.across, this.down, this.glass);
+      const { stage } = editor;
+      stage.addEventListener("pointermove", (event) => this.follow(event));
+      stage.addEventListener("pointerleave", () => this.leave());
+    }
+
+    toggle(which) {
+      this[which] = !this[which];
+      this.editor.render();
+    }
+
+    follow({ clientX, clientY }) {
+      const rect = this.editor.stage.getBoundingClientRect();
+      this.place = [clientX - rect.left, clientY - rect.top];
+      if (this.cross || this.loupe) this.render();
+    }
+
+    leave() {
+      this.place = null;
+      this.render();
+    }
+
+    render() {
+      const shown = this.place !== null && this.editor.doc.open;
+      for (const node of [this.across, this.down]) node.hidden = !(shown && this.cross);
+      this.glass.hidden = !(shown && this.loupe);
+      if (!this.glass.hidden && !this.picture.isConnected) this.glass.prepend(this.picture);
+      if (!shown) return;
+      const [x, y] = this.place;
+      this.across.style.transform = `translateY(${Math.round(y)}px)`;
+      this.down.style.transform = `translateX(${Math.round(x)}px)`;
+      if (this.loupe) this.magnify(x, y);
+    }
+
+    magnify(x, y) {
+      const { view, picture, root } = this.editor;
+      const scale = view.scale * POWER;
+      const [cx, cy] = [view.x + x / view.scale, view.y + y / view.scale];
+      const [left, top] = [cx - SIDE / 2 / scale, cy - SIDE / 2 / scale];
+      const near = x > view.width - SIDE - 40 && y < SIDE + 40;
+      this.glass.toggleAttribute("data-left", near);
+      if (this.picture.getAttribute("src") !== picture.getAttribute("src")) this.picture.setAttribute("src", picture.getAttribute("src") || "");
+      Object.assign(this.picture.style, {
+        width: picture.style.width, height: picture.style.height, filter: picture.style.filter,
+        imageRendering: scale >= 6 ? "pixelated" : "auto", transform: `matrix(${scale},0,0,${scale},${-left * scale},${-top * scale})`,
+      });
+      const side = SIDE / scale;
+      this.marks.setAttribute("viewBox", `${left} ${top} ${side} ${side}`);
+      this.marks.replaceChildren(...(root.hasAttribute("data-hidden") ? [] : this.outlines([left, top, left + side, top + side])));
+    }
+
+    outlines([x1, y1, x2, y2]) {
+      const { doc } = this.editor;
+      const inside = (mark) => {
+        const b = shapes.bounds(mark);
+        return b[2] >= x1 && b[0] <= x2 && b[3] >= y1 && b[1] <= y2 && mark.status !== "rejected";
+      };
+      return doc.shown.filter(inside).slice(0, MOST).flatMap((mark) => {
+        const points = PDC.outline(mark);
+        const kind = mark.box ? "polygon" : "polyline";
+        return [svg(kind, { class: "pda-halo", points, "data-kind": mark.box ? "box" : "point" }),
+          svg(kind, { class: "pda-line", points, stroke: PDC.colorOf(doc.labels, mark.label), "data-kind": mark.box ? "box" : "point" })];
+      });
+    }
+  }
+
+  PDC.Lens = Lens;
+})((window.PDC = window.PDC || {}));

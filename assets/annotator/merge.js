@@ -1,0 +1,35 @@
+// An answer that comes bit by bit, beside a reader who does not wait for it. Pure functions on {marks, stated}.
+(function (PDC) {
+  "use strict";
+  const { shapes } = PDC;
+  const STATED = "stated"; // no mark's key: those start with "mark "
+  const keyOf = (id) => `mark ${id}`;
+
+  // What differs between two states: marks added, changed or gone, and the stated counts.
+  PDC.changedKeys = (before, after) => {
+    const keys = [];
+    const old = new Set(before.marks);
+    const ids = new Set();
+    for (const mark of after.marks) {
+      ids.add(mark.id);
+      if (!old.has(mark)) keys.push(keyOf(mark.id));
+    }
+    for (const mark of before.marks) if (!ids.has(mark.id)) keys.push(keyOf(mark.id));
+    if (before.stated !== after.stated) keys.push(STATED);
+    return keys;
+  };
+
+  const equal = (a, b) => ["label", "origin", "status", "score"].every((key) => a[key] === b[key])
+    && Boolean(a.box) === Boolean(b.box) && shapes.same(a, b);
+
+  // New marks are appended; a known one takes the server's version, unless the reader changed or removed it (`mine`).
+  PDC.mergeInto = (state, incoming, mine) => {
+    const coming = new Map(incoming.marks.filter((mark) => !mine(keyOf(mark.id))).map((mark) => [mark.id, mark]));
+    const marks = state.marks.map((mark) => {
+      const theirs = coming.get(mark.id);
+      coming.delete(mark.id);
+      return theirs && !equal(mark, theirs) ? theirs : mark;
+    });
+    return { marks: [...marks, ...coming.values()], stated: mine(STATED) ? state.stated : incoming.stated };
+  };
+})((window.PDC = window.PDC || {}));

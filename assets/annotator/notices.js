@@ -1,0 +1,91 @@
+// What the reader must not miss, above the image: work that is not saved, a copy that can be restored, a model still answering.
+(function (PDC) {
+  "use strict";
+  const { html, text } = PDC;
+  const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+  class Notices {
+    constructor(editor) {
+      Object.assign(this, { editor, copy: null, kept: true, stopping: false });
+      const push = (words, run) => html("button", { type: "button", class: "pda-close", on: { click: () => run() } }, words);
+      this.lostWords = html("span", {});
+      this.lost = html("div", { class: "pda-notice", "data-notice": "lost", role: "alert", hidden: "" },
+        this.lostWords, push("Download copy", () => this.download()));
+      this.restoreWords = html("span", {});
+      this.restore = html("div", { class: "pda-notice", "data-notice": "restore", role: "status", hidden: "" }, this.restoreWords,
+        push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
+      this.stopButton = push("Stop", () => this.stop());
+      this.stopButton.title = "Stop the answer (X)";
+      this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
+        html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
+      this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
+      const changed = (lost) => this.connection(lost);
+      PDC.connection.listen(changed);
+      this.leave = () => PDC.connection.forget(changed);
+    }
+
+    get unsaved() {
+      const { head } = this.editor.doc;
+      return Boolean(head) && head.edits > 0 && !(head.acked >= head.edits);
+    }
+
+    connection(lost) {
+      if (!this.editor.root.isConnected) return this.leave();
+      if (!lost && this.unsaved) this.editor.link.tell("edit");
+      this.render();
+    }
+
+    opened() {
+      const { doc } = this.editor;
+      this.stopping = false;
+      this.copy = doc.readonly ? null : PDC.keeper.find(doc.head, doc.state);
+    }
+
+    take() {
+      const { doc } = this.editor;
+      const { key, marks, stated } = this.copy;
+      this.copy = null;
+      doc.replace(marks, stated);
+      PDC.keeper.drop(key);
+      this.editor.focus();
+    }
+
+    discard() {
+      PDC.keeper.drop(this.copy.key);
+      this.copy = null;
+      this.render();
+      this.editor.focus();
+    }
+
+    stop() {
+      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return;
+      this.stopping = true;
+      this.render();
+      this.editor.link.tell("stop");
+      this.editor.focus();
+    }
+
+    download() {
+      const value = this.editor.doc.value();
+      const url = URL.createObjectURL(new Blob([JSON.stringify(value, null, 1)], { type: "application/json" }));
+      html("a", { href: url, download: `${value.image.name || "image"}-marks.json` }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 10000);
+    }
+
+    render() {
+      const { head } = this.editor.doc;
+      this.lost.hidden = !PDC.connection.lost || !this.editor.doc.open;
+      const words = this.kept ? "A copy is kept in this browser." : "This browser has no room for a copy: download it.";
+      text(this.lostWords, this.unsaved ? `Not saved. ${words}` : "No connection to the server. What you change now is kept in this browser.");
+      this.restore.hidden = this.copy === null;
+      text(this.restoreWords, this.copy ? `Changes from ${at(this.copy.at)} did not reach the server.` : "");
+      const answering = Boolean(head && head.answering);
+      if (!answering) this.stopping = false;
+      this.answering.hidden = !answering;
+      this.stopButton.disabled = this.stopping;
+      text(this.stopButton, this.stopping ? "Stopping…" : "Stop");
+    }
+  }
+
+  PDC.Notices = Notices;
+})((window.PDC = window.PDC || {}));
