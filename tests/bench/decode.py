@@ -18,7 +18,6 @@ from PIL import Image
 from pdc.decoding import Decoder
 from pdc.domain import Question, Task
 from pdc.errors import Unreadable
-from pdc.predictors.local import LocalPredictor
 from pdc.qwen import Qwen, load
 from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import parse
@@ -35,7 +34,6 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     qwen = load(options.model, quantization=options.quantization)
     if options.adapter:
-        LocalPredictor(lambda: qwen)  # the adapter is the model's own business
         qwen.use_adapter(None, options.adapter)
     decoder = Decoder(qwen)
     pipe = make_pipeline("image-text-to-text", model=qwen.model, processor=qwen.processor)
