@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Findings, Mark
+from pdc.domain import Findings, Mark, Status
 
 T = TypeVar("T")
 
@@ -66,12 +66,17 @@ def _followed(
     kept, clashes = {}, []
     for name in names:
         b, m, t = base.get(name), mine.get(name), theirs.get(name)
-        if b not in (m, t) and m != t:
+        if b not in (m, t) and m != t and not (_gone(m) and _gone(t)):
             clashes.append(Clash(name, b, m, t))
         value = t if m == b else m
         if value is not None:
             kept[name] = value
     return kept, clashes
+
+
+def _gone(value: object) -> bool:
+    """Removed, or rejected, which says the same."""
+    return value is None or (isinstance(value, Mark) and value.status is Status.REJECTED)
 
 
 def _not_theirs(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark, ...]:

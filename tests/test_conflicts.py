@@ -32,9 +32,14 @@ def test_the_same_change_is_no_clash():
     assert merge(BASE, both, both) == merge(BASE, BASE, both)
 
 
+def test_rejecting_what_they_removed_is_no_clash():
+    rejected = changed(BASE, m1=replace(a_mark("m1", 0), status=Status.REJECTED))
+    assert merge(BASE, rejected, changed(BASE, m1=None)).clashes == ()
+
+
 @pytest.mark.parametrize("theirs", [a_mark("m1", 9), None], ids=["moved elsewhere", "removed"])
 def test_different_changes_of_one_mark_keep_mine_and_are_listed(theirs):
-    mine = replace(a_mark("m1", 0), status=Status.REJECTED)
+    mine = a_mark("m1", 4)
     merged = merge(BASE, changed(BASE, m1=mine), changed(BASE, m1=theirs))
     assert merged.findings.marks[0] == mine and merged.clashes == (Clash("m1", BASE.marks[0], mine, theirs),)
 

@@ -32,7 +32,7 @@ class HistoryTab:
         with gr.Row(elem_classes="pdc-question"):
             self.before = gr.Dropdown([], label="From", scale=4, min_width=200)
             self.after = gr.Dropdown([], label="To", scale=4, min_width=200)
-            self.beside = gr.Checkbox(False, label="Side by side", scale=0, min_width=130)
+            self.beside = gr.Checkbox(False, label="Side by side", scale=0, min_width=160)
             self.reopen_button = gr.Button("Reopen “To” as a draft", scale=0, min_width=170)
         with gr.Row(elem_classes="pdc-question"):
             self.adapter = gr.Dropdown([], label="Adapter that has not answered yet", scale=4, min_width=200)

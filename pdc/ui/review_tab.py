@@ -53,7 +53,7 @@ class ReviewTab:
                 self._build_question()
                 with gr.Row(elem_classes="pdc-lines"):
                     self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
-                    self.kept = gr.HTML("", elem_classes="pdc-kept", html_template=LINE)
+                    self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
                 self.editor = Annotator()
         with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
             self.conflict = View()

@@ -210,7 +210,7 @@ def test_two_tabs_on_one_image_see_each_others_work_and_merge(browser, workbench
         says(page, "Answered by")
     found = first.locator("g[data-id]").count()
     press(first, "n", "r")
-    says(first, "Draft saved", ".pdc-kept p")
+    says(first, "Draft saved", ".pdc-autosave p")
     press(first, "s")
     says(first, "Saved, revision 1")
     press(second, "n", "n", "a", "s")
