@@ -1,4 +1,4 @@
-"""`python -m finetune`: train, evaluate, score, simulate, promote, rollback, tiny."""
+"""`python -m finetune`: train, evaluate, score, simulate, audit, promote, rollback, tiny."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetune import commands, measuring
+from finetune import commands, folding, measuring
 from pdc.domain import Task
 from pdc.errors import PdcError
 from pdc.runs import OPTIMIZERS
@@ -39,7 +39,10 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
     _score(sub.add_parser("score", help="measure an ms-swift result file, as the paper does and honestly"))
     _simulate(sub.add_parser("simulate", help="play a reader who corrects to a COCO file's truth; writes the curve"))
-    _promote(sub.add_parser("promote", help="let an adapter serve, if it measured no worse than what serves now"))
+    audit = sub.add_parser("audit", help="name readers who treat the model's marks unlike the others")
+    _shared(audit)
+    audit.set_defaults(run_command=commands.audit)
+    _promote(sub.add_parser("promote", help="let an adapter serve, if nothing speaks against it"))
     _rollback(sub.add_parser("rollback", help="let serve what served before"))
     sub.add_parser("tiny", help="build and train the embedded model", add_help=False)
     return top
@@ -54,6 +57,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _shared(parser)
     parser.add_argument("--name", help="name of the run and of its adapter (default: the date and time)")
     parser.add_argument("--run", help=argparse.SUPPRESS)  # a run folder that the app has prepared
+    parser.add_argument("--resume", dest="run", metavar="NAME", help="go on with a run that was interrupted")
     parser.add_argument("--parent", help="adapter to go on from: `active` (default), `none`, or a registered name")
     parser.add_argument("--vision", action=argparse.BooleanOptionalAction, help="train the vision blocks too")
     parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="flip, turn and cut the images")
@@ -61,7 +65,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
         ("rank", int, "rank of a fresh adapter"), ("alpha", int, "LoRA scale of a fresh adapter"),
         ("lr", float, "peak learning rate"), ("epochs", float, "visits to each reviewed question"),
         ("batch", int, "questions per step"), ("max-seconds", float, "longest training time, seconds"),
-        ("seed", int, "seed of weights, order and views"),
+        ("replay", float, "share of views that show what the model knew"), ("save-every", int, "steps between checkpoints"),
+        ("questions", int, "questions about each view of an image"), ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
     what = "what the model knew before: `drawn` or a COCO file (default: fits the model)"
@@ -69,7 +74,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: fits the model")
     parser.add_argument("--quantization", choices=("nf4", "none"), help="4 bit or bf16 (default: PDC_QUANTIZATION)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: PDC_DEVICE")
-    parser.set_defaults(run_command=commands.train)
+    parser.set_defaults(run_command=folding.train)
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +118,7 @@ def _promote(parser: argparse.ArgumentParser) -> None:
     _shared(parser)
     parser.add_argument("name", help="a registered adapter")
     parser.add_argument("--reason", default="measured better", help="why; kept with the decision")
-    parser.add_argument("--force", action="store_true", help="even if it measured worse or was not measured; recorded")
+    parser.add_argument("--force", action="store_true", help="whatever speaks against it; recorded")
     parser.set_defaults(run_command=commands.promote)
 
 

@@ -5,191 +5,29 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare, read_coco
+from finetune.audit import Judged, audit_table
+from finetune.audit import audit as compared
+from finetune.evaluate import Comparison, compare, read_coco
+from finetune.folding import build_data, compare_with, settings_of
 from finetune.metrics import Evaluation
 from finetune.tables import table
 from pdc.adapters import Adapters
 from pdc.domain import Task
-from pdc.errors import BadModel, BadSetting, PdcError
+from pdc.errors import BadModel, BadSetting
 from pdc.parts import open_store
 from pdc.predictors.local import Wanted
-from pdc.runs import Run, RunStatus, TrainConfig
 from pdc.settings import Settings
-from pdc.store.records import RunRecord
-from pdc.store.store import Store
-from pdc.training import ProcessTrainer, process_start
+from pdc.training_data import USABLE
 
 if TYPE_CHECKING:
-    from finetune.dataset import Row
-    from finetune.train import Trained
+    pass
 
 
 Say = Callable[[str], None]
-
-
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings from the environment, with --home and --model over them."""
-    settings = Settings.from_env()
-    changes = {k: getattr(arguments, k, None) for k in ("home", "model")}
-    settings = replace(settings, **{k: v for k, v in changes.items() if v is not None})
-    if Path(settings.model).is_dir():
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    return settings
-
-
-def train(arguments: argparse.Namespace) -> int:
-    """Fold the current reviews into a new adapter, measure it and register it as a candidate."""
-    settings = settings_of(arguments)
-    run = _new_or_prepared_run(arguments, settings)
-    run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
-    try:
-        store = open_store(settings)
-        store.add_run(RunRecord(run.name, str(run.folder), RunStatus.RUNNING, datetime.now(UTC)))
-        with _failure_noted(store, run):
-            store.set_run_status(run.name, _train(run, settings, store))
-    except BaseException as error:
-        with suppress(OSError):  # a full disk must not hide what went wrong
-            run.mark_failed(_sentence(error))
-        raise
-    return 0
-
-
-@contextmanager
-def _failure_noted(store: Store, run: Run) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        store.set_run_status(run.name, RunStatus.FAILED)
-        raise
-
-
-def _new_or_prepared_run(arguments: argparse.Namespace, settings: Settings) -> Run:
-    runs = settings.runs.resolve()
-    if arguments.run:
-        return Run.open(runs, arguments.run)
-    if name := ProcessTrainer(settings).running():
-        raise BadSetting(f"The run {name} is still training; wait for it, or stop it from the Training tab.")
-    return Run.create(runs, config_of(arguments, settings), arguments.name)
-
-
-def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
-    """The model's defaults, changed by what was given on the command line."""
-    names = {f.name for f in fields(TrainConfig)} - {"model"}
-    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    if given.get("parent") == "none":
-        given["parent"] = None
-    start = {"quantization": settings.quantization, "device": settings.device}
-    return TrainConfig.for_model(settings.model, **{**start, **given})
-
-
-def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
-    from finetune.dataset import read_rows, refuse_leaks
-
-    adapters = Adapters(store, settings.model)
-    adapters.ensure_shipped()
-    say = _teller(run)
-    if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
-        say("Building the training set from the current reviews.")
-        build_data(store, settings, run.data)
-    rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
-    refuse_leaks(rows, held_out)
-    say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
-    done = _fold(run, adapters, rows, say)
-    say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
-    if done.stopped or not _measure(run, adapters, spread(held_out, run.config.held_out_limit), say):
-        run.mark_stopped()
-        say("Stopped as asked; the adapter was not registered.")
-        return RunStatus.STOPPED
-    run.mark_complete()
-    adapter = adapters.register(run)
-    say(f"Registered {adapter.name}. It does not serve yet.")
-    print(f"Let it serve: python -m finetune promote {adapter.name}")
-    return RunStatus.COMPLETE
-
-
-def spread(rows: list[Row], limit: int) -> list[Row]:
-    """At most `limit` rows, evenly spread over all of them; the same ones every time."""
-    return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
-
-
-def build_data(store: Store, settings: Settings, folder: Path) -> None:
-    """manifest.json, train.jsonl and held_out.jsonl from the current reviews."""
-    from pdc.exports import training_folder
-    from pdc.images import ImageFiles
-
-    training_folder(store, ImageFiles(settings.images), folder)
-
-
-def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
-    from finetune.replay import replay_rows
-    from finetune.train import train as fold
-    from pdc.qwen import load
-
-    config = run.config
-    parent = parent_of(config, adapters, say)
-    qwen = load(config.model, quantization=config.quantization, device=config.device)
-    return fold(run, qwen, rows, parent, say, replay_rows(config.replay_data, run.folder / "replay"))
-
-
-def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
-    """Name and folder of the adapter to go on from. The active one is passed over, aloud, when it does not fit."""
-    from finetune.lora import can_continue
-
-    if config.parent is None:
-        return None
-    active = config.parent == "active"
-    adapter = adapters.active() if active else adapters.store.adapter(config.parent)
-    if adapter is None:
-        return None
-    adapters.verify(adapter.name)
-    if can_continue(Path(adapter.path), config):
-        return adapter.name, Path(adapter.path)
-    if active:
-        say(f"{adapter.name} has its weights in other places than this run asks for, so a fresh adapter is trained.")
-        return None
-    raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
-
-
-def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> bool:
-    """Write metrics.json for base, active and candidate; False when stopped on the way."""
-    if not held_out:
-        say("No image is held out yet, so nothing was measured.")
-        return True
-    config, candidate = run.config, Wanted(run.name, str(run.adapter))
-    try:
-        found = _compare(
-            config.model, config.quantization, config.device, adapters, candidate, held_out, say, lambda: run.stop_asked
-        )
-    except Stopped:
-        return False
-    run.write_metrics(found.to_json())
-    print(table(_titles(found.evaluations)), flush=True)
-    return True
-
-
-def _compare(
-    model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
-    say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
-) -> Comparison:
-    """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
-    from pdc.qwen import load
-
-    active = adapters.active()
-    serving = Wanted(active.name, active.path) if active else Wanted()
-    qwen = load(model, quantization=quantization, device=device)
-    return compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
-
-
-def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    return {f"{name} ({e.adapter or e.model})": e for name, e in evaluations.items()}
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -249,7 +87,7 @@ def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, want
     rows = read_rows(folder / "held_out.jsonl", [])
     if not rows:
         raise BadSetting("No reviewed image is held out yet; review more images, or name a COCO file with --data.")
-    return _compare(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
+    return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
 
 
 def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) -> None:
@@ -266,6 +104,21 @@ def how_measured(some: Evaluation) -> str:
         f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
         "interval over images."
     )
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Name readers who treat the model's marks unlike the others; exit code 1 when there is one."""
+    store = open_store(settings_of(arguments))
+    predictions = {p.id: p.findings for p in store.predictions()}
+    reviews = [r for r in store.reviews() if predictions.get(r.prediction_id) and r.verdict in USABLE]
+    found = compared(Judged(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
+    readers = len({r.author for r in reviews})
+    print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
+    if found:
+        print(f"{audit_table(found)}\nLook at these readers' images together; the audit cannot tell a slip from an insight.")
+        return 1
+    print("Nobody stands out." if readers > 1 else "There are no two readers to compare.")
+    return 0
 
 
 def promote(arguments: argparse.Namespace) -> int:
@@ -288,20 +141,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "command line"
-
-
-def _teller(run: Run) -> Say:
-    """Says a sentence on the terminal and in the run's log."""
-    def say(text: str) -> None:
-        print(text, flush=True)
-        run.append_log(message=text)
-
-    return say
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, PdcError):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "It was interrupted from the keyboard."
-    return f"It ended with an error we did not foresee ({type(error).__name__}: {error}); output.txt has the details."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pdc.errors import BadModel
+from pdc.errors import BadModel, StoreUnavailable
 from pdc.manifest import MANIFEST, Manifest, fingerprint
 from pdc.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
 from pdc.runs import TrainConfig, sha256, write_json
@@ -63,17 +65,43 @@ def save(
     weights = [p for p in model.parameters() if p.requires_grad]
     if not all(torch.isfinite(p).all() for p in weights):
         raise BadModel("Training broke down: the adapter holds numbers that are not finite. Try a lower learning rate.")
-    model.save_pretrained(str(folder), save_embedding_layers=False)  # "auto" would ask the hub about the base
-    (folder / "README.md").unlink(missing_ok=True)
-    _make_portable(folder / "adapter_config.json", qwen.name)
+    part = folder.with_name(f"{folder.name}.part")
+    with _whole_or_none(part, folder):
+        model.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub about the base
+        (part / "README.md").unlink(missing_ok=True)
+        _make_portable(part / "adapter_config.json", qwen.name)
+        manifest = _manifest(part, qwen, model, name, parent, data, trained_on)
+        write_json(part / MANIFEST, manifest.to_json())
+    return manifest
+
+
+@contextmanager
+def _whole_or_none(part: Path, folder: Path) -> Iterator[None]:
+    """`part` becomes `folder` when the block ends, or nothing of it stays; StoreUnavailable when the disk refuses."""
+    from safetensors import SafetensorError
+
+    try:
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+        yield
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    except (OSError, SafetensorError) as error:
+        raise StoreUnavailable(
+            f"The adapter {folder} could not be written ({error}). Free some space, then train again."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _manifest(
+    folder: Path, qwen: Qwen, model: PeftModel, name: str, parent: str | None, data: str, trained_on: Mapping[str, str]
+) -> Manifest:
     files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
-    manifest = Manifest(
+    return Manifest(
         name=name, base=qwen.name, base_sha256=fingerprint(qwen.folder), prompt_version=qwen.prompt_style,
         parent=parent, data=data, files=files, in_process_only=_has_vision(model),
         created_at=datetime.now(UTC).isoformat(), trained_on=dict(trained_on),
     )
-    write_json(folder / MANIFEST, manifest.to_json())
-    return manifest
 
 
 def _has_vision(model: PeftModel) -> bool:

@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from finetune.commands import config_of, how_measured, settings_of
+from finetune.commands import how_measured
 from finetune.evaluate import read_coco
+from finetune.folding import config_of, settings_of
 from finetune.metrics import evaluate
 from finetune.paper_metrics import paper_scores, paper_table
 from finetune.results import read_results

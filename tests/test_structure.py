@@ -75,7 +75,7 @@ def test_pdc_never_imports_finetune():
 def test_only_the_composition_root_of_finetune_knows_store_and_services():
     forbidden = UI | SERVICES | {"pdc.store", "pdc.settings"}
     for name, path in modules().items():
-        if name.startswith("finetune") and name not in ("finetune.__main__", "finetune.commands"):
+        if name.startswith("finetune") and name not in ("finetune.__main__", "finetune.commands", "finetune.folding"):
             assert not [used for used in imports(path) if under(used, forbidden)], name
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reviewed_rows import LABELS, make_row
+from reviewed_rows import three_rows
 
 from finetune.dataset import Row
 from pdc.qwen import Qwen, load
@@ -38,10 +38,4 @@ def qwen(model_folder) -> Iterator[Qwen]:
 
 @pytest.fixture
 def rows(tmp_path) -> list[Row]:
-    cell, platelet = LABELS
-    three = [(10, 10, 40, 40, cell), (60, 20, 100, 70, cell), (5, 60, 20, 80, platelet)]
-    return [
-        make_row(tmp_path / "a.png", three),
-        make_row(tmp_path / "b.png", [(30, 5, 70, 45, platelet)]),
-        make_row(tmp_path / "c.png", []),
-    ]
+    return three_rows(tmp_path)

@@ -21,3 +21,14 @@ def make_row(path: Path, boxes: list[tuple[int, int, int, int, str]], wh=(120, 9
     Image.fromarray(pixels).save(path)
     marks = tuple(Mark(f"m{i}", Box(*b[:4]), b[4]) for i, b in enumerate(boxes, start=1))
     return Row(path, *wh, path.stem, Question(task, LABELS), Findings(marks))
+
+
+def three_rows(folder: Path) -> list[Row]:
+    """Two cells and a platelet, one platelet, nothing."""
+    cell, platelet = LABELS
+    three = [(10, 10, 40, 40, cell), (60, 20, 100, 70, cell), (5, 60, 20, 80, platelet)]
+    return [
+        make_row(folder / "a.png", three),
+        make_row(folder / "b.png", [(30, 5, 70, 45, platelet)]),
+        make_row(folder / "c.png", []),
+    ]

@@ -9,7 +9,7 @@ import pytest
 from reviewed_rows import make_row
 
 from finetune.__main__ import main
-from finetune.commands import spread
+from finetune.folding import spread
 from pdc.adapters import Adapters
 from pdc.domain import AdapterStatus
 from pdc.exports import import_coco

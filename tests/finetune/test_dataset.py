@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from reviewed_rows import LABELS
 
-from finetune.dataset import Examples, draw_question, example, read_rows, target, tasks_of
+from finetune.dataset import Examples, Row, draw_question, example, read_rows, refuse_leaks, target, tasks_of
+from finetune.tiny.render import smear
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
 from pdc.errors import BadSetting
 from pdc.geometry import iou
@@ -127,3 +129,46 @@ def test_a_mark_stays_inside_the_frame(qwen, rows):
     whole = Findings((Mark("m1", Box(0, 0, 120, 90), LABELS[0]),))
     text = target(qwen, Question(Task.BOUNDING, LABELS[:1]), whole, (120, 90))
     assert json.loads(text)[0]["bbox_2d"] == [[0, 0, *qwen.frame(120, 90).model_wh]]
+
+
+def test_questions_about_one_view_follow_each_other(qwen, rows):
+    examples = Examples(rows, qwen, length=12, seed=3, augment=True, tasks={}, questions=3)
+    seen = [np.asarray(examples[i]["images"][0]) for i in range(12)]
+    for visit in range(0, 12, 3):
+        assert np.array_equal(seen[visit], seen[visit + 1]) and np.array_equal(seen[visit], seen[visit + 2])
+    assert not np.array_equal(seen[0], seen[3])
+
+
+def test_every_row_is_visited_once_a_round(qwen, rows):
+    examples = Examples(rows, qwen, length=30, seed=3, augment=False, tasks={})
+    orders = [[examples.row(3 * around + i).path.name for i in range(3)] for around in range(10)]
+    assert all(sorted(order) == ["a.png", "b.png", "c.png"] for order in orders)
+    assert len({tuple(order) for order in orders}) > 1
+
+
+def test_replay_takes_its_share_of_the_visits(qwen, rows):
+    examples = Examples(rows[:1], qwen, length=400, seed=3, augment=False, tasks={}, replay=rows[1:], replay_share=0.25)
+    replayed = sum(examples.row(visit) is not rows[0] for visit in range(400))
+    assert 70 <= replayed <= 130
+    nothing = Examples(rows[:1], qwen, length=9, seed=3, augment=False, tasks={}, replay_share=0.5)
+    assert all(nothing.row(v) is rows[0] for v in range(9))
+
+
+def test_held_out_images_are_not_smuggled_into_training(tmp_path):
+    rng = np.random.default_rng(1)
+    sample = smear(rng, (160, 120))
+    picture = sample.image
+
+    def row(name: str, pixels: np.ndarray, group: str) -> Row:
+        Image.fromarray(pixels).save(tmp_path / name)
+        return Row(tmp_path / name, 160, 120, group, Question(Task.COUNTING, ("cell",)), Findings(stated={"cell": 1}))
+
+    held_out = [row("held.png", picture, "patient 1")]
+    other = row("other.png", smear(rng, (160, 120)).image, "patient 2")
+    refuse_leaks([other], held_out)
+    brighter = np.clip(picture * 0.9 + 12, 0, 255).astype(np.uint8)
+    for smuggled in (row("same.png", picture, "patient 3"), row("like.png", brighter, "patient 3")):
+        with pytest.raises(BadSetting, match="shows what the held-out image"):
+            refuse_leaks([other, smuggled], held_out)
+    with pytest.raises(BadSetting, match="group 'patient 1' is held out"):
+        refuse_leaks([Row(other.path, 160, 120, "patient 1", other.question, other.findings)], held_out)

@@ -14,6 +14,7 @@ from finetune.replay import blank_images, drawn, replay_rows
 from finetune.simulate import Plan, corrected, edits_of, split, uncertainty
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import BadSetting
+from pdc.settings import EMBEDDED_MODEL
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
@@ -82,7 +83,7 @@ def test_blank_images_go_from_black_to_white():
     assert levels[0] == 0 and levels[-1] > 250 and levels == sorted(levels)
 
 
-def test_a_simulation_writes_its_curve(tmp_path, model_folder, monkeypatch, capsys):
+def test_a_simulation_writes_its_curve(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PDC_DEVICE", "cpu")
     images, annotations = [], []
     for i in range(3):
@@ -92,7 +93,7 @@ def test_a_simulation_writes_its_curve(tmp_path, model_folder, monkeypatch, caps
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": CELL}]}
     (tmp_path / "coco.json").write_text(json.dumps(coco))
     out = tmp_path / "out"
-    words = ["simulate", "--truth", str(tmp_path / "coco.json"), "--out", str(out), "--model", str(model_folder)]
+    words = ["simulate", "--truth", str(tmp_path / "coco.json"), "--out", str(out), "--model", str(EMBEDDED_MODEL)]
     words += ["--rounds", "1", "--per-round", "1", "--held-out", "1", "--known", "0", "--max-seconds", "2"]
     assert main(words) == 0
     text = capsys.readouterr().out
