@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pdc.geometry import reading_order
 from pdc.likeness import Likeness, likeness, pairs
 from pdc.runs import sha256
 from pdc.tasks import answer
+from pdc.tiling import Tile, plan
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -130,6 +132,11 @@ def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, in
     return answer(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
 
 
+def _within(boxes: Sequence[Box], window: Box) -> list[Box]:
+    """The boxes whose centre lies in the window."""
+    return [b for b in boxes if window.x1 <= b.center.x < window.x2 and window.y1 <= b.center.y < window.y2]
+
+
 class Examples:
     """`length` questions in the order in which they are asked, the same in every process of one seed.
 
@@ -187,9 +194,21 @@ class Examples:
         return {key: [e[key] for e in examples] for key in ("images", "prompt", "completion")}
 
     def _view(self, row: Row, rng: np.random.Generator) -> View:
-        if not self.augment:
-            return View()
-        return random_view((row.width, row.height), rng, may_cut=row.question.task.has_marks)
+        """A random view; of a field that would be asked about tile by tile, one of its tiles."""
+        marks, tiles = row.question.task.has_marks, self._tiles(row)
+        view = random_view((row.width, row.height), rng, may_cut=marks and len(tiles) < 2) if self.augment else View()
+        if len(tiles) < 2:
+            return view
+        x1, y1, x2, y2 = map(int, tiles[rng.integers(len(tiles))].window.xyxy)
+        return replace(view, window=(x1, y1, x2, y2))
+
+    def _tiles(self, row: Row) -> tuple[Tile, ...]:
+        """As the predictor would cut the image, had it seen every mark; it cuts by labels that its dense head knows only."""
+        known = self.qwen.head.labels if self.qwen.head else ()
+        if not set(row.question.labels) <= set(known):
+            return ()
+        boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
+        return plan((row.width, row.height), partial(_within, boxes))
 
     def _open(self, path: Path) -> PilImage:
         """The RGB image; kept in memory, as the same few dozen are visited again and again."""

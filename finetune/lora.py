@@ -6,11 +6,13 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pdc.domain import Task
 from pdc.errors import BadModel, StoreUnavailable
 from pdc.manifest import MANIFEST, Manifest, fingerprint
 from pdc.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
@@ -56,10 +58,10 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
 
 def save(
     model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
-    trained_on: Mapping[str, str] = MappingProxyType({}),
+    trained_on: Mapping[str, str] = MappingProxyType({}), lists: Task | None = None,
 ) -> Manifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
-    every image that was learnt from (sha256) with its likeness."""
+    every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -70,7 +72,7 @@ def save(
         model.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub about the base
         (part / "README.md").unlink(missing_ok=True)
         _make_portable(part / "adapter_config.json", qwen.name)
-        manifest = _manifest(part, qwen, model, name, parent, data, trained_on)
+        manifest = replace(_manifest(part, qwen, model, name, parent, data, trained_on), lists=lists)
         write_json(part / MANIFEST, manifest.to_json())
     return manifest
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune import checkpoints
-from finetune.dataset import Examples, Row, likenesses
+from finetune.dataset import Examples, Row, likenesses, tasks_of
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
+from pdc.domain import Task
 from pdc.errors import BadSetting
 from pdc.manifest import Manifest
-from pdc.qwen import Qwen
+from pdc.qwen import Qwen, lists_of
 from pdc.runs import Run, TrainConfig, read_json
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def train(
     if qwen.device == "cpu":
         make_fast(model)
     steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
+    lists = _lists(qwen, rows, parent)
     examples = Examples(
-        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment, tasks=config.tasks,
+        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
+        tasks={lists: 1.0} if lists else config.tasks,
         questions=config.questions, replay=replay, replay_share=config.replay,
     )
     clock = Clock(steps, config.max_seconds)
@@ -95,10 +98,16 @@ def train(
     data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
-        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent),
+        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent), lists=lists,
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
+
+
+def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:
+    """The task by which the adapter will answer all five: the base's, unless it learns or has learnt from points or counts."""
+    lists = lists_of(str(parent[1]), qwen.base_lists) if parent else qwen.base_lists
+    return lists if lists and all(lists in tasks_of(row) for row in rows) else None
 
 
 def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:

@@ -47,6 +47,8 @@ class Manifest:
     """sha256 of every other file in the folder"""
     created_at: str
     """UTC, ISO 8601"""
+    lists: str | None = None
+    """the task by which it answers all five; None: it was taught each by itself"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)

@@ -65,7 +65,7 @@ class Qwen:
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
         self.head = head
         self.base_style = self.prompt_style = _style_of(folder) or COMPACT
-        self.base_lists = self.lists = _lists_of(folder)
+        self.base_lists = self.lists = lists_of(folder)
 
     def asked(self, question: Question) -> Question:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
@@ -135,7 +135,7 @@ class Qwen:
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
         style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
-        self.adapter, self.prompt_style, self.lists = name or folder, style, _lists_of(folder, self.base_lists)
+        self.adapter, self.prompt_style, self.lists = name or folder, style, lists_of(folder, self.base_lists)
 
     def _load_adapter(self, folder: str) -> None:
         from peft import PeftModel
@@ -279,7 +279,7 @@ def _style_of(folder: str) -> str | None:
     return style
 
 
-def _lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
+def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
     """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
     if not _is_ours(folder):
         return otherwise

@@ -120,6 +120,7 @@ def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+    from pdc.domain import Task
     from pdc.tasks import COMPACT
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
     model.bfloat16().save_pretrained(folder)
     Qwen2VLImageProcessorPil(min_pixels=PIXELS[0], max_pixels=PIXELS[1]).save_pretrained(folder)
     save_file({k: v.bfloat16().contiguous() for k, v in head.state_dict().items()}, folder / "dense_head.safetensors")
-    described = {"name": "pdc-tiny", "prompt_version": COMPACT, "labels": list(LABELS)}
+    described = {"name": "pdc-tiny", "prompt_version": COMPACT, "labels": list(LABELS), "lists": Task.COUNT_AND_BOX}
     (folder / "pdc.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
