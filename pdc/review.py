@@ -179,7 +179,7 @@ class ReviewService:
     def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
         """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.
 
-        A blind read corrects nobody: it goes behind whatever was saved meanwhile.
+        Where reads are blind, readers do not correct each other: a read goes behind what others saved meanwhile.
         """
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
@@ -200,7 +200,7 @@ class ReviewService:
                 return self.store.save_review(review, key=draft.key, base_revision=base, seen=draft.seen)
             except StaleSave:
                 current = self.store.current_review(review.image_sha256, review.question)
-                if not review.blind or current is None or current.revision == base:
+                if not self.blind or self.conflict(draft) or current is None or current.revision == base:
                     raise
                 base = current.revision
 
@@ -210,8 +210,9 @@ class ReviewService:
 
     def conflict(self, draft: Draft) -> Conflict | None:
         """What stands in the way of saving this draft, or None when nothing does."""
-        theirs = self.store.current_review(draft.image.sha256, draft.question)
-        if theirs is None or theirs.revision == draft.base_revision or draft.blind:
+        current = self.store.current_review(draft.image.sha256, draft.question)
+        theirs = self._own_review(draft) if self.blind else current
+        if theirs is None or theirs.revision <= draft.base_revision:
             return None
         started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
         if started is not None:

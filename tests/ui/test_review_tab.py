@@ -170,6 +170,22 @@ def test_what_another_reader_made_of_the_model_is_hidden_too(tmp_path):
     assert len(desk.choose(sha, "ben")[1]["marks"]) == 1
 
 
+def test_blind_readers_do_not_stand_in_each_others_way_but_two_tabs_of_one_do(tmp_path):
+    desk = Desk(tmp_path, blind=True)
+    sha = desk.image("a.png")
+    ada, tab, ben = (desk.choose(sha, name)[:2] for name in ("ada", "ada", "ben"))
+    seen, shown, _ = desk.tab.ask(ASK.task.value, LABELS, desk.tab.save(*ada, {})[0], ada[1], ADA)
+    assert desk.tab.save(ben[0], edited(ben[1], drawn()), {})[0].base_revision == 2
+    assert desk.tab.save(seen, shown, {})[0].base_revision == 3
+    stale = desk.tab.save(tab[0], edited(tab[1], drawn(x=9)), {})
+    assert stale[7]["visible"] and desk.store.draft("ada", sha, ASK).findings.marks[-1].shape.x1 == 9
+    over, value, *_ = desk.tab.resolve(Take.MINE, stale[0], edited(tab[1], drawn(x=9)), {})
+    desk.tab.save(over, value, {})
+    assert [(r.author, r.blind) for r in desk.store.reviews(sha)] == [
+        ("ada", True), ("ben", True), ("ada", False), ("ada", False),
+    ]  # fmt: skip
+
+
 def test_work_that_began_before_reads_were_blind_does_not_show_the_model(tmp_path):
     seeing = Desk(tmp_path)
     draft, value = opened(seeing)
