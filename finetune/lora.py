@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,9 +59,11 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
 def save(
     model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
     trained_on: Mapping[str, str] = MappingProxyType({}), lists: Task | None = None,
+    labels: Sequence[str] = (),
 ) -> Manifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
-    every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five."""
+    every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
+    `labels` what it was taught, its parents' lessons too."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -72,7 +74,7 @@ def save(
         model.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub about the base
         (part / "README.md").unlink(missing_ok=True)
         _make_portable(part / "adapter_config.json", qwen.name)
-        manifest = replace(_manifest(part, qwen, model, name, parent, data, trained_on), lists=lists)
+        manifest = replace(_manifest(part, qwen, model, name, parent, data, trained_on), lists=lists, labels=sorted(labels))
         write_json(part / MANIFEST, manifest.to_json())
     return manifest
 

@@ -17,7 +17,7 @@ from finetune.lora import attach, save, to_float32
 from pdc.domain import Task
 from pdc.errors import BadSetting
 from pdc.manifest import Manifest
-from pdc.qwen import Qwen, lists_of
+from pdc.qwen import Qwen, labels_of, lists_of
 from pdc.runs import Run, TrainConfig, read_json
 
 if TYPE_CHECKING:
@@ -99,9 +99,15 @@ def train(
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
         data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent), lists=lists,
+        labels=_labels(rows, replay, parent),
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
+
+
+def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
+    before = labels_of(str(parent[1])) if parent else frozenset()
+    return before | {label for row in (*rows, *replay) for label in row.question.labels}
 
 
 def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -48,9 +49,16 @@ def predict(arguments: argparse.Namespace) -> int:
             print(f"pdc: {path}: {error}", file=sys.stderr)
             failures += 1
             continue
+        for note in (*accepted.notes, *untaught_notes(answer, predictor.untaught(question))):
+            print(f"pdc: {path}: {note}", file=sys.stderr)
         row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
         print(json.dumps(row, ensure_ascii=False) if arguments.json else _human(row), flush=True)
     return 1 if failures else 0
+
+
+def untaught_notes(answer: Answer, labels: Sequence[str]) -> list[str]:
+    who = answer.model if answer.adapter is None else f"{answer.model} with adapter {answer.adapter}"
+    return [f"{who} was never taught {label!r}: what it says about it means nothing." for label in labels]
 
 
 def answer_row(name: str, wh: tuple[int, int], question: Question, answer: Answer) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Manifest:
     """UTC, ISO 8601"""
     lists: str | None = None
     """the task by which it answers all five; None: it was taught each by itself"""
+    labels: Sequence[str] = ()
+    """what it was taught, beyond what its base was"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)

@@ -66,10 +66,15 @@ class Qwen:
         self.head = head
         self.base_style = self.prompt_style = _style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
+        self.base_labels = self.labels = labels_of(folder)
 
     def asked(self, question: Question) -> Question:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
         return replace(question, task=self.lists) if self.lists else question
+
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        """Asked labels that neither the base nor the adapter names in its pdc.json; none where the base names nothing."""
+        return tuple(label for label in question.labels if label not in self.labels) if self.base_labels else ()
 
     def frame(self, width: int, height: int) -> Frame:
         return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
@@ -127,7 +132,8 @@ class Qwen:
         self.changes += 1
         if folder is None:
             self._drop_adapter()
-            self.adapter, self.prompt_style, self.lists = None, self.base_style, self.base_lists
+            self.adapter, self.prompt_style = None, self.base_style
+            self.lists, self.labels = self.base_lists, self.base_labels
             return
         if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
@@ -136,6 +142,7 @@ class Qwen:
         style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
         self.adapter, self.prompt_style, self.lists = name or folder, style, lists_of(folder, self.base_lists)
+        self.labels = self.base_labels | labels_of(folder)
 
     def _load_adapter(self, folder: str) -> None:
         from peft import PeftModel
@@ -285,6 +292,12 @@ def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
         return otherwise
     task = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")).get("lists", otherwise)
     return Task(task) if task else None
+
+
+def labels_of(folder: str) -> frozenset[str]:
+    """The labels that a model or adapter was taught, as its pdc.json says."""
+    described = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")) if _is_ours(folder) else {}
+    return frozenset(described.get("labels", ()))
 
 
 def _cannot_load(model: str, error: Exception) -> BadModel:

@@ -103,7 +103,7 @@ class ReviewService:
             note = f"Saved by {review.author}, revision {review.revision}."
             return replace(draft, findings=review.findings, prediction=prediction, note=note)
         known = self.known(sha256, question)
-        return _answered(draft, known) if known else draft
+        return self._answered(draft, known) if known else draft
 
     def _own_review(self, draft: Draft) -> Review | None:
         mine = [r for r in self.store.reviews(draft.image.sha256) if (r.author, r.question) == (draft.author, draft.question)]
@@ -123,7 +123,8 @@ class ReviewService:
             raise ReadFirst(READ_FIRST)
         with self.turns.first():
             again = draft.prediction is not None
-            return _answered(draft, self.ask(draft.image, draft.question) if again else self.answer(draft.image, draft.question))
+            ask = self.ask if again else self.answer
+            return self._answered(draft, ask(draft.image, draft.question))
 
     def reveal(self, draft: Draft) -> Draft:
         """The reader's own findings, with what only the model found beside them as rejected marks, to accept or leave."""
@@ -148,6 +149,15 @@ class ReviewService:
         """The stored answer, or a new one. Whoever asks the same meanwhile waits for this one."""
         with self.turns.alone((image.sha256, question)):
             return self.known(image.sha256, question) or self.ask(image, question)
+
+    def _answered(self, draft: Draft, prediction: Prediction) -> Draft:
+        """The draft started from an answer; one that could not be read leaves the findings as they are."""
+        answered = replace(draft, prediction=prediction, rev=draft.rev + 1)
+        if prediction.findings is None:
+            return replace(answered, note=UNREADABLE)
+        unknown = ", ".join(self.predictor.untaught(draft.question))
+        note = f"The model was never taught {unknown}: mark by hand, and train on it when some images are done." if unknown else ""
+        return replace(answered, findings=prediction.findings, note=note)
 
     def ask(self, image: Image, question: Question) -> Prediction:
         """One stored prediction for one image."""
@@ -258,14 +268,6 @@ def verdict_of(draft: Draft) -> Verdict:
 def said_when_saved(review: Review) -> str:
     what = "Skipped" if review.verdict is Verdict.SKIPPED else "Saved"
     return f"{what}, revision {review.revision}, {review.created_at.astimezone():%H:%M}."
-
-
-def _answered(draft: Draft, prediction: Prediction) -> Draft:
-    """The draft started from an answer; one that could not be read leaves the findings as they are."""
-    answered = replace(draft, prediction=prediction, rev=draft.rev + 1)
-    if prediction.findings is None:
-        return replace(answered, note=UNREADABLE)
-    return replace(answered, findings=prediction.findings, note="")
 
 
 def _clock(at: datetime) -> str:

@@ -22,6 +22,9 @@ from pdc.store.store import Store
 class Nobody:
     """A predictor that is never asked here."""
 
+    def untaught(self, question) -> tuple[str, ...]:
+        return ()
+
     def predict(self, image, question):
         raise AssertionError("the server does not predict")
 

@@ -32,3 +32,7 @@ class Predictor(Protocol):
     def predict(self, image: PilImage, question: Question) -> Answer:
         """Answer one question about one upright RGB image. Raises PdcError when there is no model to answer."""
         ...
+
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        """Asked labels that the serving model is known never to have been taught: "none" means nothing for them."""
+        ...

@@ -86,6 +86,9 @@ class LocalPredictor:
                     yield marks
             yield _answer(qwen, question, looks, time.perf_counter() - started)
 
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        return self._qwen.untaught(question) if self._qwen else ()
+
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""
         with self._lock:
@@ -124,4 +127,6 @@ def _answer(qwen: Qwen, question: Question, looks: Sequence[Look], seconds: floa
     except Unreadable:
         found = None
     counts = looks[0].counts(qwen) if len(looks) == 1 else {}
-    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts)
+    return Answer(
+        found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts
+    )
