@@ -7,6 +7,8 @@ The embedded model, the 3B and the 7B load through the same function.
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -207,11 +209,10 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
     """
     import torch
     from transformers import Qwen2_5_VLForConditionalGeneration
-    from transformers.utils import logging
 
     from pdc.dense import load_head
 
-    logging.disable_progress_bar()
+    _quiet()
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if place == "cuda" and not torch.cuda.is_available():
         raise BadSetting("PDC_DEVICE is cuda but torch sees no GPU; set it to auto or cpu.")
@@ -228,6 +229,15 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
             module.support_avx512bf16_for_cpu = False
     name = Path(model).name if Path(model).is_dir() else model
     return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
+
+
+def _quiet() -> None:
+    """Silence what the libraries say at every load and no user can act on."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
 
 
 def _nf4(device: str) -> Any:

@@ -156,7 +156,7 @@ class ReviewService:
         if prediction.findings is None:
             return replace(answered, note=UNREADABLE)
         unknown = ", ".join(self.predictor.untaught(draft.question))
-        note = f"The model was never taught {unknown}: mark by hand, and train on it when some images are done." if unknown else ""
+        note = f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
         return replace(answered, findings=prediction.findings, note=note)
 
     def ask(self, image: Image, question: Question) -> Prediction:
