@@ -129,7 +129,7 @@ def test_edits_that_were_not_saved_survive_a_kill(browser, app: App):
     app.start()
     page, _ = open_page(browser, app)
     page.locator(".pdc-own .pdc-item").first.click()
-    wait_for(page, "unsaved work is back")
+    wait_for(page, "Your unsaved work of")
     page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
     page.close()
 
