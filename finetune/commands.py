@@ -6,20 +6,23 @@ import argparse
 import getpass
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune.audit import Judged, audit_table
 from finetune.audit import audit as compared
 from finetune.evaluate import Comparison, compare, read_coco
-from finetune.folding import build_data, compare_with, settings_of
+from finetune.folding import build_data, compare_with, predictor_of, settings_of
 from finetune.metrics import Evaluation
 from finetune.tables import table
+from pdc import golden
 from pdc.adapters import Adapters
-from pdc.domain import Task
+from pdc.domain import Adapter, Task
 from pdc.errors import BadModel, BadSetting
 from pdc.parts import open_store
 from pdc.predictors.local import Wanted
+from pdc.runs import TrainConfig
 from pdc.settings import Settings
 from pdc.training_data import USABLE
 
@@ -123,10 +126,16 @@ def audit(arguments: argparse.Namespace) -> int:
 
 def promote(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
-    adapters = Adapters(open_store(settings), settings.model)
+    adapters = Adapters(open_store(settings), settings.model, probe=partial(_golden, settings))
     adapter = adapters.promote(arguments.name, by=_user(), reason=arguments.reason, force=arguments.force)
     print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
     return 0
+
+
+def _golden(settings: Settings, adapter: Adapter) -> str | None:
+    config = TrainConfig(settings.model, quantization=settings.quantization, device=settings.device)
+    folder = Path(adapter.path)
+    return golden.check(folder, predictor_of(config, Wanted(adapter.name, adapter.path)))
 
 
 def rollback(arguments: argparse.Namespace) -> int:

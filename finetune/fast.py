@@ -1,6 +1,6 @@
 """The same arithmetic as transformers' modules, faster on a CPU. For training only; a GPU has kernels of its own.
 
-Measured by tests/bench/training.py: the vision attention is a Python loop over images whose fused kernel is slow backwards,
+Measured by tests/bench/training.py. The vision attention is a Python loop over images whose fused kernel is slow backwards,
 the patch embedding is a Conv3d, and an image that is asked about twice is encoded twice. Here the attention is one batched
 matrix product, the patch embedding too, and images that follow themselves in a batch are encoded once.
 """
@@ -31,22 +31,31 @@ def _patches(self: nn.Module, patches: Tensor) -> Tensor:
 
 
 class _Attention:
-    """Attention within segments (images or windows). Equally long ones go through one product, others as before."""
+    """Attention within segments (images or windows): one product for all segments of a length."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.before = module, module.forward
+        self.module = module
 
-    def __call__(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: Any = None, **rest: Any) -> Tensor:
+    def __call__(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: Any = None, **_: Any) -> Tensor:
         from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb_vision
 
-        segments, length, m = len(cu_seqlens) - 1, len(hidden_states), self.module
-        if bool((cu_seqlens.diff() * segments != length).any()):
-            return self.before(hidden_states, cu_seqlens=cu_seqlens, position_embeddings=position_embeddings, **rest)
-        q, k, v = m.qkv(hidden_states).view(length, 3, m.num_heads, -1).unbind(1)
+        m, lengths = self.module, cu_seqlens.diff().tolist()
+        q, k, v = m.qkv(hidden_states).view(len(hidden_states), 3, m.num_heads, -1).unbind(1)
         q, k = apply_rotary_pos_emb_vision(q, k, *position_embeddings)
-        q, k, v = (t.to(v.dtype).view(segments, length // segments, m.num_heads, -1).transpose(1, 2) for t in (q, k, v))
-        weights = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1).to(v.dtype)
-        return m.proj((weights @ v).transpose(1, 2).reshape(length, -1))
+        parts = [t.to(v.dtype).split(lengths) for t in (q, k, v)]
+        mixed: list[Tensor] = [hidden_states] * len(lengths)
+        for length in set(lengths):
+            which = [i for i, n in enumerate(lengths) if n == length]
+            together = _attend(*(torch.stack([part[i] for i in which]).transpose(1, 2) for part in parts))
+            for i, one in zip(which, together.transpose(1, 2), strict=True):
+                mixed[i] = one
+        return m.proj(torch.cat(mixed).flatten(1))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """[segments, heads, length, width] each."""
+    weights = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1).to(v.dtype)
+    return weights @ v
 
 
 class _Once:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare
 from finetune.metrics import Evaluation
 from finetune.tables import table
 from pdc.adapters import Adapters
+from pdc.domain import Question, Task
 from pdc.errors import BadSetting, PdcError
 from pdc.parts import open_store
-from pdc.predictors.local import Wanted
+from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.runs import Run, RunStatus, TrainConfig
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from finetune.train import Trained
 
 
+GOLDEN_SEED = 77
 Say = Callable[[str], None]
 
 
@@ -124,6 +128,7 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
         run.mark_stopped()
         say("Stopped as asked; the adapter was not registered.")
         return RunStatus.STOPPED
+    _keep_golden(run, rows[0].question.labels)
     run.mark_complete()
     adapter = adapters.register(run)
     say(f"Registered {adapter.name}. It does not serve yet.")
@@ -153,6 +158,25 @@ def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
     parent = parent_of(config, adapters, say)
     qwen = load(config.model, quantization=config.quantization, device=config.device)
     return fold(run, qwen, rows, parent, say, replay_rows(config.replay_data, run.folder / "replay"))
+
+
+def _keep_golden(run: Run, labels: Sequence[str]) -> None:
+    """What the new adapter answers about three drawings; loaded as it will serve."""
+    from PIL import Image
+
+    from finetune.tiny.render import fluorescence, mucosa, smear
+    from pdc import golden
+
+    drawn = [Image.fromarray(draw(np.random.default_rng(GOLDEN_SEED)).image) for draw in (smear, fluorescence, mucosa)]
+    question = Question(Task.COUNT_AND_BOX, tuple(labels))
+    golden.record(run.adapter, predictor_of(run.config, Wanted(run.name, str(run.adapter))), drawn, question)
+
+
+def predictor_of(config: TrainConfig, wanted: Wanted) -> LocalPredictor:
+    """A model of its own with that adapter; it loads at the first question."""
+    from pdc.qwen import load
+
+    return LocalPredictor(lambda: load(config.model, quantization=config.quantization, device=config.device), lambda: wanted)
 
 
 def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:

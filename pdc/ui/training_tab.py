@@ -10,6 +10,7 @@ import gradio as gr
 from pdc.adapters import Adapters
 from pdc.domain import Adapter, AdapterStatus
 from pdc.errors import BadSetting
+from pdc.gate import not_assessable
 from pdc.runs import RunStatus, TrainConfig
 from pdc.training import Progress, Trainer
 from pdc.ui.screen import speaks
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     import pandas
 
 SECONDS_BETWEEN_LOOKS = 2.0
-HEADERS = ["Adapter", "Status", "Held-out score", "Base", "Served then", "Images", "Goes on from", "Made"]
+HEADERS = [
+    "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
+    "Goes on from", "Made",
+]
 START_FROM = [("the adapter that serves", "active"), ("the base model alone", "none")]
 LOG_LINES = 200
 BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
@@ -53,7 +57,7 @@ class TrainingTab:
         with gr.Row():
             chosen = gr.Dropdown([], label="Adapter", scale=2)
             reason = gr.Textbox(label="Reason", placeholder="why it should serve; kept with the decision", scale=3)
-            force = gr.Checkbox(False, label="Even if it measured worse", scale=1)
+            force = gr.Checkbox(False, label="Whatever speaks against it", scale=1)
             promote = gr.Button("Let it serve", scale=1)
             back = gr.Button("Roll back", scale=1)
         seen = gr.State(None)
@@ -154,7 +158,16 @@ def adapter_row(adapter: Adapter) -> list[str]:
     images = str(metrics.get("n", "-"))
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
-    return [adapter.name, str(adapter.status), *scores, images, adapter.parent or "the base", made]
+    unknown = ", ".join(not_assessable(metrics))
+    return [adapter.name, str(adapter.status), *scores, change_text(metrics), unknown, images, adapter.parent or "the base", made]
+
+
+def change_text(metrics: Mapping[str, Any]) -> str:
+    """By how many points the score changed from what served then, with its 95 % interval."""
+    change = (metrics.get("changes") or {}).get("active")
+    if not change:
+        return "-"
+    return f"{100 * change['value']:+.1f} [{100 * change['low']:+.1f}, {100 * change['high']:+.1f}]"
 
 
 def _score(evaluation: Any) -> str:

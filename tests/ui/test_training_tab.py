@@ -139,11 +139,15 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
 
 
 def test_a_row_of_the_table():
-    metrics = {"candidate": SCORE, "base": {"score": 0.1, "score_name": "F1"}, "n": 9}
+    labels = {"cell": {"true_marks": 7}, "ghost": {"true_marks": 0}}
+    changes = {"active": {"value": 0.05, "low": -0.012, "high": 0.1}}
+    base = {"score": 0.1, "score_name": "F1"}
+    metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
     row = adapter_row(an_adapter("one", metrics=metrics, parent="zero"))
-    assert row[:7] == ["one", "candidate", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured", "9", "zero"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[7])
-    assert adapter_row(an_adapter("two"))[2:7] == ["not measured", "not measured", "not measured", "-", "the base"]
+    assert row[:5] == ["one", "candidate", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
+    assert row[5:9] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[9])
+    assert adapter_row(an_adapter("two"))[2:9] == ["not measured"] * 3 + ["-", "", "-", "the base"]
 
 
 def test_words_for_every_status():
