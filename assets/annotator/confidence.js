@@ -56,7 +56,7 @@
       text(this.value, below.toFixed(2));
       this.order.setAttribute("aria-pressed", String(uncertain));
       const { calibration } = doc.head || {};
-      text(this.words, calibration ? `Calibrated on ${calibration.n} reviews` : "Scores are uncalibrated");
+      text(this.words, calibration ? `Calibrated on ${calibration.n} reviews` : "Uncalibrated scores");
     }
   }
 

@@ -1,14 +1,15 @@
-// Whether the server can be reached: what the browser says, and whether the calls Gradio makes come through.
+// Whether the server can be reached: what the browser says, and whether the calls Gradio makes come through. After a call that
+// was lost Gradio sends nothing more, waits for the server and loads the page anew; the copies (keeper.js) outlive that.
 (function (PDC) {
   "use strict";
   const CALL = /\/gradio_api\/(run|queue\/join|call)\b/;
   const listeners = new Set();
-  const state = (PDC.connection = { lost: false, listen: (run) => listeners.add(run), forget: (run) => listeners.delete(run) });
+  const state = (PDC.connection = { lost: false, listen: (run) => listeners.add(run), forget: (run) => listeners.delete(run), settle: () => tell(false) });
 
   function tell(lost) {
     if (state.lost === lost) return;
     state.lost = lost;
-    for (const run of [...listeners]) run(lost);
+    for (const run of [...listeners]) run({ back: !lost });
   }
 
   const urlOf = (what) => String(what && what.url ? what.url : what);
@@ -28,6 +29,6 @@
       }
     };
     window.addEventListener("offline", () => tell(true));
-    window.addEventListener("online", () => tell(false));
+    window.addEventListener("online", () => [...listeners].forEach((run) => run({ back: true })));
   };
 })((window.PDC = window.PDC || {}));

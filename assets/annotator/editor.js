@@ -28,8 +28,8 @@
       this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message);
       this.root = host;
       this.buildPanels();
-      this.stage.append(this.lens.root, this.adjust.root, this.help.root);
-      this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side);
+      this.stage.append(this.lens.root, this.adjust.root);
+      this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side, this.help.root);
       this.view = new PDC.View(this.stage, this.picture, this.canvas, () => this.zoomed());
       this.layer = new PDC.Layer(this.doc, this.view, this.canvas, this.overlays);
       this.canvas.prepend(this.grid.lines);
@@ -93,7 +93,7 @@
       this.adjust.toggle(false);
       this.showPicture();
       this.view.open(this.doc.size);
-      this.list.root.scrollTop = 0;
+      this.list.scroll(0);
       if (this.doc.open) this.notices.opened();
     }
 

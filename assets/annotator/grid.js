@@ -100,13 +100,13 @@
       this.place();
     }
 
-    renderCell({ name, chip, line }, at, count) {
+    renderCell({ name, chip, line, halo }, at, count) {
       const checked = this.checked.has(name);
       set(chip, "aria-pressed", checked);
       set(chip, "aria-label", `Cell ${name}: ${count}, ${checked ? "checked" : "not checked"}`);
       chip.title = checked ? "Checked. Press to open it again" : "Press when every object in this cell is marked (Enter)";
       text(chip, `${checked ? "✓ " : ""}${name} · ${count}`);
-      for (const node of [chip, line]) {
+      for (const node of [chip, line, halo]) {
         node.toggleAttribute("data-current", at === this.at);
         node.toggleAttribute("data-checked", checked);
       }

@@ -7,7 +7,7 @@
     constructor() {
       const group = ([title, rows]) =>
         html("section", {}, html("h3", {}, title), html("dl", {}, ...rows.flatMap(([keys, does]) => [
-          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–|,)$/.test(part) ? ` ${part} ` : html("kbd", {}, part)))),
+          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–)$/.test(part) ? ` ${part} ` : html("kbd", {}, part)))),
           html("dd", {}, does),
         ])));
       const close = html("button", { type: "button", class: "pda-close", on: { click: () => this.toggle(false) } }, "Close");
@@ -22,7 +22,7 @@
   PDC.Help = Help;
 
   const BOX = "3,3 17,3 17,13 3,13";
-  const GLYPHS = [["model", "model"], ["human", "you"], ["edited", "edited"], ["rejected", "rejected"]];
+  const GLYPHS = [["model", "model"], ["human", "you"], ["edited", "edited"], ["accepted", "accepted"], ["rejected", "rejected"]];
 
   // The legend under the list: whose mark it is stands on the mark itself, as a glyph.
   PDC.legend = () => {

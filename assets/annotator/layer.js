@@ -87,7 +87,7 @@
       for (const key of ["label", "origin", "status"]) {
         if (!before || before[key] !== mark[key]) group.setAttribute(`data-${key}`, mark[key]);
       }
-      group.setAttribute("aria-label", name(mark, at));
+      PDC.set(group, "aria-label", name(mark, at));
       Object.assign(node, { mark, at, labels });
     }
 

@@ -2,7 +2,7 @@
 (function (PDC) {
   "use strict";
   const { html, svg, shapes } = PDC;
-  const SIDE = 208; // screen pixels
+  const SIDE = 208; // screen pixels, at most; less on a small stage
   const POWER = 3; // how much larger than on the stage
   const MOST = 80; // marks drawn in the loupe
 
@@ -52,15 +52,16 @@
       const { view, picture, root } = this.editor;
       const scale = view.scale * POWER;
       const [cx, cy] = [view.x + x / view.scale, view.y + y / view.scale];
-      const [left, top] = [cx - SIDE / 2 / scale, cy - SIDE / 2 / scale];
-      const near = x > view.width - SIDE - 40 && y < SIDE + 40;
-      this.glass.toggleAttribute("data-left", near);
+      const wide = Math.min(SIDE, Math.round(Math.min(view.width, view.height) * 0.4));
+      const [left, top] = [cx - wide / 2 / scale, cy - wide / 2 / scale];
+      this.glass.style.width = this.glass.style.height = `${wide}px`;
+      this.glass.toggleAttribute("data-left", x > view.width - wide - 40 && y < wide + 40);
       if (this.picture.getAttribute("src") !== picture.getAttribute("src")) this.picture.setAttribute("src", picture.getAttribute("src") || "");
       Object.assign(this.picture.style, {
         width: picture.style.width, height: picture.style.height, filter: picture.style.filter,
         imageRendering: scale >= 6 ? "pixelated" : "auto", transform: `matrix(${scale},0,0,${scale},${-left * scale},${-top * scale})`,
       });
-      const side = SIDE / scale;
+      const side = wide / scale;
       this.marks.setAttribute("viewBox", `${left} ${top} ${side} ${side}`);
       this.marks.replaceChildren(...(root.hasAttribute("data-hidden") ? [] : this.outlines([left, top, left + side, top + side])));
     }

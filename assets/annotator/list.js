@@ -12,8 +12,21 @@
       this.rows = new Map();
       this.space = html("div", { class: "pda-space", role: "list", "aria-label": "Marks" });
       this.empty = html("p", { class: "pda-empty" });
-      this.root = html("div", { class: "pda-list", on: { scroll: () => this.window() } }, this.empty, this.space);
-      new ResizeObserver(() => this.window()).observe(this.root);
+      this.root = html("div", { class: "pda-list", on: { scroll: () => this.measured() } }, this.empty, this.space);
+      new ResizeObserver(() => this.measured()).observe(this.root);
+      Object.assign(this, { top: 0, height: 0 });
+    }
+
+    // Read here and not while drawing, where it would make the browser lay everything out at once, for every edit.
+    measured() {
+      this.top = this.root.scrollTop;
+      this.height = this.root.clientHeight;
+      this.window();
+    }
+
+    scroll(top) {
+      this.root.scrollTop = top;
+      this.measured();
     }
 
     render() {
@@ -29,8 +42,8 @@
     // Rows for the marks in sight; the selected one stays, so that focus in it survives scrolling.
     window() {
       const { shown: marks, selected } = this.editor.doc;
-      const first = Math.max(Math.floor(this.root.scrollTop / ROW) - SPARE, 0);
-      const last = Math.min(first + Math.ceil(this.root.clientHeight / ROW) + 2 * SPARE, marks.length);
+      const first = Math.max(Math.floor(this.top / ROW) - SPARE, 0);
+      const last = Math.min(first + Math.ceil(this.height / ROW) + 2 * SPARE, marks.length);
       const gone = new Set(this.rows.keys());
       for (let at = first; at < last; at += 1) {
         gone.delete(marks[at].id);
@@ -61,9 +74,11 @@
       set(row.select, "title", mark.label);
       set(row.name, "aria-label", `${mark.id}, ${WHO[mark.origin] || mark.origin}`);
       const sure = PDC.sureness(mark.score, doc.head.calibration);
-      text(row.score, mark.score === null ? "" : `${sure} ${mark.score.toFixed(2)}`.trim());
-      set(row.score, "data-sure", sure);
+      text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
+      text(row.sure, sure);
+      set(row.sure, "data-sure", sure);
       row.warn.hidden = !now.hint;
+      set(row.warn, "data-hint", now.hint ? now.hint.kind : "");
       set(row.warn, "title", now.hint ? now.hint.text : "");
       set(row.warn, "aria-label", now.hint ? now.hint.text : "");
       set(row.accept, "aria-pressed", mark.status === "accepted");
@@ -83,14 +98,15 @@
         swatch: html("i", { class: "pda-swatch", "aria-hidden": "true" }),
         name: html("button", { type: "button", class: "pda-id", title: "Select this mark" }),
         select: html("select", { "aria-label": `Label of ${id}`, on: { change: act(() => editor.doc.relabel(id, row.select.value)) } }),
-        score: html("span", { class: "pda-score" }),
+        score: html("span", {}),
+        sure: html("span", { class: "pda-sure" }),
         warn: html("span", { class: "pda-row-hint", role: "img" }, PDC.icon("warn")),
         accept: PDC.button("accept", "Accept", act(() => editor.doc.setStatus(id, "accepted"))),
         reject: PDC.button("reject", "Reject", act(() => editor.doc.setStatus(id, "rejected"))),
         remove: PDC.button("trash", "Delete", act(() => editor.doc.remove(id))),
       };
       row.root = html("div", { class: "pda-row", role: "listitem", "data-id": id, on: { click: () => editor.select(id) } },
-        html("span", { class: "pda-who" }, row.swatch, row.name, row.warn), row.select, row.score,
+        html("span", { class: "pda-who" }, row.swatch, row.name, row.warn), row.select, html("span", { class: "pda-score" }, row.score, row.sure),
         html("span", { class: "pda-acts" }, row.accept, row.reject, row.remove));
       this.rows.set(id, row);
       this.space.append(row.root);
@@ -112,9 +128,8 @@
       const at = doc.mark ? doc.shown.indexOf(doc.mark) : -1;
       if (at < 0 || this.root.hidden) return;
       const [top, bottom] = [at * ROW, (at + 1) * ROW];
-      const { scrollTop, clientHeight } = this.root;
-      if (top < scrollTop || bottom > scrollTop + clientHeight) this.root.scrollTop = Math.max(top - clientHeight / 2, 0);
-      this.window();
+      if (top < this.top || bottom > this.top + this.height) this.scroll(Math.max(top - this.height / 2, 0));
+      else this.window();
     }
   }
 

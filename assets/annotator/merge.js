@@ -7,7 +7,11 @@
 
   // What differs between two states: marks added, changed or gone, and the stated counts.
   PDC.changedKeys = (before, after) => {
-    const keys = [];
+    const keys = before.stated === after.stated ? [] : [STATED];
+    if (before.marks === after.marks) return keys;
+    if (before.marks.length === after.marks.length && after.marks.every((mark, at) => mark.id === before.marks[at].id)) {
+      return [...keys, ...after.marks.filter((mark, at) => mark !== before.marks[at]).map((mark) => keyOf(mark.id))];
+    }
     const old = new Set(before.marks);
     const ids = new Set();
     for (const mark of after.marks) {
@@ -15,7 +19,6 @@
       if (!old.has(mark)) keys.push(keyOf(mark.id));
     }
     for (const mark of before.marks) if (!ids.has(mark.id)) keys.push(keyOf(mark.id));
-    if (before.stated !== after.stated) keys.push(STATED);
     return keys;
   };
 

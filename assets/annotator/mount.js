@@ -5,6 +5,7 @@
   PDC.mount = ({ element, props, trigger, watch }) => {
     PDC.watchConnection();
     const host = element.querySelector(".pdc-editor");
+    host.parentElement.style.container = "pdc-editor / inline-size"; // the style sheet asks how wide the editor is
     const editor = new PDC.Editor(host, { put: (value) => { props.value = value; }, trigger });
     const kept = PDC.kept;
     if (kept && kept.head && props.value && kept.head.case === props.value.case) adopt(editor, kept);

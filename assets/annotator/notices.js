@@ -19,7 +19,7 @@
       this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
         html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
       this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
-      const changed = (lost) => this.connection(lost);
+      const changed = (event) => this.connection(event);
       PDC.connection.listen(changed);
       this.leave = () => PDC.connection.forget(changed);
     }
@@ -29,9 +29,11 @@
       return Boolean(head) && head.edits > 0 && !(head.acked >= head.edits);
     }
 
-    connection(lost) {
+    // Back: what is not known to be stored goes again, and the bar stays until a call has come through.
+    connection({ back }) {
       if (!this.editor.root.isConnected) return this.leave();
-      if (!lost && this.unsaved) this.editor.link.tell("edit");
+      if (back && this.unsaved) this.editor.link.tell("edit");
+      else if (back) PDC.connection.settle();
       this.render();
     }
 

@@ -46,6 +46,27 @@ def test_the_value_says_what_the_editor_needs() -> None:
     assert (sent["rev"], sent["edits"], sent["readonly"], sent["model_stated"]) == (0, 0, False, None)
 
 
+def test_calibration_goes_along_only_as_far_as_the_editor_knows_it() -> None:
+    assert (value()["calibration"], value()["answering"]) == (None, False)
+    measured = {"confident": 0.8, "unsure": 0.3, "n": 212}
+    sent = annotator.to_value("case", QUESTION, FINDINGS, IMAGE, "/a", calibration={**measured, "slope": 1.2}, answering=True)
+    assert (sent["calibration"], sent["answering"]) == (measured, True)
+
+
+def test_merge_and_acknowledgement_are_there_only_where_they_apply() -> None:
+    assert not {"merge", "acked"} & set(value())
+    sent = annotator.to_value("case", QUESTION, FINDINGS, IMAGE, "/a", merge=True, acked=0)
+    assert (sent["merge"], sent["acked"]) == (True, 0)
+
+
+def test_a_note_is_no_draft() -> None:
+    note = annotator.notes_value("case", 3, acked=7)
+    assert note == {"case": "case", "rev": 3, "acked": 7}
+    assert annotator.notes_value("case", 3, answering=False) == {"case": "case", "rev": 3, "answering": False}
+    with pytest.raises(PdcError):
+        annotator.findings_from(note, wh=(100, 80))
+
+
 @pytest.mark.parametrize(("task", "kind"), [(Task.POINTING, "point"), (Task.BOUNDING, "box"), (Task.COUNTING, "count")])
 def test_kind_follows_the_task(task: Task, kind: str) -> None:
     assert annotator.kind_of(task) == kind
@@ -71,6 +92,7 @@ BAD = {
     "no image": value(image=None),
     "size is a bool": value(image={"width": True, "height": 80}),
     "marks not a list": value(marks={}),
+    "no marks": {k: v for k, v in value().items() if k != "marks"},
     "too many marks": value(marks=[mark()] * 6401),
     "mark is text": value(marks=["m1"]),
     "no id": value(marks=[mark(id=None)]),
@@ -131,7 +153,7 @@ def test_modules_stay_short() -> None:
 def test_the_editor_component_carries_no_data_in_its_template() -> None:
     editor = annotator.Annotator(value())
     assert "${" not in editor.html_template and "{{" not in editor.html_template
-    assert all(callable(getattr(editor, event)) for event in ("edit", "save", "next", "previous"))
+    assert all(callable(getattr(editor, event)) for event in ("edit", "save", "next", "previous", "stop"))
 
 
 def _schemes() -> dict[str, dict[str, str]]:
@@ -158,6 +180,6 @@ def test_text_reads_at_four_and_a_half_to_one(scheme: str) -> None:
     inks = ("text", "muted", "accent", "good", "bad", "warn")
     grounds = ("bg", "panel", "raised", "accent-soft")
     pairs = [(ink, ground) for ink in inks for ground in grounds]
-    pairs += [("on-accent", "accent"), ("warn", "warn-soft"), ("muted", "stage")]
+    pairs += [("on-accent", "accent"), ("on-alarm", "alarm"), ("text", "warn-soft"), ("warn", "warn-soft"), ("muted", "stage")]
     ratios = {(ink, ground): round(_contrast(c[ink], c[ground]), 2) for ink, ground in pairs}
     assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
