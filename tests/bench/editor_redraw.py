@@ -1,7 +1,7 @@
 """How long the editor takes to draw: `python tests/bench/editor_redraw.py`. Medians in milliseconds, measured in the page.
 
-"moved" and "judged" change every mark and redraw, "one" is one edit. "script" is our code, "layout" what the browser makes of
-it. "cpu" is what the page's thread worked for a run, whatever else the machine does; it is known on Linux only.
+"moved" and "judged" change every mark and redraw, "one" is one edit. "script" is our code, "layout" what the browser computes
+from it. "cpu" is what the page's thread worked for a run, whatever else the machine does; it is known on Linux only.
 """
 
 from __future__ import annotations
