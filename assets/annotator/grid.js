@@ -104,7 +104,7 @@
       const checked = this.checked.has(name);
       set(chip, "aria-pressed", checked);
       set(chip, "aria-label", `Cell ${name}: ${count}, ${checked ? "checked" : "not checked"}`);
-      chip.title = checked ? "Checked. Press to open it again" : "Press when every object in this cell is marked (Enter)";
+      chip.title = checked ? "Checked. Press to open it again" : "Press when every object in this cell is marked (T)";
       text(chip, `${checked ? "✓ " : ""}${name} · ${count}`);
       for (const node of [chip, line, halo]) {
         node.toggleAttribute("data-current", at === this.at);

@@ -21,7 +21,7 @@
         this.next(kind);
         this.editor.focus();
       };
-      return html("button", { type: "button", class: "pda-hint", "data-hint": kind, title: "Go to the next one (W)", hidden: "", on: { click: run } });
+      return html("button", { type: "button", class: "pda-hint", "data-hint": kind, title: "Go to the next one (F)", hidden: "", on: { click: run } });
     }
 
     render() {

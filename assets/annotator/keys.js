@@ -12,7 +12,7 @@
       ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
       ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
       ["Arrows", "move 1 pixel, with Shift 10", {}],
-      ["W", "next mark that may be wrong: twice, outside, cut", { w: (e) => e.hints.next() }],
+      ["F", "next mark that may be wrong: twice, outside, cut", { f: (e) => e.hints.next() }],
       ["Ctrl Z / Ctrl Y", "undo / redo", {
         "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
       }],
@@ -40,7 +40,7 @@
     ]],
     ["Counting", [
       ["G", "grid", { g: (e) => e.grid.toggle() }],
-      ["Enter", "this cell is done, go to the next", { enter: (e) => e.grid.advance() }],
+      ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
     ]],
     ["Image", [
       ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],

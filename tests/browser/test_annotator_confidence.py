@@ -95,9 +95,9 @@ def test_doubles_and_marks_at_or_beyond_the_edge_are_pointed_out(driver: Driver)
         "m1": "duplicate", "m2": "duplicate", "m4": "edge", "m5": "outside", "m7": "duplicate", "m8": "duplicate",
     }  # fmt: skip
     assert driver.text(".pda-hints").split("\n") == ["4 may be marked twice", "1 outside the image", "1 cut by the edge"]
-    driver.press("w")
+    driver.press("f")
     assert driver.selected() == "m1"
-    driver.press("w")
+    driver.press("f")
     assert driver.selected() == "m2"
     driver.page.locator('[data-hint="edge"].pda-hint').click()
     assert driver.selected() == "m4"
