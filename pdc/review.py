@@ -174,17 +174,23 @@ class ReviewService:
     def edit(self, draft: Draft, findings: Findings) -> Draft:
         """Keep the reader's work on disk under their name; nothing is published by it.
 
-        What is already saved is not kept as a draft again: an autosave may arrive after the save that it preceded.
+        What is already saved is not kept as a draft again: an autosave may arrive after the save that it preceded, or be
+        overtaken by it.
         """
         edited = replace(draft, findings=findings)
-        review = self.store.current_review(draft.image.sha256, draft.question)
-        if review is not None and review.findings == findings:
+        if self._saved(edited):
             return edited
         self.store.put_draft(
             draft.author, draft.image.sha256, draft.question, findings, draft.base_revision,
             draft.prediction.id if draft.prediction else None, draft.key, draft.seen,
         )
+        if self._saved(edited):
+            self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key)
         return edited
+
+    def _saved(self, draft: Draft) -> bool:
+        review = self.store.current_review(draft.image.sha256, draft.question)
+        return review is not None and review.findings == draft.findings
 
     def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
         """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.

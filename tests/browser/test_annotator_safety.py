@@ -133,12 +133,12 @@ def test_nothing_is_offered_when_the_server_has_it_or_the_reader_said_no(driver:
     left_behind(driver, value, *value["marks"])
     driver.js("e.receive(arg)", value)
     assert not driver.page.locator('[data-notice="restore"]').is_visible()
-    assert copies(driver) == []
+    driver.until(lambda: copies(driver) == [], "the copy to go")
     value = draft(box("m1", 50, 50, 90, 90))
     left_behind(driver, value)
     driver.js("e.receive(arg)", value)
     driver.page.get_by_role("button", name="Discard them").click()
-    assert copies(driver) == []
+    driver.until(lambda: copies(driver) == [], "the copy to go")
     assert driver.value()["marks"] == value["marks"]
 
 

@@ -86,7 +86,7 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     assert name != (served_first and served_first.group(1))
 
     page.get_by_label("Reason").fill("to see that it serves")
-    page.get_by_label("Even if it measured worse").check()
+    page.get_by_label("Whatever speaks against it").check()
     page.get_by_role("button", name="Let it serve").click()
     page.wait_for_function(
         "name => [...document.querySelectorAll('textarea')].some(t => t.value.startsWith(name + ' serves'))", arg=name
