@@ -69,7 +69,6 @@ def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "editor" in m.text.lower() else None)
     page.goto(serve(editor_app(received, keys)))
     page.wait_for_selector(".pda-toolbar")
-    page.wait_for_timeout(3000)  # Gradio drops what is triggered before it has read its own configuration
     yield Driver(page, received, keys)
     page.close()
     assert problems == []
