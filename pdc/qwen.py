@@ -282,32 +282,36 @@ def _is_ours(folder: str) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
+def _described(folder: str) -> dict[str, Any]:
+    """The folder's pdc.json; empty when there is none."""
+    if not _is_ours(folder):
+        return {}
+    path = Path(folder) / MANIFEST
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
+
+
 def _style_of(folder: str) -> str | None:
     """The prompt style written in the folder's pdc.json, if there is one."""
     if not _is_ours(folder):
         return None
-    path = Path(folder) / MANIFEST
-    try:
-        style = json.loads(path.read_text(encoding="utf-8")).get("prompt_version")
-    except ValueError as error:
-        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
+    style = _described(folder).get("prompt_version")
     if style not in STYLES:
-        raise BadModel(f"{path} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
+        raise BadModel(f"{Path(folder) / MANIFEST} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
     return style
 
 
 def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
     """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
-    if not _is_ours(folder):
-        return otherwise
-    task = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")).get("lists", otherwise)
+    task = _described(folder).get("lists", otherwise)
     return Task(task) if task else None
 
 
 def labels_of(folder: str) -> frozenset[str]:
     """The labels that a model or adapter was taught, as its pdc.json says."""
-    described = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8")) if _is_ours(folder) else {}
-    return frozenset(described.get("labels", ()))
+    return frozenset(_described(folder).get("labels", ()))
 
 
 def _cannot_load(model: str, error: Exception) -> BadModel:

@@ -4,9 +4,11 @@
   "use strict";
   const CALL = /\/gradio_api\/(run|queue\/join|call)\b/;
   const listeners = new Set();
+  let losses = 0;
   const state = (PDC.connection = { lost: false, listen: (run) => listeners.add(run), forget: (run) => listeners.delete(run), settle: () => tell(false) });
 
   function tell(lost) {
+    if (lost) losses += 1;
     if (state.lost === lost) return;
     state.lost = lost;
     for (const run of [...listeners]) run({ back: !lost });
@@ -19,9 +21,11 @@
     PDC.plainFetch = window.fetch.bind(window);
     window.fetch = async (...args) => {
       const call = CALL.test(urlOf(args[0]));
+      const before = losses;
       try {
         const response = await PDC.plainFetch(...args);
-        if (call) tell(response.status >= 400);
+        if (call && response.status >= 400) tell(true);
+        else if (call && before === losses) tell(false); // an answer to a call from before the loss says nothing of now
         return response;
       } catch (error) {
         if (call && error.name !== "AbortError") tell(true);

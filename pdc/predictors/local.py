@@ -62,8 +62,7 @@ class LocalPredictor:
         return self._qwen.adapter if self._qwen else None
 
     def predict(self, image: PilImage, question: Question) -> Answer:
-        *_, answer = self.stream(image, question)
-        return answer
+        return self.predict_many([(image, question)])[0]
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
@@ -127,6 +126,4 @@ def _answer(qwen: Qwen, question: Question, looks: Sequence[Look], seconds: floa
     except Unreadable:
         found = None
     counts = looks[0].counts(qwen) if len(looks) == 1 else {}
-    return Answer(
-        found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts
-    )
+    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts)

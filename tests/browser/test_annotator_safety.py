@@ -178,6 +178,23 @@ def test_a_lost_connection_is_loud_and_the_copy_can_be_taken_along(driver: Drive
     driver.until(lambda: driver.received and driver.received[-1]["marks"] == mine, "the edit to arrive")
 
 
+def test_an_answer_to_a_call_from_before_the_loss_does_not_hide_the_bar(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    held = []
+    driver.page.route("**/gradio_api/run/**", lambda route: route.continue_() if held else held.append(route))
+    driver.press("n", "a")
+    driver.until(lambda: held, "the call")
+    driver.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    with driver.page.expect_response("**/gradio_api/run/**"):
+        held[0].continue_()
+    bar = driver.page.get_by_role("alert").filter(has_text="Not saved")
+    driver.page.wait_for_timeout(300)
+    assert bar.is_visible()
+    driver.press("2")
+    bar.wait_for(state="hidden")
+    driver.page.unroute("**/gradio_api/run/**")
+
+
 def test_a_connection_that_comes_back_by_itself_sends_what_was_kept(driver: Driver) -> None:
     driver.open(box("m1", 50, 50, 90, 90))
     with driver.page.expect_response("**/gradio_api/run/**"):
