@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finetune.tiny import LABELS, SOURCES
 
-STAGES = ("see", "read", "join", "ship", "measure")
+STAGES = ("teach", "see", "read", "join", "ship", "measure")
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--data", type=Path, required=True, help=wanted)
     top.add_argument("--out", type=Path, required=True, help="working folder: checkpoints, logs and the finished model")
     top.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    top.add_argument("--teach-steps", type=int, default=1200, help="steps of 16 crops for the teacher")
     top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
@@ -62,6 +63,7 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     from finetune.tiny.read import ReadConfig, read
     from finetune.tiny.see import SeeConfig, see
     from finetune.tiny.speed import fast_vision
+    from finetune.tiny.teach import TeachConfig, taught, teach
     from finetune.tiny.tokenizer import build_tokenizer
     from pdc.dense import DenseHead
 
@@ -76,8 +78,13 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     fast_vision(model.model.visual)
     if arguments.start:
         _take_shipped(arguments.start, model, head)
+    teacher = None
+    if "teach" in stages:
+        teacher = teach(arguments.data, out, TeachConfig(steps=arguments.teach_steps, seed=seed + 11))
+    elif (out / "teach.pt").is_file():
+        teacher = taught(out / "teach.pt")
     if "see" in stages:
-        see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
+        see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1), teacher)
     elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader)
     if "read" in stages:

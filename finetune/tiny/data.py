@@ -6,7 +6,7 @@ Every batch is a function of (seed, step), so a resumed run sees what an uninter
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
+Shares = Mapping[str, float]
 SHARES = {"blood_cells": 0.20, "nuclei": 0.34, "polyps": 0.36, "blank": 0.04, "drawn": 0.06}
 MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
 LEAST_SHARE = {"blood_cells": 0.35, "nuclei": 0.22, "polyps": 0.5}  # of the image's side: as fine as tiles get when serving
@@ -59,12 +60,14 @@ def _load_source(folder: Path, source: str, split: str) -> list[Sample]:
         return list(pool.map(load, coco["images"]))
 
 
-def batches(samples: dict[str, list[Sample]], size: int, seed: int, start: int, stop: int) -> Iterator[tuple[int, list[Sample]]]:
+def batches(
+    samples: dict[str, list[Sample]], size: int, seed: int, start: int, stop: int, shares: Shares = SHARES
+) -> Iterator[tuple[int, list[Sample]]]:
     """(step, `size` crops that share one grid) for start <= step < stop; the next batch is made while this one is used."""
     def make(step: int) -> tuple[int, list[Sample]]:
         rng = np.random.default_rng([seed, step])
         grid = GRIDS[rng.choice(len(GRIDS), p=[p for _, p in GRIDS])][0]
-        return step, [draw(samples, rng, grid) for _ in range(size)]
+        return step, [draw(samples, rng, grid, shares) for _ in range(size)]
 
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(make, start)
@@ -75,8 +78,8 @@ def batches(samples: dict[str, list[Sample]], size: int, seed: int, start: int, 
             yield ready
 
 
-def draw(samples: dict[str, list[Sample]], rng: np.random.Generator, grid: tuple[int, int]) -> Sample:
-    source = rng.choice(list(SHARES), p=list(SHARES.values()))
+def draw(samples: dict[str, list[Sample]], rng: np.random.Generator, grid: tuple[int, int], shares: Shares = SHARES) -> Sample:
+    source = rng.choice(list(shares), p=list(shares.values()))
     wh = grid[1] * TOKEN_PX, grid[0] * TOKEN_PX
     if source == "blank":
         return _recolour(_blank(samples, rng, wh), rng)
