@@ -62,8 +62,8 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
     from finetune.tiny.read import ReadConfig, read
     from finetune.tiny.see import SeeConfig, see
-    from finetune.tiny.speed import fast_vision
-    from finetune.tiny.teach import TeachConfig, taught, teach
+    from finetune.tiny.speed import fast_language, fast_vision
+    from finetune.tiny.teach import Hint, TeachConfig, taught, teach
     from finetune.tiny.tokenizer import build_tokenizer
     from pdc.dense import DenseHead
 
@@ -76,6 +76,7 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     torch.manual_seed(seed)
     head, reader = DenseHead(HIDDEN, len(LABELS)), Reader()
     fast_vision(model.model.visual)
+    fast_language(model.model.language_model)
     if arguments.start:
         _take_shipped(arguments.start, model, head)
     teacher = None
@@ -83,29 +84,31 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
         teacher = teach(arguments.data, out, TeachConfig(steps=arguments.teach_steps, seed=seed + 11))
     elif (out / "teach.pt").is_file():
         teacher = taught(out / "teach.pt")
+    hint = Hint(teacher)
     if "see" in stages:
-        see(model.model.visual, head, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1), teacher)
+        see(model.model.visual, head, hint, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
     elif (out / "see.pt").is_file():
-        _take(out / "see.pt", model, head, reader)
+        _take(out / "see.pt", model, head, reader, hint)
     if "read" in stages:
         config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
-        read(model, tokenizer, head, reader, arguments.data, out, config, "read")
+        read(model, tokenizer, head, reader, hint, arguments.data, out, config, "read")
     elif (out / "read.pt").is_file():
-        _take(out / "read.pt", model, head, reader)
+        _take(out / "read.pt", model, head, reader, hint)
     if "join" in stages:
         config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
-        read(model, tokenizer, head, reader, arguments.data, out, config, "join")
+        read(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
     if "ship" in stages:
-        _take(out / "join.pt", model, head, reader)
+        _take(out / "join.pt", model, head, reader, hint)
         ship(model, head, out / "tokenizer", out / "model")
 
 
-def _take(checkpoint: Path, model, head, reader) -> None:
+def _take(checkpoint: Path, model, head, reader, hint) -> None:
     """Weights of an earlier stage."""
     import torch
 
     state = torch.load(checkpoint, weights_only=True)
     head.load_state_dict(state["head"])
+    hint.load_state_dict(state["hint"])
     if "visual" in state:
         model.model.visual.load_state_dict(state["visual"])
     else:

@@ -25,11 +25,12 @@ from finetune.tiny.loop import Log, Optimiser, as_served, load, save
 from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import Written, write
 from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
+from finetune.tiny.teach import Hint
 from pdc.dense import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
 HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
-WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3}
+WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3, "hint": 0.3}
 SPREAD = 0.06, 1.0, 8.0  # a coordinate's target is a Gaussian over numbers: deviation in object sizes, least and most px
 
 
@@ -96,13 +97,13 @@ class Taught:
 
 
 def read(
-    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, data: Path, out: Path, config: ReadConfig, name: str
+    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, hint: Hint, data: Path, out: Path, config: ReadConfig, name: str
 ) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
     visual.requires_grad_(config.vision)
-    modules = {"model": model, "head": head, "reader": reader}
-    trained = [language, reader, *([visual, head] if config.vision else [])]
+    modules = {"model": model, "head": head, "reader": reader, "hint": hint}
+    trained = [language, reader, *([visual, head, hint] if config.vision else [])]
     optimiser = Optimiser(trained, config.steps, config.muon_lr, config.adam_lr, config.decay)
     start = load(out / f"{name}.pt", modules, optimiser)
     log, train = Log(out / f"{name}.jsonl", every=25), load_split(data, "train")
@@ -119,7 +120,7 @@ def read(
             joined = config.vision and step >= config.joined_from * config.steps
             rounded = config.vision and step >= config.served_from * config.steps
             with as_served(language) if rounded else nullcontext():
-                losses = _losses(model, head, reader, crops, made, taught, ids, vision=config.vision, joined=joined)
+                losses = _losses(model, head, reader, hint, crops, made, taught, ids, vision=config.vision, joined=joined)
                 (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
             for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
@@ -168,7 +169,7 @@ def _positions(first: int, h: int, w: int, length: int) -> Tensor:
 
 
 def _losses(
-    model, head, reader, samples, batch: Batch, taught, ids: Tensor, *, vision: bool, joined: bool
+    model, head, reader, hint, samples, batch: Batch, taught, ids: Tensor, *, vision: bool, joined: bool
 ) -> dict[str, Tensor]:
     b, n, first = len(samples), batch.link.shape[1], batch.first
     table = model.get_input_embeddings().weight
@@ -182,6 +183,7 @@ def _losses(
             seen = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
         if vision:
             losses["heat"], losses["box"] = dense_loss(*head(seen), dense)
+            losses["hint"] = hint(seen, samples)
         if not joined:
             seen = seen.detach()
         embeds = torch.cat([table[batch.ids[:, :first]], seen.to(table.dtype), table[batch.ids[:, first + n :]]], 1)

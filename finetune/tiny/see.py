@@ -15,13 +15,12 @@ from finetune.tiny import LABELS, TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
 from finetune.tiny.loop import Log, Optimiser, load, save
 from finetune.tiny.targets import dense_loss, dense_targets, patches
-from finetune.tiny.teach import Teacher
+from finetune.tiny.teach import Hint
 from pdc.dense import DenseHead, dense_boxes
 from pdc.domain import Box, Mark
 from pdc.geometry import match
 
 SHARES = {"blood_cells": 0.14, "nuclei": 0.22, "polyps": 0.48, "blank": 0.10, "drawn": 0.06}
-HINTED = "polyps", "blank"  # what the teacher knows better than the tower
 Look = Callable[[list[np.ndarray]], tuple[torch.Tensor, torch.Tensor]]  # equal-size images -> dense logits, boxes
 SERVING_PIXELS = 280 * 280  # area to which whole images are resized when measured here
 
@@ -46,9 +45,8 @@ class SeeConfig:
     """steps"""
 
 
-def see(visual: nn.Module, head: DenseHead, data: Path, out: Path, config: SeeConfig, teacher: Teacher | None = None) -> None:
-    """Train `visual` and `head` in place, towards the teacher's features too when there is one; files go to `out`."""
-    hint = nn.Linear(head.inner.in_features, head.inner.in_features)
+def see(visual: nn.Module, head: DenseHead, hint: Hint, data: Path, out: Path, config: SeeConfig) -> None:
+    """Train `visual`, `head` and `hint` in place; checkpoints and log go to `out`."""
     modules = {"visual": visual, "head": head, "hint": hint}
     optimiser = Optimiser(modules.values(), config.steps, config.muon_lr, config.adam_lr, config.decay)
     start = load(out / "see.pt", modules, optimiser)
@@ -57,7 +55,7 @@ def see(visual: nn.Module, head: DenseHead, data: Path, out: Path, config: SeeCo
     log, train = Log(out / "see.jsonl"), load_split(data, "train")
     dev = load_split(data, "dev")
     for step, samples in batches(train, config.batch, config.seed, start, config.steps, SHARES):
-        losses = _losses(visual, head, hint, samples, teacher)
+        losses = _losses(visual, head, hint, samples)
         (losses["heat"] + losses["box"] + config.hint * losses["hint"]).backward()
         norm = optimiser.step(step)
         log.add(step + 1, **{k: float(v.detach()) for k, v in losses.items()}, norm=norm)
@@ -67,25 +65,11 @@ def see(visual: nn.Module, head: DenseHead, data: Path, out: Path, config: SeeCo
             log.write(step=step + 1, dev=measure(lambda images: head(_features(visual, images)), dev))
 
 
-def _losses(
-    visual: nn.Module, head: DenseHead, hint: nn.Module, samples: list[Sample], teacher: Teacher | None
-) -> dict[str, torch.Tensor]:
+def _losses(visual: nn.Module, head: DenseHead, hint: Hint, samples: list[Sample]) -> dict[str, torch.Tensor]:
     with torch.autocast("cpu", torch.bfloat16):
         seen = _features(visual, [s.image for s in samples])
         heat, box = dense_loss(*head(seen), dense_targets(samples))
-        told = hint_loss(hint(seen), samples, teacher)
-    return {"heat": heat, "box": box, "hint": told}
-
-
-def hint_loss(said: torch.Tensor, samples: list[Sample], teacher: Teacher | None) -> torch.Tensor:
-    """Mean squared error of `said` [B, tokens, hidden] to the teacher's features, each token's brought to mean 0 and
-    variance 1, over the HINTED samples; 0 without a teacher."""
-    hinted = [i for i, s in enumerate(samples) if s.source in HINTED]
-    if teacher is None or not hinted:
-        return said.sum() * 0
-    with torch.no_grad():
-        wanted = teacher([samples[i].image for i in hinted]).float()
-    return nn.functional.mse_loss(said[hinted].float(), nn.functional.layer_norm(wanted, wanted.shape[-1:]))
+        return {"heat": heat, "box": box, "hint": hint(seen, samples)}
 
 
 def _features(visual: nn.Module, images: list[np.ndarray]) -> torch.Tensor:

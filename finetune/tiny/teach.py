@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from finetune.tiny import LABELS, TOKEN_PX
-from finetune.tiny.data import batches, load_split
+from finetune.tiny.data import Sample, batches, load_split
 from finetune.tiny.loop import Log, load, save
 from finetune.tiny.model import HIDDEN
 from finetune.tiny.targets import dense_loss, dense_targets
 from pdc.dense import DenseHead
 
+HINTED = "polyps", "blank"  # what the teacher knows better than the tower
 TAUGHT = {"polyps": 0.75, "blank": 0.15, "blood_cells": 0.05, "nuclei": 0.05}  # shares of the crops
 TAPS = {4: 40, 10: 112, 15: 320}  # block -> channels; strides 8, 16 and 32
 
@@ -117,6 +118,25 @@ def teach(data: Path, out: Path, config: TeachConfig) -> Teacher:
         if (step + 1) % (3 * config.checkpoint_every) == 0 or step + 1 == config.steps:
             log.write(step=step + 1, dev=measure(teacher.look, dev))
     return teacher.eval()
+
+
+class Hint(nn.Module):
+    """How far the tower is from saying what the teacher says, through a linear map of its own. Training only."""
+
+    def __init__(self, teacher: Teacher | None) -> None:
+        super().__init__()
+        self.map = nn.Linear(HIDDEN, HIDDEN)
+        self._teacher = (teacher,)  # in a tuple: neither trained nor saved with this
+
+    def forward(self, seen: Tensor, samples: list[Sample]) -> Tensor:
+        """Mean squared error of `seen` [B, tokens, HIDDEN] to the teacher's features, each token's brought to mean 0 and
+        variance 1, over the HINTED samples; 0 without any, or without a teacher."""
+        (teacher,), hinted = self._teacher, [i for i, s in enumerate(samples) if s.source in HINTED]
+        if teacher is None or not hinted:
+            return self.map(seen).sum() * 0
+        with torch.no_grad():
+            wanted = teacher([samples[i].image for i in hinted]).float()
+        return nn.functional.mse_loss(self.map(seen[hinted]).float(), nn.functional.layer_norm(wanted, wanted.shape[-1:]))
 
 
 def taught(checkpoint: Path) -> Teacher:

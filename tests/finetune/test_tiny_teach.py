@@ -1,0 +1,45 @@
+"""The teacher speaks per visual token, and only about the kinds it knows better."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from finetune.tiny.data import Sample
+from finetune.tiny.model import HIDDEN
+from finetune.tiny.teach import Hint, Teacher
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Teacher:
+    torch.manual_seed(0)
+    return Teacher().eval()
+
+
+def a_sample(source: str) -> Sample:
+    noise = np.random.default_rng(0).integers(0, 255, (224, 308, 3), np.uint8)
+    return Sample(noise, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), source)
+
+
+def test_a_vector_for_every_visual_token(teacher):
+    images = [a_sample("polyps").image] * 2
+    logits, boxes = teacher.look(images)
+    assert teacher(images).shape == (2, 8 * 11, HIDDEN)
+    assert logits.shape[:2] == boxes.shape[:2] == (2, 8 * 11)
+
+
+def test_the_hint_teaches_the_tower_and_not_the_teacher(teacher):
+    hint, seen = Hint(teacher), torch.randn(2, 88, HIDDEN, requires_grad=True)
+    hint(seen, [a_sample("polyps"), a_sample("blood_cells")]).backward()
+    assert seen.grad[0].abs().sum() > 0
+    assert seen.grad[1].abs().sum() == 0
+    assert all(p.grad is None for p in teacher.parameters())
+    assert set(hint.state_dict()) == {"map.weight", "map.bias"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_no_hint_without_a_teacher_or_a_kind_it_knows(teacher, known):
+    hint = Hint(teacher if known else None)
+    source = "nuclei" if known else "polyps"
+    assert hint(torch.randn(1, 88, HIDDEN), [a_sample(source)]).item() == 0
