@@ -35,7 +35,7 @@ class SeeConfig:
     """learning rate of Muon"""
     adam_lr: float = 2e-3
     """learning rate of AdamW"""
-    decay: float = 0.6
+    decay: float = 0.8
     """share of the steps over which the rates fall to zero"""
     hint: float = 1.0
     """weight of the teacher's features in the loss"""

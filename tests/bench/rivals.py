@@ -1,6 +1,10 @@
-"""What else a user could count with: classical image analysis on the same dev images as the embedded model.
+"""What else a user could count with, on the same dev images as the embedded model: classical image analysis, and the
+convolutional detector that taught the embedded model's vision tower.
 
-    python -m tests.bench.rivals --data DATA
+    python -m tests.bench.rivals --data DATA [--teacher OUT]
+
+`detector`: the teacher of `python -m finetune tiny`, whose teach.pt is in OUT: EfficientNet-Lite0 from ImageNet's weights with
+the same dense head, trained on the same images, three quarters of them polyps. It answers one question and speaks no JSON.
 
 `distance`: Otsu's threshold on the channel with most contrast, opened, holes filled, split between the peaks of its
 distance transform, as a watershed would. `blobs`: Laplacian-of-Gaussian over scales (Lindeberg 1998), boxes 2 sqrt(2) sigma wide.
@@ -11,22 +15,23 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from finetune.tiny.measure import fields, ratio, shown
+from finetune.tiny.measure import Field, fields, ratio, shown
 from pdc.domain import Box, Mark
 from pdc.geometry import match
 
 SIDE = 384  # images are shrunk or grown to this longer side
-KINDS = {"blood_cells": "red blood cell", "nuclei": "nucleus", "nuclei, full fields": "nucleus"}
-Finder = Callable[[np.ndarray], list[tuple[float, float, float, float]]]
+LABELS_OF = {"blood_cells": "red blood cell", "nuclei": "nucleus", "nuclei, full fields": "nucleus"}
+Boxes = list[tuple[float, float, float, float]]
+Finder = Callable[[np.ndarray], list[Mark]]  # BGR image -> marks in its pixels
 
 
-def distance(gray: np.ndarray) -> list[tuple[float, float, float, float]]:
+def distance(gray: np.ndarray) -> Boxes:
     """Boxes (x1, y1, x2, y2) of bright objects in a float image 0..1."""
     _, mask = cv2.threshold((gray * 255).astype(np.uint8), 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -40,7 +45,7 @@ def distance(gray: np.ndarray) -> list[tuple[float, float, float, float]]:
     return [_bounds(region) for region in regions if region.sum() > 30]
 
 
-def blobs(gray: np.ndarray) -> list[tuple[float, float, float, float]]:
+def blobs(gray: np.ndarray) -> Boxes:
     """Boxes (x1, y1, x2, y2) of bright blobs in a float image 0..1."""
     sigmas = np.geomspace(3, 40, 12)
     stack = np.stack([-(s**2) * cv2.Laplacian(cv2.GaussianBlur(gray, (0, 0), s), cv2.CV_32F) for s in sigmas])
@@ -68,23 +73,57 @@ def bright_objects(image: np.ndarray) -> tuple[np.ndarray, float]:
     return (1 - channel if np.median(channel) > 0.5 else channel), scale
 
 
+def classical(find: Callable[[np.ndarray], Boxes], label: str) -> Finder:
+    def marks(image: np.ndarray) -> list[Mark]:
+        gray, scale = bright_objects(image)
+        return [Mark(str(i), Box(*(v / scale for v in box)), label) for i, box in enumerate(find(gray))]
+
+    return marks
+
+
+def detector(checkpoint: Path) -> Finder:
+    import torch
+
+    from finetune.tiny import TOKEN_PX
+    from finetune.tiny.see import as_marks, fit
+    from finetune.tiny.teach import taught
+    from pdc.dense import dense_boxes
+
+    teacher = taught(checkpoint)
+
+    @torch.no_grad()
+    def marks(image: np.ndarray) -> list[Mark]:
+        seen, scale = fit(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        logits, boxes = (t[0] for t in teacher.look([seen]))
+        xyxy, labels, _ = dense_boxes(logits, boxes, tuple(side // TOKEN_PX for side in seen.shape[:2]))
+        return as_marks(xyxy.numpy() / scale, labels.numpy())
+
+    return marks
+
+
 def main() -> None:
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--data", type=Path, required=True)
+    top.add_argument("--teacher", type=Path, help="working folder of `python -m finetune tiny`")
     top.add_argument("--limit", type=int, default=60)
     arguments = top.parse_args()
-    kinds = fields(arguments.data, arguments.limit)
     print(f"{'kind':<22}{'by':<12}{'n':>4}  {'F1, IoU 0.5':<22}{'count MAE / mean':<22}{'s an image':>10}")
-    for kind, label in KINDS.items():
-        for name, find in (("distance", distance), ("blobs", blobs)):
-            boxes, counts, started = [], [], time.perf_counter()
-            for field in kinds[kind]:
-                gray, scale = bright_objects(cv2.imread(str(field.path), cv2.IMREAD_COLOR))
-                found = [Mark(str(i), Box(*(v / scale for v in box)), label) for i, box in enumerate(find(gray))]
-                boxes.append((2 * len(match(found, field.true.marks)), len(found) + len(field.true.marks)))
-                counts.append((abs(len(found) - len(field.true.marks)), len(field.true.marks)))
-            seconds = (time.perf_counter() - started) / max(len(boxes), 1)
-            print(f"{kind:<22}{name:<12}{len(boxes):>4}  {shown(ratio(boxes)):<22}{shown(ratio(counts)):<22}{seconds:>10.2f}")
+    for kind, some in fields(arguments.data, arguments.limit).items():
+        finders = {f.__name__: classical(f, LABELS_OF[kind]) for f in (distance, blobs)} if kind in LABELS_OF else {}
+        if arguments.teacher:
+            finders["detector"] = detector(arguments.teacher / "teach.pt")
+        for name, find in finders.items():
+            print(f"{kind:<22}{name:<12}{len(some):>4}  {_row(find, some)}")
+
+
+def _row(find: Finder, some: Sequence[Field]) -> str:
+    boxes, counts, started = [], [], time.perf_counter()
+    for field in some:
+        found, true = find(cv2.imread(str(field.path), cv2.IMREAD_COLOR)), field.true.marks
+        boxes.append((2 * len(match(found, true)), len(found) + len(true)))
+        counts.append((abs(len(found) - len(true)), len(true)))
+    seconds = (time.perf_counter() - started) / max(len(some), 1)
+    return f"{shown(ratio(boxes)):<22}{shown(ratio(counts)):<22}{seconds:>10.2f}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def a_sample(source: str) -> Sample:
 def test_a_vector_for_every_visual_token(teacher):
     images = [a_sample("polyps").image] * 2
     logits, boxes = teacher.look(images)
-    assert teacher(images).shape == (2, 8 * 11, HIDDEN)
+    assert teacher(images)[1].shape == (2, 8 * 11, HIDDEN)
     assert logits.shape[:2] == boxes.shape[:2] == (2, 8 * 11)
 
 
