@@ -16,13 +16,22 @@ import numpy as np
 
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
-Shares = Mapping[str, float]
-SHARES = {"blood_cells": 0.20, "nuclei": 0.34, "polyps": 0.36, "blank": 0.04, "drawn": 0.06}
 MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
 LEAST_SHARE = {"blood_cells": 0.35, "nuclei": 0.22, "polyps": 0.5}  # of the image's side: as fine as tiles get when serving
 KEEP_SIDE = 512  # stored copies are shrunk to this longer side: nothing is seen larger than that
-# Grids of visual tokens (rows, columns) a batch may have, and how often: about the pixel budget used when serving.
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """shares: of each source among the crops; grids: of visual tokens (rows, columns) that a batch may have, and how often."""
+
+    shares: Mapping[str, float]
+    grids: tuple[tuple[tuple[int, int], float], ...]
+
+
+# About the pixel budget used when serving.
 GRIDS = (((8, 8), 0.22), ((10, 10), 0.48), ((8, 11), 0.15), ((11, 8), 0.05), ((9, 11), 0.05), ((7, 12), 0.05))
+MIXTURE = Mixture({"blood_cells": 0.20, "nuclei": 0.34, "polyps": 0.36, "blank": 0.04, "drawn": 0.06}, GRIDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +70,13 @@ def _load_source(folder: Path, source: str, split: str) -> list[Sample]:
 
 
 def batches(
-    samples: dict[str, list[Sample]], size: int, seed: int, start: int, stop: int, shares: Shares = SHARES
+    samples: dict[str, list[Sample]], size: int, seed: int, start: int, stop: int, mixture: Mixture = MIXTURE
 ) -> Iterator[tuple[int, list[Sample]]]:
     """(step, `size` crops that share one grid) for start <= step < stop; the next batch is made while this one is used."""
     def make(step: int) -> tuple[int, list[Sample]]:
         rng = np.random.default_rng([seed, step])
-        grid = GRIDS[rng.choice(len(GRIDS), p=[p for _, p in GRIDS])][0]
-        return step, [draw(samples, rng, grid, shares) for _ in range(size)]
+        grid = mixture.grids[rng.choice(len(mixture.grids), p=[p for _, p in mixture.grids])][0]
+        return step, [draw(samples, rng, grid, mixture.shares) for _ in range(size)]
 
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(make, start)
@@ -78,7 +87,10 @@ def batches(
             yield ready
 
 
-def draw(samples: dict[str, list[Sample]], rng: np.random.Generator, grid: tuple[int, int], shares: Shares = SHARES) -> Sample:
+def draw(
+    samples: dict[str, list[Sample]], rng: np.random.Generator, grid: tuple[int, int], shares: Mapping[str, float]
+) -> Sample:
+    """One crop of the grid's size from a source drawn by `shares`."""
     source = rng.choice(list(shares), p=list(shares.values()))
     wh = grid[1] * TOKEN_PX, grid[0] * TOKEN_PX
     if source == "blank":

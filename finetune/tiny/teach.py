@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from finetune.tiny import LABELS, TOKEN_PX
-from finetune.tiny.data import Sample, batches, load_split
+from finetune.tiny.data import GRIDS, Mixture, Sample, batches, load_split
 from finetune.tiny.loop import Log, load, save
 from finetune.tiny.model import HIDDEN
 from finetune.tiny.targets import dense_loss, dense_targets
 from pdc.dense import DenseHead
 
 HINTED = "polyps", "blank"  # what the teacher knows better than the tower
-TAUGHT = {"polyps": 0.75, "blank": 0.15, "blood_cells": 0.05, "nuclei": 0.05}  # shares of the crops
+TAUGHT = Mixture({"polyps": 0.75, "blank": 0.15, "blood_cells": 0.05, "nuclei": 0.05}, GRIDS)
 TAPS = {4: 40, 10: 112, 15: 320}  # block -> channels; strides 8, 16 and 32
 
 
