@@ -25,6 +25,7 @@ def main() -> int:
 def serve(settings) -> None:
     import uvicorn
 
+    from pdc import golden
     from pdc.access import Access
     from pdc.adapters import Adapters
     from pdc.history import History
@@ -49,7 +50,8 @@ def serve(settings) -> None:
     service = ReviewService(store, files, predictor, settings.max_megapixels, serving=wanted.now, blind=settings.blind)
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
-    training = TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
+    adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
+    training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model))
     review = ReviewTab(service, Worklist(service), ahead)
     history = HistoryTab(History(service, wanted, store.adapters), review)
     blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})
