@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   python -m finetune train                          fold the saved reviews into a new adapter and measure it
   python -m finetune train --max-seconds 300        the same, with five minutes of training
   python -m finetune train --parent none --rank 8   a fresh adapter on the base model
+  python -m finetune train --preference             the same, and the corrected answers become less likely
   python -m finetune evaluate --adapter active --data annotations.json
   python -m finetune score results.jsonl            the paper's metrics and honest ones of an ms-swift result file
   python -m finetune simulate --truth COCO.json     a played reader: how edits per image fall with corrected images
@@ -69,6 +70,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
         ("questions", int, "questions about each view of an image"), ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
+    what = "also prefer each correction to the prediction it corrects (DPO), with this weight (default: 0; without a number 1)"
+    parser.add_argument("--preference", type=float, nargs="?", const=1.0, metavar="WEIGHT", help=what)
     what = "what the model knew before: `drawn` or a COCO file (default: fits the model)"
     parser.add_argument("--replay-data", help=what)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: fits the model")

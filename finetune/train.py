@@ -1,4 +1,8 @@
-"""Fold reviews into LoRA weights: TRL's SFTTrainer, loss on the answer only, told to stop by a file or the clock."""
+"""Fold reviews into LoRA weights by TRL's trainers, loss on the answer only, told to stop by a file or the clock.
+
+With `preference` the reader's answer is also to become likelier than the one it corrects: DPO (Rafailov et al. 2023, eq. 7)
+beside the reader's answer's own likelihood, without which both may become unlikely (Pang et al. 2024, eq. 1).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ from pdc.runs import Run, TrainConfig, read_json
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch.optim import Optimizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
 WARM_UP = 0.03  # share of training in which the learning rate rises
 
@@ -83,11 +87,11 @@ def train(
     if qwen.device == "cpu":
         make_fast(model)
     steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
-    lists = _lists(qwen, rows, parent)
+    lists = _lists(qwen, rows, parent) if config.one_list else None
     examples = Examples(
         rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
         tasks={lists: 1.0} if lists else config.tasks,
-        questions=config.questions, replay=replay, replay_share=config.replay,
+        questions=config.questions, replay=replay, replay_share=config.replay, pairs=config.preference > 0,
     )
     clock = Clock(steps, config.max_seconds)
     trainer = build_trainer(run, qwen, model, examples, clock, say)
@@ -122,7 +126,7 @@ def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, P
     return {**before, **likenesses([*rows, *replay])}
 
 
-def _run(run: Run, trainer: SFTTrainer, clock: Clock, say: Callable[[str], None]) -> None:
+def _run(run: Run, trainer: AnyTrainer, clock: Clock, say: Callable[[str], None]) -> None:
     """Train to the end, from the newest whole checkpoint if there is one."""
     checkpoint = checkpoints.newest(_checkpoints(run))
     if checkpoint is not None:
@@ -138,13 +142,14 @@ def _checkpoints(run: Run) -> Path:
 
 def build_trainer(
     run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock, say: Callable[[str], None] = print
-) -> SFTTrainer:
+) -> AnyTrainer:
     """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
     import torch
     from transformers import PrinterCallback
 
-    trainer = _trainer_class(clock, say)(
-        model=model, args=_arguments(run, qwen, clock.steps), train_dataset=examples.as_dataset(),
+    trainer_class, config_class, options = _method(run.config)
+    trainer = _sealing(trainer_class, clock, say)(
+        model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
         processing_class=qwen.processor, callbacks=[_callback(run, clock)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -154,11 +159,20 @@ def build_trainer(
     return trainer
 
 
-def _trainer_class(clock: Clock, say: Callable[[str], None]) -> type[SFTTrainer]:
-    from safetensors import SafetensorError
-    from trl import SFTTrainer
+def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]]:
+    """TRL's trainer, its config, and what only that takes."""
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-    class Trainer(SFTTrainer):
+    if config.preference:
+        weights = [config.preference, 1.0]
+        return DPOTrainer, DPOConfig, {"loss_type": ["sigmoid", "sft"], "loss_weights": weights, "beta": config.beta}
+    return SFTTrainer, SFTConfig, {"completion_only_loss": True}
+
+
+def _sealing(trainer_class: type[AnyTrainer], clock: Clock, say: Callable[[str], None]) -> type[AnyTrainer]:
+    from safetensors import SafetensorError
+
+    class Trainer(trainer_class):  # type: ignore[misc, valid-type]
         """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -184,18 +198,17 @@ def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
     return torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0)
 
 
-def _arguments(run: Run, qwen: Qwen, steps: int) -> SFTConfig:
+def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     import torch
-    from trl import SFTConfig
 
     on_gpu = qwen.device != "cpu"
     bf16 = not on_gpu or torch.cuda.is_bf16_supported()
     config: TrainConfig = run.config
-    return SFTConfig(
+    return dict(
         output_dir=str(_checkpoints(run)), max_steps=steps, per_device_train_batch_size=config.batch,
         use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
         seed=config.seed,
-        max_length=None, completion_only_loss=True, remove_unused_columns=False,
+        max_length=None, remove_unused_columns=False,
         dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
         save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
         logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
@@ -220,10 +233,11 @@ def _callback(run: Run, clock: Clock) -> Any:
 
 
 def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]:
-    """One line of the log: loss in nats a token, share of answer tokens guessed right, seconds."""
+    """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
+    answer has become the likelier one more than the model's, seconds."""
     row = {
         "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
-        "lr": logs.get("learning_rate"), "share": clock.share(step), "seconds": clock.elapsed,
+        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step), "seconds": clock.elapsed,
         "seconds_left": clock.seconds_left(step),
     }
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}

@@ -72,6 +72,12 @@ class TrainConfig:
     """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
     replay_data: str | None = None
     """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
+    preference: float = 0.0
+    """weight of preferring the reader's answer to the prediction it corrects (DPO), beside learning it; 0 only learns it"""
+    beta: float = 0.1
+    """how strongly a preference holds the model to what it was before (DPO's beta, 1 / nats)"""
+    one_list: bool = True
+    """answer all five tasks from one list of marks where the base does so; False teaches each task by itself"""
     max_seconds: float = 3600.0
     """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
     seed: int = 1
@@ -104,6 +110,8 @@ class TrainConfig:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
         if not 0 <= self.replay < 1:
             raise BadSetting(f"replay is {self.replay}; it needs a share from 0 up to but not including 1.")
+        if self.preference < 0 or not self.beta > 0:
+            raise BadSetting(f"preference is {self.preference} and beta {self.beta}; they need 0 or more, and above 0.")
         if self.optimizer not in OPTIMIZERS:
             raise BadSetting(f"optimizer is {self.optimizer!r}; use {' or '.join(OPTIMIZERS)}.")
         if self.quantization not in ("nf4", "none"):
