@@ -237,7 +237,7 @@ def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]
     answer has become the likelier one more than the model's, seconds."""
     row = {
         "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
-        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step), "seconds": clock.elapsed,
-        "seconds_left": clock.seconds_left(step),
+        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step),
+        "seconds": clock.elapsed, "seconds_left": clock.seconds_left(step),
     }
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}
