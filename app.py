@@ -28,6 +28,7 @@ def serve(settings) -> None:
     from pdc import golden
     from pdc.access import Access
     from pdc.adapters import Adapters
+    from pdc.effort import efforts
     from pdc.history import History
     from pdc.images import ImageFiles
     from pdc.lookahead import LookAhead
@@ -51,7 +52,8 @@ def serve(settings) -> None:
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
     adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
-    training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model))
+    worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+    training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     review = ReviewTab(service, Worklist(service), ahead)
     history = HistoryTab(History(service, wanted, store.adapters), review)
     blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare
+from finetune.gallery import changes_html
 from finetune.metrics import Evaluation
 from finetune.tables import table
+from pdc import files
 from pdc.adapters import Adapters
 from pdc.domain import Question, Task
 from pdc.errors import BadSetting, PdcError
@@ -211,6 +213,8 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
     except Stopped:
         return False
     run.write_metrics(found.to_json())
+    names = found.evaluations[ACTIVE].adapter or "the base model", run.name
+    files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
     print(table(_titles(found.evaluations)), flush=True)
     return True
 

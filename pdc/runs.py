@@ -11,6 +11,7 @@
     STOPPED         exists when it ended because it was asked to
     adapter/        the LoRA weights and pdc.json
     checkpoints/    what a killed run goes on from
+    changes.html    pictures of held-out images that the adapter answers otherwise than what served then
     metrics.json    base, active and candidate on the held-out images
     COMPLETE        written last: every file's sha256
 """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from pdc.adapters import Adapters
 from pdc.domain import Adapter, AdapterStatus
+from pdc.effort import TOGETHER, Effort
 from pdc.errors import BadSetting
 from pdc.gate import not_assessable
 from pdc.runs import RunStatus, TrainConfig
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pandas
 
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_PLOTS = 30.0
+NO_CHANGES = "<p>Pictures of what changed on held-out images appear here for adapters that were measured when they were made.</p>"
+EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["made", "score", "model"]
 HEADERS = [
     "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
@@ -32,8 +36,10 @@ IDLE = "Nothing is training. Training learns from accepted and corrected reviews
 class TrainingTab:
     """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
 
-    def __init__(self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig) -> None:
-        self.trainer, self.adapters, self.defaults = trainer, adapters, defaults
+    def __init__(
+        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[Effort]] = tuple
+    ) -> None:
+        self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks and wire them."""
@@ -60,12 +66,26 @@ class TrainingTab:
             force = gr.Checkbox(False, label="Whatever speaks against it", scale=1)
             promote = gr.Button("Let it serve", scale=1)
             back = gr.Button("Roll back", scale=1)
+        changed = gr.HTML(NO_CHANGES, label="What changed on held-out images", show_label=True)
+        with gr.Row():
+            scores = gr.LinePlot(
+                self.scores(), x="made", y="score", color="model", height=240, y_lim=[0, 1],
+                title="Held-out score of each adapter, and of what served then",
+            )
+            edits = gr.LinePlot(
+                self.edits(), x="reviewed image", y="edits", color="answered by", height=240,
+                title=f"Edits per image, mean of the last {TOGETHER} reviewed",
+            )
         seen = gr.State(None)
         watched, registry = [status, bar, curve, log], [table, chosen]
         everything = [seen, *watched, *registry]
         demo.load(speaks(self.look), None, everything, show_progress="hidden")
         timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
         timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
+        plots = [scores, edits]
+        demo.load(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
+        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
+        chosen.change(speaks(self.changed), [chosen], [changed], show_progress="hidden")
         start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
         stop.click(speaks(self.stop), None, [status], show_progress="hidden")
         promote.click(speaks(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
@@ -110,6 +130,10 @@ class TrainingTab:
         """Nothing, unless something has happened since."""
         return self.look() if self.mark() != seen else (gr.skip(),) * 7
 
+    def changed(self, name: str | None) -> str:
+        """Pictures of what changed from what served when the adapter was made."""
+        return (self.adapters.changes(name) if name else None) or NO_CHANGES
+
     # Words and values -------------------------------------------------------------------------------------------
 
     def mark(self) -> list[Any]:
@@ -123,6 +147,24 @@ class TrainingTab:
         found = self.adapters.all()[::-1]
         could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
         return [adapter_row(a) for a in found], gr.update(choices=could, value=could[0] if could else None)
+
+    def scores(self) -> pandas.DataFrame:
+        """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
+        import pandas
+
+        sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
+        rows = [
+            (adapter.created_at.replace(tzinfo=None), float(adapter.metrics[side]["score"]), name)
+            for adapter in self.adapters.all() for side, name in sides.items() if adapter.metrics.get(side)
+        ]
+        return pandas.DataFrame(rows, columns=SCORES)
+
+    def edits(self) -> pandas.DataFrame:
+        """The running mean of edits, image by image."""
+        import pandas
+
+        rows = [(float(e.number), e.mean, e.adapter or "the base alone") for e in self.efforts()]
+        return pandas.DataFrame(rows, columns=EDITS)
 
     def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
         """Columns step and loss."""

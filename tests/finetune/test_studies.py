@@ -12,7 +12,7 @@ from reviewed_rows import LABELS, three_rows
 
 from finetune.__main__ import main
 from finetune.dataset import Row
-from finetune.gallery import gallery_table, judged, worst, write_gallery
+from finetune.gallery import changes_html, gallery_table, judged, worst, write_gallery
 from finetune.metrics import Case
 from finetune.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
 from finetune.study import Arm, Player, Training, report, spread
@@ -120,3 +120,14 @@ def test_the_command_writes_a_gallery(tmp_path, rows, model_folder, monkeypatch,
     assert main(words) == 0 and "missed" in capsys.readouterr().out
     assert "2 images, the base model alone" in (tmp_path / "out" / "gallery.html").read_text()
     assert main([*words[:1], "wording", *words[2:]]) == 1 and "other options" in capsys.readouterr().err
+
+
+def test_changes_are_shown_side_by_side(tmp_path):
+    three, one, nothing = three_rows(tmp_path)
+    cell, platelet = LABELS
+    before = [case(three, (10, 10, 40, 40, cell)), case(one, (30, 5, 70, 45, platelet)), case(nothing)]
+    after = [case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, cell)), case(one), case(nothing)]
+    html = changes_html(before, after, ("old <i>", "new"))
+    assert "Of 3 images 2 are answered otherwise" in html and "old &lt;i&gt;" in html and "<i>" not in html
+    assert html.count("<figure>") == 2 and "better: 2 to 1 faults" in html and "worse: 0 to 1 faults" in html
+    assert html.count("data:image/jpeg") == 2 and html.count("<use ") == 2  # each picture is there once, shown twice
