@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune import checkpoints
+from finetune import checkpoints, ranks
 from finetune.dataset import Examples, Row, likenesses, tasks_of
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
@@ -51,13 +51,14 @@ class Clock:
     def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self.steps, self.max_seconds, self.now = steps, max_seconds, now
         self.start = now()
+        self.agreed: float | None = None  # what rank 0's clock said, where several processes train: they must not drift apart
 
     def share(self, step: int) -> float:
         return min(1.0, max(step / self.steps, self.elapsed / self.max_seconds))
 
     @property
     def elapsed(self) -> float:
-        return self.now() - self.start
+        return self.now() - self.start if self.agreed is None else self.agreed
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate: up over the first 3 %, then down to zero on a cosine."""
@@ -83,6 +84,8 @@ def train(
     config = run.config
     if not rows:
         raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
+    if config.batch % ranks.world():
+        raise BadSetting(f"{ranks.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch.")
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
@@ -99,6 +102,8 @@ def train(
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
     _run(run, trainer, clock, say)
     done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
+    if ranks.rank():
+        return done
     data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
@@ -128,7 +133,7 @@ def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, P
 
 def _run(run: Run, trainer: AnyTrainer, clock: Clock, say: Callable[[str], None]) -> None:
     """Train to the end, from the newest whole checkpoint if there is one."""
-    checkpoint = checkpoints.newest(_checkpoints(run))
+    checkpoint = ranks.agreed(None if ranks.rank() else checkpoints.newest(_checkpoints(run)))
     if checkpoint is not None:
         say(f"Going on from {checkpoint.name} of the run that was interrupted.")
     clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
@@ -179,8 +184,10 @@ def _sealing(trainer_class: type[AnyTrainer], clock: Clock, say: Callable[[str],
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             try:
                 super()._save_checkpoint(model, trial)
-                checkpoints.seal(folder, clock.elapsed)
-                checkpoints.drop_old(folder.parent)
+                ranks.wait()
+                if ranks.rank() == 0:
+                    checkpoints.seal(folder, clock.elapsed)
+                    checkpoints.drop_old(folder.parent)
             except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
                 shutil.rmtree(folder, ignore_errors=True)
                 say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
@@ -205,7 +212,8 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     bf16 = not on_gpu or torch.cuda.is_bf16_supported()
     config: TrainConfig = run.config
     return dict(
-        output_dir=str(_checkpoints(run)), max_steps=steps, per_device_train_batch_size=config.batch,
+        output_dir=str(_checkpoints(run)), max_steps=steps,
+        per_device_train_batch_size=config.batch // ranks.world(),
         use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
         seed=config.seed,
         max_length=None, remove_unused_columns=False,
@@ -219,14 +227,19 @@ def _callback(run: Run, clock: Clock) -> Any:
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
-        """Writes log.jsonl; stops at the stop file or when the time is over."""
+        """Writes log.jsonl; stops at the stop file or when the time is over, all processes at the same step."""
+
+        def on_step_begin(self, args, state, control, **_) -> None:
+            if ranks.world() > 1:
+                clock.agreed = None
+                clock.agreed = ranks.agreed(clock.elapsed)
 
         def on_step_end(self, args, state, control, **_) -> None:
-            if run.stop_asked or clock.elapsed >= clock.max_seconds:
+            if ranks.agreed(run.stop_asked or clock.elapsed >= clock.max_seconds):
                 control.should_training_stop = True
 
         def on_log(self, args, state, control, logs=None, **_) -> None:
-            if logs and "loss" in logs:
+            if logs and "loss" in logs and not ranks.rank():
                 run.append_log(**log_row(state.global_step, clock, logs))
 
     return Watch()
