@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
 NO_CHANGES = "<p>Pictures of what changed on held-out images appear here for adapters that were measured when they were made.</p>"
-EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["made", "score", "model"]
+EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["in order of making", "score", "model", "adapter"]
+WIDTHS = ["14%", "8%", "13%", "13%", "13%", "12%", "8%", "5%", "10%", "9%"]
 HEADERS = [
     "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
@@ -59,21 +60,21 @@ class TrainingTab:
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(self.curve(None), x="step", y="loss", title="Loss on the answers", height=220)
                 log = gr.Textbox(label="Log", interactive=False, lines=8, max_lines=8, autoscroll=True)
-        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True)
+        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True, column_widths=WIDTHS)
         with gr.Row():
             chosen = gr.Dropdown([], label="Adapter", scale=2)
             reason = gr.Textbox(label="Reason", placeholder="why it should serve; kept with the decision", scale=3)
             force = gr.Checkbox(False, label="Whatever speaks against it", scale=1)
             promote = gr.Button("Let it serve", scale=1)
             back = gr.Button("Roll back", scale=1)
-        changed = gr.HTML(NO_CHANGES, label="What changed on held-out images", show_label=True)
+        changed = gr.HTML(NO_CHANGES)
         with gr.Row():
             scores = gr.LinePlot(
-                self.scores(), x="made", y="score", color="model", height=240, y_lim=[0, 1],
+                self.scores(), x="in order of making", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
                 title="Held-out score of each adapter, and of what served then",
             )
             edits = gr.LinePlot(
-                self.edits(), x="reviewed image", y="edits", color="answered by", height=240,
+                self.edits(), x="reviewed image", y="edits", color="answered by", height=240, y_lim=[0, None],
                 title=f"Edits per image, mean of the last {TOGETHER} reviewed",
             )
         seen = gr.State(None)
@@ -153,9 +154,10 @@ class TrainingTab:
         import pandas
 
         sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
+        measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
         rows = [
-            (adapter.created_at.replace(tzinfo=None), float(adapter.metrics[side]["score"]), name)
-            for adapter in self.adapters.all() for side, name in sides.items() if adapter.metrics.get(side)
+            (float(i), float(a.metrics[side]["score"]), name, a.name)
+            for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
         ]
         return pandas.DataFrame(rows, columns=SCORES)
 
