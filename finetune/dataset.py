@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 TOKEN_PX = 28  # one visual token of Qwen2.5-VL covers 28 x 28 pixels of the resized image
 ALL_LABELS_SHARE = 0.5  # of the questions ask for all labels of the row, the others for one
+TRIES = 16  # draws for a question that was not asked about the view yet
 KEEP_IMAGES = 128  # decoded images in memory
 
 
@@ -169,9 +170,16 @@ class Examples:
         visit = index // self.questions
         row = self.row(visit)
         image, findings, predicted = self._look(visit, row)
-        rng = np.random.default_rng([self.seed, visit, 1 + index % self.questions])
-        question = draw_question(row, self.tasks, rng)
+        question = self._asked(visit, row)[index % self.questions]
         return example(self.qwen, image, question, findings, predicted if self.pairs else None)
+
+    def _asked(self, visit: int, row: Row) -> list[Question]:
+        """The visit's questions, each another one unless there are too few to ask."""
+        rng, asked = np.random.default_rng([self.seed, visit, 1]), []
+        while len(asked) < self.questions:
+            drawn = [draw_question(row, self.tasks, rng) for _ in range(TRIES)]
+            asked.append(next((q for q in drawn if q not in asked), drawn[0]))
+        return asked
 
     def row(self, visit: int) -> Row:
         """What the visit is to."""

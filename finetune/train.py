@@ -94,7 +94,7 @@ def train(
     examples = Examples(
         rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
         tasks={lists: 1.0} if lists else config.tasks,
-        questions=config.questions, replay=replay, replay_share=config.replay, pairs=config.preference > 0,
+        questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
     )
     clock = Clock(steps, config.max_seconds)
     trainer = build_trainer(run, qwen, model, examples, clock, say)
@@ -112,6 +112,11 @@ def train(
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
+
+
+def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
+    """Questions about each view: one, where every other would be the same, since one task and one label are all there is."""
+    return 1 if lists and all(len(row.question.labels) == 1 for row in rows) else config.questions
 
 
 def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:

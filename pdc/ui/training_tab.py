@@ -23,7 +23,7 @@ SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
 NO_CHANGES = "<p>Pictures of what changed on held-out images appear here for adapters that were measured when they were made.</p>"
 EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["in order of making", "score", "model", "adapter"]
-WIDTHS = ["14%", "8%", "13%", "13%", "13%", "12%", "8%", "5%", "10%", "9%"]
+WIDTHS = ["12%", "7%", "12%", "12%", "12%", "12%", "9%", "6%", "9%", "9%"]
 HEADERS = [
     "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
@@ -156,7 +156,7 @@ class TrainingTab:
         sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
         measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
         rows = [
-            (float(i), float(a.metrics[side]["score"]), name, a.name)
+            (f"{i:02}", float(a.metrics[side]["score"]), name, a.name)
             for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
         ]
         return pandas.DataFrame(rows, columns=SCORES)

@@ -51,6 +51,14 @@ def test_what_the_model_had_said_is_read_too(folder):
     assert unasked.predicted is None
 
 
+def test_the_questions_about_one_view_differ_where_they_can(qwen, rows):
+    some = Examples(rows, qwen, length=60, seed=4, augment=True, tasks={Task.BOUNDING: 1}, questions=3)
+    asked = [len({q.labels for q in some._asked(visit, some.row(visit))}) for visit in range(20)]
+    assert sum(asked) >= 57  # both labels, the one, the other
+    alone = replace(rows[0], question=Question(Task.BOUNDING, LABELS[:1]))
+    assert len(set(some._asked(1, alone))) == 1
+
+
 def test_a_pair_is_the_readers_answer_and_the_models_in_one_view(qwen, rows):
     moved = Findings(tuple(replace(m, shape=Box(*(v + 3 for v in m.shape.xyxy))) for m in rows[0].findings.marks))
     corrected = replace(rows[0], predicted=moved)
