@@ -222,7 +222,7 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
         use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
         seed=config.seed,
         max_length=None, remove_unused_columns=False,
-        dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
+        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
         save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
         logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
     )

@@ -19,7 +19,6 @@ from finetune.simulate import Plan, Simulation, corrected, edits_of, split, unce
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import BadSetting
 from pdc.runs import TrainConfig, write_json
-from pdc.settings import EMBEDDED_MODEL
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
@@ -120,11 +119,12 @@ def truth(tmp_path) -> Path:
     return tmp_path / "coco.json"
 
 
-def test_a_simulation_writes_its_curve_and_goes_on_where_it_was_killed(tmp_path, truth, monkeypatch, capsys):
+def test_a_simulation_writes_its_curve_and_goes_on_where_it_was_killed(tmp_path, truth, model_folder, monkeypatch, capsys):
     monkeypatch.setenv("PDC_DEVICE", "cpu")
     out = tmp_path / "out"
-    words = ["simulate", "--truth", str(truth), "--out", str(out), "--model", str(EMBEDDED_MODEL), "--seed", "7"]
+    words = ["simulate", "--truth", str(truth), "--out", str(out), "--model", str(model_folder), "--seed", "7"]
     words += ["--per-round", "1", "--held-out", "1", "--known", "0", "--max-seconds", "2", "--replay", "0"]
+    words += ["--quantization", "none"]
     assert main([*words, "--rounds", "1"]) == 0
     text = capsys.readouterr().out
     assert "edits an image before" in text and "known kinds F1" in text
