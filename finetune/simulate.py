@@ -22,7 +22,7 @@ import numpy as np
 from finetune.bootstrap import mean
 from finetune.curve import Point, said
 from finetune.dataset import Row
-from finetune.evaluate import ask
+from finetune.evaluate import ask, free
 from finetune.metrics import Case, change, evaluate
 from finetune.replay import replay_rows
 from pdc.corrections import CorrectionKind, diff
@@ -150,11 +150,14 @@ class Simulation:
             return
         if not run.folder.exists():
             Run.create(self.folder, replace(self.config, seed=plan.seed * 100 + number), run.name)
+        free()
         qwen = load(self.config.model, quantization=self.config.quantization, device=self.config.device)
         before = self._serving(number - 1)
         parent = (before.name, Path(before.folder)) if plan.warm and before.name and before.folder else None
         train(run, qwen, self.corrected(number), parent, self.say, replay_rows(self.config.replay_data, self.shared / "replay"))
         run.mark_complete()
+        del qwen
+        free()
 
     def _measure(self, number: int, edits: float, started: float) -> Point:
         wanted, plan = self._serving(number), self.plan

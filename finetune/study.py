@@ -15,7 +15,7 @@ from statistics import stdev
 
 from finetune.bootstrap import Estimate
 from finetune.dataset import Row
-from finetune.evaluate import ask
+from finetune.evaluate import ask, free
 from finetune.metrics import Case, Evaluation, evaluate
 from finetune.plots import bars
 from finetune.replay import replay_rows
@@ -53,12 +53,18 @@ class Arm:
 
 
 class Player:
-    """Trains and measures into the folder `out`; one model is loaded for all measurements."""
+    """Trains and measures into the folder `out`; one model is in memory at a time."""
 
     def __init__(self, config: TrainConfig, out: Path, say: Say = print) -> None:
         self.config, self.out, self.say = config, out, say
-        self.serving, self._qwen = Wanted(), None
+        self.serving = Wanted()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Leave the memory to the model that is to be trained next."""
+        self._qwen: Qwen | None = None
         self.predictor = LocalPredictor(lambda: self.qwen, lambda: self.serving)
+        free()
 
     @property
     def qwen(self) -> Qwen:
@@ -90,7 +96,9 @@ class Player:
             known = replay_rows(training.config.replay_data, self.out / "replay")
             start = (parent.name or "", Path(parent.folder or "")) if parent else None
             self.say(f"Training {training.name}.")
+            self._forget()
             train(run, self._load(), rows, start, self.say, known)
+            free()
             run.mark_complete()
         return Wanted(training.name, str(run.adapter))
 
