@@ -96,10 +96,10 @@ class TrainConfig:
 
     @classmethod
     def for_model(cls, model: str, **changes: Any) -> TrainConfig:
-        """Defaults that fit the model: one at most 512 wide gets vision LoRA, a high rate and many epochs."""
+        """Defaults that fit the model: one at most 512 wide gets vision LoRA, a higher rate, many epochs and much replay."""
         small = _hidden_size(model) <= SMALL_HIDDEN
         start: dict[str, Any] = dict(
-            vision=True, lr=4e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay_data="drawn",
+            vision=True, lr=1e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay=0.5, replay_data="drawn",
         ) if small else {}
         return cls(model=model, **{**start, **changes}).checked()
 
