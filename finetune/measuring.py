@@ -94,7 +94,8 @@ def study(arguments: argparse.Namespace) -> int:
     if arguments.study == "gallery":
         return _gallery(arguments, player, setup, out)
     found = player.play(arms_of(arguments.study, setup))
-    title = f"{arguments.study}: {setup.config.model}, {len(setup.train)} images to train on"
+    asked = f"asks {setup.adapter.name or 'the base'}" if arguments.study == "wording" else f"trains on {len(setup.train)} images"
+    title = f"{arguments.study}: {Path(config.model).name}, {asked}"
     print(f"\n{report(title, found, out)}\n{how_measured(next(iter(found.values())))} Written to {out}.")
     return 0
 
