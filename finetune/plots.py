@@ -26,6 +26,7 @@ def bars(path: Path, panels: Mapping[str, Mapping[str, Estimate | None]], title:
         for place, estimate in enumerate(values.values()):
             _bar(axes, place, estimate)
         axes.set(title=name, yticks=range(len(values)), yticklabels=list(values), ylim=(rows - 0.5, -0.5))
+        axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
