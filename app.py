@@ -25,8 +25,10 @@ def main() -> int:
 def serve(settings) -> None:
     import uvicorn
 
+    from pdc import golden
     from pdc.access import Access
     from pdc.adapters import Adapters
+    from pdc.effort import efforts
     from pdc.history import History
     from pdc.images import ImageFiles
     from pdc.lookahead import LookAhead
@@ -49,7 +51,9 @@ def serve(settings) -> None:
     service = ReviewService(store, files, predictor, settings.max_megapixels, serving=wanted.now, blind=settings.blind)
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
-    training = TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
+    adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
+    worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+    training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     review = ReviewTab(service, Worklist(service), ahead)
     history = HistoryTab(History(service, wanted, store.adapters), review)
     blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})

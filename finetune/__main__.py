@@ -1,4 +1,4 @@
-"""`python -m finetune`: train, evaluate, score, simulate, audit, promote, rollback, tiny."""
+"""`python -m finetune`: train, evaluate, score, study, simulate, audit, promote, rollback, tiny."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ EXAMPLES = """examples:
   python -m finetune train                          fold the saved reviews into a new adapter and measure it
   python -m finetune train --max-seconds 300        the same, with five minutes of training
   python -m finetune train --parent none --rank 8   a fresh adapter on the base model
+  python -m finetune train --preference             the same, and the corrected answers become less likely
   python -m finetune evaluate --adapter active --data annotations.json
   python -m finetune score results.jsonl            the paper's metrics and honest ones of an ms-swift result file
   python -m finetune simulate --truth COCO.json     a played reader: how edits per image fall with corrected images
+  python -m finetune study rank --truth COCO.json   LoRA ranks side by side; `study --help` names the others
   python -m finetune promote fold-20260131-101500-000 --reason "finds the small platelets"
   python -m finetune rollback
   python -m finetune tiny --help                    how the embedded model was made
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _train(sub.add_parser("train", help="learn from the current reviews; registers a candidate, promotes nothing"))
     _evaluate(sub.add_parser("evaluate", help="measure an adapter on held-out reviews or on a COCO file"))
     _score(sub.add_parser("score", help="measure an ms-swift result file, as the paper does and honestly"))
+    _study(sub.add_parser("study", help="change one thing at a time: what each part of the method is worth"))
     _simulate(sub.add_parser("simulate", help="play a reader who corrects to a COCO file's truth; writes the curve"))
     audit = sub.add_parser("audit", help="name readers who treat the model's marks unlike the others")
     _shared(audit)
@@ -58,6 +61,12 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="name of the run and of its adapter (default: the date and time)")
     parser.add_argument("--run", help=argparse.SUPPRESS)  # a run folder that the app has prepared
     parser.add_argument("--resume", dest="run", metavar="NAME", help="go on with a run that was interrupted")
+    _training(parser)
+    parser.set_defaults(run_command=folding.train)
+
+
+def _training(parser: argparse.ArgumentParser, **defaults: float) -> None:
+    """How to train, for every command that does; what is not given fits the model, or is what `defaults` say."""
     parser.add_argument("--parent", help="adapter to go on from: `active` (default), `none`, or a registered name")
     parser.add_argument("--vision", action=argparse.BooleanOptionalAction, help="train the vision blocks too")
     parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="flip, turn and cut the images")
@@ -69,12 +78,14 @@ def _train(parser: argparse.ArgumentParser) -> None:
         ("questions", int, "questions about each view of an image"), ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
+    what = "also prefer each correction to the prediction it corrects (DPO), with this weight (default: 0; without a number 1)"
+    parser.add_argument("--preference", type=float, nargs="?", const=1.0, metavar="WEIGHT", help=what)
     what = "what the model knew before: `drawn` or a COCO file (default: fits the model)"
     parser.add_argument("--replay-data", help=what)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: fits the model")
     parser.add_argument("--quantization", choices=("nf4", "none"), help="4 bit or bf16 (default: PDC_QUANTIZATION)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: PDC_DEVICE")
-    parser.set_defaults(run_command=folding.train)
+    parser.set_defaults(**defaults)
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -97,21 +108,41 @@ def _score(parser: argparse.ArgumentParser) -> None:
 def _simulate(parser: argparse.ArgumentParser) -> None:
     _shared(parser)
     parser.add_argument("--truth", type=Path, required=True, metavar="COCO.json", help="images and what is in them")
-    parser.add_argument("--out", type=Path, default=Path("simulation"), help="new folder for the curve and the runs")
+    parser.add_argument("--out", type=Path, default=Path("simulation"), help="folder for curve and runs; what was killed goes on")
     parser.add_argument("--label", action="append", help="ask for this; repeat (default: all categories)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="folds (default: %(default)s)")
     parser.add_argument("--per-round", type=int, default=10, metavar="N", help="images corrected a round (default: %(default)s)")
-    parser.add_argument("--order", choices=("uncertainty", "random"), default="uncertainty", help="which images come next")
+    what = "which images come next; name both to compare them (default: uncertainty)"
+    parser.add_argument("--order", nargs="+", choices=("uncertainty", "random"), default=["uncertainty"], help=what)
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeats with other seeds (default: %(default)s)")
     parser.add_argument("--held-out", type=int, default=20, metavar="N", help="images to measure on (default: %(default)s)")
     what = "drawings of each known kind, to measure what is forgotten (default: %(default)s)"
     parser.add_argument("--known", type=int, default=4, metavar="N", help=what)
+    parser.add_argument("--known-data", type=Path, metavar="COCO.json", help="images for that instead of drawings")
     what = "overlap at which the reader leaves a box alone (default: %(default)s)"
     parser.add_argument("--accept-iou", type=float, default=0.5, metavar="IOU", help=what)
     what = "go on from the last round's adapter, or train a fresh one each round"
     parser.add_argument("--warm", action=argparse.BooleanOptionalAction, default=True, help=what)
-    parser.add_argument("--max-seconds", type=float, default=150.0, metavar="N", help="training a round (default: %(default)s)")
+    _training(parser, max_seconds=150.0, seed=1)
     parser.set_defaults(run_command=measuring.simulate)
+
+
+def _study(parser: argparse.ArgumentParser) -> None:
+    _shared(parser)
+    parser.add_argument("study", choices=("base", "tasks", "rank", "wording", "gallery", "modality", "preference"))
+    parser.add_argument("--truth", type=Path, required=True, metavar="COCO.json", help="images and what is in them")
+    parser.add_argument("--out", type=Path, help="folder for table, plot and runs (default: study-NAME); a killed study goes on")
+    parser.add_argument("--label", action="append", help="ask for this; repeat (default: all categories)")
+    parser.add_argument("--train", type=int, default=40, metavar="N", help="images to train on, at most (default: %(default)s)")
+    parser.add_argument("--held-out", type=int, default=20, metavar="N", help="images to measure on (default: %(default)s)")
+    what = "modality: drawings of each known kind, to measure what is forgotten (default: %(default)s)"
+    parser.add_argument("--known", type=int, default=4, metavar="N", help=what)
+    what = "wording, gallery: whom to ask: `active` (default), `none`, a name or a folder"
+    parser.add_argument("--adapter", default="active", help=what)
+    parser.add_argument("--known-data", type=Path, metavar="COCO.json", help="modality: images for that instead of drawings")
+    parser.add_argument("--worst", type=int, default=24, metavar="N", help="gallery: images to show (default: %(default)s)")
+    _training(parser, max_seconds=150.0)
+    parser.set_defaults(run_command=measuring.study)
 
 
 def _promote(parser: argparse.ArgumentParser) -> None:

@@ -44,6 +44,14 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return _evaluate_held_out(arguments, settings, adapters, wanted)
 
 
+def serving_of(name: str, arguments: argparse.Namespace) -> Wanted:
+    """What `--adapter name` means in the registry of these arguments."""
+    settings = settings_of(arguments)
+    adapters = Adapters(open_store(settings), settings.model)
+    adapters.ensure_shipped()
+    return wanted_of(name, adapters)
+
+
 def wanted_of(name: str, adapters: Adapters) -> Wanted:
     """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
     from pdc.manifest import verify

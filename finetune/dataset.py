@@ -2,7 +2,8 @@
 
 A row of train.jsonl is one reviewed question. Its marks answer more questions than the one that was asked: boxes
 answer all five tasks (points are their centres), points three, a count one; for all labels together or for one alone,
-which may well be "none". A row is drawn anew at every visit, from (seed, visit).
+which may well be "none". A row is drawn anew at every visit, from (seed, visit). For training on preferences an example
+has two answers: the reader's, and the model's that the reader corrected.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 
 TOKEN_PX = 28  # one visual token of Qwen2.5-VL covers 28 x 28 pixels of the resized image
 ALL_LABELS_SHARE = 0.5  # of the questions ask for all labels of the row, the others for one
+TRIES = 16  # draws for a question that was not asked about the view yet
 KEEP_IMAGES = 128  # decoded images in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reviewed question: `path` of the stored image, its group, and what the reader left, in image pixels."""
+    """One reviewed question: `path` of the stored image, its group, what the reader left, in image pixels, and what the
+    model had said, if it said anything that could be read."""
 
     path: Path
     width: int
@@ -46,6 +49,7 @@ class Row:
     group: str
     question: Question
     findings: Findings
+    predicted: Findings | None = None
 
 
 def read_rows(path: Path, folders: Sequence[Path]) -> list[Row]:
@@ -64,15 +68,19 @@ def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
     try:
         value = json.loads(line)
         task = Task(value["task"])
-        marks = tuple(Mark(f"m{i}", _shape(m), m["label"]) for i, m in enumerate(value["marks"], start=1))
-        stated = {} if task.has_marks else {k: int(v) for k, v in value["counts"].items()}
         question = Question(task, tuple(value["labels"]))
         path, width, height = _find(str(value["image"]), folders), int(value["width"]), int(value["height"])
-        return Row(path, width, height, str(value["group"]), question, Findings(marks, stated))
+        predicted = _found(task, value["predicted"]) if "predicted" in value else None
+        return Row(path, width, height, str(value["group"]), question, _found(task, value), predicted)
     except FileNotFoundError as error:
         raise BadSetting(f"{where}: the image {error} is not there; export the training folder again.") from None
     except (ValueError, KeyError, TypeError, BadQuestion) as error:
         raise BadSetting(f"{where} is not a training row ({error!r}); export the training folder again.") from error
+
+
+def _found(task: Task, value: Mapping[str, Any]) -> Findings:
+    marks = tuple(Mark(f"m{i}", _shape(m), m["label"]) for i, m in enumerate(value["marks"], start=1))
+    return Findings(marks, {} if task.has_marks else {k: int(v) for k, v in value["counts"].items()})
 
 
 def _shape(mark: Mapping[str, Any]) -> Shape:
@@ -141,18 +149,19 @@ class Examples:
     """`length` questions in the order in which they are asked, the same in every process of one seed.
 
     Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round;
-    a `replay_share` of the views show one of the `replay` rows instead.
+    a `replay_share` of the views show one of the `replay` rows instead. With `pairs` every example has a chosen and a
+    rejected answer, which are the same where the model was right or was not asked.
     """
 
     def __init__(
         self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float],
-        questions: int = 1, replay: Sequence[Row] = (), replay_share: float = 0.0,
+        questions: int = 1, replay: Sequence[Row] = (), replay_share: float = 0.0, pairs: bool = False,
     ) -> None:
         self.rows, self.qwen, self.length = rows, qwen, length
         self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
-        self.replay, self.replay_share = replay, replay_share if replay else 0.0
+        self.replay, self.replay_share, self.pairs = replay, replay_share if replay else 0.0, pairs
         self._images: dict[Path, PilImage] = {}
-        self._seen: tuple[int, PilImage, Findings] | None = None
+        self._seen: tuple[int, PilImage, Findings, Findings] | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -160,9 +169,17 @@ class Examples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         visit = index // self.questions
         row = self.row(visit)
-        image, findings = self._look(visit, row)
-        rng = np.random.default_rng([self.seed, visit, 1 + index % self.questions])
-        return example(self.qwen, image, draw_question(row, self.tasks, rng), findings)
+        image, findings, predicted = self._look(visit, row)
+        question = self._asked(visit, row)[index % self.questions]
+        return example(self.qwen, image, question, findings, predicted if self.pairs else None)
+
+    def _asked(self, visit: int, row: Row) -> list[Question]:
+        """The visit's questions, each another one unless there are too few to ask."""
+        rng, asked = np.random.default_rng([self.seed, visit, 1]), []
+        while len(asked) < self.questions:
+            drawn = [draw_question(row, self.tasks, rng) for _ in range(TRIES)]
+            asked.append(next((q for q in drawn if q not in asked), drawn[0]))
+        return asked
 
     def row(self, visit: int) -> Row:
         """What the visit is to."""
@@ -172,11 +189,14 @@ class Examples:
         around, place = divmod(visit, len(self.rows))
         return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
 
-    def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings]:
-        """The row's image and findings in the visit's view; the questions of one visit follow each other."""
+    def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings, Findings]:
+        """The row's image, what is there and what the model had said, in the visit's view; the questions of one visit
+        follow each other."""
         if self._seen is None or self._seen[0] != visit:
-            view = self._view(row, np.random.default_rng([self.seed, visit]))
-            self._seen = visit, *view.apply(self._open(row.path), row.findings)
+            view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._open(row.path)
+            seen, findings = view.apply(image, row.findings)
+            before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
+            self._seen = visit, seen, findings, before
         return self._seen[1:]
 
     def __getstate__(self) -> tuple[int, int]:
@@ -191,7 +211,7 @@ class Examples:
 
     def _read(self, batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:
         examples = [self[i] for i in batch["visit"]]
-        return {key: [e[key] for e in examples] for key in ("images", "prompt", "completion")}
+        return {key: [e[key] for e in examples] for key in examples[0]}
 
     def _view(self, row: Row, rng: np.random.Generator) -> View:
         """A random view; of a field that would be asked about tile by tile, one of its tiles."""
@@ -222,15 +242,19 @@ class Examples:
         return self._images[path]
 
 
-def example(qwen: Qwen, image: PilImage, question: Question, findings: Findings) -> dict[str, Any]:
-    """One TRL example. The prompt is the very chat that inference sends, with the image beside it, as TRL wants it."""
+def example(
+    qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None
+) -> dict[str, Any]:
+    """One TRL example: an answer to learn, or with `rejected` one to prefer to that. The prompt is the very chat that
+    inference sends, with the image beside it, as TRL wants it."""
     resized = qwen.resize(image)
-    text = target(qwen, question, findings, image.size)
     chat = qwen.messages(resized, question)
+    answers = {"completion": findings} if rejected is None else {"chosen": findings, "rejected": rejected}
+    said = {name: target(qwen, question, found, image.size) for name, found in answers.items()}
     return {
         "images": [resized],
         "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],
-        "completion": [{"role": "assistant", "content": [{"type": "text", "text": text}]}],
+        **{name: [{"role": "assistant", "content": [{"type": "text", "text": text}]}] for name, text in said.items()},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,17 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     return cases
 
 
+def free() -> None:
+    """Give back the memory of models that nobody holds any more: trainers and models hold each other in circles."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,
@@ -53,6 +64,8 @@ class Comparison:
     changes: dict[str, Estimate | None]
     held_out: dict[str, str]
     blank_marks: int
+    answers: dict[str, list[Case]] = field(default_factory=dict)
+    """what each said; not kept in metrics.json"""
 
     def to_json(self) -> dict[str, object]:
         """What metrics.json and the registry keep; `n` is the number of images."""
@@ -85,7 +98,7 @@ def compare(
     return Comparison(
         {name: done[wanted] for name, wanted in adapters.items()},
         {name: change(answers[adapters[name]], answers[adapters[candidate]]) for name in others},
-        likenesses(rows), marks_on_blanks(predictor, rows),
+        likenesses(rows), marks_on_blanks(predictor, rows), {name: answers[wanted] for name, wanted in adapters.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 Measured by tests/bench/training.py. The vision attention is a Python loop over images whose fused kernel is slow backwards,
 the patch embedding is a Conv3d, and an image that is asked about twice is encoded twice. Here the attention is one batched
-matrix product, the patch embedding too, and images that follow themselves in a batch are encoded once.
+matrix product, the patch embedding too, and equal images of a batch are encoded once.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 class _Once:
-    """The vision tower, told only of the first of several equal images in a row; its features are repeated."""
+    """The vision tower, told only of the first of several equal images; its features are repeated."""
 
     def __init__(self, before: Any) -> None:
         self.before = before
 
     def __call__(self, hidden_states: Tensor, grid_thw: Tensor, **rest: Any) -> Any:
         images = hidden_states.split(grid_thw.prod(-1).tolist())
-        first = [i == 0 or not _same(images[i - 1], image) for i, image in enumerate(images)]
-        if all(first):
+        first = [next(j for j in range(i + 1) if _same(images[j], image)) for i, image in enumerate(images)]
+        kept = sorted(set(first))
+        if len(kept) == len(images):
             return self.before(hidden_states, grid_thw=grid_thw, **rest)
-        kept = [i for i, new in enumerate(first) if new]
         out = self.before(torch.cat([images[i] for i in kept]), grid_thw=grid_thw[kept], **rest)
-        which = torch.tensor(first).cumsum(0) - 1
+        which = torch.tensor([kept.index(i) for i in first])
         for name in ("last_hidden_state", "pooler_output"):
             out[name] = _repeated(out[name], grid_thw[kept], which)
         return out

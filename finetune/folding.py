@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from finetune import ranks
 from finetune.evaluate import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare
+from finetune.gallery import changes_html
 from finetune.metrics import Evaluation
 from finetune.tables import table
+from pdc import files
 from pdc.adapters import Adapters
 from pdc.domain import Question, Task
 from pdc.errors import BadSetting, PdcError
@@ -49,6 +52,9 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 def train(arguments: argparse.Namespace) -> int:
     """Fold the current reviews into a new adapter, measure it and register it as a candidate."""
     settings = settings_of(arguments)
+    ranks.join(settings.device)
+    if ranks.rank():
+        return _help(settings)
     run = _new_or_prepared_run(arguments, settings)
     run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
     try:
@@ -60,6 +66,16 @@ def train(arguments: argparse.Namespace) -> int:
         with suppress(OSError):  # a full disk must not hide what went wrong
             run.mark_failed(_sentence(error))
         raise
+    return 0
+
+
+def _help(settings: Settings) -> int:
+    """What the other processes of torchrun do: train along, and write nothing."""
+    from finetune.dataset import read_rows
+
+    folder, parent = ranks.agreed(None)  # once rank 0 has made the training set
+    run = Run(Path(folder))
+    _learn(run, read_rows(run.data / "train.jsonl", [settings.images]), parent, lambda text: None)
     return 0
 
 
@@ -150,14 +166,20 @@ def build_data(store: Store, settings: Settings, folder: Path) -> None:
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
+    parent = parent_of(run.config, adapters, say)
+    ranks.agreed((run.folder, parent))
+    return _learn(run, rows, parent, say)
+
+
+def _learn(run: Run, rows: list[Row], parent: tuple[str, Path] | None, say: Say) -> Trained:
     from finetune.replay import replay_rows
     from finetune.train import train as fold
     from pdc.qwen import load
 
     config = run.config
-    parent = parent_of(config, adapters, say)
     qwen = load(config.model, quantization=config.quantization, device=config.device)
-    return fold(run, qwen, rows, parent, say, replay_rows(config.replay_data, run.folder / "replay"))
+    known = replay_rows(config.replay_data, run.folder / f"replay-{ranks.rank()}")  # each draws its own: nobody waits
+    return fold(run, qwen, rows, parent, say, known)
 
 
 def _keep_golden(run: Run, labels: Sequence[str]) -> None:
@@ -211,6 +233,8 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
     except Stopped:
         return False
     run.write_metrics(found.to_json())
+    names = found.evaluations[ACTIVE].adapter or "the base model", run.name
+    files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
     print(table(_titles(found.evaluations)), flush=True)
     return True
 

@@ -71,7 +71,8 @@ def save(
         raise BadModel("Training broke down: the adapter holds numbers that are not finite. Try a lower learning rate.")
     part = folder.with_name(f"{folder.name}.part")
     with _whole_or_none(part, folder):
-        model.save_pretrained(str(part), save_embedding_layers=False)  # "auto" would ask the hub about the base
+        # "auto" would ask the hub about the base; DPO keeps a copy of what it started from beside the "default" adapter
+        model.save_pretrained(str(part), save_embedding_layers=False, selected_adapters=["default"])
         (part / "README.md").unlink(missing_ok=True)
         _make_portable(part / "adapter_config.json", qwen.name)
         manifest = replace(_manifest(part, qwen, model, name, parent, data, trained_on), lists=lists, labels=sorted(labels))

@@ -1,48 +1,70 @@
-"""What the commands that only measure do: score, simulate. Each takes parsed arguments and returns an exit code."""
+"""What the commands that answer questions do: score, simulate, study. Each takes parsed arguments and returns an exit code."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from finetune.commands import how_measured
+from finetune.commands import how_measured, serving_of
+from finetune.curve import curve_table, summary, write
+from finetune.dataset import Row
 from finetune.evaluate import read_coco
 from finetune.folding import config_of, settings_of
+from finetune.gallery import gallery_table, worst, write_gallery
 from finetune.metrics import evaluate
 from finetune.paper_metrics import paper_scores, paper_table
+from finetune.replay import drawn
 from finetune.results import read_results
-from finetune.simulate import Plan, curve_table, fall, write
-from finetune.simulate import simulate as play
+from finetune.simulate import OLD_SEED, Plan, Simulation, split
+from finetune.studies import Setup, arms_of
+from finetune.study import Arm, Player, report
 from finetune.tables import table
 from pdc.domain import Task
 from pdc.errors import BadSetting
+from pdc.predictors.local import Wanted
+from pdc.runs import TrainConfig, read_json, write_json
 
 
 def simulate(arguments: argparse.Namespace) -> int:
-    """Play a reader on a COCO file for every seed; writes and prints the curve."""
-    settings = settings_of(arguments)
-    config = config_of(arguments, settings)
-    rows = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ())
-    out, points = _new_folder(arguments.out), []
-    for seed in range(1, arguments.seeds + 1):
-        plan = Plan(
-            arguments.rounds, arguments.per_round, arguments.order, arguments.held_out, arguments.known,
-            arguments.accept_iou, arguments.warm, seed,
-        )
-        points += play(rows, config, plan, out)
-        write(points, plan, config, out)
-    print(curve_table(points))
-    print(f"\nEdits per held-out image fell by {100 * fall(points):.0f} %. Written to {out}: curve.json, curve.csv, curve.png.")
+    """Play a reader on a COCO file for every order and seed; writes and prints the curves. Goes on where it was killed."""
+    config = config_of(arguments, settings_of(arguments))
+    rows, out = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ()), arguments.out
+    about = _same_work(arguments, config, ("truth", "label", "held_out", "per_round", "accept_iou", "warm", "known_data"))
+    known, points = _known(arguments, out), []
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        for order in arguments.order:
+            a = arguments
+            plan = Plan(a.rounds, a.per_round, order, a.held_out, a.accept_iou, a.warm, seed)
+            points += Simulation(rows, known, config, plan, out).play()
+            write(points, about, out)
+    print(f"{curve_table(points)}\n\n{summary(points)}\nWritten to {out}: curve.json, curve.csv, curve.png.")
     return 0
 
 
-def _new_folder(path: Path) -> Path:
-    if path.exists() and any(path.iterdir()):
-        raise BadSetting(f"{path} is there already and is not empty; name another folder with --out.")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def _known(arguments: argparse.Namespace, out: Path) -> list[Row]:
+    """Images of what the model knew before: from a COCO file, or drawn."""
+    if arguments.known_data:
+        return read_coco(arguments.known_data, Task.COUNT_AND_BOX)
+    return drawn(out / "known", arguments.known, 0, OLD_SEED)
+
+
+def _same_work(arguments: argparse.Namespace, config: TrainConfig, names: Sequence[str]) -> dict[str, Any]:
+    """What is studied, also in about.json of the folder. BadSetting when the folder holds something else, whose results
+    would be taken for this one's; the seed and the number of rounds may differ."""
+    out, given = arguments.out, {name: getattr(arguments, name) for name in names}
+    about = json.loads(json.dumps({**given, "config": {**config.to_json(), "seed": None}}, default=str))
+    out.mkdir(parents=True, exist_ok=True)
+    before = read_json(out / "about.json")
+    if before is None and any(out.iterdir()):
+        raise BadSetting(f"{out} is not empty and holds no study; name another folder with --out.")
+    if before not in (None, about):
+        raise BadSetting(f"{out} holds a study with other options; name another folder with --out.")
+    write_json(out / "about.json", about)
+    return about
 
 
 def score(arguments: argparse.Namespace) -> int:
@@ -59,4 +81,37 @@ def score(arguments: argparse.Namespace) -> int:
     print(f"{len(results.samples)} answers about {honest.n} images. {how_measured(honest)}")
     if results.skipped:
         print(f"{results.skipped} line(s) of the file are no results and were left out.")
+    return 0
+
+
+def study(arguments: argparse.Namespace) -> int:
+    """One thing changed at a time on the same images: a table and a plot. Goes on where it was killed."""
+    arguments.out = out = arguments.out or Path(f"study-{arguments.study}")
+    config = config_of(arguments, settings_of(arguments))
+    _same_work(arguments, config, ("study", "truth", "label", "train", "held_out", "adapter", "known_data"))
+    setup = _setup(arguments, config, out)
+    player = Player(setup.config, out)
+    if arguments.study == "gallery":
+        return _gallery(arguments, player, setup, out)
+    found = player.play(arms_of(arguments.study, setup))
+    asked = f"asks {setup.adapter.name or 'the base'}" if arguments.study == "wording" else f"trains on {len(setup.train)} images"
+    title = f"{arguments.study}: {Path(config.model).name}, {asked}"
+    print(f"\n{report(title, found, out)}\n{how_measured(next(iter(found.values())))} Written to {out}.")
+    return 0
+
+
+def _setup(arguments: argparse.Namespace, config: TrainConfig, out: Path) -> Setup:
+    rows = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ())
+    pool, held_out = split(rows, arguments.held_out)
+    trains = arguments.study not in ("wording", "gallery")  # these ask an adapter that is there
+    adapter = Wanted() if trains or arguments.adapter == "none" else serving_of(arguments.adapter, arguments)
+    known = _known(arguments, out) if arguments.study == "modality" else ()
+    return Setup(pool[: arguments.train], held_out, config, adapter, known)
+
+
+def _gallery(arguments: argparse.Namespace, player: Player, setup: Setup, out: Path) -> int:
+    found = worst(player.answers(Arm("gallery", setup.held_out, setup.adapter)))
+    name = setup.adapter.name or "the base model alone"
+    write_gallery(found[: arguments.worst], out / "gallery.html", f"Worst of {len(found)} images, {name}")
+    print(f"{gallery_table(found[: arguments.worst])}\nWritten to {out / 'gallery.html'}.")
     return 0

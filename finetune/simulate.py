@@ -2,32 +2,36 @@
 
 The curve it writes is the product's proof: how much less there is to correct after so many corrected images. Edits are
 counted by `pdc.corrections.diff`, on held-out images that are never trained on. The reader leaves a box alone when it
-overlaps its object by `accept_iou`; what is learnt from is the truth.
+overlaps its object by `accept_iou`; what is learnt from is the truth. A simulation that was killed goes on with the round,
+and within it with the checkpoint, that it had reached.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from finetune.bootstrap import Estimate, mean
+from finetune.bootstrap import mean
+from finetune.curve import Point, said
 from finetune.dataset import Row
-from finetune.evaluate import ask
-from finetune.metrics import Case, evaluate
-from finetune.replay import drawn, replay_rows
-from finetune.tables import aligned
+from finetune.evaluate import ask, free
+from finetune.metrics import Case, change, evaluate
+from finetune.replay import replay_rows
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Findings
+from pdc.domain import Box, Findings, Mark
 from pdc.errors import BadSetting
 from pdc.geometry import match
+from pdc.predictors.base import Answer
 from pdc.predictors.local import LocalPredictor, Wanted
-from pdc.runs import Run, TrainConfig, write_json
+from pdc.runs import Run, TrainConfig, read_json, write_json
 
 ORDERS = ("uncertainty", "random")
 STRICT_IOU = 0.75  # a reader who is harder to please, reported beside
@@ -43,8 +47,6 @@ class Plan:
     per_round: int = 10
     order: str = "uncertainty"
     held_out: int = 20
-    known: int = 4
-    """drawings of each kind the model knew before, to measure what it forgets"""
     accept_iou: float = 0.5
     warm: bool = True
     seed: int = 1
@@ -59,93 +61,151 @@ class Plan:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The state after `corrected` images. Rates 0 to 1; edits are per image; seconds are of the round, measuring included."""
-
-    seed: int
-    round: int
-    corrected: int
-    f1: Estimate | None
-    count_mae: Estimate | None
-    edits: Estimate | None
-    """on held-out images, by the reader of the plan"""
-    strict_edits: Estimate | None
-    """on held-out images, by one who moves every box below an IoU of 0.75"""
-    reader_edits: float
-    """on the images that were corrected in this round, before they were learnt from"""
-    old_f1: Estimate | None
-    """on drawn images of the kinds that the model knew before"""
-    seconds: float
-
-
 Say = Callable[[str], None]
 
 
-def simulate(rows: Sequence[Row], config: TrainConfig, plan: Plan, out: Path, say: Say = print) -> list[Point]:
-    """Play `plan.rounds` rounds on `rows`; run folders go to `out`. BadSetting when there are too few images."""
-    plan.checked()
-    pool, held_out = split(rows, plan)
-    old = drawn(out / "known", plan.known, 0, OLD_SEED)
-    chance = np.random.default_rng(plan.seed)
-    corrected: list[Row] = []
-    wanted, points = Wanted(), []
-    for number in range(plan.rounds + 1):
+class Simulation:
+    """One reader on `rows`, with one order and seed. All that is needed to go on after a kill is in its folder."""
+
+    def __init__(
+        self, rows: Sequence[Row], known: Sequence[Row], config: TrainConfig, plan: Plan, out: Path, say: Say = print
+    ) -> None:
+        self.config, self.plan, self.say = config, plan.checked(), say
+        self.folder, self.shared = out / f"{plan.order}-{plan.seed}", out
+        self.pool, self.held_out = split(rows, plan.held_out)
+        self.known, self.known_before = known, []
+        if len(self.pool) < plan.rounds * plan.per_round:
+            raise BadSetting(
+                f"{plan.rounds} rounds of {plan.per_round} and {len(self.held_out)} held-out images need "
+                f"{plan.rounds * plan.per_round + len(self.held_out)} images; there are {len(rows)}."
+            )
+
+    def play(self) -> list[Point]:
+        """Every round that is not done yet; the state after each, those done before included."""
+        points = [Point.from_json(p) for p in self._state("points")]
+        if len(points) > self.plan.rounds:
+            return points
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.known_before = ask(self._predictor(Wanted()), self.known)
+        for number in range(len(points), self.plan.rounds + 1):
+            points.append(self._round(number))
+            write_json(self.folder / "points.json", {"points": [asdict(p) for p in points]})
+            self.say(f"{self.plan.order} {self.plan.seed}, round {number}: {said(points[-1])}.")
+        return points
+
+    def _round(self, number: int) -> Point:
         started, edits = time.monotonic(), 0.0
         if number:
-            chosen, edits = _read(pool, plan, config, wanted, chance)
-            pool = [row for row in pool if row not in chosen]
-            corrected += chosen
-            wanted = _fold(out, number, corrected, config, plan, wanted, say)
-        points.append(_measure(number, len(corrected), edits, wanted, config, plan, held_out, old, started))
-        say(f"Round {number}: {len(corrected)} corrected, {_said(points[-1])}.")
-    return points
+            if len(self._state("chosen")) < number:
+                self._choose(number)
+            edits = self._state("chosen")[number - 1]["edits"]
+            self._fold(number)
+        return self._measure(number, edits, started)
+
+    def _state(self, name: str) -> list[Any]:
+        return (read_json(self.folder / f"{name}.json") or {}).get(name, [])
+
+    def _predictor(self, wanted: Wanted) -> LocalPredictor:
+        from pdc.qwen import load
+
+        c = self.config
+        return LocalPredictor(lambda: load(c.model, quantization=c.quantization, device=c.device), lambda: wanted)
+
+    def _serving(self, number: int) -> Wanted:
+        """What serves after that round."""
+        run = Run(self.folder / f"{self.plan.order}-{self.plan.seed}-{number}")
+        return Wanted(run.name, str(run.adapter)) if number else Wanted()
+
+    def _choose(self, number: int) -> None:
+        """Write down which images the reader takes next, what the model said of them, and the edits each needed on average."""
+        before = self._state("chosen")
+        done = {image for past in before for image in past["images"]}
+        chance = np.random.default_rng([self.plan.seed, number])
+        left = [row for row in self.pool if str(row.path) not in done]
+        looks = self.plan.per_round * (LOOK_AT if self.plan.order == "uncertainty" else 1)
+        looked = [left[i] for i in chance.permutation(len(left))][:looks]
+        predictor = self._predictor(self._serving(number - 1))
+        answers = [(row, look(predictor, row)) for row in looked]
+        if self.plan.order == "uncertainty":
+            answers.sort(key=lambda pair: -uncertainty(pair[1].findings, pair[1].counts))
+        chosen = answers[: self.plan.per_round]
+        cases = [Case(str(row.path), row.question, row.findings, answer.findings) for row, answer in chosen]
+        edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
+        said = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
+        write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": said, "edits": edits}]})
+
+    def corrected(self, number: int) -> list[Row]:
+        """The images of all rounds up to this one, in the order in which they were corrected."""
+        said = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
+        rows = {str(row.path): row for row in self.pool}
+        return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in said.items()]
+
+    def _fold(self, number: int) -> None:
+        from finetune.train import train
+        from pdc.qwen import load
+
+        plan, wanted = self.plan, self._serving(number)
+        run = Run(Path(wanted.folder or "").parent)
+        if run.is_complete():
+            return
+        if not run.folder.exists():
+            Run.create(self.folder, replace(self.config, seed=plan.seed * 100 + number), run.name)
+        free()
+        qwen = load(self.config.model, quantization=self.config.quantization, device=self.config.device)
+        before = self._serving(number - 1)
+        parent = (before.name, Path(before.folder)) if plan.warm and before.name and before.folder else None
+        train(run, qwen, self.corrected(number), parent, self.say, replay_rows(self.config.replay_data, self.shared / "replay"))
+        run.mark_complete()
+        del qwen
+        free()
+
+    def _measure(self, number: int, edits: float, started: float) -> Point:
+        wanted, plan = self._serving(number), self.plan
+        predictor = self._predictor(wanted)
+        cases, known = ask(predictor, self.held_out), ask(predictor, self.known)
+        overall = evaluate(cases, model=self.config.model, adapter=wanted.name).overall
+        known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
+        needed, strict = (mean(np.array([edits_of(c, iou) for c in cases])) for iou in (plan.accept_iou, STRICT_IOU))
+        return Point(
+            plan.order, plan.seed, number, number * plan.per_round, overall.f1, overall.count_mae, needed, strict, edits,
+            known_f1, change(self.known_before, known), round(time.monotonic() - started, 1),
+        )
 
 
-def split(rows: Sequence[Row], plan: Plan) -> tuple[list[Row], list[Row]]:
-    """The pool to correct from and the held-out images, by group, dealt out by the sha256 of its name."""
+def split(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
+    """The pool to correct from and at least `held_out` images to measure on, by group, dealt out by the sha256 of its name."""
     groups = sorted({r.group for r in rows}, key=lambda g: hashlib.sha256(g.encode()).hexdigest())
     kept: set[str] = set()
     for group in groups:
-        if sum(r.group in kept for r in rows) < plan.held_out:
+        if sum(r.group in kept for r in rows) < held_out:
             kept.add(group)
-    pool, held_out = [r for r in rows if r.group not in kept], [r for r in rows if r.group in kept]
-    if len(pool) < plan.rounds * plan.per_round:
-        raise BadSetting(
-            f"{plan.rounds} rounds of {plan.per_round} and {len(held_out)} held-out images need "
-            f"{plan.rounds * plan.per_round + len(held_out)} images; there are {len(rows)}."
-        )
-    return pool, held_out
+    return [r for r in rows if r.group not in kept], [r for r in rows if r.group in kept]
 
 
-def _predictor(config: TrainConfig, wanted: Wanted) -> LocalPredictor:
-    from pdc.qwen import load
+def look(predictor: LocalPredictor, row: Row) -> Answer:
+    """What the model says of the row's image, with how sure it is of the counts."""
+    from PIL import Image
 
-    return LocalPredictor(
-        lambda: load(config.model, quantization=config.quantization, device=config.device), lambda: wanted
-    )
-
-
-def _read(
-    pool: Sequence[Row], plan: Plan, config: TrainConfig, wanted: Wanted, chance: np.random.Generator
-) -> tuple[list[Row], float]:
-    """The images of a round, and how many edits each needed on average."""
-    looked = [pool[i] for i in chance.permutation(len(pool))]
-    looked = looked[: plan.per_round * (LOOK_AT if plan.order == "uncertainty" else 1)]
-    cases = ask(_predictor(config, wanted), looked)
-    if plan.order == "uncertainty":
-        cases = sorted(cases, key=lambda c: -uncertainty(c.predicted))
-    cases = cases[: plan.per_round]
-    chosen = {case.image for case in cases}
-    edits = float(np.mean([edits_of(c, plan.accept_iou) for c in cases]))
-    return [row for row in looked if str(row.path) in chosen], edits
+    with Image.open(row.path) as file:
+        return predictor.predict(file.convert("RGB"), row.question)
 
 
-def uncertainty(findings: Findings | None) -> float:
-    """How many marks the model expects to be wrong: the sum of 1 - score. An unreadable answer is the most uncertain."""
+def _boxes(findings: Findings) -> list[list[Any]]:
+    return [[m.label, *m.shape.xyxy] for m in findings.marks if isinstance(m.shape, Box)]
+
+
+def _findings(boxes: Sequence[Sequence[Any]]) -> Findings:
+    return Findings(tuple(Mark(f"m{i}", Box(*box), label) for i, (label, *box) in enumerate(boxes, start=1)))
+
+
+def uncertainty(findings: Findings | None, counts: Mapping[str, Mapping[int, float]] = MappingProxyType({})) -> float:
+    """How many edits the model itself expects: marks that are wrong, by their scores, and objects that it left out, by how
+    likely each higher count was where it stopped. An unreadable answer is the most uncertain."""
     if findings is None:
         return float("inf")
-    return sum(1 - (m.score or 0.0) for m in findings.marks)
+    said = Counter(m.label for m in findings.marks)
+    missed = sum(p * max(0, n - said[label]) for label, chances in counts.items() for n, p in chances.items())
+    return missed + sum(1 - (m.score or 0.0) for m in findings.marks)
 
 
 def edits_of(case: Case, accept_iou: float) -> int:
@@ -160,92 +220,3 @@ def corrected(predicted: Findings, true: Findings, accept_iou: float) -> Finding
     near = {j: predicted.marks[i] for i, j in match(predicted.marks, true.marks, min_iou=accept_iou)}
     left = [near.get(j) or replace(mark, id=f"t{j}") for j, mark in enumerate(true.marks)]
     return replace(true, marks=tuple(left))
-
-
-def _fold(
-    out: Path, number: int, rows: Sequence[Row], config: TrainConfig, plan: Plan, wanted: Wanted, say: Say
-) -> Wanted:
-    from finetune.train import train
-    from pdc.qwen import load
-
-    run = Run.create(out, replace(config, seed=plan.seed * 100 + number), f"{plan.order}-{plan.seed}-{number}")
-    qwen = load(config.model, quantization=config.quantization, device=config.device)
-    parent = (wanted.name, Path(wanted.folder)) if plan.warm and wanted.name else None
-    train(run, qwen, rows, parent, say, replay_rows(config.replay_data, out / "replay"))
-    return Wanted(run.name, str(run.adapter))
-
-
-def _measure(
-    number: int, count: int, edits: float, wanted: Wanted, config: TrainConfig, plan: Plan,
-    held_out: Sequence[Row], old: Sequence[Row], started: float,
-) -> Point:
-    predictor = _predictor(config, wanted)
-    cases, known = ask(predictor, held_out), ask(predictor, old)
-    overall = evaluate(cases, model=config.model, adapter=wanted.name).overall
-    known_f1 = evaluate(known, model=config.model, adapter=wanted.name).overall.f1
-    needed, strict = (mean(np.array([edits_of(c, iou) for c in cases])) for iou in (plan.accept_iou, STRICT_IOU))
-    seconds = round(time.monotonic() - started, 1)
-    return Point(plan.seed, number, count, overall.f1, overall.count_mae, needed, strict, edits, known_f1, seconds)
-
-
-def _said(point: Point) -> str:
-    return f"{point.edits.value:.2f} edits an image, F1 {point.f1.value if point.f1 else 0:.2f}, {point.seconds:.0f} s"
-
-
-def write(points: Sequence[Point], plan: Plan, config: TrainConfig, out: Path) -> None:
-    """curve.json, curve.csv and curve.png."""
-    about = {"plan": asdict(plan), "config": config.to_json(), "points": [asdict(p) for p in points]}
-    write_json(out / "curve.json", about)
-    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["order", "seed", "round", "corrected", *NUMBERS, "seconds"])
-        for p in points:
-            writer.writerow([plan.order, p.seed, p.round, p.corrected, *(_number(getattr(p, n)) for n in NUMBERS), p.seconds])
-    _plot(points, plan, out / "curve.png")
-
-
-NUMBERS = ("f1", "count_mae", "edits", "strict_edits", "reader_edits", "old_f1")
-TITLES = {"edits": "edits per image", "f1": "F1 at IoU 0.5", "count_mae": "count MAE", "old_f1": "F1 on known kinds"}
-
-
-def _number(value: Estimate | float | None) -> float | None:
-    return value.value if isinstance(value, Estimate) else value
-
-
-def _plot(points: Sequence[Point], plan: Plan, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3), layout="constrained")
-    for axes, (name, title) in zip(figure.subplots(1, len(TITLES)), TITLES.items(), strict=True):
-        for seed in sorted({p.seed for p in points}):
-            some = [p for p in points if p.seed == seed and getattr(p, name) is not None]
-            x, values = [p.corrected for p in some], [getattr(p, name) for p in some]
-            line, = axes.plot(x, [v.value for v in values], marker="o", label=f"seed {seed}")
-            axes.fill_between(x, [v.low for v in values], [v.high for v in values], alpha=0.15, color=line.get_color())
-        axes.set(title=title, xlabel="corrected images", ylim=(0, None))
-    figure.suptitle(f"{plan.order} order, {plan.per_round} images a round; bands: 95 % over held-out images")
-    figure.savefig(path, dpi=120)
-
-
-def curve_table(points: Sequence[Point]) -> str:
-    """A row per seed and round; 95 % intervals in brackets."""
-    rows = [("seed", "round", "corrected", "F1", "count MAE", "edits", "edits, strict", "reader's", "known kinds F1", "seconds")]
-    for p in points:
-        cells = (_cell(v) for v in (p.f1, p.count_mae, p.edits, p.strict_edits))
-        rows.append((
-            str(p.seed), str(p.round), str(p.corrected), *cells, f"{p.reader_edits:.1f}", _cell(p.old_f1), f"{p.seconds:.0f}",
-        ))
-    return aligned(rows)
-
-
-def _cell(e: Estimate | None) -> str:
-    return "-" if e is None else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
-
-
-def fall(points: Sequence[Point]) -> float:
-    """Share by which edits per image fell from the first to the last round, averaged over seeds."""
-    falls = []
-    for seed in {p.seed for p in points}:
-        values = [p.edits.value for p in points if p.seed == seed]
-        falls.append(1 - values[-1] / values[0] if values[0] else 0.0)
-    return float(np.mean(falls))

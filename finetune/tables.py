@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from finetune.bootstrap import Estimate
 from finetune.metrics import Evaluation, Scores
 
@@ -16,6 +18,11 @@ def table(evaluations: dict[str, Evaluation]) -> str:
         rows += [_line(name, part, scores) for part, scores in _slices(evaluation).items()]
     scored = [line for name, e in evaluations.items() if (line := _scored(name, e))]
     return "\n".join([aligned(rows), *scored])
+
+
+def overall_table(evaluations: Mapping[str, Evaluation]) -> str:
+    """A row per model, without slices."""
+    return aligned([HEAD, *(_line(name, "all", e.overall) for name, e in evaluations.items())])
 
 
 def _slices(evaluation: Evaluation) -> dict[str, Scores]:

@@ -1,4 +1,8 @@
-"""Fold reviews into LoRA weights: TRL's SFTTrainer, loss on the answer only, told to stop by a file or the clock."""
+"""Fold reviews into LoRA weights by TRL's trainers, loss on the answer only, told to stop by a file or the clock.
+
+With `preference` the reader's answer is also to become likelier than the one it corrects: DPO (Rafailov et al. 2023, eq. 7)
+beside the reader's answer's own likelihood, without which both may become unlikely (Pang et al. 2024, eq. 1).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune import checkpoints
+from finetune import checkpoints, ranks
 from finetune.dataset import Examples, Row, likenesses, tasks_of
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
@@ -23,7 +27,7 @@ from pdc.runs import Run, TrainConfig, read_json
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch.optim import Optimizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
 WARM_UP = 0.03  # share of training in which the learning rate rises
 
@@ -47,13 +51,14 @@ class Clock:
     def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self.steps, self.max_seconds, self.now = steps, max_seconds, now
         self.start = now()
+        self.agreed: float | None = None  # what rank 0's clock said, where several processes train: they must not drift apart
 
     def share(self, step: int) -> float:
         return min(1.0, max(step / self.steps, self.elapsed / self.max_seconds))
 
     @property
     def elapsed(self) -> float:
-        return self.now() - self.start
+        return self.now() - self.start if self.agreed is None else self.agreed
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate: up over the first 3 %, then down to zero on a cosine."""
@@ -79,15 +84,17 @@ def train(
     config = run.config
     if not rows:
         raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
+    if config.batch % ranks.world():
+        raise BadSetting(f"{ranks.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch.")
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
     steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
-    lists = _lists(qwen, rows, parent)
+    lists = _lists(qwen, rows, parent) if config.one_list else None
     examples = Examples(
         rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
         tasks={lists: 1.0} if lists else config.tasks,
-        questions=config.questions, replay=replay, replay_share=config.replay,
+        questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
     )
     clock = Clock(steps, config.max_seconds)
     trainer = build_trainer(run, qwen, model, examples, clock, say)
@@ -95,6 +102,8 @@ def train(
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
     _run(run, trainer, clock, say)
     done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
+    if ranks.rank():
+        return done
     data = read_json(run.data / "manifest.json") or {}
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
@@ -103,6 +112,11 @@ def train(
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
+
+
+def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
+    """Questions about each view: one, where every other would be the same, since one task and one label are all there is."""
+    return 1 if lists and all(len(row.question.labels) == 1 for row in rows) else config.questions
 
 
 def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
@@ -122,9 +136,9 @@ def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, P
     return {**before, **likenesses([*rows, *replay])}
 
 
-def _run(run: Run, trainer: SFTTrainer, clock: Clock, say: Callable[[str], None]) -> None:
+def _run(run: Run, trainer: AnyTrainer, clock: Clock, say: Callable[[str], None]) -> None:
     """Train to the end, from the newest whole checkpoint if there is one."""
-    checkpoint = checkpoints.newest(_checkpoints(run))
+    checkpoint = ranks.agreed(None if ranks.rank() else checkpoints.newest(_checkpoints(run)))
     if checkpoint is not None:
         say(f"Going on from {checkpoint.name} of the run that was interrupted.")
     clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
@@ -138,13 +152,14 @@ def _checkpoints(run: Run) -> Path:
 
 def build_trainer(
     run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock, say: Callable[[str], None] = print
-) -> SFTTrainer:
+) -> AnyTrainer:
     """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
     import torch
     from transformers import PrinterCallback
 
-    trainer = _trainer_class(clock, say)(
-        model=model, args=_arguments(run, qwen, clock.steps), train_dataset=examples.as_dataset(),
+    trainer_class, config_class, options = _method(run.config)
+    trainer = _sealing(trainer_class, clock, say)(
+        model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
         processing_class=qwen.processor, callbacks=[_callback(run, clock)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -154,19 +169,30 @@ def build_trainer(
     return trainer
 
 
-def _trainer_class(clock: Clock, say: Callable[[str], None]) -> type[SFTTrainer]:
-    from safetensors import SafetensorError
-    from trl import SFTTrainer
+def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]]:
+    """TRL's trainer, its config, and what only that takes."""
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-    class Trainer(SFTTrainer):
+    if config.preference:
+        weights = [config.preference, 1.0]
+        return DPOTrainer, DPOConfig, {"loss_type": ["sigmoid", "sft"], "loss_weights": weights, "beta": config.beta}
+    return SFTTrainer, SFTConfig, {"completion_only_loss": True}
+
+
+def _sealing(trainer_class: type[AnyTrainer], clock: Clock, say: Callable[[str], None]) -> type[AnyTrainer]:
+    from safetensors import SafetensorError
+
+    class Trainer(trainer_class):  # type: ignore[misc, valid-type]
         """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             try:
                 super()._save_checkpoint(model, trial)
-                checkpoints.seal(folder, clock.elapsed)
-                checkpoints.drop_old(folder.parent)
+                ranks.wait()
+                if ranks.rank() == 0:
+                    checkpoints.seal(folder, clock.elapsed)
+                    checkpoints.drop_old(folder.parent)
             except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
                 shutil.rmtree(folder, ignore_errors=True)
                 say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
@@ -184,19 +210,19 @@ def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
     return torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0)
 
 
-def _arguments(run: Run, qwen: Qwen, steps: int) -> SFTConfig:
+def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     import torch
-    from trl import SFTConfig
 
     on_gpu = qwen.device != "cpu"
     bf16 = not on_gpu or torch.cuda.is_bf16_supported()
     config: TrainConfig = run.config
-    return SFTConfig(
-        output_dir=str(_checkpoints(run)), max_steps=steps, per_device_train_batch_size=config.batch,
+    return dict(
+        output_dir=str(_checkpoints(run)), max_steps=steps,
+        per_device_train_batch_size=config.batch // ranks.world(),
         use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
         seed=config.seed,
-        max_length=None, completion_only_loss=True, remove_unused_columns=False,
-        dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
+        max_length=None, remove_unused_columns=False,
+        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
         save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
         logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
     )
@@ -206,24 +232,30 @@ def _callback(run: Run, clock: Clock) -> Any:
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
-        """Writes log.jsonl; stops at the stop file or when the time is over."""
+        """Writes log.jsonl; stops at the stop file or when the time is over, all processes at the same step."""
+
+        def on_step_begin(self, args, state, control, **_) -> None:
+            if ranks.world() > 1:
+                clock.agreed = None
+                clock.agreed = ranks.agreed(clock.elapsed)
 
         def on_step_end(self, args, state, control, **_) -> None:
-            if run.stop_asked or clock.elapsed >= clock.max_seconds:
+            if ranks.agreed(run.stop_asked or clock.elapsed >= clock.max_seconds):
                 control.should_training_stop = True
 
         def on_log(self, args, state, control, logs=None, **_) -> None:
-            if logs and "loss" in logs:
+            if logs and "loss" in logs and not ranks.rank():
                 run.append_log(**log_row(state.global_step, clock, logs))
 
     return Watch()
 
 
 def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]:
-    """One line of the log: loss in nats a token, share of answer tokens guessed right, seconds."""
+    """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
+    answer has become the likelier one more than the model's, seconds."""
     row = {
         "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
-        "lr": logs.get("learning_rate"), "share": clock.share(step), "seconds": clock.elapsed,
-        "seconds_left": clock.seconds_left(step),
+        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step),
+        "seconds": clock.elapsed, "seconds_left": clock.seconds_left(step),
     }
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}

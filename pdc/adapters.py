@@ -92,6 +92,11 @@ class Adapters:
             against = [wrong]
         return " ".join(against) or None
 
+    def changes(self, name: str) -> str | None:
+        """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""
+        path = Path(self.store.adapter(name).path).parent / "changes.html"
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
     def rollback(self, *, by: str, reason: str = "rolled back") -> Adapter | None:
         """Let serve what served before; None is the base alone. NotFound when nothing was ever promoted."""
         before = self.previous()

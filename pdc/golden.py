@@ -6,17 +6,20 @@ Asked again before it may serve, they show what no checksum can: another base, l
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdc import files
-from pdc.domain import Findings, Question, Task
+from pdc.domain import Adapter, Findings, Question, Task
 from pdc.errors import Unreadable
 from pdc.geometry import match
 from pdc.manifest import MANIFEST, Manifest
 from pdc.predictors.base import Predictor
+from pdc.predictors.local import Wanted
 from pdc.runs import read_json, sha256, write_json
 from pdc.tasks import parse
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 FILE = "golden.json"
 SAME_IOU = 0.9
 SAME_PIXELS = 5.0
+LOOK = re.compile(r"(\[\d+, \d+, \d+, \d+\]) (.*)")  # how an answer of several looks is written, a line each
 
 
 def record(folder: Path, predictor: Predictor, images: Sequence[PilImage], question: Question) -> None:
@@ -60,7 +64,29 @@ def check(folder: Path, predictor: Predictor) -> str | None:
     return None
 
 
+def probe(
+    predictor: Predictor, instead: Callable[[Wanted], AbstractContextManager[None]]
+) -> Callable[[Adapter], str | None]:
+    """What the registry asks before an adapter may serve. Within `instead(wanted)`, `predictor` answers by that adapter."""
+    def ask(adapter: Adapter) -> str | None:
+        with instead(Wanted(adapter.name, adapter.path)):
+            return check(Path(adapter.path), predictor)
+
+    return ask
+
+
 def _alike(question: Question, raw: str, before: str, style: str) -> bool:
+    now, then = _looks(raw), _looks(before)
+    return now.keys() == then.keys() and all(_same(question, now[window], then[window], style) for window in now)
+
+
+def _looks(raw: str) -> dict[str, str]:
+    """Text by the window it is about; the whole image is the window "" of an answer of one look."""
+    lines = [LOOK.fullmatch(line) for line in raw.split("\n")]
+    return {line[1]: line[2] for line in lines if line} if all(lines) else {"": raw}
+
+
+def _same(question: Question, raw: str, before: str, style: str) -> bool:
     now, then = (_read(question, text, style) for text in (raw, before))
     if now is None or then is None or len(now.marks) != len(then.marks):
         return False

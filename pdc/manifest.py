@@ -92,7 +92,7 @@ def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Ma
     """The manifest of an adapter that may serve on `base`; BadModel when it is missing, damaged or foreign.
 
     Checked: pdc.json, the base's name and (with `base_folder`) fingerprint, every file's sha256, that the weights are
-    pairs A [rank, in], B [out, rank] on modules that the config names and the base has, and that they are finite.
+    pairs A [rank, in], B [out, rank] on all the modules that the config names and the base has, and that they are finite.
     """
     manifest = Manifest.read(folder)
     if manifest.base != base:
@@ -154,11 +154,22 @@ def _check_fit(folder: Path, shapes: Mapping[str, tuple[int, int]], base: Path) 
     for module, shape in shapes.items():
         if theirs.get(_plain(module)) != shape:
             raise _bad(folder, f"the base has no {module} of shape {shape[0]} x {shape[1]}")
+    targets = (read_json(folder / CONFIG) or {}).get("target_modules")
+    wanted = {name for name, shape in theirs.items() if len(shape) == 2 and _is_target(_in_memory(name), targets)}
+    if missing := wanted - set(map(_plain, shapes)):
+        raise _bad(folder, f"{len(missing)} of its weights are missing, such as those of {_in_memory(min(missing))}")
 
 
 def _plain(name: str) -> str:
     """One spelling for a module, whichever the version of transformers that wrote the file."""
     return name.removeprefix("model.").removeprefix("language_model.").removeprefix("model.")
+
+
+def _in_memory(plain: str) -> str:
+    """What a module of that plain name is called in a loaded model, where targets are looked for."""
+    if plain == "lm_head":
+        return plain
+    return f"model.{plain}" if plain.startswith("visual.") else f"model.language_model.{plain}"
 
 
 def _header(path: Path) -> dict[str, tuple[int, ...]]:

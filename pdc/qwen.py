@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -65,7 +66,7 @@ class Qwen:
         self.base, self.model = model, model
         self.adapter: str | None = None
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
-        self.head = head
+        self.head, self.words = head, words  # how a question is put; training and inference alike
         self.base_style = self.prompt_style = _style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
         self.base_labels = self.labels = labels_of(folder)
@@ -87,9 +88,9 @@ class Qwen:
 
         return image.convert("RGB").resize(self.frame(*image.size).model_wh, Resampling.BICUBIC)
 
-    def messages(self, image: PilImage, question: Question) -> list[dict[str, Any]]:
+    def messages(self, image: PilImage | None, question: Question) -> list[dict[str, Any]]:
         """The chat up to the model's turn: the template's own system line, then the image, then the words."""
-        return messages(image, question, self.prompt_style)
+        return messages(image, question, self.prompt_style, self.words)
 
     def inputs(self, image: PilImage, question: Question) -> dict[str, torch.Tensor]:
         """Tensors for one question about one image (any size), on the model's device."""
@@ -109,7 +110,7 @@ class Qwen:
     def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
         """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""
         image_token, end = self.processor.image_token, "<|vision_end|>"
-        chat = messages(None, question or Question(Task.COUNTING, ("x",)), self.prompt_style)
+        chat = self.messages(None, question or Question(Task.COUNTING, ("x",)))
         text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         before, after = text.split(end)
         if question is None:
@@ -170,9 +171,11 @@ class Qwen:
             self.model = self.base
 
 
-def messages(image: PilImage, question: Question, style: str) -> list[dict[str, Any]]:
+def messages(
+    image: PilImage | None, question: Question, style: str, put: Callable[[Question, str], str] = words
+) -> list[dict[str, Any]]:
     """One user turn: the image, then the question in words. Training and inference both build it here."""
-    return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": words(question, style)}]}]
+    return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": put(question, style)}]}]
 
 
 def resized_wh(image_processor: Any, width: int, height: int) -> Size:

@@ -11,6 +11,7 @@
     STOPPED         exists when it ended because it was asked to
     adapter/        the LoRA weights and pdc.json
     checkpoints/    what a killed run goes on from
+    changes.html    pictures of held-out images that the adapter answers otherwise than what served then
     metrics.json    base, active and candidate on the held-out images
     COMPLETE        written last: every file's sha256
 """
@@ -72,6 +73,12 @@ class TrainConfig:
     """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
     replay_data: str | None = None
     """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
+    preference: float = 0.0
+    """weight of preferring the reader's answer to the prediction it corrects (DPO), beside learning it; 0 only learns it"""
+    beta: float = 0.1
+    """how strongly a preference holds the model to what it was before (DPO's beta, 1 / nats)"""
+    one_list: bool = True
+    """answer all five tasks from one list of marks where the base does so; False teaches each task by itself"""
     max_seconds: float = 3600.0
     """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
     seed: int = 1
@@ -89,10 +96,10 @@ class TrainConfig:
 
     @classmethod
     def for_model(cls, model: str, **changes: Any) -> TrainConfig:
-        """Defaults that fit the model: one at most 512 wide gets vision LoRA, a high rate and many epochs."""
+        """Defaults that fit the model: one at most 512 wide gets vision LoRA, a higher rate, many epochs and much replay."""
         small = _hidden_size(model) <= SMALL_HIDDEN
         start: dict[str, Any] = dict(
-            vision=True, lr=4e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay_data="drawn",
+            vision=True, lr=1e-3, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=720.0, replay=0.5, replay_data="drawn",
         ) if small else {}
         return cls(model=model, **{**start, **changes}).checked()
 
@@ -104,6 +111,8 @@ class TrainConfig:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
         if not 0 <= self.replay < 1:
             raise BadSetting(f"replay is {self.replay}; it needs a share from 0 up to but not including 1.")
+        if self.preference < 0 or not self.beta > 0:
+            raise BadSetting(f"preference is {self.preference} and beta {self.beta}; they need 0 or more, and above 0.")
         if self.optimizer not in OPTIMIZERS:
             raise BadSetting(f"optimizer is {self.optimizer!r}; use {' or '.join(OPTIMIZERS)}.")
         if self.quantization not in ("nf4", "none"):

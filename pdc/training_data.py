@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pdc import files
-from pdc.domain import Box, Image, Mark, Review, Verdict
+from pdc.domain import Box, Findings, Image, Mark, Question, Review, Verdict
 from pdc.errors import BadSetting, StoreUnavailable
 from pdc.images import ImageFiles
 from pdc.likeness import Likeness, likeness, pairs
@@ -62,7 +62,8 @@ def usable_reviews(store: Store) -> list[Review]:
 
 def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> Manifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
-    {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names.
+    {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names, and
+    "predicted" with the prediction's "marks" and "counts" where a readable one was reviewed.
 
     `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
@@ -73,7 +74,8 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
-    rows = [_row(known[r.image_sha256], r) for r in reviews]
+    predicted = {p.id: p.findings for p in store.predictions()}
+    rows = [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
     likes = _likenesses(store, images, rows)
     held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
     copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
@@ -151,9 +153,8 @@ def _least(groups: int) -> int:
     return 2 if groups >= 8 else 1 if groups >= 2 else 0
 
 
-def _row(image: Image, review: Review) -> Row:
-    counts = review.findings.counts(review.question.task)
-    marks = review.findings.marks if review.question.task.has_marks else ()
+def _row(image: Image, review: Review, predicted: Findings | None) -> Row:
+    before = {} if predicted is None else {"predicted": _found(review.question, predicted)}
     return {
         "image": f"images/{image.sha256}.png",
         "width": image.width,
@@ -161,8 +162,17 @@ def _row(image: Image, review: Review) -> Row:
         "group": image.group,
         "task": str(review.question.task),
         "labels": list(review.question.labels),
-        "marks": [_mark(m) for m in marks if m.counts and m.label in review.question.labels],
-        "counts": {label: counts.get(label, 0) for label in review.question.labels},
+        **_found(review.question, review.findings),
+        **before,
+    }
+
+
+def _found(question: Question, findings: Findings) -> Mapping[str, Any]:
+    counts = findings.counts(question.task)
+    marks = findings.marks if question.task.has_marks else ()
+    return {
+        "marks": [_mark(m) for m in marks if m.counts and m.label in question.labels],
+        "counts": {label: counts.get(label, 0) for label in question.labels},
     }
 
 

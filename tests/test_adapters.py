@@ -36,7 +36,8 @@ def base(tmp_path) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     # The spelling in files; modules are called model.language_model.layers... in memory.
-    save_file({"model.layers.0.self_attn.q_proj.weight": np.ones((OUT, IN), np.float16)}, folder / "model.safetensors")
+    names = [f"model.layers.0.self_attn.{side}_proj.weight" for side in "qk"]
+    save_file({name: np.ones((OUT, IN), np.float16) for name in names}, folder / "model.safetensors")
     return folder
 
 
@@ -272,6 +273,10 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path, base, written, senten
         verify(write_adapter(tmp_path / "bad", base, **written), "small", base)
 
 
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
 def flip_one_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
@@ -363,8 +368,13 @@ def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
 
 @pytest.mark.parametrize(("spoil", "sentence"), [
     (lambda folder: flip_one_bit(folder / "adapter_model.safetensors"), "changed or damaged"),
+    (lambda folder: cut_short(folder / "adapter_model.safetensors"), "changed or damaged"),
+    (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
     (lambda folder: rewrite(folder, tensors=nan), "not finite"),
+    (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
+    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), "1 of its weights are missing, such as"),
     (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
+    (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
 ])
 def test_a_damaged_or_foreign_one_is_refused_even_by_force(adapters, tmp_path, base, spoil, sentence):
     run = candidate_of(tmp_path, base, GOOD)

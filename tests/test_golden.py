@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,14 @@ from PIL import Image
 from test_adapters import base, write_adapter  # noqa: F401
 
 from pdc import golden
-from pdc.domain import Findings, Question, Task
+from pdc.domain import Adapter, AdapterStatus, Findings, Question, Task
 from pdc.errors import BadModel
-from pdc.manifest import verify
+from pdc.manifest import Manifest, verify
 from pdc.predictors.base import Answer
+from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.runs import sha256, write_json
+from pdc.serving import Serving
+from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import parse
 
 ASK = Question(Task.BOUNDING, ("cell",))
@@ -66,3 +73,47 @@ def test_an_unreadable_answer_is_another_answer(folder):
 
 def test_an_adapter_without_golden_images_is_not_asked(tmp_path, base):  # noqa: F811
     assert golden.check(write_adapter(tmp_path / "old", base), Says()) is None
+
+
+def test_looks_at_tiles_are_compared_window_by_window():
+    box, moved = (Says([x, 1, 60, 50]).raw for x in (1, 2))
+    two = f"[0, 0, 90, 90] {box}\n[60, 0, 150, 90] {box}"
+    assert golden._alike(ASK, two.replace(box, moved), two, "compact-1") and golden._alike(ASK, moved, box, "compact-1")
+    assert not golden._alike(ASK, two.replace("[60, 0", "[61, 0"), two, "compact-1")
+    assert not golden._alike(ASK, box, two, "compact-1")
+
+
+@pytest.fixture(scope="module")
+def app() -> tuple[LocalPredictor, Serving]:
+    """The embedded model serving alone, as the app wires it."""
+    from pdc.qwen import load
+
+    serving = Serving(EMBEDDED_MODEL.name, Wanted)
+    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), serving), serving
+
+
+def an_adapter(folder: Path) -> Adapter:
+    return Adapter("one", "", str(folder), AdapterStatus.CANDIDATE, None, "", {}, datetime.now(UTC))
+
+
+def weakened(folder: Path) -> None:
+    """Weights of a tenth of the size, and a manifest that vouches for them: only its answers give it away."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({k: v * 0.1 for k, v in load_file(path).items()}, path)
+    manifest = Manifest.read(folder)
+    write_json(folder / "pdc.json", replace(manifest, files={**manifest.files, path.name: sha256(path)}).to_json())
+
+
+def test_the_app_asks_an_adapter_before_it_serves_and_goes_on_with_the_one_that_does(app, tmp_path):
+    predictor, serving = app
+    folder = shutil.copytree(next((EMBEDDED_MODEL / "adapters").iterdir()), tmp_path / "one")
+    with Image.open(folder / "golden-1.png") as first, serving.instead(Wanted("one", str(folder))):
+        labels = tuple(json.loads((folder / "golden.json").read_text())["labels"])
+        golden.record(folder, predictor, [first.convert("RGB")], Question(Task.COUNT_AND_BOX, labels))
+    probe = golden.probe(predictor, serving.instead)
+    assert probe(an_adapter(folder)) is None
+    weakened(shutil.copytree(folder, tmp_path / "two"))
+    assert "otherwise than when it was made" in probe(an_adapter(tmp_path / "two"))
+    assert predictor.predict(IMAGES[0], ASK).adapter is None  # the next answer is again the base's

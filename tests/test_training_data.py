@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from places import Place, boxes
 
 from finetune.tiny.render import smear
-from pdc.domain import Findings, Image, Mark, Point, Question, Status, Task, Verdict
+from pdc.domain import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.errors import BadSetting, StoreUnavailable
 from pdc.exports import training_folder
 from pdc.images import accept
@@ -64,6 +64,18 @@ def test_every_usable_review_is_a_row_with_its_own_task(place: Place, tmp_path: 
         common | {"task": "counting", "labels": ["polyp", "cell"], "marks": [], "counts": {"polyp": 3, "cell": 0}},
     ]  # fmt: skip
     assert rows_of(tmp_path / "data", "held_out") == []
+
+
+def test_a_row_says_what_the_model_had_said(place: Place, tmp_path: Path):
+    image, said = place.image("a.png"), boxes(("platelet", (1, 2, 9, 8)))
+    prediction = Prediction("p1", image.sha256, CELLS, said, "[]", "base", None, "compact-1", 0.1, datetime.now(UTC))
+    place.store.add_prediction(prediction)
+    review = Review("r1", image.sha256, CELLS, "p1", Verdict.CORRECTED, ONE, "ada", 1, datetime.now(UTC))
+    place.store.save_review(review, key="r1", base_revision=0)
+    training_folder(place.store, place.files, tmp_path / "data")
+    row, = rows_of(tmp_path / "data", "train")
+    expected = {"marks": [{"box": [1, 2, 9, 8], "label": "platelet"}], "counts": {"platelet": 1, "nucleus": 0}}
+    assert row["predicted"] == expected and row["marks"][0]["label"] == "nucleus"
 
 
 def test_finetune_reads_the_rows(place: Place, tmp_path: Path):

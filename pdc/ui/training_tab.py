@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from pdc.adapters import Adapters
 from pdc.domain import Adapter, AdapterStatus
+from pdc.effort import TOGETHER, Effort
 from pdc.errors import BadSetting
 from pdc.gate import not_assessable
 from pdc.runs import RunStatus, TrainConfig
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import pandas
 
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_PLOTS = 30.0
+NO_CHANGES = "<p>Pictures of what changed on held-out images appear here for adapters that were measured when they were made.</p>"
+EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["in order of making", "score", "model", "adapter"]
+WIDTHS = ["12%", "7%", "12%", "12%", "12%", "12%", "9%", "6%", "9%", "9%"]
 HEADERS = [
     "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
@@ -32,8 +37,10 @@ IDLE = "Nothing is training. Training learns from accepted and corrected reviews
 class TrainingTab:
     """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
 
-    def __init__(self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig) -> None:
-        self.trainer, self.adapters, self.defaults = trainer, adapters, defaults
+    def __init__(
+        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[Effort]] = tuple
+    ) -> None:
+        self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks and wire them."""
@@ -53,19 +60,33 @@ class TrainingTab:
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(self.curve(None), x="step", y="loss", title="Loss on the answers", height=220)
                 log = gr.Textbox(label="Log", interactive=False, lines=8, max_lines=8, autoscroll=True)
-        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True)
+        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True, column_widths=WIDTHS)
         with gr.Row():
             chosen = gr.Dropdown([], label="Adapter", scale=2)
             reason = gr.Textbox(label="Reason", placeholder="why it should serve; kept with the decision", scale=3)
             force = gr.Checkbox(False, label="Whatever speaks against it", scale=1)
             promote = gr.Button("Let it serve", scale=1)
             back = gr.Button("Roll back", scale=1)
+        changed = gr.HTML(NO_CHANGES)
+        with gr.Row():
+            scores = gr.LinePlot(
+                self.scores(), x="in order of making", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
+                title="Held-out score of each adapter, and of what served then",
+            )
+            edits = gr.LinePlot(
+                self.edits(), x="reviewed image", y="edits", color="answered by", height=240, y_lim=[0, None],
+                title=f"Edits per image, mean of the last {TOGETHER} reviewed",
+            )
         seen = gr.State(None)
         watched, registry = [status, bar, curve, log], [table, chosen]
         everything = [seen, *watched, *registry]
         demo.load(speaks(self.look), None, everything, show_progress="hidden")
         timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
         timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
+        plots = [scores, edits]
+        demo.load(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
+        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
+        chosen.change(speaks(self.changed), [chosen], [changed], show_progress="hidden")
         start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
         stop.click(speaks(self.stop), None, [status], show_progress="hidden")
         promote.click(speaks(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
@@ -110,6 +131,10 @@ class TrainingTab:
         """Nothing, unless something has happened since."""
         return self.look() if self.mark() != seen else (gr.skip(),) * 7
 
+    def changed(self, name: str | None) -> str:
+        """Pictures of what changed from what served when the adapter was made."""
+        return (self.adapters.changes(name) if name else None) or NO_CHANGES
+
     # Words and values -------------------------------------------------------------------------------------------
 
     def mark(self) -> list[Any]:
@@ -123,6 +148,25 @@ class TrainingTab:
         found = self.adapters.all()[::-1]
         could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
         return [adapter_row(a) for a in found], gr.update(choices=could, value=could[0] if could else None)
+
+    def scores(self) -> pandas.DataFrame:
+        """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
+        import pandas
+
+        sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
+        measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
+        rows = [
+            (f"{i:02}", float(a.metrics[side]["score"]), name, a.name)
+            for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
+        ]
+        return pandas.DataFrame(rows, columns=SCORES)
+
+    def edits(self) -> pandas.DataFrame:
+        """The running mean of edits, image by image."""
+        import pandas
+
+        rows = [(float(e.number), e.mean, e.adapter or "the base alone") for e in self.efforts()]
+        return pandas.DataFrame(rows, columns=EDITS)
 
     def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
         """Columns step and loss."""

@@ -113,7 +113,7 @@ def test_held_out_questions_are_spread_when_there_are_many():
     assert spread(list(range(10)), 4) == [0, 2, 5, 7]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["promote"], ["rollback"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["study"], ["simulate"], ["promote"], ["rollback"]])
 def test_help_reads(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])

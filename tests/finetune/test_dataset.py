@@ -44,6 +44,35 @@ def test_rows_are_read_as_they_were_reviewed(folder):
     assert counted.findings.counts(Task.COUNTING) == {LABELS[0]: 7, LABELS[1]: 0}
 
 
+def test_what_the_model_had_said_is_read_too(folder):
+    said = {"marks": [{"box": [5, 6, 31, 41], "label": LABELS[1]}], "counts": {LABELS[0]: 0, LABELS[1]: 1}}
+    asked, unasked = read_rows(write(folder, {**ROW, "predicted": said}, ROW), [])
+    assert [(m.shape, m.label) for m in asked.predicted.marks] == [(Box(5, 6, 31, 41), LABELS[1])]
+    assert unasked.predicted is None
+
+
+def test_the_questions_about_one_view_differ_where_they_can(qwen, rows):
+    some = Examples(rows, qwen, length=60, seed=4, augment=True, tasks={Task.BOUNDING: 1}, questions=3)
+    asked = [len({q.labels for q in some._asked(visit, some.row(visit))}) for visit in range(20)]
+    assert sum(asked) >= 57  # both labels, the one, the other
+    alone = replace(rows[0], question=Question(Task.BOUNDING, LABELS[:1]))
+    assert len(set(some._asked(1, alone))) == 1
+
+
+def test_a_pair_is_the_readers_answer_and_the_models_in_one_view(qwen, rows):
+    moved = Findings(tuple(replace(m, shape=Box(*(v + 3 for v in m.shape.xyxy))) for m in rows[0].findings.marks))
+    corrected = replace(rows[0], predicted=moved)
+    pairs, plain = (
+        Examples([corrected, rows[1]], qwen, length=8, seed=3, augment=True, tasks={Task.BOUNDING: 1}, pairs=p)
+        for p in (True, False)
+    )
+    for i in range(8):
+        pair, single = pairs[i], plain[i]
+        assert pair["chosen"] == single["completion"] and pair["prompt"] == single["prompt"]
+        same = pair["chosen"] == pair["rejected"]
+        assert same if pairs.row(i) is rows[1] else not same or pair["chosen"][0]["content"][0]["text"].count("[[") == 0
+
+
 @pytest.mark.parametrize("bad", [
     {**ROW, "task": "guessing"}, {**ROW, "labels": []}, {**ROW, "marks": [{"box": [3, 3, 1, 1], "label": "x"}]},
     {**ROW, "width": None}, {k: v for k, v in ROW.items() if k != "marks"}, {**ROW, "image": "images/gone.png"}, [], 7,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from reviewed_rows import LABELS, make_row
 
 from finetune.__main__ import main
+from finetune.bootstrap import Estimate
+from finetune.curve import Point, summary
 from finetune.metrics import Case
 from finetune.replay import blank_images, drawn, replay_rows
-from finetune.simulate import Plan, corrected, edits_of, split, uncertainty
+from finetune.simulate import Plan, Simulation, corrected, edits_of, split, uncertainty
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import BadSetting
-from pdc.settings import EMBEDDED_MODEL
+from pdc.runs import TrainConfig, write_json
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
@@ -53,18 +57,21 @@ def test_the_reader_leaves_the_truth():
     assert [(m.shape, m.label) for m in left.marks] == [(m.shape, m.label) for m in true.marks]
 
 
-def test_uncertainty_is_the_number_of_marks_expected_to_be_wrong():
+def test_uncertainty_is_the_number_of_edits_the_model_expects():
     assert uncertainty(marks((0, 0, CELL), (9, 9, CELL), score=0.75)) == 0.5
     assert uncertainty(Findings()) == 0 and uncertainty(None) == float("inf")
+    unsure, sure = {CELL: {0: 0.4, 1: 0.4, 2: 0.2}}, {CELL: {0: 0.99, 1: 0.01}}
+    assert uncertainty(Findings(), unsure) == pytest.approx(0.8) and uncertainty(Findings(), sure) == pytest.approx(0.01)
+    assert uncertainty(marks((0, 0, CELL), score=0.75), {CELL: {1: 0.5, 3: 0.5}}) == 1.25  # one of 1/4, one that was left out
 
 
 def test_groups_stay_on_one_side(tmp_path):
     rows = [make_row(tmp_path / f"{i}.png", []) for i in range(12)]
-    rows = [type(r)(r.path, r.width, r.height, f"patient {i // 3}", r.question, r.findings) for i, r in enumerate(rows)]
-    pool, held_out = split(rows, Plan(rounds=2, per_round=3, held_out=2))
+    rows = [replace(r, group=f"patient {i // 3}") for i, r in enumerate(rows)]
+    pool, held_out = split(rows, 2)
     assert len(held_out) == 3 and not {r.group for r in pool} & {r.group for r in held_out}
     with pytest.raises(BadSetting, match="need 18 images; there are 12"):
-        split(rows, Plan(rounds=5, per_round=3, held_out=2))
+        Simulation(rows, [], TrainConfig("model"), Plan(rounds=5, per_round=3, held_out=2), tmp_path)
 
 
 def test_replay_is_drawn_with_its_truth_and_has_blank_images(tmp_path):
@@ -83,23 +90,54 @@ def test_blank_images_go_from_black_to_white():
     assert levels[0] == 0 and levels[-1] > 250 and levels == sorted(levels)
 
 
-def test_a_simulation_writes_its_curve(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("PDC_DEVICE", "cpu")
+def estimate(value: float) -> Estimate:
+    return Estimate(value, value - 0.1, value + 0.1)
+
+
+def test_the_summary_compares_orders_over_seeds():
+    def point(order: str, seed: int, number: int, edits: float) -> Point:
+        e = estimate(edits)
+        return Point(order, seed, number, 10 * number, e, e, e, e, edits, e, estimate(-0.01), 1.0)
+
+    ends = {("random", 1): 5.0, ("random", 2): 3.0, ("uncertainty", 1): 2.0}
+    points = [point(o, s, n, 10.0 if n == 0 else end) for (o, s), end in ends.items() for n in (0, 1)]
+    random, uncertain = summary(points).splitlines()
+    assert "random order, 2 seed(s): 10.00 edits an image before, 4.00 after 10 corrected images (60 % fewer)" in random
+    assert "80 % fewer" in uncertain and "F1 on known kinds -1.0 points" in uncertain
+    assert Point.from_json(json.loads(json.dumps(asdict(points[0])))) == points[0]
+
+
+@pytest.fixture
+def truth(tmp_path) -> Path:
     images, annotations = [], []
-    for i in range(3):
+    for i in range(4):
         make_row(tmp_path / f"{i}.png", [(10, 5 + 6 * i, 30, 25 + 6 * i, CELL)])
         images.append({"id": i, "file_name": f"{i}.png", "width": 120, "height": 90})
         annotations.append({"id": i, "image_id": i, "category_id": 1, "bbox": [10, 5 + 6 * i, 20, 20]})
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": CELL}]}
     (tmp_path / "coco.json").write_text(json.dumps(coco))
+    return tmp_path / "coco.json"
+
+
+def test_a_simulation_writes_its_curve_and_goes_on_where_it_was_killed(tmp_path, truth, model_folder, monkeypatch, capsys):
+    monkeypatch.setenv("PDC_DEVICE", "cpu")
     out = tmp_path / "out"
-    words = ["simulate", "--truth", str(tmp_path / "coco.json"), "--out", str(out), "--model", str(EMBEDDED_MODEL)]
-    words += ["--rounds", "1", "--per-round", "1", "--held-out", "1", "--known", "0", "--max-seconds", "2"]
-    assert main(words) == 0
+    words = ["simulate", "--truth", str(truth), "--out", str(out), "--model", str(model_folder), "--seed", "7"]
+    words += ["--per-round", "1", "--held-out", "1", "--known", "0", "--max-seconds", "2", "--replay", "0"]
+    words += ["--quantization", "none"]
+    assert main([*words, "--rounds", "1"]) == 0
     text = capsys.readouterr().out
-    assert "Edits per held-out image fell by" in text and "known kinds F1" in text
+    assert "edits an image before" in text and "known kinds F1" in text
+    done = (out / "uncertainty-7" / "uncertainty-7-1" / "COMPLETE").stat().st_mtime_ns
+    state = json.loads((out / "uncertainty-7" / "points.json").read_text())
+    write_json(out / "uncertainty-7" / "points.json", {"points": state["points"][:1]})  # killed before it was measured
+    assert main([*words, "--rounds", "1"]) == 0
+    assert (out / "uncertainty-7" / "uncertainty-7-1" / "COMPLETE").stat().st_mtime_ns == done
     rows = list(csv.DictReader((out / "curve.csv").read_text().splitlines()))
-    assert [(r["round"], r["corrected"], r["order"]) for r in rows] == [("0", "0", "uncertainty"), ("1", "1", "uncertainty")]
-    assert json.loads((out / "curve.json").read_text())["plan"]["per_round"] == 1
+    assert [(r["round"], r["corrected"], r["order"], r["seed"]) for r in rows] == [
+        (str(n), str(n), "uncertainty", "7") for n in range(2)
+    ]
+    again = [{k: v for k, v in p.items() if k != "seconds"} for p in json.loads((out / "curve.json").read_text())["points"]]
+    assert again == [{k: v for k, v in p.items() if k != "seconds"} for p in state["points"]]
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
-    assert main(words) == 1 and "is not empty" in capsys.readouterr().err
+    assert main([*words, "--rounds", "1", "--lr", "0.1"]) == 1 and "other options" in capsys.readouterr().err

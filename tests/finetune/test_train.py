@@ -85,6 +85,17 @@ def test_4_bit_weights_stay_and_the_lora_is_float32(model_folder, rows, tmp_path
     assert float(last_b[0].detach().abs().max()) > 0  # gradients did reach the weights behind 4-bit layers
 
 
+def test_a_preferred_answer_becomes_likelier_than_the_one_it_corrects(qwen, rows, tmp_path, config, model_folder):
+    wrong = tuple(replace(m, shape=Box(1, 1, 9, 9)) for m in rows[0].findings.marks)
+    corrected = replace(rows[0], predicted=replace(rows[0].findings, marks=wrong))
+    run = new_run(tmp_path, replace(config, preference=1.0, epochs=16, replay=0, tasks={"bounding": 1}, augment=False))
+    train(run, qwen, [corrected], None, say=lambda text: None)
+    log = run.log()
+    assert log[0]["loss"] > math.log(2) and log[-1]["preferred"] == 1 and log[-1]["loss"] < 0.8 * log[0]["loss"]
+    assert verify(run.adapter, "random", model_folder)  # and nothing of the copy that it was compared with
+    assert not any(path.is_dir() for path in run.adapter.iterdir())
+
+
 def test_going_on_from_an_adapter_keeps_what_it_learnt(qwen, rows, tmp_path, config, model_folder):
     first = new_run(tmp_path, config)
     train(first, qwen, rows, None, say=lambda text: None)

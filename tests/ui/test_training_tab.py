@@ -10,12 +10,13 @@ import pytest
 
 from pdc.adapters import Adapters
 from pdc.domain import Adapter, AdapterStatus
+from pdc.effort import Effort
 from pdc.errors import BadModel, BadSetting, NotFound
 from pdc.runs import Run, RunStatus, TrainConfig
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training import ProcessTrainer, Progress
-from pdc.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, said
+from pdc.ui.training_tab import IDLE, NO_CHANGES, TrainingTab, adapter_row, log_text, said
 
 SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}
 MARIA = SimpleNamespace(username="maria")
@@ -155,3 +156,28 @@ def test_words_for_every_status():
     assert "complete. Registered" in said(Progress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
     assert said(Progress("a", RunStatus.RUNNING, "Loading.")) == "a: running. Loading."
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
+
+
+def test_plots_of_scores_and_of_edits(store, trainer):
+    measured = {"candidate": SCORE, "active": {"score": 0.5, "score_name": "F1"}, "base": {"score": 0.1, "score_name": "F1"}}
+    store.add_adapter(an_adapter("one", metrics=measured))
+    store.set_metrics("one", measured)
+    store.add_adapter(an_adapter("unmeasured"))
+    worked = [Effort(1, 4, 4.0, None), Effort(2, 0, 2.0, "one")]
+    tab = TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"), lambda: worked)
+    scores = tab.scores()
+    assert dict(zip(scores["model"], scores["score"], strict=True)) == {
+        "the adapter": 0.61234, "served then": 0.5, "the base alone": 0.1,
+    }
+    assert tab.edits().to_dict("list") == {
+        "reviewed image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the base alone", "one"],
+    }
+
+
+def test_pictures_of_what_changed_are_those_of_the_chosen_adapter(tab, store, tmp_path):
+    assert tab.changed(None) == NO_CHANGES
+    (tmp_path / "run" / "adapter").mkdir(parents=True)
+    store.add_adapter(an_adapter("one", path=str(tmp_path / "run" / "adapter")))
+    assert tab.changed("one") == NO_CHANGES
+    (tmp_path / "run" / "changes.html").write_text("<p>better</p>")
+    assert tab.changed("one") == "<p>better</p>"

@@ -1,0 +1,22 @@
+"""What each process of `torchrun` does in a test: train the run of that folder on the pickled rows."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+
+def main(folder: Path, rows: Path) -> None:
+    from finetune import ranks
+    from finetune.train import train
+    from pdc.qwen import load
+    from pdc.runs import Run
+
+    ranks.join("cpu")
+    run = Run(folder)
+    train(run, load(run.config.model, quantization="none", device="cpu"), pickle.loads(rows.read_bytes()), None)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

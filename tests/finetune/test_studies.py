@@ -1,0 +1,133 @@
+"""Studies: which arms they have, that a killed one goes on, what is written; and the gallery of failures."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reviewed_rows import LABELS, three_rows
+
+from finetune.__main__ import main
+from finetune.dataset import Row
+from finetune.gallery import changes_html, gallery_table, judged, worst, write_gallery
+from finetune.metrics import Case
+from finetune.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
+from finetune.study import Arm, Player, Training, report, spread
+from pdc.domain import Box, Findings, Mark, Point, Question, Task
+from pdc.errors import BadSetting
+from pdc.manifest import Manifest
+from pdc.runs import TrainConfig
+
+ASK = Question(Task.COUNT_AND_BOX, LABELS)
+
+
+@pytest.fixture
+def config(model_folder) -> TrainConfig:
+    return TrainConfig(str(model_folder), quantization="none", device="cpu", lr=5e-3, epochs=1, batch=3, rank=4, max_seconds=60)
+
+
+@pytest.fixture
+def setup(rows, config) -> Setup:
+    return Setup(rows[:2], rows[2:], config, known=rows[:1])
+
+
+def trainings(arms: list[Arm]) -> set[str]:
+    return {arm.adapter.name for arm in arms if isinstance(arm.adapter, Training)}
+
+
+def test_each_study_changes_one_thing(setup):
+    arms = {name: arms_of(name, setup) for name in STUDIES}
+    assert [a.rows[0].question.task for a in arms["base"]] == [t for t in Task for _ in range(2)]
+    assert trainings(arms["tasks"]) == {"all-five", *(f"only-{t}" for t in Task)}
+    assert all(not a.adapter.config.one_list and a.rows[0].question.task in a.adapter.config.tasks for a in arms["tasks"])
+    ranks = [(a.adapter.config.rank, a.adapter.config.alpha) for a in arms["rank"]]
+    assert ranks == [(4, 8), (8, 16), (16, 32), (32, 64)]
+    assert [len(a.adapter.rows) for a in arms["modality"] if isinstance(a.adapter, Training)][-1] == 2
+    assert {a.adapter.config.preference for a in arms["preference"]} == {0.0, 0.2, 1.0}
+    assert all(len({a.name for a in some}) == len(some) for some in arms.values())
+    with pytest.raises(BadSetting, match="no image left to train on"):
+        arms_of("rank", replace(setup, train=()))
+
+
+def test_phrasings_differ_and_name_what_is_asked(setup):
+    said = Counter(arm.words(ASK, "compact-1") for arm in arms_of("wording", setup))
+    assert len(said) == len(PHRASINGS) and arms_of("wording", setup)[0].words(ASK, "compact-1") in said
+    assert all("platelet" in text.lower() for text in said)
+    from pdc.tasks import words
+
+    assert words(ASK) in said  # the first is the one it was trained with
+
+
+def test_the_same_truth_is_asked_as_each_task(rows):
+    pointed, = asked(rows[:1], Task.POINTING)
+    assert pointed.findings.marks[0].shape == Point(25, 25) and pointed.question.task is Task.POINTING
+    counted, = asked(rows[:1], Task.COUNTING)
+    assert counted.findings.counts(Task.COUNTING) == {LABELS[0]: 2, LABELS[1]: 1}
+
+
+def test_a_study_trains_measures_and_goes_on(rows, config, tmp_path):
+    first = Training("first", config, rows[:2])
+    then = Training("then", replace(config, preference=1.0), rows[:2], first)
+    arms = [Arm("base", rows), Arm("first", rows, first), Arm("then", rows, then)]
+    found = Player(config, tmp_path / "out", say=lambda text: None).play(arms)
+    assert [e.adapter for e in found.values()] == [None, "first", "then"] and found["base"].n == 3
+    assert Manifest.read(tmp_path / "out" / "runs" / "then" / "adapter").parent == "first"
+    again = Player(replace(config, model="nowhere"), tmp_path / "out")  # which would fail if it had to ask a model
+    assert again.play(arms) == found
+    text = report("a study", found, tmp_path / "out")
+    assert "zero-case" in text and "standard deviation" in text and "[" in text and spread(found) in text
+    assert (tmp_path / "out" / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert set(json.loads((tmp_path / "out" / "results.json").read_text())["arms"]) == {"base", "first", "then"}
+
+
+def case(row: Row, *boxes: tuple[int, int, int, int, str]) -> Case:
+    marks = tuple(Mark(f"p{i}", Box(*b[:4]), b[4]) for i, b in enumerate(boxes))
+    return Case(str(row.path), row.question, row.findings, Findings(marks))
+
+
+def test_the_worst_images_come_first_with_their_pictures(tmp_path):
+    three, one, nothing = three_rows(tmp_path)
+    cell, platelet = LABELS
+    right = case(one, (31, 5, 70, 45, platelet))
+    bad = case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, platelet), (90, 0, 110, 10, "<b>"))
+    found = worst([right, bad, replace(case(nothing), predicted=None)])
+    assert [Path(j.case.image).name for j in found] == ["a.png", "b.png", "c.png"] and [j.faults for j in found] == [4, 0, 0]
+    assert [(len(j.found), len(j.missed), len(j.wrong)) for j in found] == [(1, 2, 2), (1, 0, 0), (0, 0, 0)]
+    write_gallery(found, tmp_path / "gallery.html", "Worst")
+    page = (tmp_path / "gallery.html").read_text()
+    assert page.count("<figure>") == 3 and page.count("data:image/jpeg;base64,") == 3 and page.count("<rect ") == 6
+    assert "<b>, wrong" not in page and "&lt;b&gt;, wrong" in page and "unreadable" in page
+    assert gallery_table(found).splitlines()[1].split()[:5] == ["a.png", "3", "1", "2", "2"]
+
+
+def test_points_in_the_gallery_match_by_distance(rows):
+    row, = asked(rows[:1], Task.POINTING)
+    near = Findings((Mark("p", Point(27, 25), LABELS[0]),))
+    assert len(judged(Case(str(row.path), row.question, row.findings, near)).found) == 1
+
+
+def test_the_command_writes_a_gallery(tmp_path, rows, model_folder, monkeypatch, capsys):
+    monkeypatch.setenv("PDC_DEVICE", "cpu")
+    images = [{"id": i, "file_name": r.path.name, "width": r.width, "height": r.height} for i, r in enumerate(rows)]
+    boxes = [{"image_id": i, "category_id": 1, "bbox": [5, 5, 9, 9]} for i in range(3)]
+    value = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cell"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(value))
+    words = ["study", "gallery", "--truth", str(tmp_path / "coco.json"), "--out", str(tmp_path / "out"), "--adapter", "none"]
+    words += ["--model", str(model_folder), "--quantization", "none", "--held-out", "2"]
+    assert main(words) == 0 and "missed" in capsys.readouterr().out
+    assert "2 images, the base model alone" in (tmp_path / "out" / "gallery.html").read_text()
+    assert main([*words[:1], "wording", *words[2:]]) == 1 and "other options" in capsys.readouterr().err
+
+
+def test_changes_are_shown_side_by_side(tmp_path):
+    three, one, nothing = three_rows(tmp_path)
+    cell, platelet = LABELS
+    before = [case(three, (10, 10, 40, 40, cell)), case(one, (30, 5, 70, 45, platelet)), case(nothing)]
+    after = [case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, cell)), case(one), case(nothing)]
+    html = changes_html(before, after, ("old <i>", "new"))
+    assert "Of 3 images 2 are answered otherwise" in html and "old &lt;i&gt;" in html and "<i>" not in html
+    assert html.count("<figure>") == 2 and "better: 2 to 1 faults" in html and "worse: 0 to 1 faults" in html
+    assert html.count("data:image/jpeg") == 2 and html.count("<use ") == 2  # each picture is there once, shown twice
