@@ -57,7 +57,6 @@ class Decoder:
     def _look(self, image: PilImage) -> Seen:
         import torch
 
-        from pdc.decoding.language import Rows
         from pdc.dense import proposals
 
         pixels = self.qwen.pixels(image)
@@ -65,14 +64,12 @@ class Decoder:
         with torch.inference_mode():
             features = self.qwen.features(pixels)
             positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
-            embedded = self._language.embed([ids])
-            embedded[0, torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
-            rows = Rows(1, self._language.layers)
-            self._language.run(embedded, positions, rows)
-        rows.lengths = [len(ids)]
+            embedded = self._language.embed(ids)
+            embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
+            kept = self._language.read(embedded, positions)
         wh = self.qwen.frame(*image.size).model_wh
         found = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
-        return Seen(rows.kept(), offset, len(features), wh, found)
+        return Seen(kept, offset, len(features), wh, found)
 
     def line(self, seen: Seen, question: Question, limit: int = MAX_NEW_TOKENS) -> Line:
         """An answer not yet begun, for `run`."""
@@ -86,17 +83,13 @@ class Decoder:
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
-        from pdc.decoding.language import Rows
-
-        rows, offsets = Rows.of([s.kept for s in seen]), [s.offset for s in seen]
+        rows, offsets = self._language.rows([s.kept for s in seen]), [s.offset for s in seen]
         while not all(line.done for line in lines):
-            tokens = [[self.words.end] if line.done else line.next() for line in lines]
-            longest = max(map(len, tokens))
-            padded = [[*t, *[self.words.end] * (longest - len(t))] for t in tokens]
-            logits = self._language.extend(padded, offsets, rows)
+            tokens = [[] if line.done else line.next() for line in lines]
+            logits = self._language.extend(tokens, offsets, rows)
             for b, line in enumerate(lines):
                 if not line.done:
-                    rows.lengths[b] += line.take(logits[b, : len(tokens[b])])
+                    rows.move(b, line.take(logits[b]))
                     if line.done:
                         seen[b].remember(line.question, line.said.marks)
             yield
