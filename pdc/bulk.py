@@ -102,7 +102,7 @@ def lines_of(out: Path, question: Question) -> list[dict[str, Any]]:
     whole = data[: data.rfind(b"\n") + 1]
     try:
         rows = [json.loads(line) for line in whole.splitlines()]
-        asked = {(r["task"], tuple(r["labels"])) for r in rows if r["image"] and "sha256" in r}
+        asked = {(r["task"], tuple(r["labels"])) for r in rows if (r["image"], r["sha256"])}
     except (ValueError, KeyError, TypeError) as error:
         raise BadSetting(f"{out} is not a file of answers by `predict`; name another with --out.") from error
     if len(rows) and asked != {(question.task.value, question.labels)}:
