@@ -1,4 +1,4 @@
-"""`python -m pdc`: predict, import, export, users, doctor."""
+"""`python -m pdc`: predict, serve-model, import, export, users, doctor."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     batch = "for a folder: images asked together (default: %(default)s)"
     predict.add_argument("--batch", type=int, default=BATCH, metavar="N", help=batch)
     predict.set_defaults(run=commands.predict)
+
+    serve = sub.add_parser("serve-model", help="answer other front ends: a small OpenAI-compatible server over this model")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    serve.set_defaults(run=commands.serve_model)
 
     export = sub.add_parser("export", help="write the current reviews to a folder")
     export.add_argument("folder", type=Path)

@@ -20,7 +20,8 @@ from pdc.bulk import run as run_bulk
 from pdc.closer import closer_answer
 from pdc.domain import Question
 from pdc.errors import BadImage, BadSetting, PdcError
-from pdc.parts import local_predictor, open_store
+from pdc.parts import local_predictor, open_store, serving
+from pdc.parts import predictor as predictor_of
 from pdc.predictors.base import Predictor
 from pdc.settings import Settings
 from pdc.store.records import StoredUser
@@ -38,7 +39,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     question = Question(task_from(arguments.task), tuple(arguments.label or KNOWN_LABELS))
-    predictor = local_predictor(settings, open_store(settings))
+    predictor = predictor_of(settings, open_store(settings))
     folders = [p for p in arguments.images if p.is_dir()]
     if not folders:
         return _predict_files(arguments, settings, question, predictor)
@@ -69,6 +70,27 @@ def _predict_files(arguments: argparse.Namespace, settings: Settings, question: 
         row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
         print(json.dumps(row, ensure_ascii=False) if arguments.json else in_words(row), flush=True)
     return 1 if failures else 0
+
+
+def serve_model(arguments: argparse.Namespace) -> int:
+    """Answer other front ends over HTTP, with the model and the adapters of these settings."""
+    import uvicorn
+
+    from pdc.model_server import ModelServer
+
+    settings = Settings.from_env()
+    if arguments.host not in ("127.0.0.1", "localhost", "::1") and not settings.server_key:
+        raise BadSetting("Set PDC_SERVER_KEY before serving other machines; they send it with every question.")
+    store = open_store(settings)
+    predictor = local_predictor(settings, store, serving(settings, store))
+    predictor.load()
+    server = ModelServer(
+        predictor, settings.base, lambda: {a.name: a.path for a in store.adapters() if a.base == settings.base},
+        key=settings.server_key, max_bytes=settings.max_upload_mb * 2**20 * 3 // 2, max_megapixels=settings.max_megapixels,
+    )  # fmt: skip
+    print(f"{settings.base} answers at http://{arguments.host}:{arguments.port}/v1", file=sys.stderr, flush=True)
+    uvicorn.run(server.app(), host=arguments.host, port=arguments.port, log_level="warning")
+    return 0
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -146,11 +168,11 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    predictor = local_predictor(settings, open_store(settings))
+    predictor = predictor_of(settings, open_store(settings))
     started = datetime.now(UTC)
     predictor.load()
     seconds = (datetime.now(UTC) - started).total_seconds()
-    return f"{settings.model}; adapter {predictor.adapter or 'none'}; loaded in {seconds:.1f} s"
+    return f"{settings.server_url or settings.model}; adapter {predictor.adapter or 'none'}; ready in {seconds:.1f} s"
 
 
 def _disk(settings: Settings) -> str:
