@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 3072
 MEMORY_BYTES = 256 * 2**20
-TOGETHER = 256  # most drafted tokens a pass on a GPU, where a pass costs the same for one token or hundreds
+TOGETHER = 256  # drafted tokens a pass on a GPU, where a pass costs the same for one token or hundreds
+# In 4 bit a GPU reads few tokens straight from the packed weights; for more bitsandbytes unpacks them all, every pass.
+FUSED, FUSED_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matrix units)
 
 
 class Decoder:
@@ -32,7 +34,7 @@ class Decoder:
 
     def __init__(self, qwen: Qwen, *, memory_bytes: int = MEMORY_BYTES, window: int | None = None) -> None:
         self.qwen, self.memory = qwen, Memory(memory_bytes)
-        self.window = window if window is not None else ALONE if qwen.device == "cpu" else TOGETHER
+        self.window, self.most = (window, None) if window is not None else _window(qwen)
         self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
         self._serving: tuple[Any, ...] | None = None
         self._language: Any = None
@@ -77,7 +79,8 @@ class Decoder:
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
         settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
         return Line(
-            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle,
+            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, most=self.most,
+            limit=limit, settle=settle,
             second_opinion=seen.opinion(question) if self.qwen.head else None,
         )  # fmt: skip
 
@@ -113,6 +116,18 @@ class Decoder:
         for _ in self.run(seen, lines):
             pass
         return [line.decoded() for line in lines]
+
+
+def _window(qwen: Qwen) -> tuple[int, int | None]:
+    """(tokens to draft a pass, at most while all agree; None for the usual) on the model's device in its precision."""
+    if qwen.device == "cpu":
+        return ALONE, None
+    if not getattr(qwen.base, "is_loaded_in_4bit", False):
+        return TOGETHER, None
+    import torch
+
+    few = FUSED if torch.cuda.get_device_capability() >= (8, 0) else FUSED_OLD
+    return few, few
 
 
 def _fingerprint(image: PilImage) -> tuple[str, tuple[int, int], bytes]:
