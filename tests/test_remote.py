@@ -56,7 +56,8 @@ def remote(url: str, wanted: Wanted = ADAPTER, key: str = "secret", **options) -
 
 
 def same(a: Answer, b: Answer) -> bool:
-    first, second = ((x.raw, x.model, x.adapter, x.prompt_version, [(m.shape, m.label) for m in x.findings.marks]) for x in (a, b))
+    shapes = ([(m.shape, m.label) for m in x.findings.marks] for x in (a, b))
+    first, second = ((x.raw, x.model, x.adapter, x.prompt_version, next(shapes)) for x in (a, b))
     scores = zip(a.findings.marks, b.findings.marks, strict=True)
     return first == second and all(m.score == pytest.approx(k.score, abs=2e-4) for m, k in scores)
 
@@ -267,9 +268,9 @@ def test_what_a_server_refuses_is_left_out_from_then_on(smears):
 
 
 def test_a_refusal_of_the_question_itself_is_told(smears):
-    with Played(lambda path, _: models(path) or (400, {"detail": "The image is too large."})) as server:
-        with pytest.raises(BadModel, match="too large"):
-            remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+    refusing = Played(lambda path, _: models(path) or (400, {"detail": "The image is too large."}))
+    with refusing as server, pytest.raises(BadModel, match="too large"):
+        remote(server.url, Wanted()).predict(smears[0][0], POLYP)
 
 
 @pytest.mark.parametrize("text", [None, "", "I see one polyp.", "```json\n" + ANSWER + "\n```", ANSWER[:-1], ["x"]])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 3072
 MEMORY_BYTES = 256 * 2**20
-TOGETHER = 256  # drafted tokens a pass on a GPU, where a pass costs the same for one token or hundreds
+TOGETHER = 64  # drafted tokens a pass on a GPU: to about a hundred a pass costs what one token costs (tests/bench/paper.py)
 # In 4 bit a GPU reads few tokens straight from the packed weights; for more bitsandbytes unpacks them all, every pass.
 FUSED, FUSED_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matrix units)
 

@@ -2,11 +2,11 @@
 
 A pass takes as long as the slower of two: reading the weights, and the arithmetic. Constants and where they are from:
 
-- Memory bandwidth and dense fp16/bf16 tensor throughput: NVIDIA's data sheets. T4: 320 GB/s, 65 TFLOPS. L4: 300 GB/s, 121 TFLOPS
-  (242 with sparsity). A100 80 GB SXM: 2,039 GB/s, 312 TFLOPS.
+- Memory bandwidth and dense fp16/bf16 throughput: NVIDIA data sheets. T4: 320 GB/s, 65 TFLOPS. L4: 300 GB/s,
+  121 TFLOPS (242 with sparsity). A100 80 GB SXM: 2,039 GB/s, 312 TFLOPS.
 - Shapes: config.json of Qwen/Qwen2.5-VL-7B-Instruct: 28 layers, hidden 3,584, MLP 18,944, 28 heads and 4 key-value heads of 128,
   152,064 tokens; vision tower of 32 blocks, hidden 1,280, MLP 3,420.
-- NF4 takes 4.127 bits a weight with double quantization (Dettmers et al. 2023, arXiv 2305.14314, section 3); vision and lm_head bf16.
+- NF4: 4.127 bits a weight with double quantization (Dettmers et al. 2023, arXiv 2305.14314, section 3); vision and lm_head bf16.
 - bitsandbytes 0.50 multiplies few tokens with the packed weights themselves; for more it writes the weights out in bf16 and
   multiplies those: 0.52 + 2 + 2 bytes of traffic a weight instead of 0.52. Which it does was asked of
   `_gemm_4bit_use_custom_cuda` in its backends/cuda/ops.py with the shapes of this model: T4 in bf16 packed below 8 tokens; L4
@@ -31,7 +31,7 @@ LAST = VOCABULARY * HIDDEN
 VISION = 32 * (4 * 1280 * 1280 + 3 * 1280 * 3420)
 KEPT = LAYERS * 2 * PAIRS * 2  # bytes of keys and values a token
 NF4 = 4.127 / 8
-PASSES = {FUSED_OLD + 1: 0.0, FUSED + 1: 0.0, TOGETHER: 0.0}  # of the language model per token, by the tokens a pass may run
+PASSES = {FUSED_OLD + 1: 0.31, FUSED + 1: 0.19, TOGETHER: 0.18}  # of the language model per token, by the tokens a pass may run
 
 
 @dataclass(frozen=True, slots=True)
