@@ -17,8 +17,9 @@ from pdc.domain import Findings, Question, Task
 from pdc.errors import BadModel, BadQuestion, BadSetting, PdcError, Unreachable
 from pdc.model_server import ModelServer
 from pdc.predictors.base import Answer
+from pdc.predictors.eyes import eyes_of
 from pdc.predictors.local import Wanted
-from pdc.predictors.remote import RemotePredictor, eyes_of
+from pdc.predictors.remote import RemotePredictor
 from pdc.predictors.wire import Wire
 from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import STYLES, words

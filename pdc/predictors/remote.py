@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pdc.chat import read_answer, request
@@ -23,6 +22,7 @@ from pdc.decoding.values import Decoded, Proposal
 from pdc.domain import Box, Findings, Question, Task
 from pdc.errors import BadModel, PdcError, Unreachable
 from pdc.predictors.base import Answer
+from pdc.predictors.eyes import eyes_of
 from pdc.predictors.local import Wanted
 from pdc.predictors.looks import Answered, Asked, cut, expected
 from pdc.predictors.wire import Refused, Wire
@@ -38,20 +38,6 @@ log = logging.getLogger(__name__)
 TOGETHER = 8  # questions under way at once; the server batches them or lets them wait
 CHAT = "/v1/chat/completions"
 OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in this order, when a server refuses them
-
-
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """How the model sees: what `pdc.qwen.resized_wh` needs of an image processor. Defaults are Qwen2.5-VL's own."""
-
-    patch_size: int = 14
-    merge_size: int = 2
-    least: int = 56 * 56
-    most: int = 28 * 28 * 16384
-
-    @property
-    def size(self) -> dict[str, int]:
-        return {"shortest_edge": self.least, "longest_edge": self.most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,19 +268,6 @@ class View:
 
     def opinion(self, question: Question) -> tuple[Proposal, ...] | None:
         return None if self.proposals is None else opinion(self.proposals, question)
-
-
-def eyes_of(folder: str) -> Eyes:
-    """By the model folder's preprocessor_config.json; Qwen2.5-VL's own for a name on the hub."""
-    path = Path(folder) / "preprocessor_config.json"
-    if not path.is_file():
-        return Eyes()
-    try:
-        said = json.loads(path.read_text("utf-8"))
-        size = said.get("size") or {"shortest_edge": said["min_pixels"], "longest_edge": said["max_pixels"]}
-        return Eyes(said["patch_size"], said["merge_size"], size["shortest_edge"], size["longest_edge"])
-    except (ValueError, KeyError, TypeError):
-        raise BadModel(f"{path} is damaged; download the model again.") from None
 
 
 def _asked(served: Served, base: str, question: Question) -> Asked:
