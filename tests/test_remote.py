@@ -14,7 +14,7 @@ import uvicorn
 
 from pdc.chat import question_of, read_answer, read_request, request
 from pdc.domain import Findings, Question, Task
-from pdc.errors import BadModel, BadQuestion, BadSetting, PdcError, Unreachable
+from pdc.errors import BadModel, BadQuestion, BadSetting, Unreachable
 from pdc.model_server import ModelServer
 from pdc.predictors.base import Answer
 from pdc.predictors.eyes import eyes_of
@@ -110,12 +110,13 @@ def test_base_and_adapter_are_asked_by_name(smears, ours: str):
         predictor.predict(smears[0][0], question)
 
 
-@pytest.mark.parametrize(("options", "error", "sentence"), [
-    ({"key": "wrong"}, BadSetting, "PDC_SERVER_KEY"), ({"model": "gpt"}, BadModel, "serves pdc-tiny"),
-])  # fmt: skip
-def test_a_wrong_key_or_model_is_told(ours: str, options: dict, error: type[PdcError], sentence: str):
-    with pytest.raises(error, match=sentence):
-        remote(ours, **options).load()
+def test_a_wrong_key_or_model_is_told(ours: str, smears):
+    with pytest.raises(BadSetting, match="PDC_SERVER_KEY"):
+        remote(ours, key="wrong").load()
+    with pytest.raises(BadModel, match="serves pdc-tiny"):
+        RemotePredictor(Wire(ours, "secret"), str(EMBEDDED_MODEL), "another").load()
+    with pytest.raises(BadModel, match="no model 'named'"):
+        remote(ours, Wanted(), model="named").predict(smears[0][0], POLYP)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://x", "nonsense"])

@@ -58,7 +58,7 @@ class RemotePredictor:
         self, wire: Wire, folder: str, base: str, wanted: Callable[[], Wanted] = Wanted, *, model: str = "",
     ) -> None:  # fmt: skip
         self.wire, self.folder, self.base, self.model = wire, folder, base, model or base
-        self._wanted, self._eyes = wanted, eyes_of(folder)
+        self._named, self._wanted, self._eyes = bool(model), wanted, eyes_of(folder)
         self._offered: set[str] | None = None
         self._proposes = False
         self._left_out: set[str] = set()
@@ -226,11 +226,11 @@ class RemotePredictor:
             offered = {m["id"]: m.get("owned_by") for m in said["data"]}
         except (TypeError, KeyError):
             raise BadModel(f"{self.wire.url} is not an OpenAI-compatible server; check PDC_SERVER_URL.") from None
-        if self.model not in offered:
+        if self.model not in offered and not self._named:  # some servers answer for more than they list
             names = ", ".join(sorted(offered)) or "no model"
             raise BadModel(f"The model server serves {names}, not {self.model}; set PDC_SERVER_MODEL to the one to ask.")
-        self._proposes = offered[self.model] == "pdc"
-        return set(offered)
+        self._proposes = offered.get(self.model) == "pdc"
+        return {*offered, self.model}
 
     def _serve(self, wanted: Wanted) -> Served:
         from pdc.qwen import PAPER_ADAPTER, labels_of, lists_of, style_of
