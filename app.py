@@ -32,7 +32,8 @@ def serve(settings) -> None:
     from pdc.history import History
     from pdc.images import ImageFiles
     from pdc.lookahead import LookAhead
-    from pdc.parts import local_predictor, open_store, serving
+    from pdc.parts import open_store, serving
+    from pdc.parts import predictor as predictor_of
     from pdc.review import ReviewService
     from pdc.runs import TrainConfig
     from pdc.server import build_server
@@ -46,7 +47,7 @@ def serve(settings) -> None:
 
     store = open_store(settings)
     wanted = serving(settings, store)
-    predictor = local_predictor(settings, store, wanted)
+    predictor = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
     service = ReviewService(store, files, predictor, settings.max_megapixels, serving=wanted.now, blind=settings.blind)
     ahead = LookAhead(service)

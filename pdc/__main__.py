@@ -1,4 +1,4 @@
-"""`python -m pdc`: predict, import, export, users, doctor."""
+"""`python -m pdc`: predict, serve-model, import, export, users, doctor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pdc import __version__, commands
+from pdc.bulk import BATCH
 from pdc.domain import Task
 from pdc.errors import PdcError
 from pdc.formats import FORMATS, READERS
@@ -15,6 +16,7 @@ from pdc.formats import FORMATS, READERS
 EXAMPLES = """examples:
   python -m pdc predict smear.png --task count_and_box --label "red blood cell" --label platelet
   python -m pdc predict folder/*.png --json > answers.jsonl
+  python -m pdc predict folder/ --out answers.jsonl
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
   python -m pdc users add maria
@@ -32,13 +34,24 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"PDC {__version__}")
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    predict = sub.add_parser("predict", help="ask the model about image files")
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict = sub.add_parser("predict", help="ask the model about image files, or about every image of a folder")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or one folder")
     predict.add_argument("--task", default=Task.COUNT_AND_BOX.value, help=f"one of {', '.join(Task)} (default: %(default)s)")
     what = "what to look for; repeat for several (default: all the embedded model knows)"
     predict.add_argument("--label", action="append", metavar="LABEL", help=what)
+    closer = "look again, larger, at the N regions it is least sure of"
+    predict.add_argument("--closer", type=int, default=0, metavar="N", help=closer)
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    out = "for a folder: file of JSON lines to add answers to; a run goes on where it stopped (default: FOLDER.jsonl here)"
+    predict.add_argument("--out", type=Path, metavar="FILE", help=out)
+    batch = "for a folder: images asked together (default: %(default)s)"
+    predict.add_argument("--batch", type=int, default=BATCH, metavar="N", help=batch)
     predict.set_defaults(run=commands.predict)
+
+    serve = sub.add_parser("serve-model", help="answer other front ends: a small OpenAI-compatible server over this model")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    serve.set_defaults(run=commands.serve_model)
 
     export = sub.add_parser("export", help="write the current reviews to a folder")
     export.add_argument("folder", type=Path)

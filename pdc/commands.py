@@ -9,17 +9,20 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from pdc.access import hash_password
-from pdc.domain import Box, Mark, Question
+from pdc.answers import answer_row, in_words, untaught_notes
+from pdc.bulk import Bulk
+from pdc.bulk import run as run_bulk
+from pdc.closer import closer_answer
+from pdc.domain import Question
 from pdc.errors import BadImage, BadSetting, PdcError
-from pdc.parts import local_predictor, open_store
-from pdc.predictors.base import Answer
+from pdc.parts import local_predictor, open_store, serving
+from pdc.parts import predictor as predictor_of
+from pdc.predictors.base import Predictor
 from pdc.settings import Settings
 from pdc.store.records import StoredUser
 from pdc.tasks import task_from
@@ -31,20 +34,33 @@ PACKAGES = (
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """One question per image; a bad file is reported and the others go on. Exit code 1 when any failed."""
-    from PIL import Image
-
-    from pdc.images import accept
+    """One question per image, or per image of a folder; a bad file is reported and the others go on. 1 when any failed."""
     from pdc.starters import KNOWN_LABELS
 
     settings = Settings.from_env()
     question = Question(task_from(arguments.task), tuple(arguments.label or KNOWN_LABELS))
-    predictor = local_predictor(settings, open_store(settings))
+    predictor = predictor_of(settings, open_store(settings))
+    folders = [p for p in arguments.images if p.is_dir()]
+    if not folders:
+        return _predict_files(arguments, settings, question, predictor)
+    if len(arguments.images) > 1:
+        raise BadSetting("Name one folder, or any number of files; a folder's answers go into one file.")
+    out = arguments.out or Path(f"{folders[0].resolve().name}.jsonl")
+    bulk = Bulk(folders[0], out, question, arguments.closer, max(1, arguments.batch), settings.max_megapixels)
+    return 1 if run_bulk(bulk, predictor) else 0
+
+
+def _predict_files(arguments: argparse.Namespace, settings: Settings, question: Question, predictor: Predictor) -> int:
+    from PIL import Image
+
+    from pdc.images import accept
+
     failures = 0
     for path in arguments.images:
         try:
             accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
-            answer = predictor.predict(Image.open(BytesIO(accepted.png)), question)
+            image = Image.open(BytesIO(accepted.png))
+            answer = closer_answer(predictor, image, question, predictor.predict(image, question), arguments.closer)
         except PdcError as error:
             print(f"pdc: {path}: {error}", file=sys.stderr)
             failures += 1
@@ -52,38 +68,29 @@ def predict(arguments: argparse.Namespace) -> int:
         for note in (*accepted.notes, *untaught_notes(answer, predictor.untaught(question))):
             print(f"pdc: {path}: {note}", file=sys.stderr)
         row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
-        print(json.dumps(row, ensure_ascii=False) if arguments.json else _human(row), flush=True)
+        print(json.dumps(row, ensure_ascii=False) if arguments.json else in_words(row), flush=True)
     return 1 if failures else 0
 
 
-def untaught_notes(answer: Answer, labels: Sequence[str]) -> list[str]:
-    who = answer.model if answer.adapter is None else f"{answer.model} with adapter {answer.adapter}"
-    return [f"{who} was never taught {label!r}: what it says about it means nothing." for label in labels]
+def serve_model(arguments: argparse.Namespace) -> int:
+    """Answer other front ends over HTTP, with the model and the adapters of these settings."""
+    import uvicorn
 
+    from pdc.model_server import ModelServer
 
-def answer_row(name: str, wh: tuple[int, int], question: Question, answer: Answer) -> dict[str, Any]:
-    """An answer as `--json` prints it; coordinates in pixels of the upright image."""
-    findings = answer.findings
-    return {
-        "image": name, "width": wh[0], "height": wh[1], "task": question.task.value, "labels": list(question.labels),
-        "marks": [_mark_row(m) for m in findings.marks] if findings else [],
-        "count": findings.count(question.task) if findings else None, "readable": findings is not None,
-        "model": answer.model, "adapter": answer.adapter, "seconds": answer.seconds,
-    }
-
-
-def _mark_row(mark: Mark) -> dict[str, Any]:
-    if isinstance(mark.shape, Box):
-        return {"box": [round(v, 2) for v in mark.shape.xyxy], "label": mark.label, "score": mark.score}
-    return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], "label": mark.label, "score": mark.score}
-
-
-def _human(row: dict[str, Any]) -> str:
-    if not row["readable"]:
-        return f"{row['image']}: the answer could not be read"
-    found = f"{row['count']} found" if row["count"] else "no finding reported by the model"
-    who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
-    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
+    settings = Settings.from_env()
+    if arguments.host not in ("127.0.0.1", "localhost", "::1") and not settings.server_key:
+        raise BadSetting("Set PDC_SERVER_KEY before serving other machines; they send it with every question.")
+    store = open_store(settings)
+    predictor = local_predictor(settings, store, serving(settings, store))
+    predictor.load()
+    server = ModelServer(
+        predictor, settings.base, lambda: {a.name: a.path for a in store.adapters() if a.base == settings.base},
+        key=settings.server_key, max_bytes=settings.max_upload_mb * 2**20 * 3 // 2, max_megapixels=settings.max_megapixels,
+    )  # fmt: skip
+    print(f"{settings.base} answers at http://{arguments.host}:{arguments.port}/v1", file=sys.stderr, flush=True)
+    uvicorn.run(server.app(), host=arguments.host, port=arguments.port, log_level="warning")
+    return 0
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -161,11 +168,11 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    predictor = local_predictor(settings, open_store(settings))
+    predictor = predictor_of(settings, open_store(settings))
     started = datetime.now(UTC)
     predictor.load()
     seconds = (datetime.now(UTC) - started).total_seconds()
-    return f"{settings.model}; adapter {predictor.adapter or 'none'}; loaded in {seconds:.1f} s"
+    return f"{settings.server_url or settings.model}; adapter {predictor.adapter or 'none'}; ready in {seconds:.1f} s"
 
 
 def _disk(settings: Settings) -> str:

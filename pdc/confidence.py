@@ -40,7 +40,7 @@ class Signals:
 
 def with_scores(findings: Findings, question: Question, decoded: Decoded, style: str) -> Findings:
     """The findings of the whole answer with a score per mark, uncalibrated."""
-    signals = mark_signals(question, decoded, style)
+    signals = mark_signals(question, decoded, style) if _known(decoded) else []
     if len(signals) != len(findings.marks):
         return findings
     marks = tuple(replace(m, score=round(s.score, 4)) for m, s in zip(findings.marks, signals, strict=True))
@@ -50,9 +50,13 @@ def with_scores(findings: Findings, question: Question, decoded: Decoded, style:
 def partial(question: Question, decoded: Decoded, style: str) -> Findings:
     """The complete marks of a half-written answer, in the model's frame, each with its score."""
     said = written(question, decoded.text, style).marks
-    scores = (s.score for s in mark_signals(question, decoded, style))
-    pairs = enumerate(zip(said, scores, strict=True), start=1)
-    return Findings(tuple(Mark(f"m{i}", shape_of(s.numbers), s.label, score=round(score, 4)) for i, (s, score) in pairs))
+    marks = tuple(Mark(f"m{i}", shape_of(s.numbers), s.label) for i, s in enumerate(said, start=1))
+    return with_scores(Findings(marks), question, decoded, style)
+
+
+def _known(decoded: Decoded) -> bool:
+    """Whether anything speaks for or against a mark: a server may keep its probabilities to itself."""
+    return bool(decoded.steps) or decoded.second_opinion is not None
 
 
 def mark_signals(question: Question, decoded: Decoded, style: str) -> list[Signals]:
@@ -94,10 +98,10 @@ def count_distribution(question: Question, decoded: Decoded, style: str) -> dict
     """Per label: the probability of each count up to the one said, and under said + 1 that of any larger one.
 
     It follows the list as it was written: how likely it was to stop after none, one, two marks, and so on. Empty for a
-    task without marks and for the paper's flat list, in which labels take turns.
+    task without marks, for the paper's flat list, in which labels take turns, and where no probabilities are known.
     """
     so_far = written(question, decoded.text, style)
-    if not question.task.has_marks or so_far.flat:
+    if not question.task.has_marks or so_far.flat or not decoded.steps:
         return {}
     goes_on = _branches(decoded)
     counts: dict[str, Mapping[int, float]] = {}

@@ -25,6 +25,10 @@ class Unreadable(PdcError):
     """The model's answer does not follow the schema."""
 
 
+class Unreachable(PdcError):
+    """The model server does not answer; asking again may help."""
+
+
 class StaleSave(PdcError):
     """Somebody saved this image after the draft was opened."""
 

@@ -6,6 +6,8 @@ from functools import partial
 
 from pdc.adapters import ensure_shipped
 from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.predictors.remote import RemotePredictor
+from pdc.predictors.wire import Wire
 from pdc.serving import Serving
 from pdc.settings import Settings
 from pdc.store.store import Store
@@ -21,6 +23,14 @@ def serving(settings: Settings, store: Store) -> Serving:
     """Which adapter answers, by these settings and the registry."""
     ensure_shipped(store, settings.model)
     return Serving(settings.base, partial(_wanted, settings, store))
+
+
+def predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor | RemotePredictor:
+    """Who answers by these settings: a server, when one is named, or the model in this process."""
+    if not settings.server_url:
+        return local_predictor(settings, store, wanted)
+    wire = Wire(settings.server_url, settings.server_key, settings.server_seconds)
+    return RemotePredictor(wire, settings.model, settings.base, wanted or serving(settings, store), model=settings.server_model)
 
 
 def local_predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor:

@@ -67,7 +67,7 @@ class Qwen:
         self.adapter: str | None = None
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
         self.head, self.words = head, words  # how a question is put; training and inference alike
-        self.base_style = self.prompt_style = _style_of(folder) or COMPACT
+        self.base_style = self.prompt_style = style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
         self.base_labels = self.labels = labels_of(folder)
 
@@ -142,7 +142,7 @@ class Qwen:
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
         elif Path(folder).is_absolute() and not Path(folder).is_dir():
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
-        style = _style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
+        style = style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
         self.adapter, self.prompt_style, self.lists = name or folder, style, lists_of(folder, self.base_lists)
         self.labels = self.base_labels | labels_of(folder)
@@ -296,7 +296,7 @@ def _described(folder: str) -> dict[str, Any]:
         raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
 
 
-def _style_of(folder: str) -> str | None:
+def style_of(folder: str) -> str | None:
     """The prompt style written in the folder's pdc.json, if there is one."""
     if not _is_ours(folder):
         return None

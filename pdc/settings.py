@@ -32,6 +32,11 @@ class Settings:
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
+    server_url: str = _setting("PDC_SERVER_URL", "", "OpenAI-compatible server that answers instead of a model in this process")
+    server_model: str = _setting("PDC_SERVER_MODEL", "", "what that server calls the model, when not as `PDC_MODEL` does")
+    server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others")
+    server_seconds: int = _setting("PDC_SERVER_SECONDS", 120, "longest wait for one answer of that server, in seconds")
+
     blind: bool = _setting("PDC_BLIND", False, "`on`: each reader saves a read of their own before the model is shown")
 
     @classmethod
@@ -50,6 +55,8 @@ class Settings:
         """Itself, or BadSetting naming the variable, its value and what was expected."""
         _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
         _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
+        if self.server_seconds < 1:
+            raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if not 1 <= self.port <= 65535:
             raise BadSetting(f"PDC_PORT is {self.port}; use a port from 1 to 65535.")
         return self

@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from math import inf, isfinite
 from typing import Any
 
 from pdc.domain import Box, Findings, Mark, Point, Question, Shape, Task
@@ -28,6 +27,7 @@ STYLES = (COMPACT, PAPER)
 
 MAX_MARKS = 400
 MAX_COUNT = 999
+FARTHEST = 1e6  # pixels: no image has a place there
 
 HUMAN_NAMES: Mapping[Task, str] = {
     Task.COUNT_AND_BOX: "Count and box",
@@ -264,12 +264,9 @@ def _shapes(task: Task, entry: Mapping[str, Any]) -> list[Shape]:
 def _shape(value: Any, size: int) -> Shape:
     if not isinstance(value, list) or len(value) != size or not all(type(v) in (int, float) for v in value):
         raise Unreadable("The answer has a shape without the right numbers.")
-    try:
-        numbers = [float(v) for v in value]
-    except OverflowError:
-        numbers = [inf]
-    if not all(map(isfinite, numbers)):
+    if not all(-FARTHEST < v < FARTHEST for v in value):  # not a number and endless are not either
         raise Unreadable("The answer has a shape with impossible numbers.")
+    numbers = [float(v) for v in value]
     if size == 2:
         return Point(*numbers)
     x1, y1, x2, y2 = numbers

@@ -60,6 +60,7 @@ def test_bad_questions_are_refused_with_a_sentence(folder: Path, tmp_path: Path,
 @pytest.mark.parametrize(("env", "sentence"), [
     ({"PDC_MODEL": "/nowhere/model"}, "no model folder"), ({"PDC_ADAPTER": "/nowhere/adapter"}, "adapter"),
     ({"PDC_PORT": "many"}, "PDC_PORT"), ({"PDC_QUANTIZATION": "int3"}, "nf4, none"),
+    ({"PDC_SERVER_SECONDS": "0"}, "PDC_SERVER_SECONDS"), ({"PDC_SERVER_URL": "nonsense"}, "PDC_SERVER_URL"),
     ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
 ])  # fmt: skip
 def test_bad_settings_are_refused_with_a_sentence(folder: Path, tmp_path: Path, env: dict[str, str], sentence: str):
@@ -79,6 +80,16 @@ def test_doctor_names_versions_model_and_disk(tmp_path: Path):
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("torch", "gradio", "pdc-tiny", "sqlite", "GB free"):
         assert word in done.stdout
+
+
+def test_a_model_is_not_served_to_others_without_a_key(tmp_path: Path):
+    done = pdc(tmp_path, "serve-model", "--host", "0.0.0.0")
+    assert done.returncode == 1 and "PDC_SERVER_KEY" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_server_that_is_not_there_is_told(folder: Path, tmp_path: Path):
+    done = pdc(tmp_path, "predict", str(folder / "smear.png"), PDC_SERVER_URL="http://127.0.0.1:9")
+    assert done.returncode == 1 and "PDC_SERVER_URL" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_help_reads_well(tmp_path: Path):

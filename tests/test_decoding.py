@@ -10,7 +10,7 @@ from bench.ways import generate
 import pdc.decoding.line
 from pdc.decoding import Decoder
 from pdc.decoding.grammar import repeats
-from pdc.decoding.language import Copy, Language, Modules
+from pdc.decoding.language import Copy, Language, Modules, Packed, Rows
 from pdc.decoding.seen import Memory, Seen
 from pdc.decoding.values import Proposal
 from pdc.domain import Question, Task
@@ -105,31 +105,36 @@ def test_questions_answered_together_get_the_answers_they_get_alone(qwen, smears
 def test_the_copy_in_float32_computes_what_the_modules_compute(exact):
     import torch
 
-    from pdc.decoding.language import Rows
-
     exact.use_adapter(ADAPTER, ADAPTER)
-    ids, logits = [[5, 9, 300, 12], [40, 41, 42, 43]], []
-    for run in (Modules(exact.base), Copy(exact.base)):
-        language, rows = Language(exact.base, run), Rows(2, 6)
-        first = language.extend([row[:2] for row in ids], [0, 3], rows)
-        rows.lengths = [2, 1]  # the second row takes one back
-        logits.append(torch.cat([first, language.extend([row[2:] for row in ids], [0, 3], rows)], 1))
+    first, second, third = [[5, 9], [40, 41]], [[300, 12, 13], [42]], [[], [7, 8]]
+    logits = []
+    for way in (Modules(exact.base), Copy(exact.base)):
+        language, rows = Language(exact.base, way), _empty(way, 2)
+        parts = []
+        for ids, kept in ((first, (2, 1)), (second, (3, 0)), (third, (0, 2))):  # the second row takes some back
+            parts += language.extend(ids, [0, 3], rows)
+            for b, n in enumerate(kept):
+                rows.move(b, n)
+        assert rows.lengths == [5, 3] and [len(part) for part in parts] == [2, 2, 3, 1, 0, 2]
+        logits.append(torch.cat(parts))
     assert torch.allclose(*logits, atol=1e-4)
+
+
+def _empty(way: Modules | Copy, n: int) -> Rows | Packed:
+    return Rows(n, 6) if isinstance(way, Modules) else Packed([Rows(1, 6) for _ in range(n)])
 
 
 def test_rows_grow_as_long_as_the_answer(exact):
     import torch
 
-    from pdc.decoding.language import Rows
-
     exact.use_adapter(None, None)
-    language, ids = Language(exact.base, Copy(exact.base)), [list(range(300, 1000))]
-    whole = language.extend(ids, [0], Rows(1, 6))
-    rows, parts = Rows(1, 6), []
+    language, ids = Language(exact.base, Copy(exact.base)), list(range(300, 1000))
+    whole = language.extend([ids], [0], Packed([Rows(1, 6)]))
+    rows, parts = Packed([Rows(1, 6)]), []
     for start in range(0, 700, 100):
-        parts.append(language.extend([ids[0][start : start + 100]], [0], rows))
-        rows.lengths[0] += 100
-    assert torch.allclose(whole, torch.cat(parts, 1), atol=1e-3)
+        parts += language.extend([ids[start : start + 100]], [0], rows)
+        rows.move(0, 100)
+    assert torch.allclose(whole[0], torch.cat(parts), atol=1e-3)
 
 
 def test_a_second_question_does_not_look_at_the_image_again(qwen, smears, monkeypatch):

@@ -10,9 +10,13 @@ from math import isfinite
 
 import pytest
 
+from pdc.decoding.values import Decoded
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import Unreadable
+from pdc.predictors.looks import Answered, Asked
+from pdc.qwen import Frame
 from pdc.tasks import MAX_COUNT, STYLES, answer, parse
+from pdc.tiling import Tile
 
 LABELS = ("red blood cell", "platelet")
 MARKS = Findings(tuple(
@@ -77,6 +81,7 @@ def test_a_thousand_bad_answers_are_read_or_flagged(damage: Callable[[str, rando
     for n in range(1000):
         question = Question(tuple(Task)[n % 5], LABELS)
         text = damage(answer(question, MARKS, style), rng)
+        _check_as_answered(question, text, style)
         try:
             read = parse(question, text, style)
         except Unreadable:
@@ -84,6 +89,17 @@ def test_a_thousand_bad_answers_are_read_or_flagged(damage: Callable[[str, rando
             continue
         _check(question, read, text)
     assert flagged > 200
+
+
+def _check_as_answered(question: Question, text: str, style: str) -> None:
+    """The same text from a server: half-written or whole it stops nobody, and is marks in the image or unreadable."""
+    whole = Box(0, 0, 700, 500)
+    look = Answered(Tile(whole, whole), Frame((700, 500), (280, 196)), Decoded(text, (), True))
+    asked = Asked(question, question, "any", None, style)
+    for found in (asked.so_far([look]), asked.answer([look], 0.0).findings):
+        for mark in found.marks if found else ():
+            numbers = mark.shape.xyxy if isinstance(mark.shape, Box) else (mark.shape.x, mark.shape.y)
+            assert all(0 <= v <= 700 for v in numbers) and mark.score is None, text
 
 
 def _check(question: Question, read: Findings, text: str) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 3072
 MEMORY_BYTES = 256 * 2**20
-TOGETHER = 256  # most drafted tokens a pass on a GPU, where a pass costs the same for one token or hundreds
+TOGETHER = 64  # drafted tokens a pass on a GPU: to about a hundred a pass costs what one token costs (tests/bench/paper.py)
+# In 4 bit a GPU reads few tokens straight from the packed weights; for more bitsandbytes unpacks them all, every pass.
+FUSED, FUSED_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matrix units)
 
 
 class Decoder:
@@ -32,7 +34,7 @@ class Decoder:
 
     def __init__(self, qwen: Qwen, *, memory_bytes: int = MEMORY_BYTES, window: int | None = None) -> None:
         self.qwen, self.memory = qwen, Memory(memory_bytes)
-        self.window = window if window is not None else ALONE if qwen.device == "cpu" else TOGETHER
+        self.window, self.most = (window, None) if window is not None else _window(qwen)
         self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
         self._serving: tuple[Any, ...] | None = None
         self._language: Any = None
@@ -57,7 +59,6 @@ class Decoder:
     def _look(self, image: PilImage) -> Seen:
         import torch
 
-        from pdc.decoding.language import Rows
         from pdc.dense import proposals
 
         pixels = self.qwen.pixels(image)
@@ -65,14 +66,12 @@ class Decoder:
         with torch.inference_mode():
             features = self.qwen.features(pixels)
             positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
-            embedded = self._language.embed([ids])
-            embedded[0, torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
-            rows = Rows(1, self._language.layers)
-            self._language.run(embedded, positions, rows)
-        rows.lengths = [len(ids)]
+            embedded = self._language.embed(ids)
+            embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
+            kept = self._language.read(embedded, positions)
         wh = self.qwen.frame(*image.size).model_wh
         found = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
-        return Seen(rows.kept(), offset, len(features), wh, found)
+        return Seen(kept, offset, len(features), wh, found)
 
     def line(self, seen: Seen, question: Question, limit: int = MAX_NEW_TOKENS) -> Line:
         """An answer not yet begun, for `run`."""
@@ -80,23 +79,20 @@ class Decoder:
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
         settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
         return Line(
-            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, limit=limit, settle=settle,
+            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, most=self.most,
+            limit=limit, settle=settle,
             second_opinion=seen.opinion(question) if self.qwen.head else None,
         )  # fmt: skip
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
-        from pdc.decoding.language import Rows
-
-        rows, offsets = Rows.of([s.kept for s in seen]), [s.offset for s in seen]
+        rows, offsets = self._language.rows([s.kept for s in seen]), [s.offset for s in seen]
         while not all(line.done for line in lines):
-            tokens = [[self.words.end] if line.done else line.next() for line in lines]
-            longest = max(map(len, tokens))
-            padded = [[*t, *[self.words.end] * (longest - len(t))] for t in tokens]
-            logits = self._language.extend(padded, offsets, rows)
+            tokens = [[] if line.done else line.next() for line in lines]
+            logits = self._language.extend(tokens, offsets, rows)
             for b, line in enumerate(lines):
                 if not line.done:
-                    rows.lengths[b] += line.take(logits[b, : len(tokens[b])])
+                    rows.move(b, line.take(logits[b]))
                     if line.done:
                         seen[b].remember(line.question, line.said.marks)
             yield
@@ -120,6 +116,18 @@ class Decoder:
         for _ in self.run(seen, lines):
             pass
         return [line.decoded() for line in lines]
+
+
+def _window(qwen: Qwen) -> tuple[int, int | None]:
+    """(tokens to draft a pass, at most while all agree; None for the usual) on the model's device in its precision."""
+    if qwen.device == "cpu":
+        return ALONE, None
+    if not getattr(qwen.base, "is_loaded_in_4bit", False):
+        return TOGETHER, None
+    import torch
+
+    few = FUSED if torch.cuda.get_device_capability() >= (8, 0) else FUSED_OLD
+    return few, few
 
 
 def _fingerprint(image: PilImage) -> tuple[str, tuple[int, int], bytes]:

@@ -10,7 +10,7 @@ Imports torch: import it late.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SMALL = 64_000_000
+New = tuple["Rows", int]  # a row, and how many new tokens it gets
 
 
 class Rows:
@@ -63,6 +64,10 @@ class Rows:
         n = self.lengths[row]
         return [(k[row, :, :n].clone(), v[row, :, :n].clone()) for k, v in self._kept]
 
+    def move(self, row: int, n: int) -> None:
+        """Keep the `n` tokens that were last written behind the row."""
+        self.lengths[row] += n
+
     @classmethod
     def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> Rows:
         """Rows that begin with what was kept of each."""
@@ -79,6 +84,26 @@ class Rows:
         return rows
 
 
+class Packed:
+    """Rows of their own, whose new tokens run one behind the other instead of padded to the longest."""
+
+    def __init__(self, rows: Sequence[Rows]) -> None:
+        self.rows = list(rows)
+
+    @property
+    def lengths(self) -> list[int]:
+        return [row.lengths[0] for row in self.rows]
+
+    def move(self, row: int, n: int) -> None:
+        """Keep the `n` tokens that were last written behind the row."""
+        self.rows[row].lengths[0] += n
+
+    @classmethod
+    def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> Packed:
+        """Rows that begin with what was kept of each."""
+        return cls([Rows.of([row]) for row in kept])
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     qkv: Tensor
@@ -91,38 +116,44 @@ class Layer:
 
 
 class Language:
-    """`run` takes embedded tokens [B, n, hidden] and rope positions [3, B, n] and gives float32 logits [B, n, V]."""
+    """Reads tokens behind rows of kept ones, several rows together. Lengths of rows are the caller's to move on."""
 
-    def __init__(self, base: Any, run: Callable[[Tensor, Tensor, Rows], Tensor]) -> None:
-        self._base, self._run = base, run
-        self.settles = isinstance(run, Copy)
+    def __init__(self, base: Any, way: Modules | Copy) -> None:
+        self._base, self._way = base, way
+        self.settles = isinstance(way, Copy)
         self.layers = base.config.get_text_config().num_hidden_layers
         self.device = str(base.device)
 
-    @torch.inference_mode()
-    def embed(self, ids: Sequence[Sequence[int]]) -> Tensor:
-        return self._base.get_input_embeddings()(torch.tensor(ids, device=self.device))
+    def rows(self, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> Rows | Packed:
+        """Rows that begin with what was kept of each; as `extend` wants them."""
+        return self._way.rows(kept)
 
     @torch.inference_mode()
-    def run(self, embedded: Tensor, positions: Tensor, rows: Rows) -> Tensor:
-        """Lengths of `rows` are the caller's to move on: by as many tokens as it keeps."""
-        return self._run(embedded, positions.to(self.device), rows)
+    def embed(self, ids: Sequence[int]) -> Tensor:
+        """[n, hidden]"""
+        return self._base.get_input_embeddings()(torch.tensor(ids, dtype=torch.long, device=self.device))
 
-    def extend(self, ids: Sequence[Sequence[int]], offsets: Sequence[int], rows: Rows) -> Tensor:
-        """Text tokens (equally many a row; pad with any id) behind each row; offset = rope position minus length."""
-        n = len(ids[0])
-        starts = torch.tensor([length + o for length, o in zip(rows.lengths, offsets, strict=True)])
-        positions = (starts[:, None] + torch.arange(n)).expand(3, -1, -1)
-        return self.run(self.embed(ids), positions, rows)
+    @torch.inference_mode()
+    def read(self, embedded: Tensor, positions: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What to keep of one row of embedded tokens [n, hidden] at rope positions [3, 1, n]; nothing comes before it."""
+        rows = Rows(1, self.layers)
+        self._way(embedded[None], positions.to(self.device), rows, rows.mask(len(embedded), self.device))
+        rows.move(0, len(embedded))
+        return rows.kept()
+
+    @torch.inference_mode()
+    def extend(self, ids: Sequence[Sequence[int]], offsets: Sequence[int], rows: Rows | Packed) -> list[Tensor]:
+        """Float32 logits [n, V] of each row's new text tokens; a row may have none. Offset = rope position minus length."""
+        return self._way.extend(self, ids, [n + o for n, o in zip(rows.lengths, offsets, strict=True)], rows)
 
     def settle(self, kept: list[tuple[Tensor, Tensor]], offset: int, ids: Sequence[int]) -> Tensor:
         """Logits [V] after `ids` behind what was kept, in float64 and from scratch: they depend on nothing else.
 
         Decides between tokens so close that in float32 the company a token was run in would decide.
         """
-        rows = Rows.of([[(k.double(), v.double()) for k, v in kept]])
         exact = Language(self._base, Copy(self._base, torch.float64))
-        return exact.extend([list(ids)], [offset], rows)[0, -1].float()
+        rows = exact.rows([[(k.double(), v.double()) for k, v in kept]])
+        return exact.extend([list(ids)], [offset], rows)[0][-1].float()
 
 
 def language_of(base: Any) -> Language:
@@ -139,22 +170,35 @@ PLAIN = ("Linear", "Linear4bit")
 
 
 class Modules:
-    """The model's own modules."""
+    """The model's own modules; rows are padded to the longest."""
+
+    rows = Rows.of
 
     def __init__(self, base: Any) -> None:
         self.base = base
 
-    def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows) -> Tensor:
-        mask = rows.mask(embedded.shape[1], str(embedded.device))
+    def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows, mask: Tensor | None) -> Tensor:
+        """[B, n, hidden] of embedded tokens [B, n, hidden] at rope positions [3, B, n]."""
         masks = {"full_attention": mask, "sliding_attention": mask}
         out = self.base.model.language_model(
             inputs_embeds=embedded, position_ids=positions, attention_mask=masks, past_key_values=rows, use_cache=True
         )
-        return self.base.lm_head(out.last_hidden_state).float()
+        return out.last_hidden_state
+
+    def extend(self, language: Language, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: Rows) -> list[Tensor]:
+        n = max(map(len, ids))
+        padded = [token for row in ids for token in (*row, *[0] * (n - len(row)))]
+        positions = torch.tensor(starts)[:, None] + torch.arange(n)
+        embedded = language.embed(padded).view(len(ids), n, -1)
+        positions = positions.expand(3, -1, -1).to(language.device)
+        out = self(embedded, positions, rows, rows.mask(n, language.device))
+        return [self.base.lm_head(row[: len(own)]).float() for row, own in zip(out, ids, strict=True)]
 
 
 class Copy:
-    """Qwen2.5's text layers written out, with every weight in one float type."""
+    """Qwen2.5's text layers written out, with every weight in one float type; rows are packed one behind the other."""
+
+    rows = Packed.of
 
     def __init__(self, base: Any, dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
@@ -164,30 +208,44 @@ class Copy:
         self.norm, self.head = model.norm.weight.to(dtype), base.lm_head.weight.to(dtype)
         self.eps = self.config.rms_norm_eps
 
-    def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows) -> Tensor:
+    def extend(self, language: Language, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: Packed) -> list[Tensor]:
+        embedded = language.embed([token for row in ids for token in row])[None]
+        positions = torch.cat([torch.arange(start, start + len(row)) for row, start in zip(ids, starts, strict=True)])
+        new = [(row, len(own)) for row, own in zip(rows.rows, ids, strict=True) if own]
+        out = self._through(embedded, positions.expand(3, 1, -1), new, [row.mask(n, "cpu") for row, n in new])
+        return list(F.linear(self._normed(out[0], self.norm), self.head).split([len(row) for row in ids]))
+
+    def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows, mask: Tensor | None) -> Tensor:
+        """[1, n, hidden] of one row's embedded tokens [1, n, hidden] at rope positions [3, 1, n]."""
+        return self._through(embedded, positions, [(rows, embedded.shape[1])], [mask])
+
+    def _through(self, embedded: Tensor, positions: Tensor, new: Sequence[New], masks: Sequence[Tensor | None]) -> Tensor:
         x = embedded.to(self.dtype)
         cos, sin = (t[:, None] for t in self.rope(x, positions))
-        mask = rows.mask(x.shape[1], "cpu")
         for i, layer in enumerate(self.layers):
-            x = x + self._attend(self._normed(x, layer.before), layer, i, cos, sin, mask, rows)
+            x = x + self._attend(self._normed(x, layer.before), layer, i, cos, sin, new, masks)
             gate, up = F.linear(self._normed(x, layer.between), layer.gate_up).chunk(2, -1)
             x = x + F.linear(F.silu(gate) * up, layer.down)
-        return F.linear(self._normed(x, self.norm), self.head)
+        return x
 
     def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.rms_norm(x, (x.shape[-1],), weight, self.eps)
 
-    def _attend(self, x: Tensor, layer: Layer, i: int, cos: Tensor, sin: Tensor, mask: Tensor | None, rows: Rows) -> Tensor:
-        b, n, hidden = x.shape
+    def _attend(
+        self, x: Tensor, layer: Layer, i: int, cos: Tensor, sin: Tensor, new: Sequence[New], masks: Sequence[Tensor | None]
+    ) -> Tensor:
+        _, n, hidden = x.shape
         heads, pairs = self.config.num_attention_heads, self.config.num_key_value_heads
-        mixed = F.linear(x, layer.qkv, layer.qkv_bias).view(b, n, heads + 2 * pairs, -1).transpose(1, 2)
-        queries, keys, values = mixed.split([heads, pairs, pairs], 1)
+        mixed = F.linear(x, layer.qkv, layer.qkv_bias).view(1, n, heads + 2 * pairs, -1).transpose(1, 2)
         turned = mixed[:, : heads + pairs]
         turned = turned * cos + _half_turned(turned) * sin
-        queries, keys = turned.split([heads, pairs], 1)
-        keys, values = rows.update(keys, values, i)
-        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, enable_gqa=heads != pairs)
-        return F.linear(seen.transpose(1, 2).reshape(b, n, hidden), layer.out)
+        lengths, seen = [n for _, n in new], []
+        parts = zip(turned.split(lengths, 2), mixed[:, heads + pairs :].split(lengths, 2), new, masks, strict=True)
+        for part, values, (row, _), mask in parts:
+            queries, keys = part.split([heads, pairs], 1)
+            keys, values = row.update(keys, values, i)
+            seen.append(F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, enable_gqa=heads != pairs))
+        return F.linear(torch.cat(seen, 2).transpose(1, 2).reshape(1, n, hidden), layer.out)
 
 
 def _half_turned(x: Tensor) -> Tensor:

@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     import torch
 
 TIE = 1e-4  # logits closer than this are settled: float32's rounding, about 1e-5 here, must never choose
-ALONE = 16  # drafted tokens a pass on a CPU, where every token costs; four times as many while all agree
+ALONE = 16  # drafted tokens a pass on a CPU, where every token costs
 
 
 class Line:
-    """`prompt` are the tokens between the image and the answer; `window` is how many tokens to draft a pass (0: none);
+    """`prompt` are the tokens between the image and the answer; `window` is how many tokens to draft a pass (0: none) and
+    `most` how many while all agree (four times as many when not said);
     `settle` gives the logits after prompt and answer so far beyond doubt, for two tokens that are too close to tell.
     """
 
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
-        proposals: tuple[Proposal, ...], *, window: int = ALONE, limit: int = 3072,
+        proposals: tuple[Proposal, ...], *, window: int = ALONE, most: int | None = None, limit: int = 3072,
         settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: tuple[Proposal, ...] | None = None,
     ) -> None:  # fmt: skip
         import xgrammar
@@ -46,7 +47,7 @@ class Line:
         self.tokens: list[int] = []
         self.steps: list[Step] = []
         self.text, self.done, self.stopped, self.passes = "", False, False, 0
-        self._again, self._reach = False, window
+        self._again, self._reach, self._most = False, window, most or 4 * window
 
     def next(self) -> list[int]:
         """Tokens to run: those decided but not run yet, then the draft."""
@@ -80,7 +81,7 @@ class Line:
                 break
             kept += 1
         self._learn(i, guesses)
-        self._reach = min(max(self.window, 2 * i), 4 * self.window)
+        self._reach = min(max(self.window, 2 * i), self._most)
         return kept
 
     def _learn(self, agreed: int, guesses: list[int]) -> None:

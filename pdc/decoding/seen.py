@@ -42,7 +42,7 @@ class Seen:
 
     def opinion(self, question: Question) -> tuple[Proposal, ...]:
         """What the dense head found for this question, shaped for the task."""
-        return _shaped([p for p in self.proposals if p.label in question.labels], question)
+        return opinion(self.proposals, question)
 
     def remember(self, question: Question, marks: Sequence[Said]) -> None:
         """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
@@ -54,6 +54,11 @@ class Seen:
     @property
     def nbytes(self) -> int:
         return sum(t.nbytes for pair in self.kept for t in pair)
+
+
+def opinion(proposals: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
+    """The proposals of the asked labels, shaped for the task."""
+    return _shaped([p for p in proposals if p.label in question.labels], question)
 
 
 def _shaped(found: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:

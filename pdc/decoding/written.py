@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pdc.domain import Box, Point, Question
 from pdc.tasks import COMPACT
 
-SHAPE = re.compile(r"\[\d+, ?\d+(?:, ?\d+, ?\d+)?\]")
+# Six digits at most: a server's text may hold anything, and these become numbers.
+SHAPE = re.compile(r"\[\d{1,6}, ?\d{1,6}(?:, ?\d{1,6}, ?\d{1,6})?\]", re.ASCII)
 _LABEL = re.compile(r'("label": ?")([^"]*)("?)')
-_OPEN = re.compile(r"\[(\d+(?:, ?\d+)*)?(?:, ?)?$")
+_OPEN = re.compile(r"\[(\d{1,6}(?:, ?\d{1,6})*)?(?:, ?)?$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def written(question: Question, text: str, style: str) -> Written:
         found = list(SHAPE.finditer(part))
         marks += [Said(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in found]
         begun = _begun(part[found[-1].end() if found else 0 :])
-        stated = re.search(r'"counts": (\d+),', part)
+        stated = re.search(r'"counts": (\d{1,6}),', part)
         count = int(stated[1]) if stated and style != COMPACT else None
     return Written(tuple(marks), label, begun, count)
 

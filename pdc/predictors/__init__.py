@@ -1,1 +1,1 @@
-"""Who answers a question about an image: a model in this process, or (later) a server."""
+"""Who answers a question about an image: a model in this process, or a server."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +31,10 @@ class Answer:
 class Predictor(Protocol):
     def predict(self, image: PilImage, question: Question) -> Answer:
         """Answer one question about one upright RGB image. Raises PdcError when there is no model to answer."""
+        ...
+
+    def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """Several answers, faster than one by one; `seconds` of each is the time for all of them."""
         ...
 
     def untaught(self, question: Question) -> tuple[str, ...]:

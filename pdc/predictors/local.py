@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pdc.decoding import Decoder
+from pdc.decoding.values import Decoded, Proposal
 from pdc.domain import Findings, Question
-from pdc.errors import PdcError, Unreadable
+from pdc.errors import PdcError
 from pdc.predictors.base import Answer
-from pdc.predictors.looks import Look, looks_at, raw_of
-from pdc.tasks import as_task
-from pdc.tiling import gathered
+from pdc.predictors.looks import Asked, looks_at
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -75,15 +74,16 @@ class LocalPredictor:
         with self._lock:
             decoder, qwen = self._ready()
             started, shown = time.perf_counter(), 0
-            looks = looks_at(decoder, image, qwen.asked(question))
+            asked = _asked(qwen, question)
+            looks = looks_at(decoder, image, asked.put)
             for _ in decoder.run([k.seen for k in looks], [k.line for k in looks]):
                 if cancelled():
                     return
-                marks = as_task(gathered([(k.tile, k.so_far(qwen)) for k in looks]), qwen.asked(question), question.task)
+                marks = asked.so_far([k.answered() for k in looks])
                 if len(marks.marks) > shown and not all(k.line.done for k in looks):
                     shown = len(marks.marks)
                     yield marks
-            yield _answer(qwen, question, looks, time.perf_counter() - started)
+            yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
 
     def untaught(self, question: Question) -> tuple[str, ...]:
         return self._qwen.untaught(question) if self._qwen else ()
@@ -98,7 +98,26 @@ class LocalPredictor:
             for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
                 pass
             seconds = time.perf_counter() - started
-            return [_answer(qwen, question, some, seconds) for (_, question), some in zip(asked, looks, strict=True)]
+            pairs = zip(asked, looks, strict=True)
+            return [_asked(qwen, q).answer([k.answered() for k in some], seconds) for (_, q), some in pairs]
+
+    def complete(self, image: PilImage, question: Question, wanted: Wanted, limit: int) -> Iterator[Decoded]:
+        """One look at the whole image, in the model's own frame: the answer so far after each pass, at last all of it.
+
+        The question is asked as it is. The model is this caller's until the iterator is used up or closed.
+        """
+        with self._lock:
+            decoder, _ = self._ready(wanted)
+            seen = decoder.see(image)
+            line = decoder.line(seen, question, limit)
+            for _ in decoder.run([seen], [line]):
+                yield line.decoded()
+
+    def proposals(self, image: PilImage, wanted: Wanted) -> tuple[Proposal, ...] | None:
+        """What the dense head sees, in the model's own frame; None when there is no head."""
+        with self._lock:
+            decoder, qwen = self._ready(wanted)
+            return decoder.see(image).proposals if qwen.head else None
 
     def _try_to_be_ready(self) -> None:
         try:
@@ -108,22 +127,16 @@ class LocalPredictor:
         except Exception:
             log.exception("The model could not be loaded")
 
-    def _ready(self) -> tuple[Decoder, Qwen]:
+    def _ready(self, wanted: Wanted | None = None) -> tuple[Decoder, Qwen]:
         if self._qwen is None or self._decoder is None:
             self._qwen = self._load()
             self._decoder = Decoder(self._qwen)
-        wanted = self._wanted()
+        wanted = wanted or self._wanted()
         if wanted != self._serving:
             self._qwen.use_adapter(wanted.name, wanted.folder)
             self._serving = wanted
         return self._decoder, self._qwen
 
 
-def _answer(qwen: Qwen, question: Question, looks: Sequence[Look], seconds: float) -> Answer:
-    try:
-        whole = gathered([(k.tile, k.answer(qwen)) for k in looks])
-        found: Findings | None = as_task(whole, qwen.asked(question), question.task)
-    except Unreadable:
-        found = None
-    counts = looks[0].counts(qwen) if len(looks) == 1 else {}
-    return Answer(found, raw_of(looks), qwen.name, qwen.adapter, qwen.prompt_style, round(seconds, 3), counts)
+def _asked(qwen: Qwen, question: Question) -> Asked:
+    return Asked(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pdc.confidence import count_distribution, partial, with_scores
 from pdc.decoding import Decoder
+from pdc.decoding.values import Decoded, Proposal
 from pdc.domain import Box, Findings, Mark, Question
+from pdc.errors import Unreadable
 from pdc.geometry import without_duplicates
-from pdc.tasks import parse
-from pdc.tiling import Tile, plan
+from pdc.predictors.base import Answer
+from pdc.tasks import as_task, parse
+from pdc.tiling import Tile, gathered, plan
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     from pdc.decoding.line import Line
     from pdc.decoding.seen import Seen
-    from pdc.qwen import Frame, Qwen
+    from pdc.qwen import Frame
 
 SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
 
@@ -32,20 +35,51 @@ class Look:
     seen: Seen
     line: Line
 
-    def so_far(self, qwen: Qwen) -> Findings:
-        """The marks written out so far, in pixels of the tile's window."""
-        marks = partial(self.line.question, self.line.decoded(), qwen.prompt_style)
-        return self.frame.to_image(without_duplicates(marks))
+    def answered(self) -> Answered:
+        return Answered(self.tile, self.frame, self.line.decoded())
 
-    def answer(self, qwen: Qwen) -> Findings:
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A tile of the image and what was answered about it, by whichever model."""
+
+    tile: Tile
+    frame: Frame
+    decoded: Decoded
+
+    def so_far(self, question: Question, style: str) -> Findings:
+        """The marks written out so far, in pixels of the tile's window."""
+        return self.frame.to_image(without_duplicates(partial(question, self.decoded, style)))
+
+    def findings(self, question: Question, style: str) -> Findings:
         """The whole answer, in pixels of the tile's window; Unreadable when it cannot be read."""
-        question, decoded, style = self.line.question, self.line.decoded(), qwen.prompt_style
-        scored = with_scores(parse(question, decoded.text, style), question, decoded, style)
+        scored = with_scores(parse(question, self.decoded.text, style), question, self.decoded, style)
         return self.frame.to_image(without_duplicates(scored))
 
-    def counts(self, qwen: Qwen) -> Mapping[str, Mapping[int, float]]:
-        """Per label the probability of each count, as `Answer.counts`."""
-        return count_distribution(self.line.question, self.line.decoded(), qwen.prompt_style)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps."""
+
+    question: Question
+    put: Question
+    model: str
+    adapter: str | None
+    style: str
+
+    def so_far(self, looks: Sequence[Answered]) -> Findings:
+        """The marks written out so far, in pixels of the image."""
+        return as_task(gathered([(k.tile, k.so_far(self.put, self.style)) for k in looks]), self.put, self.question.task)
+
+    def answer(self, looks: Sequence[Answered], seconds: float) -> Answer:
+        """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
+        try:
+            whole = gathered([(k.tile, k.findings(self.put, self.style)) for k in looks])
+            found: Findings | None = as_task(whole, self.put, self.question.task)
+        except Unreadable:
+            found = None
+        counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 else {}
+        return Answer(found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts)
 
 
 def looks_at(decoder: Decoder, image: PilImage, question: Question) -> list[Look]:
@@ -54,31 +88,36 @@ def looks_at(decoder: Decoder, image: PilImage, question: Question) -> list[Look
 
     def look(window: Box) -> Seen:
         if window not in seen:
-            seen[window] = decoder.see(_cut(image, window))
+            seen[window] = decoder.see(cut(image, window))
         return seen[window]
 
     def propose(window: Box) -> list[Box]:
-        sure = [p for p in look(window).proposals if p.score >= SURE and p.label in question.labels]
-        marks = tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)
-        found = _frame(decoder, window).to_image(Findings(marks))
-        return [m.shape for m in found.marks if isinstance(m.shape, Box)]
+        return expected(look(window).proposals, question, _frame(decoder, window))
 
     whole = Box(0, 0, *image.size)
     tiles = plan(image.size, propose) if decoder.qwen.head else (Tile(whole, whole),)
     return [Look(t, _frame(decoder, t.window), look(t.window), decoder.line(look(t.window), question)) for t in tiles]
 
 
-def raw_of(looks: Sequence[Look]) -> str:
+def expected(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
+    """Rough boxes, in pixels of the frame's image, of what the dense head is sure enough to see of the asked labels."""
+    sure = [p for p in proposals if p.score >= SURE and p.label in question.labels]
+    found = frame.to_image(Findings(tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)))
+    return [m.shape for m in found.marks if isinstance(m.shape, Box)]
+
+
+def _raw(looks: Sequence[Answered]) -> str:
     """The model's words; with several looks one line each, after the window in image pixels."""
     if len(looks) == 1:
-        return looks[0].line.decoded().text
-    return "\n".join(f"{list(map(int, k.tile.window.xyxy))} {k.line.decoded().text}" for k in looks)
+        return looks[0].decoded.text
+    return "\n".join(f"{list(map(int, k.tile.window.xyxy))} {k.decoded.text}" for k in looks)
 
 
 def _frame(decoder: Decoder, window: Box) -> Frame:
     return decoder.qwen.frame(round(window.width), round(window.height))
 
 
-def _cut(image: PilImage, window: Box) -> PilImage:
+def cut(image: PilImage, window: Box) -> PilImage:
+    """The window's part of the image, in whole pixels."""
     box = tuple(round(v) for v in window.xyxy)
     return image if box == (0, 0, *image.size) else image.crop(box)

@@ -1,7 +1,8 @@
 """`python -m tests.bench.decode`: the same answers by transformers and by us, image by image, side by side.
 
 Every way answers the same question about the same image before the next image comes, with the same checkpoint, device and
-threads, so that a busy machine slows all of them alike. Read the ratios, not the seconds.
+threads, so that a busy machine slows all of them alike. With one thread on a CPU the process's own time is counted, else the
+wall's. Read the ratios, not the seconds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from pdc.errors import Unreadable
 from pdc.qwen import Qwen, load
 from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import parse
+from tests.bench import ways as timing
 from tests.bench.ways import Timed, generate, ours, pipeline
 
 BARE, OURS = "generate + grammar", "PDC"
@@ -32,6 +35,8 @@ def main() -> None:
     from transformers import pipeline as make_pipeline
 
     torch.set_num_threads(options.threads)
+    if options.threads == 1 and not torch.cuda.is_available():
+        timing.CLOCK = time.process_time
     qwen = load(options.model, quantization=options.quantization)
     if options.adapter:
         qwen.use_adapter(None, options.adapter)
@@ -43,9 +48,11 @@ def main() -> None:
         "generate + prompt lookup": lambda image, q: generate(qwen, decoder.words, image, q, prompt_lookup_num_tokens=8),
         OURS: lambda image, q: ours(decoder, image, q),
     }
+    if options.short:
+        ways = {name: ways[name] for name in (BARE, OURS)}
     question = Question(options.task, tuple(options.label))
     rows, again = _measure(ways, decoder, question, options)
-    print(json.dumps(_report(rows, again, qwen, question), indent=1))
+    print(json.dumps({**_report(rows, again, qwen, question), "memory": _memory(decoder, question, options)}, indent=1))
 
 
 def _options() -> argparse.Namespace:
@@ -59,6 +66,7 @@ def _options() -> argparse.Namespace:
     top.add_argument("--most", type=int, default=40)
     top.add_argument("--task", type=Task, default=Task.COUNT_AND_BOX)
     top.add_argument("--label", action="append")
+    top.add_argument("--short", action="store_true", help="only bare generate and PDC")
     top.add_argument("--threads", type=int, default=1)
     options = top.parse_args()
     options.label = options.label or ["red blood cell"]
@@ -116,6 +124,15 @@ def _report(rows: list[dict[str, Timed]], again: list[tuple[float, float]], qwen
         }  # fmt: skip
     report["second question, of the first"] = _spread([second / first for first, second in again])
     return report
+
+
+def _memory(decoder: Decoder, question: Question, options: argparse.Namespace) -> dict[str, str]:
+    """Bytes of one remembered image, and the most this process ever held (Linux: ru_maxrss in KiB)."""
+    import resource
+
+    seen = decoder.see(next(_images(options)))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"one image seen": f"{seen.nbytes / 2**20:.1f} MB", "whole process at most": f"{most / 2**10:.0f} MB"}
 
 
 def _spread(ratios: list[float]) -> str:

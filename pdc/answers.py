@@ -1,0 +1,40 @@
+"""An answer as a line: of JSON, for programs, or of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pdc.domain import Box, Mark, Question
+from pdc.geometry import Size
+from pdc.predictors.base import Answer
+
+
+def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[str, Any]:
+    """An answer as `--json` prints it; coordinates in pixels of the upright image."""
+    findings = answer.findings
+    return {
+        "image": name, "width": wh[0], "height": wh[1], "task": question.task.value, "labels": list(question.labels),
+        "marks": [_mark_row(m) for m in findings.marks] if findings else [],
+        "count": findings.count(question.task) if findings else None, "readable": findings is not None,
+        "model": answer.model, "adapter": answer.adapter, "seconds": answer.seconds,
+    }
+
+
+def _mark_row(mark: Mark) -> dict[str, Any]:
+    if isinstance(mark.shape, Box):
+        return {"box": [round(v, 2) for v in mark.shape.xyxy], "label": mark.label, "score": mark.score}
+    return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], "label": mark.label, "score": mark.score}
+
+
+def in_words(row: dict[str, Any]) -> str:
+    if not row["readable"]:
+        return f"{row['image']}: the answer could not be read"
+    found = f"{row['count']} found" if row["count"] else "no finding reported by the model"
+    who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
+    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
+
+
+def untaught_notes(answer: Answer, labels: Sequence[str]) -> list[str]:
+    who = answer.model if answer.adapter is None else f"{answer.model} with adapter {answer.adapter}"
+    return [f"{who} was never taught {label!r}: what it says about it means nothing." for label in labels]
