@@ -3,10 +3,10 @@
   "use strict";
   const { html, text } = PDC;
 
-  // "confident", "unsure" or "" between the two; always "" while the scores are uncalibrated.
+  // What a score is called: "" for a mark without one, and always while the scores are uncalibrated.
   PDC.sureness = (score, calibration) => {
     if (score === null || !calibration) return "";
-    return score >= calibration.confident ? "confident" : score < calibration.unsure ? "unsure" : "";
+    return score >= calibration.confident ? "confident" : score >= calibration.unsure ? "unsure" : "no answer";
   };
 
   class Confidence {
@@ -56,7 +56,7 @@
       text(this.value, below.toFixed(2));
       this.order.setAttribute("aria-pressed", String(uncertain));
       const { calibration } = doc.head || {};
-      text(this.words, calibration ? `Calibrated on ${calibration.n} reviews` : "Uncalibrated scores");
+      text(this.words, calibration ? `Calibrated on ${calibration.n} reviewed marks` : "Uncalibrated scores");
     }
   }
 

@@ -198,6 +198,7 @@
       if (this.help.open) return this.help.toggle(false);
       if (this.adjust.open) return this.adjust.toggle(false);
       if (this.pointer.busy) return this.pointer.cancel();
+      if (this.notices.stop()) return;
       if (this.tool !== "select") return this.setTool("select");
       this.select(null);
     }

@@ -1,4 +1,5 @@
-// Copies of unsent work in this browser: marks and counts, never pixels. Dropped once the server says it has them.
+// Copies of unsent work in this browser, for each reader their own: marks and counts, never pixels. Dropped once the server
+// says it has them.
 (function (PDC) {
   "use strict";
   const PREFIX = "pdc-copy:";
@@ -21,7 +22,7 @@
     }
   };
   const drop = (key) => storage() && storage().removeItem(key);
-  const place = (head) => `${PREFIX}${JSON.stringify([head.case, head.image.url])}`;
+  const place = (head) => `${PREFIX}${JSON.stringify([head.reader || "", head.case, head.image.url])}`;
 
   const plain = (mark) => [mark.id, mark.label, mark.status, ...(mark.box || mark.point).map((v) => Math.round(v * 100))].join("|");
   const same = (a, b) => a.marks.map(plain).sort().join("\n") === b.marks.map(plain).sort().join("\n")

@@ -24,7 +24,7 @@
     ["Scores", [
       [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
       ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
-      ["X", "stop the model's answer", { x: (e) => e.notices.stop() }],
+      ["X or Esc", "stop the model's answer", { x: (e) => e.notices.stop() }],
     ]],
     ["View", [
       ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],

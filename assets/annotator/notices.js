@@ -15,7 +15,7 @@
       this.restore = html("div", { class: "pda-notice", "data-notice": "restore", role: "status", hidden: "" }, this.restoreWords,
         push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
       this.stopButton = push("Stop", () => this.stop());
-      this.stopButton.title = "Stop the answer (X)";
+      this.stopButton.title = "Stop the answer (Esc or X)";
       this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
         html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
       this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
@@ -59,12 +59,14 @@
       this.editor.focus();
     }
 
+    // False when the model is not answering, or has been told to stop.
     stop() {
-      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return;
+      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return false;
       this.stopping = true;
       this.render();
       this.editor.link.tell("stop");
       this.editor.focus();
+      return true;
     }
 
     download() {

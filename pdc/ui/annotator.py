@@ -4,14 +4,16 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
 {"case": str, "rev": int, "edits": int, "image": {"url", "width", "height", "name"}, "task": str, "labels": [str, ...],
  "kind": "box" | "point" | "count", "stated": {label: int}, "model_stated": {label: int} | null, "readonly": bool,
  "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
-None means that no image is open. Beside these: "calibration": {"confident": float, "unsure": float, "n": int} | null (null:
-scores are uncalibrated; n: the reviews it was measured on), "answering": bool (the model is still at it; the reader may edit,
-or stop it), and, where they apply, "merge": true and "acked": int.
+None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
+{"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
+so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
+and, where they apply, "merge": true and "acked": int.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
-another case. With "merge" it takes the marks of an answer that is still coming: those with new ids are appended, and those
-the reader changed or removed after edit number `edits` stay as the reader left them.
+another case. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
+are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
+number `edits` stay as the reader left them.
 
 A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
 The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
@@ -100,6 +102,7 @@ def to_value(
     *,
     rev: int = 0,
     edits: int = 0,
+    reader: str = "",
     model_stated: Mapping[str, int] | None = None,
     readonly: bool = False,
     calibration: Mapping[str, float] | None = None,
@@ -111,10 +114,11 @@ def to_value(
 
     `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
     are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
-    which on the model is called "confident" and below which "unsure", and from how many reviews ("n") they were measured.
+    which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") they rest.
     """
     value = {
         "case": case,
+        "reader": reader,
         "rev": rev,
         "edits": edits,
         "image": {"url": url, "width": image.width, "height": image.height, "name": image.name},

@@ -13,7 +13,7 @@ from pdc.errors import NotFound
 from pdc.history import History, Version
 from pdc.review import Draft
 from pdc.ui.review_tab import ReviewTab
-from pdc.ui.screen import editor_value, say, speaks
+from pdc.ui.screen import say, speaks
 from pdc.ui.view import Node, View, corrected, drawn, el, picture
 
 NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
@@ -85,8 +85,9 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)} if draft else {}
         if draft is None or version not in known:
             raise NotFound("Choose under “To” what to reopen.")
-        again = self.history.reopen(draft, known[version])
-        return again, editor_value(again, shown), say(again), gr.update(selected="review")
+        self.review.leave(draft)
+        again = self.history.reopen(self.review.asking.now(draft), known[version])
+        return again, self.review.value_of(again, shown), say(again), gr.update(selected="review")
 
 
 def _last_two(versions: list[Version]) -> tuple[Version | None, Version | None]:
