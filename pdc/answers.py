@@ -10,6 +10,7 @@ from uuid import uuid4
 from pdc.domain import Findings, Image, Origin, Prediction, Question
 from pdc.images import ImageFiles
 from pdc.predictors.base import Answer, Predictor
+from pdc.reading import beside
 from pdc.store.store import Store
 from pdc.turns import Turns
 
@@ -51,7 +52,7 @@ class Answers:
             if known:
                 yield known
                 return
-            pixels, tail = self.files.open(image.sha256), _tail(own)
+            pixels, tail = self.files.open(image.sha256), _tail(beside(own, Findings(), question.task))
             stream = getattr(self.predictor, "stream", None)
             said = stream(pixels, question, cancelled) if stream else [self.predictor.predict(pixels, question)]
             for step in said:
@@ -68,9 +69,9 @@ class Answers:
         return prediction
 
 
-def _tail(own: Findings) -> str:
-    """What to add to the ids of an answer's marks, so that none of an older answer's marks has the same."""
-    return f"-{uuid4().hex[:4]}" if any(m.origin is not Origin.HUMAN for m in own.marks) else ""
+def _tail(kept: Findings) -> str:
+    """What to add to the ids of an answer's marks, so that no mark that is left of an older answer has the same."""
+    return f"-{uuid4().hex[:4]}" if any(m.origin is not Origin.HUMAN for m in kept.marks) else ""
 
 
 def _renamed(findings: Findings, tail: str) -> Findings:

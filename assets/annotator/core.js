@@ -25,18 +25,22 @@
     return light > 0.179 ? "#000000" : "#FFFFFF";
   };
 
+  const READ = new Set(["title", "aria-label", "placeholder"]);
+
   function fill(node, attrs, children) {
+    const word = (value) => (attrs && attrs.translate === "no" ? String(value) : PDC.t(String(value)));
     for (const [key, value] of Object.entries(attrs || {})) {
       if (key === "on") for (const [type, run] of Object.entries(value)) node.addEventListener(type, run);
-      else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, String(value));
+      else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, READ.has(key) ? word(value) : String(value));
     }
     for (const child of children) {
-      if (child !== null && child !== undefined) node.append(child);
+      if (child !== null && child !== undefined) node.append(typeof child === "string" ? word(child) : child);
     }
     return node;
   }
 
-  // html("button", {class: "x", on: {click: f}}, "text", node): strings become text nodes, never markup.
+  // html("button", {class: "x", on: {click: f}}, "text", node): strings become text nodes, never markup. What is read is put into
+  // the reader's language, unless it is data (translate: "no").
   PDC.html = (name, attrs, ...children) => fill(document.createElement(name), attrs, children);
   PDC.svg = (name, attrs, ...children) => fill(document.createElementNS(SVG, name), attrs, children);
 

@@ -102,12 +102,12 @@
       this.root.toggleAttribute("data-open", doc.open);
       picture.hidden = !doc.open;
       message.hidden = doc.open;
-      PDC.text(message, doc.open ? "" : "No image is open.");
+      PDC.text(message, doc.open ? "" : PDC.t("No image is open."));
       if (!doc.open) return picture.removeAttribute("src");
       const { url, width, height, name } = doc.head.image;
       picture.style.width = `${width}px`;
       picture.style.height = `${height}px`;
-      picture.alt = name ? `Image ${name}` : "Image";
+      picture.alt = name ? PDC.t("Image {name}", { name }) : PDC.t("Image");
       if (picture.getAttribute("src") === url) return;
       this.stage.setAttribute("data-loading", "");
       picture.setAttribute("src", url);
@@ -117,7 +117,7 @@
       if (!this.doc.open) return;
       this.stage.removeAttribute("data-loading");
       this.message.hidden = false;
-      PDC.text(this.message, "The image could not be loaded. Your marks are kept; reload the page to try again.");
+      PDC.text(this.message, PDC.t("The image could not be loaded. Your marks are kept; reload the page to try again."));
     }
 
     changed() {

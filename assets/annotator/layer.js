@@ -13,9 +13,12 @@
     return `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
   };
 
+  const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => PDC.t(word));
+  const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected"].map((word) => [word, PDC.t(word)]));
+
   const name = (mark, at) => {
-    const score = mark.score === null ? "" : `, score ${mark.score.toFixed(2)}`;
-    return `${mark.box ? "Box" : "Point"} ${at + 1}: ${mark.label}, ${mark.origin}, ${mark.status}${score}`;
+    const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;
+    return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}`;
   };
 
   class Layer {

@@ -66,7 +66,7 @@
       this.before.disabled = this.after.disabled = !doc.shown.length;
       this.markGroup.hidden = doc.kind === "count";
       this.toolGroup.hidden = doc.kind === "count";
-      PDC.text(this.note, editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
+      PDC.text(this.note, PDC.t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
     }
 
     zoomed(scale) { PDC.text(this.zoomText, `${Math.round(scale * 100)} %`); }

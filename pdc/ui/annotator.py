@@ -21,6 +21,7 @@ The editor keeps a copy of what the server has not acknowledged in the browser, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,10 +33,11 @@ from pdc.domain import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Qu
 from pdc.errors import PdcError
 from pdc.geometry import Size, clip
 from pdc.tasks import MAX_COUNT, MAX_MARKS
+from pdc.ui.words import dictionaries
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
-    "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
+    "words", "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
     "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
     "mount",
 )  # fmt: skip
@@ -78,8 +80,9 @@ def css() -> str:
 
 @cache
 def script() -> str:
-    """The editor's plain script: all modules, in order."""
-    return "\n".join((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    """The editor's plain script: the dictionaries, then all modules, in order."""
+    modules = ((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return "\n".join((f"window.PDC = {{ dictionaries: {json.dumps(dictionaries())} }};", *modules))
 
 
 @cache

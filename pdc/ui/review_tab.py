@@ -25,14 +25,14 @@ from pdc.ui.annotator import Annotator, notes_value
 from pdc.ui.conflict import conflict_view
 from pdc.ui.screen import WELCOME, editor_value, findings_of, question_from, say, speaks, user_of
 from pdc.ui.view import View
+from pdc.ui.words import LINE, word
 from pdc.ui.worklist import Worklist, wanted_from, worklist_value
 from pdc.worklist import Worklist as Images
 from pdc.worklist import without_hints
 
 log = logging.getLogger(__name__)
-TASKS = [(HUMAN_NAMES[task], task.value) for task in HUMAN_NAMES]
+TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
-LINE = "<p role='status'>${value}</p>"
 ANSWERING = "The model is answering; Esc stops it."
 READERS = 16  # who may watch answers at the same time
 LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
@@ -65,20 +65,20 @@ class ReviewTab:
         with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
             self.conflict = View()
             with gr.Row():
-                self.choices = [(take, gr.Button(words)) for take, words in CHOICES]
+                self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
         self._wire(demo)
 
     def _build_question(self) -> None:
         with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=172)
+            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label=word("Task"), scale=1, min_width=184)
             self.labels = gr.Dropdown(
-                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
+                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label=word("Look for"), multiselect=True,
                 allow_custom_value=True, scale=8, min_width=200,
             )  # fmt: skip
             asking = "Show the model" if self.service.blind else "Ask the model"
-            self.ask_button = gr.Button(asking, scale=0, min_width=120)
-            self.save_button = gr.Button("Save", scale=0, min_width=70)
-            self.finish_button = gr.Button("Save and next", variant="primary", scale=0, min_width=120)
+            self.ask_button = gr.Button(word(asking), scale=0, min_width=120)
+            self.save_button = gr.Button(word("Save"), scale=0, min_width=70)
+            self.finish_button = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)
 
     def _wire(self, demo: gr.Blocks) -> None:
         question, work = [self.task, self.labels], [self.draft, self.editor]
