@@ -23,6 +23,7 @@ def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
             for title, tab in tabs.items():
                 with gr.Tab(word(title), id=title.lower()) as page:
                     tab.build(demo)
+                page.select(None, js="() => { window.PDC.watchCharts(); }", queue=False)
                 if hasattr(tab, "opens"):
                     tab.opens(page, bar)
     return demo
