@@ -80,9 +80,10 @@ def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
 def workbench(tmp_path: Path, embedded: Any, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
     """workbench(blind=...) starts the whole app on the embedded model."""
     made: list[Workbench] = []
+    embedded.load()
 
     def make(**options: Any) -> Workbench:
-        made.append(Workbench(tmp_path, embedded, serve, **options))
+        made.append(Workbench(tmp_path, options.pop("model", embedded), serve, **options))
         return made[-1]
 
     yield make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
@@ -78,19 +80,37 @@ def test_a_blind_read_has_no_tour(browser, workbench):
     page.close()
 
 
-def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench):
-    bench: Workbench = workbench()
+class Held:
+    """The embedded model, which holds on after its second step until it may go on, so that a page can be seen half answered."""
+
+    def __init__(self, model) -> None:
+        self.model, self.go = model, threading.Event()
+        self.predict, self.untaught = model.predict, model.untaught
+
+    def stream(self, image, question, cancelled):
+        for i, step in enumerate(self.model.stream(image, question, cancelled)):
+            yield step
+            while i == 1 and not (cancelled() or self.go.wait(0.02)):
+                pass
+
+
+def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedded):
+    model = Held(embedded)
+    bench: Workbench = workbench(model=model)
     page = open_page(browser, bench)
     page.locator(".pdc-examples[open] .pdc-item").first.click()
-    page.wait_for_selector(".pda-answering:not([hidden])")
     page.wait_for_selector("g.pda-mark", state="attached")
+    assert page.locator(".pda-answering").is_visible()
+    press(page, "s")
+    page.get_by_text("The model is still answering").wait_for()
     press(page, "Escape")
     says(page, "Stopped.")
     some = page.locator("g.pda-mark").count()
     assert bench.store.predictions() == []
+    model.go.set()
     page.get_by_role("button", name="Ask the model").click()
     says(page, "Answered by")
-    assert page.locator("g.pda-mark").count() > some
+    assert page.locator("g.pda-mark").count() > some > 0
     press(page, "s")
     says(page, "Saved, revision 1")
     (review,) = bench.store.reviews()
