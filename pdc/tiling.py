@@ -65,10 +65,11 @@ def _quarters(core: Box, boxes: Sequence[Box], wh: Size) -> list[Tile]:
     sides = sorted(max(b.width, b.height) for b in boxes)
     reach = 0.6 * sides[int(0.9 * (len(sides) - 1))]
     quarters = [Box(x1, y1, x2, y2) for y1, y2 in ((core.y1, my), (my, core.y2)) for x1, x2 in ((core.x1, mx), (mx, core.x2))]
-    return [Tile(_window(q, reach, wh), q) for q in quarters]
+    return [Tile(window_of(q, reach, wh), q) for q in quarters]
 
 
-def _window(core: Box, reach: float, wh: Size) -> Box:
+def window_of(core: Box, reach: float, wh: Size) -> Box:
+    """The core with a margin of `reach` pixels, or a share of its side, within an image of (width, height); whole pixels."""
     side = max(core.width, core.height)
     margin = min(max(reach, MARGIN * side), 0.5 * side)
     grown = clip(Box(core.x1 - margin, core.y1 - margin, core.x2 + margin, core.y2 + margin), wh)
@@ -86,7 +87,7 @@ def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     cut: set[int] = set()
     stated: dict[str, int] = {}
     for tile, findings in looks:
-        mine = [m for m in _placed(findings, tile).marks if _owns(tile, m)]
+        mine = claimed(tile, findings)
         cut |= {id(m) for m in mine if _at_inner_edge(m, tile)}
         kept += mine
         for label, n in findings.stated.items():
@@ -97,8 +98,13 @@ def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
 
 
+def claimed(tile: Tile, findings: Findings) -> list[Mark]:
+    """The marks of an answer in window pixels that the tile answers for, in image pixels."""
+    return [m for m in _placed(findings, tile).marks if _owns(tile, m)]
+
+
 def _at_inner_edge(mark: Mark, tile: Tile) -> bool:
-    """Whether the window, but not the core, ends where the box does: there may be more of the object."""
+    """Whether the window, but not the core, ends where the box (image pixels) does: there may be more of the object."""
     if not isinstance(mark.shape, Box):
         return False
     pairs = zip(mark.shape.xyxy, tile.window.xyxy, tile.core.xyxy, strict=True)
@@ -123,15 +129,16 @@ def fused(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
     Of two, the one seen whole stays (`cut` holds the `id()` of the others), else the surer one.
     """
     kept: list[Mark] = []
-    gap = _spacing(marks)
+    gap = spacing(marks)
     for mark in sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0))):
-        if not any(mark.label == k.label and _same(mark, k, gap) for k in kept):
+        if not any(mark.label == k.label and same(mark, k, gap) for k in kept):
             kept.append(mark)
     chosen = {id(m) for m in kept}
     return [m for m in marks if id(m) in chosen]
 
 
-def _same(a: Mark, b: Mark, gap: float) -> bool:
+def same(a: Mark, b: Mark, gap: float) -> bool:
+    """Whether two looks show one object, labels aside; points within a share of `gap`, the `spacing` of all marks."""
     if isinstance(a.shape, Box) and isinstance(b.shape, Box):
         return iou(a.shape, b.shape) > SAME_IOU or _inside(a.shape, b.shape) > SAME_INSIDE
     p, q = a.shape.center, b.shape.center
@@ -144,7 +151,7 @@ def _inside(a: Box, b: Box) -> float:
     return max(w, 0.0) * max(h, 0.0) / max(min(a.area, b.area), 1e-9)
 
 
-def _spacing(marks: Sequence[Mark]) -> float:
+def spacing(marks: Sequence[Mark]) -> float:
     """The median distance from a point to its nearest neighbour, in pixels; 0 where there are no two points."""
     points = [m.shape for m in marks if isinstance(m.shape, Point)]
     if len(points) < 2:
