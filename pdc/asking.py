@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from threading import Condition, Lock, Thread
 
+from pdc.domain import Box
 from pdc.review import Draft, ReviewService
 
+Work = Callable[[Draft, Callable[[], bool]], Iterator[Draft]]  # a draft, and whether it is cancelled -> the draft as it grows
 MOST = 200  # answers kept for drafts that are open somewhere
 STOPPED = "Stopped. What the model found so far stays; ask again for the whole answer."
 
 
 class Run:
-    """One draft being answered. Ends with the whole answer, when it is stopped, or with what went wrong."""
+    """One draft being answered by `work`. Ends with the whole answer, when it is stopped, or with what went wrong."""
 
-    def __init__(self, service: ReviewService, draft: Draft) -> None:
-        self.draft, self._service = draft, service
+    def __init__(self, work: Work, draft: Draft) -> None:
+        self.draft, self._work = draft, work
         self._news = Condition()
         self._steps = 0
         self._over = self._left = False
@@ -54,7 +57,7 @@ class Run:
 
     def _run(self) -> None:
         try:
-            for draft in self._service.answers(self.draft, lambda: self._over):
+            for draft in self._work(self.draft, lambda: self._over):
                 self._tell(draft)
         except Exception as error:
             self._error = error
@@ -76,10 +79,10 @@ class Asking:
         self._service, self._lock = service, Lock()
         self._runs: dict[str, Run] = {}
 
-    def begin(self, draft: Draft) -> Run:
-        """Ask about this draft; what was being answered for it before is stopped."""
+    def begin(self, draft: Draft, region: Box | None = None) -> Run:
+        """Ask about this draft, or closer about a region of it; what was being answered for it before is stopped."""
         self.leave(draft)
-        run = Run(self._service, draft)
+        run = Run(partial(self._service.closer, region) if region else self._service.answers, draft)
         with self._lock:
             self._runs.pop(draft.key, None)
             self._runs[draft.key] = run

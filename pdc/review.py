@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pdc.answers import Answers, Step
+from pdc.closer import look_closer
 from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Findings, Image, Prediction, Question, Review, Status, Verdict
+from pdc.domain import Box, Findings, Image, Prediction, Question, Review, Status, Verdict
 from pdc.errors import ReadFirst, StaleSave
 from pdc.images import ImageFiles, accept
 from pdc.predictors.base import Predictor
@@ -134,6 +135,17 @@ class ReviewService(Answers):
         steps = self.steps(draft.image, draft.question, cancelled, own=draft.findings, again=again)
         for i, step in enumerate(steps, 1):
             yield self._answered(replace(draft, blind=False, rev=draft.rev + i), step)
+
+    def closer(self, region: Box, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+        """The draft with what a second, closer look at a region (pixels of the image) adds to it; nothing once cancelled."""
+        if self.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+        with self.turns.first():
+            marks = draft.findings.marks
+            found = look_closer(self.predictor, self.files.open(draft.image.sha256), draft.question, region, marks)
+        if not cancelled():
+            note = f"Looked closer: {len(found.marks) - len(marks)} more found."
+            yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
 
     def _answered(self, draft: Draft, step: Step) -> Draft:
         """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""

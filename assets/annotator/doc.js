@@ -119,17 +119,30 @@
       if (typeof answering === "boolean" && (rev || 0) >= this.head.rev) this.head.answering = answering;
     }
 
-    // Not a step of its own: undo goes on to mean the reader's last edit, and never takes the model's marks away.
+    // Not a step of its own, unless it says so: undo goes on to mean the reader's last edit, and never takes the model's marks away.
     merge(value, incoming) {
       const since = value.edits || 0;
       const mine = (key) => (this.touched.get(key) || 0) > since;
       const gone = PDC.withdrawn(this.state, incoming, mine);
       const add = (state) => PDC.mergeInto(state, incoming, mine, gone);
+      if (value.merge === "step") this.push(add(this.state));
+      else this.addToAll(add);
+      this.takeHead(value, Math.max(since, this.head.edits));
+      return "merged";
+    }
+
+    addToAll(add) {
       this.state = add(this.state);
       this.past = this.past.map(add);
       this.future = this.future.map(add);
-      this.takeHead(value, Math.max(since, this.head.edits));
-      return "merged";
+    }
+
+    push(state) {
+      if (!PDC.changedKeys(this.state, state).length) return;
+      this.past.push(this.state);
+      this.future = [];
+      this.lastMerge = null;
+      this.state = state;
     }
 
     close() {

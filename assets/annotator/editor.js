@@ -187,10 +187,10 @@
     }
 
     setTool(tool) {
-      if (tool === "draw" && (this.doc.readonly || this.doc.kind === "count")) return;
+      if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
       this.tool = tool;
       this.stage.style.cursor = "";
-      if (this.hidden && tool === "draw") this.hidden = false;
+      if (this.hidden && tool !== "select") this.hidden = false;
       this.render();
     }
 
@@ -206,6 +206,14 @@
     add(shape) {
       this.doc.add(shape, this.doc.drawLabel);
       this.list.follow();
+    }
+
+    // Ask the model again inside this box; what it finds comes back as one step.
+    lookCloser({ box }) {
+      this.setTool("select");
+      this.link.flush();
+      this.link.put({ ...this.doc.value(), region: box });
+      this.link.tell("closer");
     }
 
     judge(status) {

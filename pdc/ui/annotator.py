@@ -13,7 +13,7 @@ and, where they apply, "merge": true and "acked": int.
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
 another case. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
 are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
-number `edits` stay as the reader left them.
+number `edits` stay as the reader left them. With "merge": "step" the same is one step that can be undone.
 
 A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
 The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
@@ -46,7 +46,7 @@ Value = dict[str, Any]
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
 _ON_LOAD = """
-const events = ["edit", "save", "next", "previous", "stop"];
+const events = ["edit", "save", "next", "previous", "stop", "closer"];
 const start = (tries) => {
   if (window.PDC && window.PDC.mount) window.PDC.mount({ element, props, trigger, watch, events });
   else if (tries > 0) setTimeout(() => start(tries - 1), 50);
@@ -61,7 +61,8 @@ class BadDraft(PdcError):
 
 
 class Annotator(gr.HTML):
-    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys."""
+    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys; `closer`
+    when a region was dragged to look at again (`region_from`)."""
 
     def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
         super().__init__(
@@ -110,7 +111,7 @@ def to_value(
     readonly: bool = False,
     calibration: Mapping[str, float] | None = None,
     answering: bool = False,
-    merge: bool = False,
+    merge: bool | str = False,
     acked: int | None = None,
 ) -> Value:
     """The editor's value for these findings.
@@ -135,7 +136,7 @@ def to_value(
         "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
         "answering": answering,
     }
-    return value | ({"merge": True} if merge else {}) | ({} if acked is None else {"acked": acked})
+    return value | ({"merge": merge} if merge else {}) | ({} if acked is None else {"acked": acked})
 
 
 def notes_value(case: str, rev: int, *, acked: int | None = None, answering: bool | None = None) -> Value:
@@ -166,6 +167,11 @@ def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str
     if len({mark.id for mark in marks}) != len(marks):
         raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
     return Findings(marks, _stated(draft.get("stated") or {}, labels))
+
+
+def region_from(value: object) -> Box:
+    """The region in a value that comes with the event `closer`, in pixels of the image, or BadDraft."""
+    return Box(*_numbers(_mapping(value, "The draft").get("region"), 4, "of the region"))
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -14,14 +14,14 @@ import gradio as gr
 
 from pdc.asking import Asking
 from pdc.conflicts import Take
-from pdc.domain import Question, Task
+from pdc.domain import Box, Question, Task
 from pdc.errors import PdcError, StaleSave, StillAnswering
 from pdc.lookahead import AHEAD, LookAhead
 from pdc.review import Draft, ReviewService
 from pdc.starters import KNOWN_LABELS, Example, examples
 from pdc.sureness import Sureness
 from pdc.tasks import HUMAN_NAMES
-from pdc.ui.annotator import Annotator, notes_value
+from pdc.ui.annotator import Annotator, notes_value, region_from
 from pdc.ui.conflict import conflict_view
 from pdc.ui.screen import WELCOME, editor_value, findings_of, question_from, say, speaks, user_of
 from pdc.ui.view import View
@@ -33,6 +33,7 @@ from pdc.worklist import without_hints
 log = logging.getLogger(__name__)
 TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
+CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = "The model is answering; Esc stops it."
 READERS = 16  # who may watch answers at the same time
 LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
@@ -109,6 +110,7 @@ class ReviewTab:
         asked = self.ask_button.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
         asked.success(speaks(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
+        self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
         self.editor.stop(self.stop, self.draft, None, trigger_mode="multiple", **now)
         self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
 
@@ -166,10 +168,12 @@ class ReviewTab:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
         for label in draft.question.labels:
             self.service.store.add_label(label)
-        now = self.asking.now(draft)
-        run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings))
-        for step, answering in run.watch():
-            yield self.value_of(step, value, answering=answering, merge=True), ANSWERING if answering else say(step)
+        yield from self._watched(draft, value, merge=True)
+
+    def closer(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+        """The model asked again about the region that was dragged; what it finds there is one step that can be undone."""
+        if draft is not None and findings_of(draft, value) is not None:
+            yield from self._watched(draft, value, merge="step", region=region_from(value))
 
     def stop(self, draft: Draft | None) -> None:
         """End the answer that is being made; what has come stays."""
@@ -228,6 +232,12 @@ class ReviewTab:
         over = self.service.resolve(self._edited(draft, value), take)
         return self._stay(over, self.value_of(over, value))
 
+    def _watched(self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None) -> Iterator[tuple[Any, str]]:
+        now = self.asking.now(draft)
+        run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings), region)
+        for step, answering in run.watch():
+            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else say(step)
+
     # Steps that handlers share -----------------------------------------------------------------------------------
 
     def _edited(self, draft: Draft | None, value: Any) -> Draft:
@@ -275,10 +285,10 @@ class ReviewTab:
         draft = self.service.open(sha256, question, reader)
         known = sorted({*self.service.store.labels(), *question.labels})
         labels = gr.update(choices=known, value=list(question.labels))
-        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *_closed())
+        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *CLOSED)
 
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
-        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *_closed())
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *CLOSED)
 
     def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
         conflict = self.service.conflict(draft)
@@ -290,7 +300,3 @@ class ReviewTab:
 
     def _rows(self, draft: Draft) -> dict[str, Any]:
         return worklist_value(self.examples, draft.image.sha256, self.service.blind)
-
-
-def _closed() -> tuple[Any, None]:
-    return gr.update(visible=False), None

@@ -11,6 +11,7 @@ from desk import ASK, FOUND, LABELS, Desk, drawn, who
 from pdc.conflicts import Take
 from pdc.domain import Findings, Verdict
 from pdc.errors import ReadFirst, StillAnswering, StoreUnavailable
+from pdc.ui.screen import speaks
 from pdc.worklist import Stage
 
 ADA = who("ada")
@@ -164,6 +165,17 @@ def test_a_reader_who_goes_on_is_shown_nothing_more_of_the_answer(desk: Desk):
     other, *_ = desk.tab.next(draft, value, {}, ADA)
     assert list(steps) == [] and other.image != draft.image
     desk.model.go.set()
+
+
+def test_a_region_is_looked_at_closer_beside_what_the_reader_did(desk: Desk):
+    draft, value = opened(desk)
+    mine = edited(value, drawn(x=1))
+    *_, (shown, said) = desk.tab.closer(draft, {**mine, "region": [0, 0, 40, 30]})
+    assert [m["id"] for m in shown["marks"]][:3] == ["m1", "m2", "h1"] and shown["merge"] == "step"
+    assert said.startswith("Looked closer: ") and shown["rev"] > value["rev"]
+    assert desk.tab.asking.now(draft).rev == shown["rev"]
+    with pytest.raises(gr.Error):
+        list(speaks(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
 
 
 def test_a_stale_save_shows_both_and_each_way_out_can_be_saved(desk: Desk):
