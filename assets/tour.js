@@ -50,7 +50,11 @@
 
     point(where) {
       for (const node of document.querySelectorAll("[data-tour]")) node.removeAttribute("data-tour");
-      if (where) document.querySelectorAll(where).forEach((node) => node.setAttribute("data-tour", ""));
+      if (!where) return;
+      for (const node of document.querySelectorAll(where)) {
+        node.setAttribute("data-tour", "");
+        if (node.tagName === "DETAILS") node.open = true;
+      }
     }
 
     key(event) {

@@ -103,9 +103,9 @@ class Asking:
         run = self._runs.get(draft.key)
         return run is not None and run.answering
 
-    def stop(self, draft: Draft) -> None:
-        """End the answer that is being made; what was found so far is shown."""
-        if run := self._runs.get(draft.key):
+    def stop(self, draft: Draft | None) -> None:
+        """End the answer that is being made, if there is one; what was found so far is shown."""
+        if draft and (run := self._runs.get(draft.key)):
             run.stop()
 
     def leave(self, draft: Draft) -> None:

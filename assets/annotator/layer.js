@@ -82,8 +82,8 @@
 
     paint(node, mark, at, labels) {
       const { group, mark: before } = node;
-      this.badge(node, mark);
-      this.place(node, mark);
+      const badged = this.badge(node, mark);
+      if (badged || !before || before.box !== mark.box || before.point !== mark.point) this.place(node, mark);
       const color = PDC.colorOf(labels, mark.label);
       if (node.color !== color) for (const part of [node.line, node.badge]) if (part) part.setAttribute("stroke", color);
       node.color = color;
@@ -95,10 +95,11 @@
     }
 
     badge(node, mark) {
-      if (mark.origin === "model" || node.badge) return;
+      if (mark.origin === "model" || node.badge) return false;
       node.badge = svg("polyline", { class: "pda-origin" });
       node.color = null;
       node.group.append(node.badge);
+      return true;
     }
 
     place(node, shape) {

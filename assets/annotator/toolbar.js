@@ -71,7 +71,7 @@
       PDC.text(this.note, PDC.t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
     }
 
-    zoomed(scale) { PDC.text(this.zoomText, `${Math.round(scale * 100)} %`); }
+    zoomed(scale) { PDC.text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }
   }
 
   PDC.Toolbar = Toolbar;

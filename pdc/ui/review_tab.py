@@ -111,7 +111,7 @@ class ReviewTab:
         asked.success(speaks(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
-        self.editor.stop(self.stop, self.draft, None, trigger_mode="multiple", **now)
+        self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
         self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
 
     # Handlers ---------------------------------------------------------------------------------------------------
@@ -174,11 +174,6 @@ class ReviewTab:
         """The model asked again about the region that was dragged; what it finds there is one step that can be undone."""
         if draft is not None and findings_of(draft, value) is not None:
             yield from self._watched(draft, value, merge="step", region=region_from(value))
-
-    def stop(self, draft: Draft | None) -> None:
-        """End the answer that is being made; what has come stays."""
-        if draft is not None:
-            self.asking.stop(draft)
 
     def edit(self, draft: Draft | None, value: Any) -> tuple[Any, Any]:
         """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""

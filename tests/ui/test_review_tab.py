@@ -148,7 +148,7 @@ def test_a_stopped_answer_leaves_what_had_come_and_is_no_prediction(desk: Desk):
     steps = desk.tab.ask(draft, value)
     while not next(steps)[0]["marks"]:
         pass
-    desk.tab.stop(draft)
+    desk.tab.asking.stop(draft)
     shown, said = next(steps)
     desk.model.go.set()
     assert not shown["answering"] and said.startswith("Stopped.") and list(steps) == []
