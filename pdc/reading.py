@@ -20,7 +20,8 @@ def second_look(own: Findings, model: Findings, task: Task) -> Findings:
         return own
     theirs = {m.id: f"model-{m.id}" for m in model.marks}
     renamed = replace(model, marks=tuple(replace(m, id=theirs[m.id]) for m in model.marks))
-    added = [c.after for c in diff(own, renamed) if c.kind is CorrectionKind.ADDED]
+    known = {m.id for m in own.marks}  # shown before, and left as rejected
+    added = [c.after for c in diff(own, renamed) if c.kind is CorrectionKind.ADDED and c.after.id not in known]
     return replace(own, marks=own.marks + tuple(replace(m, origin=Origin.MODEL, status=Status.REJECTED) for m in added))
 
 

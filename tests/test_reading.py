@@ -23,6 +23,7 @@ def test_a_second_look_adds_what_only_the_model_found_and_counts_none_of_it():
         ("h0", Status.OPEN, Origin.HUMAN), ("model-m2", Status.REJECTED, Origin.MODEL),
     ]  # fmt: skip
     assert seen.count(Task.COUNT_AND_BOX) == 1
+    assert second_look(seen, model, Task.COUNT_AND_BOX) == seen
     assert second_look(Findings((), {"a": 1}), Findings((), {"a": 9}), Task.COUNTING).stated == {"a": 1}
 
 
