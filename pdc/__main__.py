@@ -37,8 +37,6 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--task", default=Task.COUNT_AND_BOX.value, help=f"one of {', '.join(Task)} (default: %(default)s)")
     what = "what to look for; repeat for several (default: all the embedded model knows)"
     predict.add_argument("--label", action="append", metavar="LABEL", help=what)
-    closer = "look again, larger, at the N regions it is least sure of"
-    predict.add_argument("--closer", type=int, default=0, metavar="N", help=closer)
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.set_defaults(run=commands.predict)
 

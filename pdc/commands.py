@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pdc.access import hash_password
-from pdc.closer import closer_answer
 from pdc.domain import Box, Mark, Question
 from pdc.errors import BadImage, BadSetting, PdcError
 from pdc.parts import local_predictor, open_store
@@ -45,8 +44,7 @@ def predict(arguments: argparse.Namespace) -> int:
     for path in arguments.images:
         try:
             accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
-            image = Image.open(BytesIO(accepted.png))
-            answer = closer_answer(predictor, image, question, predictor.predict(image, question), arguments.closer)
+            answer = predictor.predict(Image.open(BytesIO(accepted.png)), question)
         except PdcError as error:
             print(f"pdc: {path}: {error}", file=sys.stderr)
             failures += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pdc.answers import Answers, Step
+from pdc.answering import Answers, Step
 from pdc.closer import look_closer
 from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
