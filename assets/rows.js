@@ -78,9 +78,9 @@
       set(node.root, "aria-setsize", this.rows.length);
       node.root.toggleAttribute("data-current", sha === this.current);
       node.root.toggleAttribute("data-active", at === this.active);
-      set(node.root, "title", reader ? `${name}, for ${reader}` : name);
+      set(node.root, "title", reader ? PDC.t("{name}, for {reader}", { name, reader }) : name);
       text(node.name, name);
-      text(node.stage, [stage, detail, reader && `@${reader}`].filter(Boolean).join(" · "));
+      text(node.stage, [PDC.t(stage), detail, reader && `@${reader}`].filter(Boolean).join(" · "));
     }
 
     move(at) {

@@ -46,13 +46,13 @@
 
     // The first good one is opened, unless an image is open already.
     async send(files) {
-      if (this.running) return this.say("Wait until the images before these are stored.");
-      if (!files.length) return this.say("There are no images in this folder.");
+      if (this.running) return this.say(PDC.t("Wait until the images before these are stored."));
+      if (!files.length) return this.say(PDC.t("There are no images in this folder."));
       this.running = true;
       const said = [];
       let stored = 0;
       for (const [i, file] of files.entries()) {
-        this.say([`Uploading ${i + 1} of ${files.length}: ${file.name}`, ...said.slice(-3)].join("\n"));
+        this.say([PDC.t("Uploading {n} of {all}: {name}", { n: i + 1, all: files.length, name: file.name }), ...said.slice(-3)].join("\n"));
         try {
           const image = await this.store(file);
           stored += 1;
@@ -60,11 +60,11 @@
           if (stored === 1) this.opened(image.sha256);
           else if (stored % 20 === 0) this.changed();
         } catch (error) {
-          said.push(`${file.name}: ${error.message || "the upload failed; try again."}`);
+          said.push(`${file.name}: ${error.message || PDC.t("the upload failed; try again.")}`);
         }
       }
       this.running = false;
-      this.say([...(files.length > 1 ? [`${stored} of ${files.length} stored.`] : []), ...said].join("\n"));
+      this.say([...(files.length > 1 ? [PDC.t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
       if (stored > 1) this.changed();
     }
 

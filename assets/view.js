@@ -10,7 +10,7 @@
   const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
 
   PDC.build = (node) => {
-    if (!Array.isArray(node)) return document.createTextNode(String(node));
+    if (!Array.isArray(node)) return document.createTextNode(PDC.line(String(node)));
     const [tag, attributes, ...children] = node;
     if (!TAGS.has(tag)) throw new Error(`A view may not hold <${tag}>.`);
     const made = DRAWING.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);

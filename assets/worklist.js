@@ -12,13 +12,14 @@
   ];
   const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "least certain first"], ["disagreement", "most corrected first"]];
 
-  const option = ([value, words]) => html("option", { value }, words);
+  const option = ([value, words, translate]) => html("option", { value, translate }, words);
   const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
 
   class Worklist {
     constructor(host, link) {
       Object.assign(this, { host, link, timer: null, asked: 0, stamp: null, empty: null });
       this.upload = new PDC.Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
+      this.tour = new PDC.Tour();
       this.rows = new PDC.Rows((sha256) => this.choose({ sha256 }));
       this.build();
       for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
@@ -36,20 +37,23 @@
       this.label = select("label", "With label", [["", "any label"]], changed);
       this.reader = select("reader", "Assigned to", [["", "any reader"]], changed);
       this.to = html("input", { type: "text", placeholder: "reader", "aria-label": "Assign to", list: "pdc-readers", maxlength: 64 });
+      this.why = html("input", { type: "text", placeholder: "why? Enter sends", "aria-label": "Why it is sent back; Enter sends it, Escape keeps it here", maxlength: 200,
+        on: { keydown: (event) => this.whyKey(event), blur: () => this.askWhy(false) } });
       this.known = html("datalist", { id: "pdc-readers" });
       const assign = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
       this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
         html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, assign, this.known));
       this.count = html("p", { class: "pdc-progress" });
       this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
+      this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
       this.ahead = html("p", { class: "pdc-ahead", role: "status" });
       this.examples = html("ul", { class: "pdc-thumbs" });
       this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
       const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
         html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
       this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
-      this.host.replaceChildren(this.upload.root, html("div", { class: "pdc-done" }, this.count, this.bar),
-        html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.rows.root, this.ahead, this.shipped, this.legend);
+      this.host.replaceChildren(this.upload.root, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
+        html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.rows.root, this.ahead, this.shipped, this.legend);
     }
 
     dragged(event) {
@@ -84,7 +88,24 @@
       if (name === "list") return this.rows.root.focus();
       if (name === "search") return this.search.select(), this.search.focus();
       if (!this.flush()) return undefined;
-      return this.send(name);
+      return name === "back" ? this.askWhy(true) : this.send(name);
+    }
+
+    // A line for the reason before an image is sent back; it may stay empty.
+    askWhy(on) {
+      this.back.hidden = !on;
+      this.why.value = "";
+      if (on) this.why.focus();
+    }
+
+    whyKey(event) {
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      const note = this.why.value.trim();
+      this.askWhy(false);
+      PDC.toImage();
+      if (event.key === "Enter") this.send("back", { note });
+      event.preventDefault();
+      event.stopPropagation();
     }
 
     meaning(event) {
@@ -92,6 +113,7 @@
       const target = event.composedPath()[0];
       const ctrl = event.ctrlKey || event.metaKey;
       const typing = target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], .pdc-conflict");
+      if (target === this.why) return null;
       if (event.key === "Enter" && ctrl) return "finish";
       if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
       if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
@@ -123,6 +145,7 @@
       this.current = value.current;
       for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
       if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
+      this.tour.receive(value);
       this.refresh();
     }
 
@@ -143,22 +166,23 @@
         if (!answer.ok) throw new Error(said.error);
         this.show(said);
       } catch (error) {
-        if (turn === this.asked) text(this.ahead, `The list could not be loaded: ${error.message}`);
+        if (turn === this.asked) text(this.ahead, PDC.t("The list could not be loaded: {error}", { error: error.message }));
       }
     }
 
     show(said) {
       this.rows.show(said.rows, this.current);
       this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
-      this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l])]);
-      this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r])]);
+      this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
+      this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
       this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
-      const pace = said.pace === null ? "" : `, ${said.pace} images an hour`;
-      text(this.count, said.total ? `${said.done} of ${said.total} done${pace}` : this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
+      const pace = said.pace === null ? "" : PDC.t(", {n} images an hour", { n: said.pace });
+      const none = PDC.t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
+      text(this.count, said.total ? PDC.t("{done} of {total} done", said) + pace : none);
       this.bar.max = said.total || 1;
       this.bar.value = said.done;
       this.bar.hidden = !said.total;
-      text(this.ahead, said.error ? said.error : said.waiting ? `Looking ahead: ${said.waiting} to go` : "");
+      text(this.ahead, said.error ? said.error : said.waiting ? PDC.t("Looking ahead: {n} to go", { n: said.waiting }) : "");
       this.ahead.toggleAttribute("data-error", Boolean(said.error));
       if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
       if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
@@ -177,7 +201,7 @@
       const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
       const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
       if (answer.ok) return this.refresh();
-      text(this.ahead, (await answer.json()).error || "Assigning failed; try again.");
+      text(this.ahead, (await answer.json()).error || PDC.t("Assigning failed; try again."));
     }
   }
 

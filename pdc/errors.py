@@ -37,6 +37,10 @@ class ReadFirst(PdcError):
     """Blind reading is on, and this reader has not saved a read of their own yet."""
 
 
+class StillAnswering(PdcError):
+    """The model is not done with this image: what is on the screen is a part of its answer."""
+
+
 class StoreUnavailable(PdcError):
     """The database or the disk refused to take a write."""
 

@@ -1,4 +1,4 @@
-"""Blind reading: what a second look at the model shows, and what readers changed after it. Pure."""
+"""A reader's marks beside a model's: answers that spare what they did, the second look of a blind read and its changes. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,28 @@ def second_look(own: Findings, model: Findings, task: Task) -> Findings:
         return own
     theirs = {m.id: f"model-{m.id}" for m in model.marks}
     renamed = replace(model, marks=tuple(replace(m, id=theirs[m.id]) for m in model.marks))
-    added = [c.after for c in diff(own, renamed) if c.kind is CorrectionKind.ADDED]
+    known = {m.id for m in own.marks}  # shown before, and left as rejected
+    added = [c.after for c in diff(own, renamed) if c.kind is CorrectionKind.ADDED and c.after.id not in known]
     return replace(own, marks=own.marks + tuple(replace(m, origin=Origin.MODEL, status=Status.REJECTED) for m in added))
+
+
+def beside(own: Findings, model: Findings, task: Task) -> Findings:
+    """What the reader drew, changed or judged, with the model's marks of all other objects; its older open marks are gone.
+
+    A mark of the model with the id of one that the reader has is the same object. When counting, the model's number stands.
+    """
+    if not task.has_marks:
+        return model
+    mine = tuple(m for m in own.marks if not _untouched(m))
+    known = {m.id for m in mine}
+    fresh = replace(model, marks=tuple(m for m in model.marks if m.id not in known))
+    seen = Findings(tuple(replace(m, status=Status.OPEN) for m in mine))  # what was rejected is not found again
+    added = [c.after for c in diff(seen, fresh) if c.kind is CorrectionKind.ADDED]
+    return replace(model, marks=(*mine, *added))
+
+
+def _untouched(mark: Mark) -> bool:
+    return mark.origin is Origin.MODEL and mark.status is Status.OPEN
 
 
 @dataclass(frozen=True, slots=True)

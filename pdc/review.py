@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from pdc.answering import Answers, Step
+from pdc.closer import look_closer
 from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Findings, Image, Prediction, Question, Review, Status, Verdict
+from pdc.domain import Box, Findings, Image, Prediction, Question, Review, Status, Verdict
 from pdc.errors import ReadFirst, StaleSave
 from pdc.images import ImageFiles, accept
 from pdc.predictors.base import Predictor
-from pdc.reading import second_look
+from pdc.reading import beside, second_look
 from pdc.store.records import StoredDraft
 from pdc.store.reviewing import Seen
 from pdc.store.store import Store
-from pdc.turns import Turns
 
 READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
+SECOND_LOOK = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
 UNREADABLE = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
 
 
@@ -55,21 +57,19 @@ class Conflict:
     theirs: Review
 
 
-class ReviewService:
+class ReviewService(Answers):
     """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
-    `serving` says which model and adapter would answer now; an answer they gave before is not asked for again. Without it
-    any stored answer will do. With `blind` a reader is shown nothing of any prediction, nor of what others made of one,
-    before a read of their own is saved.
+    With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
+    saved.
     """
 
     def __init__(
         self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
         serving: Callable[[], tuple[str, str | None]] | None = None, blind: bool = False,
     ) -> None:
-        self.store, self.files, self.predictor = store, files, predictor
-        self.max_megapixels, self.serving, self.blind = max_megapixels, serving, blind
-        self.turns = Turns()
+        super().__init__(store, files, predictor, serving)
+        self.max_megapixels, self.blind = max_megapixels, blind
 
     def add_image(self, data: bytes, name: str, group: str | None = None) -> tuple[Image, tuple[str, ...]]:
         """Accept and store an uploaded file; returns the image and notes on what was changed to make it safe."""
@@ -103,7 +103,7 @@ class ReviewService:
             note = f"Saved by {review.author}, revision {review.revision}."
             return replace(draft, findings=review.findings, prediction=prediction, note=note)
         known = self.known(sha256, question)
-        return self._answered(draft, known) if known else draft
+        return self._answered(replace(draft, rev=1), known) if known else draft
 
     def _own_review(self, draft: Draft) -> Review | None:
         mine = [r for r in self.store.reviews(draft.image.sha256) if (r.author, r.question) == (draft.author, draft.question)]
@@ -118,56 +118,50 @@ class ReviewService:
     # Ask
 
     def predict(self, draft: Draft) -> Draft:
-        """The answer the draft does not have yet, or a new one, and the draft started from it. No review is touched."""
-        if draft.blind:
-            raise ReadFirst(READ_FIRST)
-        with self.turns.first():
-            again = draft.prediction is not None
-            ask = self.ask if again else self.answer
-            return self._answered(draft, ask(draft.image, draft.question))
+        """The draft with the whole answer beside what the reader did: the last of `answers`. No review is touched."""
+        *_, answered = self.answers(draft)
+        return answered
 
-    def reveal(self, draft: Draft) -> Draft:
-        """The reader's own findings, with what only the model found beside them as rejected marks, to accept or leave."""
+    def answers(self, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+        """The draft beside the model's marks so far, each time there are more; the last holds the whole answer.
+
+        A draft that has an answer is answered anew. Ends without an answer once `cancelled` says so. What the reader did
+        is spared (`beside`); after a blind read the model's other marks come as rejected ones (`second_look`), and before
+        it ReadFirst is raised.
+        """
+        if self.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+        again = draft.prediction is not None and not self.blind
+        steps = self.steps(draft.image, draft.question, cancelled, own=draft.findings, again=again)
+        for i, step in enumerate(steps, 1):
+            yield self._answered(replace(draft, blind=False, rev=draft.rev + i), step)
+
+    def closer(self, region: Box, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+        """The draft with what a second, closer look at a region (pixels of the image) adds to it; nothing once cancelled."""
         if self.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
         with self.turns.first():
-            prediction = self.answer(draft.image, draft.question)
-        shown = replace(draft, prediction=prediction, blind=False, rev=draft.rev + 1)
-        if prediction.findings is None:
-            return replace(shown, note=UNREADABLE)
-        findings = second_look(draft.findings, prediction.findings, draft.question.task)
-        note = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
-        return replace(shown, findings=findings, note=note)
+            marks = draft.findings.marks
+            found = look_closer(self.predictor, self.files.open(draft.image.sha256), draft.question, region, marks)
+        if not cancelled():
+            note = f"Looked closer: {len(found.marks) - len(marks)} more found."
+            yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
 
-    def known(self, sha256: str, question: Question) -> Prediction | None:
-        """The stored answer of the model and adapter that serve now."""
-        if self.serving is None:
-            return self.store.newest_prediction(sha256, question)
-        return self.store.latest_prediction(sha256, question, *self.serving())
+    def _answered(self, draft: Draft, step: Step) -> Draft:
+        """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""
+        prediction = step if isinstance(step, Prediction) else None
+        found = step.findings if isinstance(step, Prediction) else step
+        if found is None:
+            return replace(draft, prediction=prediction, note=UNREADABLE)
+        look = second_look if self.blind else beside
+        findings = look(draft.findings, found, draft.question.task)
+        return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
 
-    def answer(self, image: Image, question: Question) -> Prediction:
-        """The stored answer, or a new one. Whoever asks the same meanwhile waits for this one."""
-        with self.turns.alone((image.sha256, question)):
-            return self.known(image.sha256, question) or self.ask(image, question)
-
-    def _answered(self, draft: Draft, prediction: Prediction) -> Draft:
-        """The draft started from an answer; one that could not be read leaves the findings as they are."""
-        answered = replace(draft, prediction=prediction, rev=draft.rev + 1)
-        if prediction.findings is None:
-            return replace(answered, note=UNREADABLE)
-        unknown = ", ".join(self.predictor.untaught(draft.question))
-        note = f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
-        return replace(answered, findings=prediction.findings, note=note)
-
-    def ask(self, image: Image, question: Question) -> Prediction:
-        """One stored prediction for one image."""
-        answer = self.predictor.predict(self.files.open(image.sha256), question)
-        prediction = Prediction(
-            uuid4().hex, image.sha256, question, answer.findings, answer.raw, answer.model, answer.adapter,
-            answer.prompt_version, answer.seconds, _now(),
-        )
-        self.store.add_prediction(prediction)
-        return prediction
+    def _note(self, question: Question) -> str:
+        if self.blind:
+            return SECOND_LOOK
+        unknown = ", ".join(self.predictor.untaught(question))
+        return f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
 
     # Keep
 

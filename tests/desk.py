@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from zlib import crc32
@@ -15,7 +16,7 @@ from pdc.errors import BadModel
 from pdc.images import ImageFiles
 from pdc.lookahead import LookAhead
 from pdc.predictors.base import Answer
-from pdc.review import ReviewService
+from pdc.review import Draft, ReviewService
 from pdc.store import Store
 from pdc.ui.review_tab import ReviewTab
 from pdc.worklist import Worklist
@@ -40,6 +41,13 @@ class Scripted:
     def untaught(self, question) -> tuple[str, ...]:
         return ()
 
+    def stream(self, image, question: Question, cancelled) -> Iterator[Findings | Answer]:
+        """One mark, then the whole answer once `go` says so or it is cancelled."""
+        yield Findings(FOUND.marks[:1])
+        answer = self.predict(image, question)
+        if not cancelled():
+            yield answer
+
     def predict(self, image, question: Question) -> Answer:
         self.asked.append((image.tobytes()[:3].hex(), question))
         assert self.go.wait(20)
@@ -62,7 +70,12 @@ class Desk:
         return self.service.add_image(encoded(picture), name)[0].sha256
 
     def choose(self, sha256: str, reader: str = "ada") -> tuple:
-        return self.tab.choose({"chosen": {"sha256": sha256}}, ASK.task.value, LABELS, who(reader))
+        return self.tab.choose({"chosen": {"sha256": sha256}}, ASK.task.value, LABELS, None, who(reader))
+
+    def ask(self, draft: Draft, value: dict) -> tuple:
+        """The model asked, and watched to the end: the draft as a handler would see it, the editor's last value, the line."""
+        *_, (shown, said) = self.tab.ask(draft, value)
+        return self.tab.asking.now(draft), shown, said
 
 
 def who(name: str) -> SimpleNamespace:

@@ -21,6 +21,7 @@ UI = {"pdc.ui", "pdc.server", "pdc.access"}
 LATE = {"pdc.dense", "pdc.decoding.language"}  # these import torch; nobody imports them at import
 SERVICES = {
     "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.training", "pdc.adapters",
+    "pdc.answering", "pdc.asking", "pdc.sureness",
 }
 
 

@@ -45,12 +45,12 @@
     const live = marks.filter((mark) => mark.status !== "rejected");
     for (const mark of live) {
       const kind = placed(mark, size);
-      if (kind) found.set(mark.id, { kind, text: WORDS[kind] });
+      if (kind) found.set(mark.id, { kind, text: PDC.t(WORDS[kind]) });
     }
     const near = Math.max(NEAR, 0.004 * Math.max(size.width, size.height));
     const tell = (a, b) => {
-      found.set(a.id, { kind: "duplicate", text: `Maybe the same object as ${b.id}` });
-      found.set(b.id, { kind: "duplicate", text: `Maybe the same object as ${a.id}` });
+      found.set(a.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: b.id }) });
+      found.set(b.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: a.id }) });
     };
     duplicates(live, near, tell);
     return found;

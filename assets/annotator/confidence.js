@@ -1,12 +1,12 @@
 // How sure the model is: a threshold that hides (never deletes), the order of the list, and words once scores are calibrated.
 (function (PDC) {
   "use strict";
-  const { html, text } = PDC;
+  const { html, text, t } = PDC;
 
-  // "confident", "unsure" or "" between the two; always "" while the scores are uncalibrated.
+  // What a score is called: "" for a mark without one, and always while the scores are uncalibrated.
   PDC.sureness = (score, calibration) => {
     if (score === null || !calibration) return "";
-    return score >= calibration.confident ? "confident" : score < calibration.unsure ? "unsure" : "";
+    return score >= calibration.confident ? "confident" : score >= calibration.unsure ? "unsure" : "no answer";
   };
 
   class Confidence {
@@ -51,12 +51,12 @@
       this.root.hidden = !scored;
       const n = doc.marks.length - doc.shown.length;
       this.hidden.hidden = n === 0;
-      text(this.hidden, n ? `${n} hidden below ${below.toFixed(2)}` : "");
+      text(this.hidden, n ? t("{n} hidden below {score}", { n, score: below.toFixed(2) }) : "");
       this.slider.value = String(below);
       text(this.value, below.toFixed(2));
       this.order.setAttribute("aria-pressed", String(uncertain));
       const { calibration } = doc.head || {};
-      text(this.words, calibration ? `Calibrated on ${calibration.n} reviews` : "Uncalibrated scores");
+      text(this.words, calibration ? t("Calibrated on {n} reviewed marks", calibration) : t("Uncalibrated scores"));
     }
   }
 

@@ -25,18 +25,22 @@
     return light > 0.179 ? "#000000" : "#FFFFFF";
   };
 
+  const READ = new Set(["title", "aria-label", "placeholder"]);
+
   function fill(node, attrs, children) {
+    const word = (value) => (attrs && attrs.translate === "no" ? String(value) : PDC.t(String(value)));
     for (const [key, value] of Object.entries(attrs || {})) {
       if (key === "on") for (const [type, run] of Object.entries(value)) node.addEventListener(type, run);
-      else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, String(value));
+      else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, READ.has(key) ? word(value) : String(value));
     }
     for (const child of children) {
-      if (child !== null && child !== undefined) node.append(child);
+      if (child !== null && child !== undefined) node.append(typeof child === "string" ? word(child) : child);
     }
     return node;
   }
 
-  // html("button", {class: "x", on: {click: f}}, "text", node): strings become text nodes, never markup.
+  // html("button", {class: "x", on: {click: f}}, "text", node): strings become text nodes, never markup. What is read is put into
+  // the reader's language, unless it is data (translate: "no").
   PDC.html = (name, attrs, ...children) => fill(document.createElement(name), attrs, children);
   PDC.svg = (name, attrs, ...children) => fill(document.createElementNS(SVG, name), attrs, children);
 
@@ -52,6 +56,7 @@
     select: "M3.5 2.5 12 8 8.2 8.9 6.4 12.8Z",
     box: "M2.5 3.5h11v9h-11zM8 6v4M6 8h4",
     point: "M8 5v6M5 8h6M8 1.8a6.2 6.2 0 1 0 .01 0",
+    closer: "M2.5 5V2.5H5M11 2.5h2.5V5M13.5 11v2.5H11M5 13.5H2.5V11M8 5.5a2.5 2.5 0 1 0 .01 0",
     undo: "M5.5 3 2.5 6l3 3M2.5 6h7a4 4 0 0 1 0 8H6",
     redo: "M10.5 3l3 3-3 3M13.5 6h-7a4 4 0 0 0 0 8H10",
     plus: "M8 3v10M3 8h10",

@@ -1,7 +1,7 @@
 // The count, the model's count beside it, and the labels: their colours, numbers and keys. For counting, the numbers are typed here.
 (function (PDC) {
   "use strict";
-  const { html, text } = PDC;
+  const { html, text, t } = PDC;
 
   const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");
   const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
@@ -33,7 +33,7 @@
       const swatch = html("i", { class: "pda-swatch", "aria-hidden": "true" });
       swatch.style.background = PDC.colorOf(this.editor.doc.labels, label);
       const key = html("kbd", { "aria-hidden": "true" }, at < 9 ? String(at + 1) : "");
-      const name = html("span", { class: "pda-name", title: label }, label);
+      const name = html("span", { class: "pda-name", title: label, translate: "no" }, label);
       const said = html("span", { class: "pda-said" });
       if (kind === "count") return this.typed(label, [swatch, name], said);
       const count = html("span", { class: "pda-number" });
@@ -46,15 +46,15 @@
       const { editor } = this;
       const put = (n) => editor.doc.stateCount(label, PDC.clamp(Math.round(n) || 0, 0, 999));
       const input = html("input", {
-        type: "number", min: "0", max: "999", step: "1", class: "pda-count-input", "aria-label": `Count of ${label}`, "data-label": label,
+        type: "number", min: "0", max: "999", step: "1", class: "pda-count-input", "aria-label": t("Count of {label}", { label }), "data-label": label,
         on: {
           input: () => input.value !== "" && put(Number(input.value)),
           blur: () => this.render(),
           keydown: (event) => ["Enter", "Escape"].includes(event.key) && editor.focus(),
         },
       });
-      const less = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} less`, on: { click: () => put(this.value(label) - 1) } }, "−");
-      const more = html("button", { type: "button", class: "pda-step", "aria-label": `One ${label} more`, on: { click: () => put(this.value(label) + 1) } }, "+");
+      const less = html("button", { type: "button", class: "pda-step", "aria-label": t("One {label} less", { label }), on: { click: () => put(this.value(label) - 1) } }, "−");
+      const more = html("button", { type: "button", class: "pda-step", "aria-label": t("One {label} more", { label }), on: { click: () => put(this.value(label) + 1) } }, "+");
       const [swatch, name] = parts;
       const asked = html("span", { class: "pda-asked" }, name, said);
       return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, buttons: [less, more] };
@@ -81,7 +81,7 @@
       const said = doc.said();
       this.root.hidden = !doc.open;
       text(this.number, total(counts));
-      text(this.said, said ? `model said ${total(said)}` : "");
+      text(this.said, said ? t("model said {n}", { n: total(said) }) : "");
       const gap = said ? total(counts) - total(said) : 0;
       text(this.gap, said && gap ? signed(gap) : "");
       for (const line of this.lines) this.renderLine(line, counts[line.label] || 0, said);
@@ -90,7 +90,7 @@
     renderLine(line, count, said) {
       const { doc } = this.editor;
       const differs = said && (said[line.label] || 0) !== count;
-      text(line.said, differs ? `model ${said[line.label] || 0}` : "");
+      text(line.said, differs ? t("model {n}", { n: said[line.label] || 0 }) : "");
       if (line.input) {
         if (document.activeElement !== line.input || Number(line.input.value) !== count) line.input.value = String(count);
         for (const node of [line.input, ...line.buttons]) node.disabled = doc.readonly;
@@ -99,7 +99,7 @@
       text(line.count, count);
       line.root.setAttribute("aria-pressed", String(doc.drawLabel === line.label));
       line.root.setAttribute("aria-label", `${line.label}: ${count}`);
-      line.root.title = `Draw as ${line.label}; with a mark selected, make it ${line.label}`;
+      line.root.title = t("Draw as {label}; with a mark selected, make it {label}", { label: line.label });
     }
   }
 

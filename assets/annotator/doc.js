@@ -86,6 +86,7 @@
       if (!raw || typeof raw !== "object") return this.close();
       if (this.head) this.note(raw);
       if (this.head && !Array.isArray(raw.marks)) return "noted";
+      if (this.head && raw.merge && raw.case !== this.head.case) return "ignored";
       const value = JSON.parse(JSON.stringify(raw));
       const state = { marks: (value.marks || []).map(cleanMark).filter(Boolean), stated: cleanCounts(value.stated) };
       if (!this.head || value.case !== this.head.case) {
@@ -118,15 +119,30 @@
       if (typeof answering === "boolean" && (rev || 0) >= this.head.rev) this.head.answering = answering;
     }
 
-    // Not a step of its own: undo goes on to mean the reader's last edit, and never takes the model's marks away.
+    // Not a step of its own, unless it says so: undo goes on to mean the reader's last edit, and never takes the model's marks away.
     merge(value, incoming) {
       const since = value.edits || 0;
-      const add = (state) => PDC.mergeInto(state, incoming, (key) => (this.touched.get(key) || 0) > since);
+      const mine = (key) => (this.touched.get(key) || 0) > since;
+      const gone = PDC.withdrawn(this.state, incoming, mine);
+      const add = (state) => PDC.mergeInto(state, incoming, mine, gone);
+      if (value.merge === "step") this.push(add(this.state));
+      else this.addToAll(add);
+      this.takeHead(value, Math.max(since, this.head.edits));
+      return "merged";
+    }
+
+    addToAll(add) {
       this.state = add(this.state);
       this.past = this.past.map(add);
       this.future = this.future.map(add);
-      this.takeHead(value, Math.max(since, this.head.edits));
-      return "merged";
+    }
+
+    push(state) {
+      if (!PDC.changedKeys(this.state, state).length) return;
+      this.past.push(this.state);
+      this.future = [];
+      this.lastMerge = null;
+      this.state = state;
     }
 
     close() {

@@ -102,12 +102,12 @@
       this.root.toggleAttribute("data-open", doc.open);
       picture.hidden = !doc.open;
       message.hidden = doc.open;
-      PDC.text(message, doc.open ? "" : "No image is open.");
+      PDC.text(message, doc.open ? "" : PDC.t("No image is open."));
       if (!doc.open) return picture.removeAttribute("src");
       const { url, width, height, name } = doc.head.image;
       picture.style.width = `${width}px`;
       picture.style.height = `${height}px`;
-      picture.alt = name ? `Image ${name}` : "Image";
+      picture.alt = name ? PDC.t("Image {name}", { name }) : PDC.t("Image");
       if (picture.getAttribute("src") === url) return;
       this.stage.setAttribute("data-loading", "");
       picture.setAttribute("src", url);
@@ -117,7 +117,7 @@
       if (!this.doc.open) return;
       this.stage.removeAttribute("data-loading");
       this.message.hidden = false;
-      PDC.text(this.message, "The image could not be loaded. Your marks are kept; reload the page to try again.");
+      PDC.text(this.message, PDC.t("The image could not be loaded. Your marks are kept; reload the page to try again."));
     }
 
     changed() {
@@ -187,10 +187,10 @@
     }
 
     setTool(tool) {
-      if (tool === "draw" && (this.doc.readonly || this.doc.kind === "count")) return;
+      if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
       this.tool = tool;
       this.stage.style.cursor = "";
-      if (this.hidden && tool === "draw") this.hidden = false;
+      if (this.hidden && tool !== "select") this.hidden = false;
       this.render();
     }
 
@@ -198,6 +198,7 @@
       if (this.help.open) return this.help.toggle(false);
       if (this.adjust.open) return this.adjust.toggle(false);
       if (this.pointer.busy) return this.pointer.cancel();
+      if (this.notices.stop()) return;
       if (this.tool !== "select") return this.setTool("select");
       this.select(null);
     }
@@ -205,6 +206,14 @@
     add(shape) {
       this.doc.add(shape, this.doc.drawLabel);
       this.list.follow();
+    }
+
+    // Ask the model again inside this box; what it finds comes back as one step.
+    lookCloser({ box }) {
+      this.setTool("select");
+      this.link.flush();
+      this.link.put({ ...this.doc.value(), region: box });
+      this.link.tell("closer");
     }
 
     judge(status) {

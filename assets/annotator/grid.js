@@ -6,17 +6,17 @@
 
   class Grid {
     constructor(editor) {
-      Object.assign(this, { editor, on: false, cells: [], at: 0, done: new Map(), built: "" });
+      Object.assign(this, { editor, on: false, cells: [], at: 0, of: null, done: new Set(), built: "" });
       this.lines = svg("g", { class: "pda-grid", "aria-hidden": "true" });
       this.chips = html("div", { class: "pda-cells", role: "group", "aria-label": "Counting grid" });
       this.said = html("span", { class: "pda-cells-done", role: "status" });
     }
 
-    // Per case: the cells the reader has been through. Kept while the page is open.
+    // The cells the reader has been through in this case; this browser keeps them as it keeps copies of drafts.
     get checked() {
-      const name = this.editor.doc.head.case;
-      if (!this.done.has(name)) this.done.set(name, new Set());
-      return this.done.get(name);
+      const { head } = this.editor.doc;
+      if (this.of !== head.case) Object.assign(this, { of: head.case, done: PDC.keeper.cells(head) });
+      return this.done;
     }
 
     toggle(on = !this.on) {
@@ -62,6 +62,7 @@
     tick(at) {
       const { name } = this.cells[at];
       if (!this.checked.delete(name)) this.checked.add(name);
+      PDC.keeper.tick(this.editor.doc.head, this.checked);
       this.at = this.firstOpen(at);
       this.render();
     }
@@ -96,15 +97,15 @@
       this.build();
       const counts = this.counts();
       this.cells.forEach((cell, at) => this.renderCell(cell, at, counts[at]));
-      text(this.said, `${this.checked.size} of ${this.cells.length} cells checked`);
+      text(this.said, PDC.t("{n} of {all} cells checked", { n: this.checked.size, all: this.cells.length }));
       this.place();
     }
 
     renderCell({ name, chip, line, halo }, at, count) {
       const checked = this.checked.has(name);
       set(chip, "aria-pressed", checked);
-      set(chip, "aria-label", `Cell ${name}: ${count}, ${checked ? "checked" : "not checked"}`);
-      chip.title = checked ? "Checked. Press to open it again" : "Press when every object in this cell is marked (T)";
+      set(chip, "aria-label", PDC.t(checked ? "Cell {name}: {count}, checked" : "Cell {name}: {count}, not checked", { name, count }));
+      chip.title = PDC.t(checked ? "Checked. Press to open it again" : "Press when every object in this cell is marked (T)");
       text(chip, `${checked ? "✓ " : ""}${name} · ${count}`);
       for (const node of [chip, line, halo]) {
         node.toggleAttribute("data-current", at === this.at);

@@ -7,7 +7,7 @@
     constructor() {
       const group = ([title, rows]) =>
         html("section", {}, html("h3", {}, title), html("dl", {}, ...rows.flatMap(([keys, does]) => [
-          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–)$/.test(part) ? ` ${part} ` : html("kbd", {}, part)))),
+          html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–)$/.test(part) ? ` ${PDC.t(part)} ` : html("kbd", {}, part)))),
           html("dd", {}, does),
         ])));
       const close = html("button", { type: "button", class: "pda-close", on: { click: () => this.toggle(false) } }, "Close");

@@ -4,9 +4,9 @@
   const { html, text } = PDC;
   const REST_MS = 60; // many quick edits are checked once
   const KINDS = [
-    ["duplicate", (n) => `${n} may be marked twice`],
-    ["outside", (n) => `${n} outside the image`],
-    ["edge", (n) => `${n} cut by the edge`],
+    ["duplicate", (n) => PDC.t("{n} may be marked twice", { n })],
+    ["outside", (n) => PDC.t("{n} outside the image", { n })],
+    ["edge", (n) => PDC.t("{n} cut by the edge", { n })],
   ];
 
   class Hints {

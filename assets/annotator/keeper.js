@@ -1,7 +1,9 @@
-// Copies of unsent work in this browser: marks and counts, never pixels. Dropped once the server says it has them.
+// Copies of unsent work in this browser, for each reader their own: marks and counts, never pixels. Dropped once the server
+// says it has them.
 (function (PDC) {
   "use strict";
   const PREFIX = "pdc-copy:";
+  const CELLS = "pdc-cells:";
   const MOST = 20;
   const DAYS = 7;
   const SESSION = Math.random().toString(36).slice(2); // two tabs never overwrite each other's copy
@@ -21,22 +23,25 @@
     }
   };
   const drop = (key) => storage() && storage().removeItem(key);
-  const place = (head) => `${PREFIX}${JSON.stringify([head.case, head.image.url])}`;
+  const named = (prefix, head) => `${prefix}${JSON.stringify([head.reader || "", head.case, head.image.url])}`;
+  const place = (head) => named(PREFIX, head);
 
   const plain = (mark) => [mark.id, mark.label, mark.status, ...(mark.box || mark.point).map((v) => Math.round(v * 100))].join("|");
   const same = (a, b) => a.marks.map(plain).sort().join("\n") === b.marks.map(plain).sort().join("\n")
     && JSON.stringify(Object.entries(a.stated).sort()) === JSON.stringify(Object.entries(b.stated).sort());
 
-  // Every copy as [key, copy], newest first; what is broken or old is dropped on the way.
-  function copies() {
+  // Every entry as [key, entry], newest first; what is broken or old is dropped on the way.
+  function entries(prefix, whole) {
     const store = storage();
     if (!store) return [];
-    const keys = Object.keys(store).filter((key) => key.startsWith(PREFIX));
-    const found = keys.map((key) => [key, read(key)]);
-    const fresh = ([, copy]) => copy && Array.isArray(copy.marks) && copy.stated && Date.now() - copy.at < DAYS * 864e5;
+    const found = Object.keys(store).filter((key) => key.startsWith(prefix)).map((key) => [key, read(key)]);
+    const fresh = ([, entry]) => entry && whole(entry) && Date.now() - entry.at < DAYS * 864e5;
     for (const entry of found) if (!fresh(entry)) drop(entry[0]);
     return found.filter(fresh).sort((a, b) => b[1].at - a[1].at);
   }
+
+  const copies = () => entries(PREFIX, (copy) => Array.isArray(copy.marks) && copy.stated);
+  const ticks = () => entries(CELLS, (entry) => Array.isArray(entry.done));
 
   // Write; when the browser's room is full, the oldest copies go first. False when there is no room at all.
   function write(key, content) {
@@ -77,6 +82,18 @@
         else if (copy.edits > head.edits) return { key, ...copy };
       }
       return null;
+    },
+
+    // The cells of the counting grid that this reader has been through, by name.
+    cells(head) {
+      const found = ticks().find(([key]) => key === named(CELLS, head));
+      return new Set(found ? found[1].done : []);
+    },
+
+    tick(head, cells) {
+      if (!cells.size) return drop(named(CELLS, head));
+      for (const [old] of ticks().slice(MOST)) drop(old);
+      return write(named(CELLS, head), JSON.stringify({ at: Date.now(), done: [...cells] }));
     },
 
     drop,

@@ -19,12 +19,13 @@
     ]],
     ["Tools", [
       ["B or D", "draw", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+      ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
       ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
     ]],
     ["Scores", [
       [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
       ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
-      ["X", "stop the model's answer", { x: (e) => e.notices.stop() }],
+      ["X or Esc", "stop the model's answer", { x: (e) => e.notices.stop() }],
     ]],
     ["View", [
       ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],

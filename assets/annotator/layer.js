@@ -13,9 +13,12 @@
     return `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
   };
 
+  const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => PDC.t(word));
+  const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected"].map((word) => [word, PDC.t(word)]));
+
   const name = (mark, at) => {
-    const score = mark.score === null ? "" : `, score ${mark.score.toFixed(2)}`;
-    return `${mark.box ? "Box" : "Point"} ${at + 1}: ${mark.label}, ${mark.origin}, ${mark.status}${score}`;
+    const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;
+    return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}`;
   };
 
   class Layer {
@@ -79,8 +82,8 @@
 
     paint(node, mark, at, labels) {
       const { group, mark: before } = node;
-      this.badge(node, mark);
-      this.place(node, mark);
+      const badged = this.badge(node, mark);
+      if (badged || !before || before.box !== mark.box || before.point !== mark.point) this.place(node, mark);
       const color = PDC.colorOf(labels, mark.label);
       if (node.color !== color) for (const part of [node.line, node.badge]) if (part) part.setAttribute("stroke", color);
       node.color = color;
@@ -92,10 +95,11 @@
     }
 
     badge(node, mark) {
-      if (mark.origin === "model" || node.badge) return;
+      if (mark.origin === "model" || node.badge) return false;
       node.badge = svg("polyline", { class: "pda-origin" });
       node.color = null;
       node.group.append(node.badge);
+      return true;
     }
 
     place(node, shape) {

@@ -33,8 +33,8 @@
       const { doc } = this.editor;
       this.root.hidden = doc.kind === "count";
       this.empty.hidden = !doc.open || doc.shown.length > 0;
-      const none = doc.readonly ? "No marks." : "No marks. Press D and " + (doc.kind === "box" ? "drag a box." : "click each place.");
-      text(this.empty, doc.marks.length ? "Every mark is hidden by the threshold." : none);
+      const none = PDC.t(doc.readonly ? "No marks." : doc.kind === "box" ? "No marks. Press D and drag a box." : "No marks. Press D and click each place.");
+      text(this.empty, doc.marks.length ? PDC.t("Every mark is hidden by the threshold.") : none);
       this.space.style.height = `${doc.shown.length * ROW}px`;
       this.window();
     }
@@ -69,13 +69,13 @@
       set(row.root, "aria-setsize", doc.shown.length);
       row.swatch.style.background = PDC.colorOf(doc.labels, mark.label);
       row.swatch.toggleAttribute("data-point", Boolean(mark.point));
-      text(row.name, mark.id);
+      text(row.name, mark.id.replace(/-[0-9a-f]{4}$/, "")); // without what tells answers apart
       this.choose(row.select, mark.label);
       set(row.select, "title", mark.label);
-      set(row.name, "aria-label", `${mark.id}, ${WHO[mark.origin] || mark.origin}`);
+      set(row.name, "aria-label", `${mark.id}, ${PDC.t(WHO[mark.origin] || mark.origin)}`);
       const sure = PDC.sureness(mark.score, doc.head.calibration);
       text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
-      text(row.sure, sure);
+      text(row.sure, PDC.t(sure));
       set(row.sure, "data-sure", sure);
       row.warn.hidden = !now.hint;
       set(row.warn, "data-hint", now.hint ? now.hint.kind : "");
@@ -97,7 +97,7 @@
       const row = {
         swatch: html("i", { class: "pda-swatch", "aria-hidden": "true" }),
         name: html("button", { type: "button", class: "pda-id", title: "Select this mark" }),
-        select: html("select", { "aria-label": `Label of ${id}`, on: { change: act(() => editor.doc.relabel(id, row.select.value)) } }),
+        select: html("select", { "aria-label": PDC.t("Label of {id}", { id }), on: { change: act(() => editor.doc.relabel(id, row.select.value)) } }),
         score: html("span", {}),
         sure: html("span", { class: "pda-sure" }),
         warn: html("span", { class: "pda-row-hint", role: "img" }, PDC.icon("warn")),
@@ -114,12 +114,12 @@
     }
 
     options(row) {
-      row.select.replaceChildren(...this.editor.doc.labels.map((label) => html("option", { value: label }, label)));
+      row.select.replaceChildren(...this.editor.doc.labels.map((label) => html("option", { value: label, translate: "no" }, label)));
     }
 
     // A mark may carry a label outside the question; it is shown, not changed.
     choose(select, label) {
-      if (![...select.options].some((option) => option.value === label)) select.append(html("option", { value: label }, label));
+      if (![...select.options].some((option) => option.value === label)) select.append(html("option", { value: label, translate: "no" }, label));
       select.value = label;
     }
 

@@ -25,10 +25,17 @@
   const equal = (a, b) => ["label", "origin", "status", "score"].every((key) => a[key] === b[key])
     && Boolean(a.box) === Boolean(b.box) && shapes.same(a, b);
 
+  // The model's open marks that its new answer does not hold; not those that the reader has had in hand since (`mine`).
+  PDC.withdrawn = (state, incoming, mine) => {
+    const held = new Set(incoming.marks.map((mark) => mark.id));
+    const open = (mark) => mark.origin === "model" && mark.status === "open" && !held.has(mark.id) && !mine(keyOf(mark.id));
+    return new Set(state.marks.filter(open).map((mark) => mark.id));
+  };
+
   // New marks are appended; a known one takes the server's version, unless the reader changed or removed it (`mine`).
-  PDC.mergeInto = (state, incoming, mine) => {
+  PDC.mergeInto = (state, incoming, mine, gone) => {
     const coming = new Map(incoming.marks.filter((mark) => !mine(keyOf(mark.id))).map((mark) => [mark.id, mark]));
-    const marks = state.marks.map((mark) => {
+    const marks = state.marks.filter((mark) => !gone.has(mark.id)).map((mark) => {
       const theirs = coming.get(mark.id);
       coming.delete(mark.id);
       return theirs && !equal(mark, theirs) ? theirs : mark;

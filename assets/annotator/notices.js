@@ -1,7 +1,7 @@
 // What the reader must not miss, above the image: work that is not saved, a copy that can be restored, a model still answering.
 (function (PDC) {
   "use strict";
-  const { html, text } = PDC;
+  const { html, text, t } = PDC;
   const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
   class Notices {
@@ -15,7 +15,7 @@
       this.restore = html("div", { class: "pda-notice", "data-notice": "restore", role: "status", hidden: "" }, this.restoreWords,
         push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
       this.stopButton = push("Stop", () => this.stop());
-      this.stopButton.title = "Stop the answer (X)";
+      this.stopButton.title = t("Stop the answer (Esc or X)");
       this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
         html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
       this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
@@ -59,12 +59,14 @@
       this.editor.focus();
     }
 
+    // False when the model is not answering, or has been told to stop.
     stop() {
-      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return;
+      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return false;
       this.stopping = true;
       this.render();
       this.editor.link.tell("stop");
       this.editor.focus();
+      return true;
     }
 
     download() {
@@ -77,15 +79,15 @@
     render() {
       const { head } = this.editor.doc;
       this.lost.hidden = !PDC.connection.lost || !this.editor.doc.open;
-      const words = this.kept ? "A copy is kept in this browser." : "This browser has no room for a copy: download it.";
-      text(this.lostWords, this.unsaved ? `Not saved. ${words}` : "No connection to the server. What you change now is kept in this browser.");
+      const words = t(this.kept ? "A copy is kept in this browser." : "This browser has no room for a copy: download it.");
+      text(this.lostWords, this.unsaved ? `${t("Not saved.")} ${words}` : t("No connection to the server. What you change now is kept in this browser."));
       this.restore.hidden = this.copy === null;
-      text(this.restoreWords, this.copy ? `Changes from ${at(this.copy.at)} did not reach the server.` : "");
+      text(this.restoreWords, this.copy ? t("Changes from {time} did not reach the server.", { time: at(this.copy.at) }) : "");
       const answering = Boolean(head && head.answering);
       if (!answering) this.stopping = false;
       this.answering.hidden = !answering;
       this.stopButton.disabled = this.stopping;
-      text(this.stopButton, this.stopping ? "Stopping…" : "Stop");
+      text(this.stopButton, t(this.stopping ? "Stopping…" : "Stop"));
     }
   }
 

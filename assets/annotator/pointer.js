@@ -50,7 +50,7 @@
     intent(event, x, y) {
       const { doc } = this;
       if (event.button === 1 || this.panKey) return { kind: "pan" };
-      if (this.editor.tool === "draw" && !doc.readonly) return { kind: "draw" };
+      if (this.editor.tool !== "select" && !doc.readonly) return { kind: this.editor.tool };
       const touch = event.pointerType === "touch";
       const mark = doc.mark;
       if (mark && mark.box && !doc.readonly && !this.editor.hidden) {
@@ -75,7 +75,7 @@
       if (drag.kind === "pan") return this.panTo(event);
       const shape = this.shapeAt(event, drag);
       if (!shape) return;
-      if (drag.kind === "draw") this.layer.drawing(shape);
+      if (drag.kind === "draw" || drag.kind === "closer") this.layer.drawing(shape);
       else this.layer.preview(drag.mark.id, shape);
     }
 
@@ -89,6 +89,7 @@
     shapeAt(event, drag) {
       const { doc } = this;
       const [x, y] = this.view.toImage(event.clientX, event.clientY);
+      if (drag.kind === "closer") return shapes.span(drag.x, drag.y, x, y, doc.size);
       if (drag.kind === "draw") {
         if (doc.kind === "box") return shapes.span(drag.x, drag.y, x, y, doc.size);
         return shapes.move({ point: [0, 0] }, x, y, doc.size);
@@ -104,6 +105,7 @@
       if (!drag || drag.id !== event.pointerId) return;
       this.end();
       if (drag.kind === "draw") this.drawn(drag, event);
+      else if (drag.kind === "closer") drag.moved && this.editor.lookCloser(this.shapeAt(event, drag));
       else if (drag.moved && drag.kind !== "pan") this.reshaped(drag, event);
       else if (!drag.moved) this.clicked(drag);
     }

@@ -13,6 +13,7 @@
       const doc = editor.doc;
       this.select = button("select", "Select (V)", on(() => editor.setTool("select")));
       this.draw = button("box", "Draw (D)", on(() => editor.setTool("draw")));
+      this.closer = button("closer", "Look closer (E)", on(() => editor.setTool("closer")));
       this.undo = button("undo", "Undo (Ctrl Z)", on(() => doc.undo()));
       this.redo = button("redo", "Redo (Ctrl Y)", on(() => doc.redo()));
       this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
@@ -30,7 +31,7 @@
       const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
         button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
       this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.remove);
-      this.toolGroup = this.group("Tool", this.select, this.draw);
+      this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
       this.note = html("span", { class: "pda-note", role: "status" });
       this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
         this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note,
@@ -49,13 +50,14 @@
       const draws = doc.open && !doc.readonly && doc.kind !== "count";
       press(this.select, editor.tool === "select");
       press(this.draw, editor.tool === "draw");
+      press(this.closer, editor.tool === "closer");
       press(this.hide, editor.hidden);
       press(this.plain, editor.plain);
       press(this.grid, editor.grid.on);
       press(this.cross, editor.lens.cross);
       press(this.loupe, editor.lens.loupe);
       for (const node of [this.hide, this.plain, this.grid, this.cross, this.loupe, this.light]) node.disabled = !doc.open;
-      this.draw.disabled = !draws;
+      this.draw.disabled = this.closer.disabled = !draws;
       this.select.disabled = !doc.open;
       this.undo.disabled = doc.readonly || !doc.past.length;
       this.redo.disabled = doc.readonly || !doc.future.length;
@@ -66,10 +68,10 @@
       this.before.disabled = this.after.disabled = !doc.shown.length;
       this.markGroup.hidden = doc.kind === "count";
       this.toolGroup.hidden = doc.kind === "count";
-      PDC.text(this.note, editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
+      PDC.text(this.note, PDC.t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
     }
 
-    zoomed(scale) { PDC.text(this.zoomText, `${Math.round(scale * 100)} %`); }
+    zoomed(scale) { PDC.text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }
   }
 
   PDC.Toolbar = Toolbar;

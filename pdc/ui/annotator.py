@@ -4,14 +4,16 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
 {"case": str, "rev": int, "edits": int, "image": {"url", "width", "height", "name"}, "task": str, "labels": [str, ...],
  "kind": "box" | "point" | "count", "stated": {label: int}, "model_stated": {label: int} | null, "readonly": bool,
  "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
-None means that no image is open. Beside these: "calibration": {"confident": float, "unsure": float, "n": int} | null (null:
-scores are uncalibrated; n: the reviews it was measured on), "answering": bool (the model is still at it; the reader may edit,
-or stop it), and, where they apply, "merge": true and "acked": int.
+None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
+{"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
+so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
+and, where they apply, "merge": true and "acked": int.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
-another case. With "merge" it takes the marks of an answer that is still coming: those with new ids are appended, and those
-the reader changed or removed after edit number `edits` stay as the reader left them.
+another case. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
+are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
+number `edits` stay as the reader left them. With "merge": "step" the same is one step that can be undone.
 
 A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
 The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
@@ -19,6 +21,7 @@ The editor keeps a copy of what the server has not acknowledged in the browser, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,10 +33,11 @@ from pdc.domain import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Qu
 from pdc.errors import PdcError
 from pdc.geometry import Size, clip
 from pdc.tasks import MAX_COUNT, MAX_MARKS
+from pdc.ui.words import dictionaries
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
-    "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
+    "words", "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
     "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
     "mount",
 )  # fmt: skip
@@ -42,7 +46,7 @@ Value = dict[str, Any]
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
 _ON_LOAD = """
-const events = ["edit", "save", "next", "previous", "stop"];
+const events = ["edit", "save", "next", "previous", "stop", "closer"];
 const start = (tries) => {
   if (window.PDC && window.PDC.mount) window.PDC.mount({ element, props, trigger, watch, events });
   else if (tries > 0) setTimeout(() => start(tries - 1), 50);
@@ -57,7 +61,8 @@ class BadDraft(PdcError):
 
 
 class Annotator(gr.HTML):
-    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys."""
+    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys; `closer`
+    when a region was dragged to look at again (`region_from`)."""
 
     def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
         super().__init__(
@@ -76,8 +81,9 @@ def css() -> str:
 
 @cache
 def script() -> str:
-    """The editor's plain script: all modules, in order."""
-    return "\n".join((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    """The editor's plain script: the dictionaries, then all modules, in order."""
+    modules = ((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return "\n".join((f"window.PDC = {{ dictionaries: {json.dumps(dictionaries())} }};", *modules))
 
 
 @cache
@@ -100,21 +106,23 @@ def to_value(
     *,
     rev: int = 0,
     edits: int = 0,
+    reader: str = "",
     model_stated: Mapping[str, int] | None = None,
     readonly: bool = False,
     calibration: Mapping[str, float] | None = None,
     answering: bool = False,
-    merge: bool = False,
+    merge: bool | str = False,
     acked: int | None = None,
 ) -> Value:
     """The editor's value for these findings.
 
     `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
     are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
-    which on the model is called "confident" and below which "unsure", and from how many reviews ("n") they were measured.
+    which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") they rest.
     """
     value = {
         "case": case,
+        "reader": reader,
         "rev": rev,
         "edits": edits,
         "image": {"url": url, "width": image.width, "height": image.height, "name": image.name},
@@ -128,7 +136,7 @@ def to_value(
         "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
         "answering": answering,
     }
-    return value | ({"merge": True} if merge else {}) | ({} if acked is None else {"acked": acked})
+    return value | ({"merge": merge} if merge else {}) | ({} if acked is None else {"acked": acked})
 
 
 def notes_value(case: str, rev: int, *, acked: int | None = None, answering: bool | None = None) -> Value:
@@ -159,6 +167,11 @@ def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str
     if len({mark.id for mark in marks}) != len(marks):
         raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
     return Findings(marks, _stated(draft.get("stated") or {}, labels))
+
+
+def region_from(value: object) -> Box:
+    """The region in a value that comes with the event `closer`, in pixels of the image, or BadDraft."""
+    return Box(*_numbers(_mapping(value, "The draft").get("region"), 4, "of the region"))
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

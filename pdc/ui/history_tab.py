@@ -13,8 +13,9 @@ from pdc.errors import NotFound
 from pdc.history import History, Version
 from pdc.review import Draft
 from pdc.ui.review_tab import ReviewTab
-from pdc.ui.screen import editor_value, say, speaks
+from pdc.ui.screen import say, speaks
 from pdc.ui.view import Node, View, corrected, drawn, el, picture
+from pdc.ui.words import word
 
 NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
 KINDS = ("kept", "moved", "relabelled", "added", "removed")
@@ -30,13 +31,13 @@ class HistoryTab:
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks."""
         with gr.Row(elem_classes="pdc-question"):
-            self.before = gr.Dropdown([], label="From", scale=4, min_width=200)
-            self.after = gr.Dropdown([], label="To", scale=4, min_width=200)
-            self.beside = gr.Checkbox(False, label="Side by side", scale=0, min_width=160)
-            self.reopen_button = gr.Button("Reopen “To” as a draft", scale=0, min_width=170)
+            self.before = gr.Dropdown([], label=word("From"), scale=4, min_width=200)
+            self.after = gr.Dropdown([], label=word("To"), scale=4, min_width=200)
+            self.beside = gr.Checkbox(False, label=word("Side by side"), scale=0, min_width=160)
+            self.reopen_button = gr.Button(word("Reopen “To” as a draft"), scale=0, min_width=170)
         with gr.Row(elem_classes="pdc-question"):
-            self.adapter = gr.Dropdown([], label="Adapter that has not answered yet", scale=4, min_width=200)
-            self.ask_button = gr.Button("Ask it", scale=0, min_width=80)
+            self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
+            self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
         self.view = View(el("p", NOTHING))
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
@@ -85,8 +86,9 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)} if draft else {}
         if draft is None or version not in known:
             raise NotFound("Choose under “To” what to reopen.")
-        again = self.history.reopen(draft, known[version])
-        return again, editor_value(again, shown), say(again), gr.update(selected="review")
+        self.review.leave(draft)
+        again = self.history.reopen(self.review.asking.now(draft), known[version])
+        return again, self.review.value_of(again, shown), say(again), gr.update(selected="review")
 
 
 def _last_two(versions: list[Version]) -> tuple[Version | None, Version | None]:

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from pdc.asking import Asking
 from pdc.conflicts import Take
-from pdc.domain import Question, Task
-from pdc.errors import PdcError, StaleSave
+from pdc.domain import Box, Question, Task
+from pdc.errors import PdcError, StaleSave, StillAnswering
 from pdc.lookahead import AHEAD, LookAhead
 from pdc.review import Draft, ReviewService
 from pdc.starters import KNOWN_LABELS, Example, examples
+from pdc.sureness import Sureness
 from pdc.tasks import HUMAN_NAMES
-from pdc.ui.annotator import Annotator
+from pdc.ui.annotator import Annotator, notes_value, region_from
 from pdc.ui.conflict import conflict_view
 from pdc.ui.screen import WELCOME, editor_value, findings_of, question_from, say, speaks, user_of
 from pdc.ui.view import View
+from pdc.ui.words import LINE, word
 from pdc.ui.worklist import Worklist, wanted_from, worklist_value
 from pdc.worklist import Worklist as Images
 from pdc.worklist import without_hints
 
 log = logging.getLogger(__name__)
-TASKS = [(HUMAN_NAMES[task], task.value) for task in HUMAN_NAMES]
+TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
-LINE = "<p role='status'>${value}</p>"
+CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
+ANSWERING = "The model is answering; Esc stops it."
+READERS = 16  # who may watch answers at the same time
 LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
 
 
@@ -41,6 +48,7 @@ class ReviewTab:
     def __init__(self, service: ReviewService, images: Images, ahead: LookAhead) -> None:
         self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
+        self.asking, self.sureness = Asking(service), Sureness(service.store)
         self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
@@ -58,34 +66,35 @@ class ReviewTab:
         with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
             self.conflict = View()
             with gr.Row():
-                self.choices = [(take, gr.Button(words)) for take, words in CHOICES]
+                self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
         self._wire(demo)
 
     def _build_question(self) -> None:
         with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label="Task", scale=1, min_width=172)
+            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label=word("Task"), scale=1, min_width=184)
             self.labels = gr.Dropdown(
-                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label="Look for", multiselect=True,
+                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label=word("Look for"), multiselect=True,
                 allow_custom_value=True, scale=8, min_width=200,
             )  # fmt: skip
             asking = "Show the model" if self.service.blind else "Ask the model"
-            self.ask_button = gr.Button(asking, scale=0, min_width=120)
-            self.save_button = gr.Button("Save", scale=0, min_width=70)
-            self.finish_button = gr.Button("Save and next", variant="primary", scale=0, min_width=120)
+            self.ask_button = gr.Button(word(asking), scale=0, min_width=120)
+            self.save_button = gr.Button(word("Save"), scale=0, min_width=70)
+            self.finish_button = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)
 
     def _wire(self, demo: gr.Blocks) -> None:
         question, work = [self.task, self.labels], [self.draft, self.editor]
         shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
-        demo.load(speaks(self.start), None, [self.worklist, self.status])
+        streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": READERS}
+        demo.load(speaks(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
             opened = event(speaks(handler), inputs, self.screen, show_progress="hidden")
-            asked = opened.then(speaks(self.ask_if_new), work, answer, show_progress="minimal")
+            asked = opened.then(speaks(self.ask_if_new), work, answer[1:], **streaming)
             asked.then(speaks(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
-        opens(self.worklist.choose, self.choose, [self.worklist, *question])
+        opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
         moving = [*work, self.worklist]
         for event, handler in (
             (self.editor.next, self.next), (self.editor.previous, self.previous), (self.worklist.skip, self.skip),
@@ -95,18 +104,26 @@ class ReviewTab:
         for event in (self.save_button.click, self.editor.save):
             event(speaks(self.save), moving, self.screen, show_progress="hidden")
         for take, button in self.choices:
-            button.click(speaks(_taking(self.resolve, take)), moving, self.screen, show_progress="hidden")
-        gr.on([self.task.input, self.labels.input], speaks(self.ask_anew), [*question, *work], answer, show_progress="hidden")
-        self.ask_button.click(speaks(self.ask), [*question, *work], answer, show_progress="minimal")
-        self.editor.edit(self.edit, work, self.kept, queue=False, show_progress="hidden", trigger_mode="always_last")
+            button.click(speaks(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
+        asking = [*question, self.draft]
+        gr.on([self.task.input, self.labels.input], speaks(self.ask_anew), asking, answer, show_progress="hidden")
+        asked = self.ask_button.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
+        asked.success(speaks(self.ask), work, answer[1:], **streaming)
+        now = {"queue": False, "show_progress": "hidden"}
+        self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
+        self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
+        self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
     def start(self) -> tuple[Any, str]:
         return worklist_value(self.examples, None, self.service.blind), WELCOME
 
-    def choose(self, worklist: Mapping[str, Any], task: str, labels: list[str], request: gr.Request) -> tuple[Any, ...]:
+    def choose(
+        self, worklist: Mapping[str, Any], task: str, labels: list[str], draft: Draft | None, request: gr.Request
+    ) -> tuple[Any, ...]:
         """Open what was clicked: an example under its own question, an image under the one it was last reviewed with."""
+        self.leave(draft)
         chosen = worklist.get("chosen") or {}
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
@@ -116,67 +133,70 @@ class ReviewTab:
         question = self.service.reviewed_with(sha256) or question_from(task, labels)
         return self._open(sha256, question, user_of(request))
 
-    def ask_if_new(self, draft: Draft | None, value: Any) -> tuple[Draft | None, Any, str]:
+    def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
         if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
-            return draft, gr.skip(), say(draft)
-        return self._answered(draft, value)
+            yield gr.skip(), gr.skip()
+        else:
+            yield from self.ask(draft, value)
 
     def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
         """Have the next images of this list answered while the reader works on this one."""
+        self.sureness.learn()
         if draft is None:
             return gr.skip()
         following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
         self.ahead.follow(draft.author, [(i, self.service.reviewed_with(i.sha256) or draft.question) for i in following])
         return self._rows(draft)
 
-    def ask(self, task: str, labels: list[str], draft: Draft | None, value: Any, request: gr.Request) -> tuple[Any, ...]:
-        """Ask again, or ask something else about the same image; after a blind read, show the model beside it."""
-        if draft is None:
-            raise gr.Error(WELCOME, print_exception=False, title="No image is open")
-        question = question_from(task, labels)
-        if question != draft.question:
-            draft = self.service.open(draft.image.sha256, question, draft.author)
-        return self._answered(draft, value)
-
-    def ask_anew(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
+    def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
         """Another task or label: show what is known about that question, without asking the model."""
         if draft is None or not labels or question_from(task, labels) == draft.question:
             return gr.skip(), gr.skip(), gr.skip()
+        self.leave(draft)
         opened = self.service.open(draft.image.sha256, question_from(task, labels), draft.author)
-        return opened, editor_value(opened), say(opened)
+        return opened, self.value_of(opened), say(opened)
 
-    def edit(self, draft: Draft | None, value: Any) -> Any:
+    def ask_for(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
+        """Before the model is asked: the question that the page names, about the open image."""
+        if draft is None:
+            raise gr.Error(WELCOME, print_exception=False, title="No image is open")
+        question_from(task, labels)
+        return self.ask_anew(task, labels, draft)
+
+    def ask(self, draft: Draft, value: Any) -> Iterator[tuple[Any, str]]:
+        """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
+        for label in draft.question.labels:
+            self.service.store.add_label(label)
+        yield from self._watched(draft, value, merge=True)
+
+    def closer(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+        """The model asked again about the region that was dragged; what it finds there is one step that can be undone."""
+        if draft is not None and findings_of(draft, value) is not None:
+            yield from self._watched(draft, value, merge="step", region=region_from(value))
+
+    def edit(self, draft: Draft | None, value: Any) -> tuple[Any, Any]:
         """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
         try:
             findings = findings_of(draft, value)
             if draft is None or findings is None:
-                return gr.skip()
-            self.service.edit(draft, findings)
-            return f"Draft saved {datetime.now():%H:%M:%S}"
+                return gr.skip(), gr.skip()
+            self.service.edit(self.asking.now(draft), findings)
+            stored = notes_value(value["case"], 0, acked=int(value["edits"]))
+            return f"Draft saved {datetime.now():%H:%M:%S}", stored
         except PdcError as error:
-            return LOUD.format(escape(str(error)))
+            return LOUD.format(escape(str(error))), gr.skip()
         except Exception:
             log.exception("A draft could not be kept")
-            return LOUD.format("the draft could not be kept; the log says why.")
+            return LOUD.format("the draft could not be kept; the log says why."), gr.skip()
 
     def save(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Append a review; when somebody else did meanwhile, show both instead."""
-        edited = self._edited(draft, value)
-        try:
-            saved, _ = self.service.save(edited)
-        except StaleSave as refused:
-            return self._conflict(edited, str(refused))
-        return self._stay(saved)
+        return self._save(draft, value, self._stay)
 
     def finish(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Save, then the next image that needs work."""
-        edited = self._edited(draft, value)
-        try:
-            saved, _ = self.service.save(edited)
-        except StaleSave as refused:
-            return self._conflict(edited, str(refused))
-        return self._next(saved, worklist, saved.author)
+        return self._save(draft, value, lambda saved: self._next(saved, worklist, saved.author))
 
     def skip(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Leave this image out, with a word to say so, and go on."""
@@ -205,7 +225,13 @@ class ReviewTab:
     def resolve(self, take: Take, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Mine, theirs or both, over what was saved meanwhile; the reader looks it over and saves."""
         over = self.service.resolve(self._edited(draft, value), take)
-        return self._stay(over, editor_value(over, value))
+        return self._stay(over, self.value_of(over, value))
+
+    def _watched(self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None) -> Iterator[tuple[Any, str]]:
+        now = self.asking.now(draft)
+        run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings), region)
+        for step, answering in run.watch():
+            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else say(step)
 
     # Steps that handlers share -----------------------------------------------------------------------------------
 
@@ -214,7 +240,29 @@ class ReviewTab:
         findings = findings_of(draft, value)
         if draft is None or findings is None:
             raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
-        return self.service.edit(draft, findings)
+        return self.service.edit(self.asking.now(draft), findings)
+
+    def _save(self, draft: Draft | None, value: Any, then: Callable[[Draft], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Save, unless half an answer would be saved as if it were the reader's word."""
+        if draft is not None and self.asking.answering(draft):
+            raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
+        edited = self._edited(draft, value)
+        try:
+            saved, _ = self.service.save(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return then(saved)
+
+    def leave(self, draft: Draft | None) -> None:
+        """The reader goes on to something else: nothing more of an answer that is being made is shown."""
+        if draft is not None:
+            self.asking.leave(draft)
+
+    def value_of(self, draft: Draft, shown: Any = None, **more: Any) -> dict[str, Any]:
+        """The draft for the editor, with what its scores are worth."""
+        known = draft.prediction is not None and not draft.blind
+        words = self.sureness.words(draft.question, draft.prediction.adapter) if known else None
+        return editor_value(draft, shown, words=words, **more)
 
     def _wanted(self, worklist: Any) -> Any:
         return without_hints(wanted_from((worklist or {}).get("wanted")), self.service.blind)
@@ -224,6 +272,7 @@ class ReviewTab:
         return self._go(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
 
     def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
+        self.leave(draft)
         question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
         return self._open(sha256, self.service.reviewed_with(sha256) or question, reader)
 
@@ -231,16 +280,10 @@ class ReviewTab:
         draft = self.service.open(sha256, question, reader)
         known = sorted({*self.service.store.labels(), *question.labels})
         labels = gr.update(choices=known, value=list(question.labels))
-        return (draft, editor_value(draft), self._rows(draft), question.task.value, labels, say(draft), "", *_closed())
-
-    def _answered(self, draft: Draft, value: Any) -> tuple[Draft, Any, str]:
-        for label in draft.question.labels:
-            self.service.store.add_label(label)
-        answered = self.service.reveal(draft) if self.service.blind else self.service.predict(draft)
-        return answered, editor_value(answered, value), say(answered)
+        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *CLOSED)
 
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
-        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *_closed())
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *CLOSED)
 
     def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
         conflict = self.service.conflict(draft)
@@ -252,14 +295,3 @@ class ReviewTab:
 
     def _rows(self, draft: Draft) -> dict[str, Any]:
         return worklist_value(self.examples, draft.image.sha256, self.service.blind)
-
-
-def _closed() -> tuple[Any, None]:
-    return gr.update(visible=False), None
-
-
-def _taking(resolve: Any, take: Take) -> Any:
-    def taken(draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
-        return resolve(take, draft, value, worklist)
-
-    return taken

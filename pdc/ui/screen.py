@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import wraps
 from html import escape
+from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
 
+from pdc.asking import STOPPED
 from pdc.domain import Findings, Question
 from pdc.errors import PdcError
 from pdc.review import Draft
+from pdc.sureness import Words
 from pdc.tasks import task_from
 from pdc.ui.annotator import findings_from, to_value
 from pdc.ui.worklist import image_url
@@ -21,16 +26,27 @@ WELCOME = "Open an example, or upload an image of your own."
 
 
 def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A PdcError becomes a message the reader sees; their work stays as it is."""
+    """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that yield."""
 
     @wraps(handler)
     def spoken(*args: Any) -> Any:
-        try:
+        with _spoken():
             return handler(*args)
-        except PdcError as error:
-            raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
 
-    return spoken
+    @wraps(handler)
+    def speaking(*args: Any) -> Any:
+        with _spoken():
+            yield from handler(*args)
+
+    return speaking if isgeneratorfunction(handler) else spoken
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    try:
+        yield
+    except PdcError as error:
+        raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
 
 
 def case_of(draft: Draft) -> str:
@@ -38,14 +54,15 @@ def case_of(draft: Draft) -> str:
     return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
 
 
-def editor_value(draft: Draft, shown: Any = None) -> dict[str, Any]:
-    """The draft for the editor, which shows `shown` now; edits made meanwhile win over this."""
+def editor_value(draft: Draft, shown: Any = None, *, words: Words | None = None, **more: Any) -> dict[str, Any]:
+    """The draft for the editor, which shows `shown` now; edits made meanwhile win over this. `more` goes to `to_value`."""
     same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
     predicted = draft.prediction.findings if draft.prediction else None
     return to_value(
         case_of(draft), draft.question, draft.findings, draft.image, image_url(draft.image.sha256), rev=draft.rev,
         edits=int(shown.get("edits", 0)) if same else 0, model_stated=predicted.stated if predicted else None,
-    )
+        reader=draft.author, calibration=asdict(words) if words else None, **more,
+    )  # fmt: skip
 
 
 def findings_of(draft: Draft | None, value: Any) -> Findings | None:
@@ -72,7 +89,7 @@ def say(draft: Draft | None) -> str:
         if answer.findings is not None and not answer.findings.count(draft.question.task):
             parts.append("No finding reported by the model.")
         adapter = f"adapter {answer.adapter}" if answer.adapter else "no adapter"
-        parts.append(f"Answered by {answer.model}, {adapter}, in {answer.seconds:.1f} s; scores are uncalibrated.")
-    elif not draft.base_revision and not draft.blind:
+        parts.append(f"Answered by {answer.model}, {adapter}, in {answer.seconds:.1f} s.")
+    elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
         parts.append("The model has not been asked yet.")
     return escape(" ".join(parts), quote=False)

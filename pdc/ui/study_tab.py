@@ -12,6 +12,7 @@ from pdc.reading import Changes, Reading, changes, readings
 from pdc.review import ReviewService
 from pdc.ui.screen import speaks, user_of
 from pdc.ui.view import Node, View, el, table
+from pdc.ui.words import word
 
 HEAD = (
     "Reader", "Reads", "Then shown the model", "Wrong → right", "Right → wrong", "Wrong before", "Wrong after",
@@ -34,7 +35,7 @@ class StudyTab:
 
     def build(self, demo: gr.Blocks) -> None:
         with gr.Row(elem_classes="pdc-question"):
-            self.reference = gr.Dropdown([], label="Reference reader", scale=1, min_width=240)
+            self.reference = gr.Dropdown([], label=word("Reference reader"), scale=1, min_width=240)
         self.view = View(el("p", EMPTY))
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:

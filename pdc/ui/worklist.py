@@ -19,7 +19,7 @@ from pdc.store.records import Digest
 from pdc.ui.annotator import ASSETS
 from pdc.worklist import Entry, Order, Progress, Stage, Wanted
 
-SCRIPTS = ("upload.js", "rows.js", "worklist.js", "view.js")
+SCRIPTS = ("tour.js", "upload.js", "rows.js", "worklist.js", "view.js", "charts.js")
 STYLES = ("worklist.css", "view.css")
 _TEMPLATE = '<div class="pdc-worklist"></div>'
 _ON_LOAD = """

@@ -7,10 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from editor_page import Driver, editor_app
+from workbench_page import Workbench
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -72,3 +74,18 @@ def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
     yield Driver(page, received, keys)
     page.close()
     assert problems == []
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, embedded: Any, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
+    """workbench(blind=...) starts the whole app on the embedded model."""
+    made: list[Workbench] = []
+    embedded.load()
+
+    def make(**options: Any) -> Workbench:
+        made.append(Workbench(tmp_path, options.pop("model", embedded), serve, **options))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.ahead.stop()

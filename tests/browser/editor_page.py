@@ -66,7 +66,7 @@ def editor_app(received: list[dict], keys: list[str]) -> object:
         answer = gr.Textbox(elem_id="answer", label="answer")
         gr.Button("Answer", elem_id="send").click(json.loads, answer, editor, show_progress="hidden")
         editor.edit(autosave, editor, None, queue=False, show_progress="hidden", trigger_mode="always_last")
-        for name in ("save", "next", "previous", "stop"):
+        for name in ("save", "next", "previous", "stop", "closer"):
             tell = partial(_note, keys, name)
             getattr(editor, name)(tell, editor, None, queue=False, show_progress="hidden", trigger_mode="multiple")
     theme = gr.themes.Base(font=["sans-serif"], font_mono=["monospace"])
@@ -74,7 +74,8 @@ def editor_app(received: list[dict], keys: list[str]) -> object:
 
 
 def _note(keys: list[str], name: str, value: dict) -> None:
-    keys.append(f"{name} {value['case']}")
+    region = f" {[round(v) for v in value['region']]}" if "region" in value else ""
+    keys.append(f"{name} {value['case']}{region}")
 
 
 class Driver:

@@ -75,9 +75,9 @@ def test_words_come_with_the_calibration_only(driver: Driver) -> None:
     assert driver.text(".pda-calibration") == "Uncalibrated scores"
     assert driver.text('.pda-row[data-id="m1"] .pda-sure') == ""
     scored(driver, calibration={"confident": 0.8, "unsure": 0.3, "n": 212})
-    assert driver.text(".pda-calibration") == "Calibrated on 212 reviews"
+    assert driver.text(".pda-calibration") == "Calibrated on 212 reviewed marks"
     words = [driver.text(f'.pda-row[data-id="{name}"] .pda-sure') for name in ("m1", "m2", "m3", "h1")]
-    assert words == ["confident", "unsure", "", ""]
+    assert words == ["confident", "no answer", "unsure", ""]
 
 
 def hinted(driver: Driver) -> dict[str, str]:

@@ -257,3 +257,18 @@ def test_tools_by_keys(driver: Driver) -> None:
     assert driver.scale() == pytest.approx(1.25 * whole)
     driver.press("-")
     assert driver.scale() == pytest.approx(whole)
+
+
+def test_a_region_dragged_with_e_is_asked_about_again_and_the_answer_is_one_step(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90))
+    driver.keys.clear()
+    driver.press("e")
+    driver.drag((40, 40), (200, 140))
+    driver.until(lambda: driver.keys, "the event")
+    assert driver.keys == [f"closer {value['case']} [40, 40, 200, 140]"]
+    assert (driver.js("e.tool"), list(driver.marks())) == ("select", ["m1"])
+    found = [box("m1", 52, 50, 90, 90), box("c2", 100, 60, 140, 90)]
+    driver.js("e.receive(arg)", {**value, "rev": 1, "merge": "step", "marks": found})
+    assert {name: mark["box"][0] for name, mark in driver.marks().items()} == {"m1": 52, "c2": 100}
+    driver.press("Control+z")
+    assert {name: mark["box"][0] for name, mark in driver.marks().items()} == {"m1": 50}

@@ -77,6 +77,33 @@ def test_stop_is_told_once_and_the_state_ends_with_the_answer(driver: Driver) ->
     driver.until(lambda: driver.js("e.link.last.marks.length") == 1, "our value")
 
 
+def test_escape_stops_the_answer_and_only_then_clears_the_selection(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90), answering=True)
+    driver.keys.clear()
+    driver.press("n", "Escape")
+    driver.until(lambda: driver.keys, "stop")
+    assert (driver.keys, driver.selected()) == ([f"stop {value['case']}"], "m1")
+    driver.press("Escape")
+    assert driver.selected() is None
+
+
+def test_a_new_answer_takes_the_place_of_the_models_open_marks_and_of_nothing_else(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90), box("m2", 100, 50, 140, 90), box("h1", 10, 10, 30, 30, origin="human"))
+    driver.press("n", "a")
+    driver.js("e.receive(arg)", streamed(value, 1, box("m1", 50, 50, 90, 90), box("n1", 100, 52, 140, 90)))
+    assert [(name, mark["status"]) for name, mark in driver.marks().items()] == [
+        ("m1", "accepted"), ("h1", "open"), ("n1", "open"),
+    ]  # fmt: skip
+    driver.press("Control+z")
+    assert set(driver.marks()) == {"m1", "h1", "n1"}
+
+
+def test_an_answer_to_another_case_is_not_shown(driver: Driver) -> None:
+    value = driver.open(box("m1", 50, 50, 90, 90))
+    driver.js("e.receive(arg)", streamed({**value, "case": "another"}, 9, box("m7", 1, 1, 9, 9)))
+    assert (driver.value()["case"], list(driver.marks())) == (value["case"], ["m1"])
+
+
 COPIES = "Object.keys(localStorage).filter((key) => key.startsWith('pdc-copy:'))"
 
 
@@ -106,10 +133,23 @@ def test_a_copy_is_kept_until_the_server_has_it(driver: Driver) -> None:
     assert list(driver.marks()) == ["m1"]
 
 
+def test_another_readers_copy_is_not_offered(driver: Driver) -> None:
+    forget(driver)
+    value = driver.open(box("m1", 50, 50, 90, 90), reader="ada")
+    left_behind(driver, value, box("m1", 60, 60, 99, 99))
+    driver.js("e.receive(arg)", {**value, "case": "between"})
+    driver.js("e.receive(arg)", {**value, "reader": "ben"})
+    assert not driver.page.locator('[data-notice="restore"]').is_visible()
+    driver.js("e.receive(arg)", {**value, "case": "between"})
+    driver.js("e.receive(arg)", value)
+    assert driver.page.locator('[data-notice="restore"]').is_visible()
+    forget(driver)
+
+
 def left_behind(driver: Driver, value: dict, *marks: dict, edits: int = 3) -> None:
     """A copy as an earlier page would have left it."""
     entry = {"at": 1.9e12, "edits": edits, "marks": list(marks), "stated": {}}
-    key = f"pdc-copy:{json.dumps([value['case'], value['image']['url']], separators=(',', ':'))}:before"
+    key = f"pdc-copy:{json.dumps([value.get('reader', ''), value['case'], value['image']['url']], separators=(',', ':'))}:before"
     driver.page.evaluate("([key, text]) => localStorage.setItem(key, text)", [key, json.dumps(entry)])
 
 

@@ -2,113 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.access import Access
-from pdc.history import History
-from pdc.images import ImageFiles
-from pdc.lookahead import LookAhead
-from pdc.predictors.local import LocalPredictor, Wanted
-from pdc.review import ReviewService
-from pdc.server import build_server
-from pdc.serving import Serving
 from pdc.starters import KNOWN_LABELS
-from pdc.store import Store
-from pdc.ui.app import build_ui, gradio_options
-from pdc.ui.history_tab import HistoryTab
-from pdc.ui.review_tab import ReviewTab
-from pdc.ui.study_tab import StudyTab
-from pdc.worklist import Stage, Worklist
+from pdc.worklist import Stage
 
 pytestmark = pytest.mark.browser
-
-
-class Recorder:
-    """The app, with every byte of every body it sends."""
-
-    def __init__(self, app) -> None:
-        self.app, self.sent = app, bytearray()
-
-    async def __call__(self, scope, receive, send) -> None:
-        async def recording(message) -> None:
-            if message["type"] == "http.response.body":
-                self.sent += message.get("body", b"")
-            await send(message)
-
-        await self.app(scope, receive, recording)
-
-
-class Workbench:
-    """The whole app in this process, on the embedded model."""
-
-    def __init__(self, folder: Path, model: LocalPredictor, serve: Callable[[object], str], *, blind: bool = False) -> None:
-        self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
-        self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind)
-        self.images, ahead = Worklist(self.service), LookAhead(self.service)
-        review = ReviewTab(self.service, self.images, ahead)
-        history = HistoryTab(History(self.service, Serving("pdc-tiny", Wanted), self.store.adapters), review)
-        blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(self.service)})
-        access = Access(self.store, folder, login=False)
-        self.app = Recorder(build_server(self.service, access, blocks, ahead=ahead, gradio_options=gradio_options()))
-        self.url = serve(self.app)
-        self.ahead = ahead
-
-    def add(self, n: int) -> list[str]:
-        from finetune.tiny.render import smear
-
-        return [self._add(smear(np.random.default_rng(900 + i), (160, 120)).image, f"smear-{i:02}.png") for i in range(n)]
-
-    def _add(self, pixels: np.ndarray, name: str) -> str:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG")
-        return self.service.add_image(buffer.getvalue(), name)[0].sha256
-
-    def stages(self) -> list[Stage]:
-        return [e.stage for e in self.images.entries("reader")]
-
-
-@pytest.fixture
-def workbench(tmp_path: Path, embedded, serve):
-    made = []
-
-    def make(**options) -> Workbench:
-        made.append(Workbench(tmp_path, embedded, serve, **options))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        bench.ahead.stop()
-
-
-def open_page(browser, bench: Workbench):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(bench.url)
-    page.wait_for_selector(".pdc-own .pdc-item", timeout=60_000)
-    return page
-
-
-def press(page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def says(page, words: str, where: str = ".pdc-status p") -> str:
-    script = "([where, words]) => document.querySelector(where)?.textContent.includes(words)"
-    page.wait_for_function(script, arg=[where, words], timeout=90_000)
-    return page.inner_text(where)
-
-
-def opened(page, name: str) -> None:
-    page.wait_for_function("name => document.querySelector('.pda-picture')?.alt === `Image ${name}`", arg=name, timeout=60_000)
 
 
 def test_twelve_images_are_finished_by_keyboard_events_alone(browser, workbench):
@@ -123,10 +25,13 @@ def test_twelve_images_are_finished_by_keyboard_events_alone(browser, workbench)
             press(page, "Shift+Enter")
         elif i == 5:
             press(page, "Shift+Backspace")
+            page.keyboard.type("blurred")
+            press(page, "Enter")
         else:
             press(page, "n", "a", "Enter")
     opened(page, "smear-05.png")
     assert bench.stages() == [{3: Stage.SKIPPED, 5: Stage.SENT_BACK}.get(i, Stage.DONE) for i in range(12)]
+    assert [e.note for e in bench.store.events()] == ["blurred"]
     kept = bench.store.reviews(shas[0])[-1].findings.marks
     assert [m.status for m in kept if m.status == "accepted"] and len(bench.store.predictions()) == 12
 

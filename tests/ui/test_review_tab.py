@@ -10,7 +10,8 @@ from desk import ASK, FOUND, LABELS, Desk, drawn, who
 
 from pdc.conflicts import Take
 from pdc.domain import Findings, Verdict
-from pdc.errors import ReadFirst, StoreUnavailable
+from pdc.errors import ReadFirst, StillAnswering, StoreUnavailable
+from pdc.ui.screen import speaks
 from pdc.worklist import Stage
 
 ADA = who("ada")
@@ -24,8 +25,9 @@ def desk(tmp_path) -> Desk:
 def opened(desk: Desk, name: str = "a.png", reader: str = "ada"):
     """(draft, editor's value) of an image that the model has answered."""
     draft, value, *_ = desk.choose(desk.image(name), reader)
-    draft, value, _ = desk.tab.ask_if_new(draft, value) if draft.prediction is None else (draft, value, "")
-    return draft, value
+    if draft.prediction is None:
+        *_, (value, _) = desk.tab.ask_if_new(draft, value)
+    return desk.tab.asking.now(draft), value
 
 
 def edited(value: dict, *marks: dict) -> dict:
@@ -47,19 +49,19 @@ def test_a_new_image_is_asked_about_and_an_answered_one_opens_with_its_marks(des
     assert len(value["marks"]) == 2 and len(desk.model.asked) == 1
     again, shown, *_ = desk.choose(draft.image.sha256, "ben")
     assert [m["id"] for m in shown["marks"]] == ["m1", "m2"]
-    desk.tab.ask_if_new(again, shown)
-    assert len(desk.model.asked) == 1
+    assert list(desk.tab.ask_if_new(again, shown)) == [(gr.skip(), gr.skip())] and len(desk.model.asked) == 1
 
 
 def test_an_example_opens_under_its_own_question(desk: Desk):
     example = desk.tab.examples[0]
-    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, ASK.task.value, LABELS, ADA)
+    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, ASK.task.value, LABELS, None, ADA)
     assert draft.question == example.question and value["image"]["name"] == example.path.name
 
 
 def test_every_edit_is_kept_and_said(desk: Desk):
     draft, value = opened(desk)
-    assert desk.tab.edit(draft, edited(value, drawn())).startswith("Draft saved ")
+    said, stored = desk.tab.edit(draft, edited(value, drawn()))
+    assert said.startswith("Draft saved ") and (stored["acked"], "marks" in stored) == (1, False)
     assert len(desk.store.draft("ada", draft.image.sha256, ASK).findings.marks) == 3
     assert stage_of(desk, draft.image.sha256) is Stage.IN_REVIEW
     assert "unsaved work of" in desk.choose(draft.image.sha256)[5]
@@ -72,9 +74,9 @@ def test_an_autosave_that_fails_is_loud(desk: Desk, monkeypatch):
         raise StoreUnavailable("The disk is full <b>.")
 
     monkeypatch.setattr(desk.store, "put_draft", full)
-    assert desk.tab.edit(draft, edited(value, drawn())).startswith("NOT SAVED: The disk is full &lt;b&gt;.")
+    assert desk.tab.edit(draft, edited(value, drawn()))[0].startswith("NOT SAVED: The disk is full &lt;b&gt;.")
     monkeypatch.setattr(desk.store, "put_draft", lambda *args: 1 / 0)
-    assert desk.tab.edit(draft, edited(value, drawn())).startswith("NOT SAVED")
+    assert desk.tab.edit(draft, edited(value, drawn()))[0].startswith("NOT SAVED")
 
 
 def test_an_edit_of_another_image_is_left_aside(desk: Desk):
@@ -116,11 +118,64 @@ def test_next_and_previous_follow_the_filters_on_the_page(desk: Desk):
 
 
 def test_asking_something_else_shows_what_is_known_about_it(desk: Desk):
-    draft, value = opened(desk)
-    other, shown, said = desk.tab.ask_anew("pointing", LABELS, draft, value)
+    draft, _ = opened(desk)
+    other, shown, said = desk.tab.ask_anew("pointing", LABELS, draft)
     assert other.prediction is None and shown["kind"] == "point" and "not been asked" in said
-    asked, *_ = desk.tab.ask("pointing", LABELS, draft, value, ADA)
+    other, shown, _ = desk.tab.ask_for("pointing", LABELS, draft)
+    asked, *_ = desk.ask(other, shown)
     assert asked.prediction and asked.question == other.question
+
+
+def test_an_answer_comes_mark_by_mark_and_half_of_one_cannot_be_saved(desk: Desk):
+    desk.model.go.clear()
+    draft, value, *_ = desk.choose(desk.image("a.png"))
+    steps = desk.tab.ask(draft, value)
+    while len((shown := next(steps)[0])["marks"]) < 1:
+        assert shown["answering"]
+    assert (shown["merge"], [m["id"] for m in shown["marks"]]) == (True, ["m1"])
+    with pytest.raises(StillAnswering):
+        desk.tab.save(draft, edited(shown), {})
+    desk.model.go.set()
+    *_, (whole, said) = steps
+    assert [m["id"] for m in whole["marks"]] == ["m1", "m2"] and not whole["answering"] and "Answered by scripted" in said
+    desk.tab.save(draft, edited(whole), {})
+    assert desk.store.current_review(draft.image.sha256, ASK).prediction_id
+
+
+def test_a_stopped_answer_leaves_what_had_come_and_is_no_prediction(desk: Desk):
+    desk.model.go.clear()
+    draft, value, *_ = desk.choose(desk.image("a.png"))
+    steps = desk.tab.ask(draft, value)
+    while not next(steps)[0]["marks"]:
+        pass
+    desk.tab.asking.stop(draft)
+    shown, said = next(steps)
+    desk.model.go.set()
+    assert not shown["answering"] and said.startswith("Stopped.") and list(steps) == []
+    saved, *_ = desk.tab.save(draft, shown, {})
+    assert (saved.prediction, len(saved.findings.marks)) == (None, 1)
+
+
+def test_a_reader_who_goes_on_is_shown_nothing_more_of_the_answer(desk: Desk):
+    desk.model.go.clear()
+    draft, value, *_ = desk.choose(desk.image("a.png"))
+    desk.image("b.png")
+    steps = desk.tab.ask(draft, value)
+    next(steps)
+    other, *_ = desk.tab.next(draft, value, {}, ADA)
+    assert list(steps) == [] and other.image != draft.image
+    desk.model.go.set()
+
+
+def test_a_region_is_looked_at_closer_beside_what_the_reader_did(desk: Desk):
+    draft, value = opened(desk)
+    mine = edited(value, drawn(x=1))
+    *_, (shown, said) = desk.tab.closer(draft, {**mine, "region": [0, 0, 40, 30]})
+    assert [m["id"] for m in shown["marks"]][:3] == ["m1", "m2", "h1"] and shown["merge"] == "step"
+    assert said.startswith("Looked closer: ") and shown["rev"] > value["rev"]
+    assert desk.tab.asking.now(draft).rev == shown["rev"]
+    with pytest.raises(gr.Error):
+        list(speaks(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
 
 
 def test_a_stale_save_shows_both_and_each_way_out_can_be_saved(desk: Desk):
@@ -141,15 +196,17 @@ def test_blind_reads_show_nothing_of_the_model_before_the_first_save(tmp_path):
     sha = desk.image("a.png")
     desk.service.answer(desk.store.image(sha), ASK)
     screen = desk.choose(sha)
-    draft, value, said = desk.tab.ask_if_new(screen[0], screen[1])
-    assert (draft.prediction, value.get("marks") if isinstance(value, dict) else None) == (None, None)
-    assert "0.31415" not in json.dumps([screen[1], said], default=str) and screen[0].findings == Findings()
+    draft = screen[0]
+    assert list(desk.tab.ask_if_new(draft, screen[1])) == [(gr.skip(), gr.skip())]
+    assert "0.31415" not in json.dumps(screen[1], default=str) and draft.findings == Findings()
+    sent = []
     with pytest.raises(ReadFirst):
-        desk.tab.ask(ASK.task.value, LABELS, draft, screen[1], ADA)
+        sent.extend(desk.tab.ask(draft, screen[1]))
+    assert "0.31415" not in json.dumps(sent) and desk.tab.asking.now(draft).prediction is None
     assert [e.model for e in desk.images.entries("ada")] == [None] and stage_of(desk, sha) is Stage.NEW
 
     saved, *_ = desk.tab.save(draft, edited(screen[1], drawn(x=2)), {})
-    shown, value, _ = desk.tab.ask(ASK.task.value, LABELS, saved, edited(screen[1], drawn(x=2)), ADA)
+    shown, value, _ = desk.ask(saved, edited(screen[1], drawn(x=2)))
     assert {m["status"] for m in value["marks"] if m["origin"] == "model"} == {"rejected"}
     desk.tab.save(shown, value, {})
     assert [(r.blind, r.prediction_id is None) for r in desk.store.reviews(sha)] == [(True, True), (False, False)]
@@ -160,7 +217,7 @@ def test_what_another_reader_made_of_the_model_is_hidden_too(tmp_path):
     sha = desk.image("a.png")
     draft, value, *_ = desk.choose(sha)
     saved, *_ = desk.tab.save(draft, value, {})
-    seen, shown, _ = desk.tab.ask(ASK.task.value, LABELS, saved, value, ADA)
+    seen, shown, _ = desk.ask(saved, value)
     desk.tab.save(seen, shown, {})
     ben, empty, *_ = desk.choose(sha, "ben")
     assert ben.blind and empty["marks"] == [] and stage_of(desk, sha, "ben") is Stage.NEW
@@ -174,7 +231,7 @@ def test_blind_readers_do_not_stand_in_each_others_way_but_two_tabs_of_one_do(tm
     desk = Desk(tmp_path, blind=True)
     sha = desk.image("a.png")
     ada, tab, ben = (desk.choose(sha, name)[:2] for name in ("ada", "ada", "ben"))
-    seen, shown, _ = desk.tab.ask(ASK.task.value, LABELS, desk.tab.save(*ada, {})[0], ada[1], ADA)
+    seen, shown, _ = desk.ask(desk.tab.save(*ada, {})[0], ada[1])
     assert desk.tab.save(ben[0], edited(ben[1], drawn()), {})[0].base_revision == 2
     assert desk.tab.save(seen, shown, {})[0].base_revision == 3
     stale = desk.tab.save(tab[0], edited(tab[1], drawn(x=9)), {})
@@ -198,7 +255,7 @@ def test_looking_ahead_follows_the_list_and_skips_what_is_done(desk: Desk):
     shas = [desk.image(f"{i}.png") for i in range(8)]
     desk.service.skip(desk.service.open(shas[2], ASK, "ben"))
     draft, value, *_ = desk.choose(shas[0])
-    desk.tab.ask_if_new(draft, value)
+    list(desk.tab.ask_if_new(draft, value))
     desk.tab.look_ahead(draft, {})
     assert desk.ahead.wait(20) and desk.ahead.now.error is None
     assert len(desk.model.asked) == 6 and {q for _, q in desk.model.asked} == {ASK}

@@ -1,0 +1,158 @@
+"""What it costs to correct the same 20 predictions here and in Label Studio: key presses, pointer moves, seconds.
+
+    python -m tests.bench.keystrokes --data DATA
+
+The keystroke-level model (Card, Moran & Newell 1980, "The keystroke-level model for user performance time with interactive
+systems", CACM 23(7)): K 0.28 s a key by an average typist, P 1.10 s to point, H 0.40 s to move a hand between keyboard and mouse,
+M 1.35 s to decide; B 0.10 s to press or release a button (Kieras 2001). A chord presses each of its keys. The left hand
+stays on the keyboard and the right one on the mouse, so keys of the right half cost the way there and back, in both tools.
+
+The edits are what lies between the shipped model's answer and the truth of real images: a box that overlaps the true one by an
+IoU of 0.7 is left alone; from 0.5 on its wrong corners are dragged; a lower one is deleted and drawn anew. One decision an
+edit and one an image. Both tools get their edits in the same order: deletions, labels, corners, then additions by label.
+
+Label Studio by its guide (https://labelstud.io/guide/hotkeys, "Hotkeys and settings", and https://labelstud.io/guide/labeling):
+a click selects a region, Backspace deletes it, a label's digit applies or arms it, Escape unselects (else the digit would
+rename the selected region), Ctrl+Enter submits and opens the next task. It is given predictions as draft annotations and "Keep
+label selected after creating a region", which is the best case. Nobody was timed: these are the model's seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from finetune.tiny.measure import Field, ask, fields
+from pdc.corrections import Correction, CorrectionKind, diff
+from pdc.domain import Box, Findings, Task
+from pdc.geometry import iou
+from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.settings import EMBEDDED_MODEL
+
+KEY, POINT, BUTTON, HOME, MIND = 0.28, 1.10, 0.10, 0.40, 1.35  # seconds
+IMAGES = 20
+GOOD_IOU = 0.7  # a box that fits so well is left alone
+NEAR = 0.1  # a corner so near its place, in sides of the true box, is left alone
+LEFT = set("qwertasdfgzxcvb12345") | {"ctrl", "shift", "alt", "escape", "tab", "space"}
+CLICK, DRAG, DECIDE = ("point", "button", "button"), ("point", "button", "point", "button"), ("mind",)
+Steps = tuple[str, ...]  # "point", "button", "mind", or the name of a key
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What each edit takes in one tool. `arm` makes a label the next drawn one; the two around adding frame a run of it."""
+
+    delete: Steps
+    relabel: Callable[[int], Steps]
+    select: Steps
+    arm: Callable[[int], Steps]
+    before_adding: Steps
+    after_adding: Steps
+    finish: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Key presses, pointer moves, seconds."""
+
+    keys: int
+    moves: int
+    seconds: float
+
+
+HERE = Tool(
+    delete=(*CLICK, "r"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),), before_adding=("d",),
+    after_adding=("v",), finish=("enter",),
+)  # fmt: skip
+LABEL_STUDIO = Tool(
+    delete=(*CLICK, "backspace"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),),
+    before_adding=("escape",), after_adding=(), finish=("ctrl", "enter"),
+)  # fmt: skip
+
+
+def cost(steps: Sequence[str]) -> Cost:
+    """Counts and seconds of these steps, with the ways of the right hand between the mouse, where it starts, and the keyboard."""
+    seconds = {"point": POINT, "button": BUTTON, "mind": MIND}
+    hand = ["mouse" if s in ("point", "button") else "keys" for s in steps if s != "mind" and s not in LEFT]
+    homes = sum(a != b for a, b in zip(["mouse", *hand], hand, strict=False))
+    keys = sum(s not in seconds for s in steps)
+    return Cost(keys, steps.count("point"), sum(seconds.get(s, KEY) for s in steps) + homes * HOME)
+
+
+def corners(before: Box, after: Box) -> int:
+    """How many of two opposite corners have to be dragged."""
+    reach = NEAR * after.width, NEAR * after.height
+    first = abs(before.x1 - after.x1) > reach[0] or abs(before.y1 - after.y1) > reach[1]
+    second = abs(before.x2 - after.x2) > reach[0] or abs(before.y2 - after.y2) > reach[1]
+    return max(first + second, 1)
+
+
+def script(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> tuple[str, ...]:
+    """All steps that make one image right, and go on to the next."""
+    return (*_edits(changes, labels, tool), *_additions(changes, labels, tool), *DECIDE, *tool.finish)
+
+
+def _edits(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> Iterator[str]:
+    for c in changes:
+        if c.kind is CorrectionKind.REMOVED:
+            yield from (*DECIDE, *tool.delete)
+        elif c.kind is CorrectionKind.RELABELLED:
+            yield from (*DECIDE, *tool.relabel(labels.index(c.after.label) + 1))
+        if c.before and c.after and iou(c.before.shape, c.after.shape) < GOOD_IOU:
+            selected = () if c.kind is CorrectionKind.RELABELLED else tool.select
+            yield from (*DECIDE, *selected, *DRAG * corners(c.before.shape, c.after.shape))
+
+
+def _additions(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> Iterator[str]:
+    added = [c.after.label for c in changes if c.kind is CorrectionKind.ADDED]
+    if not added:
+        return
+    yield from tool.before_adding
+    for n, label in enumerate(labels, 1):
+        if label in added:
+            yield from (*tool.arm(n), *(*DECIDE, *DRAG) * added.count(label))
+    yield from tool.after_adding
+
+
+def changes_of(predicted: Findings, true: Findings) -> tuple[Correction, ...]:
+    """From the model's marks to the true ones, by place; their ids say nothing of each other."""
+    named = replace(true, marks=tuple(replace(m, id=f"true-{i}") for i, m in enumerate(true.marks)))
+    return diff(predicted, named)
+
+
+def some_fields(data: Path) -> list[Field]:
+    """The first dev images of every kind in turn."""
+    kinds = [some for kind, some in fields(data, IMAGES).items() if "full" not in kind]
+    return [f for row in zip(*kinds, strict=False) for f in row][:IMAGES]
+
+
+def embedded() -> LocalPredictor:
+    from pdc.qwen import load
+
+    shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
+    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))
+
+
+def main() -> None:
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--data", type=Path, required=True)
+    data = top.parse_args().data
+    if not data.exists():
+        raise SystemExit(f"There is no {data}; name a folder with dev images and their truth.")
+    predictor, answered = embedded(), []
+    for field in some_fields(data):
+        answer = ask(predictor, field.path, Task.COUNT_AND_BOX, field.labels)
+        answered.append((changes_of(answer.findings or Findings(), field.true), field.labels))
+    counted = [c.kind for changes, _ in answered for c in changes]
+    said = ", ".join(f"{counted.count(kind)} {kind}" for kind in CorrectionKind)
+    print(f"{len(answered)} images; marks: {said}\n")
+    print("| | key presses | pointer moves | seconds | seconds an image |\n|---|---|---|---|---|")
+    for name, tool in (("PDC", HERE), ("Label Studio", LABEL_STUDIO)):
+        total = cost([step for changes, labels in answered for step in script(changes, labels, tool)])
+        print(f"| {name} | {total.keys} | {total.moves} | {total.seconds:.0f} | {total.seconds / len(answered):.1f} |")
+
+
+if __name__ == "__main__":
+    main()

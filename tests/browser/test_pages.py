@@ -1,0 +1,118 @@
+"""What every page owes its readers: nothing serious for axe-core, their language, and a tour that is never in the way."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from workbench_page import Workbench, open_page, opened, press, says
+
+pytestmark = pytest.mark.browser
+TABS = ("Review", "History", "Reading study", "Training")
+
+
+def an_example(page) -> None:
+    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    says(page, "Answered by")
+
+
+def findings(page) -> list[str]:
+    """What axe-core calls serious or critical on the page as it is."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {n['target']}" for v in found if v["impact"] in ("serious", "critical") for n in v["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_serious_on_any_tab(browser, workbench, scheme: str):
+    page = open_page(browser, workbench(training=True), color_scheme=scheme)
+    assert findings(page) == []
+    an_example(page)
+    press(page, "n", "a", "g")
+    assert findings(page) == []
+    press(page, "?")
+    assert findings(page) == []
+    press(page, "Escape")
+    for tab in TABS[1:]:
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(400)
+        assert findings(page) == [], tab
+    page.close()
+
+
+def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
+    page = open_page(browser, workbench(), locale="de-AT")
+    page.get_by_role("button", name="Speichern und weiter").wait_for()
+    assert page.locator("html").get_attribute("lang") == "de"
+    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    assert "Antwort von pdc-tiny" in says(page, "Antwort von")
+    assert page.locator(".pda-name").first.inner_text() == "red blood cell"
+    press(page, "?")
+    assert "nächste / vorige Markierung" in page.inner_text(".pda-help")
+    assert not page.errors
+    page.close()
+
+
+def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):
+    bench = workbench()
+    page = open_page(browser, bench)
+    assert page.inner_text(".pdc-tour strong").startswith("1/3")
+    an_example(page)
+    assert page.inner_text(".pdc-tour strong").startswith("2/3")
+    page.locator(".pdc-tour button").first.focus()
+    press(page, "Enter", "Enter")
+    assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
+    assert page.evaluate("document.activeElement.classList.contains('pda-canvas')")
+    page.reload()
+    page.wait_for_selector(".pdc-own .pdc-item")
+    assert not page.locator(".pdc-tour").is_visible() and not page.errors
+    page.close()
+
+
+def test_a_blind_read_has_no_tour(browser, workbench):
+    bench: Workbench = workbench(blind=True)
+    bench.add(1)
+    page = open_page(browser, bench)
+    press(page, "w", "Enter")
+    opened(page, "smear-00.png")
+    assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
+    page.close()
+
+
+class Held:
+    """The embedded model, which holds on after its second step until it may go on, so that a page can be seen half answered."""
+
+    def __init__(self, model) -> None:
+        self.model, self.go = model, threading.Event()
+        self.predict, self.untaught = model.predict, model.untaught
+
+    def stream(self, image, question, cancelled):
+        for i, step in enumerate(self.model.stream(image, question, cancelled)):
+            yield step
+            while i == 1 and not (cancelled() or self.go.wait(0.02)):
+                pass
+
+
+def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedded):
+    model = Held(embedded)
+    bench: Workbench = workbench(model=model)
+    page = open_page(browser, bench)
+    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    page.wait_for_selector("g.pda-mark", state="attached")
+    assert page.locator(".pda-answering").is_visible()
+    press(page, "s")
+    page.get_by_text("The model is still answering").wait_for()
+    press(page, "Escape")
+    says(page, "Stopped.")
+    some = page.locator("g.pda-mark").count()
+    assert bench.store.predictions() == []
+    model.go.set()
+    page.get_by_role("button", name="Ask the model").click()
+    says(page, "Answered by")
+    assert page.locator("g.pda-mark").count() > some > 0
+    press(page, "s")
+    says(page, "Saved, revision 1")
+    (review,) = bench.store.reviews()
+    assert review.prediction_id and str(review.verdict) == "accepted"
+    page.close()

@@ -1,0 +1,108 @@
+"""The whole app in this process, and hands and eyes on its pages: what tests of whole pages share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pdc.access import Access
+from pdc.adapters import Adapters
+from pdc.history import History
+from pdc.images import ImageFiles
+from pdc.lookahead import LookAhead
+from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.review import ReviewService
+from pdc.runs import TrainConfig
+from pdc.server import build_server
+from pdc.serving import Serving
+from pdc.settings import Settings
+from pdc.store import Store
+from pdc.training import ProcessTrainer
+from pdc.ui.app import build_ui, gradio_options
+from pdc.ui.history_tab import HistoryTab
+from pdc.ui.review_tab import ReviewTab
+from pdc.ui.study_tab import StudyTab
+from pdc.ui.training_tab import TrainingTab
+from pdc.worklist import Stage, Worklist
+
+
+class Recorder:
+    """The app, with every byte of every body it sends."""
+
+    def __init__(self, app) -> None:
+        self.app, self.sent = app, bytearray()
+
+    async def __call__(self, scope, receive, send) -> None:
+        async def recording(message) -> None:
+            if message["type"] == "http.response.body":
+                self.sent += message.get("body", b"")
+            await send(message)
+
+        await self.app(scope, receive, recording)
+
+
+class Workbench:
+    """The whole app in this process, on the embedded model."""
+
+    def __init__(
+        self, folder: Path, model: LocalPredictor, serve: Callable[[object], str], *, blind: bool = False, training: bool = False
+    ) -> None:
+        self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
+        self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind)
+        self.images, ahead = Worklist(self.service), LookAhead(self.service)
+        review = ReviewTab(self.service, self.images, ahead)
+        history = HistoryTab(History(self.service, Serving("pdc-tiny", Wanted), self.store.adapters), review)
+        tabs = {"Review": review, "History": history, "Reading study": StudyTab(self.service)}
+        blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
+        access = Access(self.store, folder, login=False)
+        self.app = Recorder(build_server(self.service, access, blocks, ahead=ahead, gradio_options=gradio_options()))
+        self.url = serve(self.app)
+        self.ahead = ahead
+
+    def add(self, n: int) -> list[str]:
+        from finetune.tiny.render import smear
+
+        return [self._add(smear(np.random.default_rng(900 + i), (160, 120)).image, f"smear-{i:02}.png") for i in range(n)]
+
+    def _add(self, pixels: np.ndarray, name: str) -> str:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        return self.service.add_image(buffer.getvalue(), name)[0].sha256
+
+    def stages(self) -> list[Stage]:
+        return [e.stage for e in self.images.entries("reader")]
+
+
+def _training(folder: Path, store: Store) -> TrainingTab:
+    settings = Settings.from_env({"PDC_HOME": str(folder)})
+    return TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
+
+
+def open_page(browser, bench: Workbench, **options):
+    """A page of this app; `options` are the browser's, such as locale or color_scheme."""
+    page = browser.new_page(**{"viewport": {"width": 1280, "height": 720}, **options})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(bench.url)
+    page.wait_for_selector(".pdc-thumbs .pdc-item", state="attached", timeout=60_000)
+    page.wait_for_function("document.querySelector('.pdc-progress').textContent !== ''")
+    return page
+
+
+def press(page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def says(page, words: str, where: str = ".pdc-status p") -> str:
+    script = "([where, words]) => document.querySelector(where)?.textContent.includes(words)"
+    page.wait_for_function(script, arg=[where, words], timeout=90_000)
+    return page.inner_text(where)
+
+
+def opened(page, name: str) -> None:
+    page.wait_for_function("name => document.querySelector('.pda-picture')?.alt === `Image ${name}`", arg=name, timeout=60_000)
