@@ -15,6 +15,8 @@ from pathlib import Path
 from finetune.tiny import LABELS, SOURCES
 
 STAGES = ("teach", "glance", "see", "read", "join", "ship", "measure")
+FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
+FINISHED_RATES = {"muon_lr": 1e-3, "adam_lr": 5e-4, "decay": 0.95}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
@@ -101,7 +103,9 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     elif (out / "read.pt").is_file():
         _take(out / "read.pt", model, head, reader, hint)
     if "join" in stages:
-        config = ReadConfig(steps=arguments.join_steps, vision=True, muon_lr=3e-3, adam_lr=1.5e-3, decay=0.5, seed=seed + 3)
+        # A finished model is shaken by the rates that a fresh one needs.
+        rates = FINISHED_RATES if arguments.start else FRESH_RATES
+        config = ReadConfig(steps=arguments.join_steps, vision=True, seed=seed + 3, **rates)
         read(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
     if "ship" in stages:
         _take(out / "join.pt", model, head, reader, hint)
