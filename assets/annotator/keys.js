@@ -18,7 +18,7 @@
       }],
     ]],
     ["Tools", [
-      ["B or D", "draw", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+      ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
       ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
       ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
     ]],

@@ -111,10 +111,20 @@
     }
 
     drawn(drag, event) {
-      const shape = this.shapeAt(event, drag);
-      const inside = drag.x >= 0 && drag.y >= 0 && drag.x <= this.doc.size.width && drag.y <= this.doc.size.height;
+      const { doc } = this;
+      const inside = drag.x >= 0 && drag.y >= 0 && drag.x <= doc.size.width && drag.y <= doc.size.height;
+      const clicked = doc.kind === "box" && !drag.moved;
+      const shape = clicked ? inside && this.usualAt(drag) : this.shapeAt(event, drag);
+      if (!shape) return;
       if (shape.point && inside) this.editor.add(shape);
-      if (shape.box && drag.moved && shape.box[2] - shape.box[0] >= 1 && shape.box[3] - shape.box[1] >= 1) this.editor.add(shape);
+      if (shape.box && shape.box[2] - shape.box[0] >= 1 && shape.box[3] - shape.box[1] >= 1) this.editor.add(shape);
+    }
+
+    // A click in the draw tool: a box around it as large as this label's boxes usually are; nothing while there are none.
+    usualAt({ x, y }) {
+      const { doc } = this;
+      const usual = shapes.usual(doc.marks, doc.drawLabel, doc.size);
+      return usual && shapes.span(x - usual[0] / 2, y - usual[1] / 2, x + usual[0] / 2, y + usual[1] / 2, doc.size);
     }
 
     reshaped(drag, event) {

@@ -7,6 +7,9 @@ systems", CACM 23(7)): K 0.28 s a key by an average typist, P 1.10 s to point, H
 M 1.35 s to decide; B 0.10 s to press or release a button (Kieras 2001). A chord presses each of its keys. The left hand
 stays on the keyboard and the right one on the mouse, so keys of the right half cost the way there and back, in both tools.
 
+Here a click in the draw tool makes a box of the size that its label usually has in this image; it is counted where that box, put
+down a twentieth of its sides beside the true centre, fits by GOOD_IOU. Where it does not, the box is dragged, as there.
+
 The edits are what lies between the shipped model's answer and the truth of real images: a box that overlaps the true one by an
 IoU of 0.7 is left alone; from 0.5 on its wrong corners are dragged; a lower one is deleted and drawn anew. One decision an
 edit and one an image. Both tools get their edits in the same order: deletions, labels, corners, then additions by label.
@@ -23,10 +26,11 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from finetune.tiny.measure import Field, ask, fields
 from pdc.corrections import Correction, CorrectionKind, diff
-from pdc.domain import Box, Findings, Task
+from pdc.domain import Box, Findings, Mark, Task
 from pdc.geometry import iou
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.settings import EMBEDDED_MODEL
@@ -51,6 +55,7 @@ class Tool:
     before_adding: Steps
     after_adding: Steps
     finish: Steps
+    usual_size: bool  # a click draws a box of the usual size
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,11 @@ class Cost:
 
 HERE = Tool(
     delete=(*CLICK, "r"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),), before_adding=("d",),
-    after_adding=("v",), finish=("enter",),
+    after_adding=("v",), finish=("enter",), usual_size=True,
 )  # fmt: skip
 LABEL_STUDIO = Tool(
     delete=(*CLICK, "backspace"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),),
-    before_adding=("escape",), after_adding=(), finish=("ctrl", "enter"),
+    before_adding=("escape",), after_adding=(), finish=("ctrl", "enter"), usual_size=False,
 )  # fmt: skip
 
 
@@ -89,9 +94,9 @@ def corners(before: Box, after: Box) -> int:
     return max(first + second, 1)
 
 
-def script(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> tuple[str, ...]:
+def script(changes: Sequence[Correction], field: Field, tool: Tool) -> tuple[str, ...]:
     """All steps that make one image right, and go on to the next."""
-    return (*_edits(changes, labels, tool), *_additions(changes, labels, tool), *DECIDE, *tool.finish)
+    return (*_edits(changes, field.labels, tool), *_additions(changes, field, tool), *DECIDE, *tool.finish)
 
 
 def _edits(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> Iterator[str]:
@@ -105,27 +110,41 @@ def _edits(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> 
             yield from (*DECIDE, *selected, *DRAG * corners(c.before.shape, c.after.shape))
 
 
-def _additions(changes: Sequence[Correction], labels: Sequence[str], tool: Tool) -> Iterator[str]:
-    added = [c.after.label for c in changes if c.kind is CorrectionKind.ADDED]
+def _additions(changes: Sequence[Correction], field: Field, tool: Tool) -> Iterator[str]:
+    added = [c.after for c in changes if c.kind is CorrectionKind.ADDED]
     if not added:
         return
+    there = [m for m in field.true.marks if m.id not in {a.id for a in added}]
     yield from tool.before_adding
-    for n, label in enumerate(labels, 1):
-        if label in added:
-            yield from (*tool.arm(n), *(*DECIDE, *DRAG) * added.count(label))
+    for n, label in enumerate(field.labels, 1):
+        mine = [m for m in added if m.label == label]
+        yield from tool.arm(n) if mine else ()
+        for mark in mine:
+            clicked = tool.usual_size and fits_usual(mark, there)
+            yield from (*DECIDE, *(CLICK if clicked else DRAG))
+            there.append(mark)
     yield from tool.after_adding
 
 
-def changes_of(predicted: Findings, true: Findings) -> tuple[Correction, ...]:
-    """From the model's marks to the true ones, by place; their ids say nothing of each other."""
-    named = replace(true, marks=tuple(replace(m, id=f"true-{i}") for i, m in enumerate(true.marks)))
-    return diff(predicted, named)
+def fits_usual(mark: Mark, there: Sequence[Mark]) -> bool:
+    """Whether a box as large as the label's others usually are does for this mark, put down a little beside its centre."""
+    boxes = [m.shape for m in there if m.label == mark.label]
+    if not boxes:
+        return False
+    w, h = median(b.width for b in boxes), median(b.height for b in boxes)
+    x, y = mark.shape.center.x + w / 20, mark.shape.center.y + h / 20
+    return iou(Box(x - w / 2, y - h / 2, x + w / 2, y + h / 2), mark.shape) >= GOOD_IOU
 
 
 def some_fields(data: Path) -> list[Field]:
-    """The first dev images of every kind in turn."""
+    """The first dev images of every kind in turn; ids of true marks that no mark of the model has."""
     kinds = [some for kind, some in fields(data, IMAGES).items() if "full" not in kind]
-    return [f for row in zip(*kinds, strict=False) for f in row][:IMAGES]
+    return [_named(f) for row in zip(*kinds, strict=False) for f in row][:IMAGES]
+
+
+def _named(field: Field) -> Field:
+    marks = tuple(replace(m, id=f"true-{i}") for i, m in enumerate(field.true.marks))
+    return replace(field, true=replace(field.true, marks=marks))
 
 
 def embedded() -> LocalPredictor:
@@ -144,13 +163,13 @@ def main() -> None:
     predictor, answered = embedded(), []
     for field in some_fields(data):
         answer = ask(predictor, field.path, Task.COUNT_AND_BOX, field.labels)
-        answered.append((changes_of(answer.findings or Findings(), field.true), field.labels))
+        answered.append((diff(answer.findings or Findings(), field.true), field))
     counted = [c.kind for changes, _ in answered for c in changes]
     said = ", ".join(f"{counted.count(kind)} {kind}" for kind in CorrectionKind)
     print(f"{len(answered)} images; marks: {said}\n")
     print("| | key presses | pointer moves | seconds | seconds an image |\n|---|---|---|---|---|")
     for name, tool in (("PDC", HERE), ("Label Studio", LABEL_STUDIO)):
-        total = cost([step for changes, labels in answered for step in script(changes, labels, tool)])
+        total = cost([step for changes, field in answered for step in script(changes, field, tool)])
         print(f"| {name} | {total.keys} | {total.moves} | {total.seconds:.0f} | {total.seconds / len(answered):.1f} |")
 
 

@@ -35,11 +35,23 @@ def test_a_box_drawn_past_the_edge_ends_at_the_edge(driver: Driver) -> None:
     assert near(driver.marks()["h1"]["box"], [380, 280, 400, 300])
 
 
-def test_a_click_in_the_draw_tool_makes_no_box(driver: Driver) -> None:
-    driver.open()
-    driver.press("d")
-    driver.click(100, 100)
-    assert driver.marks() == {}
+def test_a_click_in_the_draw_tool_makes_no_box_while_no_size_is_usual(driver: Driver) -> None:
+    rejected = {**box("m1", 10, 10, 30, 30), "status": "rejected"}
+    driver.open(rejected, box("m2", 60, 60, 90, 90, label=LABELS[1]), box("m3", 0, 5, 9, 9))
+    driver.press("1", "d")
+    driver.click(200, 100)
+    assert set(driver.marks()) == {"m1", "m2", "m3"}
+
+
+def test_a_click_in_the_draw_tool_makes_a_box_of_its_labels_usual_size(driver: Driver) -> None:
+    other = box("m4", 60, 60, 64, 64, label=LABELS[1])
+    driver.open(box("m1", 10, 10, 50, 40), box("m2", 100, 10, 140, 42), box("m3", 200, 10, 300, 110), other)
+    driver.press("1", "d")
+    driver.click(200, 200)
+    driver.click(395, 290)
+    assert near(driver.marks()["h1"]["box"], [180, 184, 220, 216])
+    assert near(driver.marks()["h2"]["box"], [375, 274, 400, 300])
+    assert driver.marks()["h1"]["label"] == LABELS[0]
 
 
 def test_move_makes_the_models_mark_an_edited_one(driver: Driver) -> None:
