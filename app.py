@@ -9,6 +9,9 @@ import sys
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
+SERVER_TAKES = 8  # questions at once; a model in this process takes one
+
+
 def main() -> int:
     from pdc.errors import PdcError
     from pdc.settings import Settings
@@ -34,6 +37,7 @@ def serve(settings) -> None:
     from pdc.lookahead import LookAhead
     from pdc.parts import open_store, serving
     from pdc.parts import predictor as predictor_of
+    from pdc.predictors.queue import Priority, Queue
     from pdc.review import ReviewService
     from pdc.runs import TrainConfig
     from pdc.server import build_server
@@ -49,7 +53,11 @@ def serve(settings) -> None:
     wanted = serving(settings, store)
     predictor = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
-    service = ReviewService(store, files, predictor, settings.max_megapixels, serving=wanted.now, blind=settings.blind)
+    queue = Queue(predictor, at_once=SERVER_TAKES if settings.server_url else 1)
+    service = ReviewService(
+        store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
+        blind=settings.blind,
+    )  # fmt: skip
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
     adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))

@@ -20,13 +20,15 @@ Cancelled = Callable[[], bool]
 
 class Answers:
     """Every method may be called from any thread. `serving` says which model and adapter would answer now; an answer they
-    gave before is not asked for again. Without it any stored answer will do.
+    gave before is not asked for again. Without it any stored answer will do. `later` answers what nobody waits for.
     """
 
     def __init__(
-        self, store: Store, files: ImageFiles, predictor: Predictor, serving: Callable[[], tuple[str, str | None]] | None
-    ) -> None:
+        self, store: Store, files: ImageFiles, predictor: Predictor, serving: Callable[[], tuple[str, str | None]] | None,
+        later: Predictor | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
+        self.later = later or predictor
         self.turns = Turns()
 
     def known(self, sha256: str, question: Question) -> Prediction | None:
@@ -35,11 +37,12 @@ class Answers:
             return self.store.newest_prediction(sha256, question)
         return self.store.latest_prediction(sha256, question, *self.serving())
 
-    def answer(self, image: Image, question: Question) -> Prediction:
+    def answer(self, image: Image, question: Question, *, ahead: bool = False) -> Prediction:
         """The stored answer, or a new one, all at once. Whoever asks the same meanwhile waits for this one."""
+        predictor = self.later if ahead else self.predictor
         with self.turns.alone((image.sha256, question)):
             known = self.known(image.sha256, question)
-            return known or self._stored(image, question, self.predictor.predict(self.files.open(image.sha256), question))
+            return known or self._stored(image, question, predictor.predict(self.files.open(image.sha256), question))
 
     def steps(self, image: Image, question: Question, cancelled: Cancelled, *, own: Findings, again: bool) -> Iterator[Step]:
         """What the model found so far, each time there is more, then the stored answer; that alone where it is known, and

@@ -95,7 +95,7 @@ class LookAhead:
 
     def _ask(self, image: Image, question: Question) -> str | None:
         try:
-            self.service.answer(image, question)
+            self.service.answer(image, question, ahead=True)
             return None
         except PdcError as error:
             log.warning("Looking ahead at %s: %s", image.name, error)

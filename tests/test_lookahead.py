@@ -7,6 +7,9 @@ import time
 
 import pytest
 from desk import ASK, FOUND, Desk
+from test_queue import Gate
+
+from pdc.predictors.queue import Priority, Queue
 
 
 @pytest.fixture
@@ -57,6 +60,23 @@ def test_the_image_on_the_screen_goes_first(desk: Desk):
         desk.ahead.follow("ada", images)
         assert not desk.ahead.wait(0.8) and desk.model.asked == []
     assert desk.ahead.wait(20) and len(desk.model.asked) == 3
+
+
+def test_an_answer_for_later_gives_way_to_the_image_on_the_screen(desk: Desk):
+    gate = Gate()
+    queue = Queue(gate)
+    desk.service.predictor, desk.service.later = queue.at(Priority.SCREEN), queue.at(Priority.NEXT)
+    (later, _), (screen, _) = wanted(desk, "a.png", "b.png")
+    desk.ahead.follow("ada", [(later, ASK)])
+    assert gate.begun.acquire(timeout=20)
+    draft = desk.service.open(screen.sha256, ASK, "ada")
+    reader = threading.Thread(target=desk.service.predict, args=[draft])
+    reader.start()
+    gave_way = gate.begun.acquire(timeout=20)
+    gate.open.set()
+    reader.join(20)
+    assert desk.ahead.wait(20) and gave_way
+    assert [p.image_sha256 for p in desk.store.predictions()] == [screen.sha256, later.sha256]
 
 
 def test_following_another_list_forgets_the_one_before_and_readers_take_turns(desk: Desk):
