@@ -79,7 +79,7 @@ def ask(source: str, rng: np.random.Generator) -> Question:
     if not own or dice < 0.14:
         labels = list(rng.choice(foreign, rng.integers(1, 3), replace=False))
     elif dice < 0.24:
-        labels = [*own, rng.choice(foreign)]
+        labels = [*own, *rng.choice(foreign, rng.integers(1, len(foreign) + 1), replace=False)]
     elif dice < 0.5 and len(own) > 1:
         labels = list(rng.choice(own, rng.integers(1, len(own)), replace=False))
     else:
