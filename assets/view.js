@@ -2,6 +2,13 @@
 (function (PDC) {
   "use strict";
 
+  // Gradio shows the panel a moment after its content; a button that is not shown yet takes no focus.
+  function focusFirst(dialog, tries) {
+    const button = dialog.querySelector("button");
+    button?.focus();
+    if (tries && document.activeElement !== button) setTimeout(() => focusFirst(dialog, tries - 1), 50);
+  }
+
   const SVG = "http://www.w3.org/2000/svg";
   const DRAWING = new Set(["svg", "image", "rect", "path", "title", "g"]);
   const TAGS = new Set([...DRAWING, "div", "section", "figure", "figcaption", "h3", "h4", "p", "ul", "li", "span", "strong", "em",
@@ -27,7 +34,7 @@
       const value = props.value;
       host.replaceChildren(...(Array.isArray(value) && value.length ? [PDC.build(value)] : []));
       const dialog = host.closest(".pdc-conflict");
-      if (dialog && host.firstChild) setTimeout(() => dialog.querySelector("button")?.focus(), 50);
+      if (dialog && host.firstChild) focusFirst(dialog, 20);
     };
     watch("value", show);
     show();

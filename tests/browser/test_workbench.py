@@ -121,7 +121,7 @@ def test_two_tabs_on_one_image_see_each_others_work_and_merge(browser, workbench
     press(second, "n", "n", "a", "s")
     second.wait_for_selector(".pdc-conflict svg")
     assert "revision 1" in second.inner_text(".pdc-conflict") and second.locator(".pdc-three figure").count() == 3
-    assert second.evaluate("document.activeElement.textContent.trim()") == "Take mine"
+    second.wait_for_function("document.activeElement.textContent.trim() === 'Take mine'")
     press(second, "Tab", "Tab", "Enter")
     says(second, "Now over revision 1")
     press(second, "s")
