@@ -190,13 +190,14 @@ class Examples:
         return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
 
     def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings, Findings]:
-        """The row's image, what is there and what the model had said, in the visit's view; the questions of one visit
-        follow each other."""
+        """The row's image in the visit's view at the model's size, what is there and what the model had said; the questions
+        of one visit follow each other and get the very same image."""
         if self._seen is None or self._seen[0] != visit:
             view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._open(row.path)
             seen, findings = view.apply(image, row.findings)
             before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
-            self._seen = visit, seen, findings, before
+            to_model = self.qwen.frame(*seen.size).to_model
+            self._seen = visit, self.qwen.resize(seen), to_model(findings), to_model(before)
         return self._seen[1:]
 
     def __getstate__(self) -> tuple[int, int]:
@@ -247,7 +248,7 @@ def example(
 ) -> dict[str, Any]:
     """One TRL example: an answer to learn, or with `rejected` one to prefer to that. The prompt is the very chat that
     inference sends, with the image beside it, as TRL wants it."""
-    resized = qwen.resize(image)
+    resized = image if image.size == qwen.frame(*image.size).model_wh else qwen.resize(image)
     chat = qwen.messages(resized, question)
     answers = {"completion": findings} if rejected is None else {"chosen": findings, "rejected": rejected}
     said = {name: target(qwen, question, found, image.size) for name, found in answers.items()}

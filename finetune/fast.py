@@ -23,6 +23,9 @@ def make_fast(model: nn.Module) -> None:
         block.attn.forward = _Attention(block.attn)
     text = next(m for name, m in model.named_modules() if name.endswith("language_model"))
     text.config._attn_implementation = "eager"  # a plain matrix product too
+    text.register_forward_pre_hook(_views, with_kwargs=True)
+    for layer in text.layers:
+        layer.self_attn.forward = _ByView(layer.self_attn)
 
 
 def _patches(self: nn.Module, patches: Tensor) -> Tensor:
@@ -56,6 +59,48 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """[segments, heads, length, width] each."""
     weights = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1).to(v.dtype)
     return weights @ v
+
+
+def _views(module: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Of a packed batch's mask only the blocks on its diagonal, one a view, are kept, as numbers to add."""
+    mask = inputs.get("attention_mask")
+    if isinstance(mask, Tensor) and mask.dim() == 4:
+        starts = mask[0, 0].byte().argmax(-1)
+        ends = torch.cat([starts.diff().nonzero()[:, 0] + 1, torch.tensor([len(starts)])]).tolist()
+        blocks = [mask[0, 0, a:b, a:b] for a, b in zip([0, *ends], ends, strict=False)]
+        inputs["attention_mask"] = {"full_attention": [torch.zeros(x.shape).masked_fill_(~x, -torch.inf) for x in blocks]}
+    return args, inputs
+
+
+class _ByView:
+    """Attention of the language model over a packed batch, view by view; over any other batch as before."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.before = module, module.forward
+
+    def __call__(
+        self, hidden_states: Tensor, attention_mask: Any = None, position_embeddings: Any = None, **rest: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        if not isinstance(attention_mask, list):
+            return self.before(
+                hidden_states=hidden_states, attention_mask=attention_mask, position_embeddings=position_embeddings, **rest
+            )
+        from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb
+
+        m, lengths = self.module, [len(mask) for mask in attention_mask]
+        q, k, v = (p(hidden_states).unflatten(-1, (-1, m.head_dim)).transpose(1, 2) for p in (m.q_proj, m.k_proj, m.v_proj))
+        q, k = apply_rotary_pos_emb(q * m.scaling, k, *position_embeddings)
+        q = q.to(v.dtype)[0].unflatten(0, (m.num_key_value_heads, -1))  # [key heads, query heads of each, tokens, width]
+        parts = zip(q.split(lengths, 2), k.to(v.dtype)[0].split(lengths, 1), v[0].split(lengths, 1), attention_mask, strict=True)
+        mixed = torch.cat([_grouped(*part) for part in parts], 2)
+        return m.o_proj(mixed.flatten(0, 1).transpose(0, 1).flatten(1))[None], None
+
+
+def _grouped(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """[key heads, query heads of each, tokens, width], with keys and values of [key heads, tokens, width]."""
+    scores = (q.flatten(1, 2) @ k.transpose(1, 2)).view(*q.shape[:3], -1)
+    weights = torch.softmax(scores + mask, -1).to(v.dtype)
+    return (weights.flatten(1, 2) @ v).view_as(q)
 
 
 class _Once:

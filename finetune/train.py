@@ -18,6 +18,7 @@ from finetune import checkpoints, ranks
 from finetune.dataset import Examples, Row, likenesses, tasks_of
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
+from finetune.packing import Packer
 from pdc.domain import Task
 from pdc.errors import BadSetting
 from pdc.manifest import Manifest
@@ -158,9 +159,10 @@ def build_trainer(
     from transformers import PrinterCallback
 
     trainer_class, config_class, options = _method(run.config)
+    packer = None if run.config.preference else Packer(qwen)
     trainer = _sealing(trainer_class, clock, say)(
         model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
-        processing_class=qwen.processor, callbacks=[_callback(run, clock)],
+        data_collator=packer, processing_class=qwen.processor, callbacks=[_callback(run, clock)],
     )
     trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16

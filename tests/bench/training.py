@@ -20,7 +20,7 @@ def main() -> None:
     import torch
 
     with TemporaryDirectory() as folder:
-        sides = {"TRL's plain loop": side(Path(folder) / "a", 1, False), "PDC": side(Path(folder) / "b", 2, True)}
+        sides = {"TRL's plain loop": side(Path(folder) / "a", False), "PDC": side(Path(folder) / "b", True)}
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         losses: dict[str, list[float]] = {name: [] for name in sides}
         for _ in range(ROUNDS):
@@ -37,8 +37,10 @@ def main() -> None:
         print(f"{name:18} {BATCH / middle:5.1f} questions a processor second ({plain / middle:.1f} x), {fell}")
 
 
-def side(folder: Path, questions: int, fast: bool):
+def side(folder: Path, fast: bool):
     """A function that takes one training step, reading its batch included, and returns the loss."""
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
     from finetune.dataset import Examples
     from finetune.fast import make_fast
     from finetune.lora import attach
@@ -48,17 +50,19 @@ def side(folder: Path, questions: int, fast: bool):
     from pdc.runs import Run, TrainConfig
     from pdc.settings import EMBEDDED_MODEL
 
-    config = TrainConfig.for_model(str(EMBEDDED_MODEL), quantization="none", device="cpu", parent=None, questions=questions)
+    config = TrainConfig.for_model(str(EMBEDDED_MODEL), quantization="none", device="cpu", parent=None)
     rows = drawn(folder / "images", each=6, blanks=0)
     qwen = load(config.model, quantization="none", device="cpu")
     model = attach(qwen, config, None)
     if fast:
         make_fast(model)
     examples = Examples(
-        rows, qwen, length=BATCH * (ROUNDS + 1), seed=1, augment=True, tasks=config.tasks, questions=questions
+        rows, qwen, length=BATCH * (ROUNDS + 1), seed=1, augment=True, tasks=config.tasks, questions=config.questions
     )
     run = Run.create(folder / "runs", config, "bench")
     trainer = build_trainer(run, qwen, model, examples, Clock(ROUNDS, 1e6))
+    if not fast:
+        trainer.data_collator = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)
     batches = iter(trainer.get_train_dataloader())
     model.train()
     trainer.current_gradient_accumulation_steps = 1  # which the trainer's own loop would set
