@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from finetune.fused import fuse_lora
+
 
 def make_fast(model: nn.Module) -> None:
     """Replace forwards of a Qwen2.5-VL, with or without LoRA around its layers. Its answers stay the same."""
@@ -26,6 +28,7 @@ def make_fast(model: nn.Module) -> None:
     text.register_forward_pre_hook(_views, with_kwargs=True)
     for layer in text.layers:
         layer.self_attn.forward = _ByView(layer.self_attn)
+    fuse_lora(model)
 
 
 def _patches(self: nn.Module, patches: Tensor) -> Tensor:

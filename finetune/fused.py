@@ -1,0 +1,78 @@
+"""PEFT's LoRA layers as one function each: the same sum, without its copies to float32 and back, its separate scaling and sum.
+
+4-bit weights are dequantised once, not twice a step, where all of them together are small. Adapters that are switched off,
+mixed or of another kind than plain LoRA without dropout go through PEFT as before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+KEPT_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
+
+
+def fuse_lora(model: nn.Module) -> None:
+    """Replace the forwards of the model's LoRA layers."""
+    from peft.tuners.lora import LoraLayer
+
+    layers = [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
+    keep = sum(2 * m.in_features * m.out_features for m in layers) <= KEPT_BYTES
+    for layer in layers:
+        plain = all(isinstance(d, nn.Identity) for d in layer.lora_dropout.values()) and not any(layer.use_dora.values())
+        if plain and (keep or not _is_4_bit(layer.get_base_layer())):
+            layer.forward = _Layer(layer)
+
+
+def _is_4_bit(linear: nn.Linear) -> bool:
+    return getattr(linear.weight, "quant_state", None) is not None
+
+
+class _Layer:
+    def __init__(self, module: Any) -> None:
+        self.module, self.before = module, module.forward
+        self.weight: Tensor | None = None
+
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        m = self.module
+        active = [name for name in m.active_adapters if name in m.lora_A]
+        if args or kwargs or m.disable_adapters or m.merged or len(active) != 1:
+            return self.before(x, *args, **kwargs)
+        name, dtype = active[0], torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        base = m.get_base_layer()
+        bias = None if base.bias is None else base.bias.to(dtype)
+        return _Sum.apply(
+            x.to(dtype), self._weight(base, dtype), bias, m.lora_A[name].weight, m.lora_B[name].weight, m.scaling[name]
+        )
+
+    def _weight(self, base: nn.Linear, dtype: torch.dtype) -> Tensor:
+        """[out, in]"""
+        if not _is_4_bit(base):
+            return base.weight.to(dtype)
+        if self.weight is None or self.weight.dtype != dtype:
+            from bitsandbytes.functional import dequantize_4bit
+
+            self.weight = dequantize_4bit(base.weight.data, base.weight.quant_state).to(dtype)
+        return self.weight
+
+
+class _Sum(torch.autograd.Function):
+    """x W^T + bias + scale (x A^T) B^T, with gradients for x, A and B."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
+        flat, a, b = x.flatten(0, -2), a.to(x.dtype), (b * scale).to(x.dtype)
+        low = flat @ a.T
+        ctx.save_for_backward(flat, weight, low, a, b)
+        ctx.scale = scale
+        return nn.functional.linear(flat, weight, bias).addmm_(low, b.T).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, low, a, b = ctx.saved_tensors
+        shape, grad = grads[0].shape, grads[0].flatten(0, -2)
+        back = grad @ b
+        to_x = (grad @ weight).addmm_(back, a).view(*shape[:-1], -1) if ctx.needs_input_grad[0] else None
+        return to_x, None, None, (back.T @ x).float(), ctx.scale * (grad.T @ low).float(), None
