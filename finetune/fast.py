@@ -60,8 +60,13 @@ class _Attention:
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """[segments, heads, length, width] each."""
-    weights = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), -1).to(v.dtype)
-    return weights @ v
+    return _softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)) @ v
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    """In the dtype of the scores, which autocast would make float32 and back; the sum is in float32 either way."""
+    with torch.autocast("cpu", enabled=False):
+        return torch.softmax(scores, -1)
 
 
 def _views(module: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -102,8 +107,7 @@ class _ByView:
 def _grouped(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     """[key heads, query heads of each, tokens, width], with keys and values of [key heads, tokens, width]."""
     scores = (q.flatten(1, 2) @ k.transpose(1, 2)).view(*q.shape[:3], -1)
-    weights = torch.softmax(scores + mask, -1).to(v.dtype)
-    return (weights.flatten(1, 2) @ v).view_as(q)
+    return (_softmax(scores + mask.to(v.dtype)).flatten(1, 2) @ v).view_as(q)
 
 
 class _Once:

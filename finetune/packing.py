@@ -2,7 +2,7 @@
 
 A batch is one row of tokens: for each view its prefix (system line and image), then each question with its answer. A token
 attends to those before it in its own question and to its view's prefix, and every question's positions go on from
-there: the numbers are those of a row per question (prefix caching, as in Zheng et al. 2024, SGLang, but with gradients).
+there: the numbers are those of a row per question (the prefix sharing of SGLang, Zheng et al. 2024, with gradients).
 Nothing is padded.
 """
 
@@ -65,15 +65,13 @@ class Packer:
     def _view(self, grid: Tensor, asked: Sequence[_Asked]) -> _Packed:
         prefix = self._prefix(asked[0].before, grid)
         at, offset = self.qwen.positions(prefix, grid.to(self.qwen.device))
-        ids, labels, positions = [prefix], [[IGNORED] * len(prefix)], [at.cpu()]
+        ids, labels, positions, lengths = [*prefix], [IGNORED] * len(prefix), [at.cpu()], [len(prefix)]
         for one in asked:
-            ids.append([*one.words, *one.answer])
-            labels.append([IGNORED] * len(one.words) + one.answer)
-            positions.append((len(prefix) + offset + torch.arange(len(ids[-1]))).expand(3, 1, -1))
-        lengths = [len(part) for part in ids]
-        return _Packed(
-            torch.tensor(sum(ids, [])), torch.tensor(sum(labels, [])), torch.cat(positions, -1), attended(lengths)
-        )
+            ids += one.words + one.answer
+            labels += [IGNORED] * len(one.words) + one.answer
+            lengths.append(len(one.words) + len(one.answer))
+            positions.append((len(prefix) + offset + torch.arange(lengths[-1])).expand(3, 1, -1))
+        return _Packed(torch.tensor(ids), torch.tensor(labels), torch.cat(positions, -1), attended(lengths))
 
     def _prefix(self, before: str, grid: Tensor) -> list[int]:
         processor = self.qwen.processor
@@ -100,4 +98,4 @@ class _Packed:
 def attended(lengths: Sequence[int]) -> Tensor:
     """[n, n] of 0 and 1: whether a token (row) sees another; `lengths` of the prefix and of each question behind it."""
     part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-    return ((part[:, None] == part) | (part == 0)).tril().int()
+    return ((part[:, None] == part) | (part == 0)).tril().byte()
