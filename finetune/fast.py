@@ -1,12 +1,15 @@
 """The same arithmetic as transformers' modules, faster on a CPU. For training only; a GPU has kernels of its own.
 
 Measured by tests/bench/training.py. The vision attention is a Python loop over images whose fused kernel is slow backwards,
-the patch embedding is a Conv3d, and an image that is asked about twice is encoded twice. Here the attention is one batched
-matrix product, the patch embedding too, and equal images of a batch are encoded once.
+the patch embedding is a Conv3d, an image that is asked about twice is encoded twice, and a packed batch has one mask over
+all its views. Here attention is one batched matrix product for images of a size and one for a view, the patch
+embedding is a product too, equal images of a batch are encoded once, and LoRA layers are fused (`fused.py`).
 """
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from types import MethodType
 from typing import Any
 
@@ -14,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from finetune.fused import fuse_lora
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
 def make_fast(model: nn.Module) -> None:
@@ -29,6 +34,14 @@ def make_fast(model: nn.Module) -> None:
     for layer in text.layers:
         layer.self_attn.forward = _ByView(layer.self_attn)
     fuse_lora(model)
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """glibc returns large blocks to the system when they are freed, so that every step would fetch them anew, page by page."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the largest that glibc takes
+        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def _patches(self: nn.Module, patches: Tensor) -> Tensor:

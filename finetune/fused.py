@@ -6,6 +6,7 @@ mixed or of another kind than plain LoRA without dropout go through PEFT as befo
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -54,7 +55,9 @@ class _Layer:
         if self.weight is None or self.weight.dtype != dtype:
             from bitsandbytes.functional import dequantize_4bit
 
-            self.weight = dequantize_4bit(base.weight.data, base.weight.quant_state).to(dtype)
+            state = copy(base.weight.quant_state)
+            state.dtype = dtype
+            self.weight = dequantize_4bit(base.weight.data, state)
         return self.weight
 
 

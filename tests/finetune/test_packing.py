@@ -36,7 +36,7 @@ def trainable(model_folder, quantization: str):
     torch.nn.Module.float(qwen.base)  # 4-bit weights stay; transformers' own refuses
     for module in qwen.base.modules():
         if hasattr(module, "compute_dtype"):
-            module.compute_dtype = torch.float32
+            module.compute_dtype = module.weight.quant_state.dtype = torch.float32
     config = TrainConfig(str(model_folder), quantization=quantization, device="cpu", vision=True, rank=8)
     model = attach(qwen, config, None)
     generator = torch.Generator().manual_seed(1)
