@@ -85,7 +85,7 @@ def _softmax(scores: Tensor) -> Tensor:
 def _views(module: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Of a packed batch's mask only the blocks on its diagonal, one a view, are kept, as numbers to add."""
     mask = inputs.get("attention_mask")
-    if isinstance(mask, Tensor) and mask.dim() == 4:
+    if isinstance(mask, Tensor) and mask.dim() == 4 and inputs.get("past_key_values") is None:
         starts = mask[0, 0].byte().argmax(-1)
         ends = torch.cat([starts.diff().nonzero()[:, 0] + 1, torch.tensor([len(starts)])]).tolist()
         blocks = [mask[0, 0, a:b, a:b] for a, b in zip([0, *ends], ends, strict=False)]

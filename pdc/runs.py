@@ -68,7 +68,7 @@ class TrainConfig:
     batch: int = 4
     """questions per optimiser step"""
     questions: int = 2
-    """questions about each view of an image; on a CPU the image is encoded once for them"""
+    """questions about each view of an image, which goes through the model once for them"""
     replay: float = 0.25
     """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
     replay_data: str | None = None
