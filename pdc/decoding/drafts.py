@@ -147,15 +147,20 @@ def _possible(numbers: Sequence[int]) -> bool:
 
 def _cell(numbers: Sequence[int]) -> tuple[int, int]:
     """(row, column) of the visual token that holds the centre."""
-    center = shape_of(numbers).center
-    return int(center.y // CELL), int(center.x // CELL)
+    x, y = numbers[:2] if len(numbers) == 2 else ((numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2)
+    return int(y // CELL), int(x // CELL)
 
 
 def _same(a: Sequence[int], said: Sequence[Sequence[int]]) -> bool:
     """Whether the shape is the one of `said`, if there is one."""
-    if not said:
+    if not said or _apart(a, said[0]):
         return False
     first, second = shape_of(a), shape_of(said[0])
     if isinstance(first, Box) and isinstance(second, Box):
         return iou(first, second) > 0.4
     return distance(first, second) < 8
+
+
+def _apart(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two boxes as they are usually written surely have nothing in common."""
+    return len(a) == len(b) == 4 and (a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]) and _possible(a) and _possible(b)
