@@ -18,7 +18,7 @@ from pdc.tasks import answer
 
 SURE = 0.3  # proposals above are expected in the answer; weaker ones only help to finish a mark that was begun
 CELL = 28  # pixels of a visual token: answers list marks by the token that holds their centre
-NEAR = 40  # a corrected number further away than this, in pixels, belongs to another mark
+NEAR, SHARE = 40, 0.3  # a number corrected by more pixels than this, or than this share of its box's side, is another mark's
 
 
 class Drafter:
@@ -127,14 +127,22 @@ class Drafter:
 
     def _correct(self, at: int, was: int, now: int, text: str) -> None:
         for i, start, end in self._drawn:
-            if start <= at < end and abs(was - now) <= NEAR:
+            if start <= at < end:
                 nth = len(re.findall(r"\d+", text[max(start, 0) : at]))
                 missing = len(self.proposals[i].numbers) - len(re.findall(r"\d+", text[max(start, 0) : end]))
                 numbers = list(self.proposals[i].numbers)
-                if 0 <= nth + missing < len(numbers) and numbers[nth + missing] == was:
-                    numbers[nth + missing] = now
+                which = nth + missing
+                if 0 <= which < len(numbers) and numbers[which] == was and abs(was - now) <= _reach(numbers, which):
+                    numbers[which] = now
                     self.proposals[i] = replace(self.proposals[i], numbers=tuple(numbers))
                 return
+
+
+def _reach(numbers: Sequence[int], which: int) -> float:
+    """How far the number may be corrected, in pixels, before it is another mark's."""
+    if len(numbers) == 2:
+        return NEAR
+    return min(NEAR, SHARE * abs(numbers[which % 2 + 2] - numbers[which % 2]))
 
 
 def _end(found: Sequence[re.Match[str]], n: int) -> int:
