@@ -9,8 +9,10 @@ from bench.ways import generate
 
 import pdc.decoding.line
 from pdc.decoding import Decoder
+from pdc.decoding.copies import Copy, Tower
 from pdc.decoding.grammar import repeats
-from pdc.decoding.language import Copy, Language, Modules, Packed, Rows
+from pdc.decoding.language import Language, Modules
+from pdc.decoding.rows import Packed, Rows
 from pdc.decoding.seen import Memory, Seen
 from pdc.decoding.values import Proposal
 from pdc.domain import Question, Task
@@ -120,6 +122,19 @@ def test_the_copy_in_float32_computes_what_the_modules_compute(exact):
     assert torch.allclose(*logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("windows", [False, True])
+def test_the_copied_tower_sees_what_the_modules_see(exact, smears, monkeypatch, windows: bool):
+    import torch
+
+    exact.use_adapter(None, None)
+    if windows:  # as in the larger models, where only some blocks look at the whole image
+        monkeypatch.setattr(exact.base.model.visual, "fullatt_block_indexes", [2, 5])
+        monkeypatch.setattr(exact.base.model.visual.config, "fullatt_block_indexes", [2, 5])
+    pixels = exact.pixels(smears[2][0].resize((500, 300)))
+    with torch.inference_mode():
+        assert torch.allclose(Tower(exact.base.model.visual)(pixels), exact.features(pixels), atol=1e-4)
+
+
 def _empty(way: Modules | Copy, n: int) -> Rows | Packed:
     return Rows(n, 6) if isinstance(way, Modules) else Packed([Rows(1, 6) for _ in range(n)])
 
@@ -139,8 +154,8 @@ def test_rows_grow_as_long_as_the_answer(exact):
 
 def test_a_second_question_does_not_look_at_the_image_again(qwen, smears, monkeypatch):
     qwen.use_adapter(None, None)
-    looks, look = [], qwen.features
-    monkeypatch.setattr(qwen, "features", lambda pixels: looks.append(1) or look(pixels))
+    looks, look = [], qwen.pixels
+    monkeypatch.setattr(qwen, "pixels", lambda image: looks.append(1) or look(image))
     decoder, image = Decoder(qwen), smears[0][0]
     first = decoder.decode(image, Question(Task.BOUNDING, LABELS[:1]))
     again = decoder.decode(image.copy(), Question(Task.BOUNDING, LABELS[:1]))

@@ -18,7 +18,8 @@ CORE = {
     "pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections", "pdc.conflicts", "pdc.reading",
 }
 UI = {"pdc.ui", "pdc.server", "pdc.access"}
-LATE = {"pdc.dense", "pdc.decoding.language"}  # these import torch; nobody imports them at import
+# these import torch; nobody imports them at import
+LATE = {"pdc.dense", "pdc.decoding.copies", "pdc.decoding.language", "pdc.decoding.rows"}
 SERVICES = {
     "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.training", "pdc.adapters",
     "pdc.answering", "pdc.asking", "pdc.sureness",

@@ -38,6 +38,7 @@ class Decoder:
         self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
         self._serving: tuple[Any, ...] | None = None
         self._language: Any = None
+        self._sight: Any = None
 
     def see(self, image: PilImage) -> Seen:
         """The image as this model with this adapter sees it: from memory, or looked at now."""
@@ -49,11 +50,11 @@ class Decoder:
         return seen
 
     def _follow_adapter(self) -> None:
-        from pdc.decoding.language import language_of
+        from pdc.decoding.language import language_of, sight_of
 
         serving = self.qwen.adapter, self.qwen.changes
         if serving != self._serving:
-            self._language, self._serving = language_of(self.qwen.base), serving
+            self._language, self._sight, self._serving = language_of(self.qwen.base), sight_of(self.qwen), serving
             self.memory.clear()
 
     def _look(self, image: PilImage) -> Seen:
@@ -64,7 +65,7 @@ class Decoder:
         pixels = self.qwen.pixels(image)
         ids = self.qwen.before_answer(None, pixels["image_grid_thw"])
         with torch.inference_mode():
-            features = self.qwen.features(pixels)
+            features = self._sight(pixels)
             positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
             embedded = self._language.embed(ids)
             embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)

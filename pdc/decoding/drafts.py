@@ -18,7 +18,7 @@ from pdc.tasks import answer
 
 SURE = 0.3  # proposals above are expected in the answer; weaker ones only help to finish a mark that was begun
 CELL = 28  # pixels of a visual token: answers list marks by the token that holds their centre
-NEAR = 40  # a corrected number further away than this, in pixels, belongs to another mark
+NEAR, SHARE = 40, 0.3  # a number corrected by more pixels than this, or than this share of its box's side, is another mark's
 
 
 class Drafter:
@@ -127,14 +127,22 @@ class Drafter:
 
     def _correct(self, at: int, was: int, now: int, text: str) -> None:
         for i, start, end in self._drawn:
-            if start <= at < end and abs(was - now) <= NEAR:
+            if start <= at < end:
                 nth = len(re.findall(r"\d+", text[max(start, 0) : at]))
                 missing = len(self.proposals[i].numbers) - len(re.findall(r"\d+", text[max(start, 0) : end]))
                 numbers = list(self.proposals[i].numbers)
-                if 0 <= nth + missing < len(numbers) and numbers[nth + missing] == was:
-                    numbers[nth + missing] = now
+                which = nth + missing
+                if 0 <= which < len(numbers) and numbers[which] == was and abs(was - now) <= _reach(numbers, which):
+                    numbers[which] = now
                     self.proposals[i] = replace(self.proposals[i], numbers=tuple(numbers))
                 return
+
+
+def _reach(numbers: Sequence[int], which: int) -> float:
+    """How far the number may be corrected, in pixels, before it is another mark's."""
+    if len(numbers) == 2:
+        return NEAR
+    return min(NEAR, SHARE * abs(numbers[which % 2 + 2] - numbers[which % 2]))
 
 
 def _end(found: Sequence[re.Match[str]], n: int) -> int:
@@ -147,15 +155,20 @@ def _possible(numbers: Sequence[int]) -> bool:
 
 def _cell(numbers: Sequence[int]) -> tuple[int, int]:
     """(row, column) of the visual token that holds the centre."""
-    center = shape_of(numbers).center
-    return int(center.y // CELL), int(center.x // CELL)
+    x, y = numbers[:2] if len(numbers) == 2 else ((numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2)
+    return int(y // CELL), int(x // CELL)
 
 
 def _same(a: Sequence[int], said: Sequence[Sequence[int]]) -> bool:
     """Whether the shape is the one of `said`, if there is one."""
-    if not said:
+    if not said or _apart(a, said[0]):
         return False
     first, second = shape_of(a), shape_of(said[0])
     if isinstance(first, Box) and isinstance(second, Box):
         return iou(first, second) > 0.4
     return distance(first, second) < 8
+
+
+def _apart(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two boxes as they are usually written surely have nothing in common."""
+    return len(a) == len(b) == 4 and (a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]) and _possible(a) and _possible(b)

@@ -42,19 +42,18 @@ class Vocabulary:
         fence = [xgrammar.Grammar.from_ebnf(f"root ::= {text}") for text in ('"```json\\n"', '"\\n```"')]
         return self._compiler.compile_grammar(xgrammar.Grammar.concat(fence[0], answer, fence[1]))
 
-    def without_openers(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits [V] without the tokens that open another shape, unless nothing else is legal."""
-        closed = logits.clone()
-        closed[self.openers] = float("-inf")
-        return closed if closed.isfinite().any() else logits
+    def close(self, logits: torch.Tensor) -> None:
+        """Take from legal logits [V] the tokens that open another shape, unless nothing else is legal."""
+        closed = logits.index_fill(0, self.openers, float("-inf"))
+        if closed.isfinite().any():
+            logits.copy_(closed)
 
-    def confidence(self, log_p: torch.Tensor, token: int) -> float:
-        """Of the token, or of all whole-number tokens near it when it is a number of two digits or more."""
-        value = int(self.numbers[token])
-        if value < 10:
-            return float(log_p[token].exp())
-        near = (self.numbers - value).abs() <= NEAR
-        return float(log_p[near & (self.numbers >= 0)].exp().sum())
+    def confidence(self, log_p: torch.Tensor, tokens: Sequence[int]) -> list[float]:
+        """Of each token [n] by log_p [n, V], or of all whole-number tokens near it when it is a number of two digits or more."""
+        values, p = self.numbers[list(tokens)], log_p.exp()
+        near = (self.numbers - values[:, None]).abs() <= NEAR
+        own = p[range(len(tokens)), list(tokens)]
+        return own.where(values < 10, (p * (near & (self.numbers >= 0))).sum(-1)).tolist()
 
 
 def repeats(text: str) -> bool:

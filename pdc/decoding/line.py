@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 TIE = 1e-4  # logits closer than this are settled: float32's rounding, about 1e-5 here, must never choose
-ALONE = 16  # drafted tokens a pass on a CPU, where every token costs
+ALONE = 11  # drafted tokens a pass on a CPU, where every token costs; with more, the corrections of later marks mislead
+BEFORE, LETTERS = 8, 8  # decided tokens that a draft is split into tokens with; letters a drafted token has at most
 
 
 class Line:
@@ -46,6 +47,7 @@ class Line:
         self._pending, self._draft = list(prompt), []
         self.tokens: list[int] = []
         self.steps: list[Step] = []
+        self._pieces: list[str] = []
         self.text, self.done, self.stopped, self.passes = "", False, False, 0
         self._again, self._reach, self._most = False, window, most or 4 * window
 
@@ -60,28 +62,38 @@ class Line:
         rest = self.drafter.rest(self.text) or self._matcher.find_jump_forward_string()
         if not rest:
             return []
-        encode = self.words.tokenizer.encode
-        whole = encode(self.text + rest, add_special_tokens=False)
-        if whole[: len(self.tokens)] == self.tokens:
-            return whole[len(self.tokens) :]
+        encode, said = self.words.tokenizer.encode, self.tokens[-BEFORE:]
+        rest = rest[: LETTERS * self._reach]
+        before = b"".join(self.words.bytes[t] for t in said).decode("utf-8", "replace")
+        whole = encode(before + rest, add_special_tokens=False)
+        if whole[: len(said)] == said:
+            return whole[len(said) :]
         return encode(rest, add_special_tokens=False)
 
     def take(self, logits: torch.Tensor) -> int:
         """Decide tokens from logits [tokens run, V], in place; returns how many of the tokens run are to be kept."""
+        import torch
+
+        with torch.inference_mode():
+            return self._take(logits)
+
+    def _take(self, logits: torch.Tensor) -> int:
         self.passes += 1
         logits = logits[len(self._pending) - 1 :].cpu()
-        guesses = logits.argmax(-1).tolist()
+        guesses, free, before = logits.argmax(-1).tolist(), logits.logsumexp(-1), len(self.tokens)
         kept = len(self._pending)
         for i, row in enumerate(logits):
             token = self._decide(row)
             if self.done:
-                return kept
+                break
             self._pending = [token]
             if i == len(self._draft) or token != self._draft[i]:
                 break
             kept += 1
-        self._learn(i, guesses)
-        self._reach = min(max(self.window, 2 * i), self._most)
+        self._weigh(logits[: len(self.tokens) - before], free, self.tokens[before:])
+        if not self.done:
+            self._learn(i, guesses)
+            self._reach = min(max(self.window, 2 * i), self._most)
         return kept
 
     def _learn(self, agreed: int, guesses: list[int]) -> None:
@@ -90,37 +102,44 @@ class Line:
         self.drafter.learn(text, text[: agreed + 1] + said[agreed + 1 :])
 
     def _decide(self, logits: torch.Tensor) -> int:
-        """The most probable legal token, from logits [V]."""
+        """The most probable legal token, from logits [V], which are masked in place."""
         self._matcher.fill_next_token_bitmask(self._legal)
-        free, chosen = logits.logsumexp(-1), self._choices(logits)
-        first, second = chosen.topk(2).values.tolist()
+        self._mask(logits)
+        (first, second), (token, _) = (t.tolist() for t in logits.topk(2))
         if self._settle and first - second < TIE:
-            chosen = self._choices(self._settle([*self._prompt, *self.tokens]))
-        token = int(chosen.argmax(-1))
+            self._mask(logits.copy_(self._settle([*self._prompt, *self.tokens])))
+            token = int(logits.argmax(-1))
         if token == self.words.end or len(self.tokens) >= self.limit:
             self.done, self.stopped = True, token != self.words.end
-            return token
-        self._accept(token, chosen, float(free))
+        else:
+            self._accept(token)
         return token
 
-    def _choices(self, logits: torch.Tensor) -> torch.Tensor:
-        """The logits, masked in place, of the tokens that may come next."""
+    def _mask(self, logits: torch.Tensor) -> None:
+        """Leave of the logits [V] those of the tokens that may come next."""
         import xgrammar
 
         xgrammar.apply_token_bitmask_inplace(logits[None], self._legal)
-        return self.words.without_openers(logits) if self._again else logits
+        if self._again:
+            self.words.close(logits)
 
-    def _accept(self, token: int, chosen: torch.Tensor, free: float) -> None:
+    def _accept(self, token: int) -> None:
         self._matcher.accept_token(token)
         piece = self._utf8.decode(self.words.bytes[token])
-        mass = chosen.logsumexp(-1)
-        log_p = chosen - mass
-        more = float(log_p[self.words.goes_on].exp().sum())
-        self.steps.append(Step(piece, self.words.confidence(log_p, token), float((mass - free).exp()), more))
+        self._pieces.append(piece)
         self.tokens.append(token)
         self.text += piece
         if "]" in piece or '"' in piece:
             self._again = repeats(self.text)
+
+    def _weigh(self, chosen: torch.Tensor, free: torch.Tensor, tokens: list[int]) -> None:
+        """Steps for the last tokens, from their masked logits [n, V] and what all logits came to."""
+        mass = chosen.logsumexp(-1)
+        log_p = chosen - mass[:, None]
+        legal, more = (mass - free[: len(mass)]).exp(), log_p[:, self.words.goes_on].exp().sum(-1)
+        sure = self.words.confidence(log_p, tokens)
+        pieces = self._pieces[len(self.steps) :]
+        self.steps += map(Step, pieces, sure, legal.tolist(), more.tolist())
 
     @property
     def said(self) -> Written:

@@ -53,7 +53,9 @@ class Grammar:
         self.matcher.fill_next_token_bitmask(self.legal)
         xgrammar.apply_token_bitmask_inplace(logits, self.legal)
         text = b"".join(self.words.bytes[t] for t in self.said).decode("utf-8", "replace")
-        return self.words.without_openers(logits[0])[None] if repeats(text) else logits
+        if repeats(text):
+            self.words.close(logits[0])
+        return logits
 
     def _follow(self, said: list[int]) -> None:
         same = next((i for i, (a, b) in enumerate(zip(said, self.said, strict=False)) if a != b), min(len(said), len(self.said)))
