@@ -59,11 +59,11 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
 def save(
     model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
     trained_on: Mapping[str, str] = MappingProxyType({}), lists: Task | None = None,
-    labels: Sequence[str] = (),
+    labels: Sequence[str] = (), serves: Sequence[str] = (),
 ) -> Manifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
     every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
-    `labels` what it was taught, its parents' lessons too."""
+    `labels` what it was taught, replay and its parents' lessons too; `serves` what it was corrected on."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -75,7 +75,10 @@ def save(
         model.save_pretrained(str(part), save_embedding_layers=False, selected_adapters=["default"])
         (part / "README.md").unlink(missing_ok=True)
         _make_portable(part / "adapter_config.json", qwen.name)
-        manifest = replace(_manifest(part, qwen, model, name, parent, data, trained_on), lists=lists, labels=sorted(labels))
+        manifest = replace(
+            _manifest(part, qwen, model, name, parent, data, trained_on),
+            lists=lists, labels=sorted(labels), serves=sorted(serves),
+        )  # fmt: skip
         write_json(part / MANIFEST, manifest.to_json())
     return manifest
 

@@ -18,10 +18,11 @@ from finetune import checkpoints, ranks
 from finetune.dataset import Examples, Row, likenesses, tasks_of
 from finetune.fast import make_fast
 from finetune.lora import attach, save, to_float32
+from finetune.ordinal import Numbers, ordinal
 from finetune.packing import Packer
 from pdc.domain import Task
 from pdc.errors import BadSetting
-from pdc.manifest import Manifest
+from pdc.manifest import Manifest, serves
 from pdc.qwen import Qwen, labels_of, lists_of
 from pdc.runs import Run, TrainConfig, read_json
 
@@ -109,7 +110,7 @@ def train(
     save(
         model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
         data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent), lists=lists,
-        labels=_labels(rows, replay, parent),
+        labels=_labels(rows, replay, parent), serves=_serves(rows, parent),
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
@@ -123,6 +124,12 @@ def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> 
 def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
     before = labels_of(str(parent[1])) if parent else frozenset()
     return before | {label for row in (*rows, *replay) for label in row.question.labels}
+
+
+def _serves(rows: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
+    """Empty when its parent answers everything."""
+    before = serves(parent[1]) if parent else frozenset()
+    return before | {label for row in rows for label in row.question.labels} if before or not parent else before
 
 
 def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:
@@ -160,6 +167,8 @@ def build_trainer(
 
     trainer_class, config_class, options = _method(run.config)
     packer = None if run.config.preference else Packer(qwen)
+    if packer and (numbers := Numbers.of(qwen.tokenizer)):
+        trainer_class = ordinal(trainer_class, numbers)
     trainer = _sealing(trainer_class, clock, say)(
         model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
         data_collator=packer, processing_class=qwen.processor, callbacks=[_callback(run, clock)],

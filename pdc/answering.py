@@ -19,12 +19,13 @@ Cancelled = Callable[[], bool]
 
 
 class Answers:
-    """Every method may be called from any thread. `serving` says which model and adapter would answer now; an answer they
-    gave before is not asked for again. Without it any stored answer will do. `later` answers what nobody waits for.
+    """Every method may be called from any thread. `serving` says which model and adapter would answer a question now; an
+    answer they gave before is not asked for again. Without it any stored answer will do. `later` answers what nobody waits
+    for.
     """
 
     def __init__(
-        self, store: Store, files: ImageFiles, predictor: Predictor, serving: Callable[[], tuple[str, str | None]] | None,
+        self, store: Store, files: ImageFiles, predictor: Predictor, serving: Callable[[Question], tuple[str, str | None]] | None,
         later: Predictor | None = None,
     ) -> None:  # fmt: skip
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
@@ -35,7 +36,7 @@ class Answers:
         """The stored answer of the model and adapter that serve now."""
         if self.serving is None:
             return self.store.newest_prediction(sha256, question)
-        return self.store.latest_prediction(sha256, question, *self.serving())
+        return self.store.latest_prediction(sha256, question, *self.serving(question))
 
     def answer(self, image: Image, question: Question, *, ahead: bool = False) -> Prediction:
         """The stored answer, or a new one, all at once. Whoever asks the same meanwhile waits for this one."""

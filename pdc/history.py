@@ -41,10 +41,11 @@ class History:
         return sorted([*map(_of_prediction, newest.values()), *reviews], key=lambda v: v.at)
 
     def unasked(self, draft: Draft) -> list[str | None]:
-        """Adapters of this model (None: the base alone) that have not answered this."""
+        """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
         answers = [v.prediction for v in self.versions(draft) if v.prediction]
         answered = {p.adapter for p in answers if p.model == self.serving.base}
-        known = [None, *(a.name for a in self.adapters() if a.base == self.serving.base)]
+        own = [Wanted(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
+        known = [None, *(w.name for w in own if w.about(draft.question) == w)]
         return [name for name in known if name not in answered]
 
     def ask(self, draft: Draft, adapter: str | None) -> Prediction:

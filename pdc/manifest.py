@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Manifest:
     """the task by which it answers all five; None: it was taught each by itself"""
     labels: Sequence[str] = ()
     """what it was taught, beyond what its base was"""
+    serves: Sequence[str] = ()
+    """labels that it or a parent was corrected on: about anything else its base answers; empty: it answers everything"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +75,17 @@ class Manifest:
             return cls(**{k: v for k, v in (value or {}).items() if k in known})
         except TypeError:
             raise _bad(folder, "its pdc.json is missing or damaged") from None
+
+
+def serves(folder: str | Path) -> frozenset[str]:
+    """The labels that the adapter in `folder` was corrected on; empty where it does not say, and answers everything."""
+    path = Path(folder) / MANIFEST
+    return _serves(path, path.stat().st_mtime_ns) if path.is_file() else frozenset()
+
+
+@lru_cache(maxsize=64)
+def _serves(path: Path, changed_ns: int) -> frozenset[str]:
+    return frozenset((read_json(path) or {}).get("serves", ()))
 
 
 def fingerprint(folder: str | Path) -> str | None:

@@ -69,15 +69,17 @@ class Qwen:
         self.head, self.words = head, words  # how a question is put; training and inference alike
         self.base_style = self.prompt_style = style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
-        self.base_labels = self.labels = labels_of(folder)
+        self.base_labels = labels_of(folder)
 
     def asked(self, question: Question) -> Question:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
         return replace(question, task=self.lists) if self.lists else question
 
-    def untaught(self, question: Question) -> tuple[str, ...]:
-        """Asked labels that neither the base nor the adapter names in its pdc.json; none where the base names nothing."""
-        return tuple(label for label in question.labels if label not in self.labels) if self.base_labels else ()
+    def untaught(self, question: Question, adapter: str | None) -> tuple[str, ...]:
+        """Asked labels that neither the base nor the adapter in that folder names in its pdc.json; none where the base names
+        nothing."""
+        known = self.base_labels | (labels_of(adapter) if adapter else frozenset())
+        return tuple(label for label in question.labels if label not in known) if self.base_labels else ()
 
     def frame(self, width: int, height: int) -> Frame:
         return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
@@ -136,7 +138,7 @@ class Qwen:
         if folder is None:
             self._drop_adapter()
             self.adapter, self.prompt_style = None, self.base_style
-            self.lists, self.labels = self.base_lists, self.base_labels
+            self.lists = self.base_lists
             return
         if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
@@ -145,7 +147,6 @@ class Qwen:
         style = style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
         self._load_adapter(folder)
         self.adapter, self.prompt_style, self.lists = name or folder, style, lists_of(folder, self.base_lists)
-        self.labels = self.base_labels | labels_of(folder)
 
     def _load_adapter(self, folder: str) -> None:
         from peft import PeftModel

@@ -66,7 +66,7 @@ class ReviewService(Answers):
 
     def __init__(
         self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
-        serving: Callable[[], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
+        serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
     ) -> None:
         super().__init__(store, files, predictor, serving, later)
         self.max_megapixels, self.blind = max_megapixels, blind

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from pdc.domain import Question
 from pdc.predictors.local import Wanted
 
 
@@ -19,9 +20,9 @@ class Serving:
     def __call__(self) -> Wanted:
         return self._instead.get() or self._wanted()
 
-    def now(self) -> tuple[str, str | None]:
-        """The names of the model and of the adapter that would answer now."""
-        return self.base, self().name
+    def now(self, question: Question) -> tuple[str, str | None]:
+        """The names of the model and of the adapter that would answer this now."""
+        return self.base, self().about(question).name
 
     @contextmanager
     def instead(self, wanted: Wanted) -> Iterator[None]:

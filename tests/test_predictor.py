@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import answer, parse
 
 LABELS = ("red blood cell", "white blood cell", "platelet")
+RODS = Question(Task.COUNT_AND_BOX, ("bacterium",))
+CELLS = Question(Task.COUNT_AND_BOX, LABELS)
 
 
 def test_the_language_model_is_in_four_bit_and_the_vision_tower_is_not(embedded):
@@ -118,3 +121,38 @@ def test_the_frame_is_a_multiple_of_28_and_goes_both_ways(embedded):
 def test_a_frame_clips_to_the_image():
     findings = Frame((100, 50), (56, 28)).to_image(parse(Question(Task.POINTING, ("a",)), '[{"label":"a","point_2d":[[60,10]]}]'))
     assert findings.marks[0].shape.x == 100
+
+
+@pytest.fixture
+def corrected_on_rods(tmp_path: Path) -> Path:
+    """The adapter that ships, telling that "bacterium" is all it was corrected on."""
+    folder = shutil.copytree(next((EMBEDDED_MODEL / "adapters").iterdir()), tmp_path / "rods")
+    manifest = json.loads((folder / "pdc.json").read_text())
+    (folder / "pdc.json").write_text(json.dumps({**manifest, "serves": ["bacterium"]}))
+    return folder
+
+
+def test_what_an_adapter_was_not_corrected_on_is_answered_by_the_base(smears, corrected_on_rods):
+    alone = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"))
+    wanted = Wanted("rods", str(corrected_on_rods))
+    predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted)
+    image = smears[0][0]
+    for question, adapter in ((RODS, "rods"), (CELLS, None), (RODS, "rods")):
+        assert predictor.predict(image, question).adapter == adapter and predictor.untaught(question) == ()
+    assert predictor.predict(image, CELLS).raw == alone.predict(image, CELLS).raw
+    assert [*predictor.stream(image, CELLS)][-1].adapter is None
+
+
+def test_questions_for_the_base_and_for_the_adapter_can_be_asked_together(smears, corrected_on_rods):
+    wanted = Wanted("rods", str(corrected_on_rods))
+    predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted)
+    image, both = smears[0][0], Question(Task.COUNT_AND_BOX, (*LABELS[:1], "bacterium"))
+    answers = predictor.predict_many([(image, q) for q in (CELLS, RODS, both, CELLS)])
+    assert [a.adapter for a in answers] == [None, "rods", "rods", None] and answers[0].raw == answers[3].raw
+
+
+def test_an_adapter_that_does_not_say_answers_everything(corrected_on_rods):
+    manifest = json.loads((corrected_on_rods / "pdc.json").read_text())
+    (corrected_on_rods / "pdc.json").write_text(json.dumps({k: v for k, v in manifest.items() if k != "serves"}))
+    wanted = Wanted("rods", str(corrected_on_rods))
+    assert wanted.about(CELLS) is wanted and Wanted().about(CELLS) == Wanted()

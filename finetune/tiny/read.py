@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb
 
+from finetune.ordinal import deviation, gaussian
 from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import Sample, batches, load_split
 from finetune.tiny.loop import Log, Optimiser, as_served, load, save
@@ -26,12 +27,12 @@ from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import Written, write
 from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
 from finetune.tiny.teach import Hint
+from finetune.tiny.tokenizer import NUMBERS
 from pdc.dense import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
 HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
 WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3, "hint": 0.3}
-SPREAD = 0.06, 1.0, 8.0  # a coordinate's target is a Gaussian over numbers: deviation in object sizes, least and most px
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +220,11 @@ def _token_losses(
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return say, _mean(-(_spread(wanted, size[is_number]) * log_p).sum(-1), weight[is_number]), off
+    return say, _mean(-(gaussian(wanted, deviation(size[is_number]), NUMBERS) * log_p).sum(-1), weight[is_number]), off
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum()
-
-
-def _spread(wanted: Tensor, size: Tensor) -> Tensor:
-    """Gaussian weights [n, NUMBERS] around whole numbers [n] of objects with sides [n]; each row sums to 1."""
-    share, least, most = SPREAD
-    away = torch.arange(1000) - wanted[:, None]
-    weights = torch.exp(-0.5 * (away / (share * size).clamp(least, most)[:, None]) ** 2)
-    return weights / weights.sum(-1, keepdim=True)
 
 
 def _attention_loss(logits: Tensor, target: Tensor, fade: Tensor) -> tuple[Tensor, Tensor]:
@@ -253,6 +246,6 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], 
     if not len(wanted):
         return logits.sum() * 0
     size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
-    spread = _spread(wanted.flatten(), size.repeat_interleave(4))
+    spread = gaussian(wanted.flatten(), deviation(size.repeat_interleave(4)), NUMBERS)
     weight = fade[:, None].expand_as(inside)[inside].repeat_interleave(4)
     return _mean(-(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)

@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pdc.decoding import Decoder
 from pdc.decoding.values import Decoded, Proposal
 from pdc.domain import Findings, Question
 from pdc.errors import PdcError
+from pdc.manifest import serves
 from pdc.predictors.base import Answer
 from pdc.predictors.looks import Asked, looks_at
 
@@ -30,6 +31,12 @@ class Wanted:
 
     name: str | None = None
     folder: str | None = None
+
+    def about(self, question: Question) -> Wanted:
+        """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no
+        correction can make worse what it is not about."""
+        corrected = serves(self.folder) if self.folder else frozenset()
+        return Wanted() if corrected and corrected.isdisjoint(question.labels) else self
 
 
 class LocalPredictor:
@@ -72,7 +79,7 @@ class LocalPredictor:
         `predict` does. The model is this caller's until the iterator is used up or closed.
         """
         with self._lock:
-            decoder, qwen = self._ready()
+            decoder, qwen = self._ready(self._wanted().about(question))
             started, shown = time.perf_counter(), 0
             asked = _asked(qwen, question)
             looks = looks_at(decoder, image, asked.put)
@@ -86,20 +93,28 @@ class LocalPredictor:
             yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
 
     def untaught(self, question: Question) -> tuple[str, ...]:
-        return self._qwen.untaught(question) if self._qwen else ()
+        return self._qwen.untaught(question, self._wanted().about(question).folder) if self._qwen else ()
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""
         with self._lock:
-            decoder, qwen = self._ready()
-            started = time.perf_counter()
-            looks = [looks_at(decoder, image, qwen.asked(question)) for image, question in asked]
-            every = [k for some in looks for k in some]
-            for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
-                pass
-            seconds = time.perf_counter() - started
-            pairs = zip(asked, looks, strict=True)
-            return [_asked(qwen, q).answer([k.answered() for k in some], seconds) for (_, q), some in pairs]
+            started, wanted = time.perf_counter(), self._wanted()
+            parts: dict[Wanted, dict[int, tuple[PilImage, Question]]] = {}
+            for i, (image, question) in enumerate(asked):
+                parts.setdefault(wanted.about(question), {})[i] = image, question
+            answers: dict[int, Answer] = {}
+            for who, part in parts.items():
+                answers |= zip(part, self._answered(who, list(part.values())), strict=True)
+            seconds = round(time.perf_counter() - started, 3)
+            return [replace(answers[i], seconds=seconds) for i in range(len(asked))]
+
+    def _answered(self, wanted: Wanted, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        decoder, qwen = self._ready(wanted)
+        looks = [looks_at(decoder, image, qwen.asked(question)) for image, question in asked]
+        every = [k for some in looks for k in some]
+        for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
+            pass
+        return [_asked(qwen, q).answer([k.answered() for k in some], 0.0) for (_, q), some in zip(asked, looks, strict=True)]
 
     def complete(self, image: PilImage, question: Question, wanted: Wanted, limit: int) -> Iterator[Decoded]:
         """One look at the whole image, in the model's own frame: the answer so far after each pass, at last all of it.
@@ -107,7 +122,7 @@ class LocalPredictor:
         The question is asked as it is. The model is this caller's until the iterator is used up or closed.
         """
         with self._lock:
-            decoder, _ = self._ready(wanted)
+            decoder, _ = self._ready(wanted.about(question))
             seen = decoder.see(image)
             line = decoder.line(seen, question, limit)
             for _ in decoder.run([seen], [line]):

@@ -82,17 +82,17 @@ class RemotePredictor:
         return self._served.adapter if self._served else None
 
     def untaught(self, question: Question) -> tuple[str, ...]:
-        known = self._served.labels if self._served else frozenset()
+        known = self._serving(question).labels if self._served else frozenset()
         return tuple(label for label in question.labels if label not in known) if known else ()
 
     def predict(self, image: PilImage, question: Question) -> Answer:
-        return self._answer(self._ready(), image, question)
+        return self._answer(self._serving(question), image, question)
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers, asked for together; `seconds` is the time for all of them."""
-        served, started = self._ready(), time.perf_counter()
+        served, started = [self._serving(question) for _, question in asked], time.perf_counter()
         with ThreadPoolExecutor(TOGETHER) as pool:
-            answers = list(pool.map(lambda one: self._answer(served, *one), asked))
+            answers = list(pool.map(lambda who, one: self._answer(who, *one), served, asked))
         seconds = round(time.perf_counter() - started, 3)
         return [replace(a, seconds=seconds) for a in answers]
 
@@ -100,7 +100,7 @@ class RemotePredictor:
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Findings | Answer]:
         """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
-        served, started, shown = self._ready(), time.perf_counter(), 0
+        served, started, shown = self._serving(question), time.perf_counter(), 0
         asked, done = _asked(served, self.base, question), []
         try:
             for look in self._looks(served, image, asked.put):
@@ -212,10 +212,13 @@ class RemotePredictor:
         except PdcError as error:
             log.error("%s", error)
 
-    def _ready(self) -> Served:
+    def _serving(self, question: Question) -> Served:
+        return self._ready(self._wanted().about(question))
+
+    def _ready(self, wanted: Wanted | None = None) -> Served:
         if self._offered is None:
             self._offered = self._probe()
-        wanted = self._wanted()
+        wanted = wanted or self._wanted()
         if self._served is None or self._served.adapter != wanted.name:
             self._served = self._serve(wanted)
         return self._served
