@@ -39,8 +39,8 @@ def serve(settings) -> None:
     from pdc.parts import predictor as predictor_of
     from pdc.predictors.queue import Priority, Queue
     from pdc.review import ReviewService
-    from pdc.runs import TrainConfig
     from pdc.server import build_server
+    from pdc.train_config import TrainConfig
     from pdc.training import ProcessTrainer
     from pdc.ui.app import build_ui, gradio_options
     from pdc.ui.history_tab import HistoryTab

@@ -11,7 +11,7 @@ from pathlib import Path
 from finetune import commands, folding, measuring
 from pdc.domain import Task
 from pdc.errors import PdcError
-from pdc.runs import OPTIMIZERS
+from pdc.train_config import OPTIMIZERS
 
 EXAMPLES = """examples:
   python -m finetune train                          fold the saved reviews into a new adapter and measure it

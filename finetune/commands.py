@@ -22,8 +22,8 @@ from pdc.domain import Adapter, Task
 from pdc.errors import BadModel, BadSetting
 from pdc.parts import open_store
 from pdc.predictors.local import Wanted
-from pdc.runs import TrainConfig
 from pdc.settings import Settings
+from pdc.train_config import TrainConfig
 from pdc.training_data import USABLE
 
 if TYPE_CHECKING:

@@ -24,10 +24,11 @@ from pdc.domain import Question, Task
 from pdc.errors import BadSetting, PdcError
 from pdc.parts import open_store
 from pdc.predictors.local import LocalPredictor, Wanted
-from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.runs import Run, RunStatus
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store
+from pdc.train_config import TrainConfig
 from pdc.training import ProcessTrainer, is_alive, process_start
 
 if TYPE_CHECKING:

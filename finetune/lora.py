@@ -16,7 +16,8 @@ from pdc.domain import Task
 from pdc.errors import BadModel, StoreUnavailable
 from pdc.manifest import MANIFEST, Manifest, fingerprint
 from pdc.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
-from pdc.runs import TrainConfig, sha256, write_json
+from pdc.runs import sha256, write_json
+from pdc.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from peft import PeftModel

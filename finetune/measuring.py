@@ -26,7 +26,8 @@ from finetune.tables import table
 from pdc.domain import Task
 from pdc.errors import BadSetting
 from pdc.predictors.local import Wanted
-from pdc.runs import TrainConfig, read_json, write_json
+from pdc.runs import read_json, write_json
+from pdc.train_config import TrainConfig
 
 
 def simulate(arguments: argparse.Namespace) -> int:

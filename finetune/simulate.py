@@ -31,7 +31,8 @@ from pdc.errors import BadSetting
 from pdc.geometry import match
 from pdc.predictors.base import Answer
 from pdc.predictors.local import LocalPredictor, Wanted
-from pdc.runs import Run, TrainConfig, read_json, write_json
+from pdc.runs import Run, read_json, write_json
+from pdc.train_config import TrainConfig
 
 ORDERS = ("uncertainty", "random")
 STRICT_IOU = 0.75  # a reader who is harder to please, reported beside

@@ -11,8 +11,8 @@ from finetune.study import Arm, Training
 from pdc.domain import Question, Task
 from pdc.errors import BadSetting
 from pdc.predictors.local import Wanted
-from pdc.runs import TrainConfig
 from pdc.tasks import as_task, words
+from pdc.train_config import TrainConfig
 
 RANKS = (4, 8, 16, 32)
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training images

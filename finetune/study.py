@@ -23,8 +23,9 @@ from finetune.tables import aligned, overall_table
 from pdc.domain import Question
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.qwen import Qwen
-from pdc.runs import Run, TrainConfig, read_json, write_json
+from pdc.runs import Run, read_json, write_json
 from pdc.tasks import words as usual_words
+from pdc.train_config import TrainConfig
 
 METRICS = {"F1": "f1", "count MAE": "count_mae", "zero-case": "zero_case", "unreadable": "unreadable"}
 Say = Callable[[str], None]

@@ -24,7 +24,8 @@ from pdc.domain import Task
 from pdc.errors import BadSetting
 from pdc.manifest import Manifest, serves
 from pdc.qwen import Qwen, labels_of, lists_of
-from pdc.runs import Run, TrainConfig, read_json
+from pdc.runs import Run, read_json
+from pdc.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -50,8 +51,8 @@ class Clock:
     As long as time is not the further one, nothing depends on the speed of the machine.
     """
 
-    def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
-        self.steps, self.max_seconds, self.now = steps, max_seconds, now
+    def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic, peak: float = 1.0) -> None:
+        self.steps, self.max_seconds, self.now, self.peak = steps, max_seconds, now, peak
         self.start = now()
         self.agreed: float | None = None  # what rank 0's clock said, where several processes train: they must not drift apart
 
@@ -63,11 +64,11 @@ class Clock:
         return self.now() - self.start if self.agreed is None else self.agreed
 
     def rate(self, step: int) -> float:
-        """Factor on the learning rate: up over the first 3 %, then down to zero on a cosine."""
+        """Factor on the learning rate: up to `peak` over the first 3 %, then down to zero on a cosine."""
         share = self.share(step) if step else 0.5 / self.steps
         if share < WARM_UP:
-            return share / WARM_UP
-        return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
+            return self.peak * share / WARM_UP
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
 
     def seconds_left(self, step: int) -> float:
         share = self.share(step)
@@ -98,7 +99,7 @@ def train(
         tasks={lists: 1.0} if lists else config.tasks,
         questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
     )
-    clock = Clock(steps, config.max_seconds)
+    clock = Clock(steps, config.max_seconds, peak=_peak(config, rows, qwen))
     trainer = build_trainer(run, qwen, model, examples, clock, say)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
@@ -119,6 +120,11 @@ def train(
 def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
     """Questions about each view: one, where every other would be the same, since one task and one label are all there is."""
     return 1 if lists and all(len(row.question.labels) == 1 for row in rows) else config.questions
+
+
+def _peak(config: TrainConfig, rows: Sequence[Row], qwen: Qwen) -> float:
+    asked = {label for row in rows for label in row.question.labels}
+    return 1.0 if qwen.base_labels.isdisjoint(asked) else config.known_lr
 
 
 def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pdc.errors import BadSetting
-from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.runs import Run, RunStatus
 from pdc.settings import ROOT, Settings
+from pdc.train_config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)

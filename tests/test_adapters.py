@@ -15,8 +15,9 @@ from pdc.errors import BadModel, NotFound
 from pdc.gate import not_assessable
 from pdc.likeness import of_pixels
 from pdc.manifest import Manifest, fingerprint, verify
-from pdc.runs import Run, TrainConfig, sha256
+from pdc.runs import Run, sha256
 from pdc.store import Store
+from pdc.train_config import TrainConfig
 
 RANK, IN, OUT = 4, 16, 24
 MODULE = "model.language_model.layers.0.self_attn.q_proj"

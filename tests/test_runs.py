@@ -6,7 +6,8 @@ import pytest
 
 from pdc.domain import Task
 from pdc.errors import BadSetting, NotFound
-from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.runs import Run, RunStatus
+from pdc.train_config import TrainConfig
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pdc.errors import BadSetting, NotFound
-from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.runs import Run, RunStatus
 from pdc.settings import Settings
 from pdc.store import Store
+from pdc.train_config import TrainConfig
 from pdc.training import ProcessTrainer, environment, is_alive, process_start
 
 

@@ -12,7 +12,8 @@ from pdc.domain import Adapter, AdapterStatus
 from pdc.effort import TOGETHER, Effort
 from pdc.errors import BadSetting
 from pdc.gate import not_assessable
-from pdc.runs import RunStatus, TrainConfig
+from pdc.runs import RunStatus
+from pdc.train_config import TrainConfig
 from pdc.training import Progress, Trainer
 from pdc.ui.screen import speaks
 

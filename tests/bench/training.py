@@ -54,8 +54,9 @@ def side(folder: Path, quantization: str, *, fast: bool) -> Callable[[], float]:
     from finetune.replay import drawn
     from finetune.train import Clock, build_trainer
     from pdc.qwen import load
-    from pdc.runs import Run, TrainConfig
+    from pdc.runs import Run
     from pdc.settings import EMBEDDED_MODEL
+    from pdc.train_config import TrainConfig
 
     config = TrainConfig.for_model(str(EMBEDDED_MODEL), quantization=quantization, device="cpu", parent=None)
     rows = drawn(folder / "images", each=6, blanks=0)

@@ -16,11 +16,11 @@ from pdc.images import ImageFiles
 from pdc.lookahead import LookAhead
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.review import ReviewService
-from pdc.runs import TrainConfig
 from pdc.server import build_server
 from pdc.serving import Serving
 from pdc.settings import Settings
 from pdc.store import Store
+from pdc.train_config import TrainConfig
 from pdc.training import ProcessTrainer
 from pdc.ui.app import build_ui, gradio_options
 from pdc.ui.history_tab import HistoryTab

@@ -17,7 +17,8 @@ from finetune.checkpoints import is_whole, newest, seal, seconds
 from finetune.train import train
 from pdc.errors import StoreUnavailable
 from pdc.manifest import Manifest, verify
-from pdc.runs import Run, TrainConfig
+from pdc.runs import Run
+from pdc.train_config import TrainConfig
 
 KILLS = 3
 

@@ -13,8 +13,8 @@ from finetune.tiny.render import smear
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
 from pdc.errors import BadSetting
 from pdc.geometry import iou
-from pdc.runs import EVEN_TASKS
 from pdc.tasks import answer, parse
+from pdc.train_config import EVEN_TASKS
 
 ROW = {
     "image": "images/a.png", "width": 120, "height": 90, "group": "g", "task": "count_and_box", "labels": list(LABELS),

@@ -10,7 +10,7 @@ from finetune.fast import make_fast
 from finetune.lora import attach
 from finetune.packing import IGNORED, Packer, attended
 from pdc.qwen import load
-from pdc.runs import EVEN_TASKS, TrainConfig
+from pdc.train_config import EVEN_TASKS, TrainConfig
 
 
 def batches(qwen, rows, questions: int = 3) -> tuple[dict, dict]:

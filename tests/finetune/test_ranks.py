@@ -15,7 +15,8 @@ import ranked_training
 from finetune.train import train
 from pdc.errors import BadSetting
 from pdc.manifest import verify
-from pdc.runs import Run, TrainConfig
+from pdc.runs import Run
+from pdc.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 

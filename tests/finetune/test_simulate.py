@@ -18,7 +18,8 @@ from finetune.replay import blank_images, drawn, replay_rows
 from finetune.simulate import Plan, Simulation, corrected, edits_of, split, uncertainty
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import BadSetting
-from pdc.runs import TrainConfig, write_json
+from pdc.runs import write_json
+from pdc.train_config import TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 

@@ -19,7 +19,7 @@ from finetune.study import Arm, Player, Training, report, spread
 from pdc.domain import Box, Findings, Mark, Point, Question, Task
 from pdc.errors import BadSetting
 from pdc.manifest import Manifest
-from pdc.runs import TrainConfig
+from pdc.train_config import TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 

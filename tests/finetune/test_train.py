@@ -15,10 +15,11 @@ from finetune.train import Clock, train
 from pdc.domain import Box, Point, Task
 from pdc.errors import BadModel, BadSetting
 from pdc.gate import objections
-from pdc.manifest import Manifest, verify
+from pdc.manifest import Manifest, serves, verify
 from pdc.predictors.local import Wanted
 from pdc.qwen import load
-from pdc.runs import Run, TrainConfig
+from pdc.runs import Run
+from pdc.train_config import TrainConfig
 
 
 @pytest.fixture
@@ -196,3 +197,21 @@ def test_coco_is_read_as_boxes_points_or_counts(rows):
 def test_a_file_that_is_not_coco_is_a_sentence(rows, changes):
     with pytest.raises(BadSetting):
         read_coco(coco(rows[0].path.parent, **changes), Task.BOUNDING)
+
+
+@pytest.mark.parametrize(("known", "factor"), [(frozenset(), 1.0), (frozenset({"polyp"}), 1.0), (frozenset({"platelet"}), 0.25)])
+def test_what_the_base_knows_is_corrected_at_a_lower_rate(qwen, rows, tmp_path, config, monkeypatch, known, factor):
+    assert "platelet" in {label for row in rows for label in row.question.labels}
+    monkeypatch.setattr(qwen, "base_labels", known)
+    run = new_run(tmp_path, replace(config, known_lr=0.25, epochs=3))
+    train(run, qwen, rows, None, say=lambda text: None)
+    assert max(row["lr"] for row in run.log() if "lr" in row) == pytest.approx(config.lr * factor, rel=0.3)
+
+
+def test_an_adapter_serves_what_it_and_its_parent_were_corrected_on(qwen, rows, tmp_path, config):
+    first, second = new_run(tmp_path, config, "first"), new_run(tmp_path, config, "second")
+    train(first, qwen, rows, None, say=lambda text: None)
+    other = [replace(row, question=replace(row.question, labels=(*row.question.labels, "spore"))) for row in rows]
+    train(second, qwen, other, ("first", first.adapter), say=lambda text: None)
+    asked = {label for row in rows for label in row.question.labels}
+    assert serves(first.adapter) == asked and serves(second.adapter) == asked | {"spore"}

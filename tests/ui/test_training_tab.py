@@ -12,9 +12,10 @@ from pdc.adapters import Adapters
 from pdc.domain import Adapter, AdapterStatus
 from pdc.effort import Effort
 from pdc.errors import BadModel, BadSetting, NotFound
-from pdc.runs import Run, RunStatus, TrainConfig
+from pdc.runs import Run, RunStatus
 from pdc.settings import Settings
 from pdc.store import Store
+from pdc.train_config import TrainConfig
 from pdc.training import ProcessTrainer, Progress
 from pdc.ui.training_tab import IDLE, NO_CHANGES, TrainingTab, adapter_row, log_text, said
 
