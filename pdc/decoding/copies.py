@@ -47,7 +47,7 @@ def roomy(n: int) -> int:
 
 
 def _padded(x: Tensor) -> Tensor:
-    """[n, ...] with rows of zeros up to a roomy number."""
+    """x [n, width] with rows of zeros up to a roomy number."""
     return F.pad(x, (0, 0, 0, roomy(len(x)) - len(x)))
 
 
