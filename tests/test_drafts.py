@@ -90,6 +90,15 @@ def test_a_draft_learns_what_the_model_would_have_said():
     assert drafter.rest(start) == "[12,21],[203,20]]}]"
 
 
+def test_a_correction_too_far_for_its_box_is_another_marks():
+    drafter = Drafter(Question(Task.BOUNDING, ("a",)), COMPACT, [Proposal("a", (10, 20, 30, 80), 0.9)])
+    start = '[{"label":"a","bbox_2d":['
+    pieces = ["[", "10", ",", "20", ",", "30", ",", "80", "]]", "}]"]
+    assert "".join(pieces) == drafter.rest(start)
+    drafter.learn(pieces, ["[", "17", ",", "37", ",", "35", ",", "99", "]]", "}]"])  # a third of 20 wide, of 60 high
+    assert drafter.rest(start) == "[10,37,35,80]]}]"
+
+
 def test_nothing_fits_gives_no_draft():
     question = Question(Task.BOUNDING, ("a",))
     assert Drafter(question, COMPACT, []).rest("no such answer") == ""

@@ -1,8 +1,8 @@
 """A small Qwen2.5-VL on a CPU, written out with every weight in float32: 4-bit ones dequantised, LoRA added in.
 
 There the modules' overhead is many times the arithmetic. The copy takes four bytes per weight beside the model's own, so it
-is only made of parts up to `SMALL` weights. Float32 has a second virtue: rounding hardly depends on how many tokens run
-together, so a checked draft equals step-by-step decoding.
+is only made of parts up to `SMALL` weights; of the vision tower only where that is in float32 already. Float32 has a second
+virtue: rounding hardly depends on how many tokens run together, so a checked draft equals step-by-step decoding.
 
 Imports torch: import it late.
 """
@@ -47,7 +47,7 @@ def roomy(n: int) -> int:
 
 
 def _padded(x: Tensor) -> Tensor:
-    """[n, ...] with rows of zeros up to a roomy number."""
+    """x [n, width] with rows of zeros up to a roomy number."""
     return F.pad(x, (0, 0, 0, roomy(len(x)) - len(x)))
 
 

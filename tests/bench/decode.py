@@ -26,7 +26,7 @@ from pdc.tasks import parse
 from tests.bench import ways as timing
 from tests.bench.ways import Timed, generate, ours, pipeline
 
-BARE, OURS = "generate + grammar", "PDC"
+BARE, OURS, STEPS = "generate + grammar", "PDC", "PDC, a token a pass"
 
 
 def main() -> None:
@@ -40,16 +40,17 @@ def main() -> None:
     qwen = load(options.model, quantization=options.quantization)
     if options.adapter:
         qwen.use_adapter(None, options.adapter)
-    decoder = Decoder(qwen)
+    decoder, plain = Decoder(qwen), Decoder(qwen, window=0)
     pipe = make_pipeline("image-text-to-text", model=qwen.model, processor=qwen.processor)
     ways: dict[str, Callable[[Any, Question], Timed]] = {
         "pipeline, no grammar": lambda image, q: pipeline(pipe, qwen, image, q),
         BARE: lambda image, q: generate(qwen, decoder.words, image, q),
         "generate + prompt lookup": lambda image, q: generate(qwen, decoder.words, image, q, prompt_lookup_num_tokens=8),
+        STEPS: lambda image, q: ours(plain, image, q),
         OURS: lambda image, q: ours(decoder, image, q),
     }
     if options.short:
-        ways = {name: ways[name] for name in (BARE, OURS)}
+        ways = {name: ways[name] for name in (BARE, STEPS, OURS)}
     question = Question(options.task, tuple(options.label))
     rows, again = _measure(ways, decoder, question, options)
     print(json.dumps({**_report(rows, again, qwen, question), "memory": _memory(decoder, question, options)}, indent=1))
@@ -66,7 +67,7 @@ def _options() -> argparse.Namespace:
     top.add_argument("--most", type=int, default=40)
     top.add_argument("--task", type=Task, default=Task.COUNT_AND_BOX)
     top.add_argument("--label", action="append")
-    top.add_argument("--short", action="store_true", help="only bare generate and PDC")
+    top.add_argument("--short", action="store_true", help="without the pipeline and prompt lookup")
     top.add_argument("--threads", type=int, default=1)
     options = top.parse_args()
     options.label = options.label or ["red blood cell"]
@@ -121,6 +122,7 @@ def _report(rows: list[dict[str, Timed]], again: list[tuple[float, float]], qwen
             "tokens": sum(len(t.tokens) for t in timed), "passes": sum(t.passes for t in timed),
             "valid": f"{sum(_valid(question, t.text, qwen.prompt_style) for t in timed)} of {len(timed)}",
             "same tokens as bare": f"{sum(row[name].tokens == row[BARE].tokens for row in rows)} of {len(rows)}",
+            "same tokens as a token a pass": f"{sum(row[name].tokens == row[STEPS].tokens for row in rows)} of {len(rows)}",
         }  # fmt: skip
     report["second question, of the first"] = _spread([second / first for first, second in again])
     return report
