@@ -99,18 +99,18 @@ def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedde
     bench: Workbench = workbench(model=model)
     page = open_page(browser, bench)
     page.locator(".pdc-examples[open] .pdc-item").first.click()
-    page.wait_for_selector("g.pda-mark", state="attached")
+    page.wait_for_selector(".pda-mark", state="attached")
     assert page.locator(".pda-answering").is_visible()
     press(page, "s")
     page.get_by_text("The model is still answering").wait_for()
     press(page, "Escape")
     says(page, "Stopped.")
-    some = page.locator("g.pda-mark").count()
+    some = page.locator(".pda-mark").count()
     assert bench.store.predictions() == []
     model.go.set()
     page.get_by_role("button", name="Ask the model").click()
     says(page, "Answered by")
-    assert page.locator("g.pda-mark").count() > some > 0
+    assert page.locator(".pda-mark").count() > some > 0
     press(page, "s")
     says(page, "Saved, revision 1")
     (review,) = bench.store.reviews()
