@@ -266,8 +266,8 @@ def verdict_of(draft: Draft) -> Verdict:
 
 
 def said_when_saved(review: Review) -> str:
-    what = "Skipped" if review.verdict is Verdict.SKIPPED else "Saved"
-    return f"{what}, revision {review.revision}, {review.created_at.astimezone():%H:%M}."
+    n, at = review.revision, f"{review.created_at.astimezone():%H:%M}"
+    return f"Skipped, revision {n}, {at}." if review.verdict is Verdict.SKIPPED else f"Saved, revision {n}, {at}."
 
 
 def _clock(at: datetime) -> str:

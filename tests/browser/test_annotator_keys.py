@@ -79,8 +79,9 @@ def test_outlines_only_leaves_no_tag_and_no_glyph(driver: Driver) -> None:
 def test_a_mark_says_whose_it_is_without_colour(driver: Driver) -> None:
     marks = [box("m1", 20, 20, 60, 60), box("h1", 100, 20, 140, 60, origin="human"), box("m2", 180, 20, 220, 60, origin="edited")]
     driver.open(*marks)
-    badges = "[...e.canvas.querySelectorAll('.pda-origin')].map((p) => [getComputedStyle(p).strokeLinecap, p.getAttribute('d')]).sort()"
-    assert driver.js(badges) == [["round", "M180 20h0"], ["square", "M100 20h0"]]
+    look = "(p) => [getComputedStyle(p).strokeLinecap, p.getAttribute('d')]"
+    badges = driver.js(f"[...e.canvas.querySelectorAll('.pda-origin')].map({look}).sort()")
+    assert badges == [["round", "M180 20h0"], ["square", "M100 20h0"]]
     assert driver.text(".pda-legend").split() == ["model", "you", "edited", "accepted", "rejected"]
     assert driver.page.locator('.pda-row[data-id="h1"] .pda-id').get_attribute("aria-label") == "h1, drawn by a person"
 
