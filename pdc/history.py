@@ -54,7 +54,7 @@ class History:
         paths = {a.name: a.path for a in self.adapters()}
         if adapter is not None and adapter not in paths:
             raise NotFound(f"There is no adapter {adapter!r}; choose another.")
-        with self.serving.instead(Wanted(adapter, paths.get(adapter))), self.service.turns.first():
+        with self.serving.instead(Wanted(adapter, paths.get(adapter))):
             return self.service.answer(draft.image, draft.question)
 
     def reopen(self, draft: Draft, version: Version) -> Draft:

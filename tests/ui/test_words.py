@@ -66,6 +66,10 @@ def left_english(text: str) -> str:
     return " ".join(re.findall(r"[A-Za-z]{2,}", left))
 
 
+def _read(escaped: str) -> str:
+    return json.loads(f'"{escaped}"')
+
+
 def test_both_languages_have_the_same_places_to_fill_in():
     for language, words in dictionaries().items():
         assert not [english for english, own in words.items() if set(places(english)) != set(places(own))], language
@@ -91,7 +95,7 @@ def test_every_label_of_the_page_has_its_german(tmp_path):
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
     shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
-    asked = {json.loads(f'"{key}"') for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
+    asked = {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
     assert len(asked) > 30 and asked <= set(i18n().translations_dict["de"])
 
 
