@@ -147,6 +147,14 @@
       if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
       this.tour.receive(value);
       this.refresh();
+      this.reopen(value.current);
+    }
+
+    // What this tab had open comes back when its page is loaded again.
+    reopen(current) {
+      const before = PDC.tab("pdc-open", current);
+      if (!current && before && !this.opened) this.choose({ sha256: before });
+      this.opened = true;
     }
 
     example({ name, title, url }) {

@@ -64,9 +64,11 @@ def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):
     press(page, "Enter", "Enter")
     assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
     assert page.evaluate("document.activeElement.classList.contains('pda-canvas')")
+    shown = page.get_attribute(".pda-picture", "alt")
     page.reload()
     page.wait_for_selector(".pdc-own .pdc-item")
     assert not page.locator(".pdc-tour").is_visible() and not page.errors
+    page.wait_for_function("alt => document.querySelector('.pda-picture')?.alt === alt", arg=shown, timeout=60_000)
     page.close()
 
 
