@@ -35,9 +35,13 @@
 
   // Gradio shows messages about errors in a corner of the page, as the server wrote them.
   const messages = () => {
-    for (const node of document.querySelectorAll(".toast-title, .toast-text")) {
-      const own = PDC.line(node.textContent);
-      if (node.textContent !== own) node.textContent = own;
+    for (const node of document.querySelectorAll(".toast-title, .toast-message-text")) {
+      const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { data } = texts.currentNode;
+        const own = data.replace(data.trim(), () => PDC.line(data.trim()));
+        if (data !== own) texts.currentNode.data = own;
+      }
     }
   };
   if (PDC.language !== "en") new MutationObserver(messages).observe(document.documentElement, { childList: true, subtree: true });

@@ -7,6 +7,8 @@ import threading
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
+from pdc.ui.words import line
+
 pytestmark = pytest.mark.browser
 TABS = ("Review", "History", "Reading study", "Training")
 
@@ -42,7 +44,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, workbench, scheme: str):
 
 
 def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
-    page = open_page(browser, workbench(), locale="de-AT")
+    page = open_page(browser, workbench(training=True), locale="de-AT")
     page.get_by_role("button", name="Speichern und weiter").wait_for()
     assert page.locator("html").get_attribute("lang") == "de"
     page.locator(".pdc-examples[open] .pdc-item").first.click()
@@ -50,6 +52,12 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     assert page.locator(".pda-name").first.inner_text() == "red blood cell"
     press(page, "?")
     assert "nächste / vorige Markierung" in page.inner_text(".pda-help")
+    told = "Revision 2 · accepted · maria · The label 'x' is not part of this question; use one of a, b. Your draft is kept."
+    assert page.evaluate("told => PDC.line(told)", told) == line(told, "de") != told
+    press(page, "Escape")
+    page.get_by_role("tab", name="Training").click()
+    page.get_by_role("button", name="Anhalten").last.click()
+    page.get_by_text("Nichts wird trainiert, es gibt nichts anzuhalten.").wait_for()
     assert not page.errors
     page.close()
 
