@@ -22,7 +22,7 @@
     if (!TAGS.has(tag)) throw new Error(`A view may not hold <${tag}>.`);
     const made = DRAWING.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
-      if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, value);
+      if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, name === "aria-label" ? PDC.line(value) : value);
     }
     made.append(...children.map(PDC.build));
     return made;

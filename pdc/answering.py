@@ -51,7 +51,7 @@ class Answers:
 
         `own` are the marks that the answer will stand beside: its ids are none of theirs. `again`: a known one will not do.
         """
-        with self.turns.first(), self.turns.alone((image.sha256, question)):
+        with self.turns.alone((image.sha256, question)):
             known = None if again else self.known(image.sha256, question)
             if known:
                 yield known

@@ -13,13 +13,14 @@ from pdc.review import Draft, ReviewService
 Work = Callable[[Draft, Callable[[], bool]], Iterator[Draft]]  # a draft, and whether it is cancelled -> the draft as it grows
 MOST = 200  # answers kept for drafts that are open somewhere
 STOPPED = "Stopped. What the model found so far stays; ask again for the whole answer."
+STOPPED_CLOSER = "Stopped looking closer; your marks are as they were."
 
 
 class Run:
     """One draft being answered by `work`. Ends with the whole answer, when it is stopped, or with what went wrong."""
 
-    def __init__(self, work: Work, draft: Draft) -> None:
-        self.draft, self._work = draft, work
+    def __init__(self, work: Work, draft: Draft, stopped: str) -> None:
+        self.draft, self._work, self._stopped = draft, work, stopped
         self._news = Condition()
         self._steps = 0
         self._over = self._left = False
@@ -52,7 +53,7 @@ class Run:
             self._left = left
             if not self._over:
                 self._over = True
-                self.draft = replace(self.draft, note=STOPPED, rev=self.draft.rev + 1)
+                self.draft = replace(self.draft, note=self._stopped, rev=self.draft.rev + 1)
             self._news.notify_all()
 
     def _run(self) -> None:
@@ -82,7 +83,8 @@ class Asking:
     def begin(self, draft: Draft, region: Box | None = None) -> Run:
         """Ask about this draft, or closer about a region of it; what was being answered for it before is stopped."""
         self.leave(draft)
-        run = Run(partial(self._service.closer, region) if region else self._service.answers, draft)
+        work, stopped = (partial(self._service.closer, region), STOPPED_CLOSER) if region else (self._service.answers, STOPPED)
+        run = Run(work, draft, stopped)
         with self._lock:
             self._runs.pop(draft.key, None)
             self._runs[draft.key] = run

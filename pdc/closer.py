@@ -6,31 +6,36 @@ closer look's shape and score and keeps its id; one that it does not see again s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdc.domain import Box, Findings, Mark, Origin, Question, Status
 from pdc.errors import BadQuestion, Unreadable
 from pdc.geometry import Size, clip, map_findings, rescale
+from pdc.predictors.base import Answer
 from pdc.tiling import Tile, claimed, same, spacing, window_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from pdc.predictors.base import Answer, Predictor
+    from pdc.predictors.base import Predictor
 
 LEAST_REGION = 4.0  # image pixels a side
 LEAST_WINDOW = 32.0  # image pixels a side: with less around it nothing can be told
 ENOUGH = 1024  # pixels: a look is not enlarged beyond this longer side
 EDGE = 0.01  # of the window's longer side: a box that ends so near the window's end is cut by it
+Cancelled = Callable[[], bool]
 SHARE = 1 / 3  # side of a region the engine picks, of the image's longer side
 
 
 def look_closer(
-    predictor: Predictor, image: PilImage, question: Question, region: Box, marks: Sequence[Mark] = ()
-) -> Findings:
+    predictor: Predictor, image: PilImage, question: Question, region: Box, marks: Sequence[Mark] = (),
+    cancelled: Cancelled | None = None,
+) -> Findings | None:  # fmt: skip
     """`marks` and what the model finds in `region` when it looks there again; all in pixels of the image.
+
+    None once `cancelled` says so: the model gives up then, if it can answer bit by bit.
 
     Marks whose centre lies in the region are asked for; new ones get ids of their own. Raises BadQuestion for a question
     without marks or a region that is not in the image, Unreadable when the answer is, and what `predict` raises.
@@ -39,7 +44,9 @@ def look_closer(
         raise BadQuestion("Only points and boxes can be looked at closer; choose a task that lists them.")
     tile = _tile(region, marks, image.size)
     crop, wh = _enlarged(image, tile.window)
-    answer = predictor.predict(crop, question)
+    answer = _answer(predictor, crop, question, cancelled)
+    if answer is None:
+        return None
     if answer.findings is None:
         raise Unreadable("The answer to the closer look could not be read; your marks are as they were. Try a larger region.")
     size = round(tile.window.width), round(tile.window.height)
@@ -82,6 +89,16 @@ def merged(before: Sequence[Mark], found: Sequence[Mark], wh: Size) -> tuple[Mar
         elif not _settled(kept[known]) and known < len(before):
             kept[known] = replace(mark, id=kept[known].id)
     return tuple(kept)
+
+
+def _answer(predictor: Predictor, image: PilImage, question: Question, cancelled: Cancelled | None) -> Answer | None:
+    """The whole answer; None when it was cancelled."""
+    stream = getattr(predictor, "stream", None)
+    if cancelled is None or stream is None:
+        answer = predictor.predict(image, question)
+        return None if cancelled and cancelled() else answer
+    whole = [part for part in stream(image, question, cancelled) if isinstance(part, Answer)]
+    return whole[0] if whole and not cancelled() else None
 
 
 def _tile(region: Box, marks: Sequence[Mark], wh: Size) -> Tile:

@@ -16,7 +16,8 @@ from pdc.serving import Serving
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A review or an answer. `id` is unique among both; `findings` is None for an answer that could not be read."""
+    """A review or an answer. `id` is unique among both; `findings` is None for an answer that could not be read. The parts of
+    `title` stand between " · "."""
 
     id: str
     title: str
@@ -54,7 +55,7 @@ class History:
         paths = {a.name: a.path for a in self.adapters()}
         if adapter is not None and adapter not in paths:
             raise NotFound(f"There is no adapter {adapter!r}; choose another.")
-        with self.serving.instead(Wanted(adapter, paths.get(adapter))), self.service.turns.first():
+        with self.serving.instead(Wanted(adapter, paths.get(adapter))):
             return self.service.answer(draft.image, draft.question)
 
     def reopen(self, draft: Draft, version: Version) -> Draft:
@@ -67,7 +68,7 @@ class History:
         again = replace(
             fresh, findings=version.findings, prediction=version.prediction or self._prediction(version),
             base_revision=current.revision if current else 0, key=uuid4().hex, rev=draft.rev + 1,
-            note=f"Reopened: {version.title}. Nothing is replaced until you save.",
+            note=f"Reopened; nothing is replaced until you save. · {version.title} · ",
         )  # fmt: skip
         self.service.edit(again, again.findings)
         return again
@@ -83,14 +84,14 @@ class History:
 
 
 def _of_review(review: Review) -> Version:
-    blind = ", blind" if review.blind else ""
-    title = f"Revision {review.revision}: {review.verdict}{blind}, {review.author}, {_clock(review.created_at)}"
-    return Version(review.id, title, review.findings, review.created_at, review=review)
+    blind = ["blind"] if review.blind else []
+    title = [f"Revision {review.revision}", review.verdict, *blind, review.author, _clock(review.created_at)]
+    return Version(review.id, " · ".join(title), review.findings, review.created_at, review=review)
 
 
 def _of_prediction(answer: Prediction) -> Version:
-    who = f"{answer.model}, {f'adapter {answer.adapter}' if answer.adapter else 'no adapter'}"
-    return Version(answer.id, f"Model: {who}, {_clock(answer.created_at)}", answer.findings, answer.created_at, prediction=answer)
+    title = ["Model", answer.model, f"adapter {answer.adapter}" if answer.adapter else "no adapter", _clock(answer.created_at)]
+    return Version(answer.id, " · ".join(title), answer.findings, answer.created_at, prediction=answer)
 
 
 def _clock(at: datetime) -> str:

@@ -13,7 +13,6 @@ from pdc.review import ReviewService
 
 log = logging.getLogger(__name__)
 AHEAD = 5
-PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +74,17 @@ class LookAhead:
                 self._changed.notify_all()
 
     def _take(self) -> tuple[Image, Question] | None:
-        """The next question, when no reader waits for an answer; readers take turns. None after `stop`."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._queues)
-                if self._stopped:
-                    return None
-            if not self.service.turns.wait(PATIENCE_SECONDS):
-                continue
-            with self._changed:
-                if not self._queues or self._stopped:
-                    continue
-                reader = next(iter(self._queues))
-                queue = self._queues.pop(reader)
-                if len(queue) > 1:
-                    self._queues[reader] = queue[1:]
-                self._busy = True
-                return queue[0]
+        """The next question; readers take turns. None after `stop`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._queues)
+            if self._stopped:
+                return None
+            reader = next(iter(self._queues))
+            queue = self._queues.pop(reader)
+            if len(queue) > 1:
+                self._queues[reader] = queue[1:]
+            self._busy = True
+            return queue[0]
 
     def _ask(self, image: Image, question: Question) -> str | None:
         try:

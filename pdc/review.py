@@ -140,10 +140,9 @@ class ReviewService(Answers):
         """The draft with what a second, closer look at a region (pixels of the image) adds to it; nothing once cancelled."""
         if self.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
-        with self.turns.first():
-            marks = draft.findings.marks
-            found = look_closer(self.predictor, self.files.open(draft.image.sha256), draft.question, region, marks)
-        if not cancelled():
+        marks, pixels = draft.findings.marks, self.files.open(draft.image.sha256)
+        found = look_closer(self.predictor, pixels, draft.question, region, marks, cancelled)
+        if found is not None:
             note = f"Looked closer: {len(found.marks) - len(marks)} more found."
             yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
 
@@ -266,8 +265,8 @@ def verdict_of(draft: Draft) -> Verdict:
 
 
 def said_when_saved(review: Review) -> str:
-    what = "Skipped" if review.verdict is Verdict.SKIPPED else "Saved"
-    return f"{what}, revision {review.revision}, {review.created_at.astimezone():%H:%M}."
+    n, at = review.revision, f"{review.created_at.astimezone():%H:%M}"
+    return f"Skipped, revision {n}, {at}." if review.verdict is Verdict.SKIPPED else f"Saved, revision {n}, {at}."
 
 
 def _clock(at: datetime) -> str:

@@ -163,3 +163,15 @@ def test_the_embedded_model_finds_in_a_part_what_is_there(embedded, smears):
     first = embedded.predict(image, question)
     again = closer_answer(embedded, image, question, first, 2)
     assert {m.id for m in first.findings.marks} <= {m.id for m in again.findings.marks}
+
+
+def test_a_stopped_look_is_no_answer_and_the_model_gives_up(embedded, smears):
+    image, told = smears[0][0], []
+
+    def stopped() -> bool:
+        told.append(True)
+        return len(told) > 2
+
+    assert look_closer(embedded, image, BOXES, Box(10, 10, 60, 60), (), stopped) is None
+    assert len(told) < 8
+    assert look_closer(embedded, image, BOXES, Box(10, 10, 60, 60), (), lambda: False) is not None

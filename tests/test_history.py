@@ -46,7 +46,7 @@ def desk(tmp_path) -> Desks:
 def test_answers_and_revisions_are_listed_in_order_and_missing_adapters_can_be_asked(desk: Desks):
     draft = desk.service.predict(desk.service.open(desk.image("a.png"), ASK, "ada"))
     desk.service.save(replace(draft, findings=Findings(FOUND.marks[:1])))
-    assert [v.title.split(",")[0] for v in desk.history.versions(draft)] == ["Model: tiny", "Revision 1: corrected"]
+    assert [v.title.split(" · ")[:2] for v in desk.history.versions(draft)] == [["Model", "tiny"], ["Revision 1", "corrected"]]
     assert desk.history.unasked(draft) == [None, "second"]
     assert desk.history.ask(draft, "second").adapter == "second" and desk.serving.now(ASK) == ("tiny", "first")
     assert desk.history.unasked(draft) == [None]

@@ -73,6 +73,6 @@ def test_the_page_shows_one_row_a_reader_and_nothing_of_images_not_yet_read(tmp_
         all_accepted = tuple(replace(m, status=Status.ACCEPTED) for m in shown.findings.marks)
         desk.service.save(replace(shown, findings=Findings(all_accepted)))
     page = json.dumps(tab.against("truth", who("ada")), ensure_ascii=False)
-    cells = ["ada", "1", "1", "1", "0", "1", "0", "0 of 1", "1 of 1", "0 of 1", "1 of 1"]
+    cells = ["ada", "1", "1", "1", "0", "1", "0", "0 / 1", "1 / 1", "0 / 1", "1 / 1"]
     assert json.dumps([["td", {}, cell] for cell in cells])[1:-1] in page
     assert EMPTY in json.dumps(tab.against("truth", who("eve")), ensure_ascii=False)

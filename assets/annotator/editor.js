@@ -182,7 +182,7 @@
       const at = doc.mark ? doc.shown.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
       if (at < 0 || at >= doc.shown.length) return false;
       this.select(doc.shown[at].id);
-      this.layer.nodes.get(doc.selected).group.focus({ preventScroll: true });
+      this.layer.nodes.get(doc.selected).shape.focus({ preventScroll: true });
       return true;
     }
 

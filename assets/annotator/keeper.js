@@ -57,6 +57,18 @@
     }
   }
 
+  // What this tab remembers over a reload: read, and then put there or taken away.
+  PDC.tab = (key, value) => {
+    try {
+      const before = window.sessionStorage.getItem(key);
+      if (value) window.sessionStorage.setItem(key, value);
+      else window.sessionStorage.removeItem(key);
+      return before;
+    } catch (blocked) {
+      return null;
+    }
+  };
+
   PDC.keeper = {
     keep(value) {
       const key = `${place(value)}:${SESSION}`;

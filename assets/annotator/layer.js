@@ -1,16 +1,13 @@
-// Marks as real, named DOM nodes that are reused: a mark's node is touched only when the mark itself has changed.
+// Marks twice over: drawn by few paths (ink.js), and as named nodes without ink, one a mark, for the pointer, the focus and the
+// screen reader. What the reader points at, has chosen or drags is drawn again on top.
 (function (PDC) {
   "use strict";
   const { svg, html, set, shapes } = PDC;
 
   // `points` is no style property, unlike `d`, `x` or `width`: moving a mark then costs layout but no style.
-  // A dot is a line without length, drawn by its caps in screen pixels.
-  const dot = (x, y) => `${x},${y} ${x},${y}`;
-
   const outline = PDC.outline = (shape) => {
-    if (shape.point) return dot(...shape.point);
-    const [x1, y1, x2, y2] = shape.box;
-    return `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
+    const [x1, y1, x2, y2] = shapes.bounds(shape);
+    return shape.point ? `${x1},${y1} ${x1},${y1}` : `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
   };
 
   const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => PDC.t(word));
@@ -26,10 +23,13 @@
       Object.assign(this, { doc, view });
       this.nodes = new Map();
       this.marksGroup = svg("g", { class: "pda-marks" });
+      this.ink = new PDC.Ink("pda-ink");
+      this.pointed = new PDC.Ink("pda-ink pda-pointed");
+      this.chosen = new PDC.Ink("pda-ink pda-chosen");
       this.draft = svg("polygon", { class: "pda-draft", points: "" });
       this.handles = shapes.HANDLES.map((handle) => svg("rect", { class: "pda-handle", "data-handle": handle }));
       this.overlay = svg("g", { class: "pda-overlay", "aria-hidden": "true" }, this.draft, ...this.handles);
-      svgRoot.append(this.marksGroup, this.overlay);
+      svgRoot.append(this.ink.root, this.pointed.root, this.chosen.root, this.marksGroup, this.overlay);
       this.hoverTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
       this.selectedTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
       tags.append(this.hoverTag, this.selectedTag);
@@ -37,39 +37,37 @@
       this.moving = null;
     }
 
-    // Halo and line, and for what a person made or changed a badge.
     make(mark) {
-      const shape = mark.box ? "polygon" : "polyline";
-      const halo = svg(shape, { class: "pda-halo" });
-      const line = svg(shape, { class: "pda-line" });
-      const group = svg("g", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": mark.box ? "box" : "point" }, halo, line);
-      const node = { group, halo, line, badge: null, mark: null, at: -1, labels: null, low: false };
+      const kind = mark.box ? "box" : "point";
+      const shape = svg(mark.box ? "polygon" : "polyline", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": kind });
+      const node = { shape, mark: null, at: -1, low: false };
       this.nodes.set(mark.id, node);
-      this.marksGroup.append(group);
+      this.marksGroup.append(shape);
       return node;
     }
 
     node(mark) {
       const node = this.nodes.get(mark.id);
       if (node && Boolean(node.mark.box) === Boolean(mark.box)) return node;
-      if (node) node.group.remove();
+      if (node) node.shape.remove();
       return this.make(mark);
     }
 
     render() {
-      const { marks, labels, selected } = this.doc;
+      const { marks, selected } = this.doc;
       const gone = new Set(this.nodes.keys());
       marks.forEach((mark, at) => {
         gone.delete(mark.id);
         const node = this.node(mark);
         this.dim(node, this.doc.hides(mark));
-        if (node.mark !== mark || node.at !== at || node.labels !== labels) this.paint(node, mark, at, labels);
+        if (node.mark !== mark || node.at !== at) this.say(node, mark, at);
       });
       for (const id of gone) {
-        this.nodes.get(id).group.remove();
+        this.nodes.get(id).shape.remove();
         this.nodes.delete(id);
       }
       if (this.hovered !== null && !this.nodes.has(this.hovered)) this.hovered = null;
+      this.draw();
       this.showSelected(selected);
       this.overlays();
     }
@@ -77,66 +75,49 @@
     dim(node, low) {
       if (node.low === low) return;
       node.low = low;
-      node.group.toggleAttribute("data-low", low);
+      node.shape.toggleAttribute("data-low", low);
     }
 
-    paint(node, mark, at, labels) {
-      const { group, mark: before } = node;
-      const badged = this.badge(node, mark);
-      if (badged || !before || before.box !== mark.box || before.point !== mark.point) this.place(node, mark);
-      const color = PDC.colorOf(labels, mark.label);
-      if (node.color !== color) for (const part of [node.line, node.badge]) if (part) part.setAttribute("stroke", color);
-      node.color = color;
-      for (const key of ["label", "origin", "status"]) {
-        if (!before || before[key] !== mark[key]) group.setAttribute(`data-${key}`, mark[key]);
-      }
-      PDC.set(group, "aria-label", name(mark, at));
-      Object.assign(node, { mark, at, labels });
+    say(node, mark, at) {
+      const { mark: before } = node;
+      if (!before || before.box !== mark.box || before.point !== mark.point) node.shape.setAttribute("points", outline(mark));
+      node.shape.setAttribute("aria-label", name(mark, at));
+      Object.assign(node, { mark, at });
     }
 
-    badge(node, mark) {
-      if (mark.origin === "model" || node.badge) return false;
-      node.badge = svg("polyline", { class: "pda-origin" });
-      node.color = null;
-      node.group.append(node.badge);
-      return true;
+    draw() {
+      const { marks, labels } = this.doc;
+      const moving = this.moving && this.moving.id;
+      this.ink.draw(marks.map((mark) => (mark.id === moving || this.doc.hides(mark) ? null : mark)), labels);
+      this.top();
     }
 
-    place(node, shape) {
-      const points = outline(shape);
-      node.halo.setAttribute("points", points);
-      node.line.setAttribute("points", points);
-      if (node.badge) node.badge.setAttribute("points", dot(...shapes.bounds(shape)));
+    top() {
+      const { labels, selected } = this.doc;
+      const only = (id) => (this.nodes.has(id) ? [this.current(this.nodes.get(id).mark)] : []);
+      this.pointed.draw(this.hovered === selected ? [] : only(this.hovered), labels);
+      this.chosen.draw(only(selected), labels);
     }
 
     showSelected(id) {
-      if (this.shown === id && this.nodes.has(id)) return;
-      const before = this.nodes.get(this.shown);
-      if (before) {
-        before.group.removeAttribute("data-selected");
-        before.group.setAttribute("tabindex", "-1");
-      }
-      const node = this.nodes.get(id);
-      if (node) {
-        node.group.setAttribute("data-selected", "");
-        node.group.setAttribute("tabindex", "0");
-      }
-      this.shown = node ? id : null;
+      for (const [key, tab] of [[this.shown, -1], [id, 0]]) if (this.nodes.has(key)) set(this.nodes.get(key).shape, "tabindex", tab);
+      this.shown = id;
+      this.top();
     }
 
-    // While a mark is dragged only its own node moves; the document changes when the drag ends.
+    // While a mark is dragged only what is on top moves; the document changes when the drag ends.
     preview(id, shape) {
+      const starts = !this.moving;
       this.moving = { id, shape };
-      this.place(this.nodes.get(id), shape);
+      if (starts) this.draw();
+      else this.top();
       this.overlays();
     }
 
     drop() {
       if (!this.moving) return;
-      const { id } = this.moving;
       this.moving = null;
-      const node = this.nodes.get(id);
-      if (node) this.place(node, node.mark);
+      this.draw();
       this.overlays();
     }
 
@@ -147,10 +128,8 @@
 
     hover(id) {
       if (this.hovered === id) return;
-      const node = (key) => this.nodes.get(key);
-      if (node(this.hovered)) node(this.hovered).group.removeAttribute("data-hover");
-      if (node(id)) node(id).group.setAttribute("data-hover", "");
       this.hovered = id;
+      this.top();
       this.tags();
     }
 

@@ -4,7 +4,6 @@
   const { html, svg, shapes } = PDC;
   const SIDE = 208; // screen pixels, at most; less on a small stage
   const POWER = 3; // how much larger than on the stage
-  const MOST = 80; // marks drawn in the loupe
 
   class Lens {
     constructor(editor) {
@@ -12,7 +11,8 @@
       this.across = html("i", { class: "pda-cross", "data-axis": "x" });
       this.down = html("i", { class: "pda-cross", "data-axis": "y" });
       this.picture = html("img", { class: "pda-glass-picture", alt: "", draggable: "false" });
-      this.marks = svg("svg", { class: "pda-glass-marks" });
+      this.ink = new PDC.Ink("pda-ink");
+      this.marks = svg("svg", { class: "pda-glass-marks" }, this.ink.root);
       this.glass = html("div", { class: "pda-loupe" }, this.marks);
       this.root = html("div", { class: "pda-lens", "aria-hidden": "true" }, this.across, this.down, this.glass);
       const { stage } = editor;
@@ -63,20 +63,13 @@
       });
       const side = wide / scale;
       this.marks.setAttribute("viewBox", `${left} ${top} ${side} ${side}`);
-      this.marks.replaceChildren(...(root.hasAttribute("data-hidden") ? [] : this.outlines([left, top, left + side, top + side])));
+      this.ink.draw(root.hasAttribute("data-hidden") ? [] : this.inside([left, top, left + side, top + side]), this.editor.doc.labels);
     }
 
-    outlines([x1, y1, x2, y2]) {
-      const { doc } = this.editor;
-      const inside = (mark) => {
+    inside([x1, y1, x2, y2]) {
+      return this.editor.doc.shown.filter((mark) => {
         const b = shapes.bounds(mark);
         return b[2] >= x1 && b[0] <= x2 && b[3] >= y1 && b[1] <= y2 && mark.status !== "rejected";
-      };
-      return doc.shown.filter(inside).slice(0, MOST).flatMap((mark) => {
-        const points = PDC.outline(mark);
-        const kind = mark.box ? "polygon" : "polyline";
-        return [svg(kind, { class: "pda-halo", points, "data-kind": mark.box ? "box" : "point" }),
-          svg(kind, { class: "pda-line", points, stroke: PDC.colorOf(doc.labels, mark.label), "data-kind": mark.box ? "box" : "point" })];
       });
     }
   }

@@ -32,7 +32,7 @@
     render() {
       const { doc } = this.editor;
       this.root.hidden = doc.kind === "count";
-      this.empty.hidden = !doc.open || doc.shown.length > 0;
+      this.empty.hidden = !doc.open || doc.shown.length > 0 || (doc.head.answering && !doc.marks.length);
       const none = PDC.t(doc.readonly ? "No marks." : doc.kind === "box" ? "No marks. Press D and drag a box." : "No marks. Press D and click each place.");
       text(this.empty, doc.marks.length ? PDC.t("Every mark is hidden by the threshold.") : none);
       this.space.style.height = `${doc.shown.length * ROW}px`;

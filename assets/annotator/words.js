@@ -19,16 +19,30 @@
   };
   const sentences = Object.entries(words).flatMap(([english, own]) => {
     if (/[.!:]$/.test(english)) return [[new RegExp(pattern(english), "g"), own]];
-    return /^[A-Z].*\}$/.test(english) ? [[new RegExp(`^${pattern(english)}$`), own]] : [];
+    return /^[A-Za-z].*\}$/.test(english) ? [[new RegExp(`^${pattern(english)}$`), own]] : [];
   });
 
-  // A line that the server wrote, sentence by sentence.
-  PDC.line = (line) => {
+  // A line that the server wrote: what stands between " · " for itself, and there sentence by sentence.
+  PDC.line = (line) => String(line).split(" · ").map(part).join(" · ");
+  const part = (line) => {
     if (Object.hasOwn(words, line)) return words[line];
     const fill = (own) => (...found) => {
       const named = found.at(-1);
       return own.replace(/\{(\w+)\}/g, (all, name) => (named && typeof named === "object" ? named[name] : all));
     };
-    return sentences.reduce((said, [english, own]) => said.replace(english, fill(own)), String(line));
+    return sentences.reduce((said, [english, own]) => said.replace(english, fill(own)), line);
   };
+
+  // Gradio shows messages about errors in a corner of the page, as the server wrote them.
+  const messages = () => {
+    for (const node of document.querySelectorAll(".toast-title, .toast-message-text")) {
+      const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { data } = texts.currentNode;
+        const own = data.replace(data.trim(), () => PDC.line(data.trim()));
+        if (data !== own) texts.currentNode.data = own;
+      }
+    }
+  };
+  if (PDC.language !== "en") new MutationObserver(messages).observe(document.documentElement, { childList: true, subtree: true });
 })((window.PDC = window.PDC || {}));

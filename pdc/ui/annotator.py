@@ -37,7 +37,7 @@ from pdc.ui.words import dictionaries
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
-    "words", "core", "shapes", "merge", "doc", "view", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
+    "words", "core", "shapes", "merge", "doc", "view", "ink", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
     "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
     "mount",
 )  # fmt: skip

@@ -21,7 +21,7 @@ def conflict_view(conflict: Conflict) -> Node:
     figures = [_figure(mine.image, title, f, conflict.base, mine.question.task) for title, f in sides]
     listed = table(("Mark", "Yours", "Theirs", "Before"), map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
     return el(
-        "section", el("h3", "Somebody else saved this image"), el("p", f"{said} Your draft is kept."),
+        "section", el("h3", "Somebody else saved this image"), el("p", said, " ", "Your draft is kept."),
         el("div", *figures, cls="pdc-three"), el("div", listed, cls="pdc-clashes"), aria_label="Conflict",
     )
 
@@ -31,8 +31,8 @@ def _figure(image: Image, title: str, findings: Findings, base: Findings, task: 
     shapes = [node for c in changes for node in corrected(c)] if findings is not base else [drawn(m, "kept") for m in base.marks]
     count = findings.count(task)
     changed = sum(c.kind is not CorrectionKind.KEPT for c in changes)
-    words = f"{count} counted" + (f", {changed} changed" if changed else "")
-    return el("figure", picture(image, shapes, f"{title}: {words}"), el("figcaption", el("strong", title), f" {words}"))
+    words = f"counted: {count}" + (f" · changed: {changed}" if changed else "")
+    return el("figure", picture(image, shapes, f"{title} · {words}"), el("figcaption", el("strong", title), " ", words))
 
 
 def _no_clash(conflict: Conflict) -> str:
@@ -48,5 +48,5 @@ def _words(value: Mark | int | None) -> str:
     if not isinstance(value, Mark):
         return "removed" if value is None else str(value)
     at = value.shape.center
-    size = f", {value.shape.width:.0f} × {value.shape.height:.0f}" if isinstance(value.shape, Box) else ""
-    return f"{value.label} at {at.x:.0f}, {at.y:.0f}{size}, {value.status}"
+    size = [f"{value.shape.width:.0f} × {value.shape.height:.0f}"] if isinstance(value.shape, Box) else []
+    return " · ".join([value.label, f"{at.x:.0f}, {at.y:.0f}", *size, value.status])

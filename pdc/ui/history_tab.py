@@ -15,7 +15,7 @@ from pdc.review import Draft
 from pdc.ui.review_tab import ReviewTab
 from pdc.ui.screen import say, speaks
 from pdc.ui.view import Node, View, corrected, drawn, el, picture
-from pdc.ui.words import word
+from pdc.ui.words import language_of, line, word
 
 NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
 KINDS = ("kept", "moved", "relabelled", "added", "removed")
@@ -54,14 +54,15 @@ class HistoryTab:
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
-    def show(self, draft: Draft | None) -> tuple[Any, Any, Any, Node]:
+    def show(self, draft: Draft | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
         """The versions of the open image, the last against what it corrects (else against the one before)."""
         if draft is None:
             return gr.update(choices=[]), gr.update(choices=[]), gr.update(choices=[]), el("p", NOTHING)
         versions = self.history.versions(draft)
         before, after = _last_two(versions)
-        named = [(v.title, v.id) for v in versions]
-        unasked = [(name or BASE_ALONE, name or "") for name in self.history.unasked(draft)]
+        language = language_of(request)
+        named = [(line(v.title, language), v.id) for v in versions]
+        unasked = [(name or line(BASE_ALONE, language), name or "") for name in self.history.unasked(draft)]
         view = _compared(draft, before, after, beside=False)
         return (
             gr.update(choices=named, value=before.id if before else None),
@@ -75,11 +76,11 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)}
         return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
 
-    def ask(self, draft: Draft | None, adapter: str | None) -> tuple[Any, Any, Any, Node]:
+    def ask(self, draft: Draft | None, adapter: str | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
         """Have one more adapter answer, for comparison; the draft stays as it is."""
         if draft is not None and adapter is not None:
             self.history.ask(draft, adapter or None)
-        return self.show(draft)
+        return self.show(draft, request)
 
     def reopen(self, draft: Draft | None, shown: Any, version: str | None) -> tuple[Draft, Any, str, Any]:
         """An old revision or an answer as a new draft, on the review tab."""
@@ -107,19 +108,20 @@ def _compared(draft: Draft, before: Version | None, after: Version | None, besid
     changes = diff(old, new)
     n = Counter(str(c.kind) for c in changes)
     task = draft.question.task
-    legend = [el("li", f"{n[kind]} {kind}", data_kind=kind) for kind in KINDS]
+    told = [f"{kind}: {n[kind]}" for kind in KINDS]
+    legend = [el("li", words, data_kind=kind) for kind, words in zip(KINDS, told, strict=True)]
     counts = f"{draft.image.name}: counted {old.count(task)}, then {new.count(task)}."
     if beside and before is not None:
         pictures = [_figure(draft, v) for v in (before, after)]
     else:
         shapes = [node for c in changes for node in corrected(c)]
-        pictures = [el("figure", picture(draft.image, shapes, f"{counts} {', '.join(f'{n[k]} {k}' for k in KINDS)}"))]
+        pictures = [el("figure", picture(draft.image, shapes, " · ".join([counts, *told])))]
     words = el("p", counts, *_unread(before, after))
     return el("section", words, el("ul", *legend, cls="pdc-legend"), el("div", *pictures, cls="pdc-pair"))
 
 
 def _unread(*versions: Version | None) -> list[str]:
-    return [f" {v.title}: the answer could not be read." for v in versions if v is not None and v.findings is None]
+    return [f" · {v.title} · The answer could not be read." for v in versions if v is not None and v.findings is None]
 
 
 def _figure(draft: Draft, version: Version) -> Node:

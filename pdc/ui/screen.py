@@ -88,8 +88,9 @@ def say(draft: Draft | None) -> str:
     if answer := draft.prediction:
         if answer.findings is not None and not answer.findings.count(draft.question.task):
             parts.append("No finding reported by the model.")
-        adapter = f"adapter {answer.adapter}" if answer.adapter else "no adapter"
-        parts.append(f"Answered by {answer.model}, {adapter}, in {answer.seconds:.1f} s.")
+        model, adapter, took = answer.model, answer.adapter, f"{answer.seconds:.1f}"
+        whole = f"Answered by {model}, adapter {adapter}, in {took} s."
+        parts.append(whole if adapter else f"Answered by {model}, no adapter, in {took} s.")
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
         parts.append("The model has not been asked yet.")
     return escape(" ".join(parts), quote=False)

@@ -86,4 +86,4 @@ def _agreement(pairs: Sequence[tuple[Reading, int]]) -> tuple[str, str]:
         return "–", "–"
     before = sum(r.blind.findings.count(r.question.task) == n for r, n in pairs)
     after = sum(r.after.findings.count(r.question.task) == n for r, n in pairs)
-    return f"{before} of {len(pairs)}", f"{after} of {len(pairs)}"
+    return f"{before} / {len(pairs)}", f"{after} / {len(pairs)}"

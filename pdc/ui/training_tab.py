@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,23 +16,26 @@ from pdc.gate import not_assessable
 from pdc.runs import RunStatus
 from pdc.train_config import TrainConfig
 from pdc.training import Progress, Trainer
-from pdc.ui.screen import speaks
+from pdc.ui.screen import speaks, user_of
+from pdc.ui.view import Node, View, table
+from pdc.ui.words import LINE, language_of, line, said, word
 
 if TYPE_CHECKING:
     import pandas
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
-NO_CHANGES = "<p>Pictures of what changed on held-out images appear here for adapters that were measured when they were made.</p>"
-EDITS, SCORES = ["reviewed image", "edits", "answered by"], ["in order of making", "score", "model", "adapter"]
-WIDTHS = ["12%", "7%", "12%", "12%", "12%", "12%", "9%", "6%", "9%", "9%"]
+NO_CHANGES = "Pictures of what changed on held-out images appear here for adapters that were measured when they were made."
+CHANGES = f"${{value || '<p>' + {said(NO_CHANGES)[2:-1]} + '</p>'}}"
+EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
 HEADERS = [
     "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
 ]
-START_FROM = [("the adapter that serves", "active"), ("the base model alone", "none")]
+START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
 LOG_LINES = 200
 BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
+VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
 IDLE = "Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure."
 
 
@@ -47,46 +51,48 @@ class TrainingTab:
         """Add the components to the surrounding Blocks and wire them."""
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                minutes = gr.Number(self.defaults.max_seconds / 60, label="Longest training time, minutes", minimum=0.1)
-                source = gr.Dropdown(START_FROM, value="active", label="Go on from")
-                vision = gr.Checkbox(
-                    self.defaults.vision, label="Train the vision blocks too",
-                    info="Needed for kinds of image the model never saw. Such an adapter serves in this app only.",
-                )
+                minutes = gr.Number(self.defaults.max_seconds / 60, label=word("Longest training time, minutes"), minimum=0.1)
+                source = gr.Dropdown(START_FROM, value="active", label=word("Go on from"))
+                vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
                 with gr.Row():
-                    start = gr.Button("Start training", variant="primary", min_width=120)
-                    stop = gr.Button("Stop", min_width=80)
-                status = gr.Textbox(label="Status", interactive=False, lines=2)
+                    start = gr.Button(word("Start training"), variant="primary", min_width=120)
+                    stop = gr.Button(word("Stop"), min_width=80)
+                status = gr.HTML("", html_template=LINE)
                 bar = gr.HTML(0, html_template=BAR)
             with gr.Column(scale=2, min_width=420):
-                curve = gr.LinePlot(self.curve(None), x="step", y="loss", title="Loss on the answers", height=220)
-                log = gr.Textbox(label="Log", interactive=False, lines=8, max_lines=8, autoscroll=True)
-        table = gr.Dataframe(headers=HEADERS, interactive=False, label="Adapters", wrap=True, column_widths=WIDTHS)
+                curve = gr.LinePlot(
+                    self.curve(None), x="step", y="loss", x_title=word("step"), y_title=word("loss"),
+                    title=word("Loss on the answers"), height=220,
+                )  # fmt: skip
+                log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
+        adapters = View(elem_classes="pdc-adapters")
         with gr.Row():
-            chosen = gr.Dropdown([], label="Adapter", scale=2)
-            reason = gr.Textbox(label="Reason", placeholder="why it should serve; kept with the decision", scale=3)
-            force = gr.Checkbox(False, label="Whatever speaks against it", scale=1)
-            promote = gr.Button("Let it serve", scale=1)
-            back = gr.Button("Roll back", scale=1)
-        changed = gr.HTML(NO_CHANGES)
+            chosen = gr.Dropdown([], label=word("Adapter"), scale=2)
+            reason = gr.Textbox(label=word("Reason"), placeholder=word("why it should serve; kept with the decision"), scale=3)
+            force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
+            promote = gr.Button(word("Let it serve"), scale=1)
+            back = gr.Button(word("Roll back"), scale=1)
+        changed = gr.HTML("", html_template=CHANGES)
         with gr.Row():
             scores = gr.LinePlot(
-                self.scores(), x="in order of making", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
-                title="Held-out score of each adapter, and of what served then",
-            )
+                self.scores(), x="made as", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
+                x_title=word("in order of making"), y_title=word("score"),
+                title=word("Held-out score of each adapter, and of what served then"),
+            )  # fmt: skip
             edits = gr.LinePlot(
-                self.edits(), x="reviewed image", y="edits", color="answered by", height=240, y_lim=[0, None],
-                title=f"Edits per image, mean of the last {TOGETHER} reviewed",
-            )
+                self.edits(), x="image", y="edits", color="answered by", height=240, y_lim=[0, None],
+                x_title=word("reviewed image"), y_title=word("edits"),
+                title=word(f"Edits per image, mean of the last {TOGETHER} reviewed"),
+            )  # fmt: skip
         seen = gr.State(None)
-        watched, registry = [status, bar, curve, log], [table, chosen]
+        watched, registry = [status, bar, curve, log], [adapters, chosen]
         everything = [seen, *watched, *registry]
         demo.load(speaks(self.look), None, everything, show_progress="hidden")
         timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
         timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
         plots = [scores, edits]
-        demo.load(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
-        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(lambda: (self.scores(), self.edits()), None, plots, show_progress="hidden")
+        demo.load(self.plots, None, plots, show_progress="hidden")
+        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, plots, show_progress="hidden")
         chosen.change(speaks(self.changed), [chosen], [changed], show_progress="hidden")
         start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
         stop.click(speaks(self.stop), None, [status], show_progress="hidden")
@@ -112,11 +118,11 @@ class TrainingTab:
     def promote(self, name: str | None, reason: str, force: bool, request: gr.Request | None = None) -> tuple[Any, ...]:
         if not name:
             raise BadSetting("Choose the adapter that should serve.")
-        self.adapters.promote(name, by=_user(request), reason=reason.strip() or "no reason given", force=bool(force))
+        self.adapters.promote(name, by=user_of(request), reason=reason.strip() or "no reason given", force=bool(force))
         return f"{name} serves from the next question on.", *self.registry()
 
     def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
-        adapter = self.adapters.rollback(by=_user(request), reason=reason.strip() or "rolled back")
+        adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
         name = adapter.name if adapter else "The base model without an adapter"
         return f"{name} serves from the next question on.", *self.registry()
 
@@ -125,7 +131,7 @@ class TrainingTab:
         name = self.trainer.latest()
         rows = self.trainer.log(name) if name else []
         progress = self.trainer.progress(name) if name else None
-        watched = (said(progress), progress.share if progress else 0, self.curve(rows), log_text(rows))
+        watched = (escape(standing(progress), quote=False), progress.share if progress else 0, self.curve(rows), log_text(rows))
         return (self.mark(), *watched, *self.registry())
 
     def look_again(self, seen: Any) -> tuple[Any, ...]:
@@ -134,7 +140,12 @@ class TrainingTab:
 
     def changed(self, name: str | None) -> str:
         """Pictures of what changed from what served when the adapter was made."""
-        return (self.adapters.changes(name) if name else None) or NO_CHANGES
+        return (self.adapters.changes(name) if name else None) or ""
+
+    def plots(self, request: gr.Request | None = None) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+        """Scores and edits, with names in the reader's language."""
+        language = language_of(request)
+        return self.scores(language), self.edits(language)
 
     # Words and values -------------------------------------------------------------------------------------------
 
@@ -144,29 +155,29 @@ class TrainingTab:
         run = [name, len(self.trainer.log(name)), str(self.trainer.progress(name).status)] if name else []
         return [*run, *([a.name, str(a.status)] for a in self.adapters.all())]
 
-    def registry(self) -> tuple[list[list[str]], Any]:
-        """The table's rows, newest first, and the choice of adapters that could serve."""
+    def registry(self) -> tuple[Node, Any]:
+        """The table, newest first, and the choice of adapters that could serve."""
         found = self.adapters.all()[::-1]
         could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
-        return [adapter_row(a) for a in found], gr.update(choices=could, value=could[0] if could else None)
+        return table(HEADERS, map(adapter_row, found)), gr.update(choices=could, value=could[0] if could else None)
 
-    def scores(self) -> pandas.DataFrame:
+    def scores(self, language: str = "en") -> pandas.DataFrame:
         """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
         import pandas
 
         sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
         measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
         rows = [
-            (f"{i:02}", float(a.metrics[side]["score"]), name, a.name)
+            (f"{i:02}", float(a.metrics[side]["score"]), line(name, language), a.name)
             for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
         ]
         return pandas.DataFrame(rows, columns=SCORES)
 
-    def edits(self) -> pandas.DataFrame:
+    def edits(self, language: str = "en") -> pandas.DataFrame:
         """The running mean of edits, image by image."""
         import pandas
 
-        rows = [(float(e.number), e.mean, e.adapter or "the base alone") for e in self.efforts()]
+        rows = [(float(e.number), e.mean, e.adapter or line("the base alone", language)) for e in self.efforts()]
         return pandas.DataFrame(rows, columns=EDITS)
 
     def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
@@ -177,14 +188,15 @@ class TrainingTab:
         return pandas.DataFrame(points, columns=["step", "loss"], dtype=float)  # Gradio plots objects as names
 
 
-def said(progress: Progress | None) -> str:
+def standing(progress: Progress | None) -> str:
     """One or two sentences on how the run stands."""
     if progress is None:
         return IDLE
     if progress.status is not RunStatus.RUNNING or not progress.steps:
-        return f"{progress.name}: {progress.status}. {progress.message}"
-    left = f", about {progress.seconds_left / 60:.0f} min of training left" if progress.seconds_left else ""
-    return f"{progress.name}: step {progress.step} of at most {progress.steps}{left}. {progress.message}"
+        return " · ".join([progress.name, progress.status, progress.message])
+    step = f"step {progress.step} of at most {progress.steps}"
+    left = [f"minutes of training left: about {progress.seconds_left / 60:.0f}"] if progress.seconds_left else []
+    return " · ".join([progress.name, step, *left, progress.message])
 
 
 def log_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -222,7 +234,3 @@ def _score(evaluation: Any) -> str:
     text = f"{evaluation['score_name']} {evaluation['score']:.2f}"
     f1 = (evaluation.get("overall") or {}).get("f1")
     return f"{text} [{f1['low']:.2f}, {f1['high']:.2f}]" if f1 else text
-
-
-def _user(request: gr.Request | None) -> str:
-    return getattr(request, "username", None) or "reader"

@@ -1,18 +1,22 @@
 """Words in the reader's language: English is the key, and a dictionary in assets/words maps it.
 
 Gradio's own components look their words up in the browser (`word`); our scripts have the same dictionaries (words.js), also
-for the lines that the server writes.
+for the lines that the server writes, messages about errors among them: they are put into the reader's language where they are
+shown. Only what a component takes as data is translated here (`line`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 import gradio as gr
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "words"
+FIELD = re.compile(r"\\{(\w+)\\}")  # in an escaped pattern
+
 
 def said(english: str) -> str:
     """A fixed sentence inside an `html_template`."""
@@ -34,11 +38,59 @@ def dictionaries() -> dict[str, dict[str, str]]:
 
 @cache
 def i18n() -> gr.I18n:
-    """For mounting: what `word` refers to. Gradio takes dots in a key for a path, so only words without one are in it."""
-    own = {language: {k: v for k, v in words.items() if not {".", "{"} & set(k)} for language, words in dictionaries().items()}
-    return gr.I18n(en={english: english for words in own.values() for english in words}, **own)
+    """For mounting: what `word` refers to."""
+    own = {language: {_key(k): v for k, v in words.items() if "{" not in k} for language, words in dictionaries().items()}
+    return gr.I18n(en={_key(k): k for words in dictionaries().values() for k in words if "{" not in k}, **own)
 
 
 def word(english: str) -> object:
     """A label or a button's text, in the language of whoever looks at it."""
-    return i18n()(english)
+    return i18n()(_key(english))
+
+
+def language_of(request: gr.Request | None) -> str:
+    """The language the reader's browser asks for first, as in "de"."""
+    return (request.headers.get("accept-language") or "en")[:2] if request else "en"
+
+
+def line(english: str, language: str) -> str:
+    """A line of ours in that language, as words.js does it; what has no translation stays English."""
+    return " · ".join(_part(part, language) for part in english.split(" · "))
+
+
+def _part(english: str, language: str) -> str:
+    known = dictionaries().get(language, {})
+    if english in known:
+        return known[english]
+    for pattern, own in _sentences(language):
+        english = pattern.sub(lambda found, own=own: re.sub(r"\{(\w+)\}", lambda field: found[field[1]], own), english)
+    return english
+
+
+@cache
+def _sentences(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """What may stand beside other sentences, or alone with something to fill in at its end."""
+    found = []
+    for english, own in dictionaries().get(language, {}).items():
+        if english[-1] in ".!:":
+            found.append((re.compile(_pattern(english)), own))
+        elif re.match(r"[A-Za-z].*\}$", english):
+            found.append((re.compile(f"^{_pattern(english)}$"), own))
+    return found
+
+
+def _pattern(english: str) -> str:
+    named: set[str] = set()
+
+    def field(found: re.Match[str]) -> str:
+        name = found[1]
+        again = name in named
+        named.add(name)
+        return f"(?P={name})" if again else f"(?P<{name}>.+?)"
+
+    return FIELD.sub(field, re.escape(english))
+
+
+def _key(english: str) -> str:
+    """Gradio takes dots in a key for a path."""
+    return english.replace(".", "․")

@@ -85,9 +85,9 @@ def detail(entry: Entry) -> str:
     if entry.stage is Stage.SENT_BACK:
         return entry.note
     if entry.stage is Stage.DONE:
-        return f"{_count(entry.reviewed)}{f', model {entry.model.total}' if entry.model else ''}"
+        return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
     if entry.stage is Stage.PREDICTED and entry.model:
-        lowest = "" if entry.model.lowest is None else f", lowest {entry.model.lowest:.2f}"
+        lowest = "" if entry.model.lowest is None else f" · lowest {entry.model.lowest:.2f}"
         return f"{entry.model.total}{lowest}"
     return ""
 

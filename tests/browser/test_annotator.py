@@ -177,8 +177,8 @@ def test_wheel_zoom_keeps_the_place_and_drawing_stays_exact(driver: Driver) -> N
     driver.press("0")
     assert driver.scale() == pytest.approx(whole)
     shown = driver.js("""(() => {
-        const { line } = e.layer.nodes.get("h1"), { x, y } = line.getBBox();
-        const p = new DOMPoint(x, y).matrixTransform(line.getScreenCTM());
+        const { shape } = e.layer.nodes.get("h1"), { x, y } = shape.getBBox();
+        const p = new DOMPoint(x, y).matrixTransform(shape.getScreenCTM());
         return [p.x, p.y];
     })()""")
     assert near(shown, list(driver.screen(*driver.marks()["h1"]["box"][:2])), within=0.6)
@@ -400,24 +400,49 @@ def test_escape_gives_up_a_drag(driver: Driver) -> None:
     driver.press("Escape")
     driver.page.mouse.up()
     assert driver.value()["edits"] == 0
-    assert driver.js("e.layer.nodes.get('m1').line.getAttribute('points')") == "50,50 90,50 90,90 50,90"
+    assert lines(driver) == ["M50 50H90V90H50Z"] * 2
 
 
-def test_a_drag_touches_only_the_dragged_mark(driver: Driver) -> None:
+WATCH = """window.touched = [], window.watcher = new MutationObserver((records) => records.forEach(({ target }) => {
+    const drawn = target.closest(".pda-ink, .pda-mark");
+    if (drawn) window.touched.push(drawn.getAttribute("data-id") || drawn.getAttribute("class"));
+})), window.watcher.observe(e.canvas, { subtree: true, childList: true, attributes: true })"""
+
+
+def touched(driver: Driver) -> list[str]:
+    """The marks and the drawn layers that the page has changed since WATCH began."""
+    return driver.js("(window.watcher.disconnect(), window.touched)")
+
+
+def lines(driver: Driver, layer: str = ".pda-ink") -> list[str]:
+    """The outlines that are drawn, one for each mark."""
+    drawn = driver.js("[...e.canvas.querySelectorAll(arg)].map((path) => path.getAttribute('d'))", f"{layer} .pda-line")
+    return sorted(f"M{outline}" for path in drawn for outline in path.split("M")[1:])
+
+
+def test_a_drag_redraws_only_the_dragged_mark(driver: Driver) -> None:
     driver.open(*(box(f"m{i}", i * 15, 100, i * 15 + 10, 120) for i in range(20)))
     driver.page.mouse.move(*driver.screen(155, 110))
     driver.page.mouse.down()
     driver.page.mouse.move(*driver.screen(160, 130))
-    driver.js("""window.touched = new Set(), window.watcher = new MutationObserver((records) => records.forEach((r) => {
-        const mark = (r.target.closest ? r.target : r.target.parentElement).closest(".pda-mark");
-        if (mark) window.touched.add(mark.dataset.id); })),
-        window.watcher.observe(e.root, { subtree: true, childList: true, attributes: true })""")
+    driver.js(WATCH)
     driver.page.mouse.move(*driver.screen(200, 200))
     driver.page.mouse.move(*driver.screen(220, 210))
-    touched = driver.page.evaluate("[...window.touched]")
-    driver.page.evaluate("window.watcher.disconnect()")
+    assert set(touched(driver)) == {"pda-ink pda-chosen"}
+    assert len(lines(driver)) == 20
     driver.page.mouse.up()
-    assert touched == ["m10"]
+    assert len(lines(driver)) == 21
+
+
+def test_an_edit_redraws_a_mark_among_its_neighbours_and_touches_no_other_mark(driver: Driver) -> None:
+    driver.open(*(box(f"m{i}", i % 50 * 7, i // 50 * 6, i % 50 * 7 + 6, i // 50 * 6 + 5) for i in range(300)))
+    assert lines(driver) == sorted(f"M{x} {y}H{x + 6}V{y + 5}H{x}Z" for x in range(0, 350, 7) for y in range(0, 36, 6))
+    driver.js(WATCH)
+    driver.js("e.doc.setStatus('m150', 'accepted')")
+    seen = touched(driver)
+    assert {name for name in seen if name != "pda-ink"} == {"m150"} and len(seen) < 10
+    assert len(lines(driver)) == 300
+    assert driver.js("e.canvas.querySelector('.pda-line[data-status=accepted]').getAttribute('d')") == "M0 18H6V23H0Z"
 
 
 def test_two_thousand_marks_are_drawn_and_only_the_rows_in_sight_exist(driver: Driver) -> None:

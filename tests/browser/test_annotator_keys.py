@@ -67,7 +67,7 @@ def test_outlines_only_leaves_no_tag_and_no_glyph(driver: Driver) -> None:
     driver.open(box("h1", 50, 50, 90, 90, origin="human"))
     driver.click(70, 70)
     driver.press("v")
-    glyph = "getComputedStyle(e.layer.nodes.get('h1').badge).display"
+    glyph = "getComputedStyle(e.canvas.querySelector('.pda-origin')).display"
     assert shows(driver, ".pda-tag[data-on]") and driver.js(glyph) == "inline"
     driver.press("o")
     assert not shows(driver, ".pda-tag[data-on]") and driver.js(glyph) == "none"
@@ -79,8 +79,9 @@ def test_outlines_only_leaves_no_tag_and_no_glyph(driver: Driver) -> None:
 def test_a_mark_says_whose_it_is_without_colour(driver: Driver) -> None:
     marks = [box("m1", 20, 20, 60, 60), box("h1", 100, 20, 140, 60, origin="human"), box("m2", 180, 20, 220, 60, origin="edited")]
     driver.open(*marks)
-    cap = "(({ badge }) => badge && getComputedStyle(badge).strokeLinecap)(e.layer.nodes.get(arg))"
-    assert [driver.js(cap, name) for name in ("m1", "h1", "m2")] == [None, "square", "round"]
+    look = "(p) => [getComputedStyle(p).strokeLinecap, p.getAttribute('d')]"
+    badges = driver.js(f"[...e.canvas.querySelectorAll('.pda-origin')].map({look}).sort()")
+    assert badges == [["round", "M180 20h0"], ["square", "M100 20h0"]]
     assert driver.text(".pda-legend").split() == ["model", "you", "edited", "accepted", "rejected"]
     assert driver.page.locator('.pda-row[data-id="h1"] .pda-id').get_attribute("aria-label") == "h1, drawn by a person"
 
@@ -147,10 +148,10 @@ def test_the_loupe_shows_the_place_under_the_pointer_three_times_larger(driver: 
     centre = [glass["x"] + glass["width"] / 2, glass["y"] + glass["height"] / 2]
     place = [(centre[0] - picture["x"]) * W / picture["width"], (centre[1] - picture["y"]) * H / picture["height"]]
     assert near(place, [200, 150], within=1.5)
-    assert driver.page.locator(".pda-glass-marks polygon").count() == 2
+    assert driver.page.locator(".pda-glass-marks path").count() == 2
     driver.press("h")
     driver.page.mouse.move(*driver.screen(201, 150))
-    assert driver.page.locator(".pda-glass-marks polygon").count() == 0
+    assert driver.page.locator(".pda-glass-marks path").count() == 0
     driver.press("h")
     driver.page.mouse.move(*driver.screen(395, 5))
     assert driver.page.locator(".pda-loupe").get_attribute("data-left") is not None

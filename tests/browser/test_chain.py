@@ -63,7 +63,7 @@ def wait_for(page, words: str, seconds: float = 120) -> str:
 
 
 def counted(page) -> int:
-    return page.locator("[data-id]:is(g)").count()
+    return page.locator(".pda-mark").count()
 
 
 def open_page(browser, app: App):
@@ -101,7 +101,7 @@ def test_upload_predict_correct_save_kill_restart_and_it_is_still_there(browser,
     assert counted(page) == found + 1
     page.keyboard.press("s")
     assert "revision 1" in wait_for(page, "Saved, revision 1")
-    marks = page.locator("[data-id]:is(g)").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()")
+    marks = page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()")
     assert not errors
     page.close()
 
@@ -110,8 +110,8 @@ def test_upload_predict_correct_save_kill_restart_and_it_is_still_there(browser,
     page, errors = open_page(browser, app)
     page.locator(".pdc-own .pdc-item").first.click()
     wait_for(page, "Saved by reader, revision 1")
-    page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
-    assert page.locator("[data-id]:is(g)").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
+    page.wait_for_function("n => document.querySelectorAll('.pda-mark').length === n", arg=found + 1)
+    assert page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
     assert "done" in page.locator(".pdc-own .pdc-item").first.inner_text()
     assert not errors
     page.close()
@@ -130,7 +130,7 @@ def test_edits_that_were_not_saved_survive_a_kill(browser, app: App):
     page, _ = open_page(browser, app)
     page.locator(".pdc-own .pdc-item").first.click()
     wait_for(page, "Your unsaved work of")
-    page.wait_for_function("n => document.querySelectorAll('g[data-id]').length === n", arg=found + 1)
+    page.wait_for_function("n => document.querySelectorAll('.pda-mark').length === n", arg=found + 1)
     page.close()
 
 

@@ -7,6 +7,8 @@ import threading
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
+from pdc.ui.words import line
+
 pytestmark = pytest.mark.browser
 TABS = ("Review", "History", "Reading study", "Training")
 
@@ -42,7 +44,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, workbench, scheme: str):
 
 
 def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
-    page = open_page(browser, workbench(), locale="de-AT")
+    page = open_page(browser, workbench(training=True), locale="de-AT")
     page.get_by_role("button", name="Speichern und weiter").wait_for()
     assert page.locator("html").get_attribute("lang") == "de"
     page.locator(".pdc-examples[open] .pdc-item").first.click()
@@ -50,6 +52,12 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     assert page.locator(".pda-name").first.inner_text() == "red blood cell"
     press(page, "?")
     assert "nächste / vorige Markierung" in page.inner_text(".pda-help")
+    told = "Revision 2 · accepted · maria · The label 'x' is not part of this question; use one of a, b. Your draft is kept."
+    assert page.evaluate("told => PDC.line(told)", told) == line(told, "de") != told
+    press(page, "Escape")
+    page.get_by_role("tab", name="Training").click()
+    page.get_by_role("button", name="Anhalten").last.click()
+    page.get_by_text("Nichts wird trainiert, es gibt nichts anzuhalten.").wait_for()
     assert not page.errors
     page.close()
 
@@ -64,9 +72,11 @@ def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):
     press(page, "Enter", "Enter")
     assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
     assert page.evaluate("document.activeElement.classList.contains('pda-canvas')")
+    shown = page.get_attribute(".pda-picture", "alt")
     page.reload()
     page.wait_for_selector(".pdc-own .pdc-item")
     assert not page.locator(".pdc-tour").is_visible() and not page.errors
+    page.wait_for_function("alt => document.querySelector('.pda-picture')?.alt === alt", arg=shown, timeout=60_000)
     page.close()
 
 
@@ -99,18 +109,18 @@ def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedde
     bench: Workbench = workbench(model=model)
     page = open_page(browser, bench)
     page.locator(".pdc-examples[open] .pdc-item").first.click()
-    page.wait_for_selector("g.pda-mark", state="attached")
+    page.wait_for_selector(".pda-mark", state="attached")
     assert page.locator(".pda-answering").is_visible()
     press(page, "s")
     page.get_by_text("The model is still answering").wait_for()
     press(page, "Escape")
     says(page, "Stopped.")
-    some = page.locator("g.pda-mark").count()
+    some = page.locator(".pda-mark").count()
     assert bench.store.predictions() == []
     model.go.set()
     page.get_by_role("button", name="Ask the model").click()
     says(page, "Answered by")
-    assert page.locator("g.pda-mark").count() > some > 0
+    assert page.locator(".pda-mark").count() > some > 0
     press(page, "s")
     says(page, "Saved, revision 1")
     (review,) = bench.store.reviews()

@@ -113,7 +113,7 @@ def test_two_tabs_on_one_image_see_each_others_work_and_merge(browser, workbench
         press(page, "w", "Enter")
         opened(page, "smear-00.png")
         says(page, "Answered by")
-    found = first.locator("g[data-id]").count()
+    found = first.locator(".pda-mark").count()
     press(first, "n", "r")
     says(first, "Draft saved", ".pdc-autosave p")
     press(first, "s")

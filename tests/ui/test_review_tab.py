@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import gradio as gr
 import pytest
@@ -176,6 +177,23 @@ def test_a_region_is_looked_at_closer_beside_what_the_reader_did(desk: Desk):
     assert desk.tab.asking.now(draft).rev == shown["rev"]
     with pytest.raises(gr.Error):
         list(speaks(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
+
+
+def test_a_stopped_closer_look_adds_nothing_however_late_its_answer_comes(desk: Desk):
+    draft, value = opened(desk)
+    desk.model.go.clear()
+    asked = len(desk.model.asked)
+    steps = desk.tab.closer(draft, {**value, "region": [0, 0, 40, 30]})
+    assert next(steps)[0]["answering"]
+    while len(desk.model.asked) == asked:
+        time.sleep(0.005)
+    desk.tab.asking.stop(draft)
+    shown, said = next(steps)
+    desk.model.go.set()
+    assert (shown["marks"], shown["answering"]) == (value["marks"], False) and said.startswith("Stopped looking closer")
+    assert list(steps) == [] and not desk.tab.asking.answering(draft)
+    saved, *_ = desk.tab.save(draft, edited(shown, drawn(x=1)), {})
+    assert [m.id for m in saved.findings.marks] == ["m1", "m2", "h1"]
 
 
 def test_a_stale_save_shows_both_and_each_way_out_can_be_saved(desk: Desk):

@@ -1,22 +1,73 @@
-"""Every word of the interface has its German, with the same places to fill in."""
+"""Every word of the interface, and every sentence a reader can meet while reviewing, has its German."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+from pathlib import Path
 
 import pytest
+from desk import Desk
 
+from pdc.adapters import Adapters
+from pdc.runs import TrainConfig
+from pdc.settings import Settings
+from pdc.store.database import _MEANINGS
+from pdc.training import ProcessTrainer
 from pdc.ui.annotator import ASSETS, SCRIPTS
-from pdc.ui.words import dictionaries, i18n
+from pdc.ui.app import build_ui
+from pdc.ui.history_tab import KINDS, HistoryTab
+from pdc.ui.review_tab import ReviewTab
+from pdc.ui.study_tab import HEAD, StudyTab
+from pdc.ui.training_tab import HEADERS, TrainingTab, standing
+from pdc.ui.words import FOLDER, _sentences, dictionaries, i18n, line
 
+PDC = FOLDER.parents[1] / "pdc"
 PANELS = ("worklist", "rows", "upload", "tour")
 FILES = [*(ASSETS / "annotator" / f"{name}.js" for name in SCRIPTS), *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
+HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
+    "answering.py", "asking.py", "closer.py", "conflicts.py", "domain.py", "files.py", "history.py", "images.py", "lookahead.py",
+    "pixels.py", "review.py", "server.py", "worklist.py", "store/database.py", "store/listing.py", "store/reviewing.py",
+    "predictors/wire.py", "ui/annotator.py", "ui/app.py", "ui/conflict.py", "ui/history_tab.py", "ui/review_tab.py",
+    "ui/screen.py", "ui/study_tab.py", "ui/training_tab.py", "ui/view.py",
+)  # fmt: skip
+SENTENCE = re.compile(r"^(?!.*%s)[^a-z\s].* .*[.:]$", re.DOTALL)
 
 
 def places(text: str) -> list[str]:
     return sorted(re.findall(r"\{(\w+)\}", text))
+
+
+def sentences(path: Path) -> set[str]:
+    """What a module says in whole sentences, docstrings apart; what is filled in is a number sign."""
+    tree = ast.parse(path.read_text("utf-8"))
+    silent = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    inner = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
+    said = set()
+    for node in ast.walk(tree):
+        if id(node) in silent | inner:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            said.add("".join(v.value if isinstance(v, ast.Constant) else "№" for v in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            said.add(node.value)
+    return {text for text in said if SENTENCE.match(text)}
+
+
+def left_english(text: str) -> str:
+    """What remains of a line when everything with a translation is taken out."""
+    parts = ("" if part in dictionaries()["de"] else part for part in text.split(" · "))
+    left = " ".join(parts)
+    for pattern, _ in _sentences("de"):
+        left = pattern.sub("", left)
+    return " ".join(re.findall(r"[A-Za-z]{2,}", left))
+
+
+def _read(escaped: str) -> str:
+    return json.loads(f'"{escaped}"')
 
 
 def test_both_languages_have_the_same_places_to_fill_in():
@@ -31,7 +82,41 @@ def test_what_the_scripts_show_is_in_the_dictionary(pattern):
     assert found - set(dictionaries()["de"]) == set()
 
 
+@pytest.mark.parametrize("module", HEARD)
+def test_every_sentence_a_reader_may_hear_has_its_german(module):
+    missing = {text: left for text in sentences(PDC / module) if (left := left_english(text))}
+    assert missing == {}
+
+
+def test_every_label_of_the_page_has_its_german(tmp_path):
+    desk = Desk(tmp_path)
+    review = ReviewTab(desk.service, desk.images, desk.ahead)
+    trainer, adapters = ProcessTrainer(Settings(home=tmp_path, model="base")), Adapters(desk.store, "base")
+    training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
+    tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
+    shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
+    asked = {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
+    assert len(asked) > 30 and asked <= set(i18n().translations_dict["de"])
+
+
+def test_what_a_database_refuses_has_its_german():
+    assert [meaning for _, meaning in _MEANINGS if left_english(f"The database № {meaning}")] == []
+
+
+def test_tables_and_lists_have_their_german():
+    told = [f"{kind}: 3" for kind in KINDS] + [standing(None), "Revision 2", "adapter new", "step 3 of at most 9"]
+    words = [*HEADERS, *HEAD, *told, "minutes of training left: about 3"]
+    assert [word for word in words if left_english(word)] == []
+
+
 def test_gradio_looks_up_words_and_keeps_english_as_it_is():
     told = i18n().translations_dict
     assert told["de"]["Save and next"] == "Speichern und weiter" and told["en"]["Save and next"] == "Save and next"
     assert not [key for key in told["de"] if "." in key]
+
+
+def test_a_line_is_translated_part_by_part_and_what_is_unknown_stays():
+    assert line("Revision 3 · accepted · maria · 2026-01-01 10:00", "de") == "Fassung 3 · angenommen · maria · 2026-01-01 10:00"
+    said = "No finding reported by the model. Answered by tiny, adapter a-1, in 0.5 s."
+    assert line(said, "de") == "Das Modell meldet keinen Befund. Antwort von tiny, Adapter a-1, in 0.5 s."
+    assert line(said, "fr") == said and line("Nobody said this.", "de") == "Nobody said this."
