@@ -69,9 +69,9 @@ def _side(numbers: list[int]) -> float:
     return float(max(1, x2 - x1) * max(1, y2 - y1)) ** 0.5
 
 
-def deviation(side: Tensor) -> Tensor:
+def deviation(side: Tensor, share: float = SHARE, least: float = LEAST) -> Tensor:
     """Of the Gaussians, in pixels, for objects of that side."""
-    return (SHARE * side).clamp(LEAST, MOST)
+    return (share * side).clamp(least, MOST)
 
 
 def gaussian(center: Tensor, deviation: Tensor, numbers: int) -> Tensor:

@@ -16,7 +16,7 @@ from finetune.tiny import LABELS, SOURCES
 
 STAGES = ("teach", "glance", "see", "read", "join", "ship", "measure")
 FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
-FINISHED_RATES = {"muon_lr": 1e-3, "adam_lr": 5e-4, "decay": 0.95}
+FINISHED_RATES = {"muon_lr": 1e-3, "adam_lr": 5e-4, "decay": 0.95, "joined_from": 0.2}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
     top.add_argument("--start", type=Path, help="go on from the weights of a finished model folder")
+    top.add_argument("--join-from", type=Path, help="go on from an earlier join.pt: weights that do not ship too")
     top.add_argument("--limit", type=int, default=60, help="dev images of each kind to measure on")
     top.add_argument("--quantization", choices=("nf4", "none"), default="nf4", help="how the model is measured: 4 bit, or bf16")
     top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
@@ -102,9 +103,11 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
         read(model, tokenizer, head, reader, hint, arguments.data, out, config, "read")
     elif (out / "read.pt").is_file():
         _take(out / "read.pt", model, head, reader, hint)
+    if arguments.join_from:
+        _take(arguments.join_from, model, head, reader, hint)
     if "join" in stages:
         # A finished model is shaken by the rates that a fresh one needs.
-        rates = FINISHED_RATES if arguments.start else FRESH_RATES
+        rates = FINISHED_RATES if arguments.start or arguments.join_from else FRESH_RATES
         config = ReadConfig(steps=arguments.join_steps, vision=True, seed=seed + 3, **rates)
         read(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
     if "ship" in stages:

@@ -32,6 +32,7 @@ from pdc.dense import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
 HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
+SHARP = 0.03, 0.7  # a coordinate's target is a Gaussian: its deviation in sides of the object, and the least in pixels
 WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3, "hint": 0.3}
 
 
@@ -220,7 +221,7 @@ def _token_losses(
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return say, _mean(-(gaussian(wanted, deviation(size[is_number]), NUMBERS) * log_p).sum(-1), weight[is_number]), off
+    return say, _mean(-(gaussian(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]), off
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -246,6 +247,6 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], 
     if not len(wanted):
         return logits.sum() * 0
     size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
-    spread = gaussian(wanted.flatten(), deviation(size.repeat_interleave(4)), NUMBERS)
+    spread = gaussian(wanted.flatten(), deviation(size.repeat_interleave(4), *SHARP), NUMBERS)
     weight = fade[:, None].expand_as(inside)[inside].repeat_interleave(4)
     return _mean(-(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)
