@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Any
 
-from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.decoding.values import Decoded, Opinion, Step
 from pdc.domain import Question, Task
 from pdc.errors import BadQuestion
 from pdc.geometry import Size
@@ -111,7 +111,7 @@ def entries(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, opinion: tuple[Proposal, ...] | None) -> Decoded:
+def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, opinion: Opinion | None) -> Decoded:
     """A server's answer as our own decoder would give it.
 
     Where `logprobs` are missing or do not spell the text there are no steps: marks get no score but the second opinion's.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.decoding.values import Decoded, Opinion, Step
 from pdc.decoding.written import Said, shape_of, without_labels, written
 from pdc.domain import Box, Findings, Mark, Question
 from pdc.geometry import distance, iou
@@ -80,11 +80,11 @@ def _between(decoded: Decoded, ends: Sequence[int], start: int, end: int) -> lis
     return [s for s, at in zip(decoded.steps, ends, strict=True) if start < at <= end]
 
 
-def _agreement(said: Said, opinion: Sequence[Proposal] | None) -> float | None:
-    """The dense head's score of the object that lies best over the mark, times how well it does."""
-    if opinion is None:
+def _agreement(said: Said, opinion: Opinion | None) -> float | None:
+    """The dense head's score of the object that lies best over the mark, times how well it does; None where it has no say."""
+    if opinion is None or said.label not in opinion:
         return None
-    return max((p.score * _overlap(said.numbers, p.numbers) for p in opinion if p.label == said.label), default=0.0)
+    return max((p.score * _overlap(said.numbers, p.numbers) for p in opinion[said.label]), default=0.0)
 
 
 def _overlap(a: Sequence[int], b: Sequence[int]) -> float:

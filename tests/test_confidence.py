@@ -30,10 +30,16 @@ def test_a_score_is_existence_times_the_mean_of_its_coordinates():
 
 def test_the_dense_heads_opinion_raises_or_lowers_a_score():
     def score(*opinion: Proposal) -> float:
-        return mark_signals(POINTS, said(*ONE_POINT, opinion=opinion), COMPACT)[0].score
+        per_label = {label: tuple(p for p in opinion if p.label == label) for label in ("a", "b")}
+        return mark_signals(POINTS, said(*ONE_POINT, opinion=per_label), COMPACT)[0].score
 
     agrees, far, other = Proposal("a", (12, 31), 0.9), Proposal("a", (90, 90), 0.9), Proposal("b", (12, 30), 0.9)
     assert score(agrees) > 0.5 > score(far) == score(other) == score() > 0
+
+
+def test_the_dense_head_has_no_say_about_a_label_it_does_not_know():
+    seen = {"b": (Proposal("b", (12, 30), 0.9),)}
+    assert mark_signals(POINTS, said(*ONE_POINT, opinion=seen), COMPACT)[0].score == pytest.approx(0.4)
 
 
 def test_scores_go_to_the_marks_of_the_whole_answer_and_of_a_half_written_one():

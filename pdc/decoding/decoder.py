@@ -82,7 +82,7 @@ class Decoder:
         return Line(
             self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, most=self.most,
             limit=limit, settle=settle,
-            second_opinion=seen.opinion(question) if self.qwen.head else None,
+            second_opinion=seen.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
         )  # fmt: skip
 
     def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:

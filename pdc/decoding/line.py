@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pdc.decoding.drafts import Drafter
 from pdc.decoding.grammar import Vocabulary, repeats
-from pdc.decoding.values import Decoded, Proposal, Step
+from pdc.decoding.values import Decoded, Opinion, Proposal, Step
 from pdc.decoding.written import Written, written
 from pdc.domain import Question
 from pdc.geometry import Size
@@ -34,7 +34,7 @@ class Line:
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
         proposals: tuple[Proposal, ...], *, window: int = ALONE, most: int | None = None, limit: int = 3072,
-        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: tuple[Proposal, ...] | None = None,
+        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: Opinion | None = None,
     ) -> None:  # fmt: skip
         import xgrammar
 

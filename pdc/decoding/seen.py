@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pdc.decoding.values import Proposal
+from pdc.decoding.values import Opinion, Proposal
 from pdc.decoding.written import Said
 from pdc.domain import Question
 from pdc.geometry import Size
@@ -40,9 +40,9 @@ class Seen:
             found += before if fits else [p for p in self.proposals if p.label == label]
         return _shaped(found, question)
 
-    def opinion(self, question: Question) -> tuple[Proposal, ...]:
-        """What the dense head found for this question, shaped for the task."""
-        return opinion(self.proposals, question)
+    def opinion(self, question: Question, known: Collection[str]) -> Opinion:
+        """What the dense head, which knows those labels, found for this question, shaped for the task."""
+        return opinion(self.proposals, question, known)
 
     def remember(self, question: Question, marks: Sequence[Said]) -> None:
         """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
@@ -56,9 +56,10 @@ class Seen:
         return sum(t.nbytes for pair in self.kept for t in pair)
 
 
-def opinion(proposals: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
-    """The proposals of the asked labels, shaped for the task."""
-    return _shaped([p for p in proposals if p.label in question.labels], question)
+def opinion(proposals: Sequence[Proposal], question: Question, known: Collection[str]) -> Opinion:
+    """The proposals per asked label, shaped for the task; of a label that the dense head does not know it has no opinion."""
+    asked = [label for label in question.labels if label in known]
+    return {label: _shaped([p for p in proposals if p.label == label], question) for label in asked}
 
 
 def _shaped(found: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:

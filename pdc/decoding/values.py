@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -28,6 +29,10 @@ class Proposal:
     score: float
 
 
+Opinion = Mapping[str, tuple[Proposal, ...]]
+"""What the dense head saw of each label that it knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """`text` is the whole answer; `finished` is False when it was cut at the token limit or cancelled.
@@ -41,4 +46,4 @@ class Decoded:
     finished: bool
     tokens: tuple[int, ...] = ()
     passes: int = 0
-    second_opinion: tuple[Proposal, ...] | None = None
+    second_opinion: Opinion | None = None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.chat import read_answer, request
 from pdc.decoding.seen import opinion
-from pdc.decoding.values import Decoded, Proposal
+from pdc.decoding.values import Decoded, Opinion, Proposal
 from pdc.domain import Box, Findings, Question, Task
 from pdc.errors import BadModel, PdcError, Unreachable
 from pdc.predictors.base import Answer
@@ -143,14 +143,15 @@ class RemotePredictor:
     def _view(self, served: Served, image: PilImage, question: Question, window: Box) -> View:
         from PIL.Image import Resampling
 
-        from pdc.qwen import Frame, resized_wh
+        from pdc.qwen import Frame, labels_of, resized_wh
 
         wh = round(window.width), round(window.height)
         frame = Frame(wh, resized_wh(self._eyes, *wh))
         part = cut(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
         body = request(served.model, png.getvalue(), question, served.style, frame.model_wh)
-        return View(Tile(window, window), frame, body, self._proposals(body) if self._proposes else None)
+        proposals = self._proposals(body) if self._proposes else None
+        return View(Tile(window, window), frame, body, proposals, labels_of(self.folder))
 
     def _proposals(self, body: Mapping[str, Any]) -> tuple[Proposal, ...] | None:
         found = self.wire.post("/v1/proposals", body)["proposals"]
@@ -262,15 +263,17 @@ class RemotePredictor:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A window of the image as it is sent, and what the server's dense head sees in it, if it has one."""
+    """A window of the image as it is sent, and what the server's dense head, which knows those labels (empty: any), sees in
+    it, if it has one."""
 
     tile: Tile
     frame: Frame
     body: Mapping[str, Any]
     proposals: tuple[Proposal, ...] | None
+    known: frozenset[str]
 
-    def opinion(self, question: Question) -> tuple[Proposal, ...] | None:
-        return None if self.proposals is None else opinion(self.proposals, question)
+    def opinion(self, question: Question) -> Opinion | None:
+        return None if self.proposals is None else opinion(self.proposals, question, self.known or question.labels)
 
 
 def _asked(served: Served, base: str, question: Question) -> Asked:
