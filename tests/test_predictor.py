@@ -67,7 +67,7 @@ def test_an_adapter_is_swapped_in_and_out_without_a_reload(smears):
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
     wanted = [Wanted()]
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: wanted[0])
-    question, image = Question(Task.COUNT_AND_BOX, LABELS), smears[2][0]
+    question, image = RODS, smears[2][0]
     base = predictor.predict(image, question)
     wanted[0] = Wanted("mine", str(shipped))
     adapted = predictor.predict(image, question)
@@ -83,13 +83,13 @@ def test_a_damaged_adapter_is_refused_and_what_served_goes_on(smears, tmp_path: 
     (broken / "adapter_model.safetensors").write_bytes(b"x" * 100)
     wanted = [Wanted()]
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: wanted[0])
-    question = Question(Task.COUNTING, LABELS[:1])
-    predictor.predict(smears[0][0], question)
+    predictor.predict(smears[0][0], RODS)
     wanted[0] = Wanted("broken", str(broken))
-    with pytest.raises(BadModel, match="broken"):
-        predictor.predict(smears[0][0], question)
+    for load_or_ask in (predictor.load, lambda: predictor.predict(smears[0][0], RODS)):
+        with pytest.raises(BadModel, match="broken"):
+            load_or_ask()
     wanted[0] = Wanted()
-    assert predictor.predict(smears[0][0], question).adapter is None
+    assert predictor.predict(smears[0][0], RODS).adapter is None
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])

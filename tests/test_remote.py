@@ -28,7 +28,7 @@ LABELS = ("red blood cell", "white blood cell")
 SHIPPED = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
 ADAPTER = Wanted(SHIPPED.name, str(SHIPPED))
 ANSWER = '[{"label":"polyp","bbox_2d":[[28,28,112,140]],"counts":1}]'
-POLYP = Question(Task.COUNT_AND_BOX, ("polyp",))
+POLYP, RODS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("polyp", "bacterium"))
 
 
 @contextmanager
@@ -294,9 +294,10 @@ def test_a_server_of_another_kind_is_told(said):
 
 
 def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears):
-    with Played(lambda path, _: models(path) or ((200, "Success") if "lora" in path else chat(ANSWER))) as server:
+    answer = ANSWER.replace("polyp", "bacterium")
+    with Played(lambda path, _: models(path) or ((200, "Success") if "lora" in path else chat(answer))) as server:
         predictor = remote(server.url)
-        assert predictor.predict(smears[0][0], POLYP).adapter == predictor.predict(smears[0][0], POLYP).adapter == SHIPPED.name
+        assert predictor.predict(smears[0][0], RODS).adapter == predictor.predict(smears[0][0], RODS).adapter == SHIPPED.name
     loads = [body for path, body in server.asked if path == "/v1/load_lora_adapter"]
     assert loads == [{"lora_name": SHIPPED.name, "lora_path": str(SHIPPED)}]
     assert server.asked[-1][1]["model"] == SHIPPED.name
