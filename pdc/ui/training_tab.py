@@ -13,6 +13,7 @@ from pdc.domain import Adapter, AdapterStatus
 from pdc.effort import TOGETHER, Effort
 from pdc.errors import BadSetting
 from pdc.gate import not_assessable
+from pdc.manifest import serves
 from pdc.runs import RunStatus
 from pdc.train_config import TrainConfig
 from pdc.training import Progress, Trainer
@@ -29,7 +30,7 @@ NO_CHANGES = "Pictures of what changed on held-out images appear here for adapte
 CHANGES = f"${{value || '<p>' + {said(NO_CHANGES)[2:-1]} + '</p>'}}"
 EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
 HEADERS = [
-    "Adapter", "Status", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
+    "Adapter", "Status", "Answers about", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
     "Goes on from", "Made",
 ]
 START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
@@ -216,7 +217,8 @@ def adapter_row(adapter: Adapter) -> list[str]:
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
     unknown = ", ".join(not_assessable(metrics))
-    return [adapter.name, str(adapter.status), *scores, change_text(metrics), unknown, images, adapter.parent or "the base", made]
+    about, parent = ", ".join(sorted(serves(adapter.path))) or "everything", adapter.parent or "the base"
+    return [adapter.name, str(adapter.status), about, *scores, change_text(metrics), unknown, images, parent, made]
 
 
 def change_text(metrics: Mapping[str, Any]) -> str:

@@ -152,10 +152,10 @@ def test_a_row_of_the_table():
     base = {"score": 0.1, "score_name": "F1"}
     metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
     row = adapter_row(an_adapter("one", metrics=metrics, parent="zero"))
-    assert row[:5] == ["one", "candidate", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
-    assert row[5:9] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[9])
-    assert adapter_row(an_adapter("two"))[2:9] == ["not measured"] * 3 + ["-", "", "-", "the base"]
+    assert row[:6] == ["one", "candidate", "everything", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
+    assert row[6:10] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[10])
+    assert adapter_row(an_adapter("two"))[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
 
 
 def test_words_for_every_status():
