@@ -58,7 +58,7 @@ class TrainingTab:
                 with gr.Row():
                     start = gr.Button(word("Start training"), variant="primary", min_width=120)
                     stop = gr.Button(word("Stop"), min_width=80)
-                status = gr.HTML("", html_template=LINE)
+                status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
                 bar = gr.HTML(0, html_template=BAR)
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(

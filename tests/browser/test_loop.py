@@ -63,7 +63,7 @@ def ask(page) -> str:
 
 
 def status(page) -> str:
-    return page.get_by_label("Status").input_value()
+    return page.inner_text(".pdc-training p")
 
 
 def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_back(browser, app: App):
@@ -78,25 +78,25 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     page.get_by_label("Longest training time, minutes").fill("0.1")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_function(
-        "() => [...document.querySelectorAll('textarea')].some(t => /: (complete|failed|stopped)/.test(t.value))",
+        "() => / · (complete|failed|stopped)/.test(document.querySelector('.pdc-training p').textContent)",
         timeout=LONGEST,
     )
-    assert ": complete" in status(page), status(page)
-    name = status(page).split(":")[0]
+    assert " · complete" in status(page), status(page)
+    name = status(page).split(" · ")[0]
     assert name != (served_first and served_first.group(1))
 
     page.get_by_label("Reason").fill("to see that it serves")
     page.get_by_label("Whatever speaks against it").check()
     page.get_by_role("button", name="Let it serve").click()
     page.wait_for_function(
-        "name => [...document.querySelectorAll('textarea')].some(t => t.value.startsWith(name + ' serves'))", arg=name
+        "name => document.querySelector('.pdc-training p').textContent.startsWith(name + ' serves')", arg=name
     )
     assert name in ask(page)
 
     page.get_by_role("tab", name="Training").click()
     page.get_by_role("button", name="Roll back").click()
     page.wait_for_function(
-        "name => [...document.querySelectorAll('textarea')].some(t => / serves from/.test(t.value) && !t.value.startsWith(name))",
+        "name => (t => t.includes(' serves from') && !t.startsWith(name))(document.querySelector('.pdc-training p').textContent)",
         arg=name,
     )
     said = ask(page)
