@@ -62,7 +62,7 @@ class TrainingTab:
                 bar = gr.HTML(0, html_template=BAR)
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(
-                    self.curve(None), x="step", y="loss", x_title=word("step"), y_title=word("loss"),
+                    self.curve(None), x="step", y="loss", x_title="step", y_title="loss",
                     title=word("Loss on the answers"), height=220,
                 )  # fmt: skip
                 log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
@@ -77,12 +77,12 @@ class TrainingTab:
         with gr.Row():
             scores = gr.LinePlot(
                 self.scores(), x="made as", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
-                x_title=word("in order of making"), y_title=word("score"),
+                x_title="in order of making", y_title="score",
                 title=word("Held-out score of each adapter, and of what served then"),
             )  # fmt: skip
             edits = gr.LinePlot(
                 self.edits(), x="image", y="edits", color="answered by", height=240, y_lim=[0, None],
-                x_title=word("reviewed image"), y_title=word("edits"),
+                x_title="reviewed image", y_title="edits",
                 title=word(f"Edits per image, mean of the last {TOGETHER} reviewed"),
             )  # fmt: skip
         seen = gr.State(None)
