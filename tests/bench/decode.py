@@ -88,13 +88,21 @@ def _images(options: argparse.Namespace) -> Iterator[Image.Image]:
         yield Image.fromarray(smear(np.random.default_rng(seed), (640, 480)).image)
 
 
+def _marks(question: Question, text: str, style: str) -> int | None:
+    """None where the answer was cut: a field too full for one look."""
+    try:
+        return len(parse(question, text, style).marks)
+    except Unreadable:
+        return None
+
+
 def _measure(ways: dict[str, Any], decoder: Decoder, question: Question, options: argparse.Namespace):
     """(per image: way -> Timed, per image: (first question's seconds, second question's)). The first image warms up."""
     rows: list[dict[str, Timed]] = []
     again: list[tuple[float, float]] = []
     for n, image in enumerate(_images(options)):
-        marks = len(parse(question, ours(decoder, image, question).text, decoder.qwen.prompt_style).marks)
-        if not options.least <= marks <= options.most and n:
+        marks = _marks(question, ours(decoder, image, question).text, decoder.qwen.prompt_style)
+        if n and (marks is None or not options.least <= marks <= options.most):
             continue
         row = {name: ask(image, question) for name, ask in ways.items()}
         if n:
