@@ -69,20 +69,22 @@ class ModelServer:
     async def proposals(self, http: HttpRequest) -> Response:
         body = await self._body(http)
         request = read_request(body)
-        found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request.model)))
+        found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request)))
         return JSONResponse({"proposals": None if found is None else [asdict(p) for p in found]})
 
     def _steps(self, request: Request) -> Iterator[Decoded]:
-        wanted = self._wanted(request.model)
+        wanted = self._wanted(request)
         yield from self.predictor.complete(self._opened(request), request.question, wanted, request.limit)
 
-    def _wanted(self, model: str) -> Wanted:
+    def _wanted(self, request: Request) -> Wanted:
+        """Who answers: the model that was asked for, or its base where that leaves the question to it."""
+        model = request.model
         if model == self.base:
             return Wanted()
         folder = self.adapters().get(model)
         if folder is None:
             raise NotFound(f"There is no model {model!r} here; GET /v1/models lists them.")
-        return Wanted(model, folder)
+        return Wanted(model, folder).about(request.question)
 
     def _opened(self, request: Request) -> PilImage:
         from PIL import Image

@@ -122,7 +122,7 @@ class LocalPredictor:
         The question is asked as it is. The model is this caller's until the iterator is used up or closed.
         """
         with self._lock:
-            decoder, _ = self._ready(wanted.about(question))
+            decoder, _ = self._ready(wanted)
             seen = decoder.see(image)
             line = decoder.line(seen, question, limit)
             for _ in decoder.run([seen], [line]):

@@ -10,14 +10,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 ROUNDS, BATCH = 12, 8
 PLAIN = "TRL's plain loop"
+OWN_LOSS = "PDC, its own loss"
 
 
 def main(quantization: str = "nf4") -> None:
@@ -26,6 +29,7 @@ def main(quantization: str = "nf4") -> None:
     with TemporaryDirectory() as folder:
         sides = {
             PLAIN: side(Path(folder) / "a", quantization, fast=False), "PDC": side(Path(folder) / "b", quantization, fast=True),
+            OWN_LOSS: side(Path(folder) / "c", quantization, fast=True, own_loss=True),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         losses: dict[str, list[float]] = {name: [] for name in sides}
@@ -44,8 +48,9 @@ def main(quantization: str = "nf4") -> None:
         print(f"loss, {name:18}", *(f"{loss:.3f}" for loss in values))
 
 
-def side(folder: Path, quantization: str, *, fast: bool) -> Callable[[], float]:
-    """A function that takes one training step, reading its batch included, and returns the loss."""
+def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False) -> Callable[[], float]:
+    """A function that takes one training step, reading its batch included, and returns the loss: TRL's, or that of
+    `finetune/ordinal.py`, whose values are not comparable."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
     from finetune.dataset import Examples
@@ -68,7 +73,8 @@ def side(folder: Path, quantization: str, *, fast: bool) -> Callable[[], float]:
         rows, qwen, length=BATCH * (ROUNDS + 1), seed=1, augment=True, tasks={str(qwen.base_lists): 1.0},
         questions=config.questions,
     )
-    trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, Clock(ROUNDS, 1e6))
+    with nullcontext() if own_loss else patch("finetune.train.Numbers.of", return_value=None):
+        trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, Clock(ROUNDS, 1e6))
     if not fast:
         trainer.data_collator = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)
     batches = iter(trainer.get_train_dataloader())
