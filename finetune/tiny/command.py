@@ -14,9 +14,9 @@ from pathlib import Path
 
 from finetune.tiny import LABELS, SOURCES
 
-STAGES = ("teach", "glance", "see", "read", "join", "ship", "measure")
+STAGES = ("teach", "see", "read", "join", "ship", "measure")
 FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
-FINISHED_RATES = {"muon_lr": 1e-3, "adam_lr": 5e-4, "decay": 0.95, "joined_from": 0.2}
+FINISHED_RATES = {"muon_lr": 1.5e-3, "adam_lr": 7e-4, "decay": 0.95, "joined_from": 0.2}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
@@ -30,7 +30,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--out", type=Path, required=True, help="working folder: checkpoints, logs and the finished model")
     top.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     top.add_argument("--teach-steps", type=int, default=1200, help="steps of 16 crops for the teacher")
-    top.add_argument("--glance-steps", type=int, default=6000, help="steps of 16 small crops, mostly polyps, for the tower")
     top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
     top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
     top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
@@ -65,7 +64,7 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
 
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
     from finetune.tiny.read import ReadConfig, read
-    from finetune.tiny.see import GLANCED, SeeConfig, see
+    from finetune.tiny.see import SeeConfig, see
     from finetune.tiny.speed import fast_language, fast_vision
     from finetune.tiny.teach import Hint, TeachConfig, taught, teach
     from finetune.tiny.tokenizer import build_tokenizer
@@ -89,11 +88,6 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     elif (out / "teach.pt").is_file():
         teacher = taught(out / "teach.pt")
     hint = Hint(teacher)
-    if "glance" in stages:
-        config = SeeConfig(steps=arguments.glance_steps, mixture=GLANCED, name="glance", seed=seed + 12)
-        see(model.model.visual, head, hint, arguments.data, out, config)
-    elif (out / "glance.pt").is_file() and not (out / "see.pt").is_file():
-        _take(out / "glance.pt", model, head, reader, hint)
     if "see" in stages:
         see(model.model.visual, head, hint, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
     elif (out / "see.pt").is_file():

@@ -21,9 +21,6 @@ from pdc.domain import Box, Mark
 from pdc.geometry import match
 
 SEEN = Mixture({"blood_cells": 0.14, "nuclei": 0.22, "polyps": 0.48, "blank": 0.10, "drawn": 0.06}, GRIDS)
-# Polyps are large: seen small, three times as many fit into the same time.
-SMALL = ((5, 5), 0.2), ((6, 6), 0.5), ((7, 7), 0.3)
-GLANCED = Mixture({"blood_cells": 0.10, "nuclei": 0.10, "polyps": 0.70, "blank": 0.10}, SMALL)
 Look = Callable[[list[np.ndarray]], tuple[torch.Tensor, torch.Tensor]]  # equal-size images -> dense logits, boxes
 SERVING_PIXELS = 280 * 280  # area to which whole images are resized when measured here
 
@@ -44,10 +41,6 @@ class SeeConfig:
     """weight of the teacher's features in the loss"""
     seed: int = 1
     """seeds the crops; the weights are seeded where the model is built"""
-    mixture: Mixture = SEEN
-    """what the crops show, and how large"""
-    name: str = "see"
-    """of the checkpoint and the log"""
     checkpoint_every: int = 250
     """steps"""
 
@@ -56,18 +49,18 @@ def see(visual: nn.Module, head: DenseHead, hint: Hint, data: Path, out: Path, c
     """Train `visual`, `head` and `hint` in place; checkpoints and log go to `out`."""
     modules = {"visual": visual, "head": head, "hint": hint}
     optimiser = Optimiser(modules.values(), config.steps, config.muon_lr, config.adam_lr, config.decay)
-    start = load(out / f"{config.name}.pt", modules, optimiser)
+    start = load(out / "see.pt", modules, optimiser)
     if start >= config.steps:
         return
-    log, train = Log(out / f"{config.name}.jsonl"), load_split(data, "train")
+    log, train = Log(out / "see.jsonl"), load_split(data, "train")
     dev = load_split(data, "dev")
-    for step, samples in batches(train, config.batch, config.seed, start, config.steps, config.mixture):
+    for step, samples in batches(train, config.batch, config.seed, start, config.steps, SEEN):
         losses = _losses(visual, head, hint, samples)
         (losses["heat"] + losses["box"] + config.hint * losses["hint"]).backward()
         norm = optimiser.step(step)
         log.add(step + 1, **{k: float(v.detach()) for k, v in losses.items()}, norm=norm)
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            save(out / f"{config.name}.pt", step + 1, modules, optimiser)
+            save(out / "see.pt", step + 1, modules, optimiser)
         if (step + 1) % (2 * config.checkpoint_every) == 0 or step + 1 == config.steps:
             log.write(step=step + 1, dev=measure(lambda images: head(_features(visual, images)), dev))
 
