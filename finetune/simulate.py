@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finetune.bootstrap import mean
+from finetune.choosing import described, spread, uncertainty
 from finetune.curve import Point, said
 from finetune.dataset import Row
 from finetune.evaluate import ask, free
@@ -34,10 +33,15 @@ from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.runs import Run, read_json, write_json
 from pdc.train_config import TrainConfig
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.qwen import Qwen
+
 ORDERS = ("uncertainty", "random")
 STRICT_IOU = 0.75  # a reader who is harder to please, reported beside
 OLD_SEED = 9000
-LOOK_AT = 4  # times as many images are looked at as are chosen, when the least certain are wanted
+MOST_LOOKED_AT = 150  # images a round, when the least certain are wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +123,33 @@ class Simulation:
 
     def _choose(self, number: int) -> None:
         """Write down which images the reader takes next, what the model said of them, and the edits each needed on average."""
+        from pdc.qwen import load
+
         before = self._state("chosen")
         done = {image for past in before for image in past["images"]}
         chance = np.random.default_rng([self.plan.seed, number])
         left = [row for row in self.pool if str(row.path) not in done]
-        looks = self.plan.per_round * (LOOK_AT if self.plan.order == "uncertainty" else 1)
-        looked = [left[i] for i in chance.permutation(len(left))][:looks]
-        predictor = self._predictor(self._serving(number - 1))
-        answers = [(row, look(predictor, row)) for row in looked]
-        if self.plan.order == "uncertainty":
-            answers.sort(key=lambda pair: -uncertainty(pair[1].findings, pair[1].counts))
-        chosen = answers[: self.plan.per_round]
-        cases = [Case(str(row.path), row.question, row.findings, answer.findings) for row, answer in chosen]
+        looked = [left[i] for i in chance.permutation(len(left))]
+        unsure = self.plan.order == "uncertainty"
+        looked = looked[: MOST_LOOKED_AT if unsure else self.plan.per_round]
+        c, wanted = self.config, self._serving(number - 1)
+        qwen = load(c.model, quantization=c.quantization, device=c.device)
+        predictor = LocalPredictor(lambda: qwen, lambda: wanted)
+        answers = [look(predictor, row) for row in looked]
+        taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
+        cases = [Case(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
         edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
         said = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
         write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": said, "edits": edits}]})
+
+    def _unsure(
+        self, qwen: Qwen, predictor: LocalPredictor, rows: Sequence[Row], answers: Sequence[Answer], chance: np.random.Generator
+    ) -> list[int]:
+        """Which of the rows to take. A model that was never taught the labels has no doubts worth asking about."""
+        features = np.stack([described(qwen, opened(row)) for row in rows])
+        new = [bool(predictor.untaught(row.question)) for row in rows]
+        doubts = [1.0 if n else uncertainty(a.findings, a.counts) for n, a in zip(new, answers, strict=True)]
+        return spread(features, doubts, self.plan.per_round, chance)
 
     def corrected(self, number: int) -> list[Row]:
         """The images of all rounds up to this one, in the order in which they were corrected."""
@@ -185,10 +201,14 @@ def split(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
 
 def look(predictor: LocalPredictor, row: Row) -> Answer:
     """What the model says of the row's image, with how sure it is of the counts."""
+    return predictor.predict(opened(row), row.question)
+
+
+def opened(row: Row) -> PilImage:
     from PIL import Image
 
     with Image.open(row.path) as file:
-        return predictor.predict(file.convert("RGB"), row.question)
+        return file.convert("RGB")
 
 
 def _boxes(findings: Findings) -> list[list[Any]]:
@@ -197,16 +217,6 @@ def _boxes(findings: Findings) -> list[list[Any]]:
 
 def _findings(boxes: Sequence[Sequence[Any]]) -> Findings:
     return Findings(tuple(Mark(f"m{i}", Box(*box), label) for i, (label, *box) in enumerate(boxes, start=1)))
-
-
-def uncertainty(findings: Findings | None, counts: Mapping[str, Mapping[int, float]] = MappingProxyType({})) -> float:
-    """How many edits the model itself expects: marks that are wrong, by their scores, and objects that it left out, by how
-    likely each higher count was where it stopped. An unreadable answer is the most uncertain."""
-    if findings is None:
-        return float("inf")
-    said = Counter(m.label for m in findings.marks)
-    missed = sum(p * max(0, n - said[label]) for label, chances in counts.items() for n, p in chances.items())
-    return missed + sum(1 - (m.score or 0.0) for m in findings.marks)
 
 
 def edits_of(case: Case, accept_iou: float) -> int:

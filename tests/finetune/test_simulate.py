@@ -15,7 +15,7 @@ from finetune.bootstrap import Estimate
 from finetune.curve import Point, summary
 from finetune.metrics import Case
 from finetune.replay import blank_images, drawn, replay_rows
-from finetune.simulate import Plan, Simulation, corrected, edits_of, split, uncertainty
+from finetune.simulate import Plan, Simulation, corrected, edits_of, split
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.errors import BadSetting
 from pdc.runs import write_json
@@ -24,9 +24,9 @@ from pdc.train_config import TrainConfig
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
 
-def marks(*boxes: tuple[float, float, str], score: float | None = None) -> Findings:
+def marks(*boxes: tuple[float, float, str]) -> Findings:
     """A 10 px box per (x, y, label)."""
-    return Findings(tuple(Mark(f"m{i}", Box(x, y, x + 10, y + 10), n, score=score) for i, (x, y, n) in enumerate(boxes)))
+    return Findings(tuple(Mark(f"m{i}", Box(x, y, x + 10, y + 10), n) for i, (x, y, n) in enumerate(boxes)))
 
 
 CELL, PLATELET = LABELS
@@ -56,14 +56,6 @@ def test_the_reader_leaves_the_truth():
     true = marks((0, 0, CELL), (50, 0, PLATELET))
     left = corrected(marks((40, 40, CELL)), true, 0.5)
     assert [(m.shape, m.label) for m in left.marks] == [(m.shape, m.label) for m in true.marks]
-
-
-def test_uncertainty_is_the_number_of_edits_the_model_expects():
-    assert uncertainty(marks((0, 0, CELL), (9, 9, CELL), score=0.75)) == 0.5
-    assert uncertainty(Findings()) == 0 and uncertainty(None) == float("inf")
-    unsure, sure = {CELL: {0: 0.4, 1: 0.4, 2: 0.2}}, {CELL: {0: 0.99, 1: 0.01}}
-    assert uncertainty(Findings(), unsure) == pytest.approx(0.8) and uncertainty(Findings(), sure) == pytest.approx(0.01)
-    assert uncertainty(marks((0, 0, CELL), score=0.75), {CELL: {1: 0.5, 3: 0.5}}) == 1.25  # one of 1/4, one that was left out
 
 
 def test_groups_stay_on_one_side(tmp_path):
