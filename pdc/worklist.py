@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`lowest` is the lowest score of the model's marks; counts are per label. All None where nothing is known or shown."""
+    """`model` and `reviewed` are what was said and what was left. All None where nothing is known or shown."""
 
     image: Image
     stage: Stage
@@ -190,8 +190,8 @@ def _place(entry: Entry, order: Order) -> tuple:
         parts = re.split(r"(\d+)", entry.image.name.casefold())
         return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts)
     if order is Order.UNCERTAIN:
-        lowest = entry.model.lowest if entry.model else None
-        return (lowest is None, lowest or 0.0)
+        doubt = entry.model.doubt if entry.model else None
+        return (doubt is None, -(doubt or 0.0))
     return (-entry.disagreement,) if order is Order.DISAGREEMENT else ()
 
 

@@ -182,12 +182,12 @@ def test_events_are_listed_newest_of_each_kind(store: Store):
     assert len(store.events()) == 2
 
 
-def test_digests_count_what_counts_and_know_the_lowest_score(store: Store):
+def test_digests_count_what_counts_and_add_up_the_doubt(store: Store):
     store.add_prediction(a_prediction())
     store.add_prediction(a_prediction("p2", findings=None))
     store.save_review(a_review(), key="k", base_revision=0)
     assert store.newest_predictions() == {SHA: "p2"}
-    assert store.prediction_digests(["p1", "p2", "unknown"]) == {"p1": Digest({"polyp": 1}, 0.1 + 0.2)}
+    assert store.prediction_digests(["p1", "p2", "unknown"]) == {"p1": Digest({"polyp": 1}, 1 - (0.1 + 0.2))}
     assert [(r.id, r.author, r.revision) for r in store.review_lines()] == [("r1", "ada", 1)]
     assert store.review_lines("bob") == []
 

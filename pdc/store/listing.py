@@ -96,4 +96,4 @@ def _digest(task: str, findings: str | None) -> Digest | None:
         return Digest(value["stated"], None)
     marks = [m for m in value["marks"] if m["status"] != Status.REJECTED]
     scores = [m["score"] for m in marks if m["score"] is not None]
-    return Digest(Counter(m["label"] for m in marks), min(scores, default=None))
+    return Digest(Counter(m["label"] for m in marks), sum(1 - s for s in scores) if scores else None)

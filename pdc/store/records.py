@@ -71,10 +71,11 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a list shows of findings: the count per label, and the lowest score of a counted mark, if any has one."""
+    """What a list shows of findings: the count per label, and how many of the counted marks are wrong by their own scores,
+    if any has one."""
 
     counts: Mapping[str, int]
-    lowest: float | None
+    doubt: float | None
 
     @property
     def total(self) -> int:

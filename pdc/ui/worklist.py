@@ -81,14 +81,14 @@ def listing(
 
 
 def detail(entry: Entry) -> str:
-    """A few words behind the stage: the counts, the lowest score, or why it was sent back."""
+    """A few words behind the stage: the count and how many marks are in doubt, or why it was sent back."""
     if entry.stage is Stage.SENT_BACK:
         return entry.note
     if entry.stage is Stage.DONE:
         return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
     if entry.stage is Stage.PREDICTED and entry.model:
-        lowest = "" if entry.model.lowest is None else f" · lowest {entry.model.lowest:.2f}"
-        return f"{entry.model.total}{lowest}"
+        doubt = "" if entry.model.doubt is None else f" · doubt {entry.model.doubt:.1f}"
+        return f"{entry.model.total}{doubt}"
     return ""
 
 
