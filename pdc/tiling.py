@@ -14,7 +14,7 @@ from pdc.geometry import Size, clip, iou, map_findings
 
 MAX_DEPTH = 3  # 8 x 8 tiles at most
 FULL = 24  # objects a look can list well
-FINE = 0.07  # of a look's side: a typical object smaller than this is seen badly
+FINE = (2, 0.07), (5, 0.12)  # (objects, share of a look's side): more of them, typically smaller than that, are seen badly
 LEAST_SIDE = 48  # image pixels: a core is not cut smaller
 MARGIN = 0.12  # of a core's side, at least
 SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre
@@ -52,7 +52,7 @@ def _too_much(boxes: Sequence[Box], tile: Tile) -> bool:
     if min(tile.core.width, tile.core.height) < 2 * LEAST_SIDE:
         return False
     look = (tile.window.area) ** 0.5
-    return len(boxes) > FULL or (len(boxes) > 2 and _typical(boxes) < FINE * look)
+    return len(boxes) > FULL or any(len(boxes) > n and _typical(boxes) < share * look for n, share in FINE)
 
 
 def _typical(boxes: Sequence[Box]) -> float:
