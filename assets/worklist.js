@@ -10,7 +10,7 @@
     ["W", "to this list; arrows, then Enter", "list"],
     ["/", "search", "search"],
   ];
-  const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "least certain first"], ["disagreement", "most corrected first"]];
+  const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
 
   const option = ([value, words, translate]) => html("option", { value, translate }, words);
   const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));

@@ -123,7 +123,7 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-iou", type=float, default=0.5, metavar="IOU", help=what)
     what = "go on from the last round's adapter, or train a fresh one each round"
     parser.add_argument("--warm", action=argparse.BooleanOptionalAction, default=True, help=what)
-    _training(parser, max_seconds=150.0, seed=1)
+    _training(parser, max_seconds=300.0, seed=1)
     parser.set_defaults(run_command=measuring.simulate)
 
 

@@ -48,6 +48,7 @@ class ReviewTab:
     def __init__(self, service: ReviewService, images: Images, ahead: LookAhead) -> None:
         self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
+        self.suits: dict[str, Question] = {}  # what to ask about an example, by the sha256 of its image, once it was opened
         self.asking, self.sureness = Asking(service), Sureness(service.store)
         self.screen: list[Any] = []
 
@@ -122,16 +123,16 @@ class ReviewTab:
     def choose(
         self, worklist: Mapping[str, Any], task: str, labels: list[str], draft: Draft | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """Open what was clicked: an example under its own question, an image under the one it was last reviewed with."""
+        """Open what was clicked."""
         self.leave(draft)
         chosen = worklist.get("chosen") or {}
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
             image, _ = self.service.add_image(example.path.read_bytes(), example.path.name)
+            self.suits[image.sha256] = example.question
             return self._open(image.sha256, example.question, user_of(request))
         sha256 = str(chosen.get("sha256"))
-        question = self.service.reviewed_with(sha256) or question_from(task, labels)
-        return self._open(sha256, question, user_of(request))
+        return self._open(sha256, self._suited(sha256) or question_from(task, labels), user_of(request))
 
     def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
@@ -146,7 +147,7 @@ class ReviewTab:
         if draft is None:
             return gr.skip()
         following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
-        self.ahead.follow(draft.author, [(i, self.service.reviewed_with(i.sha256) or draft.question) for i in following])
+        self.ahead.follow(draft.author, [(i, self._suited(i.sha256) or draft.question) for i in following])
         return self._rows(draft)
 
     def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
@@ -274,7 +275,11 @@ class ReviewTab:
     def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         self.leave(draft)
         question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
-        return self._open(sha256, self.service.reviewed_with(sha256) or question, reader)
+        return self._open(sha256, self._suited(sha256) or question, reader)
+
+    def _suited(self, sha256: str) -> Question | None:
+        """What to ask about an image whatever was asked before it: as in its last review, or, of an example, as it should be."""
+        return self.service.reviewed_with(sha256) or self.suits.get(sha256)
 
     def _open(self, sha256: str, question: Question, reader: str) -> tuple[Any, ...]:
         draft = self.service.open(sha256, question, reader)

@@ -87,7 +87,7 @@ def detail(entry: Entry) -> str:
     if entry.stage is Stage.DONE:
         return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
     if entry.stage is Stage.PREDICTED and entry.model:
-        doubt = "" if entry.model.doubt is None else f" · doubt {entry.model.doubt:.1f}"
+        doubt = "" if entry.model.doubt is None else f" · {entry.model.doubt:.1f}?"
         return f"{entry.model.total}{doubt}"
     return ""
 

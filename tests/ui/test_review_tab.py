@@ -57,6 +57,9 @@ def test_an_example_opens_under_its_own_question(desk: Desk):
     example = desk.tab.examples[0]
     draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, ASK.task.value, LABELS, None, ADA)
     assert draft.question == example.question and value["image"]["name"] == example.path.name
+    other, *_ = desk.choose(desk.image("other.png"))
+    again, *_ = desk.choose(draft.image.sha256)  # and goes by it when one comes back from an image asked otherwise
+    assert again.question == example.question != other.question == ASK
 
 
 def test_every_edit_is_kept_and_said(desk: Desk):
