@@ -102,7 +102,8 @@ def draw(
         return _recolour(_blank(samples, rng, wh), rng)
     if source == "drawn":
         return _drawn(rng, wh)
-    sample = samples[source][rng.integers(len(samples[source]))]
+    two = (samples[source][i] for i in rng.integers(len(samples[source]), size=2))
+    sample = max(two, key=lambda s: len(set(s.classes.tolist())))  # of two the one with more kinds of objects: platelets are few
     return _recolour(_turn(crop(sample, rng, wh), rng, wh), rng)
 
 

@@ -82,7 +82,7 @@ class Reader(nn.Module):
 
     def forward(self, states: Tensor, number_table: Tensor) -> Tensor:
         """states [n, hidden], number_table [NUMBERS, hidden] -> logits [n, 4, NUMBERS]."""
-        return self.maps(self.norm(states)).view(len(states), 4, -1) @ number_table.T
+        return self.maps(self.norm(states)).unflatten(-1, (4, number_table.shape[1])) @ number_table.T
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

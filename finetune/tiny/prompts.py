@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,7 +39,7 @@ class Written:
 
 
 def write(tokenizer, sample: Sample, rng: np.random.Generator) -> Written:
-    question = ask(sample.source, rng)
+    question = ask(sample, rng)
     order, _ = order_and_owners(sample)
     marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), LABELS[sample.classes[k]]) for k in order)
     text = answer(question, Findings(marks)) + "<|im_end|>"
@@ -70,17 +71,20 @@ def _meaning(text: str, offsets: list[tuple[int, int]], listed: list[int]) -> tu
     return number, about
 
 
-def ask(source: str, rng: np.random.Generator) -> Question:
-    """A random question: usually the labels of that kind of image, sometimes one of them, sometimes absent ones."""
+def ask(sample: Sample, rng: np.random.Generator) -> Question:
+    """A random question: usually the labels of that kind of image, sometimes some of them or the rarest alone (or a list of
+    platelets goes on with the red cells), sometimes absent ones."""
     task = rng.choice(list(TASKS), p=list(TASKS.values()))
-    own = list(OWN[source])
+    own, seen = list(OWN[sample.source]), Counter(LABELS[c] for c in sample.classes)
     foreign = [label for label in LABELS if label not in own]
     dice = rng.random()
     if not own or dice < 0.14:
         labels = list(rng.choice(foreign, rng.integers(1, 3), replace=False))
     elif dice < 0.24:
         labels = [*own, *rng.choice(foreign, rng.integers(1, len(foreign) + 1), replace=False)]
-    elif dice < 0.5 and len(own) > 1:
+    elif dice < 0.42 and len(seen) > 1:
+        labels = [min(seen, key=lambda label: seen[label])]
+    elif dice < 0.6 and len(own) > 1:
         labels = list(rng.choice(own, rng.integers(1, len(own)), replace=False))
     else:
         labels = own
