@@ -51,6 +51,13 @@ class Row:
     findings: Findings
     predicted: Findings | None = None
 
+    def image(self) -> PilImage:
+        """The stored image, RGB, read now."""
+        from PIL import Image
+
+        with Image.open(self.path) as file:
+            return file.convert("RGB")
+
 
 def read_rows(path: Path, folders: Sequence[Path]) -> list[Row]:
     """The rows of a train.jsonl or held_out.jsonl; images are looked for in its own folder, then in `folders`.
@@ -193,7 +200,7 @@ class Examples:
         """The row's image in the visit's view at the model's size, what is there and what the model had said; the questions
         of one visit follow each other and get the very same image."""
         if self._seen is None or self._seen[0] != visit:
-            view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._open(row.path)
+            view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._image(row)
             seen, findings = view.apply(image, row.findings)
             before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
             to_model = self.qwen.frame(*seen.size).to_model
@@ -231,16 +238,13 @@ class Examples:
         boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
         return plan((row.width, row.height), partial(_within, boxes))
 
-    def _open(self, path: Path) -> PilImage:
-        """The RGB image; kept in memory, as the same few dozen are visited again and again."""
-        from PIL import Image
-
-        if path not in self._images:
+    def _image(self, row: Row) -> PilImage:
+        """Kept in memory, as the same few dozen are visited again and again."""
+        if row.path not in self._images:
             if len(self._images) >= KEEP_IMAGES:
                 self._images.clear()
-            with Image.open(path) as file:
-                self._images[path] = file.convert("RGB")
-        return self._images[path]
+            self._images[row.path] = row.image()
+        return self._images[row.path]
 
 
 def example(

@@ -33,12 +33,9 @@ class Stopped(Exception):
 
 def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[Case]:
     """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped."""
-    from PIL import Image
-
     cases = []
     for row in rows:
-        with Image.open(row.path) as file:
-            answer = predictor.predict(file.convert("RGB"), row.question)
+        answer = predictor.predict(row.image(), row.question)
         cases.append(Case(str(row.path), row.question, row.findings, answer.findings))
         after_each(len(cases))
     return cases

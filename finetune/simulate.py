@@ -34,8 +34,6 @@ from pdc.runs import Run, read_json, write_json
 from pdc.train_config import TrainConfig
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as PilImage
-
     from pdc.qwen import Qwen
 
 ORDERS = ("uncertainty", "random")
@@ -135,7 +133,7 @@ class Simulation:
         c, wanted = self.config, self._serving(number - 1)
         qwen = load(c.model, quantization=c.quantization, device=c.device)
         predictor = LocalPredictor(lambda: qwen, lambda: wanted)
-        answers = [look(predictor, row) for row in looked]
+        answers = [predictor.predict(row.image(), row.question) for row in looked]
         taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
         cases = [Case(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
         edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
@@ -146,7 +144,7 @@ class Simulation:
         self, qwen: Qwen, predictor: LocalPredictor, rows: Sequence[Row], answers: Sequence[Answer], chance: np.random.Generator
     ) -> list[int]:
         """Which of the rows to take. A model that was never taught the labels has no doubts worth asking about."""
-        features = np.stack([described(qwen, opened(row)) for row in rows])
+        features = np.stack([described(qwen, row.image()) for row in rows])
         new = [bool(predictor.untaught(row.question)) for row in rows]
         doubts = [1.0 if n else uncertainty(a.findings, a.counts) for n, a in zip(new, answers, strict=True)]
         return spread(features, doubts, self.plan.per_round, chance)
@@ -197,18 +195,6 @@ def split(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
         if sum(r.group in kept for r in rows) < held_out:
             kept.add(group)
     return [r for r in rows if r.group not in kept], [r for r in rows if r.group in kept]
-
-
-def look(predictor: LocalPredictor, row: Row) -> Answer:
-    """What the model says of the row's image, with how sure it is of the counts."""
-    return predictor.predict(opened(row), row.question)
-
-
-def opened(row: Row) -> PilImage:
-    from PIL import Image
-
-    with Image.open(row.path) as file:
-        return file.convert("RGB")
 
 
 def _boxes(findings: Findings) -> list[list[Any]]:
