@@ -59,9 +59,27 @@ def write(points: Sequence[Point], about: Mapping[str, Any], out: Path) -> None:
         writer.writerow(["order", "seed", "round", "corrected", *NUMBERS, "seconds"])
         for p in points:
             writer.writerow([p.order, p.seed, p.round, p.corrected, *(_number(getattr(p, n)) for n in NUMBERS), p.seconds])
-    panels = {title: {name: [(p.corrected, getattr(p, key)) for p in some] for name, some in _played(points).items()}
+    orders = dict.fromkeys(p.order for p in points)
+    panels = {title: {order: _line([p for p in points if p.order == order], key) for order in orders}
               for key, title in TITLES.items()}  # fmt: skip
-    curves(out / "curve.png", panels, "corrected images", "A played reader; bands: 95 % over held-out images")
+    bands = "lowest and highest of the seeds" if len({p.seed for p in points}) > 1 else "95 % over held-out images"
+    curves(out / "curve.png", panels, "corrected images", f"A played reader; bands: {bands}")
+
+
+def _line(points: Sequence[Point], key: str) -> list[tuple[int, Estimate | None]]:
+    """Per number of corrected images the value; with several seeds their mean, between the lowest and the highest."""
+    found: dict[int, list[Estimate | None]] = {}
+    for p in points:
+        found.setdefault(p.corrected, []).append(getattr(p, key))
+    return [(corrected, _over_seeds(estimates)) for corrected, estimates in found.items()]
+
+
+def _over_seeds(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    known = [e for e in estimates if e is not None]
+    if len(known) < 2:
+        return next(iter(known), None)
+    values = [e.value for e in known]
+    return Estimate(float(np.mean(values)), min(values), max(values))
 
 
 def _number(value: Estimate | float | None) -> float | None:
