@@ -109,9 +109,10 @@ def weakened(folder: Path) -> None:
 def test_the_app_asks_an_adapter_before_it_serves_and_goes_on_with_the_one_that_does(app, tmp_path):
     predictor, serving = app
     folder = shutil.copytree(next((EMBEDDED_MODEL / "adapters").iterdir()), tmp_path / "one")
-    with Image.open(folder / "golden-1.png") as first, serving.instead(Wanted("one", str(folder))):
+    kept = [Image.open(path).convert("RGB") for path in sorted(folder.glob("golden-*.png"))]
+    with serving.instead(Wanted("one", str(folder))):
         labels = tuple(json.loads((folder / "golden.json").read_text())["labels"])
-        golden.record(folder, predictor, [first.convert("RGB")], Question(Task.COUNT_AND_BOX, labels))
+        golden.record(folder, predictor, kept, Question(Task.COUNT_AND_BOX, labels))
     probe = golden.probe(predictor, serving.instead)
     assert probe(an_adapter(folder)) is None
     weakened(shutil.copytree(folder, tmp_path / "two"))
