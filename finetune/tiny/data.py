@@ -34,7 +34,7 @@ class Mixture:
 # About the pixel budget used when serving.
 GRIDS = (((8, 8), 0.22), ((10, 10), 0.48), ((8, 11), 0.15), ((11, 8), 0.05), ((9, 11), 0.05), ((7, 12), 0.05))
 MIXTURE = Mixture({"blood_cells": 0.26, "nuclei": 0.40, "polyps": 0.26, "blank": 0.03, "drawn": 0.05}, GRIDS, glanced=0.5)
-# Polyps are large: seen small, three times as many fit into the same time.
+# Polyps are large: seen small, twice as many fit into the same time.
 GLANCED = Mixture({"polyps": 0.84, "blank": 0.16}, (((5, 5), 0.2), ((6, 6), 0.5), ((7, 7), 0.3)))
 
 
