@@ -109,10 +109,12 @@ class Simulation:
         return (read_json(self.folder / f"{name}.json") or {}).get(name, [])
 
     def _predictor(self, wanted: Wanted) -> LocalPredictor:
+        return LocalPredictor(self._load, lambda: wanted)
+
+    def _load(self) -> Qwen:
         from pdc.qwen import load
 
-        c = self.config
-        return LocalPredictor(lambda: load(c.model, quantization=c.quantization, device=c.device), lambda: wanted)
+        return load(self.config.model, quantization=self.config.quantization, device=self.config.device)
 
     def _serving(self, number: int) -> Wanted:
         """What serves after that round."""
@@ -121,8 +123,6 @@ class Simulation:
 
     def _choose(self, number: int) -> None:
         """Write down which images the reader takes next, what the model said of them, and the edits each needed on average."""
-        from pdc.qwen import load
-
         before = self._state("chosen")
         done = {image for past in before for image in past["images"]}
         chance = np.random.default_rng([self.plan.seed, number])
@@ -130,8 +130,7 @@ class Simulation:
         looked = [left[i] for i in chance.permutation(len(left))]
         unsure = self.plan.order == "uncertainty"
         looked = looked[: MOST_LOOKED_AT if unsure else self.plan.per_round]
-        c, wanted = self.config, self._serving(number - 1)
-        qwen = load(c.model, quantization=c.quantization, device=c.device)
+        qwen, wanted = self._load(), self._serving(number - 1)
         predictor = LocalPredictor(lambda: qwen, lambda: wanted)
         answers = [predictor.predict(row.image(), row.question) for row in looked]
         taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
@@ -157,7 +156,6 @@ class Simulation:
 
     def _fold(self, number: int) -> None:
         from finetune.train import train
-        from pdc.qwen import load
 
         plan, wanted = self.plan, self._serving(number)
         run = Run(Path(wanted.folder or "").parent)
@@ -166,7 +164,7 @@ class Simulation:
         if not run.folder.exists():
             Run.create(self.folder, replace(self.config, seed=plan.seed * 100 + number), run.name)
         free()
-        qwen = load(self.config.model, quantization=self.config.quantization, device=self.config.device)
+        qwen = self._load()
         before = self._serving(number - 1)
         parent = (before.name, Path(before.folder)) if plan.warm and before.name and before.folder else None
         train(run, qwen, self.corrected(number), parent, self.say, replay_rows(self.config.replay_data, self.shared / "replay"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from finetune.tiny.prompts import ask, write
 from finetune.tiny.read import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS, Taught, _losses, make_batch
 from finetune.tiny.speed import fast_language, fast_vision
 from finetune.tiny.teach import Hint
-from finetune.tiny.tokenizer import build_tokenizer
 from pdc.dense import DenseHead
+
+MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "pdc-tiny"
 
 
 def crop(classes: list[int], source: str) -> Sample:
@@ -25,11 +27,8 @@ def crop(classes: list[int], source: str) -> Sample:
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokenizer")
-    build_tokenizer(folder)
-    (folder / "config.json").write_text('{"model_type": "qwen2_5_vl"}')
-    return load_tokenizer(folder)
+def tokenizer():
+    return load_tokenizer(MODEL)
 
 
 def test_the_rarest_kind_is_often_asked_for_alone():
