@@ -6,16 +6,15 @@ import logging
 import os
 import sys
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+from pdc.errors import PdcError
+from pdc.settings import Settings
 
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
 
 def main() -> int:
-    from pdc.errors import PdcError
-    from pdc.settings import Settings
-
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         serve(Settings.from_env())
@@ -25,7 +24,7 @@ def main() -> int:
     return 0
 
 
-def serve(settings) -> None:
+def serve(settings: Settings) -> None:
     import uvicorn
 
     from pdc import golden

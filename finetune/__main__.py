@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -160,8 +159,6 @@ def _rollback(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    # Threads that wait by spinning starve each other when the app answers questions on the same cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["tiny"]:  # it has a command line of its own
         from finetune.tiny.command import main as tiny

@@ -8,12 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from finetune.audit import Judged, audit_table
 from finetune.audit import audit as compared
 from finetune.evaluate import Comparison, compare, read_coco
-from finetune.folding import build_data, compare_with, predictor_of, settings_of
+from finetune.folding import compare_with, predictor_of, settings_of
 from finetune.metrics import Evaluation
 from finetune.tables import table
 from pdc import golden
@@ -25,10 +24,6 @@ from pdc.predictors.local import Wanted
 from pdc.settings import Settings
 from pdc.train_config import TrainConfig
 from pdc.training_data import USABLE
-
-if TYPE_CHECKING:
-    pass
-
 
 Say = Callable[[str], None]
 
@@ -93,11 +88,12 @@ def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapte
 
 def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> Comparison:
     from finetune.dataset import read_rows
+    from pdc.exports import held_out_folder
+    from pdc.images import ImageFiles
 
-    build_data(open_store(settings), settings, folder)
+    if not held_out_folder(open_store(settings), ImageFiles(settings.images), folder):
+        raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = read_rows(folder / "held_out.jsonl", [])
-    if not rows:
-        raise BadSetting("No reviewed image is held out yet; review more images, or name a COCO file with --data.")
     return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
 
 

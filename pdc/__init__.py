@@ -1,3 +1,9 @@
 """PDC: point at, detect and count objects in medical images, and learn from every correction."""
 
-__version__ = "0.1.0"
+import os
+
+__version__ = "0.3.0"
+
+# Read by OpenMP when torch is loaded, so it stands in the package that every entry point imports first. Threads that wait by
+# spinning starve each other on busy cores: an answer beside two busy loops takes many times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")

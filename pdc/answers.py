@@ -18,6 +18,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[
         "marks": [_mark_row(m) for m in findings.marks] if findings else [],
         "count": findings.count(question.task) if findings else None, "readable": findings is not None,
         "model": answer.model, "adapter": answer.adapter, "seconds": answer.seconds,
+        "notes": list(answer.notes),
     }
 
 

@@ -134,9 +134,9 @@ def _steps(said: Sequence[Mapping[str, Any]]) -> list[Step]:
 
 def _probability(entry: Mapping[str, Any]) -> float:
     token, own = entry["token"].strip(), exp(min(float(entry["logprob"]), 0.0))
-    if not token.isdigit() or int(token) < 10:
+    if not token.isdecimal() or int(token) < 10:
         return own
-    near = [o for o in entry.get("top_logprobs") or () if o["token"].strip().isdigit()]
+    near = [o for o in entry.get("top_logprobs") or () if o["token"].strip().isdecimal()]
     near = [o for o in near if abs(int(o["token"]) - int(token)) <= NEAR]
     return min(max(own, sum(exp(o["logprob"]) for o in near)), 1.0)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdc.domain import Box, Findings, Mark, Origin, Question, Status
-from pdc.errors import BadQuestion, Unreadable
+from pdc.errors import BadImage, BadQuestion, Unreadable
 from pdc.geometry import Size, clip, map_findings, rescale
 from pdc.predictors.base import Answer
 from pdc.tiling import Tile, claimed, same, spacing, window_of
@@ -56,13 +56,20 @@ def look_closer(
 
 
 def closer_answer(predictor: Predictor, image: PilImage, question: Question, answer: Answer, regions: int) -> Answer:
-    """The answer after a closer look at its least certain regions, at most so many; `seconds` is only the answer's own."""
+    """The answer after a closer look at its least certain regions, at most so many; `seconds` is only the answer's own.
+
+    A region whose closer look fails keeps its marks, and a note says so.
+    """
     findings = answer.findings
-    if findings is None or not question.task.has_marks:
+    if regions < 1 or findings is None or not question.task.has_marks:
         return answer
+    failed: list[str] = []
     for region in least_certain(findings.marks, image.size, regions):
-        findings = look_closer(predictor, image, question, region, findings.marks)
-    return replace(answer, findings=findings, counts={})
+        try:
+            findings = look_closer(predictor, image, question, region, findings.marks)
+        except (BadImage, BadQuestion, Unreadable) as error:
+            failed.append(f"One closer look failed, and its region keeps its marks: {error}")
+    return replace(answer, findings=findings, counts={}, notes=(*answer.notes, *failed))
 
 
 def least_certain(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box]:

@@ -65,7 +65,7 @@ def _predict_files(arguments: argparse.Namespace, settings: Settings, question: 
             print(f"pdc: {path}: {error}", file=sys.stderr)
             failures += 1
             continue
-        for note in (*accepted.notes, *untaught_notes(answer, predictor.untaught(question))):
+        for note in (*accepted.notes, *answer.notes, *untaught_notes(answer, predictor.untaught(question))):
             print(f"pdc: {path}: {note}", file=sys.stderr)
         row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
         print(json.dumps(row, ensure_ascii=False) if arguments.json else in_words(row), flush=True)

@@ -16,9 +16,9 @@ from pdc.formats import FORMATS, read, texts_of
 from pdc.images import Accepted, ImageFiles, accept
 from pdc.pictures import Asked, Case, Picture, picture_of
 from pdc.store import Store
-from pdc.training_data import Manifest, training_folder, usable_reviews
+from pdc.training_data import Manifest, held_out_folder, training_folder, usable_reviews
 
-__all__ = ["Exported", "Manifest", "export", "import_annotations", "import_coco", "training_folder"]
+__all__ = ["Exported", "Manifest", "export", "held_out_folder", "import_annotations", "import_coco", "training_folder"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,7 @@ class _Worker:
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", str(Path(pixels.__file__).resolve())]
     try:
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # its errors go into our log
     except OSError as error:
         raise BadImage(f"No decoder could be started ({error.strerror}); free some memory and try again.") from error
 

@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any, BinaryIO
 
@@ -194,7 +195,8 @@ def _limit_memory(max_megapixels: float) -> None:
         return
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     wanted = BASE_MEMORY + int(max_megapixels * 1e6 * BYTES_PER_PIXEL)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    with suppress(ValueError, OSError):  # macOS refuses any limit; the parent's time limit still holds
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
         return _sentence(403, "This request came from another site and was refused. Reload the page.")
     length = request.headers.get("content-length")
-    if length is not None and (not length.isdigit() or int(length) > limit):
+    if length is not None and (not length.isdecimal() or int(length) > limit):
         return _sentence(413, _too_large(limit))
     if request.url.path not in OPEN_PATHS and access.user(request) is None:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")

@@ -74,8 +74,7 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
-    predicted = {p.id: p.findings for p in store.predictions()}
-    rows = [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
+    rows = _rows(store, reviews, known)
     likes = _likenesses(store, images, rows)
     held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
     copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
@@ -87,6 +86,24 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
     hashes = _place_images(images, folder, sorted({_sha256(r) for r in (*train, *kept)}))
     left_out = tuple(sorted(copies & {_sha256(r) for r in rows if r["group"] not in held_out}))
     return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
+
+
+def held_out_folder(store: Store, images: ImageFiles, folder: Path) -> int:
+    """Write held_out.jsonl and its images/, of the groups that are held out already; returns the number of rows.
+
+    Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
+    """
+    held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
+    reviews = [r for r in usable_reviews(store) if known[r.image_sha256].group in held_out]
+    rows = _rows(store, reviews, known)
+    _place_images(images, folder, sorted({_sha256(r) for r in rows}))
+    files.write(folder / "held_out.jsonl", _lines(rows))
+    return len(rows)
+
+
+def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image]) -> list[Row]:
+    predicted = {p.id: p.findings for p in store.predictions()}
+    return [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
 
 
 def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, Likeness]:

@@ -188,7 +188,7 @@ def _place(entry: Entry, order: Order) -> tuple:
     """A key to sort by; what it cannot tell apart stays in order of time."""
     if order is Order.NAME:
         parts = re.split(r"(\d+)", entry.image.name.casefold())
-        return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts)
+        return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
     if order is Order.UNCERTAIN:
         doubt = entry.model.doubt if entry.model else None
         return (doubt is None, -(doubt or 0.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
@@ -136,6 +138,22 @@ def test_an_unreadable_answer_is_not_nothing_found(picture):
 
     with pytest.raises(Unreadable, match="your marks are as they were"):
         look_closer(Mumbles([]), picture, BOXES, Box(0, 0, 50, 50))
+
+
+def test_one_closer_look_that_fails_costs_neither_the_answer_nor_the_other_looks(picture):
+    small, seen = Box(40, 40, 50, 50), Box(300, 200, 310, 210)
+
+    class MumblesOnce(Ruler):
+        def predict(self, image, question):
+            answer = super().predict(image, question)
+            return replace(answer, findings=None) if len(self.asked) == 1 else answer
+
+    model = MumblesOnce([small, seen])
+    first = Findings((Mark("m1", small, "cell", score=0.1), Mark("m2", seen, "cell", score=0.2)), {"cell": 2})
+    answer = closer_answer(model, picture, BOXES, Answer(first, "", "ruler", None, "compact-1", 0.0), 2)
+    assert len(model.asked) == 2
+    assert [(m.id, m.score) for m in answer.findings.marks] == [("m1", 0.1), ("m2", 0.8)]
+    assert len(answer.notes) == 1 and "could not be read" in answer.notes[0]
 
 
 def test_the_least_certain_regions_hold_the_most_doubt_and_no_judged_mark():

@@ -219,6 +219,20 @@ print(pixels.answer(sys.stdin.buffer.read(), 1000)[0])
     assert b"needs too much memory; make it smaller." in child.stdout, child
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no memory limit on Windows")
+def test_a_system_that_refuses_memory_limits_decodes_all_the_same():
+    code = """
+import resource, sys
+def refuses(*_): raise ValueError("current limit exceeds maximum limit")  # what macOS says
+resource.setrlimit = refuses
+from pdc import pixels
+pixels._limit_memory(50)
+print(pixels.answer(sys.stdin.buffer.read(), 50)[0])
+"""
+    child = subprocess.run([sys.executable, "-c", code], cwd=ROOT, input=encoded(corners()), capture_output=True, timeout=60)
+    assert child.returncode == 0 and b"'error'" not in child.stdout and b"'width'" in child.stdout, child
+
+
 def test_many_threads_share_the_decoders():
     files = [encoded(corners(60 + i, 40)) for i in range(24)]
     with ThreadPoolExecutor(12) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import pdc
 from pdc.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,6 +109,24 @@ def test_heavy_libraries_are_imported_inside_functions():
             used = imports(path, anywhere=False)
             heavy = {u.split(".")[0] for u in used} & {"torch", "transformers", "peft", "xgrammar"}
             assert name in LATE or not heavy | (used & LATE), (name, heavy | (used & LATE))
+
+
+@pytest.mark.parametrize("entry", ["app", "pdc.__main__", "finetune.__main__", "pdc.settings"])
+def test_every_entry_point_lets_waiting_threads_sleep_before_torch_is_there(entry: str):
+    code = f"import os, sys, {entry}; sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive' or 'torch' in sys.modules)"
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=False).returncode == 0
+
+
+def test_who_sets_how_threads_wait_is_obeyed():
+    code = "import os, pdc, sys; sys.exit(os.environ['OMP_WAIT_POLICY'] != 'active')"
+    environment = {**os.environ, "OMP_WAIT_POLICY": "active"}
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=False).returncode == 0
+
+
+def test_there_is_one_version():
+    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest and newest.group(1) == pdc.__version__
 
 
 def readme() -> str:

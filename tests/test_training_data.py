@@ -16,7 +16,7 @@ from places import Place, boxes
 from finetune.tiny.render import smear
 from pdc.domain import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.errors import BadSetting, StoreUnavailable
-from pdc.exports import training_folder
+from pdc.exports import held_out_folder, training_folder
 from pdc.images import accept
 
 CELLS = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
@@ -255,3 +255,16 @@ def test_what_cannot_be_trained_on_is_a_sentence(place: Place, tmp_path: Path):
     with pytest.raises(StoreUnavailable, match="is damaged"):
         training_folder(place.store, place.files, tmp_path / "data")
     assert not (tmp_path / "data" / "manifest.json").exists()
+
+
+def test_measuring_reads_the_split_and_deals_nothing_out(place: Place, tmp_path: Path):
+    reviewed(place, 6)
+    assert held_out_folder(place.store, place.files, tmp_path / "early") == 0
+    assert not place.store.held_out_groups() and not place.store.training_groups()
+    training_folder(place.store, place.files, tmp_path / "train", held_out_share=0.5)
+    dealt = place.store.held_out_groups()
+    reviewed(place, 3, prefix="later")
+    assert held_out_folder(place.store, place.files, tmp_path / "measure") == len(rows_of(tmp_path / "train", "held_out"))
+    assert rows_of(tmp_path / "measure", "held_out") == rows_of(tmp_path / "train", "held_out")
+    assert place.store.held_out_groups() == dealt
+    assert all((tmp_path / "measure" / r["image"]).is_file() for r in rows_of(tmp_path / "measure", "held_out"))

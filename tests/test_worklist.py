@@ -63,6 +63,12 @@ def test_orders(desk: Desk):
     assert names(desk, order=Order.DISAGREEMENT) == ["b9.png", "a.png", "b10.png"]
 
 
+def test_names_with_figures_that_are_no_decimals_are_ordered_too(desk: Desk):
+    for name in ("3²4.png", "10.png", "٣.png", "2.png", "½.png"):
+        desk.image(name)
+    assert [n for n in names(desk, order=Order.NAME) if n != "½.png"] == ["2.png", "٣.png", "3²4.png", "10.png"]
+
+
 def test_filters(desk: Desk):
     a, b = desk.image("Smear-1.png"), desk.image("polyp.png")
     save(desk, a)

@@ -17,6 +17,7 @@ class Answer:
     """`findings` in pixels of the image asked about, None when `raw` could not be read.
 
     `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
+    `notes`: sentences that whoever reads the answer should be told.
     """
 
     findings: Findings | None
@@ -26,6 +27,7 @@ class Answer:
     prompt_version: str
     seconds: float
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Predictor(Protocol):
