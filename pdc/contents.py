@@ -17,6 +17,7 @@ from pdc.pictures import Asked, Picture
 
 SPOILED = "another object there was left out, and the rest would look complete"
 SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
+EMPTY = "it is empty, and no label is drawn anywhere that it could be empty of"
 UNUSED = "no object that is taken over has it"
 NAMED = 5
 GROUPS = 10
@@ -115,7 +116,7 @@ def _settled(record: Record, used: Sequence[str], complete: bool) -> tuple[Pictu
     if record.silence is not Silence.TOLD:
         kept.sort(key=lambda a: used.index(a.label))
     if not kept and not left and not record.left_out:
-        left.append(LeftOut(What.IMAGE, "it is empty, and the file names no label that this could be about", picture.file))
+        left.append(LeftOut(What.IMAGE, SILENT if record.silence is Silence.UNKNOWN else EMPTY, picture.file))
     sizes = [LeftOut(What.SIZE, "it lies beside points of its label, so its centre is kept", picture.file, a.label)
              for a in kept if a.task.has_points for s in a.shapes if isinstance(s, Box)]  # fmt: skip
     return replace(picture, asked=tuple(map(_pointed, kept))), left + sizes
