@@ -19,6 +19,11 @@ from pdc.pictures import Asked, Picture, inside
 from pdc.store import Store
 
 Answer = tuple[Question, Findings]
+STAYS = (  # why a review that is there stays
+    "the same is stored already",
+    "it shows the same picture as an image before it in the file, whose answer is taken",
+    "the image has another review of this question, which stays; correct it in the app",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +81,20 @@ def import_file(
     for picture, _ in fitting:
         _answers(picture, task)  # a question that cannot be asked is refused before anything is stored
     find = _finder(path if path.is_dir() else path.parent, contents)
-    reviews: list[Review] = []
     left_out = [*contents.left_out, *(entry for _, gone in fitting for entry in gone)]
-    stays: list[LeftOut] = []
-    for picture, _ in fitting:
-        try:
-            accepted = _accept(find, picture, max_megapixels)
-            picture = _within(picture, (accepted.width, accepted.height))
-        except (BadImage, BadSetting) as error:
-            left_out.append(LeftOut(What.IMAGE, str(error), picture.file))
+    reviews: list[Review] = []
+    for picture in (p for p, _ in fitting if p.asked):
+        ready = _ready(find, picture, max_megapixels)
+        if isinstance(ready, LeftOut):
+            left_out.append(ready)
             continue
-        for question, findings in _answers(picture, task):
-            image = _add_image(store, images, picture, accepted)
-            added = _add_review(store, image, question, findings, author, reviews)
-            reviews += [added] if isinstance(added, Review) else []
-            stays += [LeftOut(What.ANSWER, added, picture.name)] if isinstance(added, str) else []
-    if not reviews and not stays:
+        image = _add_image(store, images, *ready)
+        added = [_add_review(store, image, *answer, author, reviews) for answer in _answers(ready[0], task)]
+        reviews += [r for r in added if isinstance(r, Review)]
+        left_out += [LeftOut(What.ANSWER, reason, picture.name) for reason in added if isinstance(reason, str)]
+    if not reviews and not any(e.reason in STAYS for e in left_out):
         raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(left_out)}")
-    return Imported(path, tuple(reviews), (*left_out, *stays))
+    return Imported(path, tuple(reviews), tuple(left_out))
 
 
 def _chosen(contents: Contents, labels: Sequence[str] | None) -> Contents:
@@ -172,6 +173,15 @@ def _find(folder: Path, file_name: str, *, alone: bool) -> Path:
     raise BadSetting(f"it is not in {folder}; put the images beside the annotations.")
 
 
+def _ready(find: Callable[[str], Path], picture: Picture, max_megapixels: float) -> tuple[Picture, Accepted] | LeftOut:
+    """The picture with its image, when the two belong together."""
+    try:
+        accepted = _accept(find, picture, max_megapixels)
+        return _within(picture, (accepted.width, accepted.height)), accepted
+    except (BadImage, BadSetting) as error:
+        return LeftOut(What.IMAGE, str(error), picture.file)
+
+
 def _accept(find: Callable[[str], Path], picture: Picture, max_megapixels: float) -> Accepted:
     try:
         data = picture.data if picture.data is not None else find(picture.file).read_bytes()
@@ -206,7 +216,7 @@ def _add_review(
     current = store.current_review(image.sha256, question)
     if current is not None:
         return _why_it_stays(current, findings, ours=any(current.id == r.id for r in before))
-    for label in question.labels:
+    for label in sorted(set(question.labels) - set(store.labels())):
         store.add_label(label)
     review = Review(
         id=uuid4().hex,
@@ -223,11 +233,10 @@ def _add_review(
 
 
 def _why_it_stays(current: Review, findings: Findings, *, ours: bool) -> str:
+    same, twice, other = STAYS
     if _said(current.findings) == _said(findings):
-        return "the same is stored already"
-    if ours:
-        return "it shows the same picture as an image before it in the file, whose answer is taken"
-    return "the image has another review of this question, which stays; correct it in the app"
+        return same
+    return twice if ours else other
 
 
 def _said(findings: Findings) -> tuple[object, ...]:

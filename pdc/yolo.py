@@ -28,13 +28,18 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
     classes = {label: i for i, label in enumerate(dict.fromkeys(a.label for p in pictures for a in p.asked))}
     names = "".join(f'  {i}: "{label}"\n' for label, i in classes.items())
-    texts = {f"labels/{Path(p.file).stem}.txt": "".join(_lines(p, classes)) for p in pictures}
+    texts = {f"labels/{Path(p.file).stem}.txt": "".join(_lines(p, classes)) for p in pictures if not _only_counted(p)}
     kept = {p.file: {**told(p), "exact": [numbers(s) for a in p.asked for s in a.shapes]} for p in pictures}
     return {
         "data.yaml": f"train: images.txt\nval: images.txt\nnames:\n{names}",
         "images.txt": "".join(f"./{p.file}\n" for p in pictures), **texts,
         KEPT: json.dumps(kept, ensure_ascii=False, indent=1) + "\n",
     }
+
+
+def _only_counted(picture: Picture) -> bool:
+    """Whether objects are there, and none of them has a place: an empty file would say that there are none."""
+    return any(a.count for a in picture.asked) and not any(a.shapes for a in picture.asked)
 
 
 def _lines(picture: Picture, classes: Mapping[str, int]) -> list[str]:
@@ -117,10 +122,9 @@ def _label_file(folder: Path, file: str) -> Path:
 
 def _record(folder: Path, file: str, names: Mapping[int, str], kept: Any, complete: bool) -> Record | LeftOut:
     place, picture = _label_file(folder, file), Picture(file, Path(file).name, file, _size(folder / file), ())
-    if not place.is_file():
-        reason = 'it has no .txt in labels/ (--complete takes it as "none")'
-        return Record(picture, Silence.UNKNOWN) if complete else LeftOut(What.IMAGE, reason, file)
     kept = kept if isinstance(kept, dict) else {}
+    if not place.is_file():
+        return _without_file(picture, kept, complete)
     found = list(_lines_read(place, names, picture, kept.get("exact")))
     shapes: dict[str, list[Shape]] = {}
     for label, shape in (f for f in found if not isinstance(f, LeftOut)):
@@ -130,6 +134,15 @@ def _record(folder: Path, file: str, names: Mapping[int, str], kept: Any, comple
     if kept.get("asked"):
         return Record(with_told(picture, kept), Silence.TOLD, left_out)
     return Record(picture, Silence.UNKNOWN if found else Silence.NONE, left_out)
+
+
+def _without_file(picture: Picture, kept: Mapping[str, Any], complete: bool) -> Record | LeftOut:
+    """Nothing but the counts that PDC kept beside: marks would be in the file."""
+    asked = [e for e in kept.get("asked") or () if isinstance(e, dict) and (e.get("task") == "counting" or not e.get("count"))]
+    if any(e.get("count") for e in asked):
+        return Record(with_told(picture, {**kept, "asked": asked}), Silence.TOLD)
+    reason = 'it has no .txt in labels/ (--complete takes it as "none")'
+    return Record(picture, Silence.UNKNOWN) if complete else LeftOut(What.IMAGE, reason, picture.file)
 
 
 def _lines_read(place: Path, names: Mapping[int, str], picture: Picture, corners: Any) -> Iterator[Labelled | LeftOut]:

@@ -56,6 +56,13 @@ def stored(place: Place) -> Stored:
     return found
 
 
+def ran(monkeypatch, capsys, home: Path, *words: str) -> tuple[int, str]:
+    monkeypatch.setenv("PDC_HOME", str(home))
+    code = main(list(words))
+    said = capsys.readouterr()
+    return code, (said.out + said.err).strip().splitlines()[-1]
+
+
 # COCO
 
 
@@ -267,6 +274,17 @@ def test_an_export_says_which_answers_its_format_has_no_place_for(place: Place, 
     assert [(w.reviews, w.left_out) for w in written.values()] == [(1, 1), (2, 0)]
 
 
+def test_the_export_command_tells_what_it_did_not_write(tmp_path: Path, monkeypatch, capsys):
+    lines = "file,label,task,count,x1,y1,x2,y2", "a.png,cell,bounding,1,20,30,60,70", "a.png,cell,counting,7,,,,"
+    put(tmp_path, {"a.csv": "\n".join(lines)}, {"a.png": "red"})
+    line = ran(monkeypatch, capsys, tmp_path / "home", "import", str(tmp_path / "a.csv"))[1]
+    assert line.endswith('1 mark, 0 answers "none", 1 count.')
+    line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "out"))[1]
+    assert line.startswith("Wrote 1 review of 1 image") and "Left out 1 answer: this format holds one per label" in line
+    line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "csv"), "--format", "csv")[1]
+    assert line.startswith("Wrote 2 reviews") and "Left out" not in line
+
+
 @pytest.mark.parametrize("format", ["coco", "yolo", "voc", "label-studio", "jsonl", "csv"])
 def test_a_box_without_area_is_not_lost_between_two_stores(place: Place, tmp_path: Path, format: str):
     question = Question(Task.BOUNDING, ("cell",))
@@ -379,13 +397,6 @@ def test_a_row_that_contradicts_its_own_task_is_left_out(place, tmp_path: Path):
 
 
 # the command
-
-
-def ran(monkeypatch, capsys, home: Path, *words: str) -> tuple[int, str]:
-    monkeypatch.setenv("PDC_HOME", str(home))
-    code = main(list(words))
-    said = capsys.readouterr()
-    return code, (said.out + said.err).strip().splitlines()[-1]
 
 
 def test_the_last_line_of_an_import_is_the_account_of_it(tmp_path: Path, monkeypatch, capsys):
