@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     bring.add_argument("--author", default="import", help="who the reviews are by (default: %(default)s)")
     bring.add_argument("--task", help="the question the marks answer (default: boxes, points or a count, as they are)")
     bring.add_argument("--label", action="append", metavar="LABEL", help="categories to take; repeat (default: all)")
+    complete = "every image was looked at for every label that the file uses: what is not drawn there is none"
+    bring.add_argument("--complete", action="store_true", help=complete)
     bring.set_defaults(run=commands.import_)
 
     users = sub.add_parser("users", help="who may log in")

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pdc.contents import Contents, LeftOut, Record, Silence, What, settle
 from pdc.domain import Box, Point, Shape, check_label
 from pdc.errors import BadSetting
-from pdc.geometry import clip
-from pdc.pictures import Asked, Picture, is_number, told, with_told
+from pdc.geometry import Size, clip
+from pdc.pictures import Asked, Picture, inside, is_number, keeps_area, told, with_told
 
 Labelled = tuple[str, Shape]
 Id = int | str
@@ -78,24 +79,23 @@ def _span(start: float, end: float) -> float:
     return next((c for c in (round(exact, digits) for digits in range(17)) if start + c == end), exact)
 
 
-def pictures(value: Any) -> tuple[tuple[str, ...], list[Picture]]:
-    """The categories in the file's order, and its images with what is in them; BadSetting naming the first thing wrong.
+def read(value: Any, complete: bool = False) -> Contents:
+    """The file's images with what is in them, and what was left out. BadSetting when the file as a whole is wrong.
 
-    Boxes are cut at the image's border. Annotations of crowds (iscrowd 1) are no single objects and are left out. An image
-    that does not say what it was asked for was asked for all categories.
+    Boxes are cut at the image's border. What is no single box or point is left out: crowds, masks and outlines without a
+    bbox, turned boxes, predictions. A label that an image neither draws nor names is "none" only if `complete`.
     """
     lists = {key: _list(value, key) for key in ("images", "categories", "annotations")}
     categories = {_get(c, "id", (int, str), "A category"): _label(c) for c in lists["categories"]}
-    if len(set(categories.values())) != len(lists["categories"]):
-        raise BadSetting("Two categories of the COCO file share an id or a name; give each its own.")
+    if len(categories) != len(lists["categories"]):
+        raise BadSetting("Two categories of the COCO file share an id; give each its own.")
     sizes = {_get(i, "id", (int, str), "An image"): _size(i) for i in lists["images"]}
-    found: dict[Id, list[Labelled]] = defaultdict(list)
+    files = {i["id"]: _get(i, "file_name", str, f"Image {i['id']}") for i in lists["images"]}
+    found: dict[Id, list[Labelled | LeftOut]] = defaultdict(list)
     for annotation in lists["annotations"]:
-        if not (isinstance(annotation, dict) and annotation.get("iscrowd")):
-            image, labelled = _labelled(annotation, categories, sizes)
-            found[image].append(labelled)
-    names = tuple(categories.values())
-    return names, [_picture(i, found[i["id"]], names) for i in lists["images"]]
+        image, label = _about(annotation, categories, sizes)
+        found[image].append(_labelled(annotation, label, files[image], sizes[image]))
+    return settle([_record(i, sizes[i["id"]], found[i["id"]]) for i in lists["images"]], tuple(categories.values()), complete)
 
 
 def _list(value: Any, key: str) -> list[Any]:
@@ -115,63 +115,111 @@ def _label(category: Any) -> str:
     return check_label(_get(category, "name", str, "A category"))
 
 
-def _size(image: Any) -> tuple[int, int]:
+def _size(image: Any) -> Size:
     what = f"Image {image['id']}"
-    width, height = (_get(image, key, int, what) for key in ("width", "height"))
-    if width < 1 or height < 1:
+    width, height = (_get(image, key, (int, float), what) for key in ("width", "height"))
+    if not (1 <= width < 1e9 and 1 <= height < 1e9):
         raise BadSetting(f"{what} of the COCO file is {width} x {height} pixels; correct the file.")
-    return width, height
+    return int(width), int(height)
 
 
-def _picture(image: Mapping[str, Any], found: Sequence[Labelled], names: Sequence[str]) -> Picture:
-    file_name = _get(image, "file_name", str, f"Image {image['id']}")
-    name, group, labels = image.get("name"), image.get("group"), image.get("labels")
+def _record(image: Mapping[str, Any], size: Size, entries: Sequence[Labelled | LeftOut]) -> Record:
+    file, name, group, labels = (image.get(key) for key in ("file_name", "name", "group", "labels"))
+    left_out, found = (tuple(e for e in entries if isinstance(e, LeftOut) is out) for out in (True, False))
     named = isinstance(labels, list) and all(isinstance(n, str) for n in labels)
-    asked = [check_label(n) for n in labels] if named else names
+    asked = dict.fromkeys([*(map(check_label, labels) if named else ()), *(label for label, _ in found)])
     picture = Picture(
-        file_name,
-        name if isinstance(name, str) else file_name,
-        str(group) if group not in (None, "") else file_name,
-        (image["width"], image["height"]),
+        file,
+        name if isinstance(name, str) else file,
+        str(group) if group not in (None, "") else file,
+        size,
         tuple(Asked.of_shapes(n, [s for label, s in found if label == n]) for n in asked),
     )
-    return with_told(picture, {"asked": image.get("asked")}) if named else picture
+    if not named:
+        return Record(picture, Silence.UNKNOWN, left_out)
+    return Record(with_told(picture, {"asked": image.get("asked")}), Silence.TOLD, left_out)
 
 
-def _labelled(
-    annotation: Any, categories: Mapping[Id, str], sizes: Mapping[Id, tuple[int, int]]
-) -> tuple[Id, Labelled]:
-    number = annotation.get("id") if isinstance(annotation, dict) else None
-    what = f"Annotation {number}"
+def _about(annotation: Any, categories: Mapping[Id, str], sizes: Mapping[Id, Size]) -> tuple[Id, str]:
+    """The image's id and the label."""
+    what = _what(annotation)
     image, category = (_get(annotation, key, (int, str), what) for key in ("image_id", "category_id"))
     if image not in sizes:
         raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
     if category not in categories:
         raise BadSetting(f"{what} of the COCO file has category {category}, which the file does not list.")
-    box = _box(annotation.get("bbox"), annotation.get("xyxy"), sizes[image], what)
-    return image, (categories[category], _point(annotation.get("keypoints"), box) or box)
+    return image, categories[category]
 
 
-def _point(keypoints: Any, box: Box) -> Point | None:
-    """One labelled keypoint with a box of no size is PDC's way to write a point."""
-    if not isinstance(keypoints, list) or len(keypoints) != 3 or not all(map(is_number, keypoints)) or box.area:
-        return None
-    return Point(box.x1, box.y1)
+def _what(annotation: Any) -> str:
+    return f"Annotation {annotation.get('id') if isinstance(annotation, dict) else None}"
 
 
-def _box(bbox: Any, exact: Any, size: tuple[int, int], what: str) -> Box:
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
+def _labelled(annotation: Mapping[str, Any], label: str, file: str, size: Size) -> Labelled | LeftOut:
+    reason = _unread(annotation)
+    if reason is not None:
+        return LeftOut(What.OBJECT, reason, file, label)
+    try:
+        return label, _shape(annotation, size, _what(annotation))
+    except BadSetting as error:
+        return LeftOut(What.IMAGE, str(error), file)
+
+
+def _unread(annotation: Mapping[str, Any]) -> str | None:
+    """Why the annotation is not one box or one point that a person set; None when it is."""
+    attributes = annotation.get("attributes")
+    if annotation.get("iscrowd"):
+        return "it is marked as a crowd (iscrowd 1), not as one object"
+    if isinstance(attributes, dict) and is_number(turn := attributes.get("rotation")) and turn % 360:
+        return "it is a turned box, which is not read"
+    if annotation.get("score") is not None:
+        return "it has a score, so it is a prediction"
+    bbox = annotation.get("bbox") or []
+    placed = _point(annotation) is not None or not isinstance(bbox, list) or any(bbox[2:])
+    return None if placed else _unread_kind(annotation)
+
+
+def _unread_kind(annotation: Mapping[str, Any]) -> str | None:
+    if isinstance(annotation.get("segmentation"), dict):
+        return "it is a mask without a bbox, which is not read"
+    if annotation.get("segmentation"):
+        return "it is an outline without a bbox, which is not read"
+    return "it is a group of keypoints without a bbox, which is not read" if annotation.get("keypoints") else None
+
+
+def _shape(annotation: Mapping[str, Any], size: Size, what: str) -> Shape:
+    point = _point(annotation)
+    if point is not None:
+        return inside(point, size, f"{what} of the COCO file")
+    return _box(annotation.get("bbox"), annotation.get("xyxy"), size, what)
+
+
+def _point(annotation: Mapping[str, Any]) -> Point | None:
+    """A keypoint with a bbox of no size is PDC's way to write a point; an outline of one corner is RectLabel's."""
+    bbox, keypoints, outline = (annotation.get(key) for key in ("bbox", "keypoints", "segmentation"))
+    if _has_numbers(keypoints, 3) and _has_numbers(bbox, 4) and not any(bbox[2:]):
+        return Point(bbox[0], bbox[1])
+    single = outline[0] if isinstance(outline, list) and len(outline) == 1 else None
+    return Point(*single) if _has_numbers(single, 2) else None
+
+
+def _has_numbers(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(map(is_number, value))
+
+
+def _box(bbox: Any, exact: Any, size: Size, what: str) -> Box:
+    if not _has_numbers(bbox, 4):
         raise BadSetting(f"{what} of the COCO file has no bbox of four numbers; correct the file.")
     x1, y1, x2, y2 = _corners(bbox)
     outside = x1 > size[0] or y1 > size[1] or x2 < 0 or y2 < 0
-    if bbox[2] < 0 or bbox[3] < 0 or outside:
+    if bbox[2] < 0 or bbox[3] < 0 or outside or not keeps_area(box := Box(x1, y1, x2, y2), size):
         raise BadSetting(f"{what} of the COCO file has a box outside its image or turned inside out; correct the file.")
-    return clip(Box(*(exact if _agree(exact, (x1, y1, x2, y2)) else (x1, y1, x2, y2))), size)
+    return clip(Box(*exact) if _agree(exact, box.xyxy) else box, size)
 
 
 def _agree(exact: Any, corners: Sequence[float]) -> bool:
     """Whether PDC's own corners are there and no other program has changed the bbox beside them."""
-    if not isinstance(exact, list) or len(exact) != 4 or not all(map(is_number, exact)):
+    if not _has_numbers(exact, 4):
         return False
     ordered = exact[0] <= exact[2] and exact[1] <= exact[3]
     return ordered and all(abs(a - b) < 1e-6 for a, b in zip(exact, corners, strict=True))

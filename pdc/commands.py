@@ -18,6 +18,7 @@ from pdc.answers import answer_row, in_words, untaught_notes
 from pdc.bulk import Bulk
 from pdc.bulk import run as run_bulk
 from pdc.closer import closer_answer
+from pdc.contents import counted
 from pdc.domain import Question
 from pdc.errors import BadImage, BadSetting, PdcError
 from pdc.parts import local_predictor, open_store, serving
@@ -99,20 +100,29 @@ def export(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     written = write(open_store(settings), ImageFiles(settings.images), arguments.folder, arguments.format)
-    print(f"Wrote {written.reviews} reviews of {written.images} images to {arguments.folder} as {arguments.format}.")
+    said = f"Wrote {counted(written.reviews, 'review')} of {counted(written.images, 'image')}"
+    print(f"{said} to {arguments.folder} as {arguments.format}.{_not_written(written.left_out)}")
     return 0
 
 
+def _not_written(answers: int) -> str:
+    if not answers:
+        return ""
+    return (f" Left out {counted(answers, 'answer')}: this format holds one per label and image "
+            "(boxes before points before counts, then the newest); --format csv holds all.")
+
+
 def import_(arguments: argparse.Namespace) -> int:
-    from pdc.exports import import_annotations
     from pdc.images import ImageFiles
+    from pdc.importing import import_file
 
     settings = Settings.from_env()
-    added = import_annotations(
+    imported = import_file(
         open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author, format=arguments.format,
-        task=arguments.task and task_from(arguments.task), labels=arguments.label, max_megapixels=settings.max_megapixels,
+        task=arguments.task and task_from(arguments.task), labels=arguments.label, complete=arguments.complete,
+        max_megapixels=settings.max_megapixels,
     )
-    print(f"Added {added} reviews from {arguments.file}.")
+    print(imported.told())
     return 0
 
 

@@ -10,9 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from pdc.errors import StoreUnavailable
+from pdc.errors import BadSetting, StoreUnavailable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8, with or without a byte order mark; BadSetting when it cannot be read or is none."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path} is not text in UTF-8 ({error.reason}); save it again.") from None
 
 
 def write(path: Path, data: bytes) -> None:

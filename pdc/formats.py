@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from pdc import coco, label_studio, marks_csv, medmultipoints, voc, yolo
+from pdc.contents import Contents, told_left_out
 from pdc.errors import BadSetting
 from pdc.pictures import Case, Picture, picture_of
 
@@ -19,15 +21,15 @@ def _to_coco(pictures: Sequence[Picture]) -> Texts:
     return {COCO_FILE: json.dumps(coco.document(pictures), ensure_ascii=False, indent=1) + "\n"}
 
 
-def read_coco(path: Path) -> list[Picture]:
+def read_coco(path: Path, complete: bool = False) -> Contents:
     """Of a file or of the folder that holds coco.json."""
-    return coco.pictures(load_json(path / COCO_FILE if path.is_dir() else path))[1]
+    return coco.read(load_json(path / COCO_FILE if path.is_dir() else path), complete)
 
 
 def load_json(path: Path) -> Any:
     """BadSetting when it cannot be read or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
     except (ValueError, RecursionError) as error:
@@ -38,7 +40,7 @@ WRITERS: Mapping[str, Callable[[Sequence[Picture]], Texts]] = {
     "coco": _to_coco, "yolo": yolo.write, "voc": voc.write, "label-studio": label_studio.write,
     "jsonl": medmultipoints.write,
 }
-READERS: Mapping[str, Callable[[Path], list[Picture]]] = {
+READERS: Mapping[str, Callable[[Path, bool], Contents]] = {
     "coco": read_coco, "yolo": yolo.read, "voc": voc.read, "label-studio": label_studio.read, "csv": marks_csv.read,
     "jsonl": medmultipoints.read, "medmultipoints": medmultipoints.read,
 }
@@ -52,18 +54,26 @@ def texts_of(cases: Sequence[Case], format: str) -> Texts:
     return WRITERS[format]([picture_of(c) for c in cases])
 
 
-def read(path: Path, format: str | None = None) -> list[Picture]:
-    """The pictures of a file or folder; without `format` by what it looks like. BadSetting says what is wrong."""
+def read(path: Path, format: str | None = None, complete: bool = False) -> Contents:
+    """The pictures of a file or folder, and what was left out; without `format` by what it looks like.
+
+    `complete`: what is not drawn is absent. BadSetting says what is wrong, also where nothing can be taken over.
+    """
     if not path.exists():
         raise BadSetting(f"{path} cannot be read (it is not there); check the path.")
     if format is not None and format not in READERS:
         raise BadSetting(f"There is no import format {format!r}; use one of {', '.join(READERS)}.")
-    return READERS[format or _looks_like(path)](path)
+    contents = READERS[format or _looks_like(path)](path, complete)
+    if not contents.pictures:
+        raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(contents.left_out)}".strip())
+    return contents
 
 
 def _looks_like(path: Path) -> str:
     by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "medmultipoints"}
     if path.is_file():
+        if is_zipfile(path):
+            raise BadSetting(f"{path} is a zip; unpack it first, then name the folder.")
         if path.suffix in by_suffix:
             return by_suffix[path.suffix]
         return "label-studio" if isinstance(load_json(path), list) else "coco"

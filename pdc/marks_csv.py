@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pdc.domain import Box, Image, Mark, Review, Task, check_label
+from pdc.contents import Contents, Record, Silence, gather, settle
+from pdc.domain import Box, Image, Mark, Review, Shape, Task, check_label
 from pdc.errors import BadSetting
-from pdc.pictures import Asked, Case, Picture, marks_of, shape_of
+from pdc.geometry import Size
+from pdc.pictures import Asked, Case, Picture, is_number, marks_of, shape_of
 
+Line = Mapping[str, str]
 FILE = "marks.csv"
 FORMULA = tuple("=+-@\t\r")
 BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
@@ -87,8 +91,8 @@ def _unguarded(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in (*FORMULA, "'") else text
 
 
-def read(path: Path) -> list[Picture]:
-    """Of a file or of the folder that holds marks.csv. BadSetting naming the line that is wrong."""
+def read(path: Path, complete: bool = False) -> Contents:
+    """Of a file or of the folder that holds marks.csv. Left out are images with a line that is wrong or says nothing."""
     path = path / FILE if path.is_dir() else path
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -99,39 +103,38 @@ def read(path: Path) -> list[Picture]:
         raise BadSetting(f"{path} is not a CSV file in UTF-8 ({error}); save it again.") from None
     if not lines or not {"file", "label"} <= set(lines[0]):
         raise BadSetting(f"{path} needs the columns file and label, and a line per mark below them.")
-    return _pictures(lines, path.name)
-
-
-def _pictures(lines: Sequence[Mapping[str, str]], name: str) -> list[Picture]:
-    found: dict[str, dict[tuple[str, str], list[tuple[int, Mapping[str, str]]]]] = {}
-    about: dict[str, Mapping[str, str]] = {}
+    found: dict[str, list[tuple[int, Line]]] = {}
     for i, line in enumerate(lines, start=2):
-        key = line.get("task") or "", _unguarded(line["label"] or "")
-        found.setdefault(line["file"], {}).setdefault(key, []).append((i, line))
-        about.setdefault(line["file"], line)
-    return [_picture(file, about[file], asked, name) for file, asked in found.items()]
+        found.setdefault(line["file"] or "", []).append((i, line))
+    return settle(gather(found.items(), lambda entry: _record(*entry, path.name), lambda entry: entry[0]), complete=complete)
 
 
-def _picture(file: str, about: Mapping[str, str], asked: Mapping[tuple[str, str], list], name: str) -> Picture:
-    size = None
+def _record(file: str, lines: Sequence[tuple[int, Line]], name: str) -> Record:
+    about, size = lines[0][1], None
     if about.get("width") and about.get("height"):
         size = int(_number(about["width"], f"{name}: {file}")), int(_number(about["height"], f"{name}: {file}"))
     called, group = (_unguarded(about.get(key) or "") or file for key in ("name", "group"))
-    return Picture(file, called, group, size, tuple(_read_asked(*key, lines, size, name) for key, lines in asked.items()))
+    asked: dict[tuple[str, str], list[tuple[int, Line]]] = {}
+    for i, line in lines:
+        asked.setdefault((line.get("task") or "", _unguarded(line["label"] or "")), []).append((i, line))
+    picture = Picture(file, called, group, size, tuple(_read_asked(*key, own, size, name) for key, own in asked.items()))
+    return Record(picture, Silence.TOLD if any(task for task, _ in asked) else Silence.UNKNOWN)
 
 
-def _read_asked(task: str, label: str, lines: Sequence[tuple[int, Mapping[str, str]]], size: Any, name: str) -> Asked:
+def _read_asked(task: str, label: str, lines: Sequence[tuple[int, Line]], size: Size | None, name: str) -> Asked:
     shapes = [s for i, line in lines if (s := _shape(line, size, f"{name} line {i}")) is not None]
-    count = lines[0][1].get("count") or ""
+    (first, line), label = lines[0], check_label(label)
+    count = int(_number(line["count"], f"{name} line {first}")) if line.get("count") else None
     if task in set(Task):
-        said = int(_number(count, f"{name} line {lines[0][0]}")) if count and not shapes else len(shapes)
-        return Asked(Task(task), check_label(label), tuple(shapes), said)
-    if not shapes and count and float(_number(count, name)):
-        return Asked(Task.COUNTING, check_label(label), (), int(_number(count, name)))
-    return Asked.of_shapes(check_label(label), shapes)
+        return Asked(Task(task), label, tuple(shapes), len(shapes) if shapes or count is None else count)
+    if shapes:
+        return Asked.of_shapes(label, shapes)
+    if count is None and line.get("kind") != "none":
+        raise BadSetting(f"{name} line {first} has neither a mark nor a count; write count 0 where nothing is there.")
+    return Asked(Task.COUNTING, label, (), count) if count else Asked.of_shapes(label, ())
 
 
-def _shape(line: Mapping[str, str], size: Any, where: str) -> Any:
+def _shape(line: Line, size: Size | None, where: str) -> Shape | None:
     for names in (BOX, POINT):
         if any(line.get(n) for n in names):
             return shape_of([_number(line.get(n) or "", where) for n in names], size, where)
@@ -140,6 +143,9 @@ def _shape(line: Mapping[str, str], size: Any, where: str) -> Any:
 
 def _number(text: str, where: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise BadSetting(f"{where} has {text!r} where a number should be; correct the file.") from None
+        number = math.nan
+    if not is_number(number):
+        raise BadSetting(f"{where} has {text!r} where a number should be; correct the file.")
+    return number

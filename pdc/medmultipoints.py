@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pdc.contents import Contents, LeftOut, Record, Silence, gather, settle
 from pdc.domain import Box, Task, check_label
 from pdc.errors import BadSetting
 from pdc.pictures import Asked, Picture, is_number, joined, numbers, shape_of
@@ -57,18 +58,22 @@ def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> byte
     return buffer.getvalue()
 
 
-def read(path: Path) -> list[Picture]:
-    """Of a .jsonl or .parquet file, or of every such file in a folder. BadSetting naming the row that is wrong."""
+def read(path: Path, complete: bool = False) -> Contents:
+    """Of a .jsonl or .parquet file, or of every such file in a folder. A row that is wrong is left out.
+
+    A row says what was asked, so nothing is concluded from rows that are not there, `complete` or not.
+    """
     paths = [path] if path.is_file() else sorted([*path.rglob("*.parquet"), *path.glob("*.jsonl")])
     if not paths:
         raise BadSetting(f"{path} holds no .jsonl or .parquet file of MedMultiPoints; name the folder or file that does.")
-    return joined([p for place in paths for p in _pictures(place)])
+    rows = ((row, place.parent, f"{place.name} row {i}") for place in paths for i, row in enumerate(_rows(place), start=1))
+    entries = gather(rows, lambda row: Record(_picture(*row), Silence.TOLD), lambda row: row[2])
+    pictures = joined([e.picture for e in entries if isinstance(e, Record)])
+    return settle([*(Record(p, Silence.TOLD) for p in pictures), *(e for e in entries if isinstance(e, LeftOut))])
 
 
-def _pictures(path: Path) -> Iterable[Picture]:
-    found = _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
-    for i, row in enumerate(found, start=1):
-        yield _picture(row, path.parent, f"{path.name} row {i}")
+def _rows(path: Path) -> Iterable[Any]:
+    return _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
 
 
 def _json_rows(path: Path) -> Iterable[Any]:
@@ -124,15 +129,30 @@ def _file(row: Mapping[str, Any], folder: Path, sha256: str) -> str | None:
 
 
 def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> Asked:
-    """Boxes where there are any, else points, else a bare count; an own `task` says what an empty row was asked."""
+    """Boxes where there are any, else points, else a bare count; an own `task` says what an empty row was asked.
+
+    Boxes and points tell the same objects. Where their numbers differ, the row's count says which of them are all.
+    """
+    if all(row.get(key) is None for key in ("bbox", "points", "count")):
+        raise BadSetting(f"{where} has neither boxes nor points nor a count; correct the file.")
     label = check_label(row["label"].strip())
     boxes, points, count = row.get("bbox") or [], row.get("points") or [], row.get("count")
     task = Task(row["task"]) if row.get("task") in set(Task) else None
     if not isinstance(boxes, list) or not isinstance(points, list) or (count is not None and not is_number(count)):
         raise BadSetting(f"{where} has boxes, points or a count that are none; correct the file.")
     if task is None:
-        task = Task.BOUNDING if boxes else Task.POINTING if points else Task.COUNTING if count else Task.BOUNDING
+        task = _task(len(boxes), len(points), count, where)
     if not task.has_marks:
         return Asked(task, label, (), int(count or 0))
     shapes = tuple(shape_of(s, size, where) for s in (boxes if task.has_boxes else points))
-    return Asked(task, label, shapes, len(shapes))
+    return Asked(task, label, shapes, len(shapes) or int(count or max(len(boxes), len(points))))
+
+
+def _task(boxes: int, points: int, count: float | None, where: str) -> Task:
+    if boxes and points and boxes != points:
+        if count not in (boxes, points):
+            raise BadSetting(f"{where} has {boxes} boxes and {points} points, and its count is neither; correct the file.")
+        return Task.BOUNDING if count == boxes else Task.POINTING
+    if boxes or points:
+        return Task.BOUNDING if boxes else Task.POINTING
+    return Task.COUNTING if count else Task.BOUNDING

@@ -24,11 +24,9 @@ class Asked:
 
     @classmethod
     def of_shapes(cls, label: str, shapes: Sequence[Shape]) -> Asked:
-        """As boxes if there is one among them or nothing at all, else as points. What is no box is left out of boxes."""
-        boxes = tuple(s for s in shapes if isinstance(s, Box))
-        if boxes or not shapes:
-            return cls(Task.BOUNDING, label, boxes, len(boxes))
-        return cls(Task.POINTING, label, tuple(shapes), len(shapes))
+        """As boxes if all are, or there is nothing at all, else as points: only points tell all of a mixture."""
+        task = Task.BOUNDING if all(isinstance(s, Box) for s in shapes) else Task.POINTING
+        return cls(task, label, tuple(shapes), len(shapes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,12 @@ class Case:
 def picture_of(case: Case) -> Picture:
     """Per label one answer: boxes are preferred to points, points to a bare count, a newer review to an older one."""
     image = case.image
-    asked = [_asked(review, label) for label, review in _best(case).items()]
+    asked = [_asked(review, label) for label, review in best(case).items()]
     return Picture(f"images/{image.sha256}.png", image.name, image.group, (image.width, image.height), tuple(asked))
 
 
-def _best(case: Case) -> dict[str, Review]:
+def best(case: Case) -> dict[str, Review]:
+    """Per label the review that tells most about it."""
     by_worth = sorted(case.reviews, key=lambda r: (r.question.task.has_marks, r.question.task.has_boxes))
     return {label: review for review in by_worth for label in review.question.labels}
 
@@ -98,11 +97,21 @@ def shape_of(values: Any, size: Size | None, where: str) -> Shape:
         raise BadSetting(f"{where} has a box turned inside out; correct the file.")
     else:
         shape = Box(*values)
-    if size is None:
-        return shape
-    if min(numbers(shape)[0] - size[0], numbers(shape)[1] - size[1]) > 0:
-        raise BadSetting(f"{where} lies outside its image; correct the file.")
+    return shape if size is None else inside(shape, size, where)
+
+
+def inside(shape: Shape, size: Size, where: str) -> Shape:
+    """The shape, cut at the picture's border. BadSetting when it is further out than rounding takes it."""
+    for value, side in zip(numbers(shape), (*size, *size), strict=False):
+        slack = max(1.0, 0.01 * side)
+        if not -slack <= value <= side + slack or not keeps_area(shape, size):
+            raise BadSetting(f"{where} lies outside its image ({value:g} of {side} pixels); was it drawn at another size?")
     return clip(shape, size)
+
+
+def keeps_area(shape: Shape, size: Size) -> bool:
+    """Whether something of a box with an area is left when it is cut at the picture's border."""
+    return not isinstance(shape, Box) or not shape.area or clip(shape, size).area > 0
 
 
 def is_number(value: Any) -> bool:
@@ -139,8 +148,8 @@ def _told_asked(entry: Any, shapes: Mapping[str, tuple[Shape, ...]]) -> Asked | 
         task, label, count = Task(entry["task"]), check_label(entry["label"]), int(entry["count"])
     except (TypeError, KeyError, ValueError):
         return None
-    if not task.has_marks:
-        return Asked(task, label, (), count)
     found = shapes.get(label, ())
+    if not task.has_marks and not found:
+        return Asked(task, label, (), count)
     fits = all(isinstance(s, Box) == task.has_boxes for s in found)
     return Asked(task, label, found, len(found)) if fits else Asked.of_shapes(label, found)

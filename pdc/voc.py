@@ -10,12 +10,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from pdc.contents import Contents, LeftOut, Record, Silence, What, gather, settle
 from pdc.domain import Box, Shape, check_label
 from pdc.errors import BadSetting
+from pdc.geometry import Size
 from pdc.pictures import Asked, Picture, numbers, shape_of, told, with_told
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDER = "Annotations"
+UNREAD = ("polygon", "segm", "mask", "robndbox", "ellipse")
 MAX_BYTES = 20_000_000
 
 
@@ -52,29 +55,32 @@ def _texts(parent: Element, **values: object) -> None:
         SubElement(parent, name).text = str(value)
 
 
-def read(folder: Path) -> list[Picture]:
-    """Every .xml in Annotations/, or in the folder itself. BadSetting naming the file that is wrong.
+def read(folder: Path, complete: bool = False) -> Contents:
+    """Every .xml in Annotations/, or in the folder itself. A file without objects says "none" of every label in use.
 
-    A file without <pdc> is asked for every label that any file names, so that "none" can be learnt too.
+    Left out are objects without an upright box, and files that are wrong.
     """
     inside = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     paths = sorted(inside.glob("*.xml"))
     if not paths:
         raise BadSetting(f"{folder} has no {FOLDER}/*.xml, so it is no Pascal VOC folder; name the folder that has them.")
-    read = [(_parsed(path), path.name) for path in paths]
-    labels = list(dict.fromkeys(_name(o, where) for root, where in read for o in root.findall("object")))
-    return [_picture(root, labels, where) for root, where in read]
+    return settle(gather(paths, lambda path: _record(_parsed(path), path.name), lambda path: path.name), complete=complete)
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a document type: an annotation file needs no entities, and they can fill the memory."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise BadSetting("it declares entities, which an annotation file does not need; remove them.")
 
 
 def _parsed(path: Path) -> Element:
+    """From bytes, so that the encoding the file declares counts."""
     if path.stat().st_size > MAX_BYTES:
         raise BadSetting(f"{path.name} is too large to be an annotation file; correct the folder.")
-    text = path.read_text("utf-8", errors="replace")
-    if "<!ENTITY" in text or "<!DOCTYPE" in text:
-        raise BadSetting(f"{path.name} declares entities, which an annotation file does not need; remove them.")
     try:
-        return ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
+        return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
+    except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
         raise BadSetting(f"{path.name} is not XML ({error}); correct the file.") from None
 
 
@@ -86,27 +92,50 @@ def _missing(where: str, what: str) -> str:
     raise BadSetting(f"{where} has an object without a {what}; correct the file.")
 
 
-def _picture(root: Element, labels: Sequence[str], where: str) -> Picture:
+def _record(root: Element, where: str) -> Record:
     file = (root.findtext("filename") or "").strip() or _missing(where, "filename")
-    folder = (root.findtext("folder") or "").strip()
+    file = f"images/{file}" if (root.findtext("folder") or "").strip() == "images" else file
+    size, objects = _size(root), [(_name(o, where), o) for o in root.findall("object")]
+    left_out = tuple(LeftOut(What.OBJECT, r, file, label) for label, o in objects if (r := _unread(o)) is not None)
+    shapes: dict[str, list[Shape]] = {}
+    for label, found in objects:
+        if _unread(found) is None:
+            shapes.setdefault(label, []).append(_shape(found, size, where))
+    picture = Picture(file, file, file, size, tuple(Asked.of_shapes(label, own) for label, own in shapes.items()))
+    extra = root.find("pdc")
+    if extra is None:
+        return Record(picture, Silence.UNKNOWN if objects else Silence.NONE, left_out)
+    kept = {"name": extra.get("name"), "group": extra.get("group"), "asked": [dict(e.attrib) for e in extra.findall("asked")]}
+    return Record(with_told(picture, kept), Silence.TOLD, left_out)
+
+
+def _size(root: Element) -> Size | None:
+    """None also where a tool that did not know it wrote 0."""
     try:
         size = int(float(root.findtext("size/width"))), int(float(root.findtext("size/height")))
-    except (TypeError, ValueError):
-        size = None
-    shapes: dict[str, list[Shape]] = {}
-    for found in root.findall("object"):
-        shapes.setdefault(_name(found, where), []).append(_shape(found, size, where))
-    extra = root.find("pdc")
-    asked = [Asked.of_shapes(label, shapes.get(label, ())) for label in (labels if extra is None else shapes)]
-    file = f"images/{file}" if folder == "images" else file
-    picture = Picture(file, file, file, size, tuple(asked))
-    if extra is None:
-        return picture
-    kept = [dict(e.attrib) for e in extra.findall("asked")]
-    return with_told(picture, {"name": extra.get("name"), "group": extra.get("group"), "asked": kept})
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if min(size) > 0 else None
 
 
-def _shape(found: Element, size: tuple[int, int] | None, where: str) -> Shape:
+def _unread(found: Element) -> str | None:
+    """Why the object is no upright box or point; None when it is."""
+    turns = [a.findtext("value") for a in found.iterfind("attributes/attribute") if a.findtext("name") == "rotation"]
+    if any(_is_turned(turn) for turn in [*turns, found.findtext("bndbox/angle")]):
+        return "it is a turned box, which is not read"
+    if found.find("bndbox") is None and found.find("point") is None and any(found.find(k) is not None for k in UNREAD):
+        return "it is an outline, a mask or a turned box without a bndbox, which is not read"
+    return None
+
+
+def _is_turned(degrees: str | None) -> bool:
+    try:
+        return float(degrees or 0) % 360 != 0
+    except ValueError:
+        return True
+
+
+def _shape(found: Element, size: Size | None, where: str) -> Shape:
     names = CORNERS if found.find("bndbox") is not None else ("x", "y")
     place = found.find("bndbox") if names is CORNERS else found.find("point")
     try:

@@ -70,14 +70,14 @@ def plain(picture: Picture) -> tuple:
 
 @pytest.mark.parametrize("format", WRITERS)
 def test_out_and_back_changes_nothing(tmp_path: Path, format: str):
-    found = read(put(tmp_path, WRITERS[format](PICTURES)))  # the folder is recognised by what is in it
+    found = read(put(tmp_path, WRITERS[format](PICTURES))).pictures  # the folder is recognised by what is in it
     assert sorted(map(plain, found)) == sorted(map(plain, PICTURES))
 
 
 def test_parquet_out_and_back_with_its_images(tmp_path: Path):
     images = {p.file: encoded(Pillow.new("RGB", SIZE, "navy")) for p in PICTURES}
     (tmp_path / "a.parquet").write_bytes(medmultipoints.to_parquet(PICTURES, images))
-    found = read(tmp_path / "a.parquet")
+    found = read(tmp_path / "a.parquet").pictures
     assert list(map(plain, found)) == list(map(plain, PICTURES)) and {p.data for p in found} == set(images.values())
 
 
@@ -145,11 +145,13 @@ def test_label_studio_gets_what_its_import_asks_for(tmp_path: Path):
 def test_yolo_lines_alone_give_the_boxes_back_to_a_billionth_of_a_pixel(tmp_path: Path):
     folder = put(tmp_path, WRITERS["yolo"](PICTURES))
     (folder / "pdc.json").unlink()
-    found = {p.file: p for p in read(folder)}["images/a.png"]
+    contents = read(folder)
+    found = {p.file: p for p in contents.pictures}["images/a.png"]
     (cells,) = [a for a in found.asked if a.label == "red blood cell"]
     for back, true in zip(cells.shapes, PICTURES[0].asked[0].shapes, strict=True):
         assert back.xyxy == pytest.approx(true.xyxy, abs=1e-9)
-    assert [a.label for a in found.asked if not a.shapes] == ["Plättchen", "polyp", "cell"]  # every class was asked for
+    assert [a.label for a in found.asked] == ["red blood cell"]  # lines about one class say nothing about the others
+    assert all(a.shapes for p in contents.pictures for a in p.asked)  # and an image that was only counted has none
 
 
 def test_what_another_program_changed_wins_over_what_was_kept(tmp_path: Path):
@@ -157,7 +159,7 @@ def test_what_another_program_changed_wins_over_what_was_kept(tmp_path: Path):
     path = folder / "labels" / "d.txt"
     first, *rest = path.read_text().splitlines(keepends=True)
     path.write_text("0 0.5 0.5 0.25 0.5\n" + "".join(rest))
-    (picture,) = read(folder)
+    (picture,) = read(folder).pictures
     assert picture.asked[0].shapes[0] == Box(187.875, 83.25, 313.125, 249.75)
     assert picture.asked[0].shapes[1] == PICTURES[3].asked[0].shapes[1] and first
 
@@ -167,7 +169,7 @@ def test_a_plain_voc_folder(tmp_path: Path):
     <depth>3</depth></size><object><name>polyp</name><bndbox><xmin>10</xmin><ymin>20</ymin><xmax>30</xmax><ymax>50</ymax>
     </bndbox></object></annotation>"""
     none = "<annotation><filename>y.jpg</filename><size><width>501</width><height>333</height></size></annotation>"
-    found = read(put(tmp_path, {"Annotations/x.xml": text, "Annotations/y.xml": none}, []))
+    found = read(put(tmp_path, {"Annotations/x.xml": text, "Annotations/y.xml": none}, [])).pictures
     assert [(p.file, [(a.label, a.shapes) for a in p.asked]) for p in found] == [
         ("x.jpg", [("polyp", (Box(10, 20, 30, 50),))]), ("y.jpg", [("polyp", ())]),
     ]  # fmt: skip
@@ -181,7 +183,7 @@ def test_rows_of_medmultipoints_as_published(tmp_path: Path):
     (tmp_path / "MedMultiPoints-images").mkdir()
     (tmp_path / "MedMultiPoints-images" / f"{sha256}.png").write_bytes(b"")
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(other) + "\n")
-    (picture,) = read(tmp_path)
+    (picture,) = read(tmp_path).pictures
     assert picture.file == f"MedMultiPoints-images/{sha256}.png" and picture.size == SIZE
     assert picture.asked[0] == Asked(Task.BOUNDING, "polyps", (Box(10, 20, 20, 30),), 1)
     assert picture.asked[1] == Asked(Task.POINTING, "instrument", (Point(1, 2), Point(3, 4)), 2)
@@ -190,7 +192,7 @@ def test_rows_of_medmultipoints_as_published(tmp_path: Path):
 def test_a_csv_that_somebody_typed(tmp_path: Path):
     lines = "file,label,x1,y1,x2,y2,x,y,count", "a.png,cell,1,2,3,4.5,,,", "a.png,dot,,,,,7,8,", "b.png,cell,,,,,,,3"
     (tmp_path / "my.csv").write_text("\n".join(lines))
-    a, b = read(tmp_path / "my.csv")
+    a, b = read(tmp_path / "my.csv").pictures
     assert [s for asked in a.asked for s in asked.shapes] == [Box(1, 2, 3, 4.5), Point(7, 8)]
     assert b.asked == (Asked(Task.COUNTING, "cell", (), 3),) and a.size is None
 
@@ -201,7 +203,9 @@ def test_a_csv_that_somebody_typed(tmp_path: Path):
     ({"a.csv": "file,label,x1,y1,x2,y2\na.png,cell,5,5,1,1\n"}, "line 2 has a box turned inside out"),
     ({"a.json": "[7]"}, "not a list of Label Studio's tasks"),
     ({"a.json": '[{"data": {}}]'}, "Task 1 of the Label Studio file names no image"),
-    ({"a.json": '[{"id": 4, "annotations": [{"result": [{"type": "keypointlabels"}]}]}]'}, "Task 4 has a region"),
+    ({"a.json": '[{"id": 4, "data": {"image": "a"}, "annotations": [{"result": [{"type": "keypointlabels", "value": '
+                '{"x": 1, "y": "b", "keypointlabels": ["c"]}}]}]}]'}, "Task 4 has a region"),
+    ({"a.json": '[{"image": "a.png", "label": []}]'}, "JSON-MIN, GeoJSON or another list; export it as JSON"),
     ({"a.jsonl": "{"}, "a.jsonl line 1 is not JSON"),
     ({"a.jsonl": "{}"}, "row 1 has no label"),
     ({"a.jsonl": '{"label": "a", "image_sha256": "ab"}'}, "has no image_data, and no image"),

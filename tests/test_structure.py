@@ -23,7 +23,7 @@ UI = {"pdc.ui", "pdc.server", "pdc.access"}
 # these import torch; nobody imports them at import
 LATE = {"pdc.dense", "pdc.decoding.copies", "pdc.decoding.language", "pdc.decoding.rows"}
 SERVICES = {
-    "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.training", "pdc.adapters",
+    "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.importing", "pdc.training", "pdc.adapters",
     "pdc.answering", "pdc.asking", "pdc.sureness",
 }
 
