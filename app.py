@@ -76,7 +76,7 @@ def build(settings):
     if not visitors:
         worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
         tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
-    blocks = build_ui(tabs, visitors=visitors)
+    blocks = build_ui(tabs)
     app = build_server(
         service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
         gradio_options=gradio_options(),

@@ -207,7 +207,7 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Look
         shown = images.chosen(images.entries(reader), wanted)
         return JSONResponse(listing(
             shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels(),
-            assigns=not images.service.private,
+            visitors=images.service.private,
         ))  # fmt: skip
 
     @app.post("/api/worklist/assign")

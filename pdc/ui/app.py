@@ -8,28 +8,17 @@ from typing import Any
 import gradio as gr
 
 from pdc.ui import annotator, worklist
-from pdc.ui.words import LINE, i18n, said, word
+from pdc.ui.words import i18n, said, word
 
 RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
 HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{said("Point, Detect, Count")}</span>
 <em>{said(RESEARCH_LINE)}</em></header>"""
 
 
-VISITORS = (
-    "Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing "
-    "that names a patient."
-)
-
-
-def build_ui(tabs: Mapping[str, Any], *, visitors: bool = False) -> gr.Blocks:
-    """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`.
-
-    `visitors` of a public Space are told what is kept and who sees it.
-    """
+def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
+    """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`."""
     with gr.Blocks(title="PDC: Point, Detect, Count", analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(html_template=HEADER, apply_default_css=False, padding=False)
-        if visitors:
-            gr.HTML(VISITORS, html_template=LINE, elem_classes="pdc-visitors")
         with gr.Tabs() as bar:
             for title, tab in tabs.items():
                 with gr.Tab(word(title), id=title.lower()) as page:
