@@ -27,6 +27,15 @@ def main() -> int:
 def serve(settings: Settings) -> None:
     import uvicorn
 
+    app, warm_up, stop = build(settings)
+    warm_up()
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    stop()
+
+
+def build(settings):
+    """The ASGI app, what loads its model meanwhile, and what ends its work. On a Space every visitor has a room of their own,
+    and nobody trains."""
     from pdc import golden
     from pdc.access import Access
     from pdc.adapters import Adapters
@@ -48,6 +57,7 @@ def serve(settings: Settings) -> None:
     from pdc.ui.training_tab import TrainingTab
     from pdc.worklist import Worklist
 
+    visitors = bool(os.environ.get("SPACE_ID"))
     store = open_store(settings)
     wanted = serving(settings, store)
     predictor = predictor_of(settings, store, wanted)
@@ -55,23 +65,23 @@ def serve(settings: Settings) -> None:
     queue = Queue(predictor, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
         store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
-        blind=settings.blind,
+        blind=settings.blind, private=visitors,
     )  # fmt: skip
     ahead = LookAhead(service)
-    access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
+    access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
     adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
-    worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
-    training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     review = ReviewTab(service, Worklist(service), ahead)
     history = HistoryTab(History(service, wanted, store.adapters), review)
-    blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})
+    tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
+    if not visitors:
+        worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
+    blocks = build_ui(tabs)
     app = build_server(
         service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,
         gradio_options=gradio_options(),
     )
-    predictor.warm_up()
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
-    ahead.stop()
+    return app, predictor.warm_up, ahead.stop
 
 
 if __name__ == "__main__":

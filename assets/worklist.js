@@ -40,9 +40,10 @@
       this.why = html("input", { type: "text", placeholder: "why? Enter sends", "aria-label": "Why it is sent back; Enter sends it, Escape keeps it here", maxlength: 200,
         on: { keydown: (event) => this.whyKey(event), blur: () => this.askWhy(false) } });
       this.known = html("datalist", { id: "pdc-readers" });
-      const assign = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
+      this.give = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
       this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
-        html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, assign, this.known));
+        html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, this.give, this.known));
+      this.notice = html("p", { class: "pdc-visitors", hidden: "" }, PDC.t("Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient."));
       this.count = html("p", { class: "pdc-progress" });
       this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
       this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
@@ -52,7 +53,7 @@
       const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
         html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
       this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
-      this.host.replaceChildren(this.upload.root, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
+      this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
         html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.rows.root, this.ahead, this.shipped, this.legend);
     }
 
@@ -184,6 +185,8 @@
       this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
       this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
       this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
+      for (const field of [this.reader, this.to, this.give]) field.hidden = said.visitors;
+      this.notice.hidden = !said.visitors;
       const pace = said.pace === null ? "" : PDC.t(", {n} images an hour", { n: said.pace });
       const none = PDC.t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
       text(this.count, said.total ? PDC.t("{done} of {total} done", said) + pace : none);

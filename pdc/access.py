@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import secrets
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +10,14 @@ from pathlib import Path
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from pdc import files
 from pdc.errors import BadSetting
 from pdc.store.store import Store
 
 COOKIE, VISITOR = "pdc_session", "pdc_visitor"
 SESSION_SECONDS = 12 * 3600
+VISITOR_SECONDS = 30 * 24 * 3600  # a visitor who comes back finds their images
+KEY_BYTES = 32
 MIN_PASSWORD = 10
 LOCAL_USER = "reader"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
@@ -41,14 +43,14 @@ class Access:
         self.signer = URLSafeTimedSerializer(_secret(home))
 
     def user(self, request: Request) -> str | None:
-        """The name of whoever sent the request, or None when they must log in first."""
+        """The name of whoever sent the request, or None when they must log in first. StoreUnavailable."""
         if self.login:
-            return self._signed(request, COOKIE)
+            return self._reader(request)
         return self._visitor(request) if self.visitors else LOCAL_USER
 
     def remember(self, request: Request, response: Response) -> None:
         """Give a new visitor of a Space a name of their own."""
-        if self.visitors and self._signed(request, VISITOR) is None:
+        if self.visitors and self._signed(request, VISITOR, VISITOR_SECONDS) is None:
             self._set(request, response, VISITOR, self._visitor(request))
 
     def log_in(self, request: Request, name: str, password: str) -> Response:
@@ -88,16 +90,24 @@ class Access:
         except (Argon2Error, InvalidHashError):
             return False
 
+    def _reader(self, request: Request) -> str | None:
+        """Who the cookie names, if there still is such a user; looked up once a request."""
+        if not hasattr(request.state, "reader"):
+            name = self._signed(request, COOKIE, SESSION_SECONDS)
+            request.state.reader = name if name is not None and self.store.user(name) else None
+        return request.state.reader
+
     def _visitor(self, request: Request) -> str:
         if not hasattr(request.state, "visitor"):
-            request.state.visitor = self._signed(request, VISITOR) or f"visitor-{secrets.token_hex(4)}"
+            known = self._signed(request, VISITOR, VISITOR_SECONDS)
+            request.state.visitor = known or f"visitor-{secrets.token_hex(8)}"
         return request.state.visitor
 
-    def _signed(self, request: Request, cookie: str) -> str | None:
+    def _signed(self, request: Request, cookie: str, seconds: int) -> str | None:
         from itsdangerous import BadSignature
 
         try:
-            return self.signer.loads(request.cookies.get(cookie, ""), max_age=SESSION_SECONDS)
+            return self.signer.loads(request.cookies.get(cookie, ""), max_age=seconds)
         except BadSignature:
             return None
 
@@ -105,8 +115,9 @@ class Access:
         # A Space is shown inside a frame of another site: its cookie must be allowed there.
         same_site = "none" if self.visitors else "strict"
         secure = self.visitors or request.url.scheme == "https"
+        seconds = VISITOR_SECONDS if cookie == VISITOR else SESSION_SECONDS
         response.set_cookie(
-            cookie, self.signer.dumps(name), max_age=SESSION_SECONDS, httponly=True, samesite=same_site, secure=secure
+            cookie, self.signer.dumps(name), max_age=seconds, httponly=True, samesite=same_site, secure=secure
         )
 
 
@@ -125,13 +136,15 @@ def _nobody() -> str:
     return hash_password(secrets.token_hex(16))
 
 
-def _secret(home: Path) -> str:
-    """The key that signs cookies; made once, readable by the owner only."""
-    home.mkdir(parents=True, exist_ok=True)
+def _secret(home: Path) -> bytes:
+    """The key that signs cookies; made once, readable by the owner only. BadSetting when the file holds no whole key."""
     path = home / "secret"
-    try:
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    return path.read_text(encoding="utf-8")
+    if not path.exists():
+        files.write_once(path, secrets.token_hex(KEY_BYTES).encode())
+    key = path.read_bytes().strip()
+    if len(key) < KEY_BYTES:
+        raise BadSetting(
+            f"The key file {path} holds {len(key)} bytes and needs {KEY_BYTES} or more: anybody could sign a login with it. "
+            "Remove the file and start again; a new key is made, and everybody logs in anew."
+        )
+    return key

@@ -45,5 +45,9 @@ class StoreUnavailable(PdcError):
     """The database or the disk refused to take a write."""
 
 
+class Forbidden(PdcError):
+    """Not for visitors of a public Space."""
+
+
 class NotFound(PdcError):
     """There is no such image, prediction, review, adapter or run."""

@@ -33,6 +33,15 @@ def write(path: Path, data: bytes) -> None:
     _replace(path, fill)
 
 
+def write_once(path: Path, data: bytes) -> None:
+    """Put `data` into a file for this user's eyes only, unless it is there: of several processes the first one's bytes stay."""
+    def fill(part: Path) -> None:
+        part.touch(0o600)
+        part.write_bytes(data)
+
+    _replace(path, fill, _place)
+
+
 def copy(source: Path, path: Path) -> None:
     """A copy of its own, for folders that others may change."""
     _replace(path, lambda part: shutil.copyfile(source, part))
@@ -49,17 +58,30 @@ def link_or_copy(source: Path, path: Path) -> None:
     _replace(path, fill)
 
 
-def _replace(path: Path, fill: Callable[[Path], object]) -> None:
+def _replace(
+    path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace
+) -> None:
     part = path.with_name(f".{path.name[:80]}.{uuid4().hex}.part")
     with sentences(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             fill(part)
             _sync(part)
-            part.replace(path)
+            place(part, path)
             _sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _place(part: Path, path: Path) -> None:
+    """A name for the part, unless another process has taken it. Renaming would take it away from them."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a disk without hard links
+        if not path.exists():
+            part.replace(path)
 
 
 def _sync(path: Path) -> None:

@@ -37,7 +37,7 @@ class History:
         """Oldest first: of each model and adapter the newest answer, and every review."""
         self._check(draft)
         sha, question = draft.image.sha256, draft.question
-        reviews = [_of_review(r) for r in self.service.store.reviews(sha) if r.question == question]
+        reviews = [_of_review(r) for r in self.service.reviews(draft.author, sha) if r.question == question]
         newest = {(p.model, p.adapter): p for p in self.service.store.predictions(sha) if p.question == question}
         return sorted([*map(_of_prediction, newest.values()), *reviews], key=lambda v: v.at)
 

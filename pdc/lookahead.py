@@ -95,4 +95,4 @@ class LookAhead:
             return str(error)
         except Exception:
             log.exception("Looking ahead at %s failed", image.name)
-            return f"Looking ahead at {image.name} failed; the log says why. It is asked again when you open it."
+            return "Looking ahead failed; the log says why. The image is asked about again when you open it."

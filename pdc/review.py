@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pdc.answering import Answers, Step
+from pdc.answering import Step
 from pdc.closer import look_closer
 from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
 from pdc.domain import Box, Findings, Image, Prediction, Question, Review, Status, Verdict
 from pdc.errors import ReadFirst, StaleSave
-from pdc.images import ImageFiles, accept
+from pdc.images import ImageFiles
 from pdc.predictors.base import Predictor
 from pdc.reading import beside, second_look
+from pdc.rooms import Rooms
 from pdc.store.records import StoredDraft
 from pdc.store.reviewing import Seen
 from pdc.store.store import Store
@@ -57,26 +58,20 @@ class Conflict:
     theirs: Review
 
 
-class ReviewService(Answers):
+class ReviewService(Rooms):
     """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
-    saved.
+    saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews.
     """
 
     def __init__(
         self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
         serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
+        private: bool = False,
     ) -> None:
         super().__init__(store, files, predictor, serving, later)
-        self.max_megapixels, self.blind = max_megapixels, blind
-
-    def add_image(self, data: bytes, name: str, group: str | None = None) -> tuple[Image, tuple[str, ...]]:
-        """Accept and store an uploaded file; returns the image and notes on what was changed to make it safe."""
-        accepted = accept(data, name, max_megapixels=self.max_megapixels)
-        self.files.put(accepted)
-        image = Image(accepted.sha256, accepted.name, accepted.width, accepted.height, group or accepted.sha256, _now())
-        return self.store.add_image(image), accepted.notes
+        self.max_megapixels, self.blind, self.private = max_megapixels, blind, private
 
     # Open
 
@@ -86,13 +81,13 @@ class ReviewService(Answers):
 
     def open(self, sha256: str, question: Question, author: str) -> Draft:
         """The author's own draft if there is one, else the current review, else the stored answer. Asks no model."""
-        image = self.store.image(sha256)
+        image = self.image(sha256, author)
         hidden = self.hides(sha256, question, author)
         current = self.store.current_review(sha256, question)
         draft = Draft(
             image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden
         )
-        review = self._own_review(draft) if self.blind else current
+        review = self._newest(draft)
         mine = self.store.draft(author, sha256, question)
         if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
             return self._resumed(draft, mine)
@@ -104,10 +99,6 @@ class ReviewService(Answers):
             return replace(draft, findings=review.findings, prediction=prediction, note=note)
         known = self.known(sha256, question)
         return self._answered(replace(draft, rev=1), known) if known else draft
-
-    def _own_review(self, draft: Draft) -> Review | None:
-        mine = [r for r in self.store.reviews(draft.image.sha256) if (r.author, r.question) == (draft.author, draft.question)]
-        return mine[-1] if mine else None
 
     def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
         prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
@@ -182,25 +173,40 @@ class ReviewService(Answers):
         return edited
 
     def _saved(self, draft: Draft) -> bool:
-        review = self.store.current_review(draft.image.sha256, draft.question)
+        review = self._newest(draft)
         return review is not None and review.findings == draft.findings
 
     def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
         """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.
 
-        Where reads are blind, readers do not correct each other: a read goes behind what others saved meanwhile.
+        Where readers are apart, a read goes behind what others saved meanwhile. Sent again, a save makes no second revision:
+        what the reader's own newest review says already, as after an answer that was lost, is not said twice.
         """
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
             uuid4().hex, draft.image.sha256, draft.question, draft.prediction.id if draft.prediction else None,
             verdict or verdict_of(draft), draft.findings, draft.author, draft.base_revision + 1, _now(), blind,
         )
-        stored = self._append(review, draft)
+        stored = self._standing(review, draft) or self._append(review, draft)
         hidden = self.hides(draft.image.sha256, draft.question, draft.author)
         note = said_when_saved(stored)
         return replace(
             draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden
         ), stored
+
+    def _standing(self, review: Review, draft: Draft) -> Review | None:
+        """What is stored, where it says the same by the same reader, and nobody has asked to look again since."""
+        newest = self._newest(draft)
+        if newest is None or _content(newest) != _content(review):
+            return None
+        if self.store.sent_back_since(newest.image_sha256, newest.created_at):
+            return None
+        self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
+        return newest
+
+    def _newest(self, draft: Draft) -> Review | None:
+        """The newest review that this reader may go on from."""
+        return self.store.current_review(draft.image.sha256, draft.question, draft.author if self.apart else None)
 
     def _append(self, review: Review, draft: Draft) -> Review:
         base = draft.base_revision
@@ -209,7 +215,7 @@ class ReviewService(Answers):
                 return self.store.save_review(review, key=draft.key, base_revision=base, seen=draft.seen)
             except StaleSave:
                 current = self.store.current_review(review.image_sha256, review.question)
-                if not self.blind or self.conflict(draft) or current is None or current.revision == base:
+                if not self.apart or self.conflict(draft) or current is None or current.revision == base:
                     raise
                 base = current.revision
 
@@ -219,12 +225,11 @@ class ReviewService(Answers):
 
     def conflict(self, draft: Draft) -> Conflict | None:
         """What stands in the way of saving this draft, or None when nothing does."""
-        current = self.store.current_review(draft.image.sha256, draft.question)
-        theirs = self._own_review(draft) if self.blind else current
+        theirs = self._newest(draft)
         if theirs is None or theirs.revision <= draft.base_revision:
             return None
         started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
-        if started is not None:
+        if started is not None and not (self.apart and started.author != draft.author):
             return Conflict(started.findings, draft, theirs)
         same = draft.prediction is not None and theirs.prediction_id == draft.prediction.id
         base = draft.prediction.findings if same else None
@@ -244,10 +249,15 @@ class ReviewService(Answers):
             self.edit(over, findings)
         return over
 
-    def reviewed_with(self, sha256: str) -> Question | None:
+    def reviewed_with(self, sha256: str, reader: str) -> Question | None:
         """The question of the newest review of an image, to reopen it as it was left."""
-        reviews = self.store.reviews(sha256)
+        reviews = self.reviews(reader, sha256)
         return reviews[-1].question if reviews else None
+
+
+def _content(review: Review) -> tuple[object, ...]:
+    """What a review says, and who says it."""
+    return review.author, review.verdict, review.findings, review.prediction_id
 
 
 def verdict_of(draft: Draft) -> Verdict:

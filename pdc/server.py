@@ -5,6 +5,7 @@ Nothing a reader uploads ever passes through Gradio's cache, which any other log
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,16 +18,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pdc import __version__
 from pdc.access import LOCAL_USER, Access
-from pdc.errors import BadImage, NotFound, PdcError, StoreUnavailable
+from pdc.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
 from pdc.lookahead import LookAhead
 from pdc.review import ReviewService
 from pdc.starters import examples
 from pdc.thumbnails import Thumbnails
+from pdc.ui.sessions import Sessions
 from pdc.ui.worklist import listing, wanted_from
 from pdc.worklist import Worklist, without_hints
 
 OPEN_PATHS = ("/login", "/health")
-STATUS = {NotFound: 404, BadImage: 422, StoreUnavailable: 503}
+STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
+GRADIO = "/gradio_api/"
+USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,10 +53,12 @@ def build_server(
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
-    app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000)
+    sessions = Sessions(blocks, visitors=access.visitors)
+    sessions.guard()
+    app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
     app.exception_handler(PdcError)(_say)
     _login_routes(app, access)
-    _image_routes(app, service, max_upload_mb * 1_000_000)
+    _image_routes(app, access, service, max_upload_mb * 1_000_000)
     _worklist_routes(app, access, Worklist(service), ahead)
 
     @app.get("/health")
@@ -76,10 +82,11 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
 
 
 class Guard:
-    """ASGI middleware for every request: right host, same origin for writes, bounded body, a user where one is needed."""
+    """ASGI middleware for every request: right host, same origin for writes, bounded body, a user where one is needed, and
+    nobody else's Gradio session."""
 
-    def __init__(self, app: ASGIApp, access: Access, limit: int) -> None:
-        self.app, self.access, self.limit = app, access, limit
+    def __init__(self, app: ASGIApp, access: Access, limit: int, sessions: Sessions) -> None:
+        self.app, self.access, self.limit, self.sessions = app, access, limit, sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,8 +103,52 @@ class Guard:
                 message = {**message, "headers": [*message.get("headers", []), *added]}
             await send(message)
 
-        answer = _refusal(request, self.access, self.limit) or self.app
-        await answer(scope, receive, send_with_headers)
+        try:
+            answer = _refusal(request, self.access, self.limit)
+            if answer is None and scope["path"].startswith(GRADIO):
+                answer, receive = await self._of_gradio(request, receive)
+        except PdcError as error:
+            answer = await _say(request, error)
+        await (answer or self.app)(scope, receive, send_with_headers)
+
+    async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
+        """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
+        route = request.scope["path"].removeprefix(GRADIO)
+        if not route.startswith(USED):
+            return _sentence(404, "There is no such page."), receive
+        body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
+        if len(body) > self.limit:
+            return _sentence(413, _too_large(self.limit)), again
+        user = self.access.user(request) or LOCAL_USER
+        refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
+        sentence = next(filter(None, refused), None)
+        return _sentence(403, sentence) if sentence else None, again
+
+
+async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
+    """The body, given up once it is past the limit, and a `receive` that hands it out again."""
+    messages: list[Message] = []
+    size, more = 0, True
+    while more and size <= limit:
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+        more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, again
+
+
+def _sessions_named(request: Request, route: str, body: bytes) -> list[str]:
+    """Every Gradio session that a request speaks of: in its address or in its body."""
+    try:
+        said = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        said = {}
+    named = [request.query_params.get("session_hash"), said.get("session_hash") if isinstance(said, dict) else None]
+    return [str(n) for n in (*named, route.partition("heartbeat/")[2]) if n]
 
 
 def _refusal(request: Request, access: Access, limit: int) -> Response | None:
@@ -114,19 +165,19 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     return None
 
 
-def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
+def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: int) -> None:
     thumbnails = Thumbnails(service.files, service.files.folder.parent / "thumbnails")
 
     @app.get("/thumbnails/{sha256}.jpg")
-    def thumbnail(sha256: str) -> Response:
+    def thumbnail(request: Request, sha256: str) -> Response:
         """A stored image, small, for lists."""
-        service.store.image(sha256)
+        service.image(sha256, access.user(request) or LOCAL_USER)
         return FileResponse(thumbnails.path(sha256), media_type="image/jpeg", headers=FOR_EVER)
 
     @app.get("/images/{sha256}.png")
-    def image(sha256: str) -> Response:
+    def image(request: Request, sha256: str) -> Response:
         """A stored image; its name is its content, so browsers may keep it (privately) for ever."""
-        service.store.image(sha256)
+        service.image(sha256, access.user(request) or LOCAL_USER)
         return FileResponse(service.files.path(sha256), media_type="image/png", headers=FOR_EVER)
 
     @app.get("/examples/{name}")
@@ -140,8 +191,8 @@ def _image_routes(app: FastAPI, service: ReviewService, limit: int) -> None:
     @app.post("/api/images")
     async def upload(request: Request, name: str = "image") -> JSONResponse:
         """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image."""
-        data = await _body(request, limit)
-        image, notes = await run_in_threadpool(service.add_image, data, name)
+        data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
+        image, notes = await run_in_threadpool(service.add_image, data, name, owner=owner)
         return JSONResponse({
             "sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)
         })
@@ -155,7 +206,8 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Look
         wanted = without_hints(wanted_from(request.query_params), images.service.blind)
         shown = images.chosen(images.entries(reader), wanted)
         return JSONResponse(listing(
-            shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels()
+            shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels(),
+            visitors=images.service.private,
         ))  # fmt: skip
 
     @app.post("/api/worklist/assign")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pdc.domain import Image, Verdict
-from pdc.errors import NotFound
+from pdc.errors import Forbidden, NotFound
 from pdc.review import ReviewService
 from pdc.store.records import Digest, Event, EventKind, ReviewLine
 
@@ -77,22 +77,23 @@ class Progress:
 
 
 class Worklist:
-    """What one reader sees of all images. Where reads are blind, only their own reviews, and nothing that a model said."""
+    """What one reader sees of all images, or of their own where images are private. Where readers are apart, only their own
+    reviews; where reads are blind, nothing that a model said."""
 
     def __init__(self, service: ReviewService) -> None:
         self.service, self.store = service, service.store
 
     def entries(self, reader: str) -> list[Entry]:
-        """Every image, oldest first."""
-        blind = self.service.blind
-        newest = {r.image_sha256: r for r in self.store.review_lines(reader if blind else None)}
-        kept = {d.image_sha256: d for d in self.store.draft_lines() if not blind or d.author == reader}
-        answers = {} if blind else self.store.newest_predictions()
+        """Every image that the reader may see, oldest first."""
+        apart = self.service.apart
+        newest = {r.image_sha256: r for r in self.store.review_lines(reader if apart else None)}
+        kept = {d.image_sha256: d for d in self.store.draft_lines() if not apart or d.author == reader}
+        answers = {} if self.service.blind else self.store.newest_predictions()
         model = self.store.prediction_digests(answers.values())
         reviewed = self.store.review_digests(r.id for r in newest.values())
-        events = {(e.image_sha256, e.kind): e for e in self.store.events()}
+        events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
         found = []
-        for image in self.store.images():
+        for image in self.service.images(reader):
             sha = image.sha256
             review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
             assigned = events.get((sha, EventKind.ASSIGNED))
@@ -136,11 +137,17 @@ class Worklist:
         return Progress(done, len(entries), pace(self.store.review_lines(reader), datetime.now(UTC)))
 
     def readers(self) -> list[str]:
-        """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something."""
+        """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something. Nobody
+        where images are private."""
+        if self.service.private:
+            return []
         known = {u.name for u in self.store.users()} | {r.author for r in self.store.review_lines()}
         return sorted(known | {e.reader for e in self.store.events() if e.reader})
 
     def assign(self, shas: Sequence[str], reader: str | None, by: str) -> None:
+        """Forbidden where images are private."""
+        if self.service.private:
+            raise Forbidden("Here every visitor works alone, so no image can be assigned.")
         self.store.add_events(shas, EventKind.ASSIGNED, by=by, reader=reader)
 
     def send_back(self, sha: str, by: str, note: str = "") -> None:

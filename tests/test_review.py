@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from desk import ASK, Desk, a_mark
 
 from pdc.domain import Box, Findings, Mark, Origin, Question, Status, Task, Verdict
 from pdc.errors import StaleSave
 from pdc.images import ImageFiles
-from pdc.review import ReviewService, verdict_of
+from pdc.review import Draft, ReviewService, verdict_of
 from pdc.store.store import Store
 
+MARKED = Findings((a_mark("h1", 1),))
 QUESTION = Question(Task.COUNT_AND_BOX, ("red blood cell", "platelet"))
 
 
@@ -92,3 +94,42 @@ def test_the_verdict_says_what_the_reader_did(service: ReviewService, smears):
     none = tuple(replace(m, status=Status.REJECTED) for m in draft.findings.marks)
     assert verdict_of(replace(draft, findings=Findings(none))) is Verdict.REJECTED
     assert verdict_of(replace(draft, findings=drawn(draft))) is Verdict.CORRECTED
+
+
+def resent(folder: Path, *, blind: bool = False) -> tuple[Desk, Draft]:
+    """A server that was killed after it had stored a save and before it said so: a new one, and the image opened again."""
+    killed = Desk(folder, blind=blind)
+    draft = killed.service.open(killed.image("a.png"), ASK, "ada")
+    killed.service.save(killed.service.edit(draft, MARKED))
+    killed.store.close()
+    desk = Desk(folder, blind=blind)
+    return desk, desk.service.open(draft.image.sha256, ASK, "ada")
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_save_that_is_sent_again_after_a_kill_is_one_revision(tmp_path: Path, blind: bool):
+    desk, again = resent(tmp_path, blind=blind)
+    saved, review = desk.service.save(desk.service.edit(again, MARKED))
+    assert [r.revision for r in desk.store.reviews()] == [1] and review == desk.store.reviews()[0]
+    assert saved.note.startswith("Saved, revision 1") and desk.store.draft_lines() == []
+    assert desk.service.save(replace(saved, findings=Findings()))[1].revision == 2
+
+
+def test_a_draft_that_outlived_a_kill_is_saved_once_and_gone(tmp_path: Path):
+    killed = Desk(tmp_path)
+    draft = killed.service.edit(killed.service.open(killed.image("a.png"), ASK, "ada"), MARKED)
+    killed.store.close()
+    desk = Desk(tmp_path)
+    for _ in range(2):
+        back = desk.service.open(draft.image.sha256, ASK, "ada")
+        assert back.findings == MARKED
+        assert desk.service.save(back)[1].revision == 1
+    assert desk.store.draft_lines() == []
+
+
+def test_saying_the_same_is_a_new_revision_where_it_was_asked_for_or_another_says_it(tmp_path: Path):
+    desk, again = resent(tmp_path)
+    desk.images.send_back(again.image.sha256, "ben", "sure?")
+    assert desk.service.save(again)[1].revision == 2
+    assert desk.service.save(desk.service.open(again.image.sha256, ASK, "ben"))[1].revision == 3
+    assert desk.service.skip(desk.service.open(again.image.sha256, ASK, "ben"))[1].revision == 4

@@ -24,7 +24,7 @@ UI = {"pdc.ui", "pdc.server", "pdc.access"}
 LATE = {"pdc.dense", "pdc.decoding.copies", "pdc.decoding.language", "pdc.decoding.rows"}
 SERVICES = {
     "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.importing", "pdc.training", "pdc.adapters",
-    "pdc.answering", "pdc.asking", "pdc.sureness",
+    "pdc.answering", "pdc.asking", "pdc.sureness", "pdc.rooms", "pdc.questions",
 }
 
 

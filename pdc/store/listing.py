@@ -39,12 +39,20 @@ class Listing(Database):
                 EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas
             )
 
-    def events(self) -> list[Event]:
-        """The newest event of each kind of each image, in the order in which they came."""
+    def events(self, by: str | None = None) -> list[Event]:
+        """The newest event of each kind of each image, by one reader or by all, in the order in which they came."""
         newest = select(func.max(EventRow.seq)).group_by(EventRow.image_sha256, EventRow.kind)
+        if by is not None:
+            newest = newest.where(EventRow.by == by)
         with self._read() as session:
             rows = session.scalars(select(EventRow).where(EventRow.seq.in_(newest)).order_by(EventRow.seq))
             return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in rows]
+
+    def sent_back_since(self, sha256: str, at: datetime) -> bool:
+        """Whether somebody asked for this image to be looked at again after that time."""
+        where = (EventRow.image_sha256 == sha256, EventRow.kind == str(EventKind.SENT_BACK), EventRow.at > at)
+        with self._read() as session:
+            return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
 
     def review_lines(self, author: str | None = None) -> list[ReviewLine]:
         """Every review, of one author or of all, without its marks, oldest first."""

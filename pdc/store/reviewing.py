@@ -15,7 +15,7 @@ from pdc.errors import NotFound, StaleSave
 from pdc.store import codec
 from pdc.store.database import Database
 from pdc.store.records import StoredDraft
-from pdc.store.rows import DraftRow, ImageRow, LabelRow, PredictionRow, ReviewRow
+from pdc.store.rows import DraftRow, ImageRow, LabelRow, OwnerRow, PredictionRow, ReviewRow
 
 Seen = tuple[str, datetime]  # StoredDraft.seen
 
@@ -23,13 +23,16 @@ Seen = tuple[str, datetime]  # StoredDraft.seen
 class Reviewing(Database):
     """Predictions and reviews are only ever added."""
 
-    def add_image(self, image: Image) -> Image:
-        """The stored image of that sha256: this one, or the one that came first."""
+    def add_image(self, image: Image, owner: str | None = None) -> Image:
+        """The stored image of that sha256: this one, or the one that came first. From now on it is `owner`'s too."""
         with self._write() as session:
             row = _image_row(session, image.sha256)
             if row is None:
                 row = codec.image_row(image)
                 session.add(row)
+                session.flush()
+            if owner is not None and session.get(OwnerRow, (owner, image.sha256)) is None:
+                session.add(OwnerRow(owner=owner, image_sha256=image.sha256, name=image.name, at=datetime.now(UTC)))
             return codec.image(row)
 
     def image(self, sha256: str) -> Image:
@@ -41,6 +44,13 @@ class Reviewing(Database):
         """Oldest first."""
         with self._read() as session:
             return [codec.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
+
+    def images_of(self, owner: str, sha256: str | None = None) -> list[Image]:
+        """What this owner brought (or that one image of it), oldest first, under the names they gave."""
+        mine = select(ImageRow, OwnerRow.name).join(OwnerRow, OwnerRow.image_sha256 == ImageRow.sha256)
+        query = _of_image(mine.where(OwnerRow.owner == owner), OwnerRow.image_sha256, sha256).order_by(OwnerRow.at, ImageRow.seq)
+        with self._read() as session:
+            return [replace(codec.image(row), name=name) for row, name in session.execute(query)]
 
     def labels(self) -> list[str]:
         """The dictionary, alphabetical."""
@@ -134,10 +144,10 @@ class Reviewing(Database):
         with self._read() as session:
             return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
 
-    def current_review(self, sha256: str, question: Question) -> Review | None:
-        """The highest revision, or None when nobody has reviewed this."""
+    def current_review(self, sha256: str, question: Question, author: str | None = None) -> Review | None:
+        """The highest revision, by one author or by anybody; None when they have not reviewed this."""
         with self._read() as session:
-            row = _current_row(session, sha256, question)
+            row = _current_row(session, sha256, question, author)
             return row and codec.review(row)
 
     def current_reviews(self) -> list[Review]:
@@ -147,9 +157,11 @@ class Reviewing(Database):
         with self._read() as session:
             return [codec.review(row) for row in session.scalars(query)]
 
-    def reviews(self, sha256: str | None = None) -> list[Review]:
-        """Every revision of one image or of all, oldest first."""
+    def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
+        """Every revision of one image or of all, by one author or by anybody, oldest first."""
         query = _of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        if author is not None:
+            query = query.where(ReviewRow.author == author)
         with self._read() as session:
             return [codec.review(row) for row in session.scalars(query)]
 
@@ -203,10 +215,10 @@ class Reviewing(Database):
         with self._read() as session:
             return [codec.draft(row) for row in session.scalars(select(DraftRow).where(*where).order_by(DraftRow.saved_at))]
 
-    def drop_draft(self, author: str, sha256: str, question: Question, key: str = "") -> None:
-        """Nothing happens when there is none."""
+    def drop_draft(self, author: str, sha256: str, question: Question, key: str = "", seen: Seen | None = None) -> None:
+        """The draft of that key, and the one it went on from as it was then. Nothing happens when there is none."""
         with self._write() as session:
-            _drop(session, author, sha256, question, key, None)
+            _drop(session, author, sha256, question, key, seen)
 
 
 def _is(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
@@ -236,8 +248,8 @@ def _known_prediction(session: Session, id: str) -> PredictionRow:
     return row
 
 
-def _current_row(session: Session, sha256: str, question: Question) -> ReviewRow | None:
-    where = _is(ReviewRow, sha256, question)
+def _current_row(session: Session, sha256: str, question: Question, author: str | None = None) -> ReviewRow | None:
+    where = _is(ReviewRow, sha256, question) + ((ReviewRow.author == author,) if author is not None else ())
     return session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.revision.desc()).limit(1))
 
 

@@ -53,6 +53,17 @@ class ImageRow(Row):
     created_at: Mapped[datetime]
 
 
+class OwnerRow(Row):
+    """Who brought an image, and under which name; the same bytes may be brought by several."""
+
+    __tablename__ = "owners"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    name: Mapped[str]
+    at: Mapped[datetime]
+
+
 class LabelRow(Row):
     __tablename__ = "labels"
 

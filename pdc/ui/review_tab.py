@@ -128,11 +128,12 @@ class ReviewTab:
         chosen = worklist.get("chosen") or {}
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
-            image, _ = self.service.add_image(example.path.read_bytes(), example.path.name)
+            image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
             self.suits[image.sha256] = example.question
             return self._open(image.sha256, example.question, user_of(request))
         sha256 = str(chosen.get("sha256"))
-        return self._open(sha256, self._suited(sha256) or question_from(task, labels), user_of(request))
+        question = self._suited(sha256, user_of(request)) or question_from(task, labels)
+        return self._open(sha256, question, user_of(request))
 
     def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
@@ -147,7 +148,7 @@ class ReviewTab:
         if draft is None:
             return gr.skip()
         following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
-        self.ahead.follow(draft.author, [(i, self._suited(i.sha256) or draft.question) for i in following])
+        self.ahead.follow(draft.author, [(i, self._suited(i.sha256, draft.author) or draft.question) for i in following])
         return self._rows(draft)
 
     def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
@@ -167,8 +168,7 @@ class ReviewTab:
 
     def ask(self, draft: Draft, value: Any) -> Iterator[tuple[Any, str]]:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
-        for label in draft.question.labels:
-            self.service.store.add_label(label)
+        self.service.remember_labels(draft.question)
         yield from self._watched(draft, value, merge=True)
 
     def closer(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
@@ -275,11 +275,11 @@ class ReviewTab:
     def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         self.leave(draft)
         question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
-        return self._open(sha256, self._suited(sha256) or question, reader)
+        return self._open(sha256, self._suited(sha256, reader) or question, reader)
 
-    def _suited(self, sha256: str) -> Question | None:
+    def _suited(self, sha256: str, reader: str) -> Question | None:
         """What to ask about an image whatever was asked before it: as in its last review, or, of an example, as it should be."""
-        return self.service.reviewed_with(sha256) or self.suits.get(sha256)
+        return self.service.reviewed_with(sha256, reader) or self.suits.get(sha256)
 
     def _open(self, sha256: str, question: Question, reader: str) -> tuple[Any, ...]:
         draft = self.service.open(sha256, question, reader)

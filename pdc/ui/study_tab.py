@@ -45,12 +45,12 @@ class StudyTab:
     # Handlers ---------------------------------------------------------------------------------------------------
 
     def show(self, request: gr.Request) -> tuple[Any, Node]:
-        authors = sorted({r.author for r in self.service.store.review_lines()})
+        authors = sorted({r.author for r in self.service.store.review_lines(user_of(request) if self.service.private else None)})
         return gr.update(choices=authors), self.against(None, request)
 
     def against(self, reference: str | None, request: gr.Request) -> Node:
         """One row a reader: what changed after the model was shown, against this reader's reviews."""
-        reviews = self.service.store.reviews()
+        reviews = self.service.reviews(user_of(request))
         found = [r for r in readings(reviews) if r.author != reference and self._may_see(r, user_of(request))]
         if not found:
             return el("p", EMPTY)

@@ -69,14 +69,15 @@ def wanted_from(value: object) -> Wanted:
 
 
 def listing(
-    shown: Sequence[Entry], progress: Progress, ahead: Ahead, *, readers: Sequence[str], labels: Sequence[str]
+    shown: Sequence[Entry], progress: Progress, ahead: Ahead, *, readers: Sequence[str], labels: Sequence[str],
+    visitors: bool = False,
 ) -> dict[str, Any]:
     """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
     pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
         "rows": [[e.image.sha256, e.image.name, str(e.stage), detail(e), e.reader or ""] for e in shown],
         "done": progress.done, "total": progress.total, "pace": pace, "waiting": ahead.waiting, "error": ahead.error,
-        "readers": list(readers), "labels": list(labels), "stages": ["to do", *map(str, Stage)],
+        "readers": list(readers), "labels": list(labels), "stages": ["to do", *map(str, Stage)], "visitors": visitors,
     }  # fmt: skip
 
 

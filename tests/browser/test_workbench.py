@@ -131,3 +131,15 @@ def test_two_tabs_on_one_image_see_each_others_work_and_merge(browser, workbench
     assert not first.errors + second.errors
     first.close()
     second.close()
+
+
+def test_visitors_are_told_what_is_kept_and_are_offered_nothing_for_others(browser, workbench):
+    page = open_page(browser, workbench(private=True))
+    assert "Other visitors do not see them" in page.inner_text(".pdc-visitors")
+    page.click(".pdc-more summary")
+    assert page.is_visible("[data-name=label]") and not page.is_visible("text=Assign shown")
+    page.close()
+    page = open_page(browser, workbench())
+    page.click(".pdc-more summary")
+    assert page.is_visible("text=Assign shown") and not page.is_visible(".pdc-visitors")
+    page.close()

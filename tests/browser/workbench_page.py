@@ -49,10 +49,11 @@ class Workbench:
     """The whole app in this process, on the embedded model."""
 
     def __init__(
-        self, folder: Path, model: LocalPredictor, serve: Callable[[object], str], *, blind: bool = False, training: bool = False
+        self, folder: Path, model: LocalPredictor, serve: Callable[[object], str], *, blind: bool = False, training: bool = False,
+        private: bool = False,
     ) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
-        self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind)
+        self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind, private=private)
         self.images, ahead = Worklist(self.service), LookAhead(self.service)
         review = ReviewTab(self.service, self.images, ahead)
         history = HistoryTab(History(self.service, Serving("pdc-tiny", Wanted), self.store.adapters), review)

@@ -30,9 +30,9 @@ ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
     "answering.py", "asking.py", "closer.py", "conflicts.py", "domain.py", "files.py", "history.py", "images.py", "lookahead.py",
-    "pixels.py", "review.py", "server.py", "worklist.py", "store/database.py", "store/listing.py", "store/reviewing.py",
-    "predictors/wire.py", "ui/annotator.py", "ui/app.py", "ui/conflict.py", "ui/history_tab.py", "ui/review_tab.py",
-    "ui/screen.py", "ui/study_tab.py", "ui/training_tab.py", "ui/view.py",
+    "pixels.py", "review.py", "rooms.py", "server.py", "worklist.py", "store/database.py", "store/listing.py",
+    "store/reviewing.py", "predictors/wire.py", "ui/annotator.py", "ui/app.py", "ui/conflict.py", "ui/history_tab.py",
+    "ui/review_tab.py", "ui/screen.py", "ui/sessions.py", "ui/study_tab.py", "ui/training_tab.py", "ui/view.py",
 )  # fmt: skip
 SENTENCE = re.compile(r"^(?!.*%s)[^a-z\s].* .*[.:]$", re.DOTALL)
 
