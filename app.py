@@ -50,20 +50,22 @@ def serve(settings: Settings) -> None:
 
     store = open_store(settings)
     wanted = serving(settings, store)
+    if trouble := wanted.trouble():
+        logging.error("%s", trouble)
     predictor = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
     queue = Queue(predictor, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
         store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
-        blind=settings.blind,
+        blind=settings.blind, trouble=wanted.trouble,
     )  # fmt: skip
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=bool(os.environ.get("SPACE_ID")))
-    adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
+    adapters = Adapters(store, settings.model, settings.home, golden.probe(predictor, wanted.instead))
     worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
     training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     review = ReviewTab(service, Worklist(service), ahead)
-    history = HistoryTab(History(service, wanted, store.adapters), review)
+    history = HistoryTab(History(service, wanted, adapters.there), review)
     blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})
     app = build_server(
         service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: predictor.loaded,

@@ -61,15 +61,16 @@ class ReviewService(Answers):
     """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
-    saved.
+    saved. `trouble` says what a reader should know about who answers.
     """
 
     def __init__(
         self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
         serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         super().__init__(store, files, predictor, serving, later)
-        self.max_megapixels, self.blind = max_megapixels, blind
+        self.max_megapixels, self.blind, self.trouble = max_megapixels, blind, trouble
 
     def add_image(self, data: bytes, name: str, group: str | None = None) -> tuple[Image, tuple[str, ...]]:
         """Accept and store an uploaded file; returns the image and notes on what was changed to make it safe."""
@@ -157,8 +158,9 @@ class ReviewService(Answers):
         return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
 
     def _note(self, question: Question) -> str:
-        if self.blind:
-            return SECOND_LOOK
+        return " · ".join(filter(None, (self.trouble(), SECOND_LOOK if self.blind else self._untaught(question))))
+
+    def _untaught(self, question: Question) -> str:
         unknown = ", ".join(self.predictor.untaught(question))
         return f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pdc.adapters import Adapters, ensure_shipped
+from pdc.adapters import Adapters
 from pdc.domain import AdapterStatus
 from pdc.errors import BadModel, NotFound
 from pdc.gate import not_assessable
@@ -45,7 +45,7 @@ def base(tmp_path) -> Path:
 def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors=None, config=None, **changes) -> Path:
     folder.mkdir(parents=True)
     key = f"base_model.model.{MODULE}"
-    sides = {"A": np.ones((RANK, IN), np.float32), "B": np.zeros((OUT, RANK), np.float32)}
+    sides = {"A": np.ones((RANK, IN), np.float32), "B": np.ones((OUT, RANK), np.float32)}
     pair = {f"{key}.lora_{side}.weight": values for side, values in sides.items()}
     save_file(pair if tensors is None else tensors(pair), folder / "adapter_model.safetensors")
     settings = {"r": RANK, "target_modules": ".*q_proj", **(config or {})}
@@ -87,7 +87,7 @@ def register(tmp_path, base, store):
     def make(name: str, score: float, rival: str | None = None, rival_score: float = 0.5, n: int = 9) -> None:
         changes = {"base": moved(score - 0.3), "active": moved(score - rival_score)}
         metrics = {"base": measured(0.3, None, n), "active": measured(rival_score, rival, n), "changes": changes}
-        Adapters(store, str(base)).register(
+        Adapters(store, str(base), tmp_path).register(
             complete_run(tmp_path, base, name, {**metrics, "candidate": measured(score, name, n), "n": n})
         )
 
@@ -95,8 +95,8 @@ def register(tmp_path, base, store):
 
 
 @pytest.fixture
-def adapters(store, base) -> Adapters:
-    return Adapters(store, str(base))
+def adapters(store, base, tmp_path) -> Adapters:
+    return Adapters(store, str(base), tmp_path)
 
 
 def test_a_complete_run_becomes_a_candidate_with_its_numbers(adapters, register, store, tmp_path, base):
@@ -193,32 +193,31 @@ def test_a_damaged_adapter_is_not_brought_back(adapters, register):
     adapters.promote("one", by="maria", reason="first")
     register("two", 0.7, "one", 0.6)
     adapters.promote("two", by="maria", reason="better")
-    (Path(adapters.store.adapter("one").path) / "adapter_model.safetensors").unlink()
+    (Path(adapters.get("one").path) / "adapter_model.safetensors").unlink()
     with pytest.raises(BadModel, match="missing"):
         adapters.rollback(by="maria")
     assert adapters.active().name == "two"
 
 
-def test_shipped_adapters_serve_at_the_first_start_only(store, base):
+def test_shipped_adapters_serve_at_the_first_start_only(adapters, base):
     write_adapter(base / "adapters" / "old", base, created_at="2026-01-01T00:00:00+00:00")
     write_adapter(base / "adapters" / "new", base, created_at="2026-02-01T00:00:00+00:00")
-    ensure_shipped(store, str(base))
-    adapters = Adapters(store, str(base))
+    adapters.ensure_shipped()
     assert adapters.active().name == "new" and {a.name for a in adapters.all()} == {"old", "new"}
     adapters.rollback(by="maria")
-    ensure_shipped(store, str(base))
+    adapters.ensure_shipped()
     assert adapters.active() is None and len(adapters.all()) == 2
 
 
-def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(store, base, caplog):
+def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(adapters, store, base, caplog):
     folder = write_adapter(base / "adapters" / "broken", base)
     (folder / "adapter_config.json").write_text("{}")
-    ensure_shipped(store, str(base))
+    adapters.ensure_shipped()
     assert store.adapters() == [] and "adapter_config.json was changed" in caplog.text
 
 
-def test_a_hub_name_has_no_shipped_adapters(store):
-    ensure_shipped(store, "Qwen/Qwen2.5-VL-7B-Instruct")
+def test_a_hub_name_has_no_shipped_adapters(store, tmp_path):
+    Adapters(store, "Qwen/Qwen2.5-VL-7B-Instruct", tmp_path).ensure_shipped()
     assert store.adapters() == []
 
 
@@ -373,7 +372,7 @@ def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
     (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
     (lambda folder: rewrite(folder, tensors=nan), "not finite"),
     (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
-    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), "1 of its weights are missing, such as"),
+    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), "1 of 2 LoRA layers hold weights; those of model.language_model.layers.0.self_attn.k_proj are missing"),
     (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
     (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
 ])
@@ -410,7 +409,8 @@ def test_several_reasons_are_all_said(adapters, tmp_path, base):
 
 def test_a_probe_that_gets_another_answer_speaks_against_it(store, tmp_path, base):
     asked = []
-    adapters = Adapters(store, str(base), probe=lambda adapter: asked.append(adapter.name) or "It answers otherwise.")
+    probe = lambda adapter: asked.append(adapter.name) or "It answers otherwise."  # noqa: E731
+    adapters = Adapters(store, str(base), tmp_path, probe)
     adapters.register(candidate_of(tmp_path, base, GOOD))
     with pytest.raises(BadModel, match="answers otherwise"):
         adapters.promote("one", by="maria", reason="better")

@@ -46,8 +46,8 @@ def trainer(tmp_path) -> FolderTrainer:
 
 
 @pytest.fixture
-def tab(store, trainer) -> TrainingTab:
-    return TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"))
+def tab(store, trainer, tmp_path) -> TrainingTab:
+    return TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"))
 
 
 def an_adapter(name: str, **changes) -> Adapter:
@@ -165,13 +165,13 @@ def test_words_for_every_status():
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
 
 
-def test_plots_of_scores_and_of_edits(store, trainer):
+def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     measured = {"candidate": SCORE, "active": {"score": 0.5, "score_name": "F1"}, "base": {"score": 0.1, "score_name": "F1"}}
     store.add_adapter(an_adapter("one", metrics=measured))
     store.set_metrics("one", measured)
     store.add_adapter(an_adapter("unmeasured"))
     worked = [Effort(1, 4, 4.0, None), Effort(2, 0, 2.0, "one")]
-    tab = TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"), lambda: worked)
+    tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
     scores = tab.scores()
     assert dict(zip(scores["model"], scores["score"], strict=True)) == {
         "the adapter": 0.61234, "served then": 0.5, "the base alone": 0.1,
