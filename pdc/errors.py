@@ -57,6 +57,6 @@ def first_sentence(error: Exception) -> str:
     """What another library says, as one whole sentence: its first, or the error's kind where that is too long to show."""
     text = " ".join(str(error).split())
     sentence = re.split(r"(?<=[.!?]) (?=[A-Z])", text)[0]
-    if not sentence or len(sentence) > LONGEST:
+    if " " not in sentence or len(sentence) > LONGEST:
         return f"The library refused it with {type(error).__name__}; the log has its words."
     return sentence if sentence[-1] in ".!?" else f"{sentence}."

@@ -61,10 +61,12 @@ def _read(folder: str, base: Any) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
         raise _bad(folder, f"It is of the kind {config.peft_type}, not LoRA.")
     written = load_peft_weights(folder, device="cpu")
     weights = {_todays_key(key): values for key, values in written.items()}
-    modules, linears = {m["module"] for key in weights if (m := _KEY.fullmatch(key))}, _linears(base)
+    modules, layers = {m["module"] for key in weights if (m := _KEY.fullmatch(key))}, _layers(base)
     named = todays_name if weights.keys() == written.keys() else _old_name
-    _check_whole(folder, weights, modules | _meant(config, modules, linears, named))
-    _check_fit(folder, weights, linears)
+    if strange := modules - layers.keys():
+        raise _bad(folder, f"It has weights of {min(strange)}, which the base has not.")
+    _check_whole(folder, weights, modules | _meant(config, modules, layers, named))
+    _check_fit(folder, weights, layers)
     config.base_model_name_or_path = base.name_or_path  # PEFT warns of another place of the same model
     return _placed(config, modules, named), weights
 
@@ -82,20 +84,19 @@ def _tower(module: str) -> str:
     return module.removeprefix("model.").split(".")[0]
 
 
-def _linears(base: Any) -> dict[str, Any]:
-    """The base's linear layers by their names, also where they lie inside a LoRA layer."""
-    import torch
-
-    found = {name.removesuffix(".base_layer"): m for name, m in base.named_modules() if ".lora_" not in name}
-    return {name: m for name, m in found.items() if isinstance(m, torch.nn.Linear)}
+def _layers(base: Any) -> dict[str, Any]:
+    """The base's modules by their names, also where they lie inside a LoRA layer."""
+    return {name.removesuffix(".base_layer"): m for name, m in base.named_modules() if ".lora_" not in name}
 
 
-def _meant(config: LoraConfig, modules: Collection[str], linears: Collection[str], named: Named) -> set[str]:
-    """Layers that the config wants LoRA on, in the towers where there is any: list forms name layers of both towers."""
+def _meant(config: LoraConfig, modules: Collection[str], layers: Mapping[str, Any], named: Named) -> set[str]:
+    """Linear layers that the config wants LoRA on, in the towers where there is any: list forms name layers of both towers."""
     from peft.tuners.tuners_utils import check_target_module_exists
+    from torch.nn import Linear
 
     towers = set(map(_tower, modules))
-    return {m for m in linears if _tower(m) in towers and check_target_module_exists(config, named(m))}
+    linears = [name for name, layer in layers.items() if isinstance(layer, Linear) and _tower(name) in towers]
+    return {name for name in linears if check_target_module_exists(config, named(name))}
 
 
 def _check_whole(folder: str, weights: Mapping[str, torch.Tensor], layers: Collection[str]) -> None:
@@ -105,10 +106,12 @@ def _check_whole(folder: str, weights: Mapping[str, torch.Tensor], layers: Colle
         raise _bad(folder, f"{len(held)} of {len(layers)} LoRA layers hold weights; the others are missing or all zero.")
 
 
-def _check_fit(folder: str, weights: Mapping[str, torch.Tensor], linears: Mapping[str, Any]) -> None:
+def _check_fit(folder: str, weights: Mapping[str, torch.Tensor], layers: Mapping[str, Any]) -> None:
+    from torch.nn import Linear
+
     for key, values in weights.items():
         match = _KEY.fullmatch(key)
-        if match and (layer := linears.get(match["module"])):
+        if match and isinstance(layer := layers[match["module"]], Linear):
             theirs, ours = (values.shape[1], layer.in_features) if match["side"] == "A" else (values.shape[0], layer.out_features)
             if theirs != ours:
                 raise _bad(folder, f"Its weights of {match['module']} are made for {theirs} numbers, and the base has {ours}.")

@@ -12,6 +12,7 @@ from pdc.serving import Serving
 from pdc.settings import Settings
 from pdc.store.store import Store
 
+
 def open_store(settings: Settings) -> Store:
     """The database of these settings, created or brought up to date."""
     settings.home.mkdir(parents=True, exist_ok=True)

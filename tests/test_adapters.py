@@ -188,6 +188,32 @@ def test_after_a_roll_back_a_new_promotion_can_be_rolled_back_too(adapters, regi
     assert adapters.rollback(by="maria") is None
 
 
+@pytest.fixture
+def served(adapters, register) -> list[str]:
+    """One, then two, then one again: each promoted, whatever speaks against it."""
+    for name in ("one", "two"):
+        register(name, 0.6)
+    for name in ("one", "two", "one"):
+        adapters.promote(name, by="maria", reason="tried", force=True)
+    return [a.adapter for a in adapters.history()]
+
+
+def test_an_older_adapter_promoted_again_is_rolled_back_to_the_one_before(adapters, served):
+    assert served == ["one", "two", "one"]
+    back = [adapters.rollback(by="maria") for _ in range(3)]
+    assert [a and a.name for a in back] == ["two", "one", None]
+    assert [a.rolled_back for a in adapters.history()] == [False] * 3 + [True] * 3
+
+
+def test_lines_from_before_roll_backs_were_noted_are_read_as_they_were_then(adapters, served):
+    with adapters.store._engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept AS SELECT * FROM activations")
+        connection.exec_driver_sql("DROP TABLE activations")
+        connection.exec_driver_sql("ALTER TABLE kept RENAME TO activations")
+        connection.exec_driver_sql("UPDATE activations SET rolled_back = NULL")
+    assert adapters.rollback(by="maria") is None
+
+
 def test_a_damaged_adapter_is_not_brought_back(adapters, register):
     register("one", 0.6)
     adapters.promote("one", by="maria", reason="first")
@@ -241,6 +267,10 @@ def elsewhere(pair):
     return {k.replace("layers.0", "layers.77"): v for k, v in pair.items()}
 
 
+def zeroed(pair):
+    return {k: np.zeros_like(v) if "lora_B" in k else v for k, v in pair.items()}
+
+
 def one_side(pair):
     return dict(list(pair.items())[:1])
 
@@ -262,6 +292,7 @@ def other_width(pair):
     ({"tensors": transposed}, "missing or have the wrong shape"),
     ({"tensors": other_width}, "the base has no"),
     ({"tensors": lambda pair: {}}, "no weights"),
+    ({"tensors": zeroed}, "0 of 1 LoRA layers hold weights"),
     ({"config": {"r": 8}}, "wrong shape"),
     ({"config": {"target_modules": ["v_proj"]}}, "does not belong"),
     ({"base": "huge"}, "trained on huge, not on small"),
@@ -372,7 +403,7 @@ def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
     (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
     (lambda folder: rewrite(folder, tensors=nan), "not finite"),
     (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
-    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), "1 of 2 LoRA layers hold weights; those of model.language_model.layers.0.self_attn.k_proj are missing"),
+    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), r"1 of 2 LoRA layers .*\.k_proj are missing"),
     (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
     (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
 ])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -146,16 +147,21 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
         tab.rollback("", MARIA)
 
 
-def test_a_row_of_the_table():
+def test_a_row_of_the_table(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pdc.json").write_text(json.dumps({"name": name}))
     labels = {"cell": {"true_marks": 7}, "ghost": {"true_marks": 0}}
     changes = {"active": {"value": 0.05, "low": -0.012, "high": 0.1}}
     base = {"score": 0.1, "score_name": "F1"}
     metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
-    row = adapter_row(an_adapter("one", metrics=metrics, parent="zero"))
+    row = adapter_row(an_adapter("one", path=str(tmp_path / "one"), metrics=metrics, parent="zero"))
     assert row[:6] == ["one", "candidate", "everything", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
     assert row[6:10] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[10])
-    assert adapter_row(an_adapter("two"))[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
+    assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
 
 
 def test_words_for_every_status():
