@@ -65,6 +65,8 @@ def _read(folder: str, base: Any) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
     named = todays_name if weights.keys() == written.keys() else _old_name
     if strange := modules - layers.keys():
         raise _bad(folder, f"It has weights of {min(strange)}, which the base has not.")
+    if not all(values.isfinite().all() for values in weights.values()):
+        raise _bad(folder, "It holds numbers that are not finite.")
     _check_whole(folder, weights, modules | _meant(config, modules, layers, named))
     _check_fit(folder, weights, layers)
     config.base_model_name_or_path = base.name_or_path  # PEFT warns of another place of the same model

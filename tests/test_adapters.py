@@ -166,6 +166,13 @@ def test_a_measurement_beside_another_adapter_does_not_count(adapters, register)
         adapters.promote("two", by="maria", reason="better")
 
 
+def test_where_what_served_is_lost_a_candidate_must_beat_the_base(adapters, register):
+    register("one", 0.6)
+    shutil.rmtree(adapters.promote("one", by="maria", reason="first").path)
+    register("two", 0.4)
+    assert adapters.promote("two", by="maria", reason="one is lost").status is AdapterStatus.ACTIVE
+
+
 def test_roll_back_goes_to_the_one_before_each_time(adapters, register):
     for i, name in enumerate(("one", "two", "three"), start=1):
         rival = adapters.active()

@@ -92,6 +92,10 @@ def all_zero(weights: Weights) -> Weights:
     return {k: v * 0 if "lora_B" in k else v for k, v in today(weights).items()}
 
 
+def not_finite(weights: Weights) -> Weights:
+    return {k: v / 0 if "layers.0.mlp.up_proj.lora_B" in k else v for k, v in today(weights).items()}
+
+
 def unknown(weights: Weights) -> Weights:
     return {k.replace("model.language_model.", "decoder."): v for k, v in today(weights).items()}
 
@@ -109,7 +113,8 @@ def wider(weights: Weights) -> Weights:
 @pytest.mark.parametrize(("change", "sentence"), [
     (half, "{half} of {all} LoRA layers hold weights"), (without_one, "{less} of {all} LoRA layers hold weights"),
     (one_zero, "{less} of {all} LoRA layers hold weights"), (all_zero, "0 of {all} LoRA layers hold weights"),
-    (unknown, "which the base has not"), (deeper, r"layers\.77\..* which the base has not"), (wider, "are made for .* numbers"),
+    (unknown, "which the base has not"), (deeper, r"layers\.77\..* which the base has not"), (not_finite, "not finite"),
+    (wider, "are made for .* numbers"),
 ])  # fmt: skip
 def test_one_that_does_not_load_entirely_is_refused_and_what_served_goes_on(qwen: Qwen, ask, usual, tmp_path, change, sentence):
     from safetensors.torch import load_file
