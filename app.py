@@ -60,18 +60,20 @@ def build(settings):
     visitors = bool(os.environ.get("SPACE_ID"))
     store = open_store(settings)
     wanted = serving(settings, store)
+    if trouble := wanted.trouble():
+        logging.error("%s", trouble)
     predictor = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
     queue = Queue(predictor, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
         store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
-        blind=settings.blind, private=visitors,
+        blind=settings.blind, private=visitors, trouble=wanted.trouble,
     )  # fmt: skip
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
-    adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
+    adapters = Adapters(store, settings.model, settings.home, golden.probe(predictor, wanted.instead))
     review = ReviewTab(service, Worklist(service), ahead)
-    history = HistoryTab(History(service, wanted, store.adapters), review)
+    history = HistoryTab(History(service, wanted, adapters.there), review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
     if not visitors:
         worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731

@@ -19,7 +19,7 @@ from pdc import golden
 from pdc.adapters import Adapters
 from pdc.domain import Adapter, Task
 from pdc.errors import BadModel, BadSetting
-from pdc.parts import open_store
+from pdc.parts import adapters_of, open_store
 from pdc.predictors.local import Wanted
 from pdc.settings import Settings
 from pdc.train_config import TrainConfig
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 def evaluate(arguments: argparse.Namespace) -> int:
     """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
     settings = settings_of(arguments)
-    adapters = Adapters(open_store(settings), settings.model)
+    adapters = adapters_of(settings, open_store(settings))
     adapters.ensure_shipped()
     wanted = wanted_of(arguments.adapter, adapters)
     if arguments.data:
@@ -42,7 +42,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def serving_of(name: str, arguments: argparse.Namespace) -> Wanted:
     """What `--adapter name` means in the registry of these arguments."""
     settings = settings_of(arguments)
-    adapters = Adapters(open_store(settings), settings.model)
+    adapters = adapters_of(settings, open_store(settings))
     adapters.ensure_shipped()
     return wanted_of(name, adapters)
 
@@ -58,7 +58,7 @@ def wanted_of(name: str, adapters: Adapters) -> Wanted:
         return Wanted(active.name, active.path) if active else Wanted()
     if name in {a.name for a in adapters.all()}:
         adapters.verify(name)
-        return Wanted(name, adapters.store.adapter(name).path)
+        return Wanted(name, adapters.get(name).path)
     if not Path(name).is_dir():
         known = ", ".join(a.name for a in adapters.all()) or "none yet"
         raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
@@ -130,7 +130,7 @@ def audit(arguments: argparse.Namespace) -> int:
 
 def promote(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
-    adapters = Adapters(open_store(settings), settings.model, probe=partial(_golden, settings))
+    adapters = Adapters(open_store(settings), settings.model, settings.home, partial(_golden, settings))
     adapter = adapters.promote(arguments.name, by=_user(), reason=arguments.reason, force=arguments.force)
     print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
     return 0
@@ -144,7 +144,7 @@ def _golden(settings: Settings, adapter: Adapter) -> str | None:
 
 def rollback(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
-    adapter = Adapters(open_store(settings), settings.model).rollback(by=_user(), reason=arguments.reason)
+    adapter = adapters_of(settings, open_store(settings)).rollback(by=_user(), reason=arguments.reason)
     print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
     return 0
 

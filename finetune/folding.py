@@ -19,10 +19,10 @@ from finetune.gallery import changes_html
 from finetune.metrics import Evaluation
 from finetune.tables import table
 from pdc import files
-from pdc.adapters import Adapters
+from pdc.adapters import Adapters, is_there
 from pdc.domain import Question, Task
 from pdc.errors import BadSetting, PdcError
-from pdc.parts import open_store
+from pdc.parts import adapters_of, open_store
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.runs import Run, RunStatus
 from pdc.settings import Settings
@@ -130,7 +130,7 @@ def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
 def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
     from finetune.dataset import read_rows, refuse_leaks
 
-    adapters = Adapters(store, settings.model)
+    adapters = adapters_of(settings, store)
     adapters.ensure_shipped()
     say = _teller(run)
     if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
@@ -209,8 +209,11 @@ def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, P
     if config.parent is None:
         return None
     active = config.parent == "active"
-    adapter = adapters.active() if active else adapters.store.adapter(config.parent)
+    adapter = adapters.active() if active else adapters.get(config.parent)
     if adapter is None:
+        return None
+    if active and not is_there(adapter):
+        say(f"The folder of {adapter.name} is missing, so a fresh adapter is trained.")
         return None
     adapters.verify(adapter.name)
     if can_continue(Path(adapter.path), config):
@@ -247,7 +250,7 @@ def compare_with(
     """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.qwen import load
 
-    active = adapters.active()
+    active = adapters.serving()
     serving = Wanted(active.name, active.path) if active else Wanted()
     qwen = load(model, quantization=quantization, device=device)
     return compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)

@@ -21,7 +21,7 @@ from pdc.closer import closer_answer
 from pdc.contents import counted
 from pdc.domain import Question
 from pdc.errors import BadImage, BadSetting, PdcError
-from pdc.parts import local_predictor, open_store, serving
+from pdc.parts import adapters_of, local_predictor, open_store, serving
 from pdc.parts import predictor as predictor_of
 from pdc.predictors.base import Predictor
 from pdc.settings import Settings
@@ -40,7 +40,10 @@ def predict(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     question = Question(task_from(arguments.task), tuple(arguments.label or KNOWN_LABELS))
-    predictor = predictor_of(settings, open_store(settings))
+    wanted = serving(settings, store := open_store(settings))
+    predictor = predictor_of(settings, store, wanted)
+    if trouble := wanted.trouble():
+        print(f"pdc: {trouble}", file=sys.stderr)
     folders = [p for p in arguments.images if p.is_dir()]
     if not folders:
         return _predict_files(arguments, settings, question, predictor)
@@ -83,10 +86,10 @@ def serve_model(arguments: argparse.Namespace) -> int:
     if arguments.host not in ("127.0.0.1", "localhost", "::1") and not settings.server_key:
         raise BadSetting("Set PDC_SERVER_KEY before serving other machines; they send it with every question.")
     store = open_store(settings)
-    predictor = local_predictor(settings, store, serving(settings, store))
+    predictor, adapters = local_predictor(settings, store, serving(settings, store)), adapters_of(settings, store)
     predictor.load()
     server = ModelServer(
-        predictor, settings.base, lambda: {a.name: a.path for a in store.adapters() if a.base == settings.base},
+        predictor, settings.base, lambda: {a.name: a.path for a in adapters.there()},
         key=settings.server_key, max_bytes=settings.max_upload_mb * 2**20 * 3 // 2, max_megapixels=settings.max_megapixels,
     )  # fmt: skip
     print(f"{settings.base} answers at http://{arguments.host}:{arguments.port}/v1", file=sys.stderr, flush=True)
@@ -178,7 +181,10 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    predictor = predictor_of(settings, open_store(settings))
+    store = open_store(settings)
+    predictor = predictor_of(settings, store, wanted := serving(settings, store))
+    if missing := wanted().missing:
+        adapters_of(settings, store).verify(missing)
     started = datetime.now(UTC)
     predictor.load()
     seconds = (datetime.now(UTC) - started).total_seconds()

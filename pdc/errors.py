@@ -1,5 +1,9 @@
 """What a reader may be told. The text of each is a sentence: what is wrong, and what to do about it."""
 
+import re
+
+LONGEST = 300  # characters of another library's sentence that are shown
+
 
 class PdcError(Exception):
     """Something the user can understand and act on; every other exception is a fault of ours."""
@@ -51,3 +55,12 @@ class Forbidden(PdcError):
 
 class NotFound(PdcError):
     """There is no such image, prediction, review, adapter or run."""
+
+
+def first_sentence(error: Exception) -> str:
+    """What another library says, as one whole sentence: its first, or the error's kind where that is too long to show."""
+    text = " ".join(str(error).split())
+    sentence = re.split(r"(?<=[.!?]) (?=[A-Z])", text)[0]
+    if " " not in sentence or len(sentence) > LONGEST:
+        return f"The library refused it with {type(error).__name__}; the log has its words."
+    return sentence if sentence[-1] in ".!?" else f"{sentence}."

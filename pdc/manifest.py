@@ -79,13 +79,30 @@ class Manifest:
 
 def serves(folder: str | Path) -> frozenset[str]:
     """The labels that the adapter in `folder` was corrected on; empty where it does not say, and answers everything."""
+    return _said(folder)[1]
+
+
+def name_of(folder: str | Path) -> str | None:
+    """The name that the adapter in `folder` gives itself; None where no pdc.json can be read."""
+    return _said(folder)[0]
+
+
+def has_vision(folder: str | Path) -> bool:
+    """Whether the adapter in `folder` has LoRA on vision blocks, by its pdc.json or its weights: servers drop that in silence."""
+    weights = Path(folder) / WEIGHTS
+    said = (read_json(Path(folder) / MANIFEST) or {}).get("in_process_only", False)
+    return bool(said) or (weights.is_file() and any("visual." in key for key in _header(weights)))
+
+
+def _said(folder: str | Path) -> tuple[str | None, frozenset[str]]:
     path = Path(folder) / MANIFEST
-    return _serves(path, path.stat().st_mtime_ns) if path.is_file() else frozenset()
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else (None, frozenset())
 
 
 @lru_cache(maxsize=64)
-def _serves(path: Path, changed_ns: int) -> frozenset[str]:
-    return frozenset((read_json(path) or {}).get("serves", ()))
+def _read(path: Path, changed_ns: int) -> tuple[str | None, frozenset[str]]:
+    value = read_json(path) or {}
+    return value.get("name"), frozenset(value.get("serves", ()))
 
 
 def fingerprint(folder: str | Path) -> str | None:
@@ -106,7 +123,8 @@ def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Ma
     """The manifest of an adapter that may serve on `base`; BadModel when it is missing, damaged or foreign.
 
     Checked: pdc.json, the base's name and (with `base_folder`) fingerprint, every file's sha256, that the weights are
-    pairs A [rank, in], B [out, rank] on all the modules that the config names and the base has, and that they are finite.
+    pairs A [rank, in], B [out, rank] on all the modules that the config names and the base has, that they are finite, and that
+    no B is all zero.
     """
     manifest = Manifest.read(folder)
     if manifest.base != base:
@@ -137,16 +155,21 @@ def _check_weights(folder: Path) -> dict[str, tuple[int, int]]:
     config = read_json(folder / CONFIG) or {}
     rank, targets = config.get("r"), config.get("target_modules")
     sides: dict[str, dict[str, tuple[int, ...]]] = {}
-    for key, shape, finite in _tensors(folder):
+    zero = 0
+    for key, shape, finite, empty in _tensors(folder):
         match = _KEY.fullmatch(key)
         if not match or not _is_target(match["module"], targets):
             raise _bad(folder, f"the weight {key} does not belong to it")
         if not finite:
             raise _bad(folder, f"the weight {key} holds numbers that are not finite")
         sides.setdefault(match["module"], {})[match["side"]] = shape
+        zero += empty and match["side"] == "B"
     if not sides:
         raise _bad(folder, "it holds no weights")
-    return {module: _out_in(folder, module, pair, rank) for module, pair in sides.items()}
+    found = {module: _out_in(folder, module, pair, rank) for module, pair in sides.items()}
+    if zero:
+        raise _bad(folder, f"{len(found) - zero} of {len(found)} LoRA layers hold weights, the others are all zero")
+    return found
 
 
 def _out_in(folder: Path, module: str, pair: Mapping[str, tuple[int, ...]], rank: object) -> tuple[int, int]:
@@ -171,7 +194,13 @@ def _check_fit(folder: Path, shapes: Mapping[str, tuple[int, int]], base: Path) 
     targets = (read_json(folder / CONFIG) or {}).get("target_modules")
     wanted = {name for name, shape in theirs.items() if len(shape) == 2 and _is_target(_in_memory(name), targets)}
     if missing := wanted - set(map(_plain, shapes)):
-        raise _bad(folder, f"{len(missing)} of its weights are missing, such as those of {_in_memory(min(missing))}")
+        held = f"{len(wanted) - len(missing)} of {len(wanted)} LoRA layers hold weights"
+        raise _bad(folder, f"{held}; those of {_in_memory(min(missing))} are missing")
+
+
+def todays_name(name: str) -> str:
+    """What a module, or a weight of one, is called in a loaded model, whichever version of transformers wrote the name."""
+    return _in_memory(_plain(name))
 
 
 def _plain(name: str) -> str:
@@ -181,7 +210,7 @@ def _plain(name: str) -> str:
 
 def _in_memory(plain: str) -> str:
     """What a module of that plain name is called in a loaded model, where targets are looked for."""
-    if plain == "lm_head":
+    if plain.split(".")[0] == "lm_head":
         return plain
     return f"model.{plain}" if plain.startswith("visual.") else f"model.language_model.{plain}"
 
@@ -192,15 +221,16 @@ def _header(path: Path) -> dict[str, tuple[int, ...]]:
     return {k: tuple(v["shape"]) for k, v in header.items() if k != "__metadata__"}
 
 
-def _tensors(folder: Path) -> list[tuple[str, tuple[int, ...], bool]]:
-    """(key, shape, whether all numbers are finite) of every tensor in the weights file."""
+def _tensors(folder: Path) -> list[tuple[str, tuple[int, ...], bool, bool]]:
+    """(key, shape, whether all numbers are finite, whether all are zero) of every tensor in the weights file."""
     from safetensors import SafetensorError, deserialize
 
     try:
         tensors = deserialize((folder / WEIGHTS).read_bytes())
     except (SafetensorError, OSError) as error:
         raise _bad(folder, f"{WEIGHTS} cannot be read") from error
-    return [(key, tuple(t["shape"]), _finite(t["dtype"], bytes(t["data"]))) for key, t in tensors]
+    read = ((key, tuple(t["shape"]), t["dtype"], bytes(t["data"])) for key, t in tensors)
+    return [(key, shape, _finite(dtype, data), _zero(dtype, data)) for key, shape, dtype, data in read]
 
 
 def _finite(dtype: str, data: bytes) -> bool:
@@ -211,6 +241,12 @@ def _finite(dtype: str, data: bytes) -> bool:
     if dtype == "BF16":  # an exponent of all ones is infinity or not a number
         return not bool(((values & 0x7F80) == 0x7F80).any())
     return bool(np.isfinite(values).all())
+
+
+def _zero(dtype: str, data: bytes) -> bool:
+    kind = _FLOATS.get(dtype)
+    values = np.frombuffer(data, kind) if kind else np.ones(1)
+    return not bool((values & 0x7FFF if dtype == "BF16" else values).any())  # minus zero is zero
 
 
 def _bad(folder: Path, why: str) -> BadModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pdc.adapters import ensure_shipped
+from pdc.adapters import Adapters, is_there
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.predictors.remote import RemotePredictor
 from pdc.predictors.wire import Wire
@@ -19,10 +19,16 @@ def open_store(settings: Settings) -> Store:
     return Store.open(settings.url)
 
 
+def adapters_of(settings: Settings, store: Store) -> Adapters:
+    """The registry of adapters of these settings."""
+    return Adapters(store, settings.model, settings.home)
+
+
 def serving(settings: Settings, store: Store) -> Serving:
     """Which adapter answers, by these settings and the registry."""
-    ensure_shipped(store, settings.model)
-    return Serving(settings.base, partial(_wanted, settings, store))
+    adapters = adapters_of(settings, store)
+    adapters.ensure_shipped()
+    return Serving(settings.base, partial(_wanted, settings, adapters))
 
 
 def predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor | RemotePredictor:
@@ -44,11 +50,13 @@ def _load(settings: Settings):
     return load(settings.model, quantization=settings.quantization, device=settings.device)
 
 
-def _wanted(settings: Settings, store: Store) -> Wanted:
+def _wanted(settings: Settings, adapters: Adapters) -> Wanted:
     """`active` follows the registry, so a promotion serves the next question; else what the setting names, or nothing."""
     if settings.adapter == "none":
         return Wanted()
     if settings.adapter != "active":
         return Wanted(settings.adapter, settings.adapter)
-    adapter = store.active_adapter(settings.base)
-    return Wanted(adapter.name, adapter.path) if adapter else Wanted()
+    adapter = adapters.active()
+    if adapter is None:
+        return Wanted()
+    return Wanted(adapter.name, adapter.path) if is_there(adapter) else Wanted(missing=adapter.name)

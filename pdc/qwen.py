@@ -1,4 +1,4 @@
-"""The one file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, processor, 4-bit load, LoRA.
+"""The one file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, processor, 4-bit load.
 
 Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28; `Frame` converts, both ways.
 The embedded model, the 3B and the 7B load through the same function.
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pdc.domain import Findings, Question, Task
-from pdc.errors import BadImage, BadModel, BadSetting
+from pdc.errors import BadImage, BadModel, BadSetting, first_sentence
 from pdc.geometry import Size, clip, map_findings, rescale
+from pdc.lora import swap
 from pdc.manifest import MANIFEST, verify
 from pdc.tasks import COMPACT, PAPER, STYLES, words
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from pdc.dense import Head
 
+log = logging.getLogger(__name__)
+
 MAX_ASPECT = 200
 # Language-model linears only: servers drop LoRA on vision blocks in silence.
 LORA_TARGETS = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
@@ -34,8 +37,6 @@ LORA_TARGETS_VISION = (
     r"^model\.(language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
     r"|visual\.(blocks\..*\.(qkv|proj|gate_proj|up_proj|down_proj)|merger\.mlp\.[02]))$"
 )
-PAPER_ADAPTER = "SimulaMet/PointDetectCount-Qwen2.5-VL-7B-LoRA"
-ADAPTER_NAME = "pdc"  # the one slot PEFT knows our adapter by; the adapter's own name is kept beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,27 +145,9 @@ class Qwen:
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
         elif Path(folder).is_absolute() and not Path(folder).is_dir():
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
-        style = style_of(folder) or (PAPER if folder == PAPER_ADAPTER else self.base_style)
-        self._load_adapter(folder)
-        self.adapter, self.prompt_style, self.lists = name or folder, style, lists_of(folder, self.base_lists)
-
-    def _load_adapter(self, folder: str) -> None:
-        from peft import PeftModel
-
-        spare = f"{ADAPTER_NAME}_next"
-        try:
-            if self.model is self.base:
-                self.model = PeftModel.from_pretrained(self.base, folder, adapter_name=ADAPTER_NAME)
-            else:
-                self.model.load_adapter(folder, adapter_name=spare)
-                self.model.delete_adapter(ADAPTER_NAME)
-                self.model.load_adapter(folder, adapter_name=ADAPTER_NAME)
-                self.model.delete_adapter(spare)
-            self.model.set_adapter(ADAPTER_NAME)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            why = _first_line(error)
-            raise BadModel(f"The adapter {folder!r} cannot be loaded: {why} Train or download it again.") from error
-        self.model.eval()
+        style, lists = adapter_style(folder, self.folder), lists_of(folder, self.base_lists)
+        self.model = swap(self.base, self.model, folder)
+        self.adapter, self.prompt_style, self.lists = name or folder, style, lists
 
     def _drop_adapter(self) -> None:
         if self.model is not self.base:
@@ -307,6 +290,11 @@ def style_of(folder: str) -> str | None:
     return style
 
 
+def adapter_style(folder: str, base: str) -> str:
+    """How an adapter is asked: as its pdc.json or its base's says; in the paper's format where neither was made by PDC."""
+    return style_of(folder) or style_of(base) or PAPER
+
+
 def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
     """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
     task = _described(folder).get("lists", otherwise)
@@ -319,10 +307,5 @@ def labels_of(folder: str) -> frozenset[str]:
 
 
 def _cannot_load(model: str, error: Exception) -> BadModel:
-    return BadModel(f"The model {model!r} cannot be loaded: {_first_line(error)} Check PDC_MODEL, or download it again.")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    line = text[0][:200] if text else type(error).__name__
-    return line if line.endswith(".") else line + "."
+    log.error("The model %r cannot be loaded: %s", model, error)
+    return BadModel(f"The model {model!r} cannot be loaded: {first_sentence(error)} Check PDC_MODEL, or download it again.")

@@ -62,16 +62,17 @@ class ReviewService(Rooms):
     """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
-    saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews.
+    saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
+    what a reader should know about who answers.
     """
 
     def __init__(
         self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
         serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
-        private: bool = False,
+        private: bool = False, trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         super().__init__(store, files, predictor, serving, later)
-        self.max_megapixels, self.blind, self.private = max_megapixels, blind, private
+        self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
 
     # Open
 
@@ -148,8 +149,9 @@ class ReviewService(Rooms):
         return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
 
     def _note(self, question: Question) -> str:
-        if self.blind:
-            return SECOND_LOOK
+        return " · ".join(filter(None, (self.trouble(), SECOND_LOOK if self.blind else self._untaught(question))))
+
+    def _untaught(self, question: Question) -> str:
         unknown = ", ".join(self.predictor.untaught(question))
         return f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
 

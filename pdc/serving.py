@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from pdc.domain import Question
 from pdc.predictors.local import Wanted
 
+MISSING = "The adapter {name} is missing, so the base model answers; bring its folder back, or promote another adapter."
+
 
 class Serving:
     """Called by the predictor before each answer. `base` is the model's name in predictions."""
@@ -23,6 +25,11 @@ class Serving:
     def now(self, question: Question) -> tuple[str, str | None]:
         """The names of the model and of the adapter that would answer this now."""
         return self.base, self().about(question).name
+
+    def trouble(self) -> str | None:
+        """A sentence where the base answers for an adapter that is missing."""
+        missing = self().missing
+        return MISSING.format(name=missing) if missing else None
 
     @contextmanager
     def instead(self, wanted: Wanted) -> Iterator[None]:

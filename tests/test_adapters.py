@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pdc.adapters import Adapters, ensure_shipped
+from pdc.adapters import Adapters
 from pdc.domain import AdapterStatus
 from pdc.errors import BadModel, NotFound
 from pdc.gate import not_assessable
@@ -45,7 +45,7 @@ def base(tmp_path) -> Path:
 def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors=None, config=None, **changes) -> Path:
     folder.mkdir(parents=True)
     key = f"base_model.model.{MODULE}"
-    sides = {"A": np.ones((RANK, IN), np.float32), "B": np.zeros((OUT, RANK), np.float32)}
+    sides = {"A": np.ones((RANK, IN), np.float32), "B": np.ones((OUT, RANK), np.float32)}
     pair = {f"{key}.lora_{side}.weight": values for side, values in sides.items()}
     save_file(pair if tensors is None else tensors(pair), folder / "adapter_model.safetensors")
     settings = {"r": RANK, "target_modules": ".*q_proj", **(config or {})}
@@ -87,7 +87,7 @@ def register(tmp_path, base, store):
     def make(name: str, score: float, rival: str | None = None, rival_score: float = 0.5, n: int = 9) -> None:
         changes = {"base": moved(score - 0.3), "active": moved(score - rival_score)}
         metrics = {"base": measured(0.3, None, n), "active": measured(rival_score, rival, n), "changes": changes}
-        Adapters(store, str(base)).register(
+        Adapters(store, str(base), tmp_path).register(
             complete_run(tmp_path, base, name, {**metrics, "candidate": measured(score, name, n), "n": n})
         )
 
@@ -95,8 +95,8 @@ def register(tmp_path, base, store):
 
 
 @pytest.fixture
-def adapters(store, base) -> Adapters:
-    return Adapters(store, str(base))
+def adapters(store, base, tmp_path) -> Adapters:
+    return Adapters(store, str(base), tmp_path)
 
 
 def test_a_complete_run_becomes_a_candidate_with_its_numbers(adapters, register, store, tmp_path, base):
@@ -166,6 +166,13 @@ def test_a_measurement_beside_another_adapter_does_not_count(adapters, register)
         adapters.promote("two", by="maria", reason="better")
 
 
+def test_where_what_served_is_lost_a_candidate_must_beat_the_base(adapters, register):
+    register("one", 0.6)
+    shutil.rmtree(adapters.promote("one", by="maria", reason="first").path)
+    register("two", 0.4)
+    assert adapters.promote("two", by="maria", reason="one is lost").status is AdapterStatus.ACTIVE
+
+
 def test_roll_back_goes_to_the_one_before_each_time(adapters, register):
     for i, name in enumerate(("one", "two", "three"), start=1):
         rival = adapters.active()
@@ -188,37 +195,62 @@ def test_after_a_roll_back_a_new_promotion_can_be_rolled_back_too(adapters, regi
     assert adapters.rollback(by="maria") is None
 
 
+@pytest.fixture
+def served(adapters, register) -> list[str]:
+    """One, then two, then one again: each promoted, whatever speaks against it."""
+    for name in ("one", "two"):
+        register(name, 0.6)
+    for name in ("one", "two", "one"):
+        adapters.promote(name, by="maria", reason="tried", force=True)
+    return [a.adapter for a in adapters.history()]
+
+
+def test_an_older_adapter_promoted_again_is_rolled_back_to_the_one_before(adapters, served):
+    assert served == ["one", "two", "one"]
+    back = [adapters.rollback(by="maria") for _ in range(3)]
+    assert [a and a.name for a in back] == ["two", "one", None]
+    assert [a.rolled_back for a in adapters.history()] == [False] * 3 + [True] * 3
+
+
+def test_lines_from_before_roll_backs_were_noted_are_read_as_they_were_then(adapters, served):
+    with adapters.store._engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept AS SELECT * FROM activations")
+        connection.exec_driver_sql("DROP TABLE activations")
+        connection.exec_driver_sql("ALTER TABLE kept RENAME TO activations")
+        connection.exec_driver_sql("UPDATE activations SET rolled_back = NULL")
+    assert adapters.rollback(by="maria") is None
+
+
 def test_a_damaged_adapter_is_not_brought_back(adapters, register):
     register("one", 0.6)
     adapters.promote("one", by="maria", reason="first")
     register("two", 0.7, "one", 0.6)
     adapters.promote("two", by="maria", reason="better")
-    (Path(adapters.store.adapter("one").path) / "adapter_model.safetensors").unlink()
+    (Path(adapters.get("one").path) / "adapter_model.safetensors").unlink()
     with pytest.raises(BadModel, match="missing"):
         adapters.rollback(by="maria")
     assert adapters.active().name == "two"
 
 
-def test_shipped_adapters_serve_at_the_first_start_only(store, base):
+def test_shipped_adapters_serve_at_the_first_start_only(adapters, base):
     write_adapter(base / "adapters" / "old", base, created_at="2026-01-01T00:00:00+00:00")
     write_adapter(base / "adapters" / "new", base, created_at="2026-02-01T00:00:00+00:00")
-    ensure_shipped(store, str(base))
-    adapters = Adapters(store, str(base))
+    adapters.ensure_shipped()
     assert adapters.active().name == "new" and {a.name for a in adapters.all()} == {"old", "new"}
     adapters.rollback(by="maria")
-    ensure_shipped(store, str(base))
+    adapters.ensure_shipped()
     assert adapters.active() is None and len(adapters.all()) == 2
 
 
-def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(store, base, caplog):
+def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(adapters, store, base, caplog):
     folder = write_adapter(base / "adapters" / "broken", base)
     (folder / "adapter_config.json").write_text("{}")
-    ensure_shipped(store, str(base))
+    adapters.ensure_shipped()
     assert store.adapters() == [] and "adapter_config.json was changed" in caplog.text
 
 
-def test_a_hub_name_has_no_shipped_adapters(store):
-    ensure_shipped(store, "Qwen/Qwen2.5-VL-7B-Instruct")
+def test_a_hub_name_has_no_shipped_adapters(store, tmp_path):
+    Adapters(store, "Qwen/Qwen2.5-VL-7B-Instruct", tmp_path).ensure_shipped()
     assert store.adapters() == []
 
 
@@ -242,6 +274,10 @@ def elsewhere(pair):
     return {k.replace("layers.0", "layers.77"): v for k, v in pair.items()}
 
 
+def zeroed(pair):
+    return {k: np.zeros_like(v) if "lora_B" in k else v for k, v in pair.items()}
+
+
 def one_side(pair):
     return dict(list(pair.items())[:1])
 
@@ -263,6 +299,7 @@ def other_width(pair):
     ({"tensors": transposed}, "missing or have the wrong shape"),
     ({"tensors": other_width}, "the base has no"),
     ({"tensors": lambda pair: {}}, "no weights"),
+    ({"tensors": zeroed}, "0 of 1 LoRA layers hold weights"),
     ({"config": {"r": 8}}, "wrong shape"),
     ({"config": {"target_modules": ["v_proj"]}}, "does not belong"),
     ({"base": "huge"}, "trained on huge, not on small"),
@@ -373,7 +410,7 @@ def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
     (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
     (lambda folder: rewrite(folder, tensors=nan), "not finite"),
     (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
-    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), "1 of its weights are missing, such as"),
+    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), r"1 of 2 LoRA layers .*\.k_proj are missing"),
     (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
     (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
 ])
@@ -410,7 +447,8 @@ def test_several_reasons_are_all_said(adapters, tmp_path, base):
 
 def test_a_probe_that_gets_another_answer_speaks_against_it(store, tmp_path, base):
     asked = []
-    adapters = Adapters(store, str(base), probe=lambda adapter: asked.append(adapter.name) or "It answers otherwise.")
+    probe = lambda adapter: asked.append(adapter.name) or "It answers otherwise."  # noqa: E731
+    adapters = Adapters(store, str(base), tmp_path, probe)
     adapters.register(candidate_of(tmp_path, base, GOOD))
     with pytest.raises(BadModel, match="answers otherwise"):
         adapters.promote("one", by="maria", reason="better")

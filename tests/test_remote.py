@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import uvicorn
+from adapter_files import old_with_vision, write
 
 from pdc.chat import question_of, read_answer, read_request, request
 from pdc.domain import Findings, Question, Task
@@ -293,14 +294,40 @@ def test_a_server_of_another_kind_is_told(said):
         remote(server.url, Wanted()).load()
 
 
-def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears):
+@pytest.fixture
+def language_only(tmp_path) -> Wanted:
+    """The shipped adapter without its vision weights."""
+    folder = write(tmp_path / "language-1")
+    manifest = json.loads((SHIPPED / "pdc.json").read_text())
+    (folder / "pdc.json").write_text(json.dumps({**manifest, "name": folder.name, "in_process_only": False}))
+    return Wanted(folder.name, str(folder))
+
+
+def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears, language_only):
     answer = ANSWER.replace("polyp", "bacterium")
     with Played(lambda path, _: models(path) or ((200, "Success") if "lora" in path else chat(answer))) as server:
-        predictor = remote(server.url)
-        assert predictor.predict(smears[0][0], RODS).adapter == predictor.predict(smears[0][0], RODS).adapter == SHIPPED.name
+        predictor = remote(server.url, language_only)
+        assert {predictor.predict(smears[0][0], RODS).adapter for _ in range(2)} == {"language-1"}
     loads = [body for path, body in server.asked if path == "/v1/load_lora_adapter"]
-    assert loads == [{"lora_name": SHIPPED.name, "lora_path": str(SHIPPED)}]
-    assert server.asked[-1][1]["model"] == SHIPPED.name
+    assert loads == [{"lora_name": "language-1", "lora_path": language_only.folder}]
+    assert server.asked[-1][1]["model"] == "language-1"
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_them(smears, tmp_path, described, listed):
+    folder = SHIPPED if described else write(tmp_path / "foreign", old_with_vision)
+    offered = [{"id": name, "owned_by": "vllm"} for name in ("pdc-tiny", *[folder.name] * listed)]
+
+    def say(path: str, _: dict) -> tuple[int, object]:
+        return (200, {"data": offered}) if path == "/v1/models" else (200, "Success") if "lora" in path else chat(ANSWER)
+
+    with Played(say) as server:
+        predictor = remote(server.url, Wanted(folder.name, str(folder)))
+        with pytest.raises(BadModel, match=f"{folder.name} has weights in the vision tower"):
+            predictor.predict(smears[0][0], RODS)
+        assert [path for path, _ in server.asked] == ["/v1/models"]
+        assert not described or predictor.predict(smears[0][0], POLYP).adapter is None  # the base's own question
 
 
 def test_the_image_is_sent_at_the_size_at_which_the_model_sees_it(smears):

@@ -27,10 +27,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The adapter that should serve: its name and folder. Both None means the base alone."""
+    """The adapter that should serve: its name and folder. Both None means the base alone, also where it answers for an adapter
+    that is `missing`."""
 
     name: str | None = None
     folder: str | None = None
+    missing: str | None = None
 
     def about(self, question: Question) -> Wanted:
         """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no

@@ -21,12 +21,13 @@ from pdc.decoding.seen import opinion
 from pdc.decoding.values import Decoded, Opinion, Proposal
 from pdc.domain import Box, Findings, Question, Task
 from pdc.errors import BadModel, PdcError, Unreachable
+from pdc.manifest import has_vision
 from pdc.predictors.base import Answer
 from pdc.predictors.eyes import eyes_of
 from pdc.predictors.local import Wanted
 from pdc.predictors.looks import Answered, Asked, cut, expected
 from pdc.predictors.wire import Refused, Wire
-from pdc.tasks import COMPACT, PAPER
+from pdc.tasks import COMPACT
 from pdc.tiling import Tile, plan
 
 if TYPE_CHECKING:
@@ -237,15 +238,20 @@ class RemotePredictor:
         return {*offered, self.model}
 
     def _serve(self, wanted: Wanted) -> Served:
-        from pdc.qwen import PAPER_ADAPTER, labels_of, lists_of, style_of
+        from pdc.qwen import adapter_style, labels_of, lists_of, style_of
 
         style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
         if wanted.folder is None:
             return Served(self.model, None, style, lists, labels)
         name = wanted.name or wanted.folder
+        if not self._proposes and has_vision(wanted.folder):
+            raise BadModel(
+                f"The adapter {name} has weights in the vision tower, which this model server would leave out. Use PDC's own "
+                "model server (`python -m pdc serve-model`), or promote an adapter trained without them."
+            )
         if name not in self._offered:
             self._load_adapter(name, wanted.folder)
-        style = style_of(wanted.folder) or (PAPER if wanted.folder == PAPER_ADAPTER else style)
+        style = adapter_style(wanted.folder, self.folder)
         return Served(name, name, style, lists_of(wanted.folder, lists), labels | labels_of(wanted.folder) if labels else labels)
 
     def _load_adapter(self, name: str, folder: str) -> None:

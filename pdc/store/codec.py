@@ -204,7 +204,7 @@ def _finite(value: Any) -> Any:
 
 
 def activation(row: ActivationRow) -> Activation:
-    return Activation(row.base, row.adapter, row.by, row.reason, row.at)
+    return Activation(row.base, row.adapter, row.by, row.reason, row.at, row.rolled_back)
 
 
 def run(row: RunRow) -> RunRecord:

@@ -84,13 +84,17 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One line of the history of what served: an adapter's name, or None for the base model alone."""
+    """One line of the history of what served: an adapter's name, or None for the base model alone.
+
+    `rolled_back` tells a roll-back from a promotion; None in lines written before that was noted.
+    """
 
     base: str
     adapter: str | None
     by: str
     reason: str
     at: datetime
+    rolled_back: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

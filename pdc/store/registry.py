@@ -49,8 +49,8 @@ class Registry(Database):
             row = _active_row(session, base)
             return row and codec.adapter(row)
 
-    def activate(self, name: str | None, base: str, *, by: str, reason: str) -> None:
-        """Let an adapter serve on its base (None: the base alone), retire the one before, and note who and why.
+    def activate(self, name: str | None, base: str, *, by: str, reason: str, rolled_back: bool = False) -> None:
+        """Let an adapter serve on its base (None: the base alone), retire the one before, and note who, why and which way.
 
         Nothing is noted when nothing changes. NotFound when there is no such adapter, BadModel when the base differs.
         """
@@ -64,7 +64,8 @@ class Registry(Database):
                 session.flush()
             if new is not None:
                 new.status = AdapterStatus.ACTIVE
-            session.add(ActivationRow(base=base, adapter=name, by=by, reason=reason, at=datetime.now(UTC)))
+            now = datetime.now(UTC)
+            session.add(ActivationRow(base=base, adapter=name, by=by, reason=reason, at=now, rolled_back=rolled_back))
 
     def activations(self, base: str) -> list[Activation]:
         """What served on that base, oldest first."""
@@ -172,7 +173,7 @@ def _adapter_row(session: Session, name: str) -> AdapterRow | None:
 def _known_adapter(session: Session, name: str) -> AdapterRow:
     row = _adapter_row(session, name)
     if row is None:
-        raise NotFound(f"There is no adapter named {name!r}; the Models tab lists those there are.")
+        raise NotFound(f"There is no adapter named {name!r}; the Training tab lists those there are.")
     return row
 
 

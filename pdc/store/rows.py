@@ -167,6 +167,7 @@ class ActivationRow(Row):
     by: Mapped[str]
     reason: Mapped[str]
     at: Mapped[datetime]
+    rolled_back: Mapped[bool | None]
 
 
 class GroupRow(Row):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pdc.adapters import Adapters
+from pdc.adapters import Adapters, is_there
 from pdc.domain import Adapter, AdapterStatus
 from pdc.effort import TOGETHER, Effort
 from pdc.errors import BadSetting
@@ -217,7 +217,8 @@ def adapter_row(adapter: Adapter) -> list[str]:
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
     unknown = ", ".join(not_assessable(metrics))
-    about, parent = ", ".join(sorted(serves(adapter.path))) or "everything", adapter.parent or "the base"
+    about = (", ".join(sorted(serves(adapter.path))) or "everything") if is_there(adapter) else "its folder is missing"
+    parent = adapter.parent or "the base"
     return [adapter.name, str(adapter.status), about, *scores, change_text(metrics), unknown, images, parent, made]
 
 

@@ -80,7 +80,8 @@ class Workbench:
 
 def _training(folder: Path, store: Store) -> TrainingTab:
     settings = Settings.from_env({"PDC_HOME": str(folder)})
-    return TrainingTab(ProcessTrainer(settings), Adapters(store, settings.model), TrainConfig.for_model(settings.model))
+    adapters = Adapters(store, settings.model, settings.home)
+    return TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model))
 
 
 def open_page(browser, bench: Workbench, **options):

@@ -73,7 +73,7 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert manifest["held_out"]["images"] == metrics["n"]
     assert json.loads((run.adapter / "pdc.json").read_text())["data"] == manifest["digest"]
 
-    adapters = Adapters(store, settings.model)
+    adapters = Adapters(store, settings.model, settings.home)
     assert store.adapter(name).status is AdapterStatus.EVALUATED
     assert main(["promote", name, "--reason", "test", "--force"]) == 0
     assert adapters.active().name == name and adapters.history()[-1].reason.startswith("test")

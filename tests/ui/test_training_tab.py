@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,8 +47,8 @@ def trainer(tmp_path) -> FolderTrainer:
 
 
 @pytest.fixture
-def tab(store, trainer) -> TrainingTab:
-    return TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"))
+def tab(store, trainer, tmp_path) -> TrainingTab:
+    return TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"))
 
 
 def an_adapter(name: str, **changes) -> Adapter:
@@ -146,16 +147,21 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
         tab.rollback("", MARIA)
 
 
-def test_a_row_of_the_table():
+def test_a_row_of_the_table(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pdc.json").write_text(json.dumps({"name": name}))
     labels = {"cell": {"true_marks": 7}, "ghost": {"true_marks": 0}}
     changes = {"active": {"value": 0.05, "low": -0.012, "high": 0.1}}
     base = {"score": 0.1, "score_name": "F1"}
     metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
-    row = adapter_row(an_adapter("one", metrics=metrics, parent="zero"))
+    row = adapter_row(an_adapter("one", path=str(tmp_path / "one"), metrics=metrics, parent="zero"))
     assert row[:6] == ["one", "candidate", "everything", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
     assert row[6:10] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[10])
-    assert adapter_row(an_adapter("two"))[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
+    assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
 
 
 def test_words_for_every_status():
@@ -165,13 +171,13 @@ def test_words_for_every_status():
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
 
 
-def test_plots_of_scores_and_of_edits(store, trainer):
+def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     measured = {"candidate": SCORE, "active": {"score": 0.5, "score_name": "F1"}, "base": {"score": 0.1, "score_name": "F1"}}
     store.add_adapter(an_adapter("one", metrics=measured))
     store.set_metrics("one", measured)
     store.add_adapter(an_adapter("unmeasured"))
     worked = [Effort(1, 4, 4.0, None), Effort(2, 0, 2.0, "one")]
-    tab = TrainingTab(trainer, Adapters(store, "base"), TrainConfig.for_model("base"), lambda: worked)
+    tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
     scores = tab.scores()
     assert dict(zip(scores["model"], scores["score"], strict=True)) == {
         "the adapter": 0.61234, "served then": 0.5, "the base alone": 0.1,
