@@ -38,8 +38,10 @@ def serve(settings) -> None:
     from pdc.parts import open_store, serving
     from pdc.parts import predictor as predictor_of
     from pdc.predictors.queue import Priority, Queue
+    from pdc.qwen import labels_of
     from pdc.review import ReviewService
     from pdc.server import build_server
+    from pdc.starters import first_question
     from pdc.train_config import TrainConfig
     from pdc.training import ProcessTrainer
     from pdc.ui.app import build_ui, gradio_options
@@ -63,7 +65,7 @@ def serve(settings) -> None:
     adapters = Adapters(store, settings.model, golden.probe(predictor, wanted.instead))
     worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
     training = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
-    review = ReviewTab(service, Worklist(service), ahead)
+    review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
     history = HistoryTab(History(service, wanted, store.adapters), review)
     blocks = build_ui({"Review": review, "History": history, "Reading study": StudyTab(service), "Training": training})
     app = build_server(

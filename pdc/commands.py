@@ -35,10 +35,11 @@ PACKAGES = (
 
 def predict(arguments: argparse.Namespace) -> int:
     """One question per image, or per image of a folder; a bad file is reported and the others go on. 1 when any failed."""
-    from pdc.starters import KNOWN_LABELS
+    from pdc.qwen import labels_of
+    from pdc.starters import KNOWN_LABELS, taught
 
     settings = Settings.from_env()
-    question = Question(task_from(arguments.task), tuple(arguments.label or KNOWN_LABELS))
+    question = Question(task_from(arguments.task), tuple(arguments.label or taught(labels_of(settings.model)) or KNOWN_LABELS))
     predictor = predictor_of(settings, open_store(settings))
     folders = [p for p in arguments.images if p.is_dir()]
     if not folders:

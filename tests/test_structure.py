@@ -22,7 +22,7 @@ UI = {"pdc.ui", "pdc.server", "pdc.access"}
 LATE = {"pdc.dense", "pdc.decoding.copies", "pdc.decoding.language", "pdc.decoding.rows"}
 SERVICES = {
     "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.training", "pdc.adapters",
-    "pdc.answering", "pdc.asking", "pdc.sureness",
+    "pdc.answering", "pdc.asking", "pdc.sureness", "pdc.questions",
 }
 
 

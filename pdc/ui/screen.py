@@ -13,12 +13,13 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.answers import none_found
 from pdc.asking import STOPPED
-from pdc.domain import Findings, Question
+from pdc.domain import Findings
 from pdc.errors import PdcError
+from pdc.questions import check_bar, question_from
 from pdc.review import Draft
 from pdc.sureness import Words
-from pdc.tasks import task_from
 from pdc.ui.annotator import findings_from, to_value
 from pdc.ui.worklist import image_url
 
@@ -49,6 +50,17 @@ def _spoken() -> Iterator[None]:
         raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
 
 
+def under_bar(handler: Callable[[Draft | None, Any, Any], Any]) -> Callable[[str, list[str], Draft | None, Any, Any], Any]:
+    """The handler for a page that sends what its bar asks, refused while the marks on the screen answer something else."""
+
+    def checked(task: str, labels: list[str], draft: Draft | None, value: Any, worklist: Any) -> Any:
+        if draft is not None:
+            check_bar(question_from(task, labels), draft.question)
+        return handler(draft, value, worklist)
+
+    return checked
+
+
 def case_of(draft: Draft) -> str:
     """Identifies the document on the editor's screen: an image and a question."""
     return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
@@ -65,15 +77,16 @@ def editor_value(draft: Draft, shown: Any = None, *, words: Words | None = None,
     )  # fmt: skip
 
 
+def shows(draft: Draft | None, value: Any) -> bool:
+    """Whether the editor's value is of this draft's image and question."""
+    return draft is not None and isinstance(value, Mapping) and value.get("case") == case_of(draft)
+
+
 def findings_of(draft: Draft | None, value: Any) -> Findings | None:
     """The marks on the screen, or None when the screen shows something else than this draft."""
-    if draft is None or not isinstance(value, Mapping) or value.get("case") != case_of(draft):
+    if draft is None or not shows(draft, value):
         return None
     return findings_from(value, wh=(draft.image.width, draft.image.height), labels=draft.question.labels)
-
-
-def question_from(task: str, labels: list[str]) -> Question:
-    return Question(task_from(task), tuple(label.strip() for label in labels))
 
 
 def user_of(request: gr.Request | None) -> str:
@@ -87,7 +100,7 @@ def say(draft: Draft | None) -> str:
     parts = [draft.note] if draft.note else []
     if answer := draft.prediction:
         if answer.findings is not None and not answer.findings.count(draft.question.task):
-            parts.append("No finding reported by the model.")
+            parts.append(f"{none_found(draft.question.labels)}.")
         model, adapter, took = answer.model, answer.adapter, f"{answer.seconds:.1f}"
         whole = f"Answered by {model}, adapter {adapter}, in {took} s."
         parts.append(whole if adapter else f"Answered by {model}, no adapter, in {took} s.")
