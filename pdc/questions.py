@@ -50,7 +50,9 @@ class Questions:
 
     def _own(self, sha256: str, reader: str) -> Question | None:
         draft = self.service.store.newest_draft(reader, sha256)
-        return draft.question if draft else self.service.reviewed_with(sha256) or self.suits.get(sha256)
+        if draft and not says_none(draft.findings, draft.question):
+            return draft.question
+        return self.service.reviewed_with(sha256) or self.suits.get(sha256)
 
 
 def says_none(findings: Findings, question: Question) -> bool:

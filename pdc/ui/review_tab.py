@@ -15,16 +15,16 @@ import gradio as gr
 from pdc.asking import Asking
 from pdc.conflicts import Take
 from pdc.domain import Box, Question
-from pdc.errors import BadQuestion, PdcError, StaleSave, StillAnswering
+from pdc.errors import PdcError, StaleSave, StillAnswering
 from pdc.lookahead import AHEAD, LookAhead
 from pdc.questions import Questions, question_from
 from pdc.review import Draft, ReviewService
 from pdc.starters import Example, examples, first_question
 from pdc.sureness import Sureness
-from pdc.tasks import HUMAN_NAMES
 from pdc.ui.annotator import Annotator, notes_value, region_from
+from pdc.ui.bar import Bar, under_bar
 from pdc.ui.conflict import conflict_view
-from pdc.ui.screen import WELCOME, editor_value, findings_of, say, shows, speaks, under_bar, user_of
+from pdc.ui.screen import WELCOME, editor_value, findings_of, on_screen, say, shows, speaks, user_of
 from pdc.ui.view import View
 from pdc.ui.words import LINE, word
 from pdc.ui.worklist import Worklist, wanted_from, worklist_value
@@ -32,12 +32,10 @@ from pdc.worklist import Worklist as Images
 from pdc.worklist import without_hints
 
 log = logging.getLogger(__name__)
-TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = "The model is answering; Esc stops it."
 READERS = 16  # who may watch answers at the same time
-CHANGING = "The screen was just changing: look at the marks, then save again."
 LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
 
 
@@ -61,7 +59,7 @@ class ReviewTab:
             with gr.Column(scale=0, min_width=236, elem_classes="pdc-left"):
                 self.worklist = Worklist()
             with gr.Column(scale=6, min_width=480, elem_classes="pdc-middle"):
-                self._build_question()
+                self.bar = Bar(self.questions.first, self.service.store.labels(), blind=self.service.blind)
                 with gr.Row(elem_classes="pdc-lines"):
                     self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
                     self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
@@ -72,22 +70,8 @@ class ReviewTab:
                 self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
         self._wire(demo)
 
-    def _build_question(self) -> None:
-        first = self.questions.first
-        known = sorted({*self.service.store.labels(), *first.labels})
-        with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=first.task.value, label=word("Task"), scale=1, min_width=184)
-            self.labels = gr.Dropdown(
-                known, value=list(first.labels), label=word("Look for"), multiselect=True, allow_custom_value=True, scale=8,
-                min_width=200,
-            )  # fmt: skip
-            asking = "Show the model" if self.service.blind else "Ask the model"
-            self.ask_button = gr.Button(word(asking), scale=0, min_width=120)
-            self.save_button = gr.Button(word("Save"), scale=0, min_width=70)
-            self.finish_button = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)
-
     def _wire(self, demo: gr.Blocks) -> None:
-        question, work = [self.task, self.labels], [self.draft, self.editor]
+        question, work = [self.bar.task, self.bar.labels], [self.draft, self.editor]
         shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
@@ -105,18 +89,19 @@ class ReviewTab:
             opens(event, handler, moving)
         saving = [*question, *moving]
         for event, handler in (
-            (self.worklist.finish, self.finish), (self.finish_button.click, self.finish), (self.worklist.skip, self.skip),
+            (self.worklist.finish, self.finish), (self.bar.finish.click, self.finish), (self.worklist.skip, self.skip),
             (self.worklist.back, self.send_back),
         ):  # fmt: skip
             opens(event, under_bar(handler), saving)
-        for event in (self.save_button.click, self.editor.save):
+        for event in (self.bar.save.click, self.editor.save):
             event(speaks(under_bar(self.save)), saving, self.screen, show_progress="hidden")
         for take, button in self.choices:
             button.click(speaks(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
         asking = [*question, self.draft]
-        typed = [self.task.change, self.labels.change]  # Gradio's `input` is silent when a label is typed or deleted by keys
+        # Gradio's `input` is silent about labels that are typed, or deleted by a key.
+        typed = [self.bar.task.change, self.bar.labels.change]
         gr.on(typed, speaks(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
-        asked = self.ask_button.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
+        asked = self.bar.ask.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
         asked.success(speaks(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
@@ -251,20 +236,17 @@ class ReviewTab:
 
     def _edited(self, draft: Draft | None, value: Any) -> Draft:
         """The draft as it is on the screen, kept on disk."""
-        if draft is None:
-            raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
-        findings = findings_of(draft, value)
-        if findings is None:
-            raise BadQuestion(CHANGING)
-        return self.service.edit(self.asking.now(draft), findings)
+        seen = self.asking.now(on_screen(draft, value))
+        return self.service.edit(seen, seen.findings)
 
     def _save(self, draft: Draft | None, value: Any, then: Callable[[Draft], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Save, unless half an answer would be saved as if it were the reader's word."""
+        """Save, unless half an answer, or a none that may not be meant, would be saved as if it were the reader's word."""
         if draft is not None and self.asking.answering(draft):
             raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
-        edited = self._edited(draft, value)
-        if doubted := self.questions.doubted(edited):
+        seen = self.asking.now(on_screen(draft, value))
+        if doubted := self.questions.doubted(seen):
             return self._stay(doubted)
+        edited = self.service.edit(seen, seen.findings)
         try:
             saved, _ = self.service.save(edited)
         except StaleSave as refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from html import escape
 from inspect import isgeneratorfunction
@@ -16,14 +16,14 @@ import gradio as gr
 from pdc.answers import none_found
 from pdc.asking import STOPPED
 from pdc.domain import Findings
-from pdc.errors import PdcError
-from pdc.questions import check_bar, question_from
+from pdc.errors import BadQuestion, PdcError
 from pdc.review import Draft
 from pdc.sureness import Words
 from pdc.ui.annotator import findings_from, to_value
 from pdc.ui.worklist import image_url
 
 WELCOME = "Open an example, or upload an image of your own."
+CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
 def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,17 +48,6 @@ def _spoken() -> Iterator[None]:
         yield
     except PdcError as error:
         raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
-
-
-def under_bar(handler: Callable[[Draft | None, Any, Any], Any]) -> Callable[[str, list[str], Draft | None, Any, Any], Any]:
-    """The handler for a page that sends what its bar asks, refused while the marks on the screen answer something else."""
-
-    def checked(task: str, labels: list[str], draft: Draft | None, value: Any, worklist: Any) -> Any:
-        if draft is not None:
-            check_bar(question_from(task, labels), draft.question)
-        return handler(draft, value, worklist)
-
-    return checked
 
 
 def case_of(draft: Draft) -> str:
@@ -91,6 +80,16 @@ def findings_of(draft: Draft | None, value: Any) -> Findings | None:
 
 def user_of(request: gr.Request | None) -> str:
     return getattr(request, "username", None) or "reader"
+
+
+def on_screen(draft: Draft | None, value: Any) -> Draft:
+    """The draft with the marks on the screen; an error says why there is nothing to save."""
+    if draft is None:
+        raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
+    findings = findings_of(draft, value)
+    if findings is None:
+        raise BadQuestion(CHANGING)
+    return replace(draft, findings=findings)
 
 
 def say(draft: Draft | None) -> str:

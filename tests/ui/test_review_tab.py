@@ -17,8 +17,9 @@ from pdc.errors import BadQuestion, ReadFirst, StillAnswering, StoreUnavailable
 from pdc.qwen import labels_of
 from pdc.settings import EMBEDDED_MODEL
 from pdc.starters import KNOWN_LABELS, first_question
+from pdc.ui.bar import under_bar
 from pdc.ui.review_tab import ReviewTab
-from pdc.ui.screen import say, speaks, under_bar
+from pdc.ui.screen import say, speaks
 from pdc.ui.worklist import detail
 from pdc.worklist import Stage
 
@@ -359,6 +360,7 @@ def test_a_none_under_a_question_chosen_for_another_image_is_saved_only_when_it_
     assert desk.store.current_review(first, chosen.question) and carried.image.sha256 == second
     asked, *rest = desk.tab.finish(carried, empty, {})
     assert desk.store.reviews(second) == [] and asked.image.sha256 == second and "polyp is a question you chose" in rest[4]
+    assert desk.tab.send_back(carried, empty, {}) and desk.tab.questions.of(second, "ada", None) == first_question()
     desk.tab.finish(asked, empty, {})
     assert desk.store.current_review(second, chosen.question)
 
