@@ -46,8 +46,10 @@ def build(settings):
     from pdc.parts import open_store, serving
     from pdc.parts import predictor as predictor_of
     from pdc.predictors.queue import Priority, Queue
+    from pdc.qwen import labels_of
     from pdc.review import ReviewService
     from pdc.server import build_server
+    from pdc.starters import first_question
     from pdc.train_config import TrainConfig
     from pdc.training import ProcessTrainer
     from pdc.ui.app import build_ui, gradio_options
@@ -72,7 +74,7 @@ def build(settings):
     ahead = LookAhead(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
     adapters = Adapters(store, settings.model, settings.home, golden.probe(predictor, wanted.instead))
-    review = ReviewTab(service, Worklist(service), ahead)
+    review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
     history = HistoryTab(History(service, wanted, adapters.there), review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
     if not visitors:

@@ -28,10 +28,16 @@ def _mark_row(mark: Mark) -> dict[str, Any]:
     return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], "label": mark.label, "score": mark.score}
 
 
+def none_found(labels: Sequence[str]) -> str:
+    """That nothing was found, and of what: "No red blood cell or platelet found", without its full stop."""
+    *others, last = labels
+    return f"No {', '.join(others)} or {last} found" if others else f"No {last} found"
+
+
 def in_words(row: dict[str, Any]) -> str:
     if not row["readable"]:
         return f"{row['image']}: the answer could not be read"
-    found = f"{row['count']} found" if row["count"] else "no finding reported by the model"
+    found = f"{row['count']} found" if row["count"] else none_found(row["labels"])
     who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
     return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
 

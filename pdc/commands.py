@@ -36,10 +36,11 @@ PACKAGES = (
 
 def predict(arguments: argparse.Namespace) -> int:
     """One question per image, or per image of a folder; a bad file is reported and the others go on. 1 when any failed."""
-    from pdc.starters import KNOWN_LABELS
+    from pdc.qwen import labels_of
+    from pdc.starters import KNOWN_LABELS, taught
 
     settings = Settings.from_env()
-    question = Question(task_from(arguments.task), tuple(arguments.label or KNOWN_LABELS))
+    question = Question(task_from(arguments.task), tuple(arguments.label or taught(labels_of(settings.model)) or KNOWN_LABELS))
     wanted = serving(settings, store := open_store(settings))
     predictor = predictor_of(settings, store, wanted)
     if trouble := wanted.trouble():

@@ -67,7 +67,7 @@ class History:
         current = self.service.store.current_review(draft.image.sha256, draft.question)
         again = replace(
             fresh, findings=version.findings, prediction=version.prediction or self._prediction(version),
-            base_revision=current.revision if current else 0, key=uuid4().hex, rev=draft.rev + 1,
+            base_revision=current.revision if current else 0, key=uuid4().hex, rev=draft.rev + 1, chosen=draft.chosen,
             note=f"Reopened; nothing is replaced until you save. · {version.title} · ",
         )  # fmt: skip
         self.service.edit(again, again.findings)

@@ -33,7 +33,8 @@ class Draft:
     `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent and names its place
     among the reader's drafts; `seen` is the stored draft it goes on from; `rev` counts the times the server replaced the
     findings, so that an editor can tell a new answer from an old one; `blind` means that nothing of any prediction may be
-    shown before it is saved.
+    shown before it is saved. `chosen` is what the reader last chose to ask of images with no question of their own; `carried`
+    says that this image was opened under it.
     """
 
     image: Image
@@ -47,6 +48,8 @@ class Draft:
     note: str = ""
     seen: Seen | None = None
     blind: bool = False
+    chosen: Question | None = None
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

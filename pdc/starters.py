@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdc.domain import Question, Task
+from pdc.domain import MAX_LABELS, Question, Task
 from pdc.settings import ROOT
 
 KNOWN_LABELS = ("red blood cell", "white blood cell", "platelet", "nucleus", "polyp")
@@ -19,6 +20,17 @@ class Example:
     path: Path
     title: str
     question: Question
+
+
+def taught(known: Set[str]) -> tuple[str, ...]:
+    """The labels that a model says it was taught, the embedded model's in their order; as many as one question takes."""
+    ours = [label for label in KNOWN_LABELS if label in known]
+    return (*ours, *sorted(known - set(ours)))[:MAX_LABELS]
+
+
+def first_question(known: Set[str] = frozenset(KNOWN_LABELS)) -> Question:
+    """What a first visit asks: everything the model knows, for "none" to mean most; of one that names nothing, blood cells."""
+    return Question(Task.COUNT_AND_BOX, taught(known) or KNOWN_LABELS[:3])
 
 
 def examples() -> list[Example]:

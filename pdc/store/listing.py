@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,9 +92,14 @@ class Listing(Database):
         missing = [id for id in wanted if id not in known]
         with self._read() as session:
             for start in range(0, len(missing), CHUNK):
-                query = select(table.id, table.task, table.findings).where(table.id.in_(missing[start : start + CHUNK]))
-                known.update({id: _digest(task, findings) for id, task, findings in session.execute(query)})
+                columns = table.id, table.task, table.findings, table.labels
+                rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
+                known.update({id: _about(_digest(task, findings), labels) for id, task, findings, labels in rows})
         return {id: known[id] for id in wanted if known.get(id) is not None}
+
+
+def _about(digest: Digest | None, labels: str) -> Digest | None:
+    return digest and replace(digest, asked=tuple(json.loads(labels)))
 
 
 def _digest(task: str, findings: str | None) -> Digest | None:

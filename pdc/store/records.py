@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,6 +76,8 @@ class Digest:
 
     counts: Mapping[str, int]
     doubt: float | None
+    asked: tuple[str, ...] = field(default=(), compare=False)
+    """the labels of the question: what a count of 0 is about"""
 
     @property
     def total(self) -> int:

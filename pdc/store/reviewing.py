@@ -209,6 +209,13 @@ class Reviewing(Database):
         kept = self.drafts(sha256, question, author)
         return kept[-1] if kept else None
 
+    def newest_draft(self, author: str, sha256: str) -> StoredDraft | None:
+        """What a reader left unsaved on an image last, whatever its question."""
+        where = DraftRow.author == author, DraftRow.image_sha256 == sha256
+        with self._read() as session:
+            row = session.scalar(select(DraftRow).where(*where).order_by(DraftRow.saved_at.desc()).limit(1))
+            return codec.draft(row) if row else None
+
     def drafts(self, sha256: str, question: Question, author: str | None = None) -> list[StoredDraft]:
         """Unsaved work on an image and question, of one reader or of all, oldest first."""
         where = _is(DraftRow, sha256, question) + ((DraftRow.author == author,) if author is not None else ())

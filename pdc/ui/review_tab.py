@@ -14,16 +14,17 @@ import gradio as gr
 
 from pdc.asking import Asking
 from pdc.conflicts import Take
-from pdc.domain import Box, Question, Task
+from pdc.domain import Box, Question
 from pdc.errors import PdcError, StaleSave, StillAnswering
 from pdc.lookahead import AHEAD, LookAhead
+from pdc.questions import Questions, question_from
 from pdc.review import Draft, ReviewService
-from pdc.starters import KNOWN_LABELS, Example, examples
+from pdc.starters import Example, examples, first_question
 from pdc.sureness import Sureness
-from pdc.tasks import HUMAN_NAMES
 from pdc.ui.annotator import Annotator, notes_value, region_from
+from pdc.ui.bar import Bar, under_bar
 from pdc.ui.conflict import conflict_view
-from pdc.ui.screen import WELCOME, editor_value, findings_of, question_from, say, speaks, user_of
+from pdc.ui.screen import WELCOME, editor_value, findings_of, on_screen, say, shows, speaks, user_of
 from pdc.ui.view import View
 from pdc.ui.words import LINE, word
 from pdc.ui.worklist import Worklist, wanted_from, worklist_value
@@ -31,7 +32,6 @@ from pdc.worklist import Worklist as Images
 from pdc.worklist import without_hints
 
 log = logging.getLogger(__name__)
-TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = "The model is answering; Esc stops it."
@@ -45,10 +45,10 @@ class ReviewTab:
     `screen` lists the components that show one draft; handlers that open another return a value for each.
     """
 
-    def __init__(self, service: ReviewService, images: Images, ahead: LookAhead) -> None:
+    def __init__(self, service: ReviewService, images: Images, ahead: LookAhead, first: Question | None = None) -> None:
         self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
-        self.suits: dict[str, Question] = {}  # what to ask about an example, by the sha256 of its image, once it was opened
+        self.questions = Questions(service, first or first_question())
         self.asking, self.sureness = Asking(service), Sureness(service.store)
         self.screen: list[Any] = []
 
@@ -59,7 +59,7 @@ class ReviewTab:
             with gr.Column(scale=0, min_width=236, elem_classes="pdc-left"):
                 self.worklist = Worklist()
             with gr.Column(scale=6, min_width=480, elem_classes="pdc-middle"):
-                self._build_question()
+                self.bar = Bar(self.questions.first, self.service.store.labels(), blind=self.service.blind)
                 with gr.Row(elem_classes="pdc-lines"):
                     self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
                     self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
@@ -70,20 +70,8 @@ class ReviewTab:
                 self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
         self._wire(demo)
 
-    def _build_question(self) -> None:
-        with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=Task.COUNT_AND_BOX.value, label=word("Task"), scale=1, min_width=184)
-            self.labels = gr.Dropdown(
-                self.service.store.labels(), value=list(KNOWN_LABELS[:3]), label=word("Look for"), multiselect=True,
-                allow_custom_value=True, scale=8, min_width=200,
-            )  # fmt: skip
-            asking = "Show the model" if self.service.blind else "Ask the model"
-            self.ask_button = gr.Button(word(asking), scale=0, min_width=120)
-            self.save_button = gr.Button(word("Save"), scale=0, min_width=70)
-            self.finish_button = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)
-
     def _wire(self, demo: gr.Blocks) -> None:
-        question, work = [self.task, self.labels], [self.draft, self.editor]
+        question, work = [self.bar.task, self.bar.labels], [self.draft, self.editor]
         shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
@@ -97,18 +85,23 @@ class ReviewTab:
 
         opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
         moving = [*work, self.worklist]
-        for event, handler in (
-            (self.editor.next, self.next), (self.editor.previous, self.previous), (self.worklist.skip, self.skip),
-            (self.worklist.finish, self.finish), (self.finish_button.click, self.finish), (self.worklist.back, self.send_back),
-        ):  # fmt: skip
+        for event, handler in ((self.editor.next, self.next), (self.editor.previous, self.previous)):
             opens(event, handler, moving)
-        for event in (self.save_button.click, self.editor.save):
-            event(speaks(self.save), moving, self.screen, show_progress="hidden")
+        saving = [*question, *moving]
+        for event, handler in (
+            (self.worklist.finish, self.finish), (self.bar.finish.click, self.finish), (self.worklist.skip, self.skip),
+            (self.worklist.back, self.send_back),
+        ):  # fmt: skip
+            opens(event, under_bar(handler), saving)
+        for event in (self.bar.save.click, self.editor.save):
+            event(speaks(under_bar(self.save)), saving, self.screen, show_progress="hidden")
         for take, button in self.choices:
             button.click(speaks(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
         asking = [*question, self.draft]
-        gr.on([self.task.input, self.labels.input], speaks(self.ask_anew), asking, answer, show_progress="hidden")
-        asked = self.ask_button.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
+        # Gradio's `input` is silent about labels that are typed, or deleted by a key.
+        typed = [self.bar.task.change, self.bar.labels.change]
+        gr.on(typed, speaks(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
+        asked = self.bar.ask.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
         asked.success(speaks(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
@@ -129,11 +122,10 @@ class ReviewTab:
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
             image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
-            self.suits[image.sha256] = example.question
-            return self._open(image.sha256, example.question, user_of(request))
-        sha256 = str(chosen.get("sha256"))
-        question = self._suited(sha256, user_of(request)) or question_from(task, labels)
-        return self._open(sha256, question, user_of(request))
+            self.questions.suits[image.sha256] = example.question
+            chosen = {"sha256": image.sha256}
+        bar = question_from(task, labels) if draft is None and labels else None
+        return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
 
     def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
@@ -148,7 +140,8 @@ class ReviewTab:
         if draft is None:
             return gr.skip()
         following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
-        self.ahead.follow(draft.author, [(i, self._suited(i.sha256, draft.author) or draft.question) for i in following])
+        asked = [(image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following]
+        self.ahead.follow(draft.author, asked)
         return self._rows(draft)
 
     def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
@@ -156,8 +149,12 @@ class ReviewTab:
         if draft is None or not labels or question_from(task, labels) == draft.question:
             return gr.skip(), gr.skip(), gr.skip()
         self.leave(draft)
-        opened = self.service.open(draft.image.sha256, question_from(task, labels), draft.author)
+        opened = self.questions.choose(draft, question_from(task, labels))
         return opened, self.value_of(opened), say(opened)
+
+    def follow_bar(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
+        """The bar has changed: `ask_anew`, unless the screen is just being given another image, whose bar is on its way."""
+        return self.ask_anew(task, labels, draft if shows(draft, value) else None)
 
     def ask_for(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
         """Before the model is asked: the question that the page names, about the open image."""
@@ -215,7 +212,7 @@ class ReviewTab:
         return self._next(edited, worklist, edited.author)
 
     def next(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
-        """The next image that needs work, under the same question."""
+        """The next image that needs work."""
         return self._next(draft, worklist, user_of(request))
 
     def previous(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
@@ -238,16 +235,17 @@ class ReviewTab:
 
     def _edited(self, draft: Draft | None, value: Any) -> Draft:
         """The draft as it is on the screen, kept on disk."""
-        findings = findings_of(draft, value)
-        if draft is None or findings is None:
-            raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
-        return self.service.edit(self.asking.now(draft), findings)
+        seen = self.asking.now(on_screen(draft, value))
+        return self.service.edit(seen, seen.findings)
 
     def _save(self, draft: Draft | None, value: Any, then: Callable[[Draft], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Save, unless half an answer would be saved as if it were the reader's word."""
+        """Save, unless half an answer, or a none that may not be meant, would be saved as if it were the reader's word."""
         if draft is not None and self.asking.answering(draft):
             raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
-        edited = self._edited(draft, value)
+        seen = self.asking.now(on_screen(draft, value))
+        if doubted := self.questions.doubted(seen):
+            return self._stay(doubted)
+        edited = self.service.edit(seen, seen.findings)
         try:
             saved, _ = self.service.save(edited)
         except StaleSave as refused:
@@ -274,15 +272,10 @@ class ReviewTab:
 
     def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         self.leave(draft)
-        question = draft.question if draft else Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
-        return self._open(sha256, self._suited(sha256, reader) or question, reader)
+        return self._open(self.questions.open(sha256, reader, draft))
 
-    def _suited(self, sha256: str, reader: str) -> Question | None:
-        """What to ask about an image whatever was asked before it: as in its last review, or, of an example, as it should be."""
-        return self.service.reviewed_with(sha256, reader) or self.suits.get(sha256)
-
-    def _open(self, sha256: str, question: Question, reader: str) -> tuple[Any, ...]:
-        draft = self.service.open(sha256, question, reader)
+    def _open(self, draft: Draft) -> tuple[Any, ...]:
+        question = draft.question
         known = sorted({*self.service.store.labels(), *question.labels})
         labels = gr.update(choices=known, value=list(question.labels))
         return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *CLOSED)

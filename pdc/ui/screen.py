@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from html import escape
 from inspect import isgeneratorfunction
@@ -13,16 +13,17 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.answers import none_found
 from pdc.asking import STOPPED
-from pdc.domain import Findings, Question
-from pdc.errors import PdcError
+from pdc.domain import Findings
+from pdc.errors import BadQuestion, PdcError
 from pdc.review import Draft
 from pdc.sureness import Words
-from pdc.tasks import task_from
 from pdc.ui.annotator import findings_from, to_value
 from pdc.ui.worklist import image_url
 
 WELCOME = "Open an example, or upload an image of your own."
+CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
 def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,19 +66,30 @@ def editor_value(draft: Draft, shown: Any = None, *, words: Words | None = None,
     )  # fmt: skip
 
 
+def shows(draft: Draft | None, value: Any) -> bool:
+    """Whether the editor's value is of this draft's image and question."""
+    return draft is not None and isinstance(value, Mapping) and value.get("case") == case_of(draft)
+
+
 def findings_of(draft: Draft | None, value: Any) -> Findings | None:
     """The marks on the screen, or None when the screen shows something else than this draft."""
-    if draft is None or not isinstance(value, Mapping) or value.get("case") != case_of(draft):
+    if draft is None or not shows(draft, value):
         return None
     return findings_from(value, wh=(draft.image.width, draft.image.height), labels=draft.question.labels)
 
 
-def question_from(task: str, labels: list[str]) -> Question:
-    return Question(task_from(task), tuple(label.strip() for label in labels))
-
-
 def user_of(request: gr.Request | None) -> str:
     return getattr(request, "username", None) or "reader"
+
+
+def on_screen(draft: Draft | None, value: Any) -> Draft:
+    """The draft with the marks on the screen; an error says why there is nothing to save."""
+    if draft is None:
+        raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
+    findings = findings_of(draft, value)
+    if findings is None:
+        raise BadQuestion(CHANGING)
+    return replace(draft, findings=findings)
 
 
 def say(draft: Draft | None) -> str:
@@ -87,7 +99,7 @@ def say(draft: Draft | None) -> str:
     parts = [draft.note] if draft.note else []
     if answer := draft.prediction:
         if answer.findings is not None and not answer.findings.count(draft.question.task):
-            parts.append("No finding reported by the model.")
+            parts.append(f"{none_found(draft.question.labels)}.")
         model, adapter, took = answer.model, answer.adapter, f"{answer.seconds:.1f}"
         whole = f"Answered by {model}, adapter {adapter}, in {took} s."
         parts.append(whole if adapter else f"Answered by {model}, no adapter, in {took} s.")

@@ -82,16 +82,18 @@ def listing(
 
 
 def detail(entry: Entry) -> str:
-    """A few words behind the stage: the count and how many marks are in doubt, or why it was sent back."""
+    """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back."""
     if entry.stage is Stage.SENT_BACK:
         return entry.note
     if entry.stage is Stage.DONE:
         return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
     if entry.stage is Stage.PREDICTED and entry.model:
         doubt = "" if entry.model.doubt is None else f" · {entry.model.doubt:.1f}?"
-        return f"{entry.model.total}{doubt}"
+        return f"{_count(entry.model)}{doubt}"
     return ""
 
 
 def _count(digest: Digest | None) -> str:
-    return "" if digest is None else str(digest.total)
+    if digest is None:
+        return ""
+    return str(digest.total) if digest.total else f"0 ({', '.join(digest.asked)})"

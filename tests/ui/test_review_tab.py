@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import gradio as gr
 import pytest
 from desk import ASK, FOUND, LABELS, Desk, drawn, who
 
+from pdc.answers import answer_row, in_words
 from pdc.conflicts import Take
-from pdc.domain import Findings, Verdict
-from pdc.errors import ReadFirst, StillAnswering, StoreUnavailable
-from pdc.ui.screen import speaks
+from pdc.domain import Findings, Question, Task, Verdict
+from pdc.errors import BadQuestion, ReadFirst, StillAnswering, StoreUnavailable
+from pdc.qwen import labels_of
+from pdc.settings import EMBEDDED_MODEL
+from pdc.starters import KNOWN_LABELS, first_question
+from pdc.ui.bar import under_bar
+from pdc.ui.review_tab import ReviewTab
+from pdc.ui.screen import say, speaks
+from pdc.ui.worklist import detail
 from pdc.worklist import Stage
 
 ADA = who("ada")
@@ -282,3 +290,103 @@ def test_looking_ahead_follows_the_list_and_skips_what_is_done(desk: Desk):
     assert len(desk.model.asked) == 6 and {q for _, q in desk.model.asked} == {ASK}
     assert desk.choose(shas[1])[0].prediction.findings == FOUND and len(desk.model.asked) == 6
     desk.ahead.stop()
+
+
+def under_the_bar(desk: Desk, name: str, draft, value: dict, *labels: str, task: str = "count_and_box") -> tuple:
+    """A handler called as the page calls it, with what its bar asks."""
+    return under_bar(getattr(desk.tab, name))(task, list(labels), draft, value, {})
+
+
+@pytest.mark.parametrize("name", ["save", "finish", "skip", "send_back"])
+def test_nothing_is_stored_while_the_bar_asks_for_something_else_than_the_marks_answer(desk: Desk, name: str):
+    draft, value = opened(desk)
+    desk.image("b.png")
+    with pytest.raises(BadQuestion, match="bar asks for polyp; the marks on the screen answer red blood cell, platelet"):
+        under_the_bar(desk, name, draft, value, "polyp")
+    with pytest.raises(BadQuestion, match="another task"):
+        under_the_bar(desk, name, draft, value, *LABELS, task="pointing")
+    with pytest.raises(BadQuestion, match="1 to 16 labels"):
+        under_the_bar(desk, name, draft, value)
+    assert desk.store.reviews() == [] == desk.store.events() and desk.store.draft_lines() == []
+    under_the_bar(desk, name, draft, value, *LABELS)
+    assert desk.store.reviews() or desk.store.events()
+
+
+def test_a_change_of_the_bar_that_an_image_brought_with_it_asks_nothing_anew(desk: Desk):
+    draft, value = opened(desk)
+    other, shown, said = desk.tab.follow_bar("count_and_box", ["polyp"], draft, value)
+    assert (other.question.labels, shown["labels"]) == (("polyp",), ["polyp"]) and "not been asked" in said
+    assert desk.tab.follow_bar("count_and_box", ["polyp"], other, shown) == (gr.skip(),) * 3
+    assert desk.tab.follow_bar("count_and_box", LABELS, other, value) == (gr.skip(),) * 3  # the page still shows the image before
+    with pytest.raises(BadQuestion, match="just changing"):
+        desk.tab.save(other, value, {})
+
+
+def test_a_first_visit_asks_for_everything_the_model_knows(desk: Desk):
+    asked = ReviewTab(desk.service, desk.images, desk.ahead).questions.first
+    assert asked == first_question(labels_of(str(EMBEDDED_MODEL))) == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
+    assert first_question(frozenset({"polyp", "egg", "cyst", "nucleus"})).labels == ("nucleus", "polyp", "cyst", "egg")
+    assert first_question(frozenset()).labels == KNOWN_LABELS[:3]  # a model that does not say what it was taught
+
+
+def test_no_image_is_opened_under_the_question_of_another_unless_the_reader_chose_it(desk: Desk):
+    desk.image("a.png")
+    bar = "count_and_box", list(KNOWN_LABELS)
+    example = next(e for e in desk.tab.examples if e.question.labels == ("polyp",))
+    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, *bar, None, ADA)
+    assert draft.question == example.question
+    following, *_ = desk.tab.next(draft, value, {}, ADA)
+    assert following.question == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
+    desk.tab.look_ahead(draft, {})
+    assert desk.ahead.wait(20) and desk.model.asked[-1][1] == following.question
+    mine, *_ = desk.tab.ask_anew("pointing", ["cyst"], draft)
+    assert desk.tab.next(mine, value, {}, ADA)[0].question == mine.question
+    desk.ahead.stop()
+
+
+def test_an_image_comes_back_under_the_question_of_the_unsaved_work_on_it(desk: Desk):
+    draft, value = opened(desk)
+    desk.tab.edit(draft, edited(value, drawn()))
+    again, shown, *_ = desk.tab.choose({"chosen": {"sha256": draft.image.sha256}}, "pointing", ["polyp"], None, ADA)
+    assert again.question == ASK and len(shown["marks"]) == 3
+    theirs, *_ = desk.tab.choose({"chosen": {"sha256": draft.image.sha256}}, "pointing", ["polyp"], None, who("ben"))
+    assert theirs.question.labels == ("polyp",)
+
+
+def test_a_none_under_a_question_chosen_for_another_image_is_saved_only_when_it_is_meant(desk: Desk):
+    first, second = desk.image("a.png"), desk.image("b.png")
+    chosen, shown, _ = desk.tab.ask_anew("count_and_box", ["polyp"], desk.choose(first)[0])
+    carried, empty, *_ = desk.tab.finish(chosen, shown, {})  # its own image: the reader chose the question for it
+    assert desk.store.current_review(first, chosen.question) and carried.image.sha256 == second
+    asked, *rest = desk.tab.finish(carried, empty, {})
+    assert desk.store.reviews(second) == [] and asked.image.sha256 == second and "polyp is a question you chose" in rest[4]
+    assert desk.tab.send_back(carried, empty, {}) and desk.tab.questions.of(second, "ada", None) == first_question()
+    desk.tab.finish(asked, empty, {})
+    assert desk.store.current_review(second, chosen.question)
+
+
+def test_a_find_under_a_question_chosen_for_another_image_is_saved_at_once(desk: Desk):
+    first, second = desk.image("a.png"), desk.image("b.png")
+    chosen, shown, _ = desk.tab.ask_anew("count_and_box", ["platelet"], desk.choose(first)[0])
+    carried, empty, *_ = desk.tab.finish(chosen, shown, {})
+    desk.tab.save(carried, edited(empty, drawn()), {})
+    assert len(desk.store.reviews(second)) == 1
+
+
+def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk):
+    draft, _ = opened(desk)
+    answer = draft.prediction
+    none, unread = replace(draft, prediction=replace(answer, findings=Findings())), replace(answer, findings=None)
+    assert say(none).startswith("No red blood cell or platelet found. Answered by ")
+    assert " found." not in say(draft) + say(replace(draft, prediction=unread)) + say(replace(draft, prediction=None))
+    row = answer_row("a.png", (9, 9), ASK, answer)
+    assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (")
+    assert "2 found" in in_words(row) and "could not be read" in in_words({**row, "count": None, "readable": False})
+
+
+def test_the_list_says_of_what_it_counts_none(desk: Desk):
+    draft, value = opened(desk)
+    none = {**value, "marks": [{**m, "status": "rejected"} for m in value["marks"]], "edits": 1}
+    assert [detail(e).split(" · ")[0] for e in desk.images.entries("ada")] == ["2"]
+    desk.tab.save(draft, none, {})
+    assert [detail(e) for e in desk.images.entries("ada")] == ["0 (red blood cell, platelet) · model 2"]

@@ -11,6 +11,7 @@ import pytest
 from desk import Desk
 
 from pdc.adapters import Adapters
+from pdc.answers import none_found
 from pdc.runs import TrainConfig
 from pdc.settings import Settings
 from pdc.store.database import _MEANINGS
@@ -30,7 +31,7 @@ ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
     "answering.py", "asking.py", "closer.py", "conflicts.py", "domain.py", "files.py", "history.py", "images.py", "lookahead.py",
-    "pixels.py", "review.py", "rooms.py", "server.py", "worklist.py", "store/database.py", "store/listing.py",
+    "pixels.py", "questions.py", "review.py", "rooms.py", "server.py", "worklist.py", "store/database.py", "store/listing.py",
     "store/reviewing.py", "predictors/wire.py", "ui/annotator.py", "ui/app.py", "ui/conflict.py", "ui/history_tab.py",
     "ui/review_tab.py", "ui/screen.py", "ui/sessions.py", "ui/study_tab.py", "ui/training_tab.py", "ui/view.py",
 )  # fmt: skip
@@ -117,6 +118,9 @@ def test_gradio_looks_up_words_and_keeps_english_as_it_is():
 
 def test_a_line_is_translated_part_by_part_and_what_is_unknown_stays():
     assert line("Revision 3 · accepted · maria · 2026-01-01 10:00", "de") == "Fassung 3 · angenommen · maria · 2026-01-01 10:00"
-    said = "No finding reported by the model. Answered by tiny, adapter a-1, in 0.5 s."
-    assert line(said, "de") == "Das Modell meldet keinen Befund. Antwort von tiny, Adapter a-1, in 0.5 s."
+    said = "Looked closer: 0 more found. No polyp found. Answered by tiny, adapter a-1, in 0.5 s."
+    german = "Genauer hingesehen: 0 mehr gefunden. Nicht gefunden: polyp. Antwort von tiny, Adapter a-1, in 0.5 s."
+    assert line(said, "de") == german
+    none = f"{none_found(['red blood cell', 'nucleus', 'polyp'])}."
+    assert line(none, "de") == "Nicht gefunden: red blood cell, nucleus oder polyp."
     assert line(said, "fr") == said and line("Nobody said this.", "de") == "Nobody said this."
