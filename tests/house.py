@@ -98,8 +98,14 @@ class Browser:
 
     def save(self, value: dict, *marks: dict) -> Any:
         """The line under the question, or why it is refused."""
-        saved = self.run("save", None, {**value, "marks": [*value["marks"], *marks]}, {})
+        saved = self.run("save", *bar_of(value), None, {**value, "marks": [*value["marks"], *marks]}, {})
         return saved if isinstance(saved, str) else saved[5]
+
+
+def bar_of(value: dict) -> tuple[str, list[str]]:
+    """The task and labels in the bar above what an editor shows."""
+    _, task, *labels = json.loads(value["case"])
+    return task, labels
 
 
 @contextmanager

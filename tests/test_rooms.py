@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from desk import drawn
-from house import Browser, House, living
+from house import Browser, House, bar_of, living
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_examples_are_for_everybody_and_each_visitor_has_their_own(space: House)
     for browser in (anna, bert):
         opened = browser.run("choose", {"chosen": {"example": "nuclei-1.png"}}, "count_and_box", ["platelet"], None)
         assert opened[1]["image"]["name"] == "nuclei-1.png" and names(browser) == ["nuclei-1.png"]
-    assert "sent" not in bert.run("send_back", None, opened[1], {"note": "see Jane Roe"})
+    assert "sent" not in bert.run("send_back", *bar_of(opened[1]), None, opened[1], {"note": "see Jane Roe"})
     assert "Jane" not in anna.send("GET", "/api/worklist").text
 
 

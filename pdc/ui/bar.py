@@ -40,4 +40,5 @@ def under_bar(handler: Callable[[Draft | None, Any, Any], Any]) -> Callable[[str
             check_bar(question_from(task, labels), draft.question)
         return handler(draft, value, worklist)
 
+    checked.__name__ = handler.__name__  # what the page calls it by
     return checked

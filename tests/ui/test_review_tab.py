@@ -14,6 +14,7 @@ from pdc.answers import answer_row, in_words
 from pdc.conflicts import Take
 from pdc.domain import Findings, Question, Task, Verdict
 from pdc.errors import BadQuestion, ReadFirst, StillAnswering, StoreUnavailable
+from pdc.predictors.base import Answer
 from pdc.qwen import labels_of
 from pdc.settings import EMBEDDED_MODEL
 from pdc.starters import KNOWN_LABELS, first_question
@@ -379,7 +380,7 @@ def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk)
     none, unread = replace(draft, prediction=replace(answer, findings=Findings())), replace(answer, findings=None)
     assert say(none).startswith("No red blood cell or platelet found. Answered by ")
     assert " found." not in say(draft) + say(replace(draft, prediction=unread)) + say(replace(draft, prediction=None))
-    row = answer_row("a.png", (9, 9), ASK, answer)
+    row = answer_row("a.png", (9, 9), ASK, Answer(FOUND, "", "scripted", None, "compact-1", 0.1))
     assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (")
     assert "2 found" in in_words(row) and "could not be read" in in_words({**row, "count": None, "readable": False})
 
