@@ -238,7 +238,8 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in the registry. `path` is its folder; `metrics` are those of its held-out evaluation."""
+    """A LoRA adapter in the registry. `path` is its folder, in the store
+    relative to the model's folder or PDC_HOME; `metrics` are those of its held-out evaluation."""
 
     name: str
     base: str

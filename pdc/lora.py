@@ -43,7 +43,7 @@ def _swapped(base: Any, model: Any, folder: str) -> PeftModel:
     try:
         _fill(new, slot, weights, folder)
     except BaseException:
-        new.unload() if model is base else new.delete_adapter(slot)
+        _take_out(new, slot)
         raise
     new.set_adapter(slot, inference_mode=True)
     for old in [name for name in new.peft_config if name != slot]:
@@ -140,6 +140,13 @@ def _attach(base: Any, model: Any, config: LoraConfig, slot: str) -> PeftModel:
         return get_peft_model(base, config, adapter_name=slot)
     model.add_adapter(slot, config)
     return model
+
+
+def _take_out(model: PeftModel, slot: str) -> None:
+    if len(model.peft_config) > 1:
+        model.delete_adapter(slot)
+    else:
+        model.unload()
 
 
 def _fill(model: PeftModel, slot: str, weights: Mapping[str, torch.Tensor], folder: str) -> None:
