@@ -125,3 +125,17 @@ def test_going_fast_through_images_with_questions_of_their_own_keeps_bar_and_mar
     asks(page, KNOWN_LABELS[at])
     assert bar(page) == [KNOWN_LABELS[at]]
     page.close()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 768)])
+def test_every_label_that_is_asked_is_in_sight_and_the_page_needs_no_scrolling(browser, workbench, size):
+    bench = workbench()
+    bench.add(1)
+    page = first_image(browser, bench, viewport=dict(zip(("width", "height"), size, strict=True)))
+    shown = """[...document.querySelectorAll('.pdc-question .token')].every((node) => {
+      const box = node.getBoundingClientRect();
+      return node.contains(document.elementFromPoint(box.right - 6, box.top + box.height / 2));
+    })"""
+    assert page.evaluate(shown) and len(bar(page)) == len(KNOWN_LABELS)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    page.close()

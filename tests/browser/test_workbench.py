@@ -101,7 +101,7 @@ def rows(sent: str) -> str:
 def bench_question():
     from pdc.domain import Question, Task
 
-    return Question(Task.COUNT_AND_BOX, KNOWN_LABELS[:3])
+    return Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
 
 
 def test_two_tabs_on_one_image_see_each_others_work_and_merge(browser, workbench):
