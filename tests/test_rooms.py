@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from desk import drawn
@@ -47,6 +48,7 @@ def test_the_same_picture_of_two_visitors_has_two_names_two_reviews_and_no_commo
     assert "Saved, revision 1" in anna.save(value, drawn(label="Roe lesion"))
     assert bert.upload("mine.png", "green") == sha and names(bert) == ["mine.png"]
     assert bert.open(sha, "platelet")["marks"] == []  # not even under the question that anna asked
+    bert.page = uuid4().hex  # a page that is loaded anew starts with what its bar asks
     own = bert.open(sha, "Roe lesion")
     assert own["marks"] == [] and own["image"]["name"] == "mine.png"
     bert.run("show", None)
