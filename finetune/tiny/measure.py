@@ -86,7 +86,7 @@ def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[
 
 
 def _marks(answer: Answer) -> tuple[Mark, ...]:
-    return answer.findings.marks if answer.findings else ()
+    return tuple(m for m in answer.findings.marks if m.counts) if answer.findings else ()
 
 
 def _hits(points: Sequence[Mark], boxes: Sequence[Mark], *, inside: bool) -> int:

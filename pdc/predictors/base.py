@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain import Findings, Question
+from pdc.doubt import Thresholds
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -17,6 +18,7 @@ class Answer:
     """`findings` in pixels of the image asked about, None when `raw` could not be read.
 
     `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
+    `thresholds`: the scores per label below which its marks are doubtful.
     """
 
     findings: Findings | None
@@ -26,6 +28,7 @@ class Answer:
     prompt_version: str
     seconds: float
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
 
 
 class Predictor(Protocol):
