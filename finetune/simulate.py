@@ -25,7 +25,7 @@ from finetune.evaluate import ask, free
 from finetune.metrics import Case, change, evaluate
 from finetune.replay import replay_rows
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Box, Findings, Mark
+from pdc.domain import Box, Findings, Mark, Status
 from pdc.errors import BadSetting
 from pdc.geometry import match
 from pdc.predictors.base import Answer
@@ -196,7 +196,7 @@ def split(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
 
 
 def _boxes(findings: Findings) -> list[list[Any]]:
-    return [[m.label, *m.shape.xyxy] for m in findings.marks if isinstance(m.shape, Box)]
+    return [[m.label, *m.shape.xyxy] for m in findings.marks if m.counts and isinstance(m.shape, Box)]
 
 
 def _findings(boxes: Sequence[Sequence[Any]]) -> Findings:
@@ -212,6 +212,7 @@ def edits_of(case: Case, accept_iou: float) -> int:
 
 def corrected(predicted: Findings, true: Findings, accept_iou: float) -> Findings:
     """What the reader leaves: the truth, with the model's own mark wherever that is near enough."""
-    near = {j: predicted.marks[i] for i, j in match(predicted.marks, true.marks, min_iou=accept_iou)}
+    pairs = match(predicted.marks, true.marks, min_iou=accept_iou)
+    near = {j: replace(predicted.marks[i], status=Status.ACCEPTED) for i, j in pairs}
     left = [near.get(j) or replace(mark, id=f"t{j}") for j, mark in enumerate(true.marks)]
     return replace(true, marks=tuple(left))

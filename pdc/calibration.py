@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import floor
 
 import numpy as np
 
 from pdc.corrections import Correction, CorrectionKind, diff
-from pdc.domain import Box, Prediction, Review, Verdict
+from pdc.domain import Box, Findings, Prediction, Review, Status, Verdict
+from pdc.doubt import opened
 from pdc.geometry import distance, iou
 
 ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
@@ -62,10 +63,16 @@ def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[S
     for prediction, review in pairs:
         if prediction.findings is None or review.verdict is Verdict.SKIPPED:
             continue
-        for fate in diff(prediction.findings, review.findings):
+        for fate in diff(_judged(prediction.findings, review.findings), review.findings):
             if fate.before is not None and fate.before.score is not None:
                 scored[prediction.question.task, prediction.adapter].append((fate.before.score, _right(fate)))
     return dict(scored)
+
+
+def _judged(predicted: Findings, reviewed: Findings) -> Findings:
+    """What was predicted without the doubtful marks that the reader left alone: nobody said whether they are right."""
+    left_alone = {m.id for m in reviewed.marks if m.status is Status.DOUBTFUL}
+    return opened(replace(predicted, marks=tuple(m for m in predicted.marks if m.id not in left_alone)))
 
 
 def _right(fate: Correction) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pdc.domain import Box, Findings, Mark, Origin, Question, Status
+from pdc.domain import Box, Findings, Mark, Question, Status
 from pdc.errors import BadImage, BadQuestion, Unreadable
 from pdc.geometry import Size, clip, map_findings, rescale
 from pdc.predictors.base import Answer
@@ -75,7 +75,7 @@ def closer_answer(predictor: Predictor, image: PilImage, question: Question, ans
 def least_certain(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box]:
     """At most so many squares of the image in which the model doubts most of its open marks, most doubtful first."""
     side = SHARE * max(wh)
-    left = [m for m in marks if not _settled(m) and m.score is not None]
+    left = [m for m in marks if m.untouched and m.score is not None]
     picked: list[Box] = []
     while left and len(picked) < regions:
         squares = [_square(m, side, wh) for m in left]
@@ -93,7 +93,7 @@ def merged(before: Sequence[Mark], found: Sequence[Mark], wh: Size) -> tuple[Mar
         known = next((i for i, k in enumerate(kept) if _shows(k, mark, gap)), None)
         if known is None:
             kept.append(replace(mark, id=_new_id(ids)))
-        elif not _settled(kept[known]) and known < len(before):
+        elif kept[known].untouched and known < len(before):
             kept[known] = replace(mark, id=kept[known].id)
     return tuple(kept)
 
@@ -142,14 +142,9 @@ def _cut(mark: Mark, window: Box, wh: Size) -> bool:
 
 def _shows(known: Mark, mark: Mark, gap: float) -> bool:
     """Whether the known mark is this object. What was rejected under another label may still be there under this one."""
-    if known.label != mark.label and (not _settled(known) or known.status is Status.REJECTED):
+    if known.label != mark.label and (known.untouched or known.status is Status.REJECTED):
         return False
     return same(known, mark, gap)
-
-
-def _settled(mark: Mark) -> bool:
-    """Whether a person made or judged it."""
-    return mark.origin is not Origin.MODEL or mark.status is not Status.OPEN
 
 
 def _stated(marks: tuple[Mark, ...], question: Question) -> Findings:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Findings, Mark, Status
+from pdc.domain import Findings, Mark
+from pdc.doubt import opened
 
 T = TypeVar("T")
 
@@ -75,16 +76,16 @@ def _followed(
 
 
 def _gone(value: object) -> bool:
-    """Removed, or rejected, which says the same."""
-    return value is None or (isinstance(value, Mark) and value.status is Status.REJECTED)
+    """Removed, rejected or doubtful, which says the same: it is not counted."""
+    return value is None or (isinstance(value, Mark) and not value.counts)
 
 
 def _not_theirs(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark, ...]:
     """My added marks without those that they added too. Ids mean nothing here: both sides number from h1."""
-    named = [replace(m, id=f"mine-{i}") for i, m in enumerate(mine)]
+    named = tuple(replace(m, id=f"mine-{i}") for i, m in enumerate(mine))
     others = tuple(replace(m, id=f"theirs-{i}") for i, m in enumerate(theirs))
     both = (CorrectionKind.KEPT, CorrectionKind.MOVED)
-    shared = {c.before.id for c in diff(Findings(tuple(named)), Findings(others)) if c.kind in both}
+    shared = {c.before.id for c in diff(opened(Findings(named)), Findings(others)) if c.kind in both}
     return tuple(m for m, n in zip(mine, named, strict=True) if n.id not in shared)
 
 

@@ -55,9 +55,13 @@ class Origin(StrEnum):
 
 
 class Status(StrEnum):
-    """What the reader said about a mark. A rejected mark stays in the review and is not counted."""
+    """What the reader said about a mark. A rejected mark stays in the review and is not counted.
+
+    A doubtful mark is the model's, with a score below its label's threshold, and nobody has judged it: shown, not counted.
+    """
 
     OPEN = "open"
+    DOUBTFUL = "doubtful"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
 
@@ -144,7 +148,12 @@ class Mark:
 
     @property
     def counts(self) -> bool:
-        return self.status is not Status.REJECTED
+        return self.status in (Status.OPEN, Status.ACCEPTED)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is as the model left it: nobody changed or judged it."""
+        return self.origin is Origin.MODEL and self.status in (Status.OPEN, Status.DOUBTFUL)
 
 
 @dataclass(frozen=True, slots=True)

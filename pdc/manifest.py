@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from pdc.doubt import Thresholds
 from pdc.errors import BadModel
 from pdc.runs import read_json, sha256
 
@@ -54,6 +55,8 @@ class Manifest:
     """what it was taught, beyond what its base was"""
     serves: Sequence[str] = ()
     """labels that it or a parent was corrected on: about anything else its base answers; empty: it answers everything"""
+    thresholds: Thresholds = field(default_factory=dict)
+    """score per label below which its marks are doubtful; a label without one has none"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,15 @@ def _said(folder: str | Path) -> tuple[str | None, frozenset[str]]:
 def _read(path: Path, changed_ns: int) -> tuple[str | None, frozenset[str]]:
     value = read_json(path) or {}
     return value.get("name"), frozenset(value.get("serves", ()))
+
+
+def thresholds_of(folder: str | Path) -> Thresholds:
+    """The score per label below which a mark of the model or adapter in `folder` is doubtful; none where it does not say."""
+    path = Path(folder) / MANIFEST
+    found = (read_json(path) or {}).get("thresholds") or {}
+    if not all(type(t) in (int, float) and 0 <= t <= 1 for t in found.values()):
+        raise BadModel(f"{path} has a threshold that is no number from 0 to 1; correct it.")
+    return found
 
 
 def fingerprint(folder: str | Path) -> str | None:

@@ -19,7 +19,7 @@ from pdc.domain import Findings, Question, Task
 from pdc.errors import BadImage, BadModel, BadSetting, first_sentence
 from pdc.geometry import Size, clip, map_findings, rescale
 from pdc.lora import swap
-from pdc.manifest import MANIFEST, verify
+from pdc.manifest import MANIFEST, thresholds_of, verify
 from pdc.tasks import COMPACT, PAPER, STYLES, words
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Qwen:
         self.base_style = self.prompt_style = style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
         self.base_labels = labels_of(folder)
+        self.base_thresholds = self.thresholds = thresholds_of(folder)
 
     def asked(self, question: Question) -> Question:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
@@ -139,7 +140,7 @@ class Qwen:
         if folder is None:
             self._drop_adapter()
             self.adapter, self.prompt_style = None, self.base_style
-            self.lists = self.base_lists
+            self.lists, self.thresholds = self.base_lists, self.base_thresholds
             return
         if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
@@ -148,6 +149,7 @@ class Qwen:
         style, lists = adapter_style(folder, self.folder), lists_of(folder, self.base_lists)
         self.model = swap(self.base, self.model, folder)
         self.adapter, self.prompt_style, self.lists = name or folder, style, lists
+        self.thresholds = thresholds_of(folder)
 
     def _drop_adapter(self) -> None:
         if self.model is not self.base:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from pdc.corrections import CorrectionKind, diff
 from pdc.domain import Findings, Mark, Origin, Question, Review, Status, Task, Verdict
+from pdc.doubt import opened
 
 FOUND = (CorrectionKind.KEPT, CorrectionKind.MOVED)
 
 
 def second_look(own: Findings, model: Findings, task: Task) -> Findings:
-    """The reader's findings, with what only the model found added as rejected marks: shown, not counted, one key to accept.
+    """The reader's findings, with what only the model found added as rejected marks (its doubtful ones stay so): shown, not
+    counted, one key to accept.
 
     When counting there are no marks: the reader's number stands, and the model's is shown beside it.
     """
@@ -20,28 +22,33 @@ def second_look(own: Findings, model: Findings, task: Task) -> Findings:
         return own
     theirs = {m.id: f"model-{m.id}" for m in model.marks}
     renamed = replace(model, marks=tuple(replace(m, id=theirs[m.id]) for m in model.marks))
-    known = {m.id for m in own.marks}  # shown before, and left as rejected
-    added = [c.after for c in diff(own, renamed) if c.kind is CorrectionKind.ADDED and c.after.id not in known]
-    return replace(own, marks=own.marks + tuple(replace(m, origin=Origin.MODEL, status=Status.REJECTED) for m in added))
+    known = {m.id for m in own.marks}  # shown before, and left as it was
+    added = [m for m in _unknown(own, renamed) if m.id not in known]
+    return replace(own, marks=own.marks + tuple(replace(m, origin=Origin.MODEL, status=_uncounted(m)) for m in added))
+
+
+def _uncounted(mark: Mark) -> Status:
+    return Status.REJECTED if mark.counts else mark.status
+
+
+def _unknown(own: Findings, model: Findings) -> list[Mark]:
+    """The model's marks, doubtful ones too, of objects that are not among `own`."""
+    added = {c.after.id for c in diff(own, opened(model)) if c.kind is CorrectionKind.ADDED}
+    return [m for m in model.marks if m.id in added]
 
 
 def beside(own: Findings, model: Findings, task: Task) -> Findings:
-    """What the reader drew, changed or judged, with the model's marks of all other objects; its older open marks are gone.
+    """What the reader drew, changed or judged, with the model's marks of all other objects; its older untouched marks are gone.
 
     A mark of the model with the id of one that the reader has is the same object. When counting, the model's number stands.
     """
     if not task.has_marks:
         return model
-    mine = tuple(m for m in own.marks if not _untouched(m))
+    mine = tuple(m for m in own.marks if not m.untouched)
     known = {m.id for m in mine}
     fresh = replace(model, marks=tuple(m for m in model.marks if m.id not in known))
     seen = Findings(tuple(replace(m, status=Status.OPEN) for m in mine))  # what was rejected is not found again
-    added = [c.after for c in diff(seen, fresh) if c.kind is CorrectionKind.ADDED]
-    return replace(model, marks=(*mine, *added))
-
-
-def _untouched(mark: Mark) -> bool:
-    return mark.origin is Origin.MODEL and mark.status is Status.OPEN
+    return replace(model, marks=(*mine, *_unknown(seen, fresh)))
 
 
 @dataclass(frozen=True, slots=True)

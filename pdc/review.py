@@ -11,7 +11,7 @@ from pdc.answering import Step
 from pdc.closer import look_closer
 from pdc.conflicts import Take, merge
 from pdc.corrections import CorrectionKind, diff
-from pdc.domain import Box, Findings, Image, Prediction, Question, Review, Status, Verdict
+from pdc.domain import Box, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.errors import ReadFirst, StaleSave
 from pdc.images import ImageFiles
 from pdc.predictors.base import Predictor
@@ -138,7 +138,8 @@ class ReviewService(Rooms):
         marks, pixels = draft.findings.marks, self.files.open(draft.image.sha256)
         found = look_closer(self.predictor, pixels, draft.question, region, marks, cancelled)
         if found is not None:
-            note = f"Looked closer: {len(found.marks) - len(marks)} more found."
+            known = {m.id for m in marks}
+            note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."
             yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
 
     def _answered(self, draft: Draft, step: Step) -> Draft:
@@ -266,7 +267,10 @@ def _content(review: Review) -> tuple[object, ...]:
 
 
 def verdict_of(draft: Draft) -> Verdict:
-    """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected."""
+    """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected.
+
+    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition.
+    """
     before = draft.prediction.findings if draft.prediction else None
     if before is None:
         return Verdict.CORRECTED
@@ -275,7 +279,7 @@ def verdict_of(draft: Draft) -> Verdict:
     changes = [c.kind for c in diff(before, draft.findings)]
     if all(kind is CorrectionKind.KEPT for kind in changes):
         return Verdict.ACCEPTED
-    kept = any(m.status is not Status.REJECTED for m in draft.findings.marks)
+    kept = any(m.counts for m in draft.findings.marks)
     return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
 
 

@@ -17,7 +17,8 @@ from pdc.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = {
-    "pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections", "pdc.conflicts", "pdc.reading",
+    "pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections", "pdc.conflicts", "pdc.doubt",
+    "pdc.reading",
 }
 UI = {"pdc.ui", "pdc.server", "pdc.access"}
 # these import torch; nobody imports them at import

@@ -39,10 +39,10 @@
 
   const WORDS = { outside: "Mostly outside the image", edge: "Cut by the image's edge" };
 
-  // Map: mark id -> {kind: "duplicate" | "outside" | "edge", text}. Rejected marks have no hints.
+  // Map: mark id -> {kind: "duplicate" | "outside" | "edge", text}. Marks that do not count have no hints.
   PDC.check = (marks, size) => {
     const found = new Map();
-    const live = marks.filter((mark) => mark.status !== "rejected");
+    const live = marks.filter(PDC.counted);
     for (const mark of live) {
       const kind = placed(mark, size);
       if (kind) found.set(mark.id, { kind, text: PDC.t(WORDS[kind]) });

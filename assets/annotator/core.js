@@ -10,6 +10,11 @@
   PDC.clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   PDC.round = (value) => Math.round(value * 100) / 100;
 
+  // Whether a mark is part of the count, and whether it is as the model left it. A doubtful mark is the model's, scored so low that
+  // it counts only once somebody has accepted or changed it.
+  PDC.counted = (mark) => mark.status === "open" || mark.status === "accepted";
+  PDC.untouched = (mark) => mark.origin === "model" && (mark.status === "open" || mark.status === "doubtful");
+
   PDC.colorOf = (labels, label) => {
     const index = labels.indexOf(label);
     return index < 0 ? "#BDBDBD" : PDC.PALETTE[index % PDC.PALETTE.length];

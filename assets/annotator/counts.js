@@ -14,8 +14,9 @@
       this.gap = html("span", { class: "pda-gap" });
       this.header = html("div", { class: "pda-header", role: "status" },
         html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap, editor.confidence.hidden);
+      this.doubt = html("button", { type: "button", class: "pda-doubt", title: "Go to the next doubtful mark", hidden: "", on: { click: () => this.toDoubtful() } });
       this.rows = html("div", { class: "pda-labels", role: "group", "aria-label": "Labels" });
-      this.root = html("div", { class: "pda-counts" }, this.header, editor.notices.answering, editor.grid.said, editor.hints.root, this.rows);
+      this.root = html("div", { class: "pda-counts" }, this.header, editor.notices.answering, editor.grid.said, this.doubt, editor.hints.root, this.rows);
       this.built = null;
       this.lines = [];
     }
@@ -74,12 +75,28 @@
       this.editor.focus();
     }
 
+    toDoubtful() {
+      const { editor } = this;
+      const doubtful = editor.doc.shown.filter((mark) => mark.status === "doubtful");
+      const next = doubtful[doubtful.indexOf(editor.doc.mark) + 1] || doubtful[0];
+      if (next) editor.goTo(next.id);
+      editor.focus();
+    }
+
+    renderDoubt({ marks }) {
+      const n = marks.filter((mark) => mark.status === "doubtful").length;
+      this.doubt.hidden = n === 0;
+      text(this.doubt, n === 1 ? t("1 doubtful mark is dashed and not counted: accept it (A) if it is right")
+        : t("{n} doubtful marks are dashed and not counted: accept (A) those that are right", { n }));
+    }
+
     render() {
       this.build();
       const { doc } = this.editor;
       const counts = doc.counts();
       const said = doc.said();
       this.root.hidden = !doc.open;
+      this.renderDoubt(doc);
       text(this.number, total(counts));
       text(this.said, said ? t("model said {n}", { n: total(said) }) : "");
       const gap = said ? total(counts) - total(said) : 0;

@@ -54,7 +54,7 @@
 
     // A low score hides the model's own marks only while nobody has judged them; it changes neither marks nor count.
     hides(mark) {
-      return mark.score !== null && mark.score < this.sight.below && mark.origin === "model" && mark.status === "open";
+      return mark.score !== null && mark.score < this.sight.below && PDC.untouched(mark);
     }
 
     // The marks in sight, in the order the reader chose.
@@ -220,21 +220,30 @@
       this.commit({ marks }, merge);
     }
 
-    edited(mark) { return mark.origin === "model" ? "edited" : mark.origin; }
+    // Whose mark it is once a person has changed it; a doubtful one counts from then on.
+    edited({ origin, status }) {
+      return { origin: origin === "model" ? "edited" : origin, status: status === "doubtful" ? "open" : status };
+    }
 
     reshape(id, shape, merge) {
       const mark = this.find(id);
-      if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, origin: this.edited(mark) }, merge);
+      if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...this.edited(mark) }, merge);
     }
 
     relabel(id, label) {
       const mark = this.find(id);
-      if (mark && mark.label !== label) this.patch(id, { label, origin: this.edited(mark) });
+      if (mark && mark.label !== label) this.patch(id, { label, ...this.edited(mark) });
     }
 
     setStatus(id, status) {
       const mark = this.find(id);
-      if (mark) this.patch(id, { status: mark.status === status ? "open" : status });
+      if (mark) this.patch(id, { status: mark.status === status ? this.unjudged(mark) : status });
+    }
+
+    // What a mark is when its verdict is taken back: the model's is doubtful again if it was.
+    unjudged({ id, origin }) {
+      const was = (state) => state.marks.some((mark) => mark.id === id && mark.status === "doubtful");
+      return origin === "model" && this.past.some(was) ? "doubtful" : "open";
     }
 
     acceptAll() {
@@ -272,7 +281,7 @@
     counts() {
       if (this.kind === "count") return { ...this.stated };
       const counts = {};
-      for (const mark of this.marks) if (mark.status !== "rejected") counts[mark.label] = (counts[mark.label] || 0) + 1;
+      for (const mark of this.marks) if (PDC.counted(mark)) counts[mark.label] = (counts[mark.label] || 0) + 1;
       return counts;
     }
 

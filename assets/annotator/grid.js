@@ -80,7 +80,7 @@
       const { doc } = this.editor;
       const rows = this.cells.length / this.columns;
       for (const mark of doc.marks) {
-        if (mark.status === "rejected") continue;
+        if (!PDC.counted(mark)) continue;
         const [x, y] = shapes.center(mark);
         const column = PDC.clamp(Math.floor((x / doc.size.width) * this.columns), 0, this.columns - 1);
         counts[PDC.clamp(Math.floor((y / doc.size.height) * rows), 0, rows - 1) * this.columns + column] += 1;

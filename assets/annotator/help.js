@@ -22,7 +22,7 @@
   PDC.Help = Help;
 
   const BOX = "3,3 17,3 17,13 3,13";
-  const GLYPHS = [["model", "model"], ["human", "you"], ["edited", "edited"], ["accepted", "accepted"], ["rejected", "rejected"]];
+  const GLYPHS = [["model", "model"], ["human", "you"], ["edited", "edited"], ["accepted", "accepted"], ["rejected", "rejected"], ["doubtful", "doubtful"]];
 
   // The legend under the list: whose mark it is stands on the mark itself, as a glyph.
   PDC.legend = () => {

@@ -11,7 +11,7 @@
   };
 
   const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => PDC.t(word));
-  const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected"].map((word) => [word, PDC.t(word)]));
+  const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected", "doubtful"].map((word) => [word, PDC.t(word)]));
 
   const name = (mark, at) => {
     const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;

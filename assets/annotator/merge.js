@@ -25,11 +25,11 @@
   const equal = (a, b) => ["label", "origin", "status", "score"].every((key) => a[key] === b[key])
     && Boolean(a.box) === Boolean(b.box) && shapes.same(a, b);
 
-  // The model's open marks that its new answer does not hold; not those that the reader has had in hand since (`mine`).
+  // The model's untouched marks that its new answer does not hold; not those that the reader has had in hand since (`mine`).
   PDC.withdrawn = (state, incoming, mine) => {
     const held = new Set(incoming.marks.map((mark) => mark.id));
-    const open = (mark) => mark.origin === "model" && mark.status === "open" && !held.has(mark.id) && !mine(keyOf(mark.id));
-    return new Set(state.marks.filter(open).map((mark) => mark.id));
+    const withdrawn = (mark) => PDC.untouched(mark) && !held.has(mark.id) && !mine(keyOf(mark.id));
+    return new Set(state.marks.filter(withdrawn).map((mark) => mark.id));
   };
 
   // New marks are appended; a known one takes the server's version, unless the reader changed or removed it (`mine`).

@@ -29,10 +29,10 @@
     return { box: [xs[0], ys[0], xs[1], ys[1]] };
   };
 
-  // [width, height] that boxes of this label usually have (medians), or null. Rejected ones and those the edge cuts do not count.
+  // [width, height] that boxes of this label usually have (medians), or null. Those that the edge cuts or that do not count are left out.
   shapes.usual = (marks, label, size) => {
     const inside = ([x1, y1, x2, y2]) => x1 > 0.5 && y1 > 0.5 && x2 < size.width - 0.5 && y2 < size.height - 0.5;
-    const boxes = marks.filter((m) => m.box && m.label === label && m.status !== "rejected").map((m) => m.box).filter(inside);
+    const boxes = marks.filter((m) => m.box && m.label === label && PDC.counted(m)).map((m) => m.box).filter(inside);
     const median = (sides) => sides.sort((a, b) => a - b)[sides.length >> 1];
     return boxes.length ? [median(boxes.map((b) => b[2] - b[0])), median(boxes.map((b) => b[3] - b[1]))] : null;
   };

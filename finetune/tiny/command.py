@@ -14,7 +14,8 @@ from pathlib import Path
 
 from finetune.tiny import LABELS, SOURCES
 
-STAGES = ("teach", "see", "read", "join", "ship", "measure")
+STAGES = ("teach", "see", "read", "join", "ship", "thresholds", "measure")
+ON_FINISHED = ("thresholds", "measure")  # stages that need a finished model and no training
 FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
 FINISHED_RATES = {"muon_lr": 1.5e-3, "adam_lr": 7e-4, "decay": 0.95, "joined_from": 0.2}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
@@ -48,15 +49,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing:
         print(f"finetune: {arguments.data} lacks {', '.join(missing)} with a train.json; see --help.", file=sys.stderr)
         return 1
-    if trained := [s for s in arguments.stages if s != "measure"]:
+    if trained := [s for s in arguments.stages if s not in ON_FINISHED]:
         _run(arguments, trained)
-    if "measure" in arguments.stages:
-        from finetune.tiny.measure import measure_folder
-
-        model = arguments.out / "model" if trained or not arguments.start else arguments.start
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        measure_folder(model, arguments.data, arguments.out, arguments.limit, arguments.quantization)
+    model = arguments.out / "model" if trained or not arguments.start else arguments.start
+    _finish(arguments, model)
     return 0
+
+
+def _finish(arguments: argparse.Namespace, model: Path) -> None:
+    from finetune.tiny.measure import measure_folder
+    from finetune.tiny.thresholds import choose_folder
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for stage, run in zip(ON_FINISHED, (choose_folder, measure_folder), strict=True):
+        if stage in arguments.stages:
+            run(model, arguments.data, arguments.out, arguments.limit, arguments.quantization)
 
 
 def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from finetune.evaluate import read_coco
 from finetune.tiny import LABELS, SOURCES
+from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN
 from pdc.domain import Box, Findings, Mark, Question, Task
 from pdc.geometry import match
@@ -46,6 +47,7 @@ def measure(predictor: Predictor, data: Path, limit: int, say: Callable[[str], N
             numbers[kind] = _kind(predictor, kind, some, say)
     everything = {kind: some[: max(limit // 2, 1)] for kind, some in kinds.items() if some and "full" not in kind}
     numbers["none"] = _none(predictor, everything, say)
+    numbers["alarms"] = _alarms(predictor, kinds["polyps"], say)
     numbers["one label"] = _one_label(predictor, everything["blood_cells"], say)
     numbers["tasks agree"] = _agreement(predictor, everything, say)
     return numbers
@@ -86,7 +88,7 @@ def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[
 
 
 def _marks(answer: Answer) -> tuple[Mark, ...]:
-    return answer.findings.marks if answer.findings else ()
+    return tuple(m for m in answer.findings.marks if m.counts) if answer.findings else ()
 
 
 def _hits(points: Sequence[Mark], boxes: Sequence[Mark], *, inside: bool) -> int:
@@ -117,8 +119,24 @@ def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[st
             right += [(not _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, [label])), 1) for label in asked]
     right += [(not _marks(predictor.predict(Image.new("RGB", (320, 240), color), Question(Task.COUNT_AND_BOX, (label,)))), 1)
               for color in ("black", "white", "#c08070", "#404858") for label in LABELS]
-    say(f"'none' when a label is not there: {shown(ratio(right))}, n = {len(right)}")
+    say(f"'none' for labels of another kind and on flat colours: {shown(ratio(right))}, n = {len(right)}")
     return ratio(right)
+
+
+def _alarms(predictor: Predictor, some: Sequence[Field], say: Callable[[str], None]) -> dict[str, object]:
+    """Share of frames with an object, and of their pieces without one, where at least one is counted."""
+    said = {"frames": [], "clean pieces": []}
+    for field in some:
+        with Image.open(field.path) as file:
+            image = file.convert("RGB")
+        question = Question(Task.COUNT_AND_BOX, field.labels)
+        piece = clean_piece(image.size, [m.shape for m in field.true.marks])
+        for kind, shown_part in (("frames", image), ("clean pieces", image.crop(piece) if piece else None)):
+            if shown_part is not None:
+                said[kind].append((bool(_marks(predictor.predict(shown_part, question))), 1))
+    for kind, pairs in said.items():
+        say(f"polyp counted on {kind}: {shown(ratio(pairs))}, n = {len(pairs)}")
+    return {kind: {"n": len(pairs), "counted": ratio(pairs)} for kind, pairs in said.items()}
 
 
 def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str], None]) -> dict[str, object]:

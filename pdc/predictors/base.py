@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain import Findings, Question
+from pdc.doubt import Thresholds
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -18,6 +19,7 @@ class Answer:
 
     `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
     `notes`: sentences that whoever reads the answer should be told.
+    `thresholds`: the scores per label below which its marks are doubtful.
     """
 
     findings: Findings | None
@@ -28,6 +30,7 @@ class Answer:
     seconds: float
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    thresholds: Thresholds = field(default_factory=dict)
 
 
 class Predictor(Protocol):

@@ -156,4 +156,4 @@ class LocalPredictor:
 
 
 def _asked(qwen: Qwen, question: Question) -> Asked:
-    return Asked(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style)
+    return Asked(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style, qwen.thresholds)

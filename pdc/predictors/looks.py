@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pdc.confidence import count_distribution, partial, with_scores
 from pdc.decoding import Decoder
 from pdc.decoding.values import Decoded, Proposal
 from pdc.domain import Box, Findings, Mark, Question
+from pdc.doubt import Thresholds, with_doubts
 from pdc.errors import Unreadable
 from pdc.geometry import without_duplicates
 from pdc.predictors.base import Answer
@@ -59,27 +60,32 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps."""
+    """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps, and
+    the scores below which its marks are doubtful."""
 
     question: Question
     put: Question
     model: str
     adapter: str | None
     style: str
+    thresholds: Thresholds = field(default_factory=dict)
 
     def so_far(self, looks: Sequence[Answered]) -> Findings:
         """The marks written out so far, in pixels of the image."""
-        return as_task(gathered([(k.tile, k.so_far(self.put, self.style)) for k in looks]), self.put, self.question.task)
+        return self._told([(k.tile, k.so_far(self.put, self.style)) for k in looks])
 
     def answer(self, looks: Sequence[Answered], seconds: float) -> Answer:
         """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
         try:
-            whole = gathered([(k.tile, k.findings(self.put, self.style)) for k in looks])
-            found: Findings | None = as_task(whole, self.put, self.question.task)
+            found: Findings | None = self._told([(k.tile, k.findings(self.put, self.style)) for k in looks])
         except Unreadable:
             found = None
         counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 else {}
-        return Answer(found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts)
+        return Answer(found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts, self.thresholds)
+
+    def _told(self, looks: Sequence[tuple[Tile, Findings]]) -> Findings:
+        """What was found, its doubtful marks among it, as the reader's task states it."""
+        return as_task(with_doubts(gathered(looks), self.thresholds), self.put, self.question.task)
 
 
 def looks_at(decoder: Decoder, image: PilImage, question: Question) -> list[Look]:

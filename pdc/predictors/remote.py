@@ -20,8 +20,9 @@ from pdc.chat import read_answer, request
 from pdc.decoding.seen import opinion
 from pdc.decoding.values import Decoded, Opinion, Proposal
 from pdc.domain import Box, Findings, Question, Task
+from pdc.doubt import Thresholds
 from pdc.errors import BadModel, PdcError, Unreachable
-from pdc.manifest import has_vision
+from pdc.manifest import has_vision, thresholds_of
 from pdc.predictors.base import Answer
 from pdc.predictors.eyes import eyes_of
 from pdc.predictors.local import Wanted
@@ -50,6 +51,7 @@ class Served:
     style: str
     lists: Task | None
     labels: frozenset[str]
+    thresholds: Thresholds
 
 
 class RemotePredictor:
@@ -242,7 +244,7 @@ class RemotePredictor:
 
         style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
         if wanted.folder is None:
-            return Served(self.model, None, style, lists, labels)
+            return Served(self.model, None, style, lists, labels, thresholds_of(self.folder))
         name = wanted.name or wanted.folder
         if not self._proposes and has_vision(wanted.folder):
             raise BadModel(
@@ -252,7 +254,8 @@ class RemotePredictor:
         if name not in self._offered:
             self._load_adapter(name, wanted.folder)
         style = adapter_style(wanted.folder, self.folder)
-        return Served(name, name, style, lists_of(wanted.folder, lists), labels | labels_of(wanted.folder) if labels else labels)
+        labels = labels | labels_of(wanted.folder) if labels else labels
+        return Served(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
 
     def _load_adapter(self, name: str, folder: str) -> None:
         """Ask a server that can (vLLM with runtime updates allowed) to load it. A name means one version for ever."""
@@ -284,7 +287,7 @@ class View:
 
 def _asked(served: Served, base: str, question: Question) -> Asked:
     put = replace(question, task=served.lists) if served.lists else question
-    return Asked(question, put, base, served.adapter, served.style)
+    return Asked(question, put, base, served.adapter, served.style, served.thresholds)
 
 
 def _without(body: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:

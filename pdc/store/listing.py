@@ -108,6 +108,7 @@ def _digest(task: str, findings: str | None) -> Digest | None:
     value = json.loads(findings)
     if task == "counting":
         return Digest(value["stated"], None)
-    marks = [m for m in value["marks"] if m["status"] != Status.REJECTED]
-    scores = [m["score"] for m in marks if m["score"] is not None]
-    return Digest(Counter(m["label"] for m in marks), sum(1 - s for s in scores) if scores else None)
+    counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
+    doubtful = [m for m in value["marks"] if m["status"] == Status.DOUBTFUL]
+    wrong = [1 - m["score"] for m in counted if m["score"] is not None] + [m["score"] for m in doubtful]
+    return Digest(Counter(m["label"] for m in counted), sum(wrong) if wrong else None)

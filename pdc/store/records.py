@@ -71,8 +71,8 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What a list shows of findings: the count per label, and how many of the counted marks are wrong by their own scores,
-    if any has one."""
+    """What a list shows of findings: the count per label, and how many marks are counted or left out wrongly by their own
+    scores, if any has one."""
 
     counts: Mapping[str, int]
     doubt: float | None

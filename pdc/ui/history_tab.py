@@ -14,7 +14,7 @@ from pdc.history import History, Version
 from pdc.review import Draft
 from pdc.ui.review_tab import ReviewTab
 from pdc.ui.screen import say, speaks
-from pdc.ui.view import Node, View, corrected, drawn, el, picture
+from pdc.ui.view import Node, View, corrected, el, picture, stands
 from pdc.ui.words import language_of, line, word
 
 NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
@@ -126,5 +126,4 @@ def _unread(*versions: Version | None) -> list[str]:
 
 def _figure(draft: Draft, version: Version) -> Node:
     marks = version.findings.marks if version.findings else ()
-    shapes = [drawn(m, "kept" if m.counts else "removed") for m in marks]
-    return el("figure", picture(draft.image, shapes, version.title), el("figcaption", version.title))
+    return el("figure", picture(draft.image, [stands(m) for m in marks], version.title), el("figcaption", version.title))

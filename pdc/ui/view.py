@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pdc.corrections import Correction
-from pdc.domain import Box, Image, Mark
+from pdc.domain import Box, Image, Mark, Status
 
 Node = list[Any]  # [tag, {attribute: text}, child, ...]; a child is a Node or text
 
@@ -58,6 +58,11 @@ def drawn(mark: Mark, cls: str) -> Node:
         x, y, w, h = mark.shape.x1, mark.shape.y1, mark.shape.width, mark.shape.height
         return el("rect", title, x=x, y=y, width=w, height=h, cls=f"pdc-{cls}")
     return el("path", title, d=f"M{mark.shape.x} {mark.shape.y}h0", cls=f"pdc-{cls} pdc-point")
+
+
+def stands(mark: Mark) -> Node:
+    """A mark as it stands in its findings: counted, doubtful, or rejected."""
+    return drawn(mark, "kept" if mark.counts else "doubtful" if mark.status is Status.DOUBTFUL else "removed")
 
 
 def corrected(change: Correction) -> list[Node]:
