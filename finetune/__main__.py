@@ -167,8 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         return arguments.run_command(arguments)
-    except PdcError as error:
-        print(f"finetune: {error}", file=sys.stderr)
+    except (PdcError, ModuleNotFoundError) as error:
+        print(f"finetune: {folding.sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -65,7 +65,7 @@ def train(arguments: argparse.Namespace) -> int:
             store.set_run_status(run.name, _train(run, settings, store))
     except BaseException as error:
         with suppress(OSError):  # a full disk must not hide what went wrong
-            run.mark_failed(_sentence(error))
+            run.mark_failed(sentence(error))
         raise
     return 0
 
@@ -269,9 +269,12 @@ def _teller(run: Run) -> Say:
     return say
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What went wrong, for whoever started the run."""
     if isinstance(error, PdcError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return f"The library {error.name} is missing; `pip install 'pdc-app[train]'` installs what training needs."
     if isinstance(error, KeyboardInterrupt):
         return "It was interrupted from the keyboard."
     return f"It ended with an error we did not foresee ({type(error).__name__}: {error}); output.txt has the details."

@@ -1,8 +1,9 @@
-"""`python -m pdc`: predict, serve-model, import, export, users, doctor."""
+"""`pdc` or `python -m pdc`: serve, predict, serve-model, import, export, users, doctor; train and its kin go on to finetune."""
 
 from __future__ import annotations
 
 import argparse
+import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from pdc.domain import Task
 from pdc.errors import PdcError
 from pdc.formats import FORMATS, READERS
 
-EXAMPLES = """examples:
+FINETUNE = ("train", "evaluate", "score", "study", "simulate", "audit", "promote", "rollback", "tiny")
+EXAMPLES = f"""examples:
+  python -m pdc serve
   python -m pdc predict smear.png --task count_and_box --label "red blood cell" --label platelet
   python -m pdc predict folder/*.png --json > answers.jsonl
   python -m pdc predict folder/ --out answers.jsonl
@@ -23,6 +26,7 @@ EXAMPLES = """examples:
   python -m pdc doctor
 
 Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` prints them.
+{", ".join(FINETUNE)} are finetune's: `pdc train` is `python -m finetune train`.
 """
 
 
@@ -33,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"PDC {__version__}")
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    sub.add_parser("serve", help="start the review app").set_defaults(run=commands.serve)
 
     predict = sub.add_parser("predict", help="ask the model about image files, or about every image of a folder")
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or one folder")
@@ -80,12 +86,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] and words[0] in FINETUNE:
+        return _finetune(words)
+    arguments = parser().parse_args(words)
     try:
         return arguments.run(arguments)
     except PdcError as error:
         print(f"pdc: {error}", file=sys.stderr)
         return 1
+
+
+def _finetune(words: Sequence[str]) -> int:
+    """This process goes on as `python -m finetune` with these words; its exit leaves with its code."""
+    sys.argv = ["finetune", *words]
+    runpy.run_module("finetune", run_name="__main__", alter_sys=True)
+    return 0
 
 
 if __name__ == "__main__":

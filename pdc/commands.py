@@ -34,6 +34,14 @@ PACKAGES = (
 )
 
 
+def serve(_arguments: argparse.Namespace) -> int:
+    """The review app, until it is stopped."""
+    from pdc.parts import serve as serve_app
+
+    serve_app(Settings.from_env())
+    return 0
+
+
 def predict(arguments: argparse.Namespace) -> int:
     """One question per image, or per image of a folder; a bad file is reported and the others go on. 1 when any failed."""
     from pdc.qwen import labels_of

@@ -1,8 +1,15 @@
-"""Settings -> the parts of the app. Used by app.py and by the command line, so that both serve the same adapter."""
+"""The composition root: settings -> store, predictor, services and the web app.
+
+app.py and every command line take their parts from here, so that all serve the same adapter.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pdc.adapters import Adapters, is_there
 from pdc.predictors.local import LocalPredictor, Wanted
@@ -11,6 +18,11 @@ from pdc.predictors.wire import Wire
 from pdc.serving import Serving
 from pdc.settings import Settings
 from pdc.store.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
 
 def open_store(settings: Settings) -> Store:
@@ -60,3 +72,70 @@ def _wanted(settings: Settings, adapters: Adapters) -> Wanted:
     if adapter is None:
         return Wanted()
     return Wanted(adapter.name, adapter.path) if is_there(adapter) else Wanted(missing=adapter.name)
+
+
+def serve(settings: Settings) -> None:
+    """The review app of these settings, until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+    import uvicorn
+
+    app, warm_up, stop = build(settings)
+    warm_up()
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    stop()
+
+
+def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[], object]]:
+    """The web app of these settings, what loads its model meanwhile, and what ends its work in the background.
+
+    On a Space every visitor sees only their own images, and nobody trains.
+    """
+    from pdc import golden
+    from pdc.access import Access
+    from pdc.adapters import Adapters
+    from pdc.effort import efforts
+    from pdc.history import History
+    from pdc.images import ImageFiles
+    from pdc.lookahead import LookAhead
+    from pdc.predictors.queue import Priority, Queue
+    from pdc.qwen import labels_of
+    from pdc.review import ReviewService
+    from pdc.server import build_server
+    from pdc.starters import first_question
+    from pdc.train_config import TrainConfig
+    from pdc.training import ProcessTrainer
+    from pdc.ui.app import build_ui, gradio_options
+    from pdc.ui.history_tab import HistoryTab
+    from pdc.ui.review_tab import ReviewTab
+    from pdc.ui.study_tab import StudyTab
+    from pdc.ui.training_tab import TrainingTab
+    from pdc.worklist import Worklist
+
+    visitors = bool(os.environ.get("SPACE_ID"))
+    store = open_store(settings)
+    wanted = serving(settings, store)
+    if trouble := wanted.trouble():
+        logging.error("%s", trouble)
+    model = predictor(settings, store, wanted)
+    files = ImageFiles(settings.images)
+    queue = Queue(model, at_once=SERVER_TAKES if settings.server_url else 1)
+    service = ReviewService(
+        store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
+        blind=settings.blind, private=visitors, trouble=wanted.trouble,
+    )  # fmt: skip
+    ahead = LookAhead(service)
+    access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
+    adapters = Adapters(store, settings.model, settings.home, golden.probe(model, wanted.instead))
+    review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
+    history = HistoryTab(History(service, wanted, adapters.there), review)
+    tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
+    if not visitors:
+        worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
+    blocks = build_ui(tabs)
+    app = build_server(
+        service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: model.loaded,
+        gradio_options=gradio_options(),
+    )
+    return app, model.warm_up, ahead.stop

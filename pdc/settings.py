@@ -9,8 +9,18 @@ from pathlib import Path
 
 from pdc.errors import BadSetting
 
-ROOT = Path(__file__).resolve().parent.parent
-EMBEDDED_MODEL = ROOT / "assets" / "models" / "pdc-tiny"
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # where both packages are: a checkout, or what pip installs into
+
+
+def _assets(package: Path) -> Path:
+    """The folder of scripts, styles, example images and models: in the installed package, beside it in a checkout."""
+    inside = package / "assets"
+    return inside if inside.is_dir() else package.parent / "assets"
+
+
+ASSETS = _assets(PACKAGE)
+EMBEDDED_MODEL = ASSETS / "models" / "pdc-tiny"
 
 
 def _setting(variable: str, default: object, what: str):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdc.domain import MAX_LABELS, Question, Task
-from pdc.settings import ROOT
+from pdc.settings import ASSETS
 
 KNOWN_LABELS = ("red blood cell", "white blood cell", "platelet", "nucleus", "polyp")
-FOLDER = ROOT / "assets" / "examples"
+FOLDER = ASSETS / "examples"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from uuid import uuid4
 from PIL import Image
 from starlette.testclient import TestClient
 
-import app
 from pdc.access import hash_password
-from pdc.parts import open_store
+from pdc.parts import build, open_store
 from pdc.settings import Settings
 from pdc.store import Store
 
@@ -112,7 +111,7 @@ def bar_of(value: dict) -> tuple[str, list[str]]:
 def living(folder: Path) -> Iterator[House]:
     """The app over a fresh folder, with its event loop running."""
     settings = Settings.from_env({"PDC_HOME": str(folder), "PDC_HOST": "0.0.0.0", "PDC_SERVER_URL": NO_MODEL})
-    built, _, stop = app.build(settings)
+    built, _, stop = build(settings)
     with TestClient(built, base_url="https://testserver", follow_redirects=False) as web:
         yield House(web, open_store(settings))
     stop()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = set("image width height task labels marks count readable thresholds model adapter seconds notes".split())
+KEYS = set(["image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds", "notes"])
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
@@ -95,3 +95,22 @@ def test_a_server_that_is_not_there_is_told(folder: Path, tmp_path: Path):
 def test_help_reads_well(tmp_path: Path):
     done = pdc(tmp_path, "--help")
     assert done.returncode == 0 and "examples:" in done.stdout
+
+
+def test_the_app_starts_by_a_verb_and_refuses_bad_settings_with_a_sentence(tmp_path: Path):
+    done = pdc(tmp_path, "serve", PDC_PORT="many")
+    assert done.returncode == 1 and "PDC_PORT" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_training_and_its_kin_go_on_to_finetune_with_their_words_and_exit_codes(tmp_path: Path):
+    shown = pdc(tmp_path, "train", "--help")
+    assert shown.returncode == 0 and "--max-seconds" in shown.stdout
+    refused = pdc(tmp_path, "promote", "nobody")
+    assert refused.returncode == 1 and refused.stderr.startswith("finetune: ") and "nobody" in refused.stderr
+
+
+def test_every_command_of_finetune_is_a_verb_of_pdc(tmp_path: Path):
+    from finetune.__main__ import parser
+    from pdc.__main__ import FINETUNE
+
+    assert set(parser()._subparsers._group_actions[0].choices) == set(FINETUNE)

@@ -24,7 +24,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -32,10 +31,10 @@ import gradio as gr
 from pdc.domain import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Question, Shape, Status, Task, check_label
 from pdc.errors import PdcError
 from pdc.geometry import Size, clip
+from pdc.settings import ASSETS
 from pdc.tasks import MAX_COUNT, MAX_MARKS
 from pdc.ui.words import dictionaries
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SCRIPTS = (
     "words", "core", "shapes", "merge", "doc", "view", "ink", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
     "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",

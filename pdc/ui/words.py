@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 import gradio as gr
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "words"
+from pdc.settings import ASSETS
+
+FOLDER = ASSETS / "words"
 FIELD = re.compile(r"\\{(\w+)\\}")  # in an escaped pattern
 
 

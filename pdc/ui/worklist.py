@@ -14,9 +14,9 @@ from uuid import uuid4
 import gradio as gr
 
 from pdc.lookahead import Ahead
+from pdc.settings import ASSETS
 from pdc.starters import Example
 from pdc.store.records import Digest
-from pdc.ui.annotator import ASSETS
 from pdc.worklist import Entry, Order, Progress, Stage, Wanted
 
 SCRIPTS = ("tour.js", "upload.js", "rows.js", "worklist.js", "view.js", "charts.js")

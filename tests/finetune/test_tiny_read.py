@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,7 @@ from finetune.tiny.read import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS,
 from finetune.tiny.speed import fast_language, fast_vision
 from finetune.tiny.teach import Hint
 from pdc.dense import DenseHead
-
-MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "pdc-tiny"
+from pdc.settings import EMBEDDED_MODEL
 
 
 def crop(classes: list[int], source: str) -> Sample:
@@ -28,7 +26,7 @@ def crop(classes: list[int], source: str) -> Sample:
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return load_tokenizer(MODEL)
+    return load_tokenizer(EMBEDDED_MODEL)
 
 
 def test_the_rarest_kind_is_often_asked_for_alone():

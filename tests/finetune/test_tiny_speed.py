@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from finetune.tiny.model import build_model, load_tokenizer
 from finetune.tiny.speed import fast_language, fast_vision
-
-MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "pdc-tiny"
+from pdc.settings import EMBEDDED_MODEL
 
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(load_tokenizer(MODEL), seed=0)
+    return build_model(load_tokenizer(EMBEDDED_MODEL), seed=0)
 
 
 def _run(module: torch.nn.Module, weight: torch.nn.Parameter, forward) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,6 +11,7 @@ import pytest
 
 from pdc.domain import Box, Findings, Image, Mark, Origin, Point, Question, Status, Task
 from pdc.errors import PdcError
+from pdc.settings import ASSETS
 from pdc.ui import annotator
 
 IMAGE = Image("0" * 64, "a.png", 100, 80, "g", datetime(2026, 1, 1, tzinfo=UTC))
@@ -134,7 +135,7 @@ def test_a_label_outside_the_question_is_refused_where_the_caller_asks() -> None
 
 def test_the_head_holds_every_module_and_cannot_be_left_early() -> None:
     head = annotator.head_html()
-    modules = {path.stem for path in (annotator.ASSETS / "annotator").glob("*.js")}
+    modules = {path.stem for path in (ASSETS / "annotator").glob("*.js")}
     assert set(annotator.SCRIPTS) == modules
     assert head.count("</script>") == 1 and head.count("</style>") == 1
     assert "http://" not in head.replace("http://www.w3.org/2000/svg", "") and "https://" not in head
@@ -146,7 +147,7 @@ def test_scripts_never_write_markup() -> None:
 
 
 def test_modules_stay_short() -> None:
-    for path in (annotator.ASSETS / "annotator").glob("*.js"):
+    for path in (ASSETS / "annotator").glob("*.js"):
         assert len(path.read_text("utf-8").splitlines()) < 300, path.name
 
 
@@ -157,7 +158,7 @@ def test_the_editor_component_carries_no_data_in_its_template() -> None:
 
 
 def _schemes() -> dict[str, dict[str, str]]:
-    theme = (annotator.ASSETS / "theme.css").read_text("utf-8")
+    theme = (ASSETS / "theme.css").read_text("utf-8")
     light, dark = theme.split(".dark, .pdc-dark")
     colors = re.compile(r"--pdc-([a-z-]+): (#[0-9a-f]{6})")
     return {"light": dict(colors.findall(light)), "dark": dict(colors.findall(dark.split("@media")[0]))}

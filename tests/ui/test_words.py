@@ -13,10 +13,10 @@ from desk import Desk
 from pdc.adapters import Adapters
 from pdc.answers import none_found
 from pdc.runs import TrainConfig
-from pdc.settings import Settings
+from pdc.settings import ASSETS, Settings
 from pdc.store.database import _MEANINGS
 from pdc.training import ProcessTrainer
-from pdc.ui.annotator import ASSETS, SCRIPTS
+from pdc.ui.annotator import SCRIPTS
 from pdc.ui.app import build_ui
 from pdc.ui.history_tab import KINDS, HistoryTab
 from pdc.ui.review_tab import ReviewTab
