@@ -29,7 +29,7 @@ def _setting(variable: str, default: object, what: str):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every field is read from the variable in its metadata; the README's table is checked against this class."""
+    """Every field is read from the variable in its metadata; the table in docs/deployment.md is checked against it."""
 
     home: Path = _setting("PDC_HOME", Path("pdc-data"), "folder for images, database, runs and adapters")
     database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME")

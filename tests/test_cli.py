@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = set(["image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds", "notes"])
+KEYS = {"image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds"} | {"notes"}
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
