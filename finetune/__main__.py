@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetune import commands, folding, measuring
-from pdc.domain import Task
-from pdc.errors import PdcError
-from pdc.train_config import OPTIMIZERS
+from finetune.cli import commands, measure, train
+from pdc.domain.errors import PdcError
+from pdc.domain.values import Task
+from pdc.training.config import OPTIMIZERS
 
 EXAMPLES = """examples:
   python -m finetune train                          fold the saved reviews into a new adapter and measure it
@@ -61,7 +61,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", help=argparse.SUPPRESS)  # a run folder that the app has prepared
     parser.add_argument("--resume", dest="run", metavar="NAME", help="go on with a run that was interrupted")
     _training(parser)
-    parser.set_defaults(run_command=folding.train)
+    parser.set_defaults(run_command=train.train)
 
 
 def _training(parser: argparse.ArgumentParser, **defaults: float) -> None:
@@ -101,7 +101,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, metavar="RESULTS.jsonl", help="lines with response, labels, messages, images")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.set_defaults(run_command=measuring.score)
+    parser.set_defaults(run_command=measure.score)
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +123,7 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     what = "go on from the last round's adapter, or train a fresh one each round"
     parser.add_argument("--warm", action=argparse.BooleanOptionalAction, default=True, help=what)
     _training(parser, max_seconds=300.0, seed=1)
-    parser.set_defaults(run_command=measuring.simulate)
+    parser.set_defaults(run_command=measure.simulate)
 
 
 def _study(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +141,7 @@ def _study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--known-data", type=Path, metavar="COCO.json", help="modality: images for that instead of drawings")
     parser.add_argument("--worst", type=int, default=24, metavar="N", help="gallery: images to show (default: %(default)s)")
     _training(parser, max_seconds=150.0)
-    parser.set_defaults(run_command=measuring.study)
+    parser.set_defaults(run_command=measure.study)
 
 
 def _promote(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.run_command(arguments)
     except (PdcError, ModuleNotFoundError) as error:
-        print(f"finetune: {folding.sentence(error)}", file=sys.stderr)
+        print(f"finetune: {train.sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

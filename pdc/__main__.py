@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pdc import __version__, commands
-from pdc.bulk import BATCH
-from pdc.domain import Task
-from pdc.errors import PdcError
-from pdc.formats import FORMATS, READERS
+from pdc import __version__
+from pdc.cli import commands
+from pdc.cli.bulk import BATCH
+from pdc.domain.errors import PdcError
+from pdc.domain.values import Task
+from pdc.formats.registry import FORMATS, READERS
 
 FINETUNE = ("train", "evaluate", "score", "study", "simulate", "audit", "promote", "rollback", "tiny")
 EXAMPLES = f"""examples:

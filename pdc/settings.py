@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from pdc.errors import BadSetting
+from pdc.domain.errors import BadSetting
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # where both packages are: a checkout, or what pip installs into

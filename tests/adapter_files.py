@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pdc.qwen import LORA_TARGETS
+from pdc.inference.qwen import LORA_TARGETS
 from pdc.settings import EMBEDDED_MODEL
 
 SHIPPED = next(p.parent for p in (EMBEDDED_MODEL / "adapters").glob("*/pdc.json"))

@@ -11,8 +11,8 @@ from PIL import Image as Pillow
 from places import Place
 
 from pdc.__main__ import main
-from pdc.domain import Box
-from pdc.importing import import_file
+from pdc.domain.values import Box
+from pdc.formats.importing import import_file
 
 SIZE = (200, 160)
 CELL = (20, 30, 60, 70)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.settings import EMBEDDED_MODEL
 
 
 @pytest.fixture(scope="session")
 def embedded() -> LocalPredictor:
     """The embedded model in 4 bit with the adapter it ships with: what a first visitor gets."""
-    from pdc.qwen import load
+    from pdc.inference.qwen import load
 
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
     return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))

@@ -11,15 +11,15 @@ from zlib import crc32
 from pictures import encoded
 from PIL import Image as Pillow
 
-from pdc.domain import Box, Findings, Mark, Origin, Question, Status, Task
-from pdc.errors import BadModel
-from pdc.images import ImageFiles
-from pdc.lookahead import LookAhead
-from pdc.predictors.base import Answer
-from pdc.review import Draft, ReviewService
+from pdc.domain.errors import BadModel
+from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task
+from pdc.images.intake import ImageFiles
+from pdc.inference.predictors.base import Answer
+from pdc.review.prefetch import LookAhead
+from pdc.review.service import Draft, ReviewService
+from pdc.review.worklist import Worklist
 from pdc.store import Store
-from pdc.ui.review_tab import ReviewTab
-from pdc.worklist import Worklist
+from pdc.web.ui.review_tab import ReviewTab
 
 LABELS = ["red blood cell", "platelet"]
 ASK = Question(Task.COUNT_AND_BOX, tuple(LABELS))

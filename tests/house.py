@@ -14,10 +14,10 @@ from uuid import uuid4
 from PIL import Image
 from starlette.testclient import TestClient
 
-from pdc.access import hash_password
-from pdc.parts import build, open_store
+from pdc.compose import build, open_store
 from pdc.settings import Settings
 from pdc.store import Store
+from pdc.web.auth import hash_password
 
 NO_MODEL = "http://127.0.0.1:9"  # nothing listens there: these tests need no answers
 PASSWORD = "correct horse"

@@ -9,8 +9,8 @@ from zlib import crc32
 from pictures import encoded
 from PIL import Image as Pillow
 
-from pdc.domain import Box, Findings, Image, Mark, Question, Review, Verdict
-from pdc.images import ImageFiles, accept
+from pdc.domain.values import Box, Findings, Image, Mark, Question, Review, Verdict
+from pdc.images.intake import ImageFiles, accept
 from pdc.store import Store
 
 CORRECTED = Verdict.CORRECTED

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pdc.domain import (
+from pdc.domain.values import (
     Adapter,
     AdapterStatus,
     Box,

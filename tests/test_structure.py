@@ -15,15 +15,15 @@ import pdc
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = {
-    "pdc", "pdc.domain", "pdc.errors", "pdc.geometry", "pdc.tasks", "pdc.corrections", "pdc.conflicts", "pdc.doubt",
-    "pdc.reading",
+    "pdc", "pdc.domain", "pdc.domain.errors", "pdc.domain.geometry", "pdc.domain.prompts", "pdc.domain.diff", "pdc.domain.merge", "pdc.domain.doubt",
+    "pdc.review.blind_reading",
 }
-UI = {"pdc.ui", "pdc.server", "pdc.access"}
+UI = {"pdc.ui", "pdc.web.app", "pdc.web.auth"}
 # these import torch; nobody imports them at import
-LATE = {"pdc.dense", "pdc.decoding.copies", "pdc.decoding.language", "pdc.decoding.rows"}
+LATE = {"pdc.inference.dense_head", "pdc.inference.decoding.cpu_model", "pdc.inference.decoding.backends", "pdc.inference.decoding.kv_cache"}
 SERVICES = {
-    "pdc.review", "pdc.worklist", "pdc.lookahead", "pdc.history", "pdc.exports", "pdc.importing", "pdc.training", "pdc.adapters",
-    "pdc.answering", "pdc.asking", "pdc.sureness", "pdc.rooms", "pdc.questions",
+    "pdc.review", "pdc.review.worklist", "pdc.review.prefetch", "pdc.review.history", "pdc.formats.exporting", "pdc.formats.importing", "pdc.training", "pdc.adapters",
+    "pdc.review.answering", "pdc.review.asking", "pdc.review.confidence_words", "pdc.review.visibility", "pdc.review.questions",
 }
 
 
@@ -78,12 +78,12 @@ def test_pdc_never_imports_finetune():
 def test_only_the_composition_root_of_finetune_knows_store_and_services():
     forbidden = UI | SERVICES | {"pdc.store", "pdc.settings"}
     for name, path in modules().items():
-        if name.startswith("finetune") and name not in ("finetune.__main__", "finetune.commands", "finetune.folding"):
+        if name.startswith("finetune") and name not in ("finetune.__main__", "finetune.cli.commands", "finetune.cli.train"):
             assert not [used for used in imports(path) if under(used, forbidden)], name
 
 
 def test_nothing_inside_imports_the_interface():
-    allowed = {"pdc.server", "pdc.access", "pdc.commands", "pdc.parts", "pdc.__main__"}
+    allowed = {"pdc.web.app", "pdc.web.auth", "pdc.cli.commands", "pdc.compose", "pdc.__main__"}
     for name, path in modules().items():
         if name.startswith("pdc") and not under(name, UI) and name not in allowed:
             assert not [used for used in imports(path) if under(used, UI)], name
@@ -93,12 +93,12 @@ def test_the_interface_holds_no_sql_no_torch_and_no_model_code():
     for name, path in modules().items():
         if under(name, {"pdc.ui"}):
             used, forbidden = imports(path), {"sqlalchemy", "torch", "transformers", "peft"}
-            bad = [u for u in used if u.split(".")[0] in forbidden or under(u, {"pdc.qwen", "pdc.decoding"})]
+            bad = [u for u in used if u.split(".")[0] in forbidden or under(u, {"pdc.inference.qwen", "pdc.decoding"})]
             assert not bad, (name, bad)
 
 
 def test_importing_the_app_loads_no_torch():
-    code = "import sys, app, pdc.ui.app, pdc.server, pdc.parts; sys.exit('torch' in sys.modules)"
+    code = "import sys, app, pdc.web.ui.app, pdc.web.app, pdc.compose; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

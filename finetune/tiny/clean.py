@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import ceil, floor
 
-from pdc.domain import Box
-from pdc.geometry import Size
+from pdc.domain.geometry import Size
+from pdc.domain.values import Box
 
 LEAST_SIDE = 60  # pixels: less shows too little of an organ to be a frame of its own
 

@@ -70,12 +70,12 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     import torch
 
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
-    from finetune.tiny.read import ReadConfig, read
-    from finetune.tiny.see import SeeConfig, see
+    from finetune.tiny.reading_stage import ReadConfig, read
     from finetune.tiny.speed import fast_language, fast_vision
-    from finetune.tiny.teach import Hint, TeachConfig, taught, teach
+    from finetune.tiny.teacher import Hint, TeachConfig, taught, teach
     from finetune.tiny.tokenizer import build_tokenizer
-    from pdc.dense import DenseHead
+    from finetune.tiny.vision_stage import SeeConfig, see
+    from pdc.inference.dense_head import DenseHead
 
     torch.set_num_threads(arguments.threads)
     out, seed = arguments.out, arguments.seed
@@ -144,8 +144,8 @@ def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    from pdc.domain import Task
-    from pdc.tasks import COMPACT
+    from pdc.domain.prompts import COMPACT
+    from pdc.domain.values import Task
 
     folder.mkdir(parents=True, exist_ok=True)
     for file in tokenizer_folder.iterdir():

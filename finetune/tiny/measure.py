@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from finetune.evaluate import read_coco
+from finetune.evaluate.compare import read_coco
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN
-from pdc.domain import Box, Findings, Mark, Question, Task
-from pdc.geometry import match
-from pdc.predictors.base import Answer, Predictor
+from pdc.domain.geometry import match
+from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.inference.predictors.base import Answer, Predictor
 
 FULL_FIELD = 40  # nuclei fields above it are a row of their own
 POINT_PX = 12.0
@@ -183,8 +183,8 @@ def shown(estimate: object) -> str:
 
 def measure_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
     """Measure a finished model folder in the serving quantization and write measured.json into `out`."""
-    from pdc.predictors.local import LocalPredictor
-    from pdc.qwen import load
+    from pdc.inference.predictors.local import LocalPredictor
+    from pdc.inference.qwen import load
 
     predictor, started = LocalPredictor(lambda: load(str(model), quantization=quantization)), time.monotonic()
     predictor.load()

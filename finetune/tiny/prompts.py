@@ -12,9 +12,9 @@ import numpy as np
 from finetune.tiny import LABELS
 from finetune.tiny.data import Sample
 from finetune.tiny.targets import order_and_owners
-from pdc.domain import Box, Findings, Mark, Question, Task
-from pdc.qwen import messages
-from pdc.tasks import COMPACT, answer
+from pdc.domain.prompts import COMPACT, answer
+from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.inference.qwen import messages
 
 TASKS = {
     Task.COUNT_AND_BOX: 0.60, Task.BOUNDING: 0.20, Task.CNT_AND_POINT: 0.07, Task.POINTING: 0.07, Task.COUNTING: 0.06,

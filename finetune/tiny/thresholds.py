@@ -17,10 +17,10 @@ from PIL import Image
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.measure import Field, fields
 from finetune.tiny.prompts import OWN
-from pdc.domain import Findings, Mark, Question, Task
-from pdc.geometry import match
-from pdc.manifest import MANIFEST
-from pdc.predictors.base import Predictor
+from pdc.domain.geometry import match
+from pdc.domain.values import Findings, Mark, Question, Task
+from pdc.inference.adapter_folder import MANIFEST
+from pdc.inference.predictors.base import Predictor
 
 STEPS = tuple(round(0.05 * i, 2) for i in range(17))
 KEPT = 0.8
@@ -114,8 +114,8 @@ def _shown(r: Row) -> str:
 
 def choose_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
     """Choose for a finished model folder in the serving quantization: into its pdc.json, and all rows into `out`."""
-    from pdc.predictors.local import LocalPredictor
-    from pdc.qwen import load
+    from pdc.inference.predictors.local import LocalPredictor
+    from pdc.inference.qwen import load
 
     predictor = LocalPredictor(lambda: load(str(model), quantization=quantization))
     predictor.load()

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 
 from finetune.tiny import LABELS
-from pdc.domain import Box, Findings, Mark, Question, Task
-from pdc.tasks import answer, words
+from pdc.domain.prompts import answer, words
+from pdc.domain.values import Box, Findings, Mark, Question, Task
 
 SPECIALS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",

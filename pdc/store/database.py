@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from pdc.errors import StoreUnavailable
+from pdc.domain.errors import StoreUnavailable
 
 BUSY_SECONDS = 15.0
 _WRITE = "pdc_write"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pdc.domain import Findings, Question, Verdict
-from pdc.runs import RunStatus
+from pdc.domain.values import Findings, Question, Verdict
+from pdc.training.run_folder import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
-from pdc.errors import StoreUnavailable
+from pdc.domain.errors import StoreUnavailable
 from pdc.store.database import migrating, sentences
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pdc.store.database import BUSY_SECONDS, open_engine
-from pdc.store.listing import Listing
-from pdc.store.registry import Registry
-from pdc.store.reviewing import Reviewing
+from pdc.store.list_queries import Listing
+from pdc.store.registry_queries import Registry
+from pdc.store.review_queries import Reviewing
 from pdc.store.schema import migrate
 
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from PIL import Image
 
-from pdc.decoding import Decoder
-from pdc.domain import Question, Task
-from pdc.errors import Unreadable
-from pdc.qwen import Qwen, load
+from pdc.domain.errors import Unreadable
+from pdc.domain.prompts import parse
+from pdc.domain.values import Question, Task
+from pdc.inference.decoding import Decoder
+from pdc.inference.qwen import Qwen, load
 from pdc.settings import EMBEDDED_MODEL
-from pdc.tasks import parse
 from tests.bench import ways as timing
 from tests.bench.ways import Timed, generate, ours, pipeline
 

@@ -29,10 +29,10 @@ from pathlib import Path
 from statistics import median
 
 from finetune.tiny.measure import Field, ask, fields
-from pdc.corrections import Correction, CorrectionKind, diff
-from pdc.domain import Box, Findings, Mark, Task
-from pdc.geometry import iou
-from pdc.predictors.local import LocalPredictor, Wanted
+from pdc.domain.diff import Correction, CorrectionKind, diff
+from pdc.domain.geometry import iou
+from pdc.domain.values import Box, Findings, Mark, Task
+from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.settings import EMBEDDED_MODEL
 
 KEY, POINT, BUTTON, HOME, MIND = 0.28, 1.10, 0.10, 0.40, 1.35  # seconds
@@ -148,7 +148,7 @@ def _named(field: Field) -> Field:
 
 
 def embedded() -> LocalPredictor:
-    from pdc.qwen import load
+    from pdc.inference.qwen import load
 
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
     return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))

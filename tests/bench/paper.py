@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from pdc.decoding.decoder import FUSED, FUSED_OLD, TOGETHER
+from pdc.inference.decoding.engine import FUSED, FUSED_OLD, TOGETHER
 
 BANDWIDTH_REACHED, ARITHMETIC_REACHED = 0.7, 0.5
 HIDDEN, MLP, LAYERS, PAIRS, VOCABULARY = 3584, 18944, 28, 4 * 128, 152064

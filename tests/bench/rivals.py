@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from finetune.tiny.measure import Field, fields, ratio, shown
-from pdc.domain import Box, Mark
-from pdc.geometry import match
+from pdc.domain.geometry import match
+from pdc.domain.values import Box, Mark
 
 SIDE = 384  # images are shrunk or grown to this longer side
 LABELS_OF = {"blood_cells": "red blood cell", "nuclei": "nucleus", "nuclei, full fields": "nucleus"}
@@ -85,9 +85,9 @@ def detector(checkpoint: Path) -> Finder:
     import torch
 
     from finetune.tiny import TOKEN_PX
-    from finetune.tiny.see import as_marks, fit
-    from finetune.tiny.teach import taught
-    from pdc.dense import dense_boxes
+    from finetune.tiny.teacher import taught
+    from finetune.tiny.vision_stage import as_marks, fit
+    from pdc.inference.dense_head import dense_boxes
 
     teacher = taught(checkpoint)
 

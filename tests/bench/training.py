@@ -53,15 +53,15 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
     `finetune/ordinal.py`, whose values are not comparable."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-    from finetune.dataset import Examples
-    from finetune.fast import make_fast
-    from finetune.lora import attach
-    from finetune.replay import drawn
-    from finetune.train import Clock, build_trainer
-    from pdc.qwen import load
-    from pdc.runs import Run
+    from finetune.data.dataset import Examples
+    from finetune.data.replay import drawn
+    from finetune.train.cpu_speed import make_fast
+    from finetune.train.lora import attach
+    from finetune.train.trainer import Clock, build_trainer
+    from pdc.inference.qwen import load
     from pdc.settings import EMBEDDED_MODEL
-    from pdc.train_config import TrainConfig
+    from pdc.training.config import TrainConfig
+    from pdc.training.run_folder import Run
 
     config = TrainConfig.for_model(str(EMBEDDED_MODEL), quantization=quantization, device="cpu", parent=None)
     rows = drawn(folder / "images", each=6, blanks=0)

@@ -9,12 +9,12 @@ from typing import Any
 
 from PIL.Image import Image as PilImage
 
-from pdc.decoding import Decoder
-from pdc.decoding.grammar import Vocabulary, repeats
-from pdc.decoding.written import shapes
-from pdc.domain import Question
-from pdc.geometry import Size
-from pdc.qwen import Qwen
+from pdc.domain.geometry import Size
+from pdc.domain.values import Question
+from pdc.inference.decoding import Decoder
+from pdc.inference.decoding.grammar import Vocabulary, repeats
+from pdc.inference.decoding.partial_answer import shapes
+from pdc.inference.qwen import Qwen
 
 # Of this process's own time on a CPU with one thread: what others do on the machine does not count. Set by the benchmark.
 CLOCK: Callable[[], float] = time.perf_counter

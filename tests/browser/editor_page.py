@@ -47,7 +47,7 @@ def editor_app(received: list[dict], keys: list[str]) -> object:
     import gradio as gr
     from fastapi import FastAPI, Response
 
-    from pdc.ui.annotator import Annotator, head_html
+    from pdc.web.ui.annotator import Annotator, head_html
 
     app = FastAPI()
     png = _png()

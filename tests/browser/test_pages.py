@@ -7,7 +7,7 @@ import threading
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.ui.words import line
+from pdc.web.ui.words import line
 
 pytestmark = pytest.mark.browser
 TABS = ("Review", "History", "Reading study", "Training")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.domain import Question, Task
-from pdc.starters import KNOWN_LABELS
+from pdc.domain.values import Question, Task
+from pdc.review.examples import KNOWN_LABELS
 
 pytestmark = pytest.mark.browser
 FIRST = Question(Task.COUNT_AND_BOX, KNOWN_LABELS)

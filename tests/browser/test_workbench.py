@@ -7,8 +7,8 @@ import re
 import pytest
 from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.starters import KNOWN_LABELS
-from pdc.worklist import Stage
+from pdc.review.examples import KNOWN_LABELS
+from pdc.review.worklist import Stage
 
 pytestmark = pytest.mark.browser
 
@@ -99,7 +99,7 @@ def rows(sent: str) -> str:
 
 
 def bench_question():
-    from pdc.domain import Question, Task
+    from pdc.domain.values import Question, Task
 
     return Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
 

@@ -9,25 +9,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pdc.access import Access
-from pdc.adapters import Adapters
-from pdc.history import History
-from pdc.images import ImageFiles
-from pdc.lookahead import LookAhead
-from pdc.predictors.local import LocalPredictor, Wanted
-from pdc.review import ReviewService
-from pdc.server import build_server
-from pdc.serving import Serving
+from pdc.adapters.registry import Adapters
+from pdc.adapters.routing import Serving
+from pdc.images.intake import ImageFiles
+from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.review.history import History
+from pdc.review.prefetch import LookAhead
+from pdc.review.service import ReviewService
+from pdc.review.worklist import Stage, Worklist
 from pdc.settings import Settings
 from pdc.store import Store
-from pdc.train_config import TrainConfig
-from pdc.training import ProcessTrainer
-from pdc.ui.app import build_ui, gradio_options
-from pdc.ui.history_tab import HistoryTab
-from pdc.ui.review_tab import ReviewTab
-from pdc.ui.study_tab import StudyTab
-from pdc.ui.training_tab import TrainingTab
-from pdc.worklist import Stage, Worklist
+from pdc.training.config import TrainConfig
+from pdc.training.process import ProcessTrainer
+from pdc.web.app import build_server
+from pdc.web.auth import Access
+from pdc.web.ui.app import build_ui, gradio_options
+from pdc.web.ui.history_tab import HistoryTab
+from pdc.web.ui.review_tab import ReviewTab
+from pdc.web.ui.study_tab import StudyTab
+from pdc.web.ui.training_tab import TrainingTab
 
 
 class Recorder:

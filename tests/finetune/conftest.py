@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from reviewed_rows import three_rows
 
-from finetune.dataset import Row
-from pdc.qwen import Qwen, load
+from finetune.data.dataset import Row
+from pdc.inference.qwen import Qwen, load
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ def train_run(runs: str, name: str, model: str, folder: str) -> None:
     import torch
     from reviewed_rows import three_rows
 
-    from finetune.train import train
-    from pdc.qwen import load
-    from pdc.runs import Run
+    from finetune.train.trainer import train
+    from pdc.inference.qwen import load
+    from pdc.training.run_folder import Run
 
     torch.set_num_threads(1)
     run = Run.open(Path(runs), name)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def main(folder: Path, rows: Path) -> None:
-    from finetune import ranks
-    from finetune.train import train
-    from pdc.qwen import load
-    from pdc.runs import Run
+    from finetune.train import distributed
+    from finetune.train.trainer import train
+    from pdc.inference.qwen import load
+    from pdc.training.run_folder import Run
 
-    ranks.join("cpu")
+    distributed.join("cpu")
     run = Run(folder)
     train(run, load(run.config.model, quantization="none", device="cpu"), pickle.loads(rows.read_bytes()), None)
 

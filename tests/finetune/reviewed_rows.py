@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from finetune.dataset import Row
-from pdc.domain import Box, Findings, Mark, Question, Task
+from finetune.data.dataset import Row
+from pdc.domain.values import Box, Findings, Mark, Question, Task
 
 LABELS = ("red blood cell", "platelet")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finetune.augment import View, random_view
-from pdc.domain import Box, Findings, Mark, Point
+from finetune.data.augment import View, random_view
+from pdc.domain.values import Box, Findings, Mark, Point
 
 RNG = np.random.default_rng(0)
 

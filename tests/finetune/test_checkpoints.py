@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from killed_training import train_run
 
-from finetune.checkpoints import is_whole, newest, seal, seconds
-from finetune.train import train
-from pdc.errors import StoreUnavailable
-from pdc.manifest import Manifest, verify
-from pdc.runs import Run
-from pdc.train_config import TrainConfig
+from finetune.train.checkpoints import is_whole, newest, seal, seconds
+from finetune.train.trainer import train
+from pdc.domain.errors import StoreUnavailable
+from pdc.inference.adapter_folder import Manifest, verify
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import Run
 
 KILLS = 3
 
@@ -64,7 +64,7 @@ def config(model_folder) -> TrainConfig:
 def processes():
     """Processes that begin with everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trl", "peft", "finetune.train", "pdc.qwen"])
+    context.set_forkserver_preload(["trl", "peft", "finetune.train", "pdc.inference.qwen"])
     return context
 
 

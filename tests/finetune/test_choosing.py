@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finetune.choosing import described, spread, uncertainty
-from pdc.domain import Box, Findings, Mark
+from finetune.experiments.sampling import described, spread, uncertainty
+from pdc.domain.values import Box, Findings, Mark
 
 CELL = "cell"
 

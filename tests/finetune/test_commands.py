@@ -9,15 +9,15 @@ import pytest
 from reviewed_rows import make_row
 
 from finetune.__main__ import main
-from finetune.folding import spread
-from pdc.adapters import Adapters
-from pdc.domain import AdapterStatus
-from pdc.exports import import_coco
-from pdc.images import ImageFiles
-from pdc.runs import Run, RunStatus
+from finetune.cli.train import spread
+from pdc.adapters.registry import Adapters
+from pdc.domain.values import AdapterStatus
+from pdc.formats.exporting import import_coco
+from pdc.images.intake import ImageFiles
 from pdc.settings import Settings
 from pdc.store import Store
-from pdc.training import ProcessTrainer
+from pdc.training.process import ProcessTrainer
+from pdc.training.run_folder import Run, RunStatus
 
 LABEL = "red blood cell"
 

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from reviewed_rows import LABELS
 
-from finetune.dataset import Examples, Row, draw_question, example, read_rows, refuse_leaks, target, tasks_of
+from finetune.data.dataset import Examples, Row, draw_question, example, read_rows, refuse_leaks, target, tasks_of
 from finetune.tiny.render import smear
-from pdc.domain import Box, Findings, Mark, Point, Question, Task
-from pdc.errors import BadSetting
-from pdc.geometry import iou
-from pdc.tasks import answer, parse
-from pdc.train_config import EVEN_TASKS
+from pdc.domain.errors import BadSetting
+from pdc.domain.geometry import iou
+from pdc.domain.prompts import answer, parse
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
+from pdc.training.config import EVEN_TASKS
 
 ROW = {
     "image": "images/a.png", "width": 120, "height": 90, "group": "g", "task": "count_and_box", "labels": list(LABELS),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from finetune.fast import make_fast
-from pdc.domain import Question, Task
+from finetune.train.cpu_speed import make_fast
+from pdc.domain.values import Question, Task
 
 ASK = Question(Task.BOUNDING, ("cell",))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from finetune.fused import fuse_lora
+from finetune.train.cpu_kernels import fuse_lora
 
 
 def small(rank: int, dropout: float = 0.0):

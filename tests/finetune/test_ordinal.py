@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finetune.ordinal import Numbers
-from pdc.domain import Box, Findings, Mark, Point, Question, Task
+from finetune.train.ordinal_loss import Numbers
+from pdc.domain.prompts import answer
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.settings import EMBEDDED_MODEL
-from pdc.tasks import answer
 
 
 @pytest.fixture(scope="module")

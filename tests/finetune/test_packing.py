@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finetune.dataset import Examples
-from finetune.fast import make_fast
-from finetune.lora import attach
-from finetune.packing import IGNORED, Packer, attended
-from pdc.qwen import load
-from pdc.train_config import EVEN_TASKS, TrainConfig
+from finetune.data.dataset import Examples
+from finetune.data.packing import IGNORED, Packer, attended
+from finetune.train.cpu_speed import make_fast
+from finetune.train.lora import attach
+from pdc.inference.qwen import load
+from pdc.training.config import EVEN_TASKS, TrainConfig
 
 
 def batches(qwen, rows, questions: int = 3) -> tuple[dict, dict]:

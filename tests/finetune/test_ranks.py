@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import ranked_training
 
-from finetune.train import train
-from pdc.errors import BadSetting
-from pdc.manifest import verify
-from pdc.runs import Run
-from pdc.train_config import TrainConfig
+from finetune.train.trainer import train
+from pdc.domain.errors import BadSetting
+from pdc.inference.adapter_folder import verify
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,15 +11,15 @@ import pytest
 from reviewed_rows import LABELS, make_row
 
 from finetune.__main__ import main
-from finetune.bootstrap import Estimate
-from finetune.curve import Point, summary
-from finetune.metrics import Case
-from finetune.replay import blank_images, drawn, replay_rows
-from finetune.simulate import Plan, Simulation, corrected, edits_of, split
-from pdc.domain import Box, Findings, Mark, Question, Task
-from pdc.errors import BadSetting
-from pdc.runs import write_json
-from pdc.train_config import TrainConfig
+from finetune.data.replay import blank_images, drawn, replay_rows
+from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.metrics import Case
+from finetune.experiments.curve import Point, summary
+from finetune.experiments.simulate import Plan, Simulation, corrected, edits_of, split
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import write_json
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 

@@ -11,15 +11,15 @@ import pytest
 from reviewed_rows import LABELS, three_rows
 
 from finetune.__main__ import main
-from finetune.dataset import Row
-from finetune.gallery import changes_html, gallery_table, judged, worst, write_gallery
-from finetune.metrics import Case
-from finetune.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
-from finetune.study import Arm, Player, Training, report, spread
-from pdc.domain import Box, Findings, Mark, Point, Question, Task
-from pdc.errors import BadSetting
-from pdc.manifest import Manifest
-from pdc.train_config import TrainConfig
+from finetune.data.dataset import Row
+from finetune.evaluate.gallery import changes_html, gallery_table, judged, worst, write_gallery
+from finetune.evaluate.metrics import Case
+from finetune.experiments.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
+from finetune.experiments.study import Arm, Player, Training, report, spread
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
+from pdc.inference.adapter_folder import Manifest
+from pdc.training.config import TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
@@ -56,7 +56,7 @@ def test_phrasings_differ_and_name_what_is_asked(setup):
     said = Counter(arm.words(ASK, "compact-1") for arm in arms_of("wording", setup))
     assert len(said) == len(PHRASINGS) and arms_of("wording", setup)[0].words(ASK, "compact-1") in said
     assert all("platelet" in text.lower() for text in said)
-    from pdc.tasks import words
+    from pdc.domain.prompts import words
 
     assert words(ASK) in said  # the first is the one it was trained with
 

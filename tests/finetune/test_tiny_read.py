@@ -12,10 +12,10 @@ from finetune.tiny import LABELS
 from finetune.tiny.data import Sample
 from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer, number_ids
 from finetune.tiny.prompts import ask, write
-from finetune.tiny.read import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS, Taught, _losses, make_batch
+from finetune.tiny.reading_stage import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS, Taught, _losses, make_batch
 from finetune.tiny.speed import fast_language, fast_vision
-from finetune.tiny.teach import Hint
-from pdc.dense import DenseHead
+from finetune.tiny.teacher import Hint
+from pdc.inference.dense_head import DenseHead
 from pdc.settings import EMBEDDED_MODEL
 
 

@@ -8,7 +8,7 @@ import torch
 
 from finetune.tiny.data import Sample
 from finetune.tiny.model import HIDDEN
-from finetune.tiny.teach import Hint, Teacher
+from finetune.tiny.teacher import Hint, Teacher
 
 
 @pytest.fixture(scope="module")

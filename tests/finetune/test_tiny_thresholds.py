@@ -17,8 +17,8 @@ from finetune.tiny.command import main
 from finetune.tiny.prompts import OWN
 from finetune.tiny.render import smear
 from finetune.tiny.thresholds import STEPS, Seen, best_of, row
-from pdc.domain import Box, Mark
-from pdc.manifest import thresholds_of
+from pdc.domain.values import Box, Mark
+from pdc.inference.adapter_folder import thresholds_of
 from pdc.settings import EMBEDDED_MODEL
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.evaluate import Stopped, compare, read_coco
-from finetune.lora import attach, can_continue
-from finetune.metrics import Evaluation
-from finetune.train import Clock, train
-from pdc.domain import Box, Point, Task
-from pdc.errors import BadModel, BadSetting
-from pdc.gate import objections
-from pdc.manifest import Manifest, serves, verify
-from pdc.predictors.local import Wanted
-from pdc.qwen import load
-from pdc.runs import Run
-from pdc.train_config import TrainConfig
+from finetune.evaluate.compare import Stopped, compare, read_coco
+from finetune.evaluate.metrics import Evaluation
+from finetune.train.lora import attach, can_continue
+from finetune.train.trainer import Clock, train
+from pdc.adapters.promotion_gate import objections
+from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.values import Box, Point, Task
+from pdc.inference.adapter_folder import Manifest, serves, verify
+from pdc.inference.predictors.local import Wanted
+from pdc.inference.qwen import load
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import Run
 
 
 @pytest.fixture

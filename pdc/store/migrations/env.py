@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from pdc.store.rows import Row
+from pdc.store.tables import Row
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Row.metadata)
 with context.begin_transaction():

@@ -1,0 +1,156 @@
+"""What the commands of `python -m finetune` do; each takes parsed arguments and returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from finetune.cli.train import compare_with, predictor_of, settings_of
+from finetune.evaluate.compare import Comparison, compare, read_coco
+from finetune.evaluate.metrics import Evaluation
+from finetune.evaluate.reader_audit import Judged, audit_table
+from finetune.evaluate.reader_audit import audit as compared
+from finetune.evaluate.tables import table
+from pdc.adapters import golden_images
+from pdc.adapters.registry import Adapters
+from pdc.compose import adapters_of, open_store
+from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.values import Adapter, Task
+from pdc.inference.predictors.local import Wanted
+from pdc.settings import Settings
+from pdc.training.config import TrainConfig
+from pdc.training.dataset_export import USABLE
+
+Say = Callable[[str], None]
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
+    settings = settings_of(arguments)
+    adapters = adapters_of(settings, open_store(settings))
+    adapters.ensure_shipped()
+    wanted = wanted_of(arguments.adapter, adapters)
+    if arguments.data:
+        return _evaluate_file(arguments, settings, wanted)
+    return _evaluate_held_out(arguments, settings, adapters, wanted)
+
+
+def serving_of(name: str, arguments: argparse.Namespace) -> Wanted:
+    """What `--adapter name` means in the registry of these arguments."""
+    settings = settings_of(arguments)
+    adapters = adapters_of(settings, open_store(settings))
+    adapters.ensure_shipped()
+    return wanted_of(name, adapters)
+
+
+def wanted_of(name: str, adapters: Adapters) -> Wanted:
+    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
+    from pdc.inference.adapter_folder import verify
+
+    if name == "none":
+        return Wanted()
+    if name == "active":
+        active = adapters.active()
+        return Wanted(active.name, active.path) if active else Wanted()
+    if name in {a.name for a in adapters.all()}:
+        adapters.verify(name)
+        return Wanted(name, adapters.get(name).path)
+    if not Path(name).is_dir():
+        known = ", ".join(a.name for a in adapters.all()) or "none yet"
+        raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
+    return Wanted(verify(Path(name), adapters.base, adapters.folder).name, name)
+
+
+def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wanted) -> int:
+    from pdc.inference.qwen import load
+
+    rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
+    qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
+    found = compare(qwen, rows, {wanted.name or "base": wanted})
+    _show(arguments, found.evaluations)
+    return 0
+
+
+def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapters: Adapters, wanted: Wanted) -> int:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        found = _measure_held_out(Path(folder), settings, adapters, wanted)
+    if wanted.name in {a.name for a in adapters.all()}:
+        adapters.store.set_metrics(wanted.name, found.to_json())
+    _show(arguments, found.evaluations)
+    return 0
+
+
+def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> Comparison:
+    from finetune.data.dataset import read_rows
+    from pdc.formats.exporting import held_out_folder
+    from pdc.images.intake import ImageFiles
+
+    if not held_out_folder(open_store(settings), ImageFiles(settings.images), folder):
+        raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
+    rows = read_rows(folder / "held_out.jsonl", [])
+    return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
+
+
+def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) -> None:
+    if arguments.json:
+        print(json.dumps({name: e.to_json() for name, e in evaluations.items()}, ensure_ascii=False))
+        return
+    some = next(iter(evaluations.values()))
+    print(table(evaluations))
+    print(f"\n{some.n} images. {how_measured(some)}")
+
+
+def how_measured(some: Evaluation) -> str:
+    return (
+        f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
+        "interval over images."
+    )
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Name readers who treat the model's marks unlike the others; exit code 1 when there is one."""
+    store = open_store(settings_of(arguments))
+    predictions = {p.id: p.findings for p in store.predictions()}
+    reviews = [r for r in store.reviews() if predictions.get(r.prediction_id) and r.verdict in USABLE]
+    found = compared(Judged(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
+    readers = len({r.author for r in reviews})
+    print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
+    if found:
+        print(f"{audit_table(found)}\nLook at these readers' images together; the audit cannot tell a slip from an insight.")
+        return 1
+    print("Nobody stands out." if readers > 1 else "There are no two readers to compare.")
+    return 0
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    adapters = Adapters(open_store(settings), settings.model, settings.home, partial(_golden, settings))
+    adapter = adapters.promote(arguments.name, by=_user(), reason=arguments.reason, force=arguments.force)
+    print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
+    return 0
+
+
+def _golden(settings: Settings, adapter: Adapter) -> str | None:
+    config = TrainConfig(settings.model, quantization=settings.quantization, device=settings.device)
+    folder = Path(adapter.path)
+    return golden_images.check(folder, predictor_of(config, Wanted(adapter.name, adapter.path)))
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    adapter = adapters_of(settings, open_store(settings)).rollback(by=_user(), reason=arguments.reason)
+    print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
+    return 0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "command line"

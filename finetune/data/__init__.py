@@ -1,0 +1,1 @@
+"""Rows to training examples: views, packing, rehearsal."""

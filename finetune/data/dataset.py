@@ -1,0 +1,267 @@
+"""Reviewed images -> examples for TRL: an image, a question and the answer a perfect model gives.
+
+A row of train.jsonl is one reviewed question. Its marks answer more questions than the one that was asked: boxes
+answer all five tasks (points are their centres), points three, a count one; for all labels together or for one alone,
+which may well be "none". A row is drawn anew at every visit, from (seed, visit). For training on preferences an example
+has two answers: the reader's, and the model's that the reader corrected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from finetune.data.augment import View, random_view
+from pdc.domain.errors import BadQuestion, BadSetting
+from pdc.domain.geometry import reading_order
+from pdc.domain.prompts import answer
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
+from pdc.images.near_duplicates import Likeness, likeness, pairs
+from pdc.inference.predictors.tiling import Tile, plan
+from pdc.training.run_folder import sha256
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.qwen import Qwen
+
+TOKEN_PX = 28  # one visual token of Qwen2.5-VL covers 28 x 28 pixels of the resized image
+ALL_LABELS_SHARE = 0.5  # of the questions ask for all labels of the row, the others for one
+TRIES = 16  # draws for a question that was not asked about the view yet
+KEEP_IMAGES = 128  # decoded images in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reviewed question: `path` of the stored image, its group, what the reader left, in image pixels, and what the
+    model had said, if it said anything that could be read."""
+
+    path: Path
+    width: int
+    height: int
+    group: str
+    question: Question
+    findings: Findings
+    predicted: Findings | None = None
+
+    def image(self) -> PilImage:
+        """The stored image, RGB, read now."""
+        from PIL import Image
+
+        with Image.open(self.path) as file:
+            return file.convert("RGB")
+
+
+def read_rows(path: Path, folders: Sequence[Path]) -> list[Row]:
+    """The rows of a train.jsonl or held_out.jsonl; images are looked for in its own folder, then in `folders`.
+
+    Raises BadSetting naming the line when it is not a row or its image is not there.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            rows.append(_read(line, f"{path.name} line {number}", (path.parent, *folders)))
+    return rows
+
+
+def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
+    try:
+        value = json.loads(line)
+        task = Task(value["task"])
+        question = Question(task, tuple(value["labels"]))
+        path, width, height = _find(str(value["image"]), folders), int(value["width"]), int(value["height"])
+        predicted = _found(task, value["predicted"]) if "predicted" in value else None
+        return Row(path, width, height, str(value["group"]), question, _found(task, value), predicted)
+    except FileNotFoundError as error:
+        raise BadSetting(f"{where}: the image {error} is not there; export the training folder again.") from None
+    except (ValueError, KeyError, TypeError, BadQuestion) as error:
+        raise BadSetting(f"{where} is not a training row ({error!r}); export the training folder again.") from error
+
+
+def _found(task: Task, value: Mapping[str, Any]) -> Findings:
+    marks = tuple(Mark(f"m{i}", _shape(m), m["label"]) for i, m in enumerate(value["marks"], start=1))
+    return Findings(marks, {} if task.has_marks else {k: int(v) for k, v in value["counts"].items()})
+
+
+def _shape(mark: Mapping[str, Any]) -> Shape:
+    return Box(*map(float, mark["box"])) if "box" in mark else Point(*map(float, mark["point"]))
+
+
+def _find(name: str, folders: Sequence[Path]) -> Path:
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(name)
+
+
+def likenesses(rows: Sequence[Row]) -> dict[str, str]:
+    """sha256 of each image file of the rows, as it is on disk now, with its likeness as text."""
+    return {sha256(path): str(likeness(path)) for path in dict.fromkeys(row.path for row in rows)}
+
+
+def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
+    """BadSetting when a row to learn from shows a held-out image or a near copy of one, or is of its group."""
+    groups = {row.group for row in rows} & {row.group for row in held_out}
+    if groups:
+        raise BadSetting(f"The group {min(groups)!r} is held out for measuring, so it cannot be trained on; leave it out.")
+    sides = [{k: Likeness.parse(v) for k, v in likenesses(side).items()} for side in (rows, held_out)]
+    if found := pairs(*sides):
+        raise BadSetting(
+            f"The image {found[0][0][:12]} is to be trained on and shows what the held-out image {found[0][1][:12]} shows "
+            f"({len(found)} such in all); leave it out of the training set."
+        )
+
+
+def tasks_of(row: Row) -> tuple[Task, ...]:
+    """The tasks that the row's marks can answer."""
+    if not row.question.task.has_marks:
+        return (Task.COUNTING,)
+    if row.question.task.has_boxes:
+        return tuple(Task)
+    return Task.POINTING, Task.COUNTING, Task.CNT_AND_POINT
+
+
+def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generator) -> Question:
+    """A task by weight among those the row can answer (evenly if all of them weigh 0), for all labels or for one."""
+    tasks = tasks_of(row)
+    share = np.array([weights.get(task, 0.0) for task in tasks])
+    task = tasks[rng.choice(len(tasks), p=share / share.sum() if share.sum() > 0 else None)]
+    labels = row.question.labels
+    if len(labels) > 1 and rng.random() >= ALL_LABELS_SHARE:
+        labels = (labels[rng.integers(len(labels))],)
+    return Question(task, labels)
+
+
+def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> str:
+    """The answer's text: marks in the model's frame, in reading order by visual token. `wh`: pixels of the image."""
+    frame = qwen.frame(*wh)
+    seen = frame.to_model(findings)
+    ordered = reading_order(seen.marks, frame.model_wh, TOKEN_PX)
+    return answer(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
+
+
+def _within(boxes: Sequence[Box], window: Box) -> list[Box]:
+    """The boxes whose centre lies in the window."""
+    return [b for b in boxes if window.x1 <= b.center.x < window.x2 and window.y1 <= b.center.y < window.y2]
+
+
+class Examples:
+    """`length` questions in the order in which they are asked, the same in every process of one seed.
+
+    Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round;
+    a `replay_share` of the views show one of the `replay` rows instead. With `pairs` every example has a chosen and a
+    rejected answer, which are the same where the model was right or was not asked.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float],
+        questions: int = 1, replay: Sequence[Row] = (), replay_share: float = 0.0, pairs: bool = False,
+    ) -> None:
+        self.rows, self.qwen, self.length = rows, qwen, length
+        self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
+        self.replay, self.replay_share, self.pairs = replay, replay_share if replay else 0.0, pairs
+        self._images: dict[Path, PilImage] = {}
+        self._seen: tuple[int, PilImage, Findings, Findings] | None = None
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        visit = index // self.questions
+        row = self.row(visit)
+        image, findings, predicted = self._look(visit, row)
+        question = self._asked(visit, row)[index % self.questions]
+        return example(self.qwen, image, question, findings, predicted if self.pairs else None)
+
+    def _asked(self, visit: int, row: Row) -> list[Question]:
+        """The visit's questions, each another one unless there are too few to ask."""
+        rng, asked = np.random.default_rng([self.seed, visit, 1]), []
+        while len(asked) < self.questions:
+            drawn = [draw_question(row, self.tasks, rng) for _ in range(TRIES)]
+            asked.append(next((q for q in drawn if q not in asked), drawn[0]))
+        return asked
+
+    def row(self, visit: int) -> Row:
+        """What the visit is to."""
+        rng = np.random.default_rng([self.seed, visit, 0, 1])
+        if rng.random() < self.replay_share:
+            return self.replay[rng.integers(len(self.replay))]
+        around, place = divmod(visit, len(self.rows))
+        return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
+
+    def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings, Findings]:
+        """The row's image in the visit's view at the model's size, what is there and what the model had said; the questions
+        of one visit follow each other and get the very same image."""
+        if self._seen is None or self._seen[0] != visit:
+            view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._image(row)
+            seen, findings = view.apply(image, row.findings)
+            before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
+            to_model = self.qwen.frame(*seen.size).to_model
+            self._seen = visit, self.qwen.resize(seen), to_model(findings), to_model(before)
+        return self._seen[1:]
+
+    def __getstate__(self) -> tuple[int, int]:
+        """What `datasets` hashes. Without this it would pickle the model to name its cache."""
+        return self.seed, self.length
+
+    def as_dataset(self) -> Dataset:
+        """A Hugging Face data set of visit numbers that become examples when they are read."""
+        from datasets import Dataset
+
+        return Dataset.from_dict({"visit": list(range(self.length))}).with_transform(self._read)
+
+    def _read(self, batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:
+        examples = [self[i] for i in batch["visit"]]
+        return {key: [e[key] for e in examples] for key in examples[0]}
+
+    def _view(self, row: Row, rng: np.random.Generator) -> View:
+        """A random view; of a field that would be asked about tile by tile, one of its tiles."""
+        marks, tiles = row.question.task.has_marks, self._tiles(row)
+        view = random_view((row.width, row.height), rng, may_cut=marks and len(tiles) < 2) if self.augment else View()
+        if len(tiles) < 2:
+            return view
+        x1, y1, x2, y2 = map(int, tiles[rng.integers(len(tiles))].window.xyxy)
+        return replace(view, window=(x1, y1, x2, y2))
+
+    def _tiles(self, row: Row) -> tuple[Tile, ...]:
+        """As the predictor would cut the image, had it seen every mark; it cuts by labels that its dense head knows only."""
+        known = self.qwen.head.labels if self.qwen.head else ()
+        if not set(row.question.labels) <= set(known):
+            return ()
+        boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
+        return plan((row.width, row.height), partial(_within, boxes))
+
+    def _image(self, row: Row) -> PilImage:
+        """Kept in memory, as the same few dozen are visited again and again."""
+        if row.path not in self._images:
+            if len(self._images) >= KEEP_IMAGES:
+                self._images.clear()
+            self._images[row.path] = row.image()
+        return self._images[row.path]
+
+
+def example(
+    qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None
+) -> dict[str, Any]:
+    """One TRL example: an answer to learn, or with `rejected` one to prefer to that. The prompt is the very chat that
+    inference sends, with the image beside it, as TRL wants it."""
+    resized = image if image.size == qwen.frame(*image.size).model_wh else qwen.resize(image)
+    chat = qwen.messages(resized, question)
+    answers = {"completion": findings} if rejected is None else {"chosen": findings, "rejected": rejected}
+    said = {name: target(qwen, question, found, image.size) for name, found in answers.items()}
+    return {
+        "images": [resized],
+        "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],
+        **{name: [{"role": "assistant", "content": [{"type": "text", "text": text}]}] for name, text in said.items()},
+    }
+
+
+def _without_image(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "image"} if part["type"] == "image" else dict(part)

@@ -1,0 +1,1 @@
+"""Measure answers against the truth."""

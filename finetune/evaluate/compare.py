@@ -1,0 +1,159 @@
+"""Measure adapters on held-out rows by real decoding: what the app would have shown, against what the reader left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finetune.data.dataset import Row, likenesses
+from finetune.data.replay import blank_images
+from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.metrics import Case, Evaluation, change, evaluate
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
+from pdc.inference.predictors.base import Predictor
+from pdc.inference.predictors.local import LocalPredictor, Wanted
+
+if TYPE_CHECKING:
+    from pdc.inference.qwen import Qwen
+
+BASE, ACTIVE, CANDIDATE = "base", "active", "candidate"
+BLANKS = 3  # black, grey and white
+MOST_QUESTIONS = 4  # that are asked about them
+Report = Callable[[str], None]
+
+
+class Stopped(Exception):
+    """Somebody asked to stop."""
+
+
+def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[Case]:
+    """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped."""
+    cases = []
+    for row in rows:
+        answer = predictor.predict(row.image(), row.question)
+        cases.append(Case(str(row.path), row.question, row.findings, answer.findings))
+        after_each(len(cases))
+    return cases
+
+
+def free() -> None:
+    """Give back the memory of models that nobody holds any more: trainers and models hold each other in circles."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,
+    the images they were measured on (sha256 with likeness), and what the candidate reports on blank images."""
+
+    evaluations: dict[str, Evaluation]
+    changes: dict[str, Estimate | None]
+    held_out: dict[str, str]
+    blank_marks: int
+    answers: dict[str, list[Case]] = field(default_factory=dict)
+    """what each said; not kept in metrics.json"""
+
+    def to_json(self) -> dict[str, object]:
+        """What metrics.json and the registry keep; `n` is the number of images."""
+        n = max((e.n for e in self.evaluations.values()), default=0)
+        changes = {name: change and asdict(change) for name, change in self.changes.items()}
+        measured = {name: e.to_json() for name, e in self.evaluations.items()}
+        return {**measured, "n": n, "changes": changes, "held_out": self.held_out, "blank_marks": self.blank_marks}
+
+
+def compare(
+    qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, Wanted], *,
+    report: Report = lambda text: None, stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
+    is the candidate.
+
+    `report` gets a sentence after each answer; when `stop` says so, Stopped is raised.
+    """
+    serving = [Wanted()]
+    predictor = LocalPredictor(lambda: qwen, lambda: serving[0])
+    answers: dict[Wanted, list[Case]] = {}
+    done: dict[Wanted, Evaluation] = {}
+    for wanted in dict.fromkeys(adapters.values()):
+        serving[0], started = wanted, time.monotonic()
+        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
+        seconds = round(time.monotonic() - started, 1)
+        done[wanted] = evaluate(answers[wanted], model=qwen.name, adapter=wanted.name, seconds=seconds)
+    *others, candidate = adapters
+    serving[0] = adapters[candidate]
+    return Comparison(
+        {name: done[wanted] for name, wanted in adapters.items()},
+        {name: change(answers[adapters[name]], answers[adapters[candidate]]) for name in others},
+        likenesses(rows), marks_on_blanks(predictor, rows), {name: answers[wanted] for name, wanted in adapters.items()},
+    )
+
+
+def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:
+    """Objects reported on blank images, asked as the first row of each set of labels asks."""
+    from PIL import Image
+
+    questions = list(dict.fromkeys(row.question for row in rows))[:MOST_QUESTIONS]
+    answers = [predictor.predict(Image.fromarray(b), q).findings for q in questions for b in blank_images(BLANKS)]
+    return sum(a.count(q.task) for a, q in zip(answers, [q for q in questions for _ in range(BLANKS)], strict=True) if a)
+
+
+def _watch(wanted: Wanted, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
+    def after_each(done: int) -> None:
+        if stop():
+            raise Stopped
+        report(f"Measuring {wanted.name or 'the base model'}: {done} of {total} held-out questions.")
+
+    return after_each
+
+
+def read_coco(path: Path, task: Task, labels: Sequence[str] = (), limit: int | None = None) -> list[Row]:
+    """A COCO file as rows that ask `task` for `labels` (all categories if none); image names are relative to the file.
+
+    BadSetting when it is no COCO file or an image is not there.
+    """
+    try:
+        coco = json.loads(path.read_text(encoding="utf-8"))
+        names = {c["id"]: c["name"] for c in coco["categories"]}
+        question = Question(task, tuple(labels or names.values()))
+        boxes: dict[int, list[tuple[str, list[float]]]] = {i["id"]: [] for i in coco["images"]}
+        for a in coco["annotations"]:
+            boxes[a["image_id"]].append((names[a["category_id"]], a["bbox"]))
+        images = coco["images"][:limit]
+        return [_row(path.parent, image, question, boxes[image["id"]]) for image in images]
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSetting(f"{path} is not a COCO detection file ({error!r}).") from error
+
+
+def _row(folder: Path, image: Mapping, question: Question, boxes: Sequence[tuple[str, list[float]]]) -> Row:
+    file = folder / image["file_name"]
+    if not file.is_file():
+        raise BadSetting(f"The image {file} is not there; image names are relative to the COCO file.")
+    asked = [(label, box) for label, box in boxes if label in question.labels]
+    findings = _findings(question.task, asked)
+    return Row(file, image["width"], image["height"], str(image.get("group", image["file_name"])), question, findings)
+
+
+def _findings(task: Task, boxes: Sequence[tuple[str, list[float]]]) -> Findings:
+    marks = []
+    for i, (label, (x, y, w, h)) in enumerate(boxes, start=1):
+        box = Box(x, y, x + w, y + h)
+        marks.append(Mark(f"m{i}", Point(box.center.x, box.center.y) if task.has_points else box, label))
+    if task.has_marks:
+        return Findings(tuple(marks))
+    counts: dict[str, int] = {}
+    for mark in marks:
+        counts[mark.label] = counts.get(mark.label, 0) + 1
+    return Findings((), counts)

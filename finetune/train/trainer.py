@@ -1,0 +1,278 @@
+"""Fold reviews into LoRA weights by TRL's trainers, loss on the answer only, told to stop by a file or the clock.
+
+With `preference` the reader's answer is also to become likelier than the one it corrects: DPO (Rafailov et al. 2023, eq. 7)
+beside the reader's answer's own likelihood, without which both may become unlikely (Pang et al. 2024, eq. 1).
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune.data.dataset import Examples, Row, likenesses, tasks_of
+from finetune.data.packing import Packer
+from finetune.train import checkpoints, distributed
+from finetune.train.cpu_speed import make_fast
+from finetune.train.lora import attach, save, to_float32
+from finetune.train.ordinal_loss import Numbers, ordinal
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Task
+from pdc.inference.adapter_folder import Manifest, serves
+from pdc.inference.qwen import Qwen, labels_of, lists_of
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import Run, read_json
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch.optim import Optimizer
+    from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
+
+WARM_UP = 0.03  # share of training in which the learning rate rises
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training did: optimiser steps taken, questions seen, seconds, and whether it was stopped by hand."""
+
+    steps: int
+    examples: int
+    seconds: float
+    stopped: bool
+
+
+class Clock:
+    """How far training is, 0 to 1, by steps or by time, whichever is further.
+
+    As long as time is not the further one, nothing depends on the speed of the machine.
+    """
+
+    def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic, peak: float = 1.0) -> None:
+        self.steps, self.max_seconds, self.now, self.peak = steps, max_seconds, now, peak
+        self.start = now()
+        self.agreed: float | None = None  # what rank 0's clock said, where several processes train: they must not drift apart
+
+    def share(self, step: int) -> float:
+        return min(1.0, max(step / self.steps, self.elapsed / self.max_seconds))
+
+    @property
+    def elapsed(self) -> float:
+        return self.now() - self.start if self.agreed is None else self.agreed
+
+    def rate(self, step: int) -> float:
+        """Factor on the learning rate: up to `peak` over the first 3 %, then down to zero on a cosine."""
+        share = self.share(step) if step else 0.5 / self.steps
+        if share < WARM_UP:
+            return self.peak * share / WARM_UP
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
+
+    def seconds_left(self, step: int) -> float:
+        share = self.share(step)
+        return self.elapsed * (1 - share) / share if share else self.max_seconds
+
+
+def train(
+    run: Run, qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None, say: Callable[[str], None] = print,
+    replay: Sequence[Row] = (),
+) -> Trained:
+    """Train on `rows`, and on `replay` so that nothing is forgotten, and write run/adapter.
+
+    `parent`: name and folder of the adapter to go on from, or None. A run that was killed goes on from its newest whole
+    checkpoint and, unless its time ran out, ends with the weights it would have had.
+    """
+    config = run.config
+    if not rows:
+        raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
+    if config.batch % distributed.world():
+        raise BadSetting(f"{distributed.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch.")
+    model = attach(qwen, config, parent[1] if parent else None)
+    if qwen.device == "cpu":
+        make_fast(model)
+    steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
+    lists = _lists(qwen, rows, parent) if config.one_list else None
+    examples = Examples(
+        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
+        tasks={lists: 1.0} if lists else config.tasks,
+        questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
+    )
+    clock = Clock(steps, config.max_seconds, peak=_peak(config, rows, qwen))
+    trainer = build_trainer(run, qwen, model, examples, clock, say)
+    start = f"going on from {parent[0]}" if parent else "a fresh adapter"
+    say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
+    _run(run, trainer, clock, say)
+    done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
+    if distributed.rank():
+        return done
+    data = read_json(run.data / "manifest.json") or {}
+    save(
+        model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
+        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent), lists=lists,
+        labels=_labels(rows, replay, parent), serves=_serves(rows, parent),
+    )
+    shutil.rmtree(_checkpoints(run), ignore_errors=True)
+    return done
+
+
+def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
+    """Questions about each view: one, where every other would be the same, since one task and one label are all there is."""
+    return 1 if lists and all(len(row.question.labels) == 1 for row in rows) else config.questions
+
+
+def _peak(config: TrainConfig, rows: Sequence[Row], qwen: Qwen) -> float:
+    asked = {label for row in rows for label in row.question.labels}
+    return 1.0 if qwen.base_labels.isdisjoint(asked) else config.known_lr
+
+
+def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
+    before = labels_of(str(parent[1])) if parent else frozenset()
+    return before | {label for row in (*rows, *replay) for label in row.question.labels}
+
+
+def _serves(rows: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
+    """Empty when its parent answers everything."""
+    before = serves(parent[1]) if parent else frozenset()
+    return before | {label for row in rows for label in row.question.labels} if before or not parent else before
+
+
+def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:
+    """The task by which the adapter will answer all five: the base's, unless it learns or has learnt from points or counts."""
+    lists = lists_of(str(parent[1]), qwen.base_lists) if parent else qwen.base_lists
+    return lists if lists and all(lists in tasks_of(row) for row in rows) else None
+
+
+def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:
+    """Every image that led to the weights, the parent's too."""
+    before = Manifest.read(parent[1]).trained_on if parent else {}
+    return {**before, **likenesses([*rows, *replay])}
+
+
+def _run(run: Run, trainer: AnyTrainer, clock: Clock, say: Callable[[str], None]) -> None:
+    """Train to the end, from the newest whole checkpoint if there is one."""
+    checkpoint = distributed.agreed(None if distributed.rank() else checkpoints.newest(_checkpoints(run)))
+    if checkpoint is not None:
+        say(f"Going on from {checkpoint.name} of the run that was interrupted.")
+    clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
+    trainer.model.train()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def _checkpoints(run: Run) -> Path:
+    return run.folder / "checkpoints"
+
+
+def build_trainer(
+    run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock, say: Callable[[str], None] = print
+) -> AnyTrainer:
+    """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
+    import torch
+    from transformers import PrinterCallback
+
+    trainer_class, config_class, options = _method(run.config)
+    packer = None if run.config.preference else Packer(qwen)
+    if packer and (numbers := Numbers.of(qwen.tokenizer)):
+        trainer_class = ordinal(trainer_class, numbers)
+    trainer = _sealing(trainer_class, clock, say)(
+        model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
+        data_collator=packer, processing_class=qwen.processor, callbacks=[_callback(run, clock)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
+    trainer.optimizer = _optimizer(model, run.config)
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(trainer.optimizer, clock.rate)
+    return trainer
+
+
+def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]]:
+    """TRL's trainer, its config, and what only that takes."""
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    if config.preference:
+        weights = [config.preference, 1.0]
+        return DPOTrainer, DPOConfig, {"loss_type": ["sigmoid", "sft"], "loss_weights": weights, "beta": config.beta}
+    return SFTTrainer, SFTConfig, {"completion_only_loss": True}
+
+
+def _sealing(trainer_class: type[AnyTrainer], clock: Clock, say: Callable[[str], None]) -> type[AnyTrainer]:
+    from safetensors import SafetensorError
+
+    class Trainer(trainer_class):  # type: ignore[misc, valid-type]
+        """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            try:
+                super()._save_checkpoint(model, trial)
+                distributed.wait()
+                if distributed.rank() == 0:
+                    checkpoints.seal(folder, clock.elapsed)
+                    checkpoints.drop_old(folder.parent)
+            except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
+                shutil.rmtree(folder, ignore_errors=True)
+                say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
+
+    return Trainer
+
+
+def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
+    """Over the LoRA weights, which are all matrices. Weight decay would pull towards the base, so there is none."""
+    import torch
+
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "muon":
+        return torch.optim.Muon(weights, lr=config.lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    return torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0)
+
+
+def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
+    import torch
+
+    on_gpu = qwen.device != "cpu"
+    bf16 = not on_gpu or torch.cuda.is_bf16_supported()
+    config: TrainConfig = run.config
+    return dict(
+        output_dir=str(_checkpoints(run)), max_steps=steps,
+        per_device_train_batch_size=config.batch // distributed.world(),
+        use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
+        seed=config.seed,
+        max_length=None, remove_unused_columns=False,
+        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
+        save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
+        logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
+    )
+
+
+def _callback(run: Run, clock: Clock) -> Any:
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):
+        """Writes log.jsonl; stops at the stop file or when the time is over, all processes at the same step."""
+
+        def on_step_begin(self, args, state, control, **_) -> None:
+            if distributed.world() > 1:
+                clock.agreed = None
+                clock.agreed = distributed.agreed(clock.elapsed)
+
+        def on_step_end(self, args, state, control, **_) -> None:
+            if distributed.agreed(run.stop_asked or clock.elapsed >= clock.max_seconds):
+                control.should_training_stop = True
+
+        def on_log(self, args, state, control, logs=None, **_) -> None:
+            if logs and "loss" in logs and not distributed.rank():
+                run.append_log(**log_row(state.global_step, clock, logs))
+
+    return Watch()
+
+
+def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]:
+    """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
+    answer has become the likelier one more than the model's, seconds."""
+    row = {
+        "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
+        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step),
+        "seconds": clock.elapsed, "seconds_left": clock.seconds_left(step),
+    }
+    return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}

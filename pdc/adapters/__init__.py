@@ -1,0 +1,1 @@
+"""Which adapter serves: registry, promotion gate, golden images, routing."""

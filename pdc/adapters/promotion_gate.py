@@ -1,0 +1,98 @@
+"""May an adapter serve? The reasons against it, each a sentence, from what was measured and what it was trained on. Pure.
+
+Damaged or foreign files are not weighed here: `manifest.verify` refuses them, and nothing overrides that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pdc.images.near_duplicates import Likeness, pairs
+from pdc.inference.adapter_folder import Manifest
+
+MAY_LOSE = 0.02  # of the score: the lower 95 % bound of the change may not be below minus this
+MAY_LOSE_RECALL = 0.05  # of a label that has enough held-out marks to say so
+ENOUGH_MARKS = 20
+NAMED = 3  # held-out images that a leak names
+
+Metrics = Mapping[str, Any]
+
+
+def objections(name: str, metrics: Metrics, serving: str | None, manifest: Manifest) -> list[str]:
+    """Every reason why the adapter should not serve in place of `serving` (None: the base alone); empty when it may."""
+    candidate = metrics.get("candidate")
+    if not isinstance(candidate, Mapping) or not candidate.get("n"):
+        return [f"{name} was not measured on held-out images; `python -m finetune evaluate` does that."]
+    side, rival = _rival(metrics, serving)
+    if rival is None or not isinstance(metrics.get("changes"), Mapping):
+        return [f"{name} was not measured beside {serving or 'the base model'}, which serves now; evaluate it again."]
+    return [
+        *_leaks(manifest, metrics), *_worse(candidate, rival, (metrics["changes"] or {}).get(side), serving),
+        *_labels(candidate, rival), *_blank(metrics),
+    ]
+
+
+def not_assessable(metrics: Metrics) -> list[str]:
+    """Labels that were asked about and have no held-out mark, so that nothing can be said about them."""
+    return [n for n, scores in (metrics.get("candidate") or {}).get("labels", {}).items() if not scores["true_marks"]]
+
+
+def _rival(metrics: Metrics, serving: str | None) -> tuple[str, Metrics | None]:
+    """Where the measurement of what serves now stands, if it was made beside the candidate's."""
+    if serving is None:
+        return "base", metrics.get("base")
+    measured = metrics.get("active") or {}
+    return "active", measured if measured.get("adapter") == serving else None
+
+
+def _leaks(manifest: Manifest, metrics: Metrics) -> Iterator[str]:
+    held_out = {name: Likeness.parse(text) for name, text in metrics.get("held_out", {}).items()}
+    trained = {name: Likeness.parse(text) for name, text in manifest.trained_on.items()}
+    found = sorted({held for _, held in pairs(trained, held_out)})
+    if found:
+        named = ", ".join(name[:12] for name in found[:NAMED])
+        yield (
+            f"{manifest.name} was trained on {len(found)} of the held-out images, or on near copies of them ({named}), "
+            "so its measurement says nothing."
+        )
+
+
+def _worse(candidate: Metrics, rival: Metrics, change: Metrics | None, serving: str | None) -> Iterator[str]:
+    what, n = candidate["score_name"], candidate["n"]
+    compared = f"{what} {candidate['score']:.3f} against {rival['score']:.3f} of {serving or 'the base model'}"
+    if change is None:
+        yield f"The change could not be measured on {n} held-out images: {compared}."
+    elif change["low"] < -MAY_LOSE:
+        yield (
+            f"It may be worse on {n} held-out images: {compared}, a change of {_points(change['value'])} points with a 95 % "
+            f"interval from {_points(change['low'])} to {_points(change['high'])}; the lower end may not be below "
+            f"{_points(-MAY_LOSE)}. More held-out images narrow the interval."
+        )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def _labels(candidate: Metrics, rival: Metrics) -> Iterator[str]:
+    for label, now in candidate.get("labels", {}).items():
+        before = rival.get("labels", {}).get(label)
+        if before is None or not now["true_marks"]:
+            continue
+        if before["predicted_marks"] and not now["predicted_marks"]:
+            yield f"It never says {label!r} any more, of which {now['true_marks']} are on the held-out images."
+        elif now["true_marks"] >= ENOUGH_MARKS and round(_recall(before) - _recall(now), 6) >= MAY_LOSE_RECALL:
+            yield (
+                f"It finds fewer of {label!r}: recall {_recall(now):.3f} against {_recall(before):.3f} on "
+                f"{now['true_marks']} held-out marks; it may lose less than {100 * MAY_LOSE_RECALL:.0f} points."
+            )
+
+
+def _recall(scores: Metrics) -> float:
+    return (scores.get("recall") or {"value": 0.0})["value"]
+
+
+def _blank(metrics: Metrics) -> Iterator[str]:
+    if marks := metrics.get("blank_marks", 0):
+        yield f"It reports {marks} finding(s) on blank images, where there is nothing."

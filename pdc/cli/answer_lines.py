@@ -1,0 +1,60 @@
+"""An answer as a line: of JSON, for programs, or of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pdc.domain.geometry import Size
+from pdc.domain.values import Box, Mark, Question, Status
+from pdc.inference.predictors.base import Answer
+
+
+def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[str, Any]:
+    """An answer as `--json` prints it; coordinates in pixels of the upright image. Doubtful marks are not in the count."""
+    findings = answer.findings
+    return {
+        "image": name, "width": wh[0], "height": wh[1], "task": question.task.value, "labels": list(question.labels),
+        "marks": [_mark_row(m) for m in findings.marks] if findings else [],
+        "count": findings.count(question.task) if findings else None, "readable": findings is not None,
+        "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
+        "model": answer.model, "adapter": answer.adapter, "seconds": answer.seconds,
+        "notes": list(answer.notes),
+    }
+
+
+def _mark_row(mark: Mark) -> dict[str, Any]:
+    said = {"label": mark.label, "score": mark.score, "doubtful": mark.status is Status.DOUBTFUL}
+    if isinstance(mark.shape, Box):
+        return {"box": [round(v, 2) for v in mark.shape.xyxy], **said}
+    return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], **said}
+
+
+def none_found(labels: Sequence[str]) -> str:
+    """That nothing was found, and of what: "No red blood cell or platelet found", without its full stop."""
+    *others, last = labels
+    return f"No {', '.join(others)} or {last} found" if others else f"No {last} found"
+
+
+def in_words(row: dict[str, Any]) -> str:
+    if not row["readable"]:
+        return f"{row['image']}: the answer could not be read"
+    found = f"{row['count']} found" if row["count"] else none_found(row["labels"])
+    found += _doubts(row)
+    who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
+    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
+
+
+def _doubts(row: dict[str, Any]) -> str:
+    """How many marks are doubtful, and below which score; empty where none is."""
+    labels = [m["label"] for m in row["marks"] if m["doubtful"]]
+    if not labels:
+        return ""
+    below = sorted({row["thresholds"][label] for label in labels})
+    marks = "1 doubtful mark" if len(labels) == 1 else f"{len(labels)} doubtful marks"
+    return f" ({marks} below {' or '.join(f'{t:.2f}' for t in below)})"
+
+
+def untaught_notes(answer: Answer, labels: Sequence[str]) -> list[str]:
+    who = answer.model if answer.adapter is None else f"{answer.model} with adapter {answer.adapter}"
+    return [f"{who} was never taught {label!r}: what it says about it means nothing." for label in labels]

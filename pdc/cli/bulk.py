@@ -1,0 +1,233 @@
+"""A folder of images, answered into one file: a line of JSON per image, on disk before the next batch is asked.
+
+A run that was killed goes on where it stopped: an image is known by its name and the sha256 of its file, and a torn last
+line is cut off. A file that is no image gets a line too, with what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pdc import files
+from pdc.cli.answer_lines import answer_row
+from pdc.domain.errors import BadImage, BadSetting
+from pdc.domain.geometry import Size
+from pdc.domain.values import Question
+from pdc.images.intake import Accepted, accept
+from pdc.inference.predictors.zoom import closer_answer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.predictors.base import Answer, Predictor
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
+BATCH = 8  # images whose passes of the model are shared
+AHEAD = 4  # batches decoded together, so that images of like size can be put together
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """One run: what is asked about every image under `folder`, and the file its answers are added to."""
+
+    folder: Path
+    out: Path
+    question: Question
+    closer: int = 0
+    batch: int = BATCH
+    max_megapixels: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of the folder: its name (path below the folder), sha256, and the image in it or what is wrong with it."""
+
+    name: str
+    sha256: str | None
+    image: Accepted | BadImage
+
+    @property
+    def wh(self) -> Size:
+        return (self.image.width, self.image.height) if isinstance(self.image, Accepted) else (0, 0)
+
+
+def run(bulk: Bulk, predictor: Predictor, say: Callable[[str], None] | None = None) -> int:
+    """Answer every image that has no line yet; returns how many lines of the file say that an image failed.
+
+    Raises BadSetting when the folder or the file cannot be used, and whatever stops the model; a rerun goes on.
+    """
+    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    paths = images_under(bulk.folder)
+    rows = lines_of(bulk.out, bulk.question)
+    done = {(r["image"], r["sha256"]) for r in rows}
+    failed, progress = sum("error" in r for r in rows), Progress(len(paths), say)
+    with Output(bulk.out) as out:
+        for chunk in _chunks(bulk, paths):
+            new = [f for f in chunk if (f.name, f.sha256) not in done]
+            progress.skip(len(chunk) - len(new))
+            for batch in _parts(sorted(new, key=lambda f: f.wh), bulk.batch):
+                answered = _rows(bulk, predictor, batch)
+                out.add(answered)
+                failed += sum("error" in r for r in answered)
+                for row in answered:
+                    progress.one(row)
+    progress.end(bulk.out)
+    return failed
+
+
+def images_under(folder: Path) -> list[Path]:
+    """Every file below the folder that is named like an image, in the order of names. Hidden ones are left out."""
+    found = [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+    shown = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
+    if not shown:
+        raise BadSetting(f"There is no image in {folder}; name a folder with {', '.join(sorted(SUFFIXES))} files.")
+    return sorted(shown)
+
+
+def lines_of(out: Path, question: Question) -> list[dict[str, Any]]:
+    """The lines the file has, after cutting off a torn last one. BadSetting when they answer another question."""
+    if not out.is_file():
+        return []
+    data = out.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        rows = [json.loads(line) for line in whole.splitlines()]
+        asked = {(r["task"], tuple(r["labels"])) for r in rows if (r["image"], r["sha256"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSetting(f"{out} is not a file of answers by `predict`; name another with --out.") from error
+    if len(rows) and asked != {(question.task.value, question.labels)}:
+        raise BadSetting(f"{out} answers another question; name another file with --out.")
+    if whole != data:
+        with files.sentences(out):
+            os.truncate(out, len(whole))
+    return rows
+
+
+class Output:
+    """Lines added to a file; each batch is on disk when `add` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Output:
+        with files.sentences(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        with files.sentences(self.path):
+            self._file.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+
+class Progress:
+    """Says how far a run is, how fast, and how long it will take."""
+
+    def __init__(self, total: int, say: Callable[[str], None], every: float = 5.0) -> None:
+        self.total, self.say, self.every = total, say, every
+        self.known = self.answered = 0
+        self.started = self.said = time.monotonic()
+
+    def skip(self, n: int) -> None:
+        self.known += n
+
+    def one(self, row: dict[str, Any]) -> None:
+        self.answered += 1
+        if "error" in row:
+            self.say(f"pdc: {row['image']}: {row['error']}")
+        if time.monotonic() - self.said >= self.every:
+            self.said = time.monotonic()
+            left = (self.total - self.known - self.answered) / self.speed
+            self.say(f"{self.known + self.answered} of {self.total} images, {self.speed:.2f} a second, {_minutes(left)} left")
+
+    def end(self, out: Path) -> None:
+        old = f", {self.known} had an answer already" if self.known else ""
+        self.say(f"{self.answered} images answered, {self.speed:.2f} a second{old}: {out}")
+
+    @property
+    def speed(self) -> float:
+        return self.answered / max(time.monotonic() - self.started, 1e-6)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _parts(items: Sequence[Any], n: int) -> Iterator[Sequence[Any]]:
+    return (items[i : i + n] for i in range(0, len(items), n))
+
+
+def _chunks(bulk: Bulk, paths: Sequence[Path]) -> Iterator[list[Found]]:
+    """The files, decoded while the model is busy with the ones before."""
+    with ThreadPoolExecutor(2) as pool:
+        def begin(chunk: Sequence[Path]) -> list[Any]:
+            return [pool.submit(_found, bulk, path) for path in chunk]
+
+        waiting: list[Any] = []
+        for chunk in _parts(paths, bulk.batch * AHEAD):
+            coming = begin(chunk)
+            if waiting:
+                yield [f.result() for f in waiting]
+            waiting = coming
+        yield [f.result() for f in waiting]
+
+
+def _found(bulk: Bulk, path: Path) -> Found:
+    name = path.relative_to(bulk.folder).as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Found(name, None, BadImage(f"cannot be read: {error.strerror}."))
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        return Found(name, digest, accept(data, path.name, max_megapixels=bulk.max_megapixels))
+    except BadImage as error:
+        return Found(name, digest, error)
+
+
+def _rows(bulk: Bulk, predictor: Predictor, batch: Sequence[Found]) -> list[dict[str, Any]]:
+    good = [f for f in batch if isinstance(f.image, Accepted)]
+    answers = dict(zip((f.name for f in good), _answers(bulk, predictor, [_opened(f) for f in good]), strict=True))
+    return [_row(bulk, f, answers.get(f.name, f.image)) for f in batch]
+
+
+def _row(bulk: Bulk, found: Found, answer: Answer | BadImage) -> dict[str, Any]:
+    if isinstance(answer, BadImage):
+        asked = {"task": bulk.question.task.value, "labels": list(bulk.question.labels)}
+        return {"image": found.name, "sha256": found.sha256, **asked, "error": str(answer)}
+    row = answer_row(found.name, found.wh, bulk.question, answer)
+    return {"image": found.name, "sha256": found.sha256, **row}
+
+
+def _answers(bulk: Bulk, predictor: Predictor, images: Sequence[PilImage]) -> list[Answer | BadImage]:
+    """Answers with their share of the batch's seconds. Where one image spoils the batch, each is asked alone."""
+    try:
+        answers = predictor.predict_many([(image, bulk.question) for image in images]) if images else []
+    except BadImage as error:
+        if len(images) == 1:
+            return [error]
+        return [a for image in images for a in _answers(bulk, predictor, [image])]
+    shared = [replace(a, seconds=round(a.seconds / len(images), 3)) for a in answers]
+    pairs = zip(images, shared, strict=True)
+    return [closer_answer(predictor, image, bulk.question, a, bulk.closer) for image, a in pairs]
+
+
+def _opened(found: Found) -> PilImage:
+    from PIL import Image
+
+    return Image.open(BytesIO(found.image.png)).convert("RGB")

@@ -1,0 +1,141 @@
+"""The composition root: settings -> store, predictor, services and the web app.
+
+app.py and every command line take their parts from here, so that all serve the same adapter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pdc.adapters.registry import Adapters, is_there
+from pdc.adapters.routing import Serving
+from pdc.inference.openai.http import Wire
+from pdc.inference.openai.remote import RemotePredictor
+from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.settings import Settings
+from pdc.store.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+SERVER_TAKES = 8  # questions at once; a model in this process takes one
+
+
+def open_store(settings: Settings) -> Store:
+    """The database of these settings, created or brought up to date."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Store.open(settings.url)
+
+
+def adapters_of(settings: Settings, store: Store) -> Adapters:
+    """The registry of adapters of these settings."""
+    return Adapters(store, settings.model, settings.home)
+
+
+def serving(settings: Settings, store: Store) -> Serving:
+    """Which adapter answers, by these settings and the registry."""
+    adapters = adapters_of(settings, store)
+    adapters.ensure_shipped()
+    return Serving(settings.base, partial(_wanted, settings, adapters))
+
+
+def predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor | RemotePredictor:
+    """Who answers by these settings: a server, when one is named, or the model in this process."""
+    if not settings.server_url:
+        return local_predictor(settings, store, wanted)
+    wire = Wire(settings.server_url, settings.server_key, settings.server_seconds)
+    return RemotePredictor(wire, settings.model, settings.base, wanted or serving(settings, store), model=settings.server_model)
+
+
+def local_predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor:
+    """The model of these settings with whatever adapter they want at each question; loads at the first one."""
+    return LocalPredictor(partial(_load, settings), wanted or serving(settings, store))
+
+
+def _load(settings: Settings):
+    from pdc.inference.qwen import load
+
+    return load(settings.model, quantization=settings.quantization, device=settings.device)
+
+
+def _wanted(settings: Settings, adapters: Adapters) -> Wanted:
+    """`active` follows the registry, so a promotion serves the next question; else what the setting names, or nothing."""
+    if settings.adapter == "none":
+        return Wanted()
+    if settings.adapter != "active":
+        return Wanted(settings.adapter, settings.adapter)
+    adapter = adapters.active()
+    if adapter is None:
+        return Wanted()
+    return Wanted(adapter.name, adapter.path) if is_there(adapter) else Wanted(missing=adapter.name)
+
+
+def serve(settings: Settings) -> None:
+    """The review app of these settings, until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+    import uvicorn
+
+    app, warm_up, stop = build(settings)
+    warm_up()
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    stop()
+
+
+def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[], object]]:
+    """The web app of these settings, what loads its model meanwhile, and what ends its work in the background.
+
+    On a Space every visitor sees only their own images, and nobody trains.
+    """
+    from pdc.adapters import golden_images
+    from pdc.adapters.registry import Adapters
+    from pdc.images.intake import ImageFiles
+    from pdc.inference.qwen import labels_of
+    from pdc.review.edit_counts import efforts
+    from pdc.review.examples import first_question
+    from pdc.review.history import History
+    from pdc.review.prefetch import LookAhead
+    from pdc.review.queue import Priority, Queue
+    from pdc.review.service import ReviewService
+    from pdc.review.worklist import Worklist
+    from pdc.training.config import TrainConfig
+    from pdc.training.process import ProcessTrainer
+    from pdc.web.app import build_server
+    from pdc.web.auth import Access
+    from pdc.web.ui.app import build_ui, gradio_options
+    from pdc.web.ui.history_tab import HistoryTab
+    from pdc.web.ui.review_tab import ReviewTab
+    from pdc.web.ui.study_tab import StudyTab
+    from pdc.web.ui.training_tab import TrainingTab
+
+    visitors = bool(os.environ.get("SPACE_ID"))
+    store = open_store(settings)
+    wanted = serving(settings, store)
+    if trouble := wanted.trouble():
+        logging.error("%s", trouble)
+    model = predictor(settings, store, wanted)
+    files = ImageFiles(settings.images)
+    queue = Queue(model, at_once=SERVER_TAKES if settings.server_url else 1)
+    service = ReviewService(
+        store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
+        blind=settings.blind, private=visitors, trouble=wanted.trouble,
+    )  # fmt: skip
+    ahead = LookAhead(service)
+    access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
+    adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, wanted.instead))
+    review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
+    history = HistoryTab(History(service, wanted, adapters.there), review)
+    tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
+    if not visitors:
+        worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
+    blocks = build_ui(tabs)
+    app = build_server(
+        service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: model.loaded,
+        gradio_options=gradio_options(),
+    )
+    return app, model.warm_up, ahead.stop

@@ -1,0 +1,1 @@
+"""What everything else is made of: values, geometry, prompts, differences, merges. Standard library only."""

@@ -1,0 +1,33 @@
+"""What becomes of marks that the model itself is not sure of: below their label's threshold they are doubtful. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pdc.domain.values import Findings, Mark, Status
+
+Thresholds = Mapping[str, float]
+"""the score, 0 to 1, per label below which a mark is doubtful; a label without one has no doubtful marks"""
+
+
+def with_doubts(findings: Findings, thresholds: Thresholds) -> Findings:
+    """The findings with every open mark below its label's threshold doubtful; stated counts leave those out."""
+    marks = tuple(_doubted(m, thresholds.get(m.label, 0.0)) for m in findings.marks)
+    doubtful = Counter(m.label for m in marks if m.status is Status.DOUBTFUL)
+    return Findings(marks, {label: max(n - doubtful[label], 0) for label, n in findings.stated.items()})
+
+
+def _doubted(mark: Mark, threshold: float) -> Mark:
+    low = mark.untouched and mark.score is not None and mark.score < threshold
+    return replace(mark, status=Status.DOUBTFUL) if low else mark
+
+
+def opened(findings: Findings) -> Findings:
+    """The findings with every doubtful mark open, to compare them as objects whatever their score."""
+    return replace(findings, marks=tuple(replace(m, status=Status.OPEN) if _is_doubtful(m) else m for m in findings.marks))
+
+
+def _is_doubtful(mark: Mark) -> bool:
+    return mark.status is Status.DOUBTFUL

@@ -1,0 +1,114 @@
+"""Pure maths on marks: rescale, clip, IoU, distance and one-to-one matching. Pixels in, pixels out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import hypot
+
+from pdc.domain.values import Box, Findings, Mark, Point, Shape
+
+Size = tuple[int, int]
+
+
+def rescale(shape: Shape, from_wh: Size, to_wh: Size) -> Shape:
+    """The same place in an image of another size; sizes are (width, height) in pixels."""
+    sx, sy = to_wh[0] / from_wh[0], to_wh[1] / from_wh[1]
+    if isinstance(shape, Point):
+        return Point(shape.x * sx, shape.y * sy)
+    return Box(shape.x1 * sx, shape.y1 * sy, shape.x2 * sx, shape.y2 * sy)
+
+
+def clip(shape: Shape, wh: Size) -> Shape:
+    """The part of the shape that lies in an image of (width, height) pixels; at least a point on its border."""
+    w, h = wh
+    if isinstance(shape, Point):
+        return Point(min(max(shape.x, 0.0), w), min(max(shape.y, 0.0), h))
+    x1, x2 = (min(max(v, 0.0), w) for v in (shape.x1, shape.x2))
+    y1, y2 = (min(max(v, 0.0), h) for v in (shape.y1, shape.y2))
+    return Box(x1, y1, x2, y2)
+
+
+def map_findings(findings: Findings, change: Callable[[Shape], Shape]) -> Findings:
+    return replace(findings, marks=tuple(replace(m, shape=change(m.shape)) for m in findings.marks))
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0 to 1; 0 for two boxes without area."""
+    w = min(a.x2, b.x2) - max(a.x1, b.x1)
+    h = min(a.y2, b.y2) - max(a.y1, b.y1)
+    overlap = max(w, 0.0) * max(h, 0.0)
+    union = a.area + b.area - overlap
+    return overlap / union if union > 0 else 0.0
+
+
+def distance(a: Shape, b: Shape) -> float:
+    """Pixels between the centres."""
+    p, q = a.center, b.center
+    return hypot(p.x - q.x, p.y - q.y)
+
+
+def match(
+    predicted: Sequence[Mark], true: Sequence[Mark], *, min_iou: float = 0.5, max_distance: float | None = None
+) -> list[tuple[int, int]]:
+    """Pairs (index in predicted, index in true) of the same label, one-to-one, best agreement first.
+
+    With `max_distance` (pixels) marks match by the distance of their centres, else boxes match by IoU. Greedy by
+    agreement, as in COCO's evaluation but without its order by score.
+    """
+    pairs = []
+    for i, p in enumerate(predicted):
+        for j, t in enumerate(true):
+            if p.label == t.label and (cost := _cost(p.shape, t.shape, min_iou, max_distance)) is not None:
+                pairs.append((cost, i, j))
+    used_p: set[int] = set()
+    used_t: set[int] = set()
+    matched = []
+    for _, i, j in sorted(pairs):
+        if i not in used_p and j not in used_t:
+            used_p.add(i)
+            used_t.add(j)
+            matched.append((i, j))
+    return sorted(matched)
+
+
+def without_duplicates(findings: Findings, *, max_iou: float = 0.6, min_distance: float = 6.0) -> Findings:
+    """The findings without marks that say the same object of the same label again; of two, the surer one stays.
+
+    Boxes are the same object above `max_iou`, points within `min_distance` pixels. A model that reads a list out can
+    name an object twice, like a detector before non-maximum suppression. The order is kept.
+    """
+    kept: list[Mark] = []
+    for mark in sorted(findings.marks, key=lambda m: -(m.score or 0.0)):
+        if not any(mark.label == k.label and _same(mark.shape, k.shape, max_iou, min_distance) for k in kept):
+            kept.append(mark)
+    ids = {m.id for m in kept}
+    return replace(findings, marks=tuple(m for m in findings.marks if m.id in ids))
+
+
+def _same(a: Shape, b: Shape, max_iou: float, min_distance: float) -> bool:
+    if isinstance(a, Box) and isinstance(b, Box):
+        return iou(a, b) > max_iou
+    return distance(a, b) < min_distance
+
+
+def _cost(a: Shape, b: Shape, min_iou: float, max_distance: float | None) -> float | None:
+    if max_distance is not None:
+        d = distance(a, b)
+        return d if d <= max_distance else None
+    if isinstance(a, Box) and isinstance(b, Box):
+        overlap = iou(a, b)
+        return -overlap if overlap >= min_iou else None
+    return None
+
+
+def reading_order(marks: Sequence[Mark], wh: Size, cell: float) -> list[Mark]:
+    """Marks row by row, then left to right, by the square cell of `cell` pixels that holds their centre.
+
+    This is the order in which a model's visual tokens pass by, which makes the list learnable.
+    """
+    def key(mark: Mark) -> tuple[int, int, float, float]:
+        c = clip(mark.shape.center, wh)
+        return int(c.y // cell), int(c.x // cell), c.y, c.x
+
+    return sorted(marks, key=key)

@@ -1,0 +1,260 @@
+"""The nouns of PDC, as frozen values.
+
+One pixel frame: every coordinate is in pixels of the stored, upright image; origin top left, x to the right,
+y down, floats. Nothing here imports anything but the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from math import isfinite
+
+from pdc.domain.errors import BadQuestion
+
+MAX_LABELS = 16
+MAX_LABEL_LENGTH = 64
+
+
+class Task(StrEnum):
+    """The five tasks of "Point, Detect, Count" (arXiv 2505.16647), under the paper's names."""
+
+    POINTING = "pointing"
+    BOUNDING = "bounding"
+    COUNTING = "counting"
+    CNT_AND_POINT = "cnt_and_point"
+    COUNT_AND_BOX = "count_and_box"
+
+    @property
+    def has_points(self) -> bool:
+        return self in (Task.POINTING, Task.CNT_AND_POINT)
+
+    @property
+    def has_boxes(self) -> bool:
+        return self in (Task.BOUNDING, Task.COUNT_AND_BOX)
+
+    @property
+    def has_marks(self) -> bool:
+        return self is not Task.COUNTING
+
+    @property
+    def states_count(self) -> bool:
+        """Whether the model says a number of its own, beside any marks."""
+        return self in (Task.COUNTING, Task.CNT_AND_POINT, Task.COUNT_AND_BOX)
+
+
+class Origin(StrEnum):
+    """Who made a mark what it is: the model, a person, or a person changing the model's mark."""
+
+    MODEL = "model"
+    HUMAN = "human"
+    EDITED = "edited"
+
+
+class Status(StrEnum):
+    """What the reader said about a mark. A rejected mark stays in the review and is not counted.
+
+    A doubtful mark is the model's, with a score below its label's threshold, and nobody has judged it: shown, not counted.
+    """
+
+    OPEN = "open"
+    DOUBTFUL = "doubtful"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Verdict(StrEnum):
+    """What the reader said about the whole prediction."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+
+
+class AdapterStatus(StrEnum):
+    CANDIDATE = "candidate"
+    EVALUATED = "evaluated"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: float
+    y: float
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.x) and isfinite(self.y)):
+            raise ValueError(f"a point needs finite coordinates, not ({self.x}, {self.y})")
+
+    @property
+    def center(self) -> Point:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Corners x1 <= x2 and y1 <= y2, in pixels of the upright image."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    def __post_init__(self) -> None:
+        if not all(map(isfinite, self.xyxy)):
+            raise ValueError(f"a box needs finite coordinates, not {self.xyxy}")
+        if self.x2 < self.x1 or self.y2 < self.y1:
+            raise ValueError(f"a box needs x1 <= x2 and y1 <= y2, not {self.xyxy}")
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        return self.x1, self.y1, self.x2, self.y2
+
+    @property
+    def width(self) -> float:
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        return self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def center(self) -> Point:
+        return Point((self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2)
+
+
+Shape = Point | Box
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One object in the image. `id` is unique within an image's draft; `score` is the model's, 0 to 1."""
+
+    id: str
+    shape: Shape
+    label: str
+    origin: Origin = Origin.MODEL
+    status: Status = Status.OPEN
+    score: float | None = None
+
+    @property
+    def counts(self) -> bool:
+        return self.status in (Status.OPEN, Status.ACCEPTED)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is as the model left it: nobody changed or judged it."""
+        return self.origin is Origin.MODEL and self.status in (Status.OPEN, Status.DOUBTFUL)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Marks, and the number per label that was stated beside them (the whole answer when the task is counting)."""
+
+    marks: tuple[Mark, ...] = ()
+    stated: Mapping[str, int] = field(default_factory=dict)
+
+    def counts(self, task: Task) -> dict[str, int]:
+        """Count per label. It follows the marks wherever the task has marks; else it is what was stated."""
+        if not task.has_marks:
+            return dict(self.stated)
+        return dict(Counter(m.label for m in self.marks if m.counts))
+
+    def count(self, task: Task) -> int:
+        return sum(self.counts(task).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A stored image. `sha256` is of the stored PNG's bytes and is its identity; `group` must stay on one side of a split."""
+
+    sha256: str
+    name: str
+    width: int
+    height: int
+    group: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A task and the labels asked for, in the order in which the answer lists them."""
+
+    task: Task
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.labels) <= MAX_LABELS:
+            raise BadQuestion(f"Ask for 1 to {MAX_LABELS} labels; this question has {len(self.labels)}.")
+        if len(set(self.labels)) != len(self.labels):
+            raise BadQuestion("A label is named twice in this question; name each once.")
+        for label in self.labels:
+            check_label(label)
+
+
+def check_label(label: str) -> str:
+    """The label itself, or BadQuestion saying why it cannot be one."""
+    if not label or label != label.strip() or len(label) > MAX_LABEL_LENGTH:
+        raise BadQuestion(f"A label has 1 to {MAX_LABEL_LENGTH} characters and no spaces around it; this is {label!r}.")
+    if not label.isprintable() or any(c in label for c in '"\\<>|'):
+        raise BadQuestion(f'A label may not contain quotes, backslashes, control characters or < > |; this is {label!r}.')
+    return label
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model answered; never changed. `findings` is None when the answer could not be read: that is not "none"."""
+
+    id: str
+    image_sha256: str
+    question: Question
+    findings: Findings | None
+    raw: str
+    model: str
+    adapter: str | None
+    prompt_version: str
+    seconds: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a reader made of an image; appended, never changed. `revision` counts from 1 per image and question.
+
+    `blind` says that the reader had been shown nothing of any prediction when they saved it.
+    """
+
+    id: str
+    image_sha256: str
+    question: Question
+    prediction_id: str | None
+    verdict: Verdict
+    findings: Findings
+    author: str
+    revision: int
+    created_at: datetime
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter in the registry. `path` is its folder, in the store
+    relative to the model's folder or PDC_HOME; `metrics` are those of its held-out evaluation."""
+
+    name: str
+    base: str
+    path: str
+    status: AdapterStatus
+    parent: str | None
+    prompt_version: str
+    metrics: Mapping[str, object]
+    created_at: datetime

@@ -1,0 +1,225 @@
+"""COCO JSON <-> pictures. Pure: no files, no store.
+
+What PDC writes beside the standard keys: images carry `name`, `group` (what must stay on one side of a split) and `labels`
+(what was asked there: a label that is named and has no box is absent, one that is not named is unknown), with `asked` saying
+by which task. A point is a keypoint with a box of no size. An annotation whose corner cannot be had by adding floats carries
+its corners as `xyxy`, so that no box ever changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.geometry import Size, clip
+from pdc.domain.values import Box, Point, Shape, check_label
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, settle
+from pdc.formats.records import Asked, Picture, inside, is_number, keeps_area, told, with_told
+
+Labelled = tuple[str, Shape]
+Id = int | str
+
+
+def document(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """The COCO file of pictures. Categories are numbered as labels first appear."""
+    numbers = {n: i for i, n in enumerate(dict.fromkeys(a.label for p in pictures for a in p.asked), start=1)}
+    pointed = {a.label for p in pictures for a in p.asked if any(isinstance(s, Point) for s in a.shapes)}
+    images, annotations = [], []
+    for number, picture in enumerate(pictures, start=1):
+        images.append(_image(number, picture))
+        for label, shape in [(a.label, shape) for a in picture.asked for shape in a.shapes]:
+            annotations.append(_annotation(len(annotations) + 1, number, numbers[label], shape))
+    return {
+        "info": {"description": "Reviews exported by PDC"},
+        "images": images,
+        "categories": [_category(i, label, label in pointed) for label, i in numbers.items()],
+        "annotations": annotations,
+    }
+
+
+def _category(number: int, label: str, pointed: bool) -> dict[str, Any]:
+    category = {"id": number, "name": label}
+    return {**category, "keypoints": ["centre"], "skeleton": []} if pointed else category
+
+
+def _image(number: int, picture: Picture) -> dict[str, Any]:
+    kept = told(picture)
+    return {
+        "id": number,
+        "file_name": picture.file,
+        "width": picture.size[0],
+        "height": picture.size[1],
+        "name": picture.name,
+        "group": picture.group,
+        "labels": [a.label for a in picture.asked],
+        "asked": kept["asked"],
+    }
+
+
+def _annotation(number: int, image: int, category: int, shape: Shape) -> dict[str, Any]:
+    about = {"id": number, "image_id": image, "category_id": category}
+    if isinstance(shape, Point):
+        keypoint = {"keypoints": [shape.x, shape.y, 2], "num_keypoints": 1}
+        return {**about, "bbox": [shape.x, shape.y, 0.0, 0.0], "area": 0.0, "iscrowd": 0, **keypoint}
+    bbox = [shape.x1, shape.y1, _span(shape.x1, shape.x2), _span(shape.y1, shape.y2)]
+    annotation = {**about, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0}
+    return annotation if _corners(bbox) == shape.xyxy else {**annotation, "xyxy": list(shape.xyxy)}
+
+
+def _corners(bbox: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = bbox
+    return x, y, x + width, y + height
+
+
+def _span(start: float, end: float) -> float:
+    """The shortest number for which `start` + it is `end` again, as floats add; the difference when there is none."""
+    exact = end - start
+    return next((c for c in (round(exact, digits) for digits in range(17)) if start + c == end), exact)
+
+
+def read(value: Any, complete: bool = False) -> Contents:
+    """The file's images with what is in them, and what was left out. BadSetting when the file as a whole is wrong.
+
+    Boxes are cut at the image's border. What is no single box or point is left out: crowds, masks and outlines without a
+    bbox, turned boxes, predictions. A label that an image neither draws nor names is "none" only if `complete`.
+    """
+    lists = {key: _list(value, key) for key in ("images", "categories", "annotations")}
+    categories = {_get(c, "id", (int, str), "A category"): _label(c) for c in lists["categories"]}
+    if len(categories) != len(lists["categories"]):
+        raise BadSetting("Two categories of the COCO file share an id; give each its own.")
+    sizes = {_get(i, "id", (int, str), "An image"): _size(i) for i in lists["images"]}
+    files = {i["id"]: _get(i, "file_name", str, f"Image {i['id']}") for i in lists["images"]}
+    found: dict[Id, list[Labelled | LeftOut]] = defaultdict(list)
+    for annotation in lists["annotations"]:
+        image, label = _about(annotation, categories, sizes)
+        found[image].append(_labelled(annotation, label, files[image], sizes[image]))
+    return settle([_record(i, sizes[i["id"]], found[i["id"]]) for i in lists["images"]], tuple(categories.values()), complete)
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, dict) or not isinstance(value.get(key), list):
+        raise BadSetting(f"The file is not COCO: it has no list of {key}.")
+    return value[key]
+
+
+def _get(entry: Any, key: str, kind: type | tuple[type, ...], what: str) -> Any:
+    found = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(found, kind) or isinstance(found, bool):
+        raise BadSetting(f"{what} of the COCO file has no usable {key!r}; correct the file.")
+    return found
+
+
+def _label(category: Any) -> str:
+    return check_label(_get(category, "name", str, "A category"))
+
+
+def _size(image: Any) -> Size:
+    what = f"Image {image['id']}"
+    width, height = (_get(image, key, (int, float), what) for key in ("width", "height"))
+    if not (1 <= width < 1e9 and 1 <= height < 1e9):
+        raise BadSetting(f"{what} of the COCO file is {width} x {height} pixels; correct the file.")
+    return int(width), int(height)
+
+
+def _record(image: Mapping[str, Any], size: Size, entries: Sequence[Labelled | LeftOut]) -> Record:
+    file, name, group, labels = (image.get(key) for key in ("file_name", "name", "group", "labels"))
+    left_out, found = (tuple(e for e in entries if isinstance(e, LeftOut) is out) for out in (True, False))
+    named = isinstance(labels, list) and all(isinstance(n, str) for n in labels)
+    asked = dict.fromkeys([*(map(check_label, labels) if named else ()), *(label for label, _ in found)])
+    picture = Picture(
+        file,
+        name if isinstance(name, str) else file,
+        str(group) if group not in (None, "") else file,
+        size,
+        tuple(Asked.of_shapes(n, [s for label, s in found if label == n]) for n in asked),
+    )
+    if not named:
+        return Record(picture, Silence.UNKNOWN, left_out)
+    return Record(with_told(picture, {"asked": image.get("asked")}), Silence.TOLD, left_out)
+
+
+def _about(annotation: Any, categories: Mapping[Id, str], sizes: Mapping[Id, Size]) -> tuple[Id, str]:
+    """The image's id and the label."""
+    what = _what(annotation)
+    image, category = (_get(annotation, key, (int, str), what) for key in ("image_id", "category_id"))
+    if image not in sizes:
+        raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
+    if category not in categories:
+        raise BadSetting(f"{what} of the COCO file has category {category}, which the file does not list.")
+    return image, categories[category]
+
+
+def _what(annotation: Any) -> str:
+    return f"Annotation {annotation.get('id') if isinstance(annotation, dict) else None}"
+
+
+def _labelled(annotation: Mapping[str, Any], label: str, file: str, size: Size) -> Labelled | LeftOut:
+    reason = _unread(annotation)
+    if reason is not None:
+        return LeftOut(What.OBJECT, reason, file, label)
+    try:
+        return label, _shape(annotation, size, _what(annotation))
+    except BadSetting as error:
+        return LeftOut(What.IMAGE, str(error), file)
+
+
+def _unread(annotation: Mapping[str, Any]) -> str | None:
+    """Why the annotation is not one box or one point that a person set; None when it is."""
+    attributes = annotation.get("attributes")
+    if annotation.get("iscrowd"):
+        return "it is marked as a crowd (iscrowd 1), not as one object"
+    if isinstance(attributes, dict) and is_number(turn := attributes.get("rotation")) and turn % 360:
+        return "it is a turned box, which is not read"
+    if annotation.get("score") is not None:
+        return "it has a score, so it is a prediction"
+    bbox = annotation.get("bbox") or []
+    placed = _point(annotation) is not None or not isinstance(bbox, list) or any(bbox[2:])
+    return None if placed else _unread_kind(annotation)
+
+
+def _unread_kind(annotation: Mapping[str, Any]) -> str | None:
+    if isinstance(annotation.get("segmentation"), dict):
+        return "it is a mask without a bbox, which is not read"
+    if annotation.get("segmentation"):
+        return "it is an outline without a bbox, which is not read"
+    return "it is a group of keypoints without a bbox, which is not read" if annotation.get("keypoints") else None
+
+
+def _shape(annotation: Mapping[str, Any], size: Size, what: str) -> Shape:
+    point = _point(annotation)
+    if point is not None:
+        return inside(point, size, f"{what} of the COCO file")
+    return _box(annotation.get("bbox"), annotation.get("xyxy"), size, what)
+
+
+def _point(annotation: Mapping[str, Any]) -> Point | None:
+    """A keypoint with a bbox of no size is PDC's way to write a point; an outline of one corner is RectLabel's."""
+    bbox, keypoints, outline = (annotation.get(key) for key in ("bbox", "keypoints", "segmentation"))
+    if _has_numbers(keypoints, 3) and _has_numbers(bbox, 4) and not any(bbox[2:]):
+        return Point(bbox[0], bbox[1])
+    single = outline[0] if isinstance(outline, list) and len(outline) == 1 else None
+    return Point(*single) if _has_numbers(single, 2) else None
+
+
+def _has_numbers(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(map(is_number, value))
+
+
+def _box(bbox: Any, exact: Any, size: Size, what: str) -> Box:
+    if not _has_numbers(bbox, 4):
+        raise BadSetting(f"{what} of the COCO file has no bbox of four numbers; correct the file.")
+    x1, y1, x2, y2 = _corners(bbox)
+    outside = x1 > size[0] or y1 > size[1] or x2 < 0 or y2 < 0
+    if bbox[2] < 0 or bbox[3] < 0 or outside or not keeps_area(box := Box(x1, y1, x2, y2), size):
+        raise BadSetting(f"{what} of the COCO file has a box outside its image or turned inside out; correct the file.")
+    return clip(Box(*exact) if _agree(exact, box.xyxy) else box, size)
+
+
+def _agree(exact: Any, corners: Sequence[float]) -> bool:
+    """Whether PDC's own corners are there and no other program has changed the bbox beside them."""
+    if not _has_numbers(exact, 4):
+        return False
+    ordered = exact[0] <= exact[2] and exact[1] <= exact[3]
+    return ordered and all(abs(a - b) < 1e-6 for a, b in zip(exact, corners, strict=True))

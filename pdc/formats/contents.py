@@ -1,0 +1,169 @@
+"""What a reader made of an annotation file: the pictures that may be stored, and what was left out and why. Pure.
+
+A review says everything about its labels. So a label goes out of an image with the first object of it that is left out, and
+a label is "none" only where the file says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from pdc.domain.errors import PdcError
+from pdc.domain.values import Box
+from pdc.formats.records import Asked, Picture
+
+SPOILED = "another object there was left out, and the rest would look complete"
+SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
+EMPTY = "it is empty, and no label is drawn anywhere that it could be empty of"
+UNUSED = "no object that is taken over has it"
+NAMED = 5
+GROUPS = 10
+T = TypeVar("T")
+
+
+class What(StrEnum):
+    """What was left out. ANSWER: what an image says about a label. SIZE: the extent of a box that is kept as a point."""
+
+    OBJECT = "object"
+    IMAGE = "image"
+    LABEL = "label"
+    ANSWER = "answer"
+    ANNOTATION = "annotation"
+    SIZE = "box size"
+
+
+class Silence(StrEnum):
+    """What it means that a label is not drawn in an image.
+
+    TOLD: the file lists what was asked there, and the rest is unknown. NONE: a file of its own says that the image is empty.
+    """
+
+    TOLD = "told"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something in a file that is not stored. `file` None: in no single image; `label` None: whatever its label."""
+
+    what: What
+    reason: str
+    file: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a file says about one image, before anything is concluded from silence."""
+
+    picture: Picture
+    silence: Silence
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file comes to."""
+
+    pictures: tuple[Picture, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def gather(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Callable[[T], str]) -> list[Record | LeftOut]:
+    """What `read` makes of each source. One that is wrong is an image left out, with the sentence that says what is wrong."""
+    def tried(source: T) -> Record | LeftOut:
+        try:
+            return read(source)
+        except PdcError as error:
+            return LeftOut(What.IMAGE, str(error), name(source))
+
+    return [tried(source) for source in sources]
+
+
+def settle(entries: Iterable[Record | LeftOut], labels: Sequence[str] | None = None, complete: bool = False) -> Contents:
+    """The pictures that may be stored. `labels` are those the file declares; None: those that it uses, as they come.
+
+    `complete` says that every image was looked at for every label that is used: what is not drawn is "none".
+    """
+    entries = list(entries)
+    records = [e for e in entries if isinstance(e, Record)]
+    left = [e for e in entries if isinstance(e, LeftOut)]
+    drawn = dict.fromkeys(label for r in records for label in _labels(r))
+    used = [n for n in dict.fromkeys(drawn if labels is None else labels) if n in drawn]
+    left += [LeftOut(What.LABEL, UNUSED, label=n) for n in dict.fromkeys(labels or ()) if n not in drawn]
+    settled = [_settled(r, used, complete) for r in records]
+    pictures = tuple(picture for picture, _ in settled if picture.asked)
+    return Contents(pictures, (*left, *(e for r, (_, more) in zip(records, settled, strict=True) for e in (*r.left_out, *more))))
+
+
+def _labels(record: Record) -> list[str]:
+    return [a.label for a in record.picture.asked] + [e.label for e in record.left_out if e.label is not None]
+
+
+def _settled(record: Record, used: Sequence[str], complete: bool) -> tuple[Picture, list[LeftOut]]:
+    picture, spoiled = record.picture, {e.label for e in record.left_out if e.what in (What.OBJECT, What.IMAGE)}
+    kept = [a for a in picture.asked if spoiled.isdisjoint((None, a.label)) and _agrees(a)]
+    left = [e for a in picture.asked if a not in kept for e in _gone(picture.file, a)]
+    unsaid = [] if record.silence is Silence.TOLD or None in spoiled else [n for n in used if n not in _labels(record)]
+    if complete or (record.silence is Silence.NONE and not spoiled):
+        kept += [Asked.of_shapes(n, ()) for n in unsaid]
+    else:
+        left += _unsaid(picture, unsaid, whole=not record.left_out)
+    if record.silence is not Silence.TOLD:
+        kept.sort(key=lambda a: used.index(a.label))
+    if not kept and not left and not record.left_out:
+        left.append(LeftOut(What.IMAGE, SILENT if record.silence is Silence.UNKNOWN else EMPTY, picture.file))
+    sizes = [LeftOut(What.SIZE, "it lies beside points of its label, so its centre is kept", picture.file, a.label)
+             for a in kept if a.task.has_points for s in a.shapes if isinstance(s, Box)]  # fmt: skip
+    return replace(picture, asked=tuple(map(_pointed, kept))), left + sizes
+
+
+def _agrees(asked: Asked) -> bool:
+    return not asked.task.has_marks or asked.count == len(asked.shapes)
+
+
+def _gone(file: str, asked: Asked) -> list[LeftOut]:
+    if _agrees(asked):
+        return [LeftOut(What.OBJECT, SPOILED, file, asked.label) for _ in asked.shapes]
+    reason = f"its count is {asked.count}, and {len(asked.shapes)} are marked"
+    return [LeftOut(What.ANSWER, reason, file, asked.label)]
+
+
+def _unsaid(picture: Picture, labels: Sequence[str], *, whole: bool) -> list[LeftOut]:
+    if whole and labels and not picture.asked:
+        return [LeftOut(What.IMAGE, SILENT, picture.file)]
+    return [LeftOut(What.ANSWER, SILENT, picture.file, n) for n in labels]
+
+
+def _pointed(asked: Asked) -> Asked:
+    """Points where points were asked: of a box beside them its centre."""
+    return replace(asked, shapes=tuple(s.center for s in asked.shapes)) if asked.task.has_points else asked
+
+
+def told_left_out(left_out: Sequence[LeftOut]) -> str:
+    """A sentence per kind and reason: how many, which, and why. Empty when nothing was left out."""
+    groups: dict[tuple[What, str], list[str]] = {}
+    for entry in left_out:
+        groups.setdefault((entry.what, entry.reason), []).append(_name(entry))
+    sentences = [_sentence(what, reason, names) for (what, reason), names in list(groups.items())[:GROUPS]]
+    rest = sum(len(names) for names in list(groups.values())[GROUPS:])
+    return " ".join([*sentences, *([f"Left out {rest} more, for {len(groups) - GROUPS} more reasons."] if rest else [])])
+
+
+def _name(entry: LeftOut) -> str:
+    return " in ".join(v for v in (entry.label, entry.file) if v is not None)
+
+
+def _sentence(what: What, reason: str, names: Sequence[str]) -> str:
+    several = list(dict.fromkeys(names))
+    listed = ", ".join(several[:NAMED]) + (f" and {len(several) - NAMED} more" if len(several) > NAMED else "")
+    return f"Left out {counted(len(names), what)} ({listed}): {reason.removesuffix('.')}{'' if reason.endswith('?') else '.'}"
+
+
+def counted(number: int, noun: str) -> str:
+    """1 image, 2 images."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

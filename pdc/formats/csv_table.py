@@ -1,0 +1,151 @@
+"""CSV <-> pictures: a line per mark, which any spreadsheet and `pandas.read_csv` open.
+
+What must be there to be read: `file`, `label`, and x1, y1, x2, y2 of a box or x, y of a point; `kind`, `task` and `count` say
+what a line without a mark means.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.geometry import Size
+from pdc.domain.values import Box, Image, Mark, Review, Shape, Task, check_label
+from pdc.formats.contents import Contents, Record, Silence, gather, settle
+from pdc.formats.records import Asked, Case, Picture, is_number, marks_of, shape_of
+
+Line = Mapping[str, str]
+FILE = "marks.csv"
+FORMULA = tuple("=+-@\t\r")
+BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
+CSV_COLUMNS = (
+    "file", "image_sha256", "name", "width", "height", "group", "task", "label", "count", "kind", "x1", "y1", "x2", "y2",
+    "x", "y", "origin", "score", "author", "verdict", "revision", "reviewed_at",
+)  # fmt: skip
+
+
+def write(cases: Sequence[Case]) -> Mapping[str, str]:
+    """marks.csv: a line per mark; a label without marks has one line, whose kind is `none`, or `count` in a counting
+    task. `x`, `y` is the centre; `count` is the label's, repeated on each of its lines."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for case in cases:
+        for review in case.reviews:
+            writer.writerows(_csv_rows(case.image, review))
+    return {FILE: buffer.getvalue()}
+
+
+def _csv_rows(image: Image, review: Review) -> Iterator[dict[str, Any]]:
+    counts = review.findings.counts(review.question.task)
+    about = _csv_image(image) | _csv_review(review)
+    for label in review.question.labels:
+        asked = {**about, "label": _plain(label), "count": counts.get(label, 0)}
+        marks = marks_of(review, label) if review.question.task.has_marks else []
+        yield from ({**asked, **_csv_mark(m)} for m in marks)
+        if not marks:
+            yield {**asked, "kind": "none" if review.question.task.has_marks else "count"}
+
+
+def _csv_image(image: Image) -> dict[str, Any]:
+    return {
+        "file": f"images/{image.sha256}.png",
+        "image_sha256": image.sha256,
+        "name": _plain(image.name),
+        "width": image.width,
+        "height": image.height,
+        "group": _plain(image.group),
+    }
+
+
+def _csv_review(review: Review) -> dict[str, Any]:
+    return {
+        "task": str(review.question.task),
+        "author": _plain(review.author),
+        "verdict": str(review.verdict),
+        "revision": review.revision,
+        "reviewed_at": review.created_at.isoformat(),
+    }
+
+
+def _csv_mark(mark: Mark) -> dict[str, Any]:
+    box = mark.shape if isinstance(mark.shape, Box) else None
+    corners = dict(zip(("x1", "y1", "x2", "y2"), box.xyxy, strict=True)) if box else {}
+    score = {} if mark.score is None else {"score": mark.score}
+    centre = {"x": mark.shape.center.x, "y": mark.shape.center.y}
+    return {"kind": "box" if box else "point", **corners, **centre, "origin": str(mark.origin), **score}
+
+
+def _plain(text: str) -> str:
+    """Text that a spreadsheet will not run as a formula."""
+    return f"'{text}" if text[:1] in FORMULA or text[:1] == "'" else text
+
+
+def _unguarded(text: str) -> str:
+    """The inverse of `_plain`."""
+    return text[1:] if text[:1] == "'" and text[1:2] in (*FORMULA, "'") else text
+
+
+def read(path: Path, complete: bool = False) -> Contents:
+    """Of a file or of the folder that holds marks.csv. Left out are images with a line that is wrong or says nothing."""
+    path = path / FILE if path.is_dir() else path
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(csv.DictReader(file))
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadSetting(f"{path} is not a CSV file in UTF-8 ({error}); save it again.") from None
+    if not lines or not {"file", "label"} <= set(lines[0]):
+        raise BadSetting(f"{path} needs the columns file and label, and a line per mark below them.")
+    found: dict[str, list[tuple[int, Line]]] = {}
+    for i, line in enumerate(lines, start=2):
+        found.setdefault(line["file"] or "", []).append((i, line))
+    return settle(gather(found.items(), lambda entry: _record(*entry, path.name), lambda entry: entry[0]), complete=complete)
+
+
+def _record(file: str, lines: Sequence[tuple[int, Line]], name: str) -> Record:
+    about, size = lines[0][1], None
+    if about.get("width") and about.get("height"):
+        size = int(_number(about["width"], f"{name}: {file}")), int(_number(about["height"], f"{name}: {file}"))
+    called, group = (_unguarded(about.get(key) or "") or file for key in ("name", "group"))
+    asked: dict[tuple[str, str], list[tuple[int, Line]]] = {}
+    for i, line in lines:
+        asked.setdefault((line.get("task") or "", _unguarded(line["label"] or "")), []).append((i, line))
+    picture = Picture(file, called, group, size, tuple(_read_asked(*key, own, size, name) for key, own in asked.items()))
+    return Record(picture, Silence.TOLD if any(task for task, _ in asked) else Silence.UNKNOWN)
+
+
+def _read_asked(task: str, label: str, lines: Sequence[tuple[int, Line]], size: Size | None, name: str) -> Asked:
+    shapes = [s for i, line in lines if (s := _shape(line, size, f"{name} line {i}")) is not None]
+    (first, line), label = lines[0], check_label(label)
+    count = int(_number(line["count"], f"{name} line {first}")) if line.get("count") else None
+    if task in set(Task):
+        return Asked(Task(task), label, tuple(shapes), len(shapes) if shapes or count is None else count)
+    if shapes:
+        return Asked.of_shapes(label, shapes)
+    if count is None and line.get("kind") != "none":
+        raise BadSetting(f"{name} line {first} has neither a mark nor a count; write count 0 where nothing is there.")
+    return Asked(Task.COUNTING, label, (), count) if count else Asked.of_shapes(label, ())
+
+
+def _shape(line: Line, size: Size | None, where: str) -> Shape | None:
+    for names in (BOX, POINT):
+        if any(line.get(n) for n in names):
+            return shape_of([_number(line.get(n) or "", where) for n in names], size, where)
+    return None
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not is_number(number):
+        raise BadSetting(f"{where} has {text!r} where a number should be; correct the file.")
+    return number

@@ -1,0 +1,158 @@
+"""MedMultiPoints (SimulaMet/MedMultiPoints) <-> pictures: rows of image, label, points, boxes and count, in pixels.
+
+As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group` and `task`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Box, Task, check_label
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, settle
+from pdc.formats.records import Asked, Picture, is_number, joined, numbers, shape_of
+
+LINES = "reviews.jsonl"
+PARQUET = "medmultipoints.parquet"
+FOLDERS = ("", "images/", "MedMultiPoints-images/")
+
+
+def rows(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    """A row per picture and label. `points` are the boxes' centres where there are boxes."""
+    return [_row(p, a) for p in pictures for a in p.asked]
+
+
+def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
+    return {
+        "image_sha256": Path(picture.file).stem, "img_size": list(picture.size),
+        "points": [[s.center.x, s.center.y] for s in asked.shapes],
+        "bbox": [numbers(s) for s in asked.shapes if isinstance(s, Box)],
+        "count": asked.count, "label": asked.label,
+        "file_name": picture.file, "name": picture.name, "group": picture.group, "task": str(asked.task),
+    }
+
+
+def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
+    return {LINES: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(pictures))}
+
+
+def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> bytes:
+    """One parquet file with the images inside; `images` are the bytes of each picture's file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    numbers_2d = pyarrow.list_(pyarrow.list_(pyarrow.float64()))
+    schema = pyarrow.schema([
+        ("image_data", pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])),
+        ("image_sha256", pyarrow.string()), ("img_size", pyarrow.list_(pyarrow.int64())), ("points", numbers_2d),
+        ("bbox", numbers_2d), ("count", pyarrow.int64()), ("label", pyarrow.string()), ("file_name", pyarrow.string()),
+        ("name", pyarrow.string()), ("group", pyarrow.string()), ("task", pyarrow.string()),
+    ])  # fmt: skip
+    full = [{"image_data": {"bytes": images[r["file_name"]], "path": r["file_name"]}, **r} for r in rows(pictures)]
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(full, schema), buffer)
+    return buffer.getvalue()
+
+
+def read(path: Path, complete: bool = False) -> Contents:
+    """Of a .jsonl or .parquet file, or of every such file in a folder. A row that is wrong is left out.
+
+    A row says what was asked, so nothing is concluded from rows that are not there, `complete` or not.
+    """
+    paths = [path] if path.is_file() else sorted([*path.rglob("*.parquet"), *path.glob("*.jsonl")])
+    if not paths:
+        raise BadSetting(f"{path} holds no .jsonl or .parquet file of MedMultiPoints; name the folder or file that does.")
+    rows = ((row, place.parent, f"{place.name} row {i}") for place in paths for i, row in enumerate(_rows(place), start=1))
+    entries = gather(rows, lambda row: Record(_picture(*row), Silence.TOLD), lambda row: row[2])
+    pictures = joined([e.picture for e in entries if isinstance(e, Record)])
+    return settle([*(Record(p, Silence.TOLD) for p in pictures), *(e for e in entries if isinstance(e, LeftOut))])
+
+
+def _rows(path: Path) -> Iterable[Any]:
+    return _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
+
+
+def _json_rows(path: Path) -> Iterable[Any]:
+    for i, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+        try:
+            if line.strip():
+                yield json.loads(line)
+        except (ValueError, RecursionError):
+            raise BadSetting(f"{path.name} line {i} is not JSON; export it again.") from None
+
+
+def _parquet_rows(path: Path) -> Iterable[Any]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(64):
+            yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BadSetting(f"{path.name} is not a parquet file ({error}); download it again.") from None
+
+
+def _picture(row: Any, folder: Path, where: str) -> Picture:
+    if not isinstance(row, dict) or not isinstance(row.get("label"), str):
+        raise BadSetting(f"{where} has no label, so it is no row of MedMultiPoints; correct the file.")
+    size, data = _size(row.get("img_size"), where), _bytes(row.get("image_data"))
+    sha256 = row.get("image_sha256") if isinstance(row.get("image_sha256"), str) else ""
+    file = _file(row, folder, sha256)
+    if file is None and data is None:
+        raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")
+    name, group = (row[k] if isinstance(row.get(k), str) and row[k] else file or sha256 or where for k in ("name", "group"))
+    return Picture(file or sha256 or where, name, group, size, (_asked(row, size, where),), data)
+
+
+def _size(value: Any, where: str) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2 or not all(type(v) is int and v > 0 for v in value):
+        raise BadSetting(f"{where} has no usable img_size; it needs [width, height].")
+    return value[0], value[1]
+
+
+def _bytes(value: Any) -> bytes | None:
+    found = value.get("bytes") if isinstance(value, dict) else value
+    return bytes(found) if isinstance(found, bytes | bytearray) else None
+
+
+def _file(row: Mapping[str, Any], folder: Path, sha256: str) -> str | None:
+    if isinstance(row.get("file_name"), str) and row["file_name"]:
+        return row["file_name"]
+    names = [f"{place}{sha256}{suffix}" for place in FOLDERS for suffix in (".png", ".jpg")] if sha256.isalnum() else []
+    return next((name for name in names if (folder / name).is_file()), None)
+
+
+def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> Asked:
+    """Boxes where there are any, else points, else a bare count; an own `task` says what an empty row was asked.
+
+    Boxes and points tell the same objects. Where their numbers differ, the row's count says which of them are all.
+    """
+    if all(row.get(key) is None for key in ("bbox", "points", "count")):
+        raise BadSetting(f"{where} has neither boxes nor points nor a count; correct the file.")
+    label = check_label(row["label"].strip())
+    boxes, points, count = row.get("bbox") or [], row.get("points") or [], row.get("count")
+    task = Task(row["task"]) if row.get("task") in set(Task) else None
+    if not isinstance(boxes, list) or not isinstance(points, list) or (count is not None and not is_number(count)):
+        raise BadSetting(f"{where} has boxes, points or a count that are none; correct the file.")
+    if task is None:
+        task = _task(len(boxes), len(points), count, where)
+    if not task.has_marks:
+        return Asked(task, label, (), int(count or 0))
+    shapes = tuple(shape_of(s, size, where) for s in (boxes if task.has_boxes else points))
+    return Asked(task, label, shapes, len(shapes) or int(count or max(len(boxes), len(points))))
+
+
+def _task(boxes: int, points: int, count: float | None, where: str) -> Task:
+    if boxes and points and boxes != points:
+        if count not in (boxes, points):
+            raise BadSetting(f"{where} has {boxes} boxes and {points} points, and its count is neither; correct the file.")
+        return Task.BOUNDING if count == boxes else Task.POINTING
+    if boxes or points:
+        return Task.BOUNDING if boxes else Task.POINTING
+    return Task.COUNTING if count else Task.BOUNDING

@@ -1,0 +1,145 @@
+"""Pascal VOC <-> pictures: Annotations/<name>.xml, an <object> with <bndbox> corners, or with <point> where points were asked.
+
+Corners are pixels from 0 as everywhere in PDC. <pdc> keeps group and what was asked, which VOC has no place for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.geometry import Size
+from pdc.domain.values import Box, Shape, check_label
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle
+from pdc.formats.records import Asked, Picture, numbers, shape_of, told, with_told
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+FOLDER = "Annotations"
+UNREAD = ("polygon", "segm", "mask", "robndbox", "ellipse")
+MAX_BYTES = 20_000_000
+
+
+def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
+    return {f"{FOLDER}/{Path(p.file).stem}.xml": _document(p) for p in pictures}
+
+
+def _document(picture: Picture) -> str:
+    root = Element("annotation")
+    _texts(root, folder="images", filename=Path(picture.file).name)
+    _texts(SubElement(root, "size"), width=picture.size[0], height=picture.size[1], depth=3)
+    _texts(root, segmented=0)
+    for asked in picture.asked:
+        for shape in asked.shapes:
+            _object(root, asked.label, shape)
+    kept = told(picture)
+    extra = SubElement(root, "pdc", name=kept["name"], group=kept["group"])
+    for entry in kept["asked"]:
+        SubElement(extra, "asked", {k: str(v) for k, v in entry.items()})
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _object(root: Element, label: str, shape: Shape) -> None:
+    found = SubElement(root, "object")
+    _texts(found, name=label, pose="Unspecified", truncated=0, difficult=0)
+    box = isinstance(shape, Box)
+    place = SubElement(found, "bndbox" if box else "point")
+    _texts(place, **dict(zip(CORNERS if box else ("x", "y"), numbers(shape), strict=True)))
+
+
+def _texts(parent: Element, **values: object) -> None:
+    for name, value in values.items():
+        SubElement(parent, name).text = str(value)
+
+
+def read(folder: Path, complete: bool = False) -> Contents:
+    """Every .xml in Annotations/, or in the folder itself. A file without objects says "none" of every label in use.
+
+    Left out are objects without an upright box, and files that are wrong.
+    """
+    inside = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    paths = sorted(inside.glob("*.xml"))
+    if not paths:
+        raise BadSetting(f"{folder} has no {FOLDER}/*.xml, so it is no Pascal VOC folder; name the folder that has them.")
+    return settle(gather(paths, lambda path: _record(_parsed(path), path.name), lambda path: path.name), complete=complete)
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a document type: an annotation file needs no entities, and they can fill the memory."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise BadSetting("it declares entities, which an annotation file does not need; remove them.")
+
+
+def _parsed(path: Path) -> Element:
+    """From bytes, so that the encoding the file declares counts."""
+    if path.stat().st_size > MAX_BYTES:
+        raise BadSetting(f"{path.name} is too large to be an annotation file; correct the folder.")
+    try:
+        return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
+    except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
+        raise BadSetting(f"{path.name} is not XML ({error}); correct the file.") from None
+
+
+def _name(found: Element, where: str) -> str:
+    return check_label((found.findtext("name") or "").strip()) if found.findtext("name") else _missing(where, "name")
+
+
+def _missing(where: str, what: str) -> str:
+    raise BadSetting(f"{where} has an object without a {what}; correct the file.")
+
+
+def _record(root: Element, where: str) -> Record:
+    file = (root.findtext("filename") or "").strip() or _missing(where, "filename")
+    file = f"images/{file}" if (root.findtext("folder") or "").strip() == "images" else file
+    size, objects = _size(root), [(_name(o, where), o) for o in root.findall("object")]
+    left_out = tuple(LeftOut(What.OBJECT, r, file, label) for label, o in objects if (r := _unread(o)) is not None)
+    shapes: dict[str, list[Shape]] = {}
+    for label, found in objects:
+        if _unread(found) is None:
+            shapes.setdefault(label, []).append(_shape(found, size, where))
+    picture = Picture(file, file, file, size, tuple(Asked.of_shapes(label, own) for label, own in shapes.items()))
+    extra = root.find("pdc")
+    if extra is None:
+        return Record(picture, Silence.UNKNOWN if objects else Silence.NONE, left_out)
+    kept = {"name": extra.get("name"), "group": extra.get("group"), "asked": [dict(e.attrib) for e in extra.findall("asked")]}
+    return Record(with_told(picture, kept), Silence.TOLD, left_out)
+
+
+def _size(root: Element) -> Size | None:
+    """None also where a tool that did not know it wrote 0."""
+    try:
+        size = int(float(root.findtext("size/width"))), int(float(root.findtext("size/height")))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if min(size) > 0 else None
+
+
+def _unread(found: Element) -> str | None:
+    """Why the object is no upright box or point; None when it is."""
+    turns = [a.findtext("value") for a in found.iterfind("attributes/attribute") if a.findtext("name") == "rotation"]
+    if any(_is_turned(turn) for turn in [*turns, found.findtext("bndbox/angle")]):
+        return "it is a turned box, which is not read"
+    if found.find("bndbox") is None and found.find("point") is None and any(found.find(k) is not None for k in UNREAD):
+        return "it is an outline, a mask or a turned box without a bndbox, which is not read"
+    return None
+
+
+def _is_turned(degrees: str | None) -> bool:
+    try:
+        return float(degrees or 0) % 360 != 0
+    except ValueError:
+        return True
+
+
+def _shape(found: Element, size: Size | None, where: str) -> Shape:
+    names = CORNERS if found.find("bndbox") is not None else ("x", "y")
+    place = found.find("bndbox") if names is CORNERS else found.find("point")
+    try:
+        values = [float(place.findtext(n)) for n in names]
+    except (AttributeError, TypeError, ValueError):
+        raise BadSetting(f"{where} has an object without usable corners; correct the file.") from None
+    return shape_of(values, size, where)

@@ -1,0 +1,1 @@
+"""Image files: accept untrusted ones safely, keep them by content, thumbnails, near duplicates."""

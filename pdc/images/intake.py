@@ -1,0 +1,175 @@
+"""Accept an image file from anybody, and keep the accepted ones on disk under their sha256.
+
+Decoding happens in child processes (`pixels.py`) that may crash, hang or run out of memory without harm to the server.
+They are started at the first image and kept, so that a usual image costs tens of milliseconds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from queue import LifoQueue
+from threading import Event, Timer
+
+import PIL.Image
+
+from pdc import files
+from pdc.domain.errors import BadImage, NotFound, StoreUnavailable
+from pdc.images import decode_worker
+
+WORKERS = 2
+DECODE_SECONDS = 60.0
+MAX_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An image as PDC keeps it: RGB, upright, a PNG without metadata. `notes` are sentences on what was changed."""
+
+    png: bytes
+    sha256: str
+    name: str
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+
+def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float = DECODE_SECONDS) -> Accepted:
+    """The file's first page as upright RGB pixels, or BadImage saying what is wrong with it and what to do.
+
+    `name` is what the sender calls it; a path in front and unprintable characters are taken off.
+    """
+    if not data:
+        raise BadImage("The file is empty; choose another.")
+    with _worker() as worker:
+        head, png = worker.ask(data, max_megapixels, seconds)
+    if "error" in head:
+        raise BadImage(head["error"])
+    digest = hashlib.sha256(png).hexdigest()
+    return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(head["notes"]))
+
+
+def clean_name(name: str) -> str:
+    """The last part of a path, printable and at most 120 characters; `image` when nothing is left."""
+    last = PureWindowsPath(name.replace("\0", "")).name
+    return "".join(c for c in last if c.isprintable()).strip(" .")[:MAX_NAME] or "image"
+
+
+class ImageFiles:
+    """The folder of accepted images, one `<sha256>.png` each. A file in it is never written twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def put(self, accepted: Accepted) -> Path:
+        """Keep it, and say where. StoreUnavailable when the disk refuses; then nothing has changed."""
+        path = self._place(accepted.sha256)
+        if not path.is_file():
+            files.write(path, accepted.png)
+        return path
+
+    def path(self, sha256: str) -> Path:
+        """Where the image lies; NotFound when it does not."""
+        path = self._place(sha256)
+        if not path.is_file():
+            raise NotFound(f"The file of image {sha256[:12]} is missing; upload the image again.")
+        return path
+
+    def open(self, sha256: str) -> PIL.Image.Image:
+        """The image, loaded, RGB. NotFound when it is missing, StoreUnavailable when its file is damaged."""
+        path = self.path(sha256)
+        PIL.Image.MAX_IMAGE_PIXELS = None  # our own files; their size was checked when they were accepted
+        try:
+            with PIL.Image.open(path, formats=("PNG",)) as image:
+                return image.convert("RGB")
+        except (OSError, SyntaxError, ValueError):
+            raise StoreUnavailable(f"The image file {path} is damaged; restore it from a backup.") from None
+
+    def _place(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise NotFound("There is no such image.")
+        return self.folder / f"{sha256}.png"
+
+
+class _Worker:
+    """A child process that decodes one file at a time; a new one is started when it is gone."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes]:
+        """Head and PNG. A process that was already dying gets a second chance; a file that kills two is refused."""
+        answer = self._asked(data, max_megapixels, seconds) or self._asked(data, max_megapixels, seconds)
+        if answer is None:
+            raise BadImage("The image broke the decoder; save it as a plain PNG and try again.")
+        return answer
+
+    def _asked(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes] | None:
+        process = self._alive()
+        timed_out = Event()
+        timer = Timer(seconds, lambda: (timed_out.set(), process.kill()))
+        timer.start()
+        try:
+            decode_worker.send(process.stdin, {"max_megapixels": max_megapixels}, data)
+            answer = decode_worker.receive(process.stdout)
+        except OSError:
+            answer = None
+        finally:
+            timer.cancel()
+        if answer is None:
+            self.stop()
+        if answer is None and timed_out.is_set():
+            raise BadImage(f"The image took longer than {seconds:g} s to decode; save it as a plain PNG and try again.")
+        return answer
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()
+        if self._process is None:
+            self._process = _start()
+        return self._process
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        with suppress(OSError):
+            process.stdin.close()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", str(Path(decode_worker.__file__).resolve())]
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # its errors go into our log
+    except OSError as error:
+        raise BadImage(f"No decoder could be started ({error.strerror}); free some memory and try again.") from error
+
+
+_workers: LifoQueue[_Worker] = LifoQueue()
+for _ in range(WORKERS):
+    _workers.put(_Worker())
+
+
+@contextmanager
+def _worker() -> Iterator[_Worker]:
+    """One of the workers, alone; waits while all are at work. The last one used comes first: it is warm."""
+    worker = _workers.get()
+    try:
+        yield worker
+    finally:
+        _workers.put(worker)
+
+
+@atexit.register
+def _stop_workers() -> None:
+    while not _workers.empty():
+        _workers.get().stop()

@@ -1,0 +1,1 @@
+"""From an image and a question to marks: the model, its frame, its adapters."""

@@ -1,0 +1,113 @@
+"""What a half-written answer has said so far: the marks that are complete, and the one being written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pdc.domain.prompts import COMPACT
+from pdc.domain.values import Box, Point, Question
+
+# Six digits at most: a server's text may hold anything, and these become numbers.
+SHAPE = re.compile(r"\[\d{1,6}, ?\d{1,6}(?:, ?\d{1,6}, ?\d{1,6})?\]", re.ASCII)
+_LABEL = re.compile(r'("label": ?")([^"]*)("?)')
+_OPEN = re.compile(r"\[(\d{1,6}(?:, ?\d{1,6})*)?(?:, ?)?$", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A complete shape: its label, its numbers as written, and where its brackets stand in the text (start, end)."""
+
+    label: str
+    numbers: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`label` is the one whose list is being written, or None; `begun` the numbers of the unfinished shape, or None.
+
+    `count` was stated before the list; in a `flat` list a mark of any later label may follow.
+    """
+
+    marks: tuple[Said, ...]
+    label: str | None
+    begun: tuple[int, ...] | None
+    count: int | None = None
+    flat: bool = False
+
+
+def without_labels(text: str) -> str:
+    """The text with every label's own characters blanked, so that a label can never be taken for a shape."""
+    return _LABEL.sub(lambda m: m[1] + " " * len(m[2]) + m[3], text)
+
+
+def shapes(text: str) -> list[re.Match[str]]:
+    return list(SHAPE.finditer(without_labels(text)))
+
+
+def written(question: Question, text: str, style: str) -> Written:
+    """Read a prefix of an answer in either style. In the paper's flat list a mark counts once its label is known."""
+    task = question.task
+    if not task.has_marks:
+        return Written((), _current(question, text.count('"label"')), None)
+    if style != COMPACT and not task.states_count:
+        return _flat(question, text)
+    opener = '"label"' if style == COMPACT else '"counts"'
+    marks: list[Said] = []
+    label, begun, count = None, None, None
+    for i, (start, part) in enumerate(_parts(text, opener)):
+        label = _current(question, i + 1)
+        if label is None:
+            break
+        found = list(SHAPE.finditer(part))
+        marks += [Said(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in found]
+        begun = _begun(part[found[-1].end() if found else 0 :])
+        stated = re.search(r'"counts": (\d{1,6}),', part)
+        count = int(stated[1]) if stated and style != COMPACT else None
+    return Written(tuple(marks), label, begun, count)
+
+
+def _parts(text: str, opener: str) -> list[tuple[int, str]]:
+    """(where it starts, the text) of each label's object."""
+    blank = without_labels(text)
+    at = [m.start() for m in re.finditer(re.escape(opener), blank)]
+    return [(a, blank[a:b]) for a, b in zip(at, [*at[1:], len(blank)], strict=False)]
+
+
+def _current(question: Question, nth: int) -> str | None:
+    return question.labels[nth - 1] if 1 <= nth <= len(question.labels) else None
+
+
+def _flat(question: Question, text: str) -> Written:
+    """A list of {shape, label}: the label comes last, so a shape without one is still begun."""
+    blank, marks, last, begun, end = without_labels(text), [], question.labels[0], None, 0
+    for found in SHAPE.finditer(blank):
+        named = re.match(r', "label": "([^"]*)"', text[found.end() :])
+        end, begun = found.end(), None if named else _numbers(found[0])
+        if named and named[1] in question.labels:
+            last = named[1]
+            marks.append(Said(last, _numbers(found[0]), *found.span()))
+    return Written(tuple(marks), last, begun or _begun(blank[end:], flat=True), flat=True)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)))
+
+
+def _begun(tail: str, flat: bool = False) -> tuple[int, ...] | None:
+    """The numbers of a shape that is open at the end of the text. An opened list with no shape in it is not one."""
+    found = _OPEN.search(tail)
+    if not found or (found[1] is None and not re.search(r'": \[$' if flat else r"[\[,]\s*\[$", tail)):
+        return None
+    return _numbers(found[0])
+
+
+def shape_of(numbers: Sequence[int]) -> Box | Point:
+    """A point of two numbers, a box of four; corners in either order, as `pdc.tasks.parse` reads them."""
+    if len(numbers) == 2:
+        return Point(*map(float, numbers))
+    x1, y1, x2, y2 = map(float, numbers)
+    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))

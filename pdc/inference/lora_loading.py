@@ -1,0 +1,164 @@
+"""LoRA adapters on a loaded model: names of older libraries brought up to date, and none served that did not load entirely.
+
+PEFT loads an adapter whose keys it does not know as zeros, with no more than a warning, and its answers would be the base's.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pdc.domain.errors import BadModel, first_sentence
+from pdc.inference.adapter_folder import PREFIX, todays_name
+
+if TYPE_CHECKING:
+    import torch
+    from peft import LoraConfig, PeftModel
+
+log = logging.getLogger(__name__)
+
+Named = Callable[[str], str]
+SLOTS = ("pdc", "pdc_next")  # what PEFT calls the adapter that serves, and the one that takes its place
+_KEY = re.compile(re.escape(PREFIX) + r"(?P<module>.+)\.lora_(?:embedding_)?(?P<side>[AB])(?:\.weight)?")
+
+
+def swap(base: Any, model: Any, folder: str) -> PeftModel:
+    """`base` with the adapter in `folder` (or on the hub) instead of any other; `model` is what serves now, `base` if none does.
+
+    BadModel, and everything is as it was, when it is not LoRA, does not fit, or was not loaded entirely.
+    """
+    try:
+        return _swapped(base, model, folder)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        log.error("The adapter %r cannot be loaded: %s", folder, error)
+        raise _bad(folder, first_sentence(error)) from error
+
+
+def _swapped(base: Any, model: Any, folder: str) -> PeftModel:
+    config, weights = _read(folder, base)
+    slot = SLOTS[0] if model is base else next(name for name in SLOTS if name not in model.peft_config)
+    new = _attach(base, model, config, slot)
+    try:
+        _fill(new, slot, weights, folder)
+    except BaseException:
+        _take_out(new, slot)
+        raise
+    new.set_adapter(slot, inference_mode=True)
+    for old in [name for name in new.peft_config if name != slot]:
+        new.delete_adapter(old)
+    return new.eval()
+
+
+def _read(folder: str, base: Any) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
+    """Config and weights under today's names, with LoRA just where the file has weights. BadModel when some are missing."""
+    from peft import LoraConfig, PeftConfig
+    from peft.utils import load_peft_weights
+
+    config = PeftConfig.from_pretrained(folder)
+    if not isinstance(config, LoraConfig):
+        raise _bad(folder, f"It is of the kind {config.peft_type}, not LoRA.")
+    written = load_peft_weights(folder, device="cpu")
+    weights = {_todays_key(key): values for key, values in written.items()}
+    modules, layers = {m["module"] for key in weights if (m := _KEY.fullmatch(key))}, _layers(base)
+    named = todays_name if weights.keys() == written.keys() else _old_name
+    if strange := modules - layers.keys():
+        raise _bad(folder, f"It has weights of {min(strange)}, which the base has not.")
+    if not all(values.isfinite().all() for values in weights.values()):
+        raise _bad(folder, "It holds numbers that are not finite.")
+    _check_whole(folder, weights, modules | _meant(config, modules, layers, named))
+    _check_fit(folder, weights, layers)
+    config.base_model_name_or_path = base.name_or_path  # PEFT warns of another place of the same model
+    return _placed(config, modules, named), weights
+
+
+def _todays_key(key: str) -> str:
+    return PREFIX + todays_name(key.removeprefix(PREFIX)) if key.startswith(PREFIX) else key
+
+
+def _old_name(module: str) -> str:
+    """What a module was called before transformers 4.52, when the language model was not beside the vision tower."""
+    return module.removeprefix("model.") if _tower(module) == "visual" else module.replace("model.language_model.", "model.", 1)
+
+
+def _tower(module: str) -> str:
+    return module.removeprefix("model.").split(".")[0]
+
+
+def _layers(base: Any) -> dict[str, Any]:
+    """The base's modules by their names, also where they lie inside a LoRA layer."""
+    return {name.removesuffix(".base_layer"): m for name, m in base.named_modules() if ".lora_" not in name}
+
+
+def _meant(config: LoraConfig, modules: Collection[str], layers: Mapping[str, Any], named: Named) -> set[str]:
+    """Linear layers that the config wants LoRA on, in the towers where there is any: list forms name layers of both towers."""
+    from peft.tuners.tuners_utils import check_target_module_exists
+    from torch.nn import Linear
+
+    towers = set(map(_tower, modules))
+    linears = [name for name, layer in layers.items() if isinstance(layer, Linear) and _tower(name) in towers]
+    return {name for name in linears if check_target_module_exists(config, named(name))}
+
+
+def _check_whole(folder: str, weights: Mapping[str, torch.Tensor], layers: Collection[str]) -> None:
+    sides = {(m["module"], m["side"]): w for key, w in weights.items() if (m := _KEY.fullmatch(key))}
+    held = [x for x in layers if (x, "A") in sides and (x, "B") in sides and sides[x, "B"].any()]
+    if not held or len(held) < len(layers):
+        raise _bad(folder, f"{len(held)} of {len(layers)} LoRA layers hold weights; the others are missing or all zero.")
+
+
+def _check_fit(folder: str, weights: Mapping[str, torch.Tensor], layers: Mapping[str, Any]) -> None:
+    from torch.nn import Linear
+
+    for key, values in weights.items():
+        match = _KEY.fullmatch(key)
+        if match and isinstance(layer := layers[match["module"]], Linear):
+            theirs, ours = (values.shape[1], layer.in_features) if match["side"] == "A" else (values.shape[0], layer.out_features)
+            if theirs != ours:
+                raise _bad(folder, f"Its weights of {match['module']} are made for {theirs} numbers, and the base has {ours}.")
+
+
+def _placed(config: LoraConfig, modules: Collection[str], named: Named) -> LoraConfig:
+    """The config with LoRA on just these layers, under today's names."""
+    from peft.utils.other import get_pattern_key
+
+    for field in ("rank_pattern", "alpha_pattern"):
+        given = getattr(config, field) or {}
+        keys = {m: get_pattern_key(given.keys(), named(m)) for m in modules}
+        setattr(config, field, {re.escape(m): given[key] for m, key in keys.items() if key in given})
+    config.target_modules = "|".join(map(re.escape, sorted(modules)))
+    config.exclude_modules = config.layers_to_transform = config.layers_pattern = None
+    config.task_type, config.inference_mode = "CAUSAL_LM", True
+    return config
+
+
+def _attach(base: Any, model: Any, config: LoraConfig, slot: str) -> PeftModel:
+    from peft import get_peft_model
+
+    if model is base:
+        return get_peft_model(base, config, adapter_name=slot)
+    model.add_adapter(slot, config)
+    return model
+
+
+def _take_out(model: PeftModel, slot: str) -> None:
+    if len(model.peft_config) > 1:
+        model.delete_adapter(slot)
+    else:
+        model.unload()
+
+
+def _fill(model: PeftModel, slot: str, weights: Mapping[str, torch.Tensor], folder: str) -> None:
+    """Put the weights where they belong. BadModel unless all of them, and nothing else, are what the model then has."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    set_peft_model_state_dict(model, dict(weights), adapter_name=slot)
+    loaded = get_peft_model_state_dict(model, adapter_name=slot, save_embedding_layers=False)
+    arrived = [k for k, w in weights.items() if k in loaded and loaded[k].cpu().float().equal(w.float())]
+    if len(arrived) < len(weights.keys() | loaded.keys()):
+        raise _bad(folder, f"{len(arrived)} of its {len(weights)} weights were loaded: it was made for another model.")
+
+
+def _bad(folder: str, why: str) -> BadModel:
+    return BadModel(f"The adapter {folder!r} cannot be loaded. {why} Download it or train it again, or promote another one.")

@@ -1,0 +1,306 @@
+"""A model behind an OpenAI-compatible server: vLLM, `python -m pdc serve-model`, or another.
+
+The image is resized here, so that what comes back is in the frame we know. Every answer goes through the parser that reads
+our own; what a server does not offer (a schema, log-probabilities, adapters) is found out once and done without.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from pdc.domain.doubt import Thresholds
+from pdc.domain.errors import BadModel, PdcError, Unreachable
+from pdc.domain.prompts import COMPACT
+from pdc.domain.values import Box, Findings, Question, Task
+from pdc.inference.adapter_folder import has_vision, thresholds_of
+from pdc.inference.decoding.image_cache import opinion
+from pdc.inference.openai.http import Refused, Wire
+from pdc.inference.openai.protocol import read_answer, request
+from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.tiled import Answered, Asked, cut, expected
+from pdc.inference.predictors.tiling import Tile, plan
+from pdc.inference.processor_config import eyes_of
+from pdc.inference.types import Decoded, Opinion, Proposal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.qwen import Frame
+
+log = logging.getLogger(__name__)
+TOGETHER = 8  # questions under way at once; the server batches them or lets them wait
+CHAT = "/v1/chat/completions"
+OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in this order, when a server refuses them
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The model that answers now: its id at the server, and what its folder says of it."""
+
+    model: str
+    adapter: str | None
+    style: str
+    lists: Task | None
+    labels: frozenset[str]
+    thresholds: Thresholds
+
+
+class RemotePredictor:
+    """Answers as `LocalPredictor` does, from any thread. `folder` is PDC_MODEL: a folder or a name that describes the model."""
+
+    def __init__(
+        self, wire: Wire, folder: str, base: str, wanted: Callable[[], Wanted] = Wanted, *, model: str = "",
+    ) -> None:  # fmt: skip
+        self.wire, self.folder, self.base, self.model = wire, folder, base, model or base
+        self._named, self._wanted, self._eyes = bool(model), wanted, eyes_of(folder)
+        self._offered: set[str] | None = None
+        self._proposes = False
+        self._left_out: set[str] = set()
+        self._served: Served | None = None
+
+    def warm_up(self) -> None:
+        """Find out in the background what the server offers. A failure is told to whoever asks first."""
+        threading.Thread(target=self._try_to_be_ready, name="model-server-probe", daemon=True).start()
+
+    def load(self) -> None:
+        """Find out now what the server offers. Raises PdcError when it is away or does not serve the model."""
+        self._ready()
+
+    @property
+    def loaded(self) -> bool:
+        return self._served is not None
+
+    @property
+    def adapter(self) -> str | None:
+        """The name of the adapter that answered last, or None."""
+        return self._served.adapter if self._served else None
+
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        known = self._serving(question).labels if self._served else frozenset()
+        return tuple(label for label in question.labels if label not in known) if known else ()
+
+    def predict(self, image: PilImage, question: Question) -> Answer:
+        return self._answer(self._serving(question), image, question)
+
+    def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """Several answers, asked for together; `seconds` is the time for all of them."""
+        served, started = [self._serving(question) for _, question in asked], time.perf_counter()
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            answers = list(pool.map(lambda who, one: self._answer(who, *one), served, asked))
+        seconds = round(time.perf_counter() - started, 3)
+        return [replace(a, seconds=seconds) for a in answers]
+
+    def stream(
+        self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Findings | Answer]:
+        """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
+        served, started, shown = self._serving(question), time.perf_counter(), 0
+        asked, done = _asked(served, self.base, question), []
+        try:
+            for look in self._looks(served, image, asked.put):
+                for decoded in self._parts(served, look, asked.put):
+                    if cancelled():
+                        return
+                    answered = Answered(look.tile, look.frame, decoded)
+                    marks = asked.so_far([*done, answered])
+                    if len(marks.marks) > shown:
+                        shown = len(marks.marks)
+                        yield marks
+                done.append(answered)
+        except Unreachable as error:
+            log.warning("%s The question is asked again.", error)
+            yield self._answer(served, image, question)
+            return
+        yield asked.answer(done, time.perf_counter() - started)
+
+    def _answer(self, served: Served, image: PilImage, question: Question) -> Answer:
+        asked, started = _asked(served, self.base, question), time.perf_counter()
+        done = [Answered(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
+        return asked.answer(done, time.perf_counter() - started)
+
+    # Looks
+
+    def _looks(self, served: Served, image: PilImage, question: Question) -> list[View]:
+        seen: dict[Box, View] = {}
+
+        def look(window: Box) -> View:
+            if window not in seen:
+                seen[window] = self._view(served, image, question, window)
+            return seen[window]
+
+        whole = Box(0, 0, *image.size)
+        if not self._proposes:
+            return [look(whole)]
+        tiles = plan(image.size, lambda window: expected(look(window).proposals or (), question, look(window).frame))
+        return [replace(look(t.window), tile=t) for t in tiles]
+
+    def _view(self, served: Served, image: PilImage, question: Question, window: Box) -> View:
+        from PIL.Image import Resampling
+
+        from pdc.inference.qwen import Frame, labels_of, resized_wh
+
+        wh = round(window.width), round(window.height)
+        frame = Frame(wh, resized_wh(self._eyes, *wh))
+        part = cut(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
+        part.save(png := BytesIO(), "PNG", compress_level=1)
+        body = request(served.model, png.getvalue(), question, served.style, frame.model_wh)
+        proposals = self._proposals(body) if self._proposes else None
+        return View(Tile(window, window), frame, body, proposals, labels_of(self.folder))
+
+    def _proposals(self, body: Mapping[str, Any]) -> tuple[Proposal, ...] | None:
+        found = self.wire.post("/v1/proposals", body)["proposals"]
+        return None if found is None else tuple(Proposal(p["label"], tuple(p["numbers"]), p["score"]) for p in found)
+
+    # Answers
+
+    def _decoded(self, served: Served, look: View, question: Question) -> Decoded:
+        said = self._allowed(lambda left_out: self.wire.post(CHAT, _without(look.body, left_out)))
+        try:
+            choice = said["choices"][0]
+            text, finished = choice["message"]["content"], choice.get("finish_reason") == "stop"
+            steps = (choice.get("logprobs") or {}).get("content") or ()
+            return read_answer(text if isinstance(text, str) else "", steps, finished, look.opinion(question))
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return Decoded(json.dumps(said)[:2000], (), False, second_opinion=look.opinion(question))
+
+    def _parts(self, served: Served, look: View, question: Question) -> Iterator[Decoded]:
+        """The answer so far at each event; the whole one at last."""
+        text, steps, finished = "", [], False
+        body = {**look.body, "stream": True}
+        events = self._allowed(lambda left_out: _begun(self.wire.events(CHAT, _without(body, left_out))))
+        for event in events:
+            try:
+                choice = event["choices"][0]
+                text += choice["delta"].get("content") or ""
+                steps += (choice.get("logprobs") or {}).get("content") or ()
+                finished = choice.get("finish_reason") == "stop"
+            except (KeyError, IndexError, TypeError, AttributeError):
+                continue  # an event of another kind
+            yield read_answer(text, steps, finished, look.opinion(question))
+        yield read_answer(text, steps, finished, look.opinion(question))
+
+    def _allowed(self, ask: Callable[[set[str]], Any]) -> Any:
+        """What `ask` gives when the server is spared the parts of a question that it refuses."""
+        refusal: Refused | None = None
+        for more in ((), *OPTIONAL):
+            left_out = self._left_out | set(more)
+            if refusal and left_out == self._left_out:
+                continue
+            try:
+                said = ask(left_out)
+            except Refused as error:
+                if error.status not in (400, 422):
+                    raise
+                refusal = refusal or error
+                continue
+            if more:
+                log.warning("The model server does without %s: %s", ", ".join(more), refusal)
+            self._left_out = left_out
+            return said
+        raise refusal
+
+    # What the server offers
+
+    def _try_to_be_ready(self) -> None:
+        try:
+            self.load()
+        except PdcError as error:
+            log.error("%s", error)
+
+    def _serving(self, question: Question) -> Served:
+        return self._ready(self._wanted().about(question))
+
+    def _ready(self, wanted: Wanted | None = None) -> Served:
+        if self._offered is None:
+            self._offered = self._probe()
+        wanted = wanted or self._wanted()
+        if self._served is None or self._served.adapter != wanted.name:
+            self._served = self._serve(wanted)
+        return self._served
+
+    def _probe(self) -> set[str]:
+        said = self.wire.get("/v1/models")
+        try:
+            offered = {m["id"]: m.get("owned_by") for m in said["data"]}
+        except (TypeError, KeyError):
+            raise BadModel(f"{self.wire.url} is not an OpenAI-compatible server; check PDC_SERVER_URL.") from None
+        if self.model not in offered and not self._named:  # some servers answer for more than they list
+            names = ", ".join(sorted(offered)) or "no model"
+            raise BadModel(f"The model server serves {names}, not {self.model}; set PDC_SERVER_MODEL to the one to ask.")
+        self._proposes = offered.get(self.model) == "pdc"
+        return {*offered, self.model}
+
+    def _serve(self, wanted: Wanted) -> Served:
+        from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
+
+        style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
+        if wanted.folder is None:
+            return Served(self.model, None, style, lists, labels, thresholds_of(self.folder))
+        name = wanted.name or wanted.folder
+        if not self._proposes and has_vision(wanted.folder):
+            raise BadModel(
+                f"The adapter {name} has weights in the vision tower, which this model server would leave out. Use PDC's own "
+                "model server (`python -m pdc serve-model`), or promote an adapter trained without them."
+            )
+        if name not in self._offered:
+            self._load_adapter(name, wanted.folder)
+        style = adapter_style(wanted.folder, self.folder)
+        labels = labels | labels_of(wanted.folder) if labels else labels
+        return Served(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
+
+    def _load_adapter(self, name: str, folder: str) -> None:
+        """Ask a server that can (vLLM with runtime updates allowed) to load it. A name means one version for ever."""
+        try:
+            self.wire.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
+        except Refused as error:
+            self._offered = None
+            raise BadModel(
+                f"The model server does not serve the adapter {name} and does not load it ({error.status}); start it with that "
+                "adapter, or set PDC_ADAPTER to none."
+            ) from error
+        self._offered.add(name)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A window of the image as it is sent, and what the server's dense head, which knows those labels (empty: any), sees in
+    it, if it has one."""
+
+    tile: Tile
+    frame: Frame
+    body: Mapping[str, Any]
+    proposals: tuple[Proposal, ...] | None
+    known: frozenset[str]
+
+    def opinion(self, question: Question) -> Opinion | None:
+        return None if self.proposals is None else opinion(self.proposals, question, self.known or question.labels)
+
+
+def _asked(served: Served, base: str, question: Question) -> Asked:
+    put = replace(question, task=served.lists) if served.lists else question
+    return Asked(question, put, base, served.adapter, served.style, served.thresholds)
+
+
+def _without(body: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in left_out}
+
+
+def _begun(events: Iterator[Any]) -> Iterator[Any]:
+    """The same events; the first is waited for, so that a refusal is heard before."""
+    first = next(events, None)
+
+    def rest() -> Iterator[Any]:
+        if first is not None:
+            yield first
+            yield from events
+
+    return rest()

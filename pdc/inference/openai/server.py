@@ -1,0 +1,155 @@
+"""A small OpenAI-compatible server over the model in this process: one machine with a GPU, many front ends.
+
+    GET  /health
+    GET  /v1/models            the base and the registry's adapters, by name
+    POST /v1/chat/completions  one of PDC's five questions about one image, answered in its JSON schema; may stream
+    POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
+from pdc.images.intake import accept
+from pdc.inference.openai.protocol import Request, entries, event, read_request
+from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.types import Decoded
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+
+class ModelServer:
+    """`adapters` gives the registry's adapters by name at each request; with a `key` every request must bring it."""
+
+    def __init__(
+        self, predictor: LocalPredictor, base: str, adapters: Callable[[], Mapping[str, str]], *,
+        key: str = "", max_bytes: int = 96 * 2**20, max_megapixels: int = 50,
+    ) -> None:  # fmt: skip
+        self.predictor, self.base, self.adapters, self.key = predictor, base, adapters, key
+        self.max_bytes, self.max_megapixels = max_bytes, max_megapixels
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/health", lambda _: Response()), Route("/v1/models", self.models),
+            Route("/v1/chat/completions", self.completions, methods=["POST"]),
+            Route("/v1/proposals", self.proposals, methods=["POST"]),
+        ]  # fmt: skip
+        return Starlette(routes=routes, exception_handlers={PdcError: _refused})
+
+    async def models(self, http: HttpRequest) -> Response:
+        self._admit(http)
+        names = [(self.base, None), *((name, self.base) for name in self.adapters())]
+        data = [{"id": n, "object": "model", "created": 0, "owned_by": "pdc", "root": n, "parent": p} for n, p in names]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def completions(self, http: HttpRequest) -> Response:
+        request = read_request(await self._body(http))
+        steps = self._steps(request)
+        if request.stream:
+            first = await run_in_threadpool(next, steps)  # what is wrong with the question is said before a stream begins
+            return StreamingResponse(_events(request, first, steps), media_type="text/event-stream")
+        decoded = await run_in_threadpool(lambda: [*steps][-1])
+        return JSONResponse(_completion(request, decoded))
+
+    async def proposals(self, http: HttpRequest) -> Response:
+        body = await self._body(http)
+        request = read_request(body)
+        found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request)))
+        return JSONResponse({"proposals": None if found is None else [asdict(p) for p in found]})
+
+    def _steps(self, request: Request) -> Iterator[Decoded]:
+        wanted = self._wanted(request)
+        yield from self.predictor.complete(self._opened(request), request.question, wanted, request.limit)
+
+    def _wanted(self, request: Request) -> Wanted:
+        """Who answers: the model that was asked for, or its base where that leaves the question to it."""
+        model = request.model
+        if model == self.base:
+            return Wanted()
+        folder = self.adapters().get(model)
+        if folder is None:
+            raise NotFound(f"There is no model {model!r} here; GET /v1/models lists them.")
+        return Wanted(model, folder).about(request.question)
+
+    def _opened(self, request: Request) -> PilImage:
+        from PIL import Image
+
+        return Image.open(BytesIO(accept(request.image, "image", max_megapixels=self.max_megapixels).png)).convert("RGB")
+
+    async def _body(self, http: HttpRequest) -> Any:
+        self._admit(http)
+        data = bytearray()
+        async for part in http.stream():
+            data += part
+            if len(data) > self.max_bytes:
+                raise BadImage(f"The request is larger than {self.max_bytes >> 20} MB; send a smaller image.")
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise BadQuestion("The request is not JSON.") from None
+
+    def _admit(self, http: HttpRequest) -> None:
+        given = http.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.key and not secrets.compare_digest(given.encode(), self.key.encode()):
+            raise Locked("This server wants a key: set PDC_SERVER_KEY.")
+
+
+class Locked(PdcError):
+    """The request has no key, or another one."""
+
+
+def _refused(_: HttpRequest, error: PdcError) -> Response:
+    known = {Locked: 401, NotFound: 404, BadQuestion: 400, BadImage: 400}
+    status = known.get(type(error), 503)
+    return JSONResponse({"error": {"message": str(error), "type": type(error).__name__, "code": status}}, status)
+
+
+def _completion(request: Request, decoded: Decoded) -> dict[str, Any]:
+    message = {"role": "assistant", "content": decoded.text}
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": _end(decoded)}
+    choice["logprobs"] = {"content": entries(decoded.steps)} if request.logprobs else None
+    said = len(decoded.tokens)
+    usage = {"completion_tokens": said, "prompt_tokens": 0, "total_tokens": said}
+    return {**_head(request, "chat.completion"), "choices": [choice], "usage": usage}
+
+
+def _events(request: Request, first: Decoded, rest: Iterator[Decoded]) -> Iterator[str]:
+    """Each pass of the model as one chunk: the text that it decided."""
+    head, sent, steps, last = _head(request, "chat.completion.chunk"), 0, 0, first
+    for decoded in _then(first, rest):
+        last = decoded
+        choice: dict[str, Any] = {"index": 0, "delta": {"content": decoded.text[sent:]}, "finish_reason": None}
+        if request.logprobs:
+            choice["logprobs"] = {"content": entries(decoded.steps[steps:])}
+        sent, steps = len(decoded.text), len(decoded.steps)
+        yield event({**head, "choices": [choice]})
+    yield event({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": _end(last)}]})
+    yield "data: [DONE]\n\n"
+
+
+def _then(first: Decoded, rest: Iterator[Decoded]) -> Iterator[Decoded]:
+    yield first
+    yield from rest
+
+
+def _end(decoded: Decoded) -> str:
+    return "stop" if decoded.finished else "length"
+
+
+def _head(request: Request, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time.time()), "model": request.model}

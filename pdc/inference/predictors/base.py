@@ -1,0 +1,47 @@
+"""The seam between the app and any model that can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pdc.domain.doubt import Thresholds
+from pdc.domain.values import Findings, Question
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`findings` in pixels of the image asked about, None when `raw` could not be read.
+
+    `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
+    `notes`: sentences that whoever reads the answer should be told.
+    `thresholds`: the scores per label below which its marks are doubtful.
+    """
+
+    findings: Findings | None
+    raw: str
+    model: str
+    adapter: str | None
+    prompt_version: str
+    seconds: float
+    counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    thresholds: Thresholds = field(default_factory=dict)
+
+
+class Predictor(Protocol):
+    def predict(self, image: PilImage, question: Question) -> Answer:
+        """Answer one question about one upright RGB image. Raises PdcError when there is no model to answer."""
+        ...
+
+    def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """Several answers, faster than one by one; `seconds` of each is the time for all of them."""
+        ...
+
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        """Asked labels that the serving model is known never to have been taught: "none" means nothing for them."""
+        ...

@@ -1,0 +1,159 @@
+"""A model in this process, loaded behind the first page and swapped to another adapter without a restart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pdc.domain.errors import PdcError
+from pdc.domain.values import Findings, Question
+from pdc.inference.adapter_folder import serves
+from pdc.inference.decoding import Decoder
+from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.tiled import Asked, looks_at
+from pdc.inference.types import Decoded, Proposal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.qwen import Qwen
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The adapter that should serve: its name and folder. Both None means the base alone, also where it answers for an adapter
+    that is `missing`."""
+
+    name: str | None = None
+    folder: str | None = None
+    missing: str | None = None
+
+    def about(self, question: Question) -> Wanted:
+        """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no
+        correction can make worse what it is not about."""
+        corrected = serves(self.folder) if self.folder else frozenset()
+        return Wanted() if corrected and corrected.isdisjoint(question.labels) else self
+
+
+class LocalPredictor:
+    """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart."""
+
+    def __init__(self, load: Callable[[], Qwen], wanted: Callable[[], Wanted] = Wanted) -> None:
+        self._load, self._wanted = load, wanted
+        self._lock = threading.Lock()
+        self._qwen: Qwen | None = None
+        self._decoder: Decoder | None = None
+        self._serving: Wanted | None = None
+
+    def warm_up(self) -> None:
+        """Load in the background. A failure is kept for the first question, which then says what is wrong."""
+        threading.Thread(target=self._try_to_be_ready, name="model-loader", daemon=True).start()
+
+    def load(self) -> None:
+        """Load now, and swap to the wanted adapter. Raises BadModel when either cannot be used."""
+        with self._lock:
+            self._ready()
+
+    @property
+    def loaded(self) -> bool:
+        return self._decoder is not None
+
+    @property
+    def adapter(self) -> str | None:
+        """The name of the adapter that answered last, or None."""
+        return self._qwen.adapter if self._qwen else None
+
+    def predict(self, image: PilImage, question: Question) -> Answer:
+        return self.predict_many([(image, question)])[0]
+
+    def stream(
+        self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Findings | Answer]:
+        """The marks known so far, in pixels of the image, each time another is complete; the answer last.
+
+        Ends without an answer once `cancelled` says so, after at most one more pass of the model. Raises PdcError as
+        `predict` does. The model is this caller's until the iterator is used up or closed.
+        """
+        with self._lock:
+            decoder, qwen = self._ready(self._wanted().about(question))
+            started, shown = time.perf_counter(), 0
+            asked = _asked(qwen, question)
+            looks = looks_at(decoder, image, asked.put)
+            for _ in decoder.run([k.seen for k in looks], [k.line for k in looks]):
+                if cancelled():
+                    return
+                marks = asked.so_far([k.answered() for k in looks])
+                if len(marks.marks) > shown and not all(k.line.done for k in looks):
+                    shown = len(marks.marks)
+                    yield marks
+            yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
+
+    def untaught(self, question: Question) -> tuple[str, ...]:
+        return self._qwen.untaught(question, self._wanted().about(question).folder) if self._qwen else ()
+
+    def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """Several answers whose passes are shared; `seconds` is the time for all of them."""
+        with self._lock:
+            started, wanted = time.perf_counter(), self._wanted()
+            parts: dict[Wanted, dict[int, tuple[PilImage, Question]]] = {}
+            for i, (image, question) in enumerate(asked):
+                parts.setdefault(wanted.about(question), {})[i] = image, question
+            answers: dict[int, Answer] = {}
+            for who, part in parts.items():
+                answers |= zip(part, self._answered(who, list(part.values())), strict=True)
+            seconds = round(time.perf_counter() - started, 3)
+            return [replace(answers[i], seconds=seconds) for i in range(len(asked))]
+
+    def _answered(self, wanted: Wanted, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        decoder, qwen = self._ready(wanted)
+        looks = [looks_at(decoder, image, qwen.asked(question)) for image, question in asked]
+        every = [k for some in looks for k in some]
+        for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
+            pass
+        return [_asked(qwen, q).answer([k.answered() for k in some], 0.0) for (_, q), some in zip(asked, looks, strict=True)]
+
+    def complete(self, image: PilImage, question: Question, wanted: Wanted, limit: int) -> Iterator[Decoded]:
+        """One look at the whole image, in the model's own frame: the answer so far after each pass, at last all of it.
+
+        The question is asked as it is. The model is this caller's until the iterator is used up or closed.
+        """
+        with self._lock:
+            decoder, _ = self._ready(wanted)
+            seen = decoder.see(image)
+            line = decoder.line(seen, question, limit)
+            for _ in decoder.run([seen], [line]):
+                yield line.decoded()
+
+    def proposals(self, image: PilImage, wanted: Wanted) -> tuple[Proposal, ...] | None:
+        """What the dense head sees, in the model's own frame; None when there is no head."""
+        with self._lock:
+            decoder, qwen = self._ready(wanted)
+            return decoder.see(image).proposals if qwen.head else None
+
+    def _try_to_be_ready(self) -> None:
+        try:
+            self.load()
+        except PdcError as error:
+            log.error("%s", error)
+        except Exception:
+            log.exception("The model could not be loaded")
+
+    def _ready(self, wanted: Wanted | None = None) -> tuple[Decoder, Qwen]:
+        if self._qwen is None or self._decoder is None:
+            self._qwen = self._load()
+            self._decoder = Decoder(self._qwen)
+        wanted = wanted or self._wanted()
+        if wanted != self._serving:
+            self._qwen.use_adapter(wanted.name, wanted.folder)
+            self._serving = wanted
+        return self._decoder, self._qwen
+
+
+def _asked(qwen: Qwen, question: Question) -> Asked:
+    return Asked(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style, qwen.thresholds)

@@ -1,0 +1,160 @@
+"""Tiles for a field too full or too fine for one look, and one list of marks out of many looks.
+
+A tile's cores divide the image without overlap; its window is the core with a margin, so that an object whose centre
+lies in the core is seen whole. Every mark belongs to the tile whose core holds its centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pdc.domain.geometry import Size, clip, iou, map_findings
+from pdc.domain.values import Box, Findings, Mark, Point
+
+MAX_DEPTH = 3  # 8 x 8 tiles at most
+FULL = 24  # objects a look can list well
+FINE = (2, 0.07), (5, 0.12)  # (objects, share of a look's side): more of them, typically smaller than that, are seen badly
+LEAST_SIDE = 48  # image pixels: a core is not cut smaller
+MARGIN = 0.12  # of a core's side, at least
+SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre
+SAME_IOU, SAME_INSIDE, SAME_DISTANCE = 0.4, 0.75, 0.3
+
+Propose = Callable[[Box], Sequence[Box]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`window` is what is looked at, `core` what is answered for; both in image pixels, the window in whole ones."""
+
+    window: Box
+    core: Box
+
+
+def plan(wh: Size, propose: Propose) -> tuple[Tile, ...]:
+    """Tiles for an image of (width, height): one for the whole image, or as many as its content asks for.
+
+    `propose` gives rough boxes, in image pixels, of what a window holds; a tile with too many or too small objects is
+    cut in four, and so on.
+    """
+    whole = Box(0, 0, *wh)
+    return tuple(_cut(Tile(whole, whole), wh, propose, 0))
+
+
+def _cut(tile: Tile, wh: Size, propose: Propose, depth: int) -> Iterable[Tile]:
+    boxes = propose(tile.window)
+    if depth == MAX_DEPTH or not boxes or not _too_much(boxes, tile):
+        return [tile]
+    return [part for child in _quarters(tile.core, boxes, wh) for part in _cut(child, wh, propose, depth + 1)]
+
+
+def _too_much(boxes: Sequence[Box], tile: Tile) -> bool:
+    if min(tile.core.width, tile.core.height) < 2 * LEAST_SIDE:
+        return False
+    look = (tile.window.area) ** 0.5
+    return len(boxes) > FULL or any(len(boxes) > n and _typical(boxes) < share * look for n, share in FINE)
+
+
+def _typical(boxes: Sequence[Box]) -> float:
+    """The median side of the boxes, in pixels."""
+    return sorted(b.area**0.5 for b in boxes)[len(boxes) // 2]
+
+
+def _quarters(core: Box, boxes: Sequence[Box], wh: Size) -> list[Tile]:
+    mx, my = core.center.x, core.center.y
+    sides = sorted(max(b.width, b.height) for b in boxes)
+    reach = 0.6 * sides[int(0.9 * (len(sides) - 1))]
+    quarters = [Box(x1, y1, x2, y2) for y1, y2 in ((core.y1, my), (my, core.y2)) for x1, x2 in ((core.x1, mx), (mx, core.x2))]
+    return [Tile(window_of(q, reach, wh), q) for q in quarters]
+
+
+def window_of(core: Box, reach: float, wh: Size) -> Box:
+    """The core with a margin of `reach` pixels, or a share of its side, within an image of (width, height); whole pixels."""
+    side = max(core.width, core.height)
+    margin = min(max(reach, MARGIN * side), 0.5 * side)
+    grown = clip(Box(core.x1 - margin, core.y1 - margin, core.x2 + margin, core.y2 + margin), wh)
+    return Box(*(float(round(v)) for v in grown.xyxy))
+
+
+def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
+    """One answer out of the answers per tile, each in pixels of its own window; marks get new ids.
+
+    Counts that were stated without marks are added up.
+    """
+    if len(looks) == 1 and looks[0][0].window.x1 == looks[0][0].window.y1 == 0:
+        return looks[0][1]
+    kept: list[Mark] = []
+    cut: set[int] = set()
+    stated: dict[str, int] = {}
+    for tile, findings in looks:
+        mine = claimed(tile, findings)
+        cut |= {id(m) for m in mine if _at_inner_edge(m, tile)}
+        kept += mine
+        for label, n in findings.stated.items():
+            stated[label] = stated.get(label, 0) + n
+    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused(kept, cut), start=1))
+    if not marks:
+        return Findings((), stated)
+    return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
+
+
+def claimed(tile: Tile, findings: Findings) -> list[Mark]:
+    """The marks of an answer in window pixels that the tile answers for, in image pixels."""
+    return [m for m in _placed(findings, tile).marks if _owns(tile, m)]
+
+
+def _at_inner_edge(mark: Mark, tile: Tile) -> bool:
+    """Whether the window, but not the core, ends where the box (image pixels) does: there may be more of the object."""
+    if not isinstance(mark.shape, Box):
+        return False
+    pairs = zip(mark.shape.xyxy, tile.window.xyxy, tile.core.xyxy, strict=True)
+    return any(abs(side - end) < 1 and end != core for side, end, core in pairs)
+
+
+def _placed(findings: Findings, tile: Tile) -> Findings:
+    dx, dy = tile.window.x1, tile.window.y1
+    return map_findings(findings, lambda s: Point(s.x + dx, s.y + dy) if isinstance(s, Point) else
+                        Box(s.x1 + dx, s.y1 + dy, s.x2 + dx, s.y2 + dy))
+
+
+def _owns(tile: Tile, mark: Mark) -> bool:
+    slack = SLACK * max(tile.core.width, tile.core.height)
+    c, core = mark.shape.center, tile.core
+    return core.x1 - slack <= c.x <= core.x2 + slack and core.y1 - slack <= c.y <= core.y2 + slack
+
+
+def fused(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
+    """The marks without those that show an object of the same label again, seen in another look.
+
+    Of two, the one seen whole stays (`cut` holds the `id()` of the others), else the surer one.
+    """
+    kept: list[Mark] = []
+    gap = spacing(marks)
+    for mark in sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0))):
+        if not any(mark.label == k.label and same(mark, k, gap) for k in kept):
+            kept.append(mark)
+    chosen = {id(m) for m in kept}
+    return [m for m in marks if id(m) in chosen]
+
+
+def same(a: Mark, b: Mark, gap: float) -> bool:
+    """Whether two looks show one object, labels aside; points within a share of `gap`, the `spacing` of all marks."""
+    if isinstance(a.shape, Box) and isinstance(b.shape, Box):
+        return iou(a.shape, b.shape) > SAME_IOU or _inside(a.shape, b.shape) > SAME_INSIDE
+    p, q = a.shape.center, b.shape.center
+    return max(abs(p.x - q.x), abs(p.y - q.y)) < SAME_DISTANCE * gap
+
+
+def _inside(a: Box, b: Box) -> float:
+    """The share of the smaller box that lies in the other."""
+    w, h = min(a.x2, b.x2) - max(a.x1, b.x1), min(a.y2, b.y2) - max(a.y1, b.y1)
+    return max(w, 0.0) * max(h, 0.0) / max(min(a.area, b.area), 1e-9)
+
+
+def spacing(marks: Sequence[Mark]) -> float:
+    """The median distance from a point to its nearest neighbour, in pixels; 0 where there are no two points."""
+    points = [m.shape for m in marks if isinstance(m.shape, Point)]
+    if len(points) < 2:
+        return 0.0
+    nearest = [min(max(abs(p.x - q.x), abs(p.y - q.y)) for q in points if q is not p) for p in points]
+    return sorted(nearest)[len(nearest) // 2]

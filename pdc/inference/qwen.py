@@ -1,0 +1,313 @@
+"""The one file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, processor, 4-bit load.
+
+Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28; `Frame` converts, both ways.
+The embedded model, the 3B and the 7B load through the same function.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pdc.domain.errors import BadImage, BadModel, BadSetting, first_sentence
+from pdc.domain.geometry import Size, clip, map_findings, rescale
+from pdc.domain.prompts import COMPACT, PAPER, STYLES, words
+from pdc.domain.values import Findings, Question, Task
+from pdc.inference.adapter_folder import MANIFEST, thresholds_of, verify
+from pdc.inference.lora_loading import swap
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.dense_head import Head
+
+log = logging.getLogger(__name__)
+
+MAX_ASPECT = 200
+# Language-model linears only: servers drop LoRA on vision blocks in silence.
+LORA_TARGETS = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
+LORA_TARGETS_VISION = (
+    r"^model\.(language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    r"|visual\.(blocks\..*\.(qkv|proj|gate_proj|up_proj|down_proj)|merger\.mlp\.[02]))$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image's own size and the size at which the model sees it; both (width, height) in pixels."""
+
+    image_wh: Size
+    model_wh: Size
+
+    def to_model(self, findings: Findings) -> Findings:
+        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.model_wh))
+
+    def to_image(self, findings: Findings) -> Findings:
+        """In image pixels, clipped to the image."""
+        return map_findings(findings, lambda s: clip(rescale(s, self.model_wh, self.image_wh), self.image_wh))
+
+
+class Qwen:
+    """A loaded Qwen2.5-VL, with or without a LoRA adapter.
+
+    `name` is what the settings called it; `adapter` the serving adapter's name, None for the base alone;
+    `prompt_style` one of `pdc.tasks.STYLES`. Not thread-safe: callers serialise.
+    """
+
+    def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str, head: Head | None = None) -> None:
+        self.name, self.folder, self.processor, self.device = name, folder, processor, device
+        self.tokenizer = processor.tokenizer
+        self.base, self.model = model, model
+        self.adapter: str | None = None
+        self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
+        self.head, self.words = head, words  # how a question is put; training and inference alike
+        self.base_style = self.prompt_style = style_of(folder) or COMPACT
+        self.base_lists = self.lists = lists_of(folder)
+        self.base_labels = labels_of(folder)
+        self.base_thresholds = self.thresholds = thresholds_of(folder)
+
+    def asked(self, question: Question) -> Question:
+        """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
+        return replace(question, task=self.lists) if self.lists else question
+
+    def untaught(self, question: Question, adapter: str | None) -> tuple[str, ...]:
+        """Asked labels that neither the base nor the adapter in that folder names in its pdc.json; none where the base names
+        nothing."""
+        known = self.base_labels | (labels_of(adapter) if adapter else frozenset())
+        return tuple(label for label in question.labels if label not in known) if self.base_labels else ()
+
+    def frame(self, width: int, height: int) -> Frame:
+        return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
+
+    def resize(self, image: PilImage) -> PilImage:
+        """The RGB image at the size the model sees, so that the processor's own resize changes nothing."""
+        from PIL.Image import Resampling
+
+        return image.convert("RGB").resize(self.frame(*image.size).model_wh, Resampling.BICUBIC)
+
+    def messages(self, image: PilImage | None, question: Question) -> list[dict[str, Any]]:
+        """The chat up to the model's turn: the template's own system line, then the image, then the words."""
+        return messages(image, question, self.prompt_style, self.words)
+
+    def inputs(self, image: PilImage, question: Question) -> dict[str, torch.Tensor]:
+        """Tensors for one question about one image (any size), on the model's device."""
+        chat = self.messages(self.resize(image), question)
+        text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        batch = self.processor(text=[text], images=[chat[0]["content"][0]["image"]], return_tensors="pt")
+        return dict(batch.to(self.device))
+
+    def pixels(self, image: PilImage) -> dict[str, torch.Tensor]:
+        """`pixel_values` [patches, 1176] and `image_grid_thw` [1, 3] of one image (any size), on the model's device."""
+        return dict(self.processor.image_processor(images=[self.resize(image)], return_tensors="pt").to(self.device))
+
+    def features(self, pixels: dict[str, torch.Tensor]) -> torch.Tensor:
+        """[visual tokens, hidden]: what the vision tower makes of `pixels`."""
+        return self.base.model.get_image_features(pixels["pixel_values"], pixels["image_grid_thw"]).pooler_output[0]
+
+    def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
+        """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""
+        image_token, end = self.processor.image_token, "<|vision_end|>"
+        chat = self.messages(None, question or Question(Task.COUNTING, ("x",)))
+        text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        before, after = text.split(end)
+        if question is None:
+            n = int(grid[0].prod()) // self.processor.image_processor.merge_size**2
+            after = before.replace(image_token, image_token * n) + end
+        return self.tokenizer.encode(after, add_special_tokens=False)
+
+    def positions(self, ids: list[int], grid: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """(rope positions [3, 1, n] of a prompt up to its image's end, next position minus n)."""
+        import torch
+
+        row = torch.tensor([ids], device=self.device)
+        kinds = (row == self.base.config.image_token_id).int()
+        positions, offset = self.base.model.get_rope_index(row, mm_token_type_ids=kinds, image_grid_thw=grid)
+        return positions, int(offset)
+
+    def use_adapter(self, name: str | None, folder: str | None) -> None:
+        """Serve with the LoRA in `folder` (or on the hub) from now on; None serves the base alone.
+
+        Raises BadModel, and keeps serving what it served, when the adapter cannot be loaded.
+        """
+        self.changes += 1
+        if folder is None:
+            self._drop_adapter()
+            self.adapter, self.prompt_style = None, self.base_style
+            self.lists, self.thresholds = self.base_lists, self.base_thresholds
+            return
+        if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
+            verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
+        elif Path(folder).is_absolute() and not Path(folder).is_dir():
+            raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
+        style, lists = adapter_style(folder, self.folder), lists_of(folder, self.base_lists)
+        self.model = swap(self.base, self.model, folder)
+        self.adapter, self.prompt_style, self.lists = name or folder, style, lists
+        self.thresholds = thresholds_of(folder)
+
+    def _drop_adapter(self) -> None:
+        if self.model is not self.base:
+            self.base = self.model.unload()
+            self.model = self.base
+
+
+def messages(
+    image: PilImage | None, question: Question, style: str, put: Callable[[Question, str], str] = words
+) -> list[dict[str, Any]]:
+    """One user turn: the image, then the question in words. Training and inference both build it here."""
+    return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": put(question, style)}]}]
+
+
+def resized_wh(image_processor: Any, width: int, height: int) -> Size:
+    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the processor's pixel budget."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BadImage(f"The image is {width} x {height}: one side is over {MAX_ASPECT} times the other. Crop it first.")
+    factor = image_processor.patch_size * image_processor.merge_size
+    size = image_processor.size
+    h, w = smart_resize(height, width, factor, size["shortest_edge"], size["longest_edge"])
+    return w, h
+
+
+def load_processor(folder: str) -> Any:
+    """Tokenizer + image processor under one roof, without the video processor (which would need torchvision)."""
+    from transformers import AutoProcessor, AutoTokenizer, Qwen2_5_VLConfig
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    cls = _image_only_processor()
+    AutoProcessor.register(Qwen2_5_VLConfig, cls, exist_ok=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(folder, error) from error
+    return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
+
+
+def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen:
+    """Load a Qwen2.5-VL from a folder or the hub. `quantization`: nf4 (4 bit, bitsandbytes), none (bf16) or fp32.
+
+    Raises BadModel with a sentence when it is missing, damaged or not a Qwen2.5-VL.
+    """
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    from pdc.inference.dense_head import load_head
+
+    _quiet()
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if place == "cuda" and not torch.cuda.is_available():
+        raise BadSetting("PDC_DEVICE is cuda but torch sees no GPU; set it to auto or cpu.")
+    _check_folder(model)
+    processor = load_processor(model)
+    options = {"quantization_config": _nf4(place)} if quantization == "nf4" else {}
+    dtype = torch.float32 if quantization == "fp32" else torch.bfloat16
+    try:
+        loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(model, dtype=dtype, device_map=place, **options)
+    except Exception as error:  # safetensors, hub and config errors share no base class
+        raise _cannot_load(model, error) from error
+    for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    name = Path(model).name if Path(model).is_dir() else model
+    return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
+
+
+def _quiet() -> None:
+    """Silence what the libraries say at every load and no user can act on."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+
+
+def _nf4(device: str) -> Any:
+    """4-bit NF4 for the language model; vision tower and lm_head stay bf16."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=device != "cpu", llm_int8_skip_modules=["model.visual", "lm_head"],
+    )
+    assert config.bnb_4bit_compute_dtype is torch.bfloat16 and config.bnb_4bit_quant_type == "nf4"
+    return config
+
+
+def _image_only_processor() -> type:
+    from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
+    from transformers.processing_utils import ProcessorMixin
+
+    class ImageOnlyProcessor(Qwen2_5_VLProcessor):
+        """Qwen2.5-VL's processor for still images: no video processor, so no torchvision."""
+
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return ["image_processor", "tokenizer"]
+
+        def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs) -> None:
+            self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
+            self.image_token_id, self.video_token_id = tokenizer.convert_tokens_to_ids([self.image_token, self.video_token])
+            ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+
+    return ImageOnlyProcessor
+
+
+def _check_folder(model: str) -> None:
+    """Refuse a folder that is not there with a sentence, before the hub is asked about a path."""
+    if Path(model).is_absolute() and not Path(model).is_dir():
+        raise BadModel(f"There is no model folder {model}; check PDC_MODEL, or leave it unset for the embedded model.")
+
+
+def _is_ours(folder: str) -> bool:
+    return (Path(folder) / MANIFEST).is_file()
+
+
+def _described(folder: str) -> dict[str, Any]:
+    """The folder's pdc.json; empty when there is none."""
+    if not _is_ours(folder):
+        return {}
+    path = Path(folder) / MANIFEST
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
+
+
+def style_of(folder: str) -> str | None:
+    """The prompt style written in the folder's pdc.json, if there is one."""
+    if not _is_ours(folder):
+        return None
+    style = _described(folder).get("prompt_version")
+    if style not in STYLES:
+        raise BadModel(f"{Path(folder) / MANIFEST} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
+    return style
+
+
+def adapter_style(folder: str, base: str) -> str:
+    """How an adapter is asked: as its pdc.json or its base's says; in the paper's format where neither was made by PDC."""
+    return style_of(folder) or style_of(base) or PAPER
+
+
+def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
+    """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
+    task = _described(folder).get("lists", otherwise)
+    return Task(task) if task else None
+
+
+def labels_of(folder: str) -> frozenset[str]:
+    """The labels that a model or adapter was taught, as its pdc.json says."""
+    return frozenset(_described(folder).get("labels", ()))
+
+
+def _cannot_load(model: str, error: Exception) -> BadModel:
+    log.error("The model %r cannot be loaded: %s", model, error)
+    return BadModel(f"The model {model!r} cannot be loaded: {first_sentence(error)} Check PDC_MODEL, or download it again.")

@@ -1,0 +1,1 @@
+"""What a reader does: open, ask, correct, save; worklist, history, prefetch, calibration."""

@@ -1,0 +1,166 @@
+"""What a score has been worth so far: the share of marks with such a score that readers kept. From reviews, by numpy.
+
+Platt     P(right) = 1 / (1 + exp(-(a x + b))) of the score's logit x, fitted by Newton's method on targets that are kept
+          off 0 and 1 (Platt 1999; Lin, Lin & Weng 2007). Two numbers, so a hundred marks are enough.
+Isotonic  the best rising step function (pool adjacent violators), for a thousand marks and more.
+Recall    split conformal (Vovk et al. 2005; Angelopoulos & Bates 2021): the threshold below which at most a wanted share
+          of the right marks falls, whatever the scores mean, as long as new images are like the reviewed ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import floor
+
+import numpy as np
+
+from pdc.domain.diff import Correction, CorrectionKind, diff
+from pdc.domain.doubt import opened
+from pdc.domain.geometry import distance, iou
+from pdc.domain.values import Box, Findings, Prediction, Review, Status, Verdict
+
+ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
+PLENTY = 1000  # reviewed marks from which on the curve may take any rising shape
+RIGHT_IOU, RIGHT_PIXELS = 0.5, 10.0
+
+Scored = tuple[float, bool]  # a mark's score, and whether it was right
+Key = tuple[str, str | None]  # task, adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A rising curve through (score, probability) points, and the number of reviewed marks it rests on."""
+
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    n: int
+
+    @property
+    def calibrated(self) -> bool:
+        return self.n >= ENOUGH
+
+    def probability(self, score: float) -> float | None:
+        """That a mark with this score is right, or None while too few marks were reviewed to say."""
+        return float(np.interp(score, self.scores, self.probabilities)) if self.calibrated else None
+
+    def __str__(self) -> str:
+        if self.calibrated:
+            return f"calibrated on {self.n} reviewed marks"
+        return f"uncalibrated ({self.n} of {ENOUGH} marks reviewed)"
+
+
+def calibrations(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, Calibration]:
+    """One calibration per task and adapter, from predictions and the reviews of them."""
+    return {key: calibrate(scored) for key, scored in scored_marks(pairs).items()}
+
+
+def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[Scored]]:
+    """Per task and adapter: every predicted mark's score and whether the reader kept it. Skipped reviews say nothing."""
+    scored: dict[Key, list[Scored]] = defaultdict(list)
+    for prediction, review in pairs:
+        if prediction.findings is None or review.verdict is Verdict.SKIPPED:
+            continue
+        for fate in diff(_judged(prediction.findings, review.findings), review.findings):
+            if fate.before is not None and fate.before.score is not None:
+                scored[prediction.question.task, prediction.adapter].append((fate.before.score, _right(fate)))
+    return dict(scored)
+
+
+def _judged(predicted: Findings, reviewed: Findings) -> Findings:
+    """What was predicted without the doubtful marks that the reader left alone: nobody said whether they are right."""
+    left_alone = {m.id for m in reviewed.marks if m.status is Status.DOUBTFUL}
+    return opened(replace(predicted, marks=tuple(m for m in predicted.marks if m.id not in left_alone)))
+
+
+def _right(fate: Correction) -> bool:
+    """Kept as it was, or moved by so little that it was the same object."""
+    if fate.kind is CorrectionKind.KEPT:
+        return True
+    if fate.kind is not CorrectionKind.MOVED:
+        return False
+    before, after = fate.before.shape, fate.after.shape
+    if isinstance(before, Box) and isinstance(after, Box):
+        return iou(before, after) >= RIGHT_IOU
+    return distance(before, after) <= RIGHT_PIXELS
+
+
+def calibrate(scored: Sequence[Scored]) -> Calibration:
+    """Isotonic where there are plenty of marks of both kinds, else Platt."""
+    n, kept = len(scored), sum(right for _, right in scored)
+    return isotonic(scored) if n >= PLENTY and min(kept, n - kept) >= ENOUGH else platt(scored)
+
+
+def platt(scored: Sequence[Scored]) -> Calibration:
+    grid = np.linspace(0, 1, 101)
+    if not scored:
+        return Calibration(tuple(grid), tuple(grid), 0)
+    x, right = _logit(np.array([s for s, _ in scored])), np.array([r for _, r in scored], float)
+    kept = right.sum()
+    target = np.where(right > 0, (kept + 1) / (kept + 2), 1 / (len(x) - kept + 2))
+    a, b = _newton(x, target)
+    curve = 1 / (1 + np.exp(-(max(a, 0.0) * _logit(grid) + b)))
+    return Calibration(tuple(grid), tuple(curve), len(scored))
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    p = np.clip(p, 1e-3, 1 - 1e-3)
+    return np.log(p / (1 - p))
+
+
+def _newton(x: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+    """Logistic regression of `target` on x with a little ridge, so that equal scores do not make it singular."""
+    columns, weights = np.stack([x, np.ones_like(x)], 1), np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-columns @ weights))
+        slope = columns.T @ (p - target) + 1e-3 * weights
+        bend = (columns * (p * (1 - p))[:, None]).T @ columns + 1e-3 * np.eye(2)
+        step = np.linalg.solve(bend, slope)
+        weights = weights - np.clip(step, -2, 2)
+        if abs(step).max() < 1e-8:
+            break
+    return float(weights[0]), float(weights[1])
+
+
+def isotonic(scored: Sequence[Scored]) -> Calibration:
+    """Pools neighbours until the share of right marks rises with the score; ends are kept off 0 and 1."""
+    blocks: list[list[float]] = []  # sum of scores, right, marks
+    for score, right in sorted(scored):
+        blocks.append([score, float(right), 1.0])
+        while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    scores, shares = [s / n for s, _, n in blocks], [(r + 0.5) / (n + 1) for _, r, n in blocks]
+    return Calibration(tuple(scores), tuple(np.maximum.accumulate(shares)), len(scored))
+
+
+def threshold(scored: Sequence[Scored], recall: float) -> float:
+    """The score below which a mark is "unsure", so that at least `recall` of the right marks are not.
+
+    `recall` is 0 to 1. Too few right marks for the wanted recall give 0: nothing is unsure.
+    """
+    right = sorted(score for score, r in scored if r)
+    rank = floor((len(right) + 1) * (1 - recall) + 1e-9)
+    return right[rank - 1] if rank >= 1 else 0.0
+
+
+def auroc(scored: Sequence[Scored]) -> float | None:
+    """Probability that a right mark scores higher than a wrong one, ties half; None without both kinds."""
+    right, wrong = (np.sort([s for s, r in scored if r is kind]) for kind in (True, False))
+    if not len(right) or not len(wrong):
+        return None
+    below = np.searchsorted(wrong, right, "left") + np.searchsorted(wrong, right, "right")
+    return float(below.sum() / (2 * len(right) * len(wrong)))
+
+
+def calibration_error(scored: Sequence[Scored], bins: int = 10) -> float:
+    """Expected calibration error over bins of equally many marks (Naeini et al. 2015; Nixon et al. 2019), 0 to 1."""
+    ordered = sorted(scored)
+    cuts = [round(i * len(ordered) / bins) for i in range(bins + 1)]
+    error = 0.0
+    for a, b in pairwise(cuts):
+        part = ordered[a:b]
+        error += abs(sum(s for s, _ in part) - sum(r for _, r in part))
+    return error / max(len(ordered), 1)

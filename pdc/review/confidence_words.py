@@ -1,0 +1,64 @@
+"""The words for scores, by what reviews have shown scores to be worth: confident, unsure, no answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from threading import Lock
+
+from pdc.domain.values import Prediction, Question, Review
+from pdc.review.calibration import Calibration, Key, Scored, calibrate, scored_marks
+from pdc.store.store import Store
+
+CONFIDENT, UNSURE = 0.9, 0.5  # probability of being right from which on a mark is called so; below both: no answer
+NEVER = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """From these scores on a mark is called confident, unsure; `n` reviewed marks say so."""
+
+    confident: float
+    unsure: float
+    n: int
+
+
+class Sureness:
+    """Learns from the store's newest reviews; each is looked at once. Any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, Lock()
+        self._read: set[str] = set()
+        self._scored: dict[str, dict[Key, list[Scored]]] = {}
+        self._fits: dict[Key, Calibration] = {}
+
+    def words(self, question: Question, adapter: str | None) -> Words | None:
+        """What scores of this task and adapter are called, as of the last `learn`; None while they are uncalibrated."""
+        fit = self._fits.get((question.task, adapter))
+        return Words(_reaches(fit, CONFIDENT), _reaches(fit, UNSURE), fit.n) if fit and fit.calibrated else None
+
+    def learn(self) -> None:
+        """Take in the reviews that were saved since."""
+        with self._lock:
+            lines = [r for r in self._store.review_lines() if r.id not in self._read]
+            for sha256 in {r.image_sha256 for r in lines}:
+                self._scored[sha256] = scored_marks(self._pairs(sha256))
+            self._read |= {r.id for r in lines}
+            if lines:
+                self._fits = {key: calibrate(scored) for key, scored in self._gathered().items()}
+
+    def _pairs(self, sha256: str) -> list[tuple[Prediction, Review]]:
+        newest = {r.question: r for r in self._store.reviews(sha256) if r.prediction_id}
+        return [(self._store.prediction(r.prediction_id), r) for r in newest.values()]
+
+    def _gathered(self) -> dict[Key, list[Scored]]:
+        gathered: dict[Key, list[Scored]] = defaultdict(list)
+        for scored in self._scored.values():
+            for key, marks in scored.items():
+                gathered[key] += marks
+        return gathered
+
+
+def _reaches(fit: Calibration, probability: float) -> float:
+    """The lowest score, in hundredths, whose marks are right with this probability."""
+    return next((i / 100 for i in range(101) if (fit.probability(i / 100) or 0) >= probability), NEVER)

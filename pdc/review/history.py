@@ -1,0 +1,98 @@
+"""Everything that was ever said about an image and question: reviews, the model's answers, and what lies between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+from pdc.adapters.routing import Serving
+from pdc.domain.errors import NotFound, ReadFirst
+from pdc.domain.values import Adapter, Findings, Prediction, Review
+from pdc.inference.predictors.local import Wanted
+from pdc.review.service import READ_FIRST, Draft, ReviewService
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A review or an answer. `id` is unique among both; `findings` is None for an answer that could not be read. The parts of
+    `title` stand between " · "."""
+
+    id: str
+    title: str
+    findings: Findings | None
+    at: datetime
+    review: Review | None = None
+    prediction: Prediction | None = None
+
+
+class History:
+    """Every method raises ReadFirst where reads are blind and this reader has not saved one."""
+
+    def __init__(self, service: ReviewService, serving: Serving, adapters: Callable[[], list[Adapter]]) -> None:
+        self.service, self.serving, self.adapters = service, serving, adapters
+
+    def versions(self, draft: Draft) -> list[Version]:
+        """Oldest first: of each model and adapter the newest answer, and every review."""
+        self._check(draft)
+        sha, question = draft.image.sha256, draft.question
+        reviews = [_of_review(r) for r in self.service.reviews(draft.author, sha) if r.question == question]
+        newest = {(p.model, p.adapter): p for p in self.service.store.predictions(sha) if p.question == question}
+        return sorted([*map(_of_prediction, newest.values()), *reviews], key=lambda v: v.at)
+
+    def unasked(self, draft: Draft) -> list[str | None]:
+        """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
+        answers = [v.prediction for v in self.versions(draft) if v.prediction]
+        answered = {p.adapter for p in answers if p.model == self.serving.base}
+        own = [Wanted(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
+        known = [None, *(w.name for w in own if w.about(draft.question) == w)]
+        return [name for name in known if name not in answered]
+
+    def ask(self, draft: Draft, adapter: str | None) -> Prediction:
+        """What this adapter (None: the base alone) answers, stored. NotFound when there is no such adapter."""
+        self._check(draft)
+        paths = {a.name: a.path for a in self.adapters()}
+        if adapter is not None and adapter not in paths:
+            raise NotFound(f"There is no adapter {adapter!r}; choose another.")
+        with self.serving.instead(Wanted(adapter, paths.get(adapter))):
+            return self.service.answer(draft.image, draft.question)
+
+    def reopen(self, draft: Draft, version: Version) -> Draft:
+        """The version as a new draft over the current revision; saved, it becomes the next."""
+        self._check(draft)
+        if version.findings is None:
+            raise NotFound("This answer could not be read; there is nothing to reopen.")
+        fresh = self.service.open(draft.image.sha256, draft.question, draft.author)
+        current = self.service.store.current_review(draft.image.sha256, draft.question)
+        again = replace(
+            fresh, findings=version.findings, prediction=version.prediction or self._prediction(version),
+            base_revision=current.revision if current else 0, key=uuid4().hex, rev=draft.rev + 1, chosen=draft.chosen,
+            note=f"Reopened; nothing is replaced until you save. · {version.title} · ",
+        )  # fmt: skip
+        self.service.edit(again, again.findings)
+        return again
+
+    def _prediction(self, version: Version) -> Prediction | None:
+        id = version.review.prediction_id if version.review else None
+        return self.service.store.prediction(id) if id else None
+
+    def _check(self, draft: Draft) -> None:
+        if self.service.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+
+
+
+def _of_review(review: Review) -> Version:
+    blind = ["blind"] if review.blind else []
+    title = [f"Revision {review.revision}", review.verdict, *blind, review.author, _clock(review.created_at)]
+    return Version(review.id, " · ".join(title), review.findings, review.created_at, review=review)
+
+
+def _of_prediction(answer: Prediction) -> Version:
+    title = ["Model", answer.model, f"adapter {answer.adapter}" if answer.adapter else "no adapter", _clock(answer.created_at)]
+    return Version(answer.id, " · ".join(title), answer.findings, answer.created_at, prediction=answer)
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"

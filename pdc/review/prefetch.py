@@ -1,0 +1,98 @@
+"""Ask the model about the next images while the reader works on this one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+from pdc.domain.errors import PdcError
+from pdc.domain.values import Image, Question
+from pdc.review.service import ReviewService
+
+log = logging.getLogger(__name__)
+AHEAD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many images wait for an answer, and what went wrong last, if anything did since the last good answer."""
+
+    waiting: int
+    error: str | None = None
+
+
+class LookAhead:
+    """One thread for all readers. Answers are stored as ordinary predictions; a question that has one is not asked."""
+
+    def __init__(self, service: ReviewService) -> None:
+        self.service = service
+        self._changed = Condition()
+        self._queues: dict[str, list[tuple[Image, Question]]] = {}
+        self._busy = self._stopped = False
+        self._error: str | None = None
+        self._thread: Thread | None = None
+
+    def follow(self, reader: str, wanted: Sequence[tuple[Image, Question]]) -> None:
+        """Look ahead at these for this reader, in this order, instead of what was asked for before."""
+        with self._changed:
+            if self._stopped:
+                return
+            self._queues.pop(reader, None)
+            if wanted:
+                self._queues[reader] = list(wanted)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="look-ahead", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    @property
+    def now(self) -> Ahead:
+        with self._changed:
+            return Ahead(sum(map(len, self._queues.values())) + self._busy, self._error)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long until nothing is left to ask; whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queues and not self._busy, seconds)
+
+    def stop(self, seconds: float = 10) -> None:
+        """Ask nothing more; the answer that is being made is finished and stored."""
+        with self._changed:
+            self._stopped = True
+            self._queues.clear()
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (work := self._take()) is not None:
+            error = self._ask(*work)
+            with self._changed:
+                self._error, self._busy = error, False
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[Image, Question] | None:
+        """The next question; readers take turns. None after `stop`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._queues)
+            if self._stopped:
+                return None
+            reader = next(iter(self._queues))
+            queue = self._queues.pop(reader)
+            if len(queue) > 1:
+                self._queues[reader] = queue[1:]
+            self._busy = True
+            return queue[0]
+
+    def _ask(self, image: Image, question: Question) -> str | None:
+        try:
+            self.service.answer(image, question, ahead=True)
+            return None
+        except PdcError as error:
+            log.warning("Looking ahead at %s: %s", image.name, error)
+            return str(error)
+        except Exception:
+            log.exception("Looking ahead at %s failed", image.name)
+            return "Looking ahead failed; the log says why. The image is asked about again when you open it."

@@ -1,0 +1,298 @@
+"""The review service: open an image, edit, save, skip. A frozen Draft goes in and a frozen Draft comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from pdc.domain.diff import CorrectionKind, diff
+from pdc.domain.errors import ReadFirst, StaleSave
+from pdc.domain.merge import Take, merge
+from pdc.domain.values import Box, Findings, Image, Prediction, Question, Review, Verdict
+from pdc.images.intake import ImageFiles
+from pdc.inference.predictors.base import Predictor
+from pdc.inference.predictors.zoom import look_closer
+from pdc.review.answering import Step
+from pdc.review.blind_reading import beside, second_look
+from pdc.review.visibility import Rooms
+from pdc.store.records import StoredDraft
+from pdc.store.review_queries import Seen
+from pdc.store.store import Store
+
+READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
+SECOND_LOOK = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
+UNREADABLE = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One reader's work on one question about one image; the only state a session has.
+
+    `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent and names its place
+    among the reader's drafts; `seen` is the stored draft it goes on from; `rev` counts the times the server replaced the
+    findings, so that an editor can tell a new answer from an old one; `blind` means that nothing of any prediction may be
+    shown before it is saved. `chosen` is what the reader last chose to ask of images with no question of their own; `carried`
+    says that this image was opened under it.
+    """
+
+    image: Image
+    question: Question
+    author: str
+    findings: Findings
+    prediction: Prediction | None
+    base_revision: int
+    key: str
+    rev: int = 0
+    note: str = ""
+    seen: Seen | None = None
+    blind: bool = False
+    chosen: Question | None = None
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What a reader has, what somebody saved meanwhile, and what both had started from."""
+
+    base: Findings
+    mine: Draft
+    theirs: Review
+
+
+class ReviewService(Rooms):
+    """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
+
+    With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
+    saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
+    what a reader should know about who answers.
+    """
+
+    def __init__(
+        self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
+        serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
+        private: bool = False, trouble: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        super().__init__(store, files, predictor, serving, later)
+        self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
+
+    # Open
+
+    def hides(self, sha256: str, question: Question, author: str) -> bool:
+        """Whether this reader must not see any prediction of this image and question yet."""
+        return self.blind and not self.store.has_read(author, sha256, question)
+
+    def open(self, sha256: str, question: Question, author: str) -> Draft:
+        """The author's own draft if there is one, else the current review, else the stored answer. Asks no model."""
+        image = self.image(sha256, author)
+        hidden = self.hides(sha256, question, author)
+        current = self.store.current_review(sha256, question)
+        draft = Draft(
+            image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden
+        )
+        review = self._newest(draft)
+        mine = self.store.draft(author, sha256, question)
+        if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
+            return self._resumed(draft, mine)
+        if hidden:
+            return replace(draft, note="Blind read: the model's answer is kept from you until you have saved.")
+        if review and (review.verdict is not Verdict.SKIPPED or review.findings != Findings()):
+            prediction = self.store.prediction(review.prediction_id) if review.prediction_id else None
+            note = f"Saved by {review.author}, revision {review.revision}."
+            return replace(draft, findings=review.findings, prediction=prediction, note=note)
+        known = self.known(sha256, question)
+        return self._answered(replace(draft, rev=1), known) if known else draft
+
+    def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
+        prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
+        note = f"Your unsaved work of {_clock(mine.saved_at)} is back."
+        base = draft.base_revision if draft.blind else mine.base_revision
+        return replace(draft, findings=mine.findings, prediction=prediction, base_revision=base, seen=mine.seen, note=note)
+
+    # Ask
+
+    def predict(self, draft: Draft) -> Draft:
+        """The draft with the whole answer beside what the reader did: the last of `answers`. No review is touched."""
+        *_, answered = self.answers(draft)
+        return answered
+
+    def answers(self, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+        """The draft beside the model's marks so far, each time there are more; the last holds the whole answer.
+
+        A draft that has an answer is answered anew. Ends without an answer once `cancelled` says so. What the reader did
+        is spared (`beside`); after a blind read the model's other marks come as rejected ones (`second_look`), and before
+        it ReadFirst is raised.
+        """
+        if self.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+        again = draft.prediction is not None and not self.blind
+        steps = self.steps(draft.image, draft.question, cancelled, own=draft.findings, again=again)
+        for i, step in enumerate(steps, 1):
+            yield self._answered(replace(draft, blind=False, rev=draft.rev + i), step)
+
+    def closer(self, region: Box, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+        """The draft with what a second, closer look at a region (pixels of the image) adds to it; nothing once cancelled."""
+        if self.hides(draft.image.sha256, draft.question, draft.author):
+            raise ReadFirst(READ_FIRST)
+        marks, pixels = draft.findings.marks, self.files.open(draft.image.sha256)
+        found = look_closer(self.predictor, pixels, draft.question, region, marks, cancelled)
+        if found is not None:
+            known = {m.id for m in marks}
+            note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."
+            yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
+
+    def _answered(self, draft: Draft, step: Step) -> Draft:
+        """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""
+        prediction = step if isinstance(step, Prediction) else None
+        found = step.findings if isinstance(step, Prediction) else step
+        if found is None:
+            return replace(draft, prediction=prediction, note=UNREADABLE)
+        look = second_look if self.blind else beside
+        findings = look(draft.findings, found, draft.question.task)
+        return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
+
+    def _note(self, question: Question) -> str:
+        return " · ".join(filter(None, (self.trouble(), SECOND_LOOK if self.blind else self._untaught(question))))
+
+    def _untaught(self, question: Question) -> str:
+        unknown = ", ".join(self.predictor.untaught(question))
+        return f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
+
+    # Keep
+
+    def edit(self, draft: Draft, findings: Findings) -> Draft:
+        """Keep the reader's work on disk under their name; nothing is published by it.
+
+        What is already saved is not kept as a draft again: an autosave may arrive after the save that it preceded, or be
+        overtaken by it.
+        """
+        edited = replace(draft, findings=findings)
+        if self._saved(edited):
+            return edited
+        self.store.put_draft(
+            draft.author, draft.image.sha256, draft.question, findings, draft.base_revision,
+            draft.prediction.id if draft.prediction else None, draft.key, draft.seen,
+        )
+        if self._saved(edited):
+            self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key)
+        return edited
+
+    def _saved(self, draft: Draft) -> bool:
+        review = self._newest(draft)
+        return review is not None and review.findings == draft.findings
+
+    def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
+        """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.
+
+        Where readers are apart, a read goes behind what others saved meanwhile. Sent again, a save makes no second revision:
+        what the reader's own newest review says already, as after an answer that was lost, is not said twice.
+        """
+        blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
+        review = Review(
+            uuid4().hex, draft.image.sha256, draft.question, draft.prediction.id if draft.prediction else None,
+            verdict or verdict_of(draft), draft.findings, draft.author, draft.base_revision + 1, _now(), blind,
+        )
+        stored = self._standing(review, draft) or self._append(review, draft)
+        hidden = self.hides(draft.image.sha256, draft.question, draft.author)
+        note = said_when_saved(stored)
+        return replace(
+            draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden
+        ), stored
+
+    def _standing(self, review: Review, draft: Draft) -> Review | None:
+        """What is stored, where it says the same by the same reader, and nobody has asked to look again since."""
+        newest = self._newest(draft)
+        if newest is None or _content(newest) != _content(review):
+            return None
+        if self.store.sent_back_since(newest.image_sha256, newest.created_at):
+            return None
+        self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
+        return newest
+
+    def _newest(self, draft: Draft) -> Review | None:
+        """The newest review that this reader may go on from."""
+        return self.store.current_review(draft.image.sha256, draft.question, draft.author if self.apart else None)
+
+    def _append(self, review: Review, draft: Draft) -> Review:
+        base = draft.base_revision
+        while True:
+            try:
+                return self.store.save_review(review, key=draft.key, base_revision=base, seen=draft.seen)
+            except StaleSave:
+                current = self.store.current_review(review.image_sha256, review.question)
+                if not self.apart or self.conflict(draft) or current is None or current.revision == base:
+                    raise
+                base = current.revision
+
+    def skip(self, draft: Draft) -> tuple[Draft, Review]:
+        """Say that this image is left out; what was marked is kept with it."""
+        return self.save(draft, Verdict.SKIPPED)
+
+    def conflict(self, draft: Draft) -> Conflict | None:
+        """What stands in the way of saving this draft, or None when nothing does."""
+        theirs = self._newest(draft)
+        if theirs is None or theirs.revision <= draft.base_revision:
+            return None
+        started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
+        if started is not None and not (self.apart and started.author != draft.author):
+            return Conflict(started.findings, draft, theirs)
+        same = draft.prediction is not None and theirs.prediction_id == draft.prediction.id
+        base = draft.prediction.findings if same else None
+        return Conflict(base or Findings(), draft, theirs)
+
+    def resolve(self, draft: Draft, take: Take) -> Draft:
+        """The draft over what was saved meanwhile: mine, theirs, or both merged. It is saved by `save`, as the next revision."""
+        conflict = self.conflict(draft)
+        if conflict is None:
+            return draft
+        theirs = conflict.theirs
+        merged = merge(conflict.base, draft.findings, theirs.findings).findings
+        findings = {Take.MINE: draft.findings, Take.THEIRS: theirs.findings, Take.MERGE: merged}[take]
+        note = f"Now over revision {theirs.revision} by {theirs.author}. Look it over, then save."
+        over = replace(draft, findings=findings, base_revision=theirs.revision, rev=draft.rev + 1, note=note)
+        if take is not Take.THEIRS:
+            self.edit(over, findings)
+        return over
+
+    def reviewed_with(self, sha256: str, reader: str) -> Question | None:
+        """The question of the newest review of an image, to reopen it as it was left."""
+        reviews = self.reviews(reader, sha256)
+        return reviews[-1].question if reviews else None
+
+
+def _content(review: Review) -> tuple[object, ...]:
+    """What a review says, and who says it."""
+    return review.author, review.verdict, review.findings, review.prediction_id
+
+
+def verdict_of(draft: Draft) -> Verdict:
+    """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected.
+
+    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition.
+    """
+    before = draft.prediction.findings if draft.prediction else None
+    if before is None:
+        return Verdict.CORRECTED
+    if not draft.question.task.has_marks:
+        return Verdict.ACCEPTED if dict(before.stated) == dict(draft.findings.stated) else Verdict.CORRECTED
+    changes = [c.kind for c in diff(before, draft.findings)]
+    if all(kind is CorrectionKind.KEPT for kind in changes):
+        return Verdict.ACCEPTED
+    kept = any(m.counts for m in draft.findings.marks)
+    return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
+
+
+def said_when_saved(review: Review) -> str:
+    n, at = review.revision, f"{review.created_at.astimezone():%H:%M}"
+    return f"Skipped, revision {n}, {at}." if review.verdict is Verdict.SKIPPED else f"Saved, revision {n}, {at}."
+
+
+def _clock(at: datetime) -> str:
+    """The time of day here, with the date when it was not today."""
+    here = at.astimezone()
+    return f"{here:%H:%M}" if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d %H:%M}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

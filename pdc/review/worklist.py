@@ -1,0 +1,208 @@
+"""The list of images a reader works through: what state each is in, in which order, and how far they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from pdc.domain.errors import Forbidden, NotFound
+from pdc.domain.values import Image, Verdict
+from pdc.review.service import ReviewService
+from pdc.store.records import Digest, Event, EventKind, ReviewLine
+
+PACE_WINDOW = timedelta(hours=1)
+
+
+class Stage(StrEnum):
+    NEW = "new"
+    PREDICTED = "predicted"
+    IN_REVIEW = "in review"
+    DONE = "done"
+    SKIPPED = "skipped"
+    SENT_BACK = "sent back"
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has to work on it."""
+        return self not in (Stage.DONE, Stage.SKIPPED)
+
+
+class Order(StrEnum):
+    TIME = "time"
+    NAME = "name"
+    UNCERTAIN = "uncertain"
+    DISAGREEMENT = "disagreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images, in which order. Empty strings: all. `stage` may also be `to do`; `reader` "-" means assigned to nobody."""
+
+    stage: str = ""
+    label: str = ""
+    name: str = ""
+    reader: str = ""
+    order: Order = Order.TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`model` and `reviewed` are what was said and what was left. All None where nothing is known or shown."""
+
+    image: Image
+    stage: Stage
+    reader: str | None = None
+    note: str = ""
+    revision: int | None = None
+    author: str | None = None
+    model: Digest | None = None
+    reviewed: Digest | None = None
+
+    @property
+    def disagreement(self) -> int:
+        """How far the reader's count is from the model's."""
+        return abs(self.reviewed.total - self.model.total) if self.reviewed and self.model else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`per_hour` is this reader's pace over the last hour, None before there are three images to tell it by."""
+
+    done: int
+    total: int
+    per_hour: float | None
+
+
+class Worklist:
+    """What one reader sees of all images, or of their own where images are private. Where readers are apart, only their own
+    reviews; where reads are blind, nothing that a model said."""
+
+    def __init__(self, service: ReviewService) -> None:
+        self.service, self.store = service, service.store
+
+    def entries(self, reader: str) -> list[Entry]:
+        """Every image that the reader may see, oldest first."""
+        apart = self.service.apart
+        newest = {r.image_sha256: r for r in self.store.review_lines(reader if apart else None)}
+        kept = {d.image_sha256: d for d in self.store.draft_lines() if not apart or d.author == reader}
+        answers = {} if self.service.blind else self.store.newest_predictions()
+        model = self.store.prediction_digests(answers.values())
+        reviewed = self.store.review_digests(r.id for r in newest.values())
+        events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
+        found = []
+        for image in self.service.images(reader):
+            sha = image.sha256
+            review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
+            assigned = events.get((sha, EventKind.ASSIGNED))
+            stage = _stage(review, draft.saved_at if draft else None, back, sha in answers)
+            found.append(Entry(
+                image, stage, assigned.reader if assigned else None, back.note if back and stage is Stage.SENT_BACK else "",
+                review.revision if review else None, review.author if review else None, model.get(answers.get(sha, "")),
+                reviewed.get(review.id) if review else None,
+            ))  # fmt: skip
+        return found
+
+    def chosen(self, entries: Sequence[Entry], wanted: Wanted, keep: str | None = None) -> list[Entry]:
+        """Those that are wanted (and the image `keep`, wanted or not), in the wanted order."""
+        shown = [e for e in entries if _fits(e, wanted) or e.image.sha256 == keep]
+        return sorted(shown, key=lambda e: _place(e, wanted.order))
+
+    def following(self, reader: str, wanted: Wanted, after: str | None, n: int = 1) -> list[Image]:
+        """The next n images after one that still need work, round the end. NotFound when there are no images at all."""
+        shown = self.chosen(self.entries(reader), wanted, keep=after)
+        ring = [e for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
+        return [e.image for e in ring[:n]]
+
+    def next(self, reader: str, wanted: Wanted, after: str | None) -> Image:
+        """The next image that still needs work, else the next at all."""
+        return next(iter(self.following(reader, wanted, after)), None) or self._beside(reader, wanted, after, 1)
+
+    def previous(self, reader: str, wanted: Wanted, before: str | None) -> Image:
+        """The image before this one, done or not."""
+        return self._beside(reader, wanted, before, -1)
+
+    def _beside(self, reader: str, wanted: Wanted, sha: str | None, by: int) -> Image:
+        images = [e.image for e in self.chosen(self.entries(reader), wanted, keep=sha)]
+        if not images:
+            raise NotFound("There are no images here; upload some, open an example, or show all.")
+        at = next((i for i, image in enumerate(images) if image.sha256 == sha), -1 if by > 0 else 0)
+        return images[(at + by) % len(images)]
+
+    def progress(self, reader: str, entries: Sequence[Entry]) -> Progress:
+        """Of these entries, and this reader's pace."""
+        done = sum(not e.stage.open for e in entries)
+        return Progress(done, len(entries), pace(self.store.review_lines(reader), datetime.now(UTC)))
+
+    def readers(self) -> list[str]:
+        """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something. Nobody
+        where images are private."""
+        if self.service.private:
+            return []
+        known = {u.name for u in self.store.users()} | {r.author for r in self.store.review_lines()}
+        return sorted(known | {e.reader for e in self.store.events() if e.reader})
+
+    def assign(self, shas: Sequence[str], reader: str | None, by: str) -> None:
+        """Forbidden where images are private."""
+        if self.service.private:
+            raise Forbidden("Here every visitor works alone, so no image can be assigned.")
+        self.store.add_events(shas, EventKind.ASSIGNED, by=by, reader=reader)
+
+    def send_back(self, sha: str, by: str, note: str = "") -> None:
+        """Ask for it to be looked at again. The next save takes it off the pile."""
+        self.store.add_events([sha], EventKind.SENT_BACK, by=by, note=note)
+
+
+def without_hints(wanted: Wanted, blind: bool) -> Wanted:
+    """Where reads are blind an order may not tell what the model said."""
+    return replace(wanted, order=Order.TIME) if blind and wanted.order in (Order.UNCERTAIN, Order.DISAGREEMENT) else wanted
+
+
+def pace(reviews: Sequence[ReviewLine], now: datetime) -> float | None:
+    """Images an hour over the reviews (oldest first) of the last hour; None when fewer than three images were reviewed."""
+    last: dict[str, datetime] = {r.image_sha256: r.created_at for r in reviews if now - r.created_at < PACE_WINDOW}
+    if len(last) < 3:
+        return None
+    hours = (max(last.values()) - min(last.values())).total_seconds() / 3600
+    return (len(last) - 1) / hours if hours > 0 else None
+
+
+def _stage(review: ReviewLine | None, draft_at: datetime | None, back: Event | None, answered: bool) -> Stage:
+    """What happened last counts."""
+    reviewed_at = review.created_at if review else datetime.min.replace(tzinfo=UTC)
+    if draft_at and draft_at > max(reviewed_at, back.at if back else reviewed_at):
+        return Stage.IN_REVIEW
+    if back and back.at > reviewed_at:
+        return Stage.SENT_BACK
+    if review:
+        return Stage.SKIPPED if review.verdict is Verdict.SKIPPED else Stage.DONE
+    return Stage.PREDICTED if answered else Stage.NEW
+
+
+def _fits(entry: Entry, wanted: Wanted) -> bool:
+    counts = (entry.reviewed or entry.model or Digest({}, None)).counts
+    return (
+        wanted.stage in ("", entry.stage, "to do" if entry.stage.open else entry.stage)
+        and (not wanted.label or counts.get(wanted.label, 0) > 0)
+        and wanted.name.casefold() in entry.image.name.casefold()
+        and wanted.reader in ("", entry.reader or "-")
+    )
+
+
+def _place(entry: Entry, order: Order) -> tuple:
+    """A key to sort by; what it cannot tell apart stays in order of time."""
+    if order is Order.NAME:
+        parts = re.split(r"(\d+)", entry.image.name.casefold())
+        return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
+    if order is Order.UNCERTAIN:
+        doubt = entry.model.doubt if entry.model else None
+        return (doubt is None, -(doubt or 0.0))
+    return (-entry.disagreement,) if order is Order.DISAGREEMENT else ()
+
+
+def _ring(entries: Sequence[Entry], after: str | None) -> list[Entry]:
+    """From the one behind `after` once round, `after` itself last."""
+    at = next((i + 1 for i, e in enumerate(entries) if e.image.sha256 == after), 0)
+    return [*entries[at:], *entries[:at]]

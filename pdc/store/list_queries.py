@@ -1,0 +1,114 @@
+"""The store's half that lists use: what is known about every image, without building a mark."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+
+from pdc.domain.errors import NotFound
+from pdc.domain.values import Status, Verdict
+from pdc.store.database import Database
+from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
+from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
+
+CHUNK = 500
+
+
+class Listing(Database):
+    """Events are only ever added. Digests are computed once per process: what they describe never changes."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._known_digests: dict[str, Digest | None] = {}
+
+    def add_events(
+        self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = ""
+    ) -> None:
+        """The same event for each image, all or none. NotFound when one is not stored."""
+        at = datetime.now(UTC)
+        with self._write() as session:
+            known = set(session.scalars(select(ImageRow.sha256)))
+            if missing := [sha for sha in shas if sha not in known]:
+                raise NotFound(f"There is no image {missing[0][:12]}; upload it again.")
+            session.add_all(
+                EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas
+            )
+
+    def events(self, by: str | None = None) -> list[Event]:
+        """The newest event of each kind of each image, by one reader or by all, in the order in which they came."""
+        newest = select(func.max(EventRow.seq)).group_by(EventRow.image_sha256, EventRow.kind)
+        if by is not None:
+            newest = newest.where(EventRow.by == by)
+        with self._read() as session:
+            rows = session.scalars(select(EventRow).where(EventRow.seq.in_(newest)).order_by(EventRow.seq))
+            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in rows]
+
+    def sent_back_since(self, sha256: str, at: datetime) -> bool:
+        """Whether somebody asked for this image to be looked at again after that time."""
+        where = (EventRow.image_sha256 == sha256, EventRow.kind == str(EventKind.SENT_BACK), EventRow.at > at)
+        with self._read() as session:
+            return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
+
+    def review_lines(self, author: str | None = None) -> list[ReviewLine]:
+        """Every review, of one author or of all, without its marks, oldest first."""
+        columns = (
+            ReviewRow.id, ReviewRow.image_sha256, ReviewRow.verdict, ReviewRow.author, ReviewRow.revision, ReviewRow.created_at,
+        )  # fmt: skip
+        query = select(*columns).order_by(ReviewRow.seq)
+        if author is not None:
+            query = query.where(ReviewRow.author == author)
+        with self._read() as session:
+            return [ReviewLine(id, sha, Verdict(verdict), *rest) for id, sha, verdict, *rest in session.execute(query)]
+
+    def draft_lines(self) -> list[DraftLine]:
+        """Everybody's unsaved work, oldest first."""
+        query = select(DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at).order_by(DraftRow.saved_at)
+        with self._read() as session:
+            return [DraftLine(*row) for row in session.execute(query)]
+
+    def newest_predictions(self) -> dict[str, str]:
+        """sha256 of each image that has an answer -> the id of the newest one."""
+        newest = select(func.max(PredictionRow.seq)).group_by(PredictionRow.image_sha256)
+        query = select(PredictionRow.image_sha256, PredictionRow.id).where(PredictionRow.seq.in_(newest))
+        with self._read() as session:
+            return {sha: id for sha, id in session.execute(query)}
+
+    def review_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
+        return self._digests(ReviewRow, ids)
+
+    def prediction_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
+        """Of the answers among these that could be read."""
+        return self._digests(PredictionRow, ids)
+
+    def _digests(self, table: type[Any], ids: Iterable[str]) -> dict[str, Digest]:
+        known = self._known_digests
+        wanted = list(ids)
+        missing = [id for id in wanted if id not in known]
+        with self._read() as session:
+            for start in range(0, len(missing), CHUNK):
+                columns = table.id, table.task, table.findings, table.labels
+                rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
+                known.update({id: _about(_digest(task, findings), labels) for id, task, findings, labels in rows})
+        return {id: known[id] for id in wanted if known.get(id) is not None}
+
+
+def _about(digest: Digest | None, labels: str) -> Digest | None:
+    return digest and replace(digest, asked=tuple(json.loads(labels)))
+
+
+def _digest(task: str, findings: str | None) -> Digest | None:
+    if findings is None:
+        return None
+    value = json.loads(findings)
+    if task == "counting":
+        return Digest(value["stated"], None)
+    counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
+    doubtful = [m for m in value["marks"] if m["status"] == Status.DOUBTFUL]
+    wrong = [1 - m["score"] for m in counted if m["score"] is not None] + [m["score"] for m in doubtful]
+    return Digest(Counter(m["label"] for m in counted), sum(wrong) if wrong else None)

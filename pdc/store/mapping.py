@@ -1,0 +1,225 @@
+"""Rows <-> domain values. Findings are stored as JSON; floats survive unchanged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from pdc.domain.values import (
+    Adapter,
+    AdapterStatus,
+    Box,
+    Findings,
+    Image,
+    Mark,
+    Origin,
+    Point,
+    Prediction,
+    Question,
+    Review,
+    Shape,
+    Status,
+    Task,
+    Verdict,
+)
+from pdc.store.records import Activation, RunRecord, StoredDraft, StoredUser
+from pdc.store.tables import ActivationRow, AdapterRow, DraftRow, ImageRow, PredictionRow, ReviewRow, RunRow, UserRow
+from pdc.training.run_folder import RunStatus
+
+
+def dump(value: Any) -> str:
+    """Canonical JSON: no spaces, no NaN, non-ASCII as it is."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def question_key(question: Question) -> tuple[str, str]:
+    """The two columns that identify a question: its task, and its labels as a canonical JSON array."""
+    return str(question.task), dump(list(question.labels))
+
+
+def question_of(task: str, labels: str) -> Question:
+    return Question(Task(task), tuple(json.loads(labels)))
+
+
+def dump_findings(findings: Findings) -> str:
+    return dump({"marks": [_mark_out(m) for m in findings.marks], "stated": dict(findings.stated)})
+
+
+def load_findings(text: str) -> Findings:
+    value = json.loads(text)
+    return Findings(tuple(_mark_in(m) for m in value["marks"]), value["stated"])
+
+
+def _mark_out(mark: Mark) -> dict[str, Any]:
+    place = {"box": mark.shape.xyxy} if isinstance(mark.shape, Box) else {"point": (mark.shape.x, mark.shape.y)}
+    return {
+        "id": mark.id,
+        **place,
+        "label": mark.label,
+        "origin": str(mark.origin),
+        "status": str(mark.status),
+        "score": mark.score,
+    }
+
+
+def _mark_in(value: Mapping[str, Any]) -> Mark:
+    shape: Shape = Box(*value["box"]) if "box" in value else Point(*value["point"])
+    return Mark(
+        value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"]
+    )
+
+
+def image(row: ImageRow) -> Image:
+    return Image(row.sha256, row.name, row.width, row.height, row.group_name, row.created_at)
+
+
+def image_row(image: Image) -> ImageRow:
+    return ImageRow(
+        sha256=image.sha256,
+        name=image.name,
+        width=image.width,
+        height=image.height,
+        group_name=image.group,
+        created_at=image.created_at,
+    )
+
+
+def prediction(row: PredictionRow) -> Prediction:
+    return Prediction(
+        id=row.id,
+        image_sha256=row.image_sha256,
+        question=question_of(row.task, row.labels),
+        findings=None if row.findings is None else load_findings(row.findings),
+        raw=row.raw,
+        model=row.model,
+        adapter=row.adapter,
+        prompt_version=row.prompt_version,
+        seconds=row.seconds,
+        created_at=row.created_at,
+    )
+
+
+def prediction_row(prediction: Prediction) -> PredictionRow:
+    task, labels = question_key(prediction.question)
+    return PredictionRow(
+        id=prediction.id,
+        image_sha256=prediction.image_sha256,
+        task=task,
+        labels=labels,
+        findings=None if prediction.findings is None else dump_findings(prediction.findings),
+        raw=prediction.raw,
+        model=prediction.model,
+        adapter=prediction.adapter,
+        prompt_version=prediction.prompt_version,
+        seconds=prediction.seconds,
+        created_at=prediction.created_at,
+    )
+
+
+def review(row: ReviewRow) -> Review:
+    return Review(
+        id=row.id,
+        image_sha256=row.image_sha256,
+        question=question_of(row.task, row.labels),
+        prediction_id=row.prediction_id,
+        verdict=Verdict(row.verdict),
+        findings=load_findings(row.findings),
+        author=row.author,
+        revision=row.revision,
+        created_at=row.created_at,
+        blind=row.blind,
+    )
+
+
+def review_row(review: Review, key: str) -> ReviewRow:
+    task, labels = question_key(review.question)
+    return ReviewRow(
+        id=review.id,
+        key=key,
+        image_sha256=review.image_sha256,
+        task=task,
+        labels=labels,
+        prediction_id=review.prediction_id,
+        verdict=str(review.verdict),
+        findings=dump_findings(review.findings),
+        author=review.author,
+        revision=review.revision,
+        created_at=review.created_at,
+        blind=review.blind,
+    )
+
+
+def draft(row: DraftRow) -> StoredDraft:
+    return StoredDraft(
+        author=row.author,
+        image_sha256=row.image_sha256,
+        question=question_of(row.task, row.labels),
+        findings=load_findings(row.findings),
+        base_revision=row.base_revision,
+        prediction_id=row.prediction_id,
+        saved_at=row.saved_at,
+        key=row.key,
+    )
+
+
+def adapter(row: AdapterRow) -> Adapter:
+    return Adapter(
+        name=row.name,
+        base=row.base,
+        path=row.path,
+        status=AdapterStatus(row.status),
+        parent=row.parent,
+        prompt_version=row.prompt_version,
+        metrics=json.loads(row.metrics),
+        created_at=row.created_at,
+    )
+
+
+def adapter_row(adapter: Adapter) -> AdapterRow:
+    return AdapterRow(
+        name=adapter.name,
+        base=adapter.base,
+        path=adapter.path,
+        status=str(adapter.status),
+        parent=adapter.parent,
+        prompt_version=adapter.prompt_version,
+        metrics=dump_metrics(adapter.metrics),
+        created_at=adapter.created_at,
+    )
+
+
+def dump_metrics(metrics: Mapping[str, object]) -> str:
+    """As JSON; a number that is not finite (a mean over nothing) becomes null."""
+    return dump(_finite(dict(metrics)))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def activation(row: ActivationRow) -> Activation:
+    return Activation(row.base, row.adapter, row.by, row.reason, row.at, row.rolled_back)
+
+
+def run(row: RunRow) -> RunRecord:
+    return RunRecord(row.name, row.folder, RunStatus(row.status), row.started_at, row.finished_at)
+
+
+def run_row(run: RunRecord) -> RunRow:
+    return RunRow(
+        name=run.name,
+        folder=run.folder,
+        status=str(RunStatus(run.status)),
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def user(row: UserRow) -> StoredUser:
+    return StoredUser(row.name, row.password_hash, row.created_at)

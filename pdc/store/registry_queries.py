@@ -1,0 +1,201 @@
+"""The store's half that training and administration use: adapters, activations, split groups, runs and users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pdc.domain.errors import BadModel, BadSetting, NotFound
+from pdc.domain.values import Adapter, AdapterStatus
+from pdc.store import mapping
+from pdc.store.database import Database
+from pdc.store.records import Activation, RunRecord, StoredUser
+from pdc.store.tables import ActivationRow, AdapterRow, GroupRow, RunRow, UserRow
+from pdc.training.run_folder import RunStatus
+
+HELD_OUT = "held_out"
+TRAINING = "training"
+_UNFINISHED = (RunStatus.PREPARED, RunStatus.RUNNING)
+
+
+class Registry(Database):
+    """What serves is a query on adapters; how it came to serve is the history of activations."""
+
+    def add_adapter(self, adapter: Adapter) -> None:
+        """BadModel when the name is taken. An adapter becomes active only by `activate`."""
+        if adapter.status is AdapterStatus.ACTIVE:
+            raise ValueError("add an adapter first, then activate it")
+        with self._write() as session:
+            if _adapter_row(session, adapter.name):
+                raise BadModel(f"There is already an adapter named {adapter.name!r}; choose another name.")
+            session.add(mapping.adapter_row(adapter))
+
+    def adapter(self, name: str) -> Adapter:
+        """NotFound when there is none."""
+        with self._read() as session:
+            return mapping.adapter(_known_adapter(session, name))
+
+    def adapters(self) -> list[Adapter]:
+        """Oldest first."""
+        with self._read() as session:
+            return [mapping.adapter(row) for row in session.scalars(select(AdapterRow).order_by(AdapterRow.seq))]
+
+    def active_adapter(self, base: str) -> Adapter | None:
+        """What serves on that base model, or None when the base serves alone."""
+        with self._read() as session:
+            row = _active_row(session, base)
+            return row and mapping.adapter(row)
+
+    def activate(self, name: str | None, base: str, *, by: str, reason: str, rolled_back: bool = False) -> None:
+        """Let an adapter serve on its base (None: the base alone), retire the one before, and note who, why and which way.
+
+        Nothing is noted when nothing changes. NotFound when there is no such adapter, BadModel when the base differs.
+        """
+        with self._write() as session:
+            new = None if name is None else _fitting_adapter(session, name, base)
+            old = _active_row(session, base)
+            if new is old:
+                return
+            if old is not None:
+                old.status = AdapterStatus.RETIRED
+                session.flush()
+            if new is not None:
+                new.status = AdapterStatus.ACTIVE
+            now = datetime.now(UTC)
+            session.add(ActivationRow(base=base, adapter=name, by=by, reason=reason, at=now, rolled_back=rolled_back))
+
+    def activations(self, base: str) -> list[Activation]:
+        """What served on that base, oldest first."""
+        query = select(ActivationRow).where(ActivationRow.base == base).order_by(ActivationRow.seq)
+        with self._read() as session:
+            return [mapping.activation(row) for row in session.scalars(query)]
+
+    def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None:
+        """Note the held-out evaluation; a candidate becomes evaluated. NotFound when there is no such adapter."""
+        with self._write() as session:
+            row = _known_adapter(session, name)
+            row.metrics = mapping.dump_metrics(metrics)
+            if row.status == AdapterStatus.CANDIDATE:
+                row.status = AdapterStatus.EVALUATED
+
+    def held_out_groups(self) -> frozenset[str]:
+        """Groups that are measured on and never trained on."""
+        return self._groups(HELD_OUT)
+
+    def training_groups(self) -> frozenset[str]:
+        """Groups that have been trained on, or may have been."""
+        return self._groups(TRAINING)
+
+    def hold_out(self, groups: Iterable[str]) -> None:
+        """For ever. BadSetting, and nothing is changed, when one of them has been assigned to training."""
+        self._assign(groups, HELD_OUT)
+
+    def assign_training(self, groups: Iterable[str]) -> None:
+        """For ever. BadSetting, and nothing is changed, when one of them is held out."""
+        self._assign(groups, TRAINING)
+
+    def _groups(self, side: str) -> frozenset[str]:
+        with self._read() as session:
+            return frozenset(session.scalars(select(GroupRow.name).where(GroupRow.side == side)))
+
+    def _assign(self, groups: Iterable[str], side: str) -> None:
+        with self._write() as session:
+            sides = {row.name: row.side for row in session.scalars(select(GroupRow))}
+            for name in sorted(set(groups)):
+                if name not in sides:
+                    session.add(GroupRow(name=name, side=side, assigned_at=datetime.now(UTC)))
+                elif sides[name] != side:
+                    raise BadSetting(_CANNOT_MOVE[side].format(name=name))
+
+    def add_run(self, run: RunRecord) -> None:
+        """BadSetting when the name is taken."""
+        with self._write() as session:
+            if _run_row(session, run.name):
+                raise BadSetting(f"There is already a run named {run.name!r}; choose another name.")
+            session.add(mapping.run_row(run))
+
+    def runs(self) -> list[RunRecord]:
+        """Oldest first."""
+        with self._read() as session:
+            return [mapping.run(row) for row in session.scalars(select(RunRow).order_by(RunRow.seq))]
+
+    def set_run_status(self, name: str, status: RunStatus, finished_at: datetime | None = None) -> None:
+        """NotFound when there is no such run. Complete, failed and stopped are finished now, or at `finished_at`."""
+        status = RunStatus(status)
+        with self._write() as session:
+            row = _run_row(session, name)
+            if row is None:
+                raise NotFound(f"There is no run named {name!r}.")
+            row.status = status
+            row.finished_at = None if status in _UNFINISHED else finished_at or datetime.now(UTC)
+
+    def add_user(self, name: str, password_hash: str) -> None:
+        """BadSetting when the name is taken."""
+        with self._write() as session:
+            if session.get(UserRow, name):
+                raise BadSetting(f"There is already a user named {name!r}; choose another name.")
+            session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC)))
+
+    def set_password(self, name: str, password_hash: str) -> None:
+        """NotFound when there is no such user."""
+        with self._write() as session:
+            _known_user(session, name).password_hash = password_hash
+
+    def remove_user(self, name: str) -> None:
+        """The user's reviews stay. NotFound when there is no such user."""
+        with self._write() as session:
+            session.delete(_known_user(session, name))
+
+    def user(self, name: str) -> StoredUser | None:
+        with self._read() as session:
+            row = session.get(UserRow, name)
+            return row and mapping.user(row)
+
+    def users(self) -> list[StoredUser]:
+        """By name."""
+        with self._read() as session:
+            return [mapping.user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+
+
+_CANNOT_MOVE = {
+    HELD_OUT: "The group {name!r} has been trained on, so it can no longer be held out; hold out another group.",
+    TRAINING: "The group {name!r} is held out for measuring, so it cannot be trained on; leave it out.",
+}
+
+
+def _adapter_row(session: Session, name: str) -> AdapterRow | None:
+    return session.scalar(select(AdapterRow).where(AdapterRow.name == name))
+
+
+def _known_adapter(session: Session, name: str) -> AdapterRow:
+    row = _adapter_row(session, name)
+    if row is None:
+        raise NotFound(f"There is no adapter named {name!r}; the Training tab lists those there are.")
+    return row
+
+
+def _fitting_adapter(session: Session, name: str, base: str) -> AdapterRow:
+    row = _known_adapter(session, name)
+    if row.base != base:
+        raise BadModel(f"The adapter {name!r} was trained on {row.base!r} and does not fit {base!r}; choose another.")
+    return row
+
+
+def _active_row(session: Session, base: str) -> AdapterRow | None:
+    return session.scalar(
+        select(AdapterRow).where(AdapterRow.base == base, AdapterRow.status == AdapterStatus.ACTIVE)
+    )
+
+
+def _run_row(session: Session, name: str) -> RunRow | None:
+    return session.scalar(select(RunRow).where(RunRow.name == name))
+
+
+def _known_user(session: Session, name: str) -> UserRow:
+    row = session.get(UserRow, name)
+    if row is None:
+        raise NotFound(f"There is no user named {name!r}; `python -m pdc users list` shows those there are.")
+    return row

@@ -1,0 +1,125 @@
+"""How one adapter is trained. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Task
+
+OPTIMIZERS = ("adamw", "muon")
+SMALL_HIDDEN = 512  # a language model at most this wide is small enough to be trained hard on a CPU
+
+EVEN_TASKS: Mapping[str, float] = {
+    Task.COUNT_AND_BOX: 3.0, Task.BOUNDING: 1.0, Task.POINTING: 1.0, Task.CNT_AND_POINT: 1.0, Task.COUNTING: 1.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How one adapter is trained. Saved beside the weights it led to."""
+
+    model: str
+    """base model: a folder or a hub name"""
+    quantization: str = "nf4"
+    """nf4 (QLoRA, 4 bit) or none (bf16 or float32 weights)"""
+    device: str = "auto"
+    """auto, cpu or cuda"""
+    parent: str | None = "active"
+    """adapter to go on from: `active`, a registered name, or None for a fresh one on the base"""
+    rank: int = 16
+    """rank of the LoRA matrices; 8, 16, 32 or 64 can be served by vLLM. Ignored when there is a parent"""
+    alpha: int = 32
+    """LoRA scale: the update is multiplied by alpha / rank. Ignored when there is a parent"""
+    vision: bool = False
+    """LoRA on the vision blocks too: for kinds of image the base never saw. Such an adapter serves in process only"""
+    optimizer: str = "adamw"
+    """adamw, or muon (Jordan 2024): orthogonal updates of the size AdamW's would have"""
+    lr: float = 2e-4
+    """peak learning rate; rises over 3 % of the steps, then falls to zero on a cosine"""
+    known_lr: float = 1.0
+    """factor on the rate where a reviewed label is one that the base knows: a higher one shakes what it knows"""
+    epochs: float = 5.0
+    """how often each row is asked about, each time with another question and, with `augment`, another view"""
+    batch: int = 4
+    """questions per optimiser step"""
+    questions: int = 2
+    """questions about each view of an image, which goes through the model once for them"""
+    replay: float = 0.25
+    """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
+    replay_data: str | None = None
+    """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
+    preference: float = 0.0
+    """weight of preferring the reader's answer to the prediction it corrects (DPO), beside learning it; 0 only learns it"""
+    beta: float = 0.1
+    """how strongly a preference holds the model to what it was before (DPO's beta, 1 / nats)"""
+    one_list: bool = True
+    """answer all five tasks from one list of marks where the base does so; False teaches each task by itself"""
+    max_seconds: float = 3600.0
+    """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
+    seed: int = 1
+    """seeds the LoRA matrices, the order, the questions and the views"""
+    augment: bool = True
+    """flips, quarter turns and scale changes of image and marks together"""
+    tasks: Mapping[str, float] = field(default_factory=lambda: dict(EVEN_TASKS))
+    """how often each task is asked, as weights; a row is asked only what its marks can answer"""
+    held_out_limit: int = 100
+    """held-out questions each model is asked after training, spread evenly; `finetune evaluate` asks all of them"""
+    log_every: int = 5
+    """optimiser steps between two lines of log.jsonl"""
+    save_every: int = 50
+    """optimiser steps between two checkpoints, from which a killed run goes on"""
+
+    @classmethod
+    def for_model(cls, model: str, **changes: Any) -> TrainConfig:
+        """Defaults that fit the model: one at most 512 wide gets vision LoRA, a higher rate, many epochs and much replay."""
+        small = _hidden_size(model) <= SMALL_HIDDEN
+        start: dict[str, Any] = dict(
+            vision=True, lr=2e-3, known_lr=0.25, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=420.0, replay=0.5,
+            replay_data="drawn",
+        ) if small else {}
+        return cls(model=model, **{**start, **changes}).checked()
+
+    def checked(self) -> TrainConfig:
+        """Itself, or BadSetting naming the field, its value and what was expected."""
+        for name in ("rank", "alpha", "lr", "known_lr", "epochs", "batch", "max_seconds", "held_out_limit", "log_every",
+                     "questions", "save_every"):
+            if not getattr(self, name) > 0:
+                raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
+        if not 0 <= self.replay < 1:
+            raise BadSetting(f"replay is {self.replay}; it needs a share from 0 up to but not including 1.")
+        if self.preference < 0 or not self.beta > 0:
+            raise BadSetting(f"preference is {self.preference} and beta {self.beta}; they need 0 or more, and above 0.")
+        if self.optimizer not in OPTIMIZERS:
+            raise BadSetting(f"optimizer is {self.optimizer!r}; use {' or '.join(OPTIMIZERS)}.")
+        if self.quantization not in ("nf4", "none"):
+            raise BadSetting(f"quantization is {self.quantization!r}; use nf4 or none.")
+        if unknown := set(self.tasks) - set(Task):
+            raise BadSetting(f"There is no task {min(unknown)!r}; use {', '.join(Task)}.")
+        if not sum(self.tasks.values()) > 0 or min(self.tasks.values()) < 0:
+            raise BadSetting("The task weights need to be 0 or more, and one of them above 0.")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TrainConfig:
+        known = {f.name for f in fields(cls)}
+        if unknown := set(value) - known:
+            raise BadSetting(f"config.json has a field {min(unknown)!r} that this version does not know.")
+        return cls(**value).checked()
+
+
+def _hidden_size(model: str) -> int:
+    """Width of the language model in a local folder; a very large number for anything else."""
+    path = Path(model) / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return int(config.get("text_config", config)["hidden_size"])
+    except (OSError, ValueError, KeyError):
+        return 1 << 30

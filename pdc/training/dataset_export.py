@@ -1,0 +1,243 @@
+"""Current reviews -> the folder that training reads, with a split that never changes its mind.
+
+A group of images (a patient, a video) is on one side for ever: held out, to measure on, or training. Groups that were
+never seen before are dealt out by the sha256 of their name, label by label, so that the same reviews always give the
+same split and a label with few groups is measured too. Groups with images that show the same thing (`likeness`) are dealt
+out together; an image that shows what a held-out one shows is never trained on, whatever its group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pdc import files
+from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.domain.values import Box, Findings, Image, Mark, Question, Review, Verdict
+from pdc.images.intake import ImageFiles
+from pdc.images.near_duplicates import Likeness, likeness, pairs
+from pdc.store import Store
+
+USABLE = (Verdict.ACCEPTED, Verdict.CORRECTED)
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of the split: how many rows (reviews), images and groups, and objects per label."""
+
+    rows: int
+    images: int
+    groups: int
+    labels: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a training folder holds. `digest` is a sha256 over every row of both sides; `images` maps each file to its
+    sha256; `reviewers` are the authors of the reviews, `reviewed` the first and the last time one was saved. `likeness`
+    tells near copies of an image; `left_out` are images that show what a held-out one shows."""
+
+    created_at: str
+    reviewers: tuple[str, ...]
+    digest: str
+    train: Side
+    held_out: Side
+    images: Mapping[str, str]
+    reviewed: tuple[str, str]
+    likeness: Mapping[str, str]
+    left_out: tuple[str, ...]
+
+
+def usable_reviews(store: Store) -> list[Review]:
+    """Current reviews that say what is in the image: accepted or corrected."""
+    return [r for r in store.current_reviews() if r.verdict in USABLE]
+
+
+def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> Manifest:
+    """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
+    {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names, and
+    "predicted" with the prediction's "marks" and "counts" where a readable one was reviewed.
+
+    `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
+    there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
+    """
+    if not 0 <= held_out_share < 1:
+        raise BadSetting(f"held_out_share is {held_out_share}; it needs a number from 0 up to but not including 1.")
+    reviews = usable_reviews(store)
+    if not reviews:
+        raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
+    known = {i.sha256: i for i in store.images()}
+    rows = _rows(store, reviews, known)
+    likes = _likenesses(store, images, rows)
+    held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
+    copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
+    train = [r for r in rows if r["group"] not in held_out and _sha256(r) not in copies]
+    kept = [r for r in rows if r["group"] in held_out]
+    if not train:
+        raise BadSetting("Every reviewed image is held out for measuring; review images of other groups to train on.")
+    folder = Path(folder)
+    hashes = _place_images(images, folder, sorted({_sha256(r) for r in (*train, *kept)}))
+    left_out = tuple(sorted(copies & {_sha256(r) for r in rows if r["group"] not in held_out}))
+    return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
+
+
+def held_out_folder(store: Store, images: ImageFiles, folder: Path) -> int:
+    """Write held_out.jsonl and its images/, of the groups that are held out already; returns the number of rows.
+
+    Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
+    """
+    held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
+    reviews = [r for r in usable_reviews(store) if known[r.image_sha256].group in held_out]
+    rows = _rows(store, reviews, known)
+    _place_images(images, folder, sorted({_sha256(r) for r in rows}))
+    files.write(folder / "held_out.jsonl", _lines(rows))
+    return len(rows)
+
+
+def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image]) -> list[Row]:
+    predicted = {p.id: p.findings for p in store.predictions()}
+    return [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
+
+
+def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, Likeness]:
+    """Of every reviewed image, and of every held-out one, reviewed or not."""
+    held_out = store.held_out_groups()
+    names = {_sha256(r) for r in rows} | {i.sha256 for i in store.images() if i.group in held_out}
+    return {name: likeness(images.path(name)) for name in sorted(names)}
+
+
+def _sha256(row: Row) -> str:
+    return Path(row["image"]).stem
+
+
+def _copies(likes: Mapping[str, Likeness], held_out: set[str]) -> frozenset[str]:
+    """Images that show what a held-out image shows."""
+    inside = {name: like for name, like in likes.items() if name in held_out}
+    return frozenset(name for name, _ in pairs(likes, inside)) - held_out
+
+
+def _joined(rows: Sequence[Row], likes: Mapping[str, Likeness], known: Mapping[str, Image]) -> dict[str, str]:
+    """Each group's first name among the groups that show the same things."""
+    first = {group: group for group in {r["group"] for r in rows} | {known[name].group for name in likes}}
+
+    def root(group: str) -> str:
+        return group if first[group] == group else root(first[group])
+
+    for a, b in pairs(likes, likes):
+        low, high = sorted((root(known[a].group), root(known[b].group)))
+        first[high] = low
+    return {group: root(group) for group in first}
+
+
+def _dealt(store: Store, rows: Sequence[Row], joined: Mapping[str, str], share: float) -> frozenset[str]:
+    """All held-out groups, after dealing out those groups of `rows` that have no side yet. Joined groups go together."""
+    held_out, training = store.held_out_groups(), store.training_groups()
+    sides = [frozenset(joined.get(g, g) for g in side) for side in (held_out, training)]
+    every = {r["group"] for r in rows}
+    chosen: set[str] = set()
+    for label in sorted({label for r in rows for label in r["labels"]}):
+        asked = {joined[r["group"]] for r in rows if label in r["labels"]}
+        chosen |= _chosen(asked, sides[0] | chosen, sides[1], round(len(asked) * share))
+    joint = {joined[g] for g in every}
+    chosen |= _chosen(joint, sides[0] | chosen, sides[1], _least(len(joint)) if share else 0)
+    new = every - held_out - training
+    kept = {g for g in new if joined[g] in sides[0] | chosen}
+    store.hold_out(kept)
+    store.assign_training(new - kept)
+    return held_out | kept
+
+
+def _chosen(groups: set[str], held_out: frozenset[str], training: frozenset[str], wanted: int) -> set[str]:
+    """New groups to hold out so that `wanted` of `groups` are; one of `groups` is always left to train on."""
+    new = sorted(groups - held_out - training, key=_draw)
+    room = len(new) if groups & training else len(new) - 1
+    return set(new[: max(0, min(wanted - len(groups & held_out), room))])
+
+
+def _draw(group: str) -> str:
+    return hashlib.sha256(group.encode()).hexdigest()
+
+
+def _least(groups: int) -> int:
+    """Fewest groups to hold out among so many: 2 of 8 or more, 1 of 2 or more."""
+    return 2 if groups >= 8 else 1 if groups >= 2 else 0
+
+
+def _row(image: Image, review: Review, predicted: Findings | None) -> Row:
+    before = {} if predicted is None else {"predicted": _found(review.question, predicted)}
+    return {
+        "image": f"images/{image.sha256}.png",
+        "width": image.width,
+        "height": image.height,
+        "group": image.group,
+        "task": str(review.question.task),
+        "labels": list(review.question.labels),
+        **_found(review.question, review.findings),
+        **before,
+    }
+
+
+def _found(question: Question, findings: Findings) -> Mapping[str, Any]:
+    counts = findings.counts(question.task)
+    marks = findings.marks if question.task.has_marks else ()
+    return {
+        "marks": [_mark(m) for m in marks if m.counts and m.label in question.labels],
+        "counts": {label: counts.get(label, 0) for label in question.labels},
+    }
+
+
+def _mark(mark: Mark) -> Mapping[str, Any]:
+    if isinstance(mark.shape, Box):
+        return {"box": list(mark.shape.xyxy), "label": mark.label}
+    return {"point": [mark.shape.x, mark.shape.y], "label": mark.label}
+
+
+def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> dict[str, str]:
+    for sha256 in hashes:
+        source = images.path(sha256)
+        with source.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise StoreUnavailable(f"The image file {source} is damaged; restore it from a backup.")
+        files.link_or_copy(source, folder / "images" / f"{sha256}.png")
+    return {f"images/{sha256}.png": sha256 for sha256 in hashes}
+
+
+def _told(
+    reviews: Sequence[Review], hashes: Mapping[str, str], likes: Mapping[str, Likeness], left_out: tuple[str, ...]
+) -> dict[str, Any]:
+    """Who reviewed what and when, for the manifest."""
+    times = sorted(r.created_at.isoformat(timespec="seconds") for r in reviews)
+    return {
+        "reviewers": tuple(sorted({r.author for r in reviews})), "reviewed": (times[0], times[-1]), "images": hashes,
+        "likeness": {name: str(likes[sha256]) for name, sha256 in hashes.items()}, "left_out": left_out,
+    }
+
+
+def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Mapping[str, Any]) -> Manifest:
+    texts = {"train.jsonl": _lines(train), "held_out.jsonl": _lines(held_out)}
+    for name, text in texts.items():
+        files.write(folder / name, text)
+    manifest = Manifest(
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(), train=_side(train), held_out=_side(held_out), **told,
+    )
+    files.write(folder / "manifest.json", json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode() + b"\n")
+    return manifest
+
+
+def _lines(rows: Iterable[Row]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _side(rows: Sequence[Row]) -> Side:
+    labels: Counter[str] = Counter()
+    for row in rows:
+        labels.update(row["counts"])
+    return Side(len(rows), len({r["image"] for r in rows}), len({r["group"] for r in rows}), dict(labels))

@@ -1,0 +1,222 @@
+"""The run folder: all that `pdc` and `finetune` say to each other. Standard library only.
+
+<home>/runs/<name>/
+    config.json     the TrainConfig
+    data/           manifest.json, train.jsonl, held_out.jsonl
+    process.json    pid and start time of the process that trains
+    log.jsonl       one JSON object a line: step, steps, loss, seconds_left, or a message
+    output.txt      what the process printed
+    STOP            exists when somebody asked it to stop
+    FAILED          one sentence: why it ended early
+    STOPPED         exists when it ended because it was asked to
+    adapter/        the LoRA weights and pdc.json
+    checkpoints/    what a killed run goes on from
+    changes.html    pictures of held-out images that the adapter answers otherwise than what served then
+    metrics.json    base, active and candidate on the held-out images
+    COMPLETE        written last: every file's sha256
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.errors import BadSetting, NotFound
+from pdc.training.config import TrainConfig
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class RunStatus(StrEnum):
+    PREPARED = "prepared"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run folder. Every method touches only files in it."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, runs: Path, config: TrainConfig, name: str | None = None) -> Run:
+        """A new folder under `runs` with config.json in it; BadSetting when the name is taken or cannot be one."""
+        name = name or datetime.now(UTC).strftime("fold-%Y%m%d-%H%M%S-%f")[:-3]
+        if not NAME.fullmatch(name):
+            raise BadSetting(f"A run's name has 1 to 64 letters, digits and . - _ in it; this is {name!r}.")
+        run = cls(runs / name)
+        try:
+            run.folder.mkdir(parents=True)
+        except FileExistsError:
+            raise BadSetting(f"There is already a run {name!r}; choose another name.") from None
+        write_json(run.folder / "config.json", config.to_json())
+        return run
+
+    @classmethod
+    def open(cls, runs: Path, name: str) -> Run:
+        """The run of that name, or NotFound."""
+        if not NAME.fullmatch(name) or not (runs / name / "config.json").is_file():
+            raise NotFound(f"There is no run {name!r}.")
+        return cls(runs / name)
+
+    @classmethod
+    def all(cls, runs: Path) -> list[Run]:
+        """Every run under `runs`, oldest first."""
+        found = [cls(path.parent) for path in runs.glob("*/config.json")]
+        return sorted(found, key=lambda run: (run.folder / "config.json").stat().st_mtime_ns)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output.txt"
+
+    @property
+    def config(self) -> TrainConfig:
+        return TrainConfig.from_json(read_json(self.folder / "config.json") or {})
+
+    def append_log(self, **row: object) -> None:
+        """One line of log.jsonl, in one write, so that a reader never sees half of it joined to another."""
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def log(self) -> list[dict[str, Any]]:
+        """The rows so far; a line that a kill cut short is left out."""
+        try:
+            lines = (self.folder / "log.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return [row for row in map(_parsed, lines) if row is not None]
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        write_json(self.folder / "metrics.json", metrics)
+
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json says; empty before the evaluation."""
+        return read_json(self.folder / "metrics.json") or {}
+
+    def write_process(self, pid: int, created: float) -> None:
+        """Who trains: process id and its start time in seconds since 1970, which together are never reused."""
+        write_json(self.folder / "process.json", {"pid": pid, "created": created})
+
+    def process(self) -> tuple[int, float] | None:
+        value = read_json(self.folder / "process.json")
+        return (int(value["pid"]), float(value["created"])) if value else None
+
+    def ask_to_stop(self) -> None:
+        (self.folder / "STOP").touch()
+
+    @property
+    def stop_asked(self) -> bool:
+        return (self.folder / "STOP").exists()
+
+    def mark_stopped(self) -> None:
+        (self.folder / "STOPPED").touch()
+
+    def mark_failed(self, sentence: str) -> None:
+        (self.folder / "FAILED").write_text(sentence + "\n", encoding="utf-8")
+
+    @property
+    def failure(self) -> str | None:
+        """Why it ended early, as one sentence."""
+        path = self.folder / "FAILED"
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+    def mark_complete(self) -> None:
+        """Write COMPLETE: sha256 of config, data, metrics and adapter files. Everything is on the disk before it is."""
+        paths = [p for p in sorted(self.folder.rglob("*")) if p.is_file() and self._is_kept(p)]
+        for path in paths:
+            _sync(path)
+        write_json(
+            self.folder / "COMPLETE", {"files": {p.relative_to(self.folder).as_posix(): sha256(p) for p in paths}}
+        )
+
+    def _is_kept(self, path: Path) -> bool:
+        top = path.relative_to(self.folder).parts[0]
+        return top in ("config.json", "metrics.json", "data", "adapter")
+
+    def is_complete(self) -> bool:
+        """Whether COMPLETE is there and every file it names is still as it was."""
+        marker = read_json(self.folder / "COMPLETE")
+        if not marker:
+            return False
+        paths = {self.folder / name: digest for name, digest in marker["files"].items()}
+        return all(path.is_file() and sha256(path) == digest for path, digest in paths.items())
+
+    def status(self, alive: bool) -> RunStatus:
+        """What the folder says; `alive` is whether the process in process.json still runs."""
+        if (self.folder / "COMPLETE").exists():
+            return RunStatus.COMPLETE
+        if alive:
+            return RunStatus.RUNNING
+        if (self.folder / "FAILED").exists():
+            return RunStatus.FAILED
+        if (self.folder / "STOPPED").exists():
+            return RunStatus.STOPPED
+        return RunStatus.PREPARED if self.process() is None else RunStatus.FAILED
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace the file at once and durably: a kill leaves the old text or the new."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    _sync(path.parent)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file; None when there is no file or no JSON object in it."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,1 @@
+"""The web app: routes, logins and the Gradio pages."""

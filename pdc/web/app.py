@@ -1,0 +1,256 @@
+"""The ASGI app: images and uploads through our own authorised routes, login, headers, and Gradio mounted inside.
+
+Nothing a reader uploads ever passes through Gradio's cache, which any other logged-in user could read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pdc import __version__
+from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
+from pdc.images.thumbnails import Thumbnails
+from pdc.review.examples import examples
+from pdc.review.prefetch import LookAhead
+from pdc.review.service import ReviewService
+from pdc.review.worklist import Worklist, without_hints
+from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.ui.sessions import Sessions
+from pdc.web.ui.worklist import listing, wanted_from
+
+OPEN_PATHS = ("/login", "/health")
+STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
+GRADIO = "/gradio_api/"
+USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
+FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+
+class Assignment(BaseModel):
+    """Which images (sha256), and to whom; an empty reader means to nobody."""
+
+    images: list[str] = Field(max_length=100_000)
+    reader: str = Field("", max_length=64)
+
+
+def build_server(
+    service: ReviewService, access: Access, blocks: Any, *, ahead: LookAhead, max_upload_mb: int = 64,
+    ready: Callable[[], bool] = lambda: True, gradio_options: dict[str, Any] | None = None,
+) -> FastAPI:
+    """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
+    app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
+    sessions = Sessions(blocks, visitors=access.visitors)
+    sessions.guard()
+    app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
+    app.exception_handler(PdcError)(_say)
+    _login_routes(app, access)
+    _image_routes(app, access, service, max_upload_mb * 1_000_000)
+    _worklist_routes(app, access, Worklist(service), ahead)
+
+    @app.get("/health")
+    def health() -> dict[str, object]:
+        return {"status": "ok", "version": __version__, "model_loaded": ready()}
+
+    return _mount(app, blocks, access, gradio_options or {})
+
+
+def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -> FastAPI:
+    import gradio
+
+    def user_of(request: Request) -> str | None:  # sync: Gradio ignores the answer of an async dependency
+        return access.user(request)
+
+    blocks.analytics_enabled = False
+    return gradio.mount_gradio_app(
+        app, blocks, path="/", auth_dependency=user_of, allowed_paths=[], show_error=False, footer_links=[],
+        run_history=False, enable_monitoring=False, ssr_mode=False, max_file_size="1kb", **options,
+    )
+
+
+class Guard:
+    """ASGI middleware for every request: right host, same origin for writes, bounded body, a user where one is needed, and
+    nobody else's Gradio session."""
+
+    def __init__(self, app: ASGIApp, access: Access, limit: int, sessions: Sessions) -> None:
+        self.app, self.access, self.limit, self.sessions = app, access, limit, sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        extra = Response()
+        extra.headers.update(HEADERS)
+        self.access.remember(request, extra)
+        added = [h for h in extra.raw_headers if h[0] != b"content-length"]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *added]}
+            await send(message)
+
+        try:
+            answer = _refusal(request, self.access, self.limit)
+            if answer is None and scope["path"].startswith(GRADIO):
+                answer, receive = await self._of_gradio(request, receive)
+        except PdcError as error:
+            answer = await _say(request, error)
+        await (answer or self.app)(scope, receive, send_with_headers)
+
+    async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
+        """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
+        route = request.scope["path"].removeprefix(GRADIO)
+        if not route.startswith(USED):
+            return _sentence(404, "There is no such page."), receive
+        body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
+        if len(body) > self.limit:
+            return _sentence(413, _too_large(self.limit)), again
+        user = self.access.user(request) or LOCAL_USER
+        refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
+        sentence = next(filter(None, refused), None)
+        return _sentence(403, sentence) if sentence else None, again
+
+
+async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
+    """The body, given up once it is past the limit, and a `receive` that hands it out again."""
+    messages: list[Message] = []
+    size, more = 0, True
+    while more and size <= limit:
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+        more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, again
+
+
+def _sessions_named(request: Request, route: str, body: bytes) -> list[str]:
+    """Every Gradio session that a request speaks of: in its address or in its body."""
+    try:
+        said = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        said = {}
+    named = [request.query_params.get("session_hash"), said.get("session_hash") if isinstance(said, dict) else None]
+    return [str(n) for n in (*named, route.partition("heartbeat/")[2]) if n]
+
+
+def _refusal(request: Request, access: Access, limit: int) -> Response | None:
+    if not access.host_allowed(request):
+        return _sentence(400, "This address is not served here. Open PDC by the address it printed when it started.")
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
+        return _sentence(403, "This request came from another site and was refused. Reload the page.")
+    length = request.headers.get("content-length")
+    if length is not None and (not length.isdecimal() or int(length) > limit):
+        return _sentence(413, _too_large(limit))
+    if request.url.path not in OPEN_PATHS and access.user(request) is None:
+        wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        return RedirectResponse("/login", 303) if wants_page else _sentence(401, "Please log in again; your work is kept.")
+    return None
+
+
+def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: int) -> None:
+    thumbnails = Thumbnails(service.files, service.files.folder.parent / "thumbnails")
+
+    @app.get("/thumbnails/{sha256}.jpg")
+    def thumbnail(request: Request, sha256: str) -> Response:
+        """A stored image, small, for lists."""
+        service.image(sha256, access.user(request) or LOCAL_USER)
+        return FileResponse(thumbnails.path(sha256), media_type="image/jpeg", headers=FOR_EVER)
+
+    @app.get("/images/{sha256}.png")
+    def image(request: Request, sha256: str) -> Response:
+        """A stored image; its name is its content, so browsers may keep it (privately) for ever."""
+        service.image(sha256, access.user(request) or LOCAL_USER)
+        return FileResponse(service.files.path(sha256), media_type="image/png", headers=FOR_EVER)
+
+    @app.get("/examples/{name}")
+    def example(name: str) -> Response:
+        """An example image that ships with PDC, for its thumbnail."""
+        for shipped in examples():
+            if shipped.path.name == name:
+                return FileResponse(shipped.path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+        raise NotFound(f"There is no example {name!r}.")
+
+    @app.post("/api/images")
+    async def upload(request: Request, name: str = "image") -> JSONResponse:
+        """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image."""
+        data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
+        image, notes = await run_in_threadpool(service.add_image, data, name, owner=owner)
+        return JSONResponse({
+            "sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)
+        })
+
+
+def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: LookAhead) -> None:
+    @app.get("/api/worklist")
+    def rows(request: Request) -> JSONResponse:
+        """The images one reader wants to see, in the order they want, and how far they are."""
+        reader = access.user(request) or LOCAL_USER
+        wanted = without_hints(wanted_from(request.query_params), images.service.blind)
+        shown = images.chosen(images.entries(reader), wanted)
+        return JSONResponse(listing(
+            shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels(),
+            visitors=images.service.private,
+        ))  # fmt: skip
+
+    @app.post("/api/worklist/assign")
+    def assign(request: Request, asked: Assignment) -> JSONResponse:
+        """Images to a reader, or back to nobody."""
+        images.assign(asked.images, asked.reader.strip() or None, access.user(request) or LOCAL_USER)
+        return JSONResponse({"assigned": len(asked.images)})
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body, given up as soon as it passes `limit` bytes, whatever its header claimed."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise BadImage(_too_large(limit))
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> str:
+    return f"The upload is larger than {limit // 1_000_000} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB."
+
+
+def _login_routes(app: FastAPI, access: Access) -> None:
+    @app.get("/login")
+    def login_page(request: Request) -> Response:
+        return RedirectResponse("/", 303) if access.user(request) else access.page()
+
+    @app.post("/login")
+    async def login(request: Request) -> Response:
+        form = await request.form()
+        name, password = str(form.get("name", "")), str(form.get("password", ""))
+        return await run_in_threadpool(access.log_in, request, name, password)
+
+    @app.post("/logout")
+    def logout() -> Response:
+        return access.log_out()
+
+
+async def _say(_request: Request, error: Exception) -> Response:
+    return _sentence(STATUS.get(type(error), 400), str(error))
+
+
+def _sentence(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status)

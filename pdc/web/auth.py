@@ -1,0 +1,150 @@
+"""Who may come in: users with passwords, signed session cookies, and the checks on where a request comes from."""
+
+from __future__ import annotations
+
+import html
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from pdc import files
+from pdc.domain.errors import BadSetting
+from pdc.store.store import Store
+
+COOKIE, VISITOR = "pdc_session", "pdc_visitor"
+SESSION_SECONDS = 12 * 3600
+VISITOR_SECONDS = 30 * 24 * 3600  # a visitor who comes back finds their images
+KEY_BYTES = 32
+MIN_PASSWORD = 10
+LOCAL_USER = "reader"
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>PDC: log in</title><style>
+body{{font:16px system-ui;background:#14181d;color:#e8ebee;display:grid;place-items:center;min-height:95vh}}
+form{{display:grid;gap:.8rem;width:18rem}} input,button{{font:inherit;padding:.6rem;border-radius:6px;border:1px solid #5a6672}}
+input{{background:#1d232a;color:inherit}} button{{background:#2f6fb0;color:#fff;border:0}} p{{color:#ffb4a8;margin:0}}
+</style><form method="post" action="/login"><h1>PDC</h1><p role="alert">{message}</p>
+<label>Name <input name="name" autocomplete="username" autofocus required></label>
+<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+<button>Log in</button></form></html>"""
+
+
+class Access:
+    """`login`: everyone must log in. `visitors`: nobody logs in and each browser is its own user (a public Space)."""
+
+    def __init__(self, store: Store, home: Path, *, login: bool, visitors: bool = False) -> None:
+        from itsdangerous import URLSafeTimedSerializer
+
+        self.store, self.login, self.visitors = store, login, visitors
+        self.signer = URLSafeTimedSerializer(_secret(home))
+
+    def user(self, request: Request) -> str | None:
+        """The name of whoever sent the request, or None when they must log in first. StoreUnavailable."""
+        if self.login:
+            return self._reader(request)
+        return self._visitor(request) if self.visitors else LOCAL_USER
+
+    def remember(self, request: Request, response: Response) -> None:
+        """Give a new visitor of a Space a name of their own."""
+        if self.visitors and self._signed(request, VISITOR, VISITOR_SECONDS) is None:
+            self._set(request, response, VISITOR, self._visitor(request))
+
+    def log_in(self, request: Request, name: str, password: str) -> Response:
+        if not self._password_fits(name, password):
+            return self.page("This name and password do not fit. Try again, or ask whoever runs PDC.", 401)
+        response = RedirectResponse("/", 303)
+        self._set(request, response, COOKIE, name)
+        return response
+
+    def log_out(self) -> Response:
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    def page(self, message: str = "", status: int = 200) -> Response:
+        return HTMLResponse(PAGE.format(message=html.escape(message)), status)
+
+    def host_allowed(self, request: Request) -> bool:
+        """Without a login only this machine's own names are served: another name means a rebound DNS entry."""
+        if self.login or self.visitors:
+            return True
+        return request.headers.get("host", "").rsplit(":", 1)[0] in LOCAL_HOSTS
+
+    def same_origin(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        host = request.headers.get("x-forwarded-host") if self.visitors else None
+        return origin is None or origin.split("//", 1)[-1] in (request.headers.get("host"), host)
+
+    def _password_fits(self, name: str, password: str) -> bool:
+        from argon2 import PasswordHasher
+        from argon2.exceptions import Argon2Error, InvalidHashError
+
+        user = self.store.user(name)
+        try:
+            # An unknown name costs the same time as a known one.
+            return PasswordHasher().verify(user.password_hash if user else _nobody(), password) and user is not None
+        except (Argon2Error, InvalidHashError):
+            return False
+
+    def _reader(self, request: Request) -> str | None:
+        """Who the cookie names, if there still is such a user; looked up once a request."""
+        if not hasattr(request.state, "reader"):
+            name = self._signed(request, COOKIE, SESSION_SECONDS)
+            request.state.reader = name if name is not None and self.store.user(name) else None
+        return request.state.reader
+
+    def _visitor(self, request: Request) -> str:
+        if not hasattr(request.state, "visitor"):
+            known = self._signed(request, VISITOR, VISITOR_SECONDS)
+            request.state.visitor = known or f"visitor-{secrets.token_hex(8)}"
+        return request.state.visitor
+
+    def _signed(self, request: Request, cookie: str, seconds: int) -> str | None:
+        from itsdangerous import BadSignature
+
+        try:
+            return self.signer.loads(request.cookies.get(cookie, ""), max_age=seconds)
+        except BadSignature:
+            return None
+
+    def _set(self, request: Request, response: Response, cookie: str, name: str) -> None:
+        # A Space is shown inside a frame of another site: its cookie must be allowed there.
+        same_site = "none" if self.visitors else "strict"
+        secure = self.visitors or request.url.scheme == "https"
+        seconds = VISITOR_SECONDS if cookie == VISITOR else SESSION_SECONDS
+        response.set_cookie(
+            cookie, self.signer.dumps(name), max_age=seconds, httponly=True, samesite=same_site, secure=secure
+        )
+
+
+def hash_password(password: str) -> str:
+    """Argon2id hash for the store. Raises BadSetting for a password that is too short."""
+    from argon2 import PasswordHasher
+
+    if len(password) < MIN_PASSWORD:
+        raise BadSetting(f"The password has {len(password)} characters; use {MIN_PASSWORD} or more.")
+    return PasswordHasher().hash(password)
+
+
+@lru_cache
+def _nobody() -> str:
+    """A hash that no password fits."""
+    return hash_password(secrets.token_hex(16))
+
+
+def _secret(home: Path) -> bytes:
+    """The key that signs cookies; made once, readable by the owner only. BadSetting when the file holds no whole key."""
+    path = home / "secret"
+    if not path.exists():
+        files.write_once(path, secrets.token_hex(KEY_BYTES).encode())
+    key = path.read_bytes().strip()
+    if len(key) < KEY_BYTES:
+        raise BadSetting(
+            f"The key file {path} holds {len(key)} bytes and needs {KEY_BYTES} or more: anybody could sign a login with it. "
+            "Remove the file and start again; a new key is made, and everybody logs in anew."
+        )
+    return key

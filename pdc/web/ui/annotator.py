@@ -1,0 +1,260 @@
+"""The editor as a Gradio component, and its JSON value <-> Findings. Its script alone knows screen pixels.
+
+The value is a draft, all coordinates in pixels of the stored, upright image:
+{"case": str, "rev": int, "edits": int, "image": {"url", "width", "height", "name"}, "task": str, "labels": [str, ...],
+ "kind": "box" | "point" | "count", "stated": {label: int}, "model_stated": {label: int} | null, "readonly": bool,
+ "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
+None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
+{"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
+so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
+and, where they apply, "merge": true and "acked": int.
+
+`rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
+the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
+another case. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
+are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
+number `edits` stay as the reader left them. With "merge": "step" the same is one step that can be undone.
+
+A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
+The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from pdc.domain.errors import PdcError
+from pdc.domain.geometry import Size, clip
+from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
+from pdc.domain.values import (
+    MAX_LABELS,
+    Box,
+    Findings,
+    Image,
+    Mark,
+    Origin,
+    Point,
+    Question,
+    Shape,
+    Status,
+    Task,
+    check_label,
+)
+from pdc.settings import ASSETS
+from pdc.web.ui.words import dictionaries
+
+SCRIPTS = (
+    "words", "core", "shapes", "merge", "doc", "view", "ink", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
+    "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
+    "mount",
+)  # fmt: skip
+MAX_ID_LENGTH = 64
+Value = dict[str, Any]
+
+_TEMPLATE = '<div class="pdc-editor"></div>'
+_ON_LOAD = """
+const events = ["edit", "save", "next", "previous", "stop", "closer"];
+const start = (tries) => {
+  if (window.PDC && window.PDC.mount) window.PDC.mount({ element, props, trigger, watch, events });
+  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
+  else console.error("The editor's script is missing from the page's head.");
+};
+start(200);
+"""
+
+
+class BadDraft(PdcError):
+    """The editor sent something that cannot be a draft."""
+
+
+class Annotator(gr.HTML):
+    """Shows and edits a draft. Events: `edit` after every change; `save`, `next`, `previous`, `stop` by their keys; `closer`
+    when a region was dragged to look at again (`region_from`)."""
+
+    def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
+        super().__init__(
+            value=value, label=label, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+@cache
+def css() -> str:
+    """The theme and the editor's style; already part of `head_html`."""
+    return "\n".join((ASSETS / name).read_text("utf-8") for name in ("theme.css", "annotator.css"))
+
+
+@cache
+def script() -> str:
+    """The editor's plain script: the dictionaries, then all modules, in order."""
+    modules = ((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return "\n".join((f"window.PDC = {{ dictionaries: {json.dumps(dictionaries())} }};", *modules))
+
+
+@cache
+def head_html() -> str:
+    """What goes into the page's head (`head=` of launch or mount): style and script, inline."""
+    plain = script().replace("</", "<\\/")
+    return f"<style>{css()}</style>\n<script>{plain}</script>"
+
+
+def kind_of(task: Task) -> str:
+    return "box" if task.has_boxes else "point" if task.has_points else "count"
+
+
+def to_value(
+    case: str,
+    question: Question,
+    findings: Findings,
+    image: Image,
+    url: str,
+    *,
+    rev: int = 0,
+    edits: int = 0,
+    reader: str = "",
+    model_stated: Mapping[str, int] | None = None,
+    readonly: bool = False,
+    calibration: Mapping[str, float] | None = None,
+    answering: bool = False,
+    merge: bool | str = False,
+    acked: int | None = None,
+) -> Value:
+    """The editor's value for these findings.
+
+    `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
+    are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
+    which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") they rest.
+    """
+    value = {
+        "case": case,
+        "reader": reader,
+        "rev": rev,
+        "edits": edits,
+        "image": {"url": url, "width": image.width, "height": image.height, "name": image.name},
+        "task": str(question.task),
+        "labels": list(question.labels),
+        "kind": kind_of(question.task),
+        "marks": [_mark_value(mark) for mark in findings.marks],
+        "stated": dict(findings.stated),
+        "model_stated": None if model_stated is None else dict(model_stated),
+        "readonly": readonly,
+        "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
+        "answering": answering,
+    }
+    return value | ({"merge": merge} if merge else {}) | ({} if acked is None else {"acked": acked})
+
+
+def notes_value(case: str, rev: int, *, acked: int | None = None, answering: bool | None = None) -> Value:
+    """What the editor should know of this case without its marks: `acked` edits are stored; the model is `answering`."""
+    notes = {"acked": acked, "answering": answering}
+    return {"case": case, "rev": rev} | {key: note for key, note in notes.items() if note is not None}
+
+
+
+def _mark_value(mark: Mark) -> Value:
+    shape = {"box": list(mark.shape.xyxy)} if isinstance(mark.shape, Box) else {"point": [mark.shape.x, mark.shape.y]}
+    named = {"id": mark.id, "label": mark.label, "origin": str(mark.origin), "status": str(mark.status)}
+    return {**named, **shape, "score": mark.score}
+
+
+def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
+    """The findings in a value that comes from a browser, or BadDraft saying what is wrong with it.
+
+    Shapes are put in order and clipped to the image: to `wh` (width, height in pixels) where the caller knows it, else
+    to the size the value names. With `labels` only these may be used. Unknown keys are ignored.
+    """
+    draft = _mapping(value, "The draft")
+    size = wh or _size(draft.get("image"))
+    raw = draft.get("marks")  # without the key it is a note, and no draft of nothing
+    if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
+        raise BadDraft(f"A draft holds a list of at most {MAX_MARKS * MAX_LABELS} marks; remove some and save again.")
+    marks = tuple(_mark(entry, size, labels) for entry in raw)
+    if len({mark.id for mark in marks}) != len(marks):
+        raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
+    return Findings(marks, _stated(draft.get("stated") or {}, labels))
+
+
+def region_from(value: object) -> Box:
+    """The region in a value that comes with the event `closer`, in pixels of the image, or BadDraft."""
+    return Box(*_numbers(_mapping(value, "The draft").get("region"), 4, "of the region"))
+
+
+def _mapping(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadDraft(f"{what} is not an object; reload the page and try again.")
+    return value
+
+
+def _size(image: object) -> Size:
+    named = _mapping(image, "The draft's image")
+    width, height = named.get("width"), named.get("height")
+    if type(width) is not int or type(height) is not int or width < 1 or height < 1:
+        raise BadDraft("The draft's image has no usable size; reload the page and try again.")
+    return width, height
+
+
+def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
+    raw = _mapping(entry, "A mark")
+    name = raw.get("id")
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_ID_LENGTH or not name.isprintable():
+        raise BadDraft(f"A mark's id has 1 to {MAX_ID_LENGTH} printable characters; this is {name!r:.80}.")
+    try:
+        origin, status = Origin(raw.get("origin")), Status(raw.get("status"))
+    except ValueError:
+        raise BadDraft(f"Mark {name} has an unknown origin or status; reload the page and try again.") from None
+    shape = clip(_shape(raw, name), wh)
+    return Mark(name, shape, _label(raw.get("label"), labels), origin, status, _score(raw.get("score"), name))
+
+
+def _shape(raw: Mapping[str, Any], name: str) -> Shape:
+    if ("box" in raw) == ("point" in raw):
+        raise BadDraft(f"Mark {name} needs either a box or a point; reload the page and try again.")
+    if "point" in raw:
+        return Point(*_numbers(raw["point"], 2, name))
+    x1, y1, x2, y2 = _numbers(raw["box"], 4, name)
+    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+
+
+def _numbers(value: object, size: int, name: str) -> list[float]:
+    if isinstance(value, list) and len(value) == size and all(_is_number(v) for v in value):
+        return [float(v) for v in value]
+    raise BadDraft(f"Mark {name} needs {size} finite numbers for its place; draw it again.")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e9  # also false for NaN
+
+
+def _label(value: object, labels: Sequence[str] | None) -> str:
+    if not isinstance(value, str):
+        raise BadDraft("A label is not text; reload the page and try again.")
+    check_label(value)
+    if labels is not None and value not in labels:
+        raise BadDraft(f"The label {value!r} is not part of this question; use one of {', '.join(labels)}.")
+    return value
+
+
+def _score(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise BadDraft(f"Mark {name} has a score that is not between 0 and 1; reload the page and try again.")
+    return float(value)
+
+
+def _stated(value: object, labels: Sequence[str] | None) -> dict[str, int]:
+    stated = _mapping(value, "The stated count")
+    if len(stated) > MAX_LABELS:
+        raise BadDraft(f"A draft states counts for at most {MAX_LABELS} labels.")
+    for label, n in stated.items():
+        _label(label, labels)
+        if type(n) is not int or not 0 <= n <= MAX_COUNT:
+            raise BadDraft(f"The count of {label!r} must be a whole number from 0 to {MAX_COUNT}; correct it.")
+    return dict(stated)

@@ -1,0 +1,35 @@
+"""The whole interface: a header, the tabs, and what goes into the page's head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from pdc.web.ui import annotator, worklist
+from pdc.web.ui.words import i18n, said, word
+
+RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
+HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{said("Point, Detect, Count")}</span>
+<em>{said(RESEARCH_LINE)}</em></header>"""
+
+
+def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
+    """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`."""
+    with gr.Blocks(title="PDC: Point, Detect, Count", analytics_enabled=False, fill_width=True) as demo:
+        gr.HTML(html_template=HEADER, apply_default_css=False, padding=False)
+        with gr.Tabs() as bar:
+            for title, tab in tabs.items():
+                with gr.Tab(word(title), id=title.lower()) as page:
+                    tab.build(demo)
+                page.select(None, js="() => { window.PDC.watchCharts(); }", queue=False)
+                if hasattr(tab, "opens"):
+                    tab.opens(page, bar)
+    return demo
+
+
+def gradio_options() -> dict[str, Any]:
+    """What mounting needs: theme and head. Scripts are inlined; nothing is fetched from elsewhere."""
+    head = annotator.head_html() + worklist.head_html()
+    return {"head": head, "theme": gr.themes.Base(font=["system-ui", "sans-serif"]), "i18n": i18n()}

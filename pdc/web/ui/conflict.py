@@ -1,0 +1,52 @@
+"""What a reader sees when somebody saved the same image meanwhile: mine, theirs, what both started from, what differs."""
+
+from __future__ import annotations
+
+from pdc.domain.diff import CorrectionKind, diff
+from pdc.domain.merge import Clash, merge
+from pdc.domain.values import Box, Findings, Image, Mark, Task
+from pdc.review.service import Conflict
+from pdc.web.ui.view import Node, corrected, el, picture, stands, table
+
+
+def conflict_view(conflict: Conflict) -> Node:
+    """Three pictures with counts, and one line for each thing that both changed differently."""
+    mine, theirs = conflict.mine, conflict.theirs
+    clashes = merge(conflict.base, mine.findings, theirs.findings).clashes
+    at = f"{theirs.created_at.astimezone():%H:%M}"
+    said = f"{theirs.author} saved revision {theirs.revision} at {at}, after you had opened this."
+    sides = (
+        ("Yours", mine.findings), (f"Theirs, revision {theirs.revision}", theirs.findings), ("Both started from", conflict.base),
+    )  # fmt: skip
+    figures = [_figure(mine.image, title, f, conflict.base, mine.question.task) for title, f in sides]
+    listed = table(("Mark", "Yours", "Theirs", "Before"), map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
+    return el(
+        "section", el("h3", "Somebody else saved this image"), el("p", said, " ", "Your draft is kept."),
+        el("div", *figures, cls="pdc-three"), el("div", listed, cls="pdc-clashes"), aria_label="Conflict",
+    )
+
+
+def _figure(image: Image, title: str, findings: Findings, base: Findings, task: Task) -> Node:
+    changes = diff(base, findings)
+    shapes = [node for c in changes for node in corrected(c)] if findings is not base else [stands(m) for m in base.marks]
+    count = findings.count(task)
+    changed = sum(c.kind is not CorrectionKind.KEPT for c in changes)
+    words = f"counted: {count}" + (f" · changed: {changed}" if changed else "")
+    return el("figure", picture(image, shapes, f"{title} · {words}"), el("figcaption", el("strong", title), " ", words))
+
+
+def _no_clash(conflict: Conflict) -> str:
+    merged = merge(conflict.base, conflict.mine.findings, conflict.theirs.findings).findings.count(conflict.mine.question.task)
+    return f"You changed different things: a merge holds both, {merged} counted."
+
+
+def _row(clash: Clash) -> tuple[str, ...]:
+    return clash.name, _words(clash.mine), _words(clash.theirs), _words(clash.base)
+
+
+def _words(value: Mark | int | None) -> str:
+    if not isinstance(value, Mark):
+        return "removed" if value is None else str(value)
+    at = value.shape.center
+    size = [f"{value.shape.width:.0f} × {value.shape.height:.0f}"] if isinstance(value.shape, Box) else []
+    return " · ".join([value.label, f"{at.x:.0f}, {at.y:.0f}", *size, value.status])

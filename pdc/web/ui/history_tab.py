@@ -1,0 +1,129 @@
+"""The history tab: all that was said about the image on the review tab, compared two by two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import gradio as gr
+
+from pdc.domain.diff import diff
+from pdc.domain.errors import NotFound
+from pdc.domain.values import Findings
+from pdc.review.history import History, Version
+from pdc.review.service import Draft
+from pdc.web.ui.review_tab import ReviewTab
+from pdc.web.ui.screen import say, speaks
+from pdc.web.ui.view import Node, View, corrected, el, picture, stands
+from pdc.web.ui.words import language_of, line, word
+
+NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
+KINDS = ("kept", "moved", "relabelled", "added", "removed")
+BASE_ALONE = "the base model alone"
+
+
+class HistoryTab:
+    """Builds the tab and holds its handlers."""
+
+    def __init__(self, history: History, review: ReviewTab) -> None:
+        self.history, self.review = history, review
+
+    def build(self, demo: gr.Blocks) -> None:
+        """Add the components to the surrounding Blocks."""
+        with gr.Row(elem_classes="pdc-question"):
+            self.before = gr.Dropdown([], label=word("From"), scale=4, min_width=200)
+            self.after = gr.Dropdown([], label=word("To"), scale=4, min_width=200)
+            self.beside = gr.Checkbox(False, label=word("Side by side"), scale=0, min_width=160)
+            self.reopen_button = gr.Button(word("Reopen “To” as a draft"), scale=0, min_width=170)
+        with gr.Row(elem_classes="pdc-question"):
+            self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
+            self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
+        self.view = View(el("p", NOTHING))
+
+    def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
+        """Wire the components, once the review tab has its own."""
+        draft, pair = self.review.draft, [self.before, self.after, self.beside]
+        lists = [self.before, self.after, self.adapter, self.view]
+        tab.select(speaks(self.show), [draft], lists, show_progress="hidden")
+        gr.on([p.input for p in pair], speaks(self.compare), [draft, *pair], self.view, show_progress="hidden")
+        self.ask_button.click(speaks(self.ask), [draft, self.adapter], lists)
+        review = [self.review.draft, self.review.editor, self.review.status]
+        self.reopen_button.click(
+            speaks(self.reopen), [draft, self.review.editor, self.after], [*review, bar], show_progress="hidden"
+        )
+
+    # Handlers ---------------------------------------------------------------------------------------------------
+
+    def show(self, draft: Draft | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
+        """The versions of the open image, the last against what it corrects (else against the one before)."""
+        if draft is None:
+            return gr.update(choices=[]), gr.update(choices=[]), gr.update(choices=[]), el("p", NOTHING)
+        versions = self.history.versions(draft)
+        before, after = _last_two(versions)
+        language = language_of(request)
+        named = [(line(v.title, language), v.id) for v in versions]
+        unasked = [(name or line(BASE_ALONE, language), name or "") for name in self.history.unasked(draft)]
+        view = _compared(draft, before, after, beside=False)
+        return (
+            gr.update(choices=named, value=before.id if before else None),
+            gr.update(choices=named, value=after.id if after else None),
+            gr.update(choices=unasked, value=unasked[0][1] if unasked else None), view,
+        )  # fmt: skip
+
+    def compare(self, draft: Draft | None, before: str | None, after: str | None, beside: bool) -> Node:
+        if draft is None:
+            return el("p", NOTHING)
+        known = {v.id: v for v in self.history.versions(draft)}
+        return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
+
+    def ask(self, draft: Draft | None, adapter: str | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
+        """Have one more adapter answer, for comparison; the draft stays as it is."""
+        if draft is not None and adapter is not None:
+            self.history.ask(draft, adapter or None)
+        return self.show(draft, request)
+
+    def reopen(self, draft: Draft | None, shown: Any, version: str | None) -> tuple[Draft, Any, str, Any]:
+        """An old revision or an answer as a new draft, on the review tab."""
+        known = {v.id: v for v in self.history.versions(draft)} if draft else {}
+        if draft is None or version not in known:
+            raise NotFound("Choose under “To” what to reopen.")
+        self.review.leave(draft)
+        again = self.history.reopen(self.review.asking.now(draft), known[version])
+        return again, self.review.value_of(again, shown), say(again), gr.update(selected="review")
+
+
+def _last_two(versions: list[Version]) -> tuple[Version | None, Version | None]:
+    if not versions:
+        return None, None
+    after = versions[-1]
+    corrects = after.review.prediction_id if after.review else None
+    before = next((v for v in versions if v.id == corrects), versions[-2] if len(versions) > 1 else None)
+    return before, after
+
+
+def _compared(draft: Draft, before: Version | None, after: Version | None, beside: bool) -> Node:
+    if after is None:
+        return el("p", "Nothing has been said about this image and question yet.")
+    old, new = (before.findings if before else None) or Findings(), after.findings or Findings()
+    changes = diff(old, new)
+    n = Counter(str(c.kind) for c in changes)
+    task = draft.question.task
+    told = [f"{kind}: {n[kind]}" for kind in KINDS]
+    legend = [el("li", words, data_kind=kind) for kind, words in zip(KINDS, told, strict=True)]
+    counts = f"{draft.image.name}: counted {old.count(task)}, then {new.count(task)}."
+    if beside and before is not None:
+        pictures = [_figure(draft, v) for v in (before, after)]
+    else:
+        shapes = [node for c in changes for node in corrected(c)]
+        pictures = [el("figure", picture(draft.image, shapes, " · ".join([counts, *told])))]
+    words = el("p", counts, *_unread(before, after))
+    return el("section", words, el("ul", *legend, cls="pdc-legend"), el("div", *pictures, cls="pdc-pair"))
+
+
+def _unread(*versions: Version | None) -> list[str]:
+    return [f" · {v.title} · The answer could not be read." for v in versions if v is not None and v.findings is None]
+
+
+def _figure(draft: Draft, version: Version) -> Node:
+    marks = version.findings.marks if version.findings else ()
+    return el("figure", picture(draft.image, [stands(m) for m in marks], version.title), el("figcaption", version.title))

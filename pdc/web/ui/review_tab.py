@@ -1,0 +1,295 @@
+"""The review tab: pick an image, ask, correct, save. Handlers are plain methods; a test can call each without a browser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from pdc.domain.errors import PdcError, StaleSave, StillAnswering
+from pdc.domain.merge import Take
+from pdc.domain.values import Box, Question
+from pdc.review.asking import Asking
+from pdc.review.confidence_words import Sureness
+from pdc.review.examples import Example, examples, first_question
+from pdc.review.prefetch import AHEAD, LookAhead
+from pdc.review.questions import Questions, question_from
+from pdc.review.service import Draft, ReviewService
+from pdc.review.worklist import Worklist as Images
+from pdc.review.worklist import without_hints
+from pdc.web.ui.annotator import Annotator, notes_value, region_from
+from pdc.web.ui.bar import Bar, under_bar
+from pdc.web.ui.conflict import conflict_view
+from pdc.web.ui.screen import WELCOME, editor_value, findings_of, on_screen, say, shows, speaks, user_of
+from pdc.web.ui.view import View
+from pdc.web.ui.words import LINE, word
+from pdc.web.ui.worklist import Worklist, wanted_from, worklist_value
+
+log = logging.getLogger(__name__)
+CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
+CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
+ANSWERING = "The model is answering; Esc stops it."
+READERS = 16  # who may watch answers at the same time
+LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
+
+
+class ReviewTab:
+    """Builds the tab and holds its handlers; knows the services, and nothing of models, SQL or files.
+
+    `screen` lists the components that show one draft; handlers that open another return a value for each.
+    """
+
+    def __init__(self, service: ReviewService, images: Images, ahead: LookAhead, first: Question | None = None) -> None:
+        self.service, self.images, self.ahead = service, images, ahead
+        self.examples: tuple[Example, ...] = tuple(examples())
+        self.questions = Questions(service, first or first_question())
+        self.asking, self.sureness = Asking(service), Sureness(service.store)
+        self.screen: list[Any] = []
+
+    def build(self, demo: gr.Blocks) -> None:
+        """Add the components to the surrounding Blocks and wire them."""
+        self.draft = gr.State(None)
+        with gr.Row(equal_height=False, elem_classes="pdc-review"):
+            with gr.Column(scale=0, min_width=236, elem_classes="pdc-left"):
+                self.worklist = Worklist()
+            with gr.Column(scale=6, min_width=480, elem_classes="pdc-middle"):
+                self.bar = Bar(self.questions.first, self.service.store.labels(), blind=self.service.blind)
+                with gr.Row(elem_classes="pdc-lines"):
+                    self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
+                    self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
+                self.editor = Annotator()
+        with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
+            self.conflict = View()
+            with gr.Row():
+                self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
+        self._wire(demo)
+
+    def _wire(self, demo: gr.Blocks) -> None:
+        question, work = [self.bar.task, self.bar.labels], [self.draft, self.editor]
+        shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
+        self.screen = [self.draft, *shown]
+        answer = [*work, self.status]
+        streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": READERS}
+        demo.load(speaks(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
+
+        def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
+            opened = event(speaks(handler), inputs, self.screen, show_progress="hidden")
+            asked = opened.then(speaks(self.ask_if_new), work, answer[1:], **streaming)
+            asked.then(speaks(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+
+        opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
+        moving = [*work, self.worklist]
+        for event, handler in ((self.editor.next, self.next), (self.editor.previous, self.previous)):
+            opens(event, handler, moving)
+        saving = [*question, *moving]
+        for event, handler in (
+            (self.worklist.finish, self.finish), (self.bar.finish.click, self.finish), (self.worklist.skip, self.skip),
+            (self.worklist.back, self.send_back),
+        ):  # fmt: skip
+            opens(event, under_bar(handler), saving)
+        for event in (self.bar.save.click, self.editor.save):
+            event(speaks(under_bar(self.save)), saving, self.screen, show_progress="hidden")
+        for take, button in self.choices:
+            button.click(speaks(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
+        asking = [*question, self.draft]
+        # Gradio's `input` is silent about labels that are typed, or deleted by a key.
+        typed = [self.bar.task.change, self.bar.labels.change]
+        gr.on(typed, speaks(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
+        asked = self.bar.ask.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
+        asked.success(speaks(self.ask), work, answer[1:], **streaming)
+        now = {"queue": False, "show_progress": "hidden"}
+        self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
+        self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
+        self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
+
+    # Handlers ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> tuple[Any, str]:
+        return worklist_value(self.examples, None, self.service.blind), WELCOME
+
+    def choose(
+        self, worklist: Mapping[str, Any], task: str, labels: list[str], draft: Draft | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Open what was clicked."""
+        self.leave(draft)
+        chosen = worklist.get("chosen") or {}
+        if name := chosen.get("example"):
+            example = next(e for e in self.examples if e.path.name == name)
+            image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
+            self.questions.suits[image.sha256] = example.question
+            chosen = {"sha256": image.sha256}
+        bar = question_from(task, labels) if draft is None and labels else None
+        return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
+
+    def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+        """Ask the model about an image nobody has worked on under this question; never in a blind read."""
+        if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
+            yield gr.skip(), gr.skip()
+        else:
+            yield from self.ask(draft, value)
+
+    def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
+        """Have the next images of this list answered while the reader works on this one."""
+        self.sureness.learn()
+        if draft is None:
+            return gr.skip()
+        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
+        asked = [(image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following]
+        self.ahead.follow(draft.author, asked)
+        return self._rows(draft)
+
+    def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
+        """Another task or label: show what is known about that question, without asking the model."""
+        if draft is None or not labels or question_from(task, labels) == draft.question:
+            return gr.skip(), gr.skip(), gr.skip()
+        self.leave(draft)
+        opened = self.questions.choose(draft, question_from(task, labels))
+        return opened, self.value_of(opened), say(opened)
+
+    def follow_bar(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
+        """The bar has changed: `ask_anew`, unless the screen is just being given another image, whose bar is on its way."""
+        return self.ask_anew(task, labels, draft if shows(draft, value) else None)
+
+    def ask_for(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
+        """Before the model is asked: the question that the page names, about the open image."""
+        if draft is None:
+            raise gr.Error(WELCOME, print_exception=False, title="No image is open")
+        question_from(task, labels)
+        return self.ask_anew(task, labels, draft)
+
+    def ask(self, draft: Draft, value: Any) -> Iterator[tuple[Any, str]]:
+        """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
+        self.service.remember_labels(draft.question)
+        yield from self._watched(draft, value, merge=True)
+
+    def closer(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+        """The model asked again about the region that was dragged; what it finds there is one step that can be undone."""
+        if draft is not None and findings_of(draft, value) is not None:
+            yield from self._watched(draft, value, merge="step", region=region_from(value))
+
+    def edit(self, draft: Draft | None, value: Any) -> tuple[Any, Any]:
+        """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
+        try:
+            findings = findings_of(draft, value)
+            if draft is None or findings is None:
+                return gr.skip(), gr.skip()
+            self.service.edit(self.asking.now(draft), findings)
+            stored = notes_value(value["case"], 0, acked=int(value["edits"]))
+            return f"Draft saved {datetime.now():%H:%M:%S}", stored
+        except PdcError as error:
+            return LOUD.format(escape(str(error))), gr.skip()
+        except Exception:
+            log.exception("A draft could not be kept")
+            return LOUD.format("the draft could not be kept; the log says why."), gr.skip()
+
+    def save(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Append a review; when somebody else did meanwhile, show both instead."""
+        return self._save(draft, value, self._stay)
+
+    def finish(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Save, then the next image that needs work."""
+        return self._save(draft, value, lambda saved: self._next(saved, worklist, saved.author))
+
+    def skip(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Leave this image out, with a word to say so, and go on."""
+        edited = self._edited(draft, value)
+        try:
+            self.service.skip(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return self._next(edited, worklist, edited.author)
+
+    def send_back(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Ask for this image to be looked at again, keep what was marked as a draft, and go on."""
+        edited = self._edited(draft, value)
+        self.images.send_back(edited.image.sha256, edited.author, str((worklist or {}).get("note") or "")[:200])
+        return self._next(edited, worklist, edited.author)
+
+    def next(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
+        """The next image that needs work."""
+        return self._next(draft, worklist, user_of(request))
+
+    def previous(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
+        """The image before this one, reviewed or not."""
+        before = draft.image.sha256 if draft else None
+        return self._go(self.images.previous(user_of(request), self._wanted(worklist), before).sha256, draft, user_of(request))
+
+    def resolve(self, take: Take, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Mine, theirs or both, over what was saved meanwhile; the reader looks it over and saves."""
+        over = self.service.resolve(self._edited(draft, value), take)
+        return self._stay(over, self.value_of(over, value))
+
+    def _watched(self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None) -> Iterator[tuple[Any, str]]:
+        now = self.asking.now(draft)
+        run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings), region)
+        for step, answering in run.watch():
+            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else say(step)
+
+    # Steps that handlers share -----------------------------------------------------------------------------------
+
+    def _edited(self, draft: Draft | None, value: Any) -> Draft:
+        """The draft as it is on the screen, kept on disk."""
+        seen = self.asking.now(on_screen(draft, value))
+        return self.service.edit(seen, seen.findings)
+
+    def _save(self, draft: Draft | None, value: Any, then: Callable[[Draft], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Save, unless half an answer, or a none that may not be meant, would be saved as if it were the reader's word."""
+        if draft is not None and self.asking.answering(draft):
+            raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
+        seen = self.asking.now(on_screen(draft, value))
+        if doubted := self.questions.doubted(seen):
+            return self._stay(doubted)
+        edited = self.service.edit(seen, seen.findings)
+        try:
+            saved, _ = self.service.save(edited)
+        except StaleSave as refused:
+            return self._conflict(edited, str(refused))
+        return then(saved)
+
+    def leave(self, draft: Draft | None) -> None:
+        """The reader goes on to something else: nothing more of an answer that is being made is shown."""
+        if draft is not None:
+            self.asking.leave(draft)
+
+    def value_of(self, draft: Draft, shown: Any = None, **more: Any) -> dict[str, Any]:
+        """The draft for the editor, with what its scores are worth."""
+        known = draft.prediction is not None and not draft.blind
+        words = self.sureness.words(draft.question, draft.prediction.adapter) if known else None
+        return editor_value(draft, shown, words=words, **more)
+
+    def _wanted(self, worklist: Any) -> Any:
+        return without_hints(wanted_from((worklist or {}).get("wanted")), self.service.blind)
+
+    def _next(self, draft: Draft | None, worklist: Any, reader: str) -> tuple[Any, ...]:
+        after = draft.image.sha256 if draft else None
+        return self._go(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
+
+    def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
+        self.leave(draft)
+        return self._open(self.questions.open(sha256, reader, draft))
+
+    def _open(self, draft: Draft) -> tuple[Any, ...]:
+        question = draft.question
+        known = sorted({*self.service.store.labels(), *question.labels})
+        labels = gr.update(choices=known, value=list(question.labels))
+        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *CLOSED)
+
+    def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *CLOSED)
+
+    def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
+        conflict = self.service.conflict(draft)
+        if conflict is None:
+            return self._stay(draft)
+        view = conflict_view(conflict)
+        skip = gr.skip()
+        return draft, skip, self._rows(draft), skip, skip, escape(refused), "", gr.update(visible=True), view
+
+    def _rows(self, draft: Draft) -> dict[str, Any]:
+        return worklist_value(self.examples, draft.image.sha256, self.service.blind)

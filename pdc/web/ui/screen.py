@@ -1,0 +1,108 @@
+"""A draft as the page shows it: the editor's value, one line of words, and the reader's question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import wraps
+from html import escape
+from inspect import isgeneratorfunction
+from typing import Any
+
+import gradio as gr
+
+from pdc.cli.answer_lines import none_found
+from pdc.domain.errors import BadQuestion, PdcError
+from pdc.domain.values import Findings
+from pdc.review.asking import STOPPED
+from pdc.review.confidence_words import Words
+from pdc.review.service import Draft
+from pdc.web.ui.annotator import findings_from, to_value
+from pdc.web.ui.worklist import image_url
+
+WELCOME = "Open an example, or upload an image of your own."
+CHANGING = "The screen was just changing: look at the marks, then save again."
+
+
+def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that yield."""
+
+    @wraps(handler)
+    def spoken(*args: Any) -> Any:
+        with _spoken():
+            return handler(*args)
+
+    @wraps(handler)
+    def speaking(*args: Any) -> Any:
+        with _spoken():
+            yield from handler(*args)
+
+    return speaking if isgeneratorfunction(handler) else spoken
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    try:
+        yield
+    except PdcError as error:
+        raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
+
+
+def case_of(draft: Draft) -> str:
+    """Identifies the document on the editor's screen: an image and a question."""
+    return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
+
+
+def editor_value(draft: Draft, shown: Any = None, *, words: Words | None = None, **more: Any) -> dict[str, Any]:
+    """The draft for the editor, which shows `shown` now; edits made meanwhile win over this. `more` goes to `to_value`."""
+    same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
+    predicted = draft.prediction.findings if draft.prediction else None
+    return to_value(
+        case_of(draft), draft.question, draft.findings, draft.image, image_url(draft.image.sha256), rev=draft.rev,
+        edits=int(shown.get("edits", 0)) if same else 0, model_stated=predicted.stated if predicted else None,
+        reader=draft.author, calibration=asdict(words) if words else None, **more,
+    )  # fmt: skip
+
+
+def shows(draft: Draft | None, value: Any) -> bool:
+    """Whether the editor's value is of this draft's image and question."""
+    return draft is not None and isinstance(value, Mapping) and value.get("case") == case_of(draft)
+
+
+def findings_of(draft: Draft | None, value: Any) -> Findings | None:
+    """The marks on the screen, or None when the screen shows something else than this draft."""
+    if draft is None or not shows(draft, value):
+        return None
+    return findings_from(value, wh=(draft.image.width, draft.image.height), labels=draft.question.labels)
+
+
+def user_of(request: gr.Request | None) -> str:
+    return getattr(request, "username", None) or "reader"
+
+
+def on_screen(draft: Draft | None, value: Any) -> Draft:
+    """The draft with the marks on the screen; an error says why there is nothing to save."""
+    if draft is None:
+        raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
+    findings = findings_of(draft, value)
+    if findings is None:
+        raise BadQuestion(CHANGING)
+    return replace(draft, findings=findings)
+
+
+def say(draft: Draft | None) -> str:
+    """One line, safe as markup: what was saved, who answered, and how long it took."""
+    if draft is None:
+        return WELCOME
+    parts = [draft.note] if draft.note else []
+    if answer := draft.prediction:
+        if answer.findings is not None and not answer.findings.count(draft.question.task):
+            parts.append(f"{none_found(draft.question.labels)}.")
+        model, adapter, took = answer.model, answer.adapter, f"{answer.seconds:.1f}"
+        whole = f"Answered by {model}, adapter {adapter}, in {took} s."
+        parts.append(whole if adapter else f"Answered by {model}, no adapter, in {took} s.")
+    elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
+        parts.append("The model has not been asked yet.")
+    return escape(" ".join(parts), quote=False)

@@ -1,0 +1,239 @@
+"""The training tab: fold reviews into an adapter, watch it learn, decide what serves. Handlers are plain methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pdc.adapters.promotion_gate import not_assessable
+from pdc.adapters.registry import Adapters, is_there
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import Adapter, AdapterStatus
+from pdc.inference.adapter_folder import serves
+from pdc.review.edit_counts import TOGETHER, Effort
+from pdc.training.config import TrainConfig
+from pdc.training.process import Progress, Trainer
+from pdc.training.run_folder import RunStatus
+from pdc.web.ui.screen import speaks, user_of
+from pdc.web.ui.view import Node, View, table
+from pdc.web.ui.words import LINE, language_of, line, said, word
+
+if TYPE_CHECKING:
+    import pandas
+
+SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_PLOTS = 30.0
+NO_CHANGES = "Pictures of what changed on held-out images appear here for adapters that were measured when they were made."
+CHANGES = f"${{value || '<p>' + {said(NO_CHANGES)[2:-1]} + '</p>'}}"
+EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
+HEADERS = [
+    "Adapter", "Status", "Answers about", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
+    "Goes on from", "Made",
+]
+START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
+LOG_LINES = 200
+BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
+VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
+IDLE = "Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure."
+
+
+class TrainingTab:
+    """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
+
+    def __init__(
+        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[Effort]] = tuple
+    ) -> None:
+        self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
+
+    def build(self, demo: gr.Blocks) -> None:
+        """Add the components to the surrounding Blocks and wire them."""
+        with gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                minutes = gr.Number(self.defaults.max_seconds / 60, label=word("Longest training time, minutes"), minimum=0.1)
+                source = gr.Dropdown(START_FROM, value="active", label=word("Go on from"))
+                vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
+                with gr.Row():
+                    start = gr.Button(word("Start training"), variant="primary", min_width=120)
+                    stop = gr.Button(word("Stop"), min_width=80)
+                status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
+                bar = gr.HTML(0, html_template=BAR)
+            with gr.Column(scale=2, min_width=420):
+                curve = gr.LinePlot(
+                    self.curve(None), x="step", y="loss", x_title="step", y_title="loss",
+                    title=word("Loss on the answers"), height=220,
+                )  # fmt: skip
+                log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
+        adapters = View(elem_classes="pdc-adapters")
+        with gr.Row():
+            chosen = gr.Dropdown([], label=word("Adapter"), scale=2)
+            reason = gr.Textbox(label=word("Reason"), placeholder=word("why it should serve; kept with the decision"), scale=3)
+            force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
+            promote = gr.Button(word("Let it serve"), scale=1)
+            back = gr.Button(word("Roll back"), scale=1)
+        changed = gr.HTML("", html_template=CHANGES)
+        with gr.Row():
+            scores = gr.LinePlot(
+                self.scores(), x="made as", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
+                x_title="in order of making", y_title="score",
+                title=word("Held-out score of each adapter, and of what served then"),
+            )  # fmt: skip
+            edits = gr.LinePlot(
+                self.edits(), x="image", y="edits", color="answered by", height=240, y_lim=[0, None],
+                x_title="reviewed image", y_title="edits",
+                title=word(f"Edits per image, mean of the last {TOGETHER} reviewed"),
+            )  # fmt: skip
+        seen = gr.State(None)
+        watched, registry = [status, bar, curve, log], [adapters, chosen]
+        everything = [seen, *watched, *registry]
+        demo.load(speaks(self.look), None, everything, show_progress="hidden")
+        timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
+        timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
+        plots = [scores, edits]
+        demo.load(self.plots, None, plots, show_progress="hidden")
+        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, plots, show_progress="hidden")
+        chosen.change(speaks(self.changed), [chosen], [changed], show_progress="hidden")
+        start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
+        stop.click(speaks(self.stop), None, [status], show_progress="hidden")
+        promote.click(speaks(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
+        back.click(speaks(self.rollback), [reason], [status, *registry], show_progress="hidden")
+
+    # Handlers ---------------------------------------------------------------------------------------------------
+
+    def start(self, minutes: float, source: str, vision: bool) -> tuple[Any, ...]:
+        if not minutes:
+            raise BadSetting("Say for how many minutes to train at most.")
+        parent = None if source == "none" else source
+        self.trainer.start(max_seconds=float(minutes) * 60, parent=parent, vision=bool(vision))
+        return self.look()
+
+    def stop(self) -> str:
+        name = self.trainer.running()
+        if name is None:
+            raise BadSetting("Nothing is training, so there is nothing to stop.")
+        self.trainer.stop(name)
+        return f"{name} was asked to stop; it ends at its next step."
+
+    def promote(self, name: str | None, reason: str, force: bool, request: gr.Request | None = None) -> tuple[Any, ...]:
+        if not name:
+            raise BadSetting("Choose the adapter that should serve.")
+        self.adapters.promote(name, by=user_of(request), reason=reason.strip() or "no reason given", force=bool(force))
+        return f"{name} serves from the next question on.", *self.registry()
+
+    def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
+        adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
+        name = adapter.name if adapter else "The base model without an adapter"
+        return f"{name} serves from the next question on.", *self.registry()
+
+    def look(self) -> tuple[Any, ...]:
+        """Everything the tab shows, read anew."""
+        name = self.trainer.latest()
+        rows = self.trainer.log(name) if name else []
+        progress = self.trainer.progress(name) if name else None
+        watched = (escape(standing(progress), quote=False), progress.share if progress else 0, self.curve(rows), log_text(rows))
+        return (self.mark(), *watched, *self.registry())
+
+    def look_again(self, seen: Any) -> tuple[Any, ...]:
+        """Nothing, unless something has happened since."""
+        return self.look() if self.mark() != seen else (gr.skip(),) * 7
+
+    def changed(self, name: str | None) -> str:
+        """Pictures of what changed from what served when the adapter was made."""
+        return (self.adapters.changes(name) if name else None) or ""
+
+    def plots(self, request: gr.Request | None = None) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+        """Scores and edits, with names in the reader's language."""
+        language = language_of(request)
+        return self.scores(language), self.edits(language)
+
+    # Words and values -------------------------------------------------------------------------------------------
+
+    def mark(self) -> list[Any]:
+        """Changes whenever the tab has something new to show."""
+        name = self.trainer.latest()
+        run = [name, len(self.trainer.log(name)), str(self.trainer.progress(name).status)] if name else []
+        return [*run, *([a.name, str(a.status)] for a in self.adapters.all())]
+
+    def registry(self) -> tuple[Node, Any]:
+        """The table, newest first, and the choice of adapters that could serve."""
+        found = self.adapters.all()[::-1]
+        could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
+        return table(HEADERS, map(adapter_row, found)), gr.update(choices=could, value=could[0] if could else None)
+
+    def scores(self, language: str = "en") -> pandas.DataFrame:
+        """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
+        import pandas
+
+        sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
+        measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
+        rows = [
+            (f"{i:02}", float(a.metrics[side]["score"]), line(name, language), a.name)
+            for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
+        ]
+        return pandas.DataFrame(rows, columns=SCORES)
+
+    def edits(self, language: str = "en") -> pandas.DataFrame:
+        """The running mean of edits, image by image."""
+        import pandas
+
+        rows = [(float(e.number), e.mean, e.adapter or line("the base alone", language)) for e in self.efforts()]
+        return pandas.DataFrame(rows, columns=EDITS)
+
+    def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
+        """Columns step and loss."""
+        import pandas
+
+        points = [(row["step"], row["loss"]) for row in rows or () if "loss" in row]
+        return pandas.DataFrame(points, columns=["step", "loss"], dtype=float)  # Gradio plots objects as names
+
+
+def standing(progress: Progress | None) -> str:
+    """One or two sentences on how the run stands."""
+    if progress is None:
+        return IDLE
+    if progress.status is not RunStatus.RUNNING or not progress.steps:
+        return " · ".join([progress.name, progress.status, progress.message])
+    step = f"step {progress.step} of at most {progress.steps}"
+    left = [f"minutes of training left: about {progress.seconds_left / 60:.0f}"] if progress.seconds_left else []
+    return " · ".join([progress.name, step, *left, progress.message])
+
+
+def log_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(_line(row) for row in rows[-LOG_LINES:])
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    if "message" in row:
+        return str(row["message"])
+    right = 100 * row.get("accuracy", 0)
+    return f"step {row.get('step')}: loss {row.get('loss', 0):.3f}, {right:.0f} % of the answer right"
+
+
+def adapter_row(adapter: Adapter) -> list[str]:
+    metrics = adapter.metrics
+    images = str(metrics.get("n", "-"))
+    scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
+    made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
+    unknown = ", ".join(not_assessable(metrics))
+    about = (", ".join(sorted(serves(adapter.path))) or "everything") if is_there(adapter) else "its folder is missing"
+    parent = adapter.parent or "the base"
+    return [adapter.name, str(adapter.status), about, *scores, change_text(metrics), unknown, images, parent, made]
+
+
+def change_text(metrics: Mapping[str, Any]) -> str:
+    """By how many points the score changed from what served then, with its 95 % interval."""
+    change = (metrics.get("changes") or {}).get("active")
+    if not change:
+        return "-"
+    return f"{100 * change['value']:+.1f} [{100 * change['low']:+.1f}, {100 * change['high']:+.1f}]"
+
+
+def _score(evaluation: Any) -> str:
+    """F1 with its 95 % interval, or the score that stands in for it."""
+    if not isinstance(evaluation, Mapping) or "score" not in evaluation:
+        return "not measured"
+    text = f"{evaluation['score_name']} {evaluation['score']:.2f}"
+    f1 = (evaluation.get("overall") or {}).get("f1")
+    return f"{text} [{f1['low']:.2f}, {f1['high']:.2f}]" if f1 else text

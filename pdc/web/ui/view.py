@@ -1,0 +1,74 @@
+"""Pages that show and do not edit: a tree of elements made here, built in the browser node by node, never as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from pdc.domain.diff import Correction
+from pdc.domain.values import Box, Image, Mark, Status
+
+Node = list[Any]  # [tag, {attribute: text}, child, ...]; a child is a Node or text
+
+_TEMPLATE = '<div class="pdc-view"></div>'
+_ON_LOAD = """
+const start = (tries) => {
+  if (window.PDC && window.PDC.mountView) window.PDC.mountView({ element, props, watch });
+  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
+  else console.error("The view's script is missing from the page's head.");
+};
+start(200);
+"""
+
+
+class View(gr.HTML):
+    """Shows a Node; None shows nothing."""
+
+    def __init__(self, value: Node | None = None, **kw: Any) -> None:
+        super().__init__(value=value, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "array", "items": {}}
+
+
+def el(tag: str, *children: Node | str, **attrs: str | int | float) -> Node:
+    """An element. `cls` is its class; underscores in names become hyphens."""
+    named = {("class" if k == "cls" else k.replace("_", "-")): str(v) for k, v in attrs.items()}
+    return [tag, named, *children]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Node:
+    body = [el("tr", *(el("td", str(cell)) for cell in row)) for row in rows]
+    return el("table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), el("tbody", *body))
+
+
+def picture(image: Image, marks: Sequence[Node], said: str) -> Node:
+    """The image with marks drawn over it; `said` is read out in place of it."""
+    link = el("image", href=f"images/{image.sha256}.png", width=image.width, height=image.height)
+    return el("svg", link, *marks, viewBox=f"0 0 {image.width} {image.height}", role="img", aria_label=said)
+
+
+def drawn(mark: Mark, cls: str) -> Node:
+    """A mark as a shape whose look is its class; its title says label and score."""
+    score = "" if mark.score is None else f", {mark.score:.2f}"
+    title = el("title", f"{cls}: {mark.label}{score}")
+    if isinstance(mark.shape, Box):
+        x, y, w, h = mark.shape.x1, mark.shape.y1, mark.shape.width, mark.shape.height
+        return el("rect", title, x=x, y=y, width=w, height=h, cls=f"pdc-{cls}")
+    return el("path", title, d=f"M{mark.shape.x} {mark.shape.y}h0", cls=f"pdc-{cls} pdc-point")
+
+
+def stands(mark: Mark) -> Node:
+    """A mark as it stands in its findings: counted, doubtful, or rejected."""
+    return drawn(mark, "kept" if mark.counts else "doubtful" if mark.status is Status.DOUBTFUL else "removed")
+
+
+def corrected(change: Correction) -> list[Node]:
+    """One object's fate: where it is now, and for a moved one also where it was."""
+    kind = str(change.kind)
+    if change.after is None:
+        return [drawn(change.before, kind)] if change.before else []
+    before = [drawn(change.before, "was")] if kind == "moved" and change.before else []
+    return [*before, drawn(change.after, kind)]

@@ -1,0 +1,99 @@
+"""The worklist as a Gradio component: it fetches its rows from our own route, uploads through another, and says what was chosen.
+
+The value: {"examples": [{"name", "title", "url"}], "current": sha256 | null, "blind": bool, "stamp": str}, and from the browser
+also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "label", "name", "reader", "order"}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+
+from pdc.review.examples import Example
+from pdc.review.prefetch import Ahead
+from pdc.review.worklist import Entry, Order, Progress, Stage, Wanted
+from pdc.settings import ASSETS
+from pdc.store.records import Digest
+
+SCRIPTS = ("tour.js", "upload.js", "rows.js", "worklist.js", "view.js", "charts.js")
+STYLES = ("worklist.css", "view.css")
+_TEMPLATE = '<div class="pdc-worklist"></div>'
+_ON_LOAD = """
+const events = ["choose", "finish", "skip", "back"];
+const start = (tries) => {
+  if (window.PDC && window.PDC.mountWorklist) window.PDC.mountWorklist({ element, props, trigger, watch, events });
+  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
+  else console.error("The worklist's script is missing from the page's head.");
+};
+start(200);
+"""
+
+
+class Worklist(gr.HTML):
+    """Events: `choose` when an image or example was chosen; `finish` (save and next), `skip` and `back` (send back)."""
+
+    def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
+        super().__init__(value=value, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+@cache
+def head_html() -> str:
+    style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
+    script = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS).replace("</", "<\\/")
+    return f"<style>{style}</style>\n<script>{script}</script>"
+
+
+def image_url(sha256: str) -> str:
+    return f"images/{sha256}.png"
+
+
+def worklist_value(examples: Sequence[Example], current: str | None, blind: bool) -> dict[str, Any]:
+    """What the page needs before it fetches the rows; a new stamp makes it fetch them again."""
+    shown = [{"name": e.path.name, "title": e.title, "url": f"examples/{e.path.name}"} for e in examples]
+    return {"examples": shown, "current": current, "blind": blind, "stamp": uuid4().hex}
+
+
+def wanted_from(value: object) -> Wanted:
+    """What the browser asks to see; anything odd in it means all."""
+    asked = value if isinstance(value, Mapping) else {}
+    texts = {name: str(asked.get(name) or "")[:200] for name in ("stage", "label", "name", "reader")}
+    order = asked.get("order")
+    return Wanted(**texts, order=Order(order) if order in set(Order) else Order.TIME)
+
+
+def listing(
+    shown: Sequence[Entry], progress: Progress, ahead: Ahead, *, readers: Sequence[str], labels: Sequence[str],
+    visitors: bool = False,
+) -> dict[str, Any]:
+    """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
+    pace = None if progress.per_hour is None else round(progress.per_hour)
+    return {
+        "rows": [[e.image.sha256, e.image.name, str(e.stage), detail(e), e.reader or ""] for e in shown],
+        "done": progress.done, "total": progress.total, "pace": pace, "waiting": ahead.waiting, "error": ahead.error,
+        "readers": list(readers), "labels": list(labels), "stages": ["to do", *map(str, Stage)], "visitors": visitors,
+    }  # fmt: skip
+
+
+def detail(entry: Entry) -> str:
+    """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back."""
+    if entry.stage is Stage.SENT_BACK:
+        return entry.note
+    if entry.stage is Stage.DONE:
+        return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
+    if entry.stage is Stage.PREDICTED and entry.model:
+        doubt = "" if entry.model.doubt is None else f" · {entry.model.doubt:.1f}?"
+        return f"{_count(entry.model)}{doubt}"
+    return ""
+
+
+def _count(digest: Digest | None) -> str:
+    if digest is None:
+        return ""
+    return str(digest.total) if digest.total else f"0 ({', '.join(digest.asked)})"

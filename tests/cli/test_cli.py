@@ -1,0 +1,116 @@
+"""The command line as a user types it: real processes, real model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {"image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds"} | {"notes"}
+
+
+def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "pdc", *words], cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
+        env={**os.environ, "PDC_HOME": str(home), **env}, timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, smears) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    smears[0][0].save(folder / "smear.png")
+    turned = Image.new("RGB", (40, 20), "white")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(folder / "turned.jpg", exif=exif)
+    (folder / "broken.png").write_bytes(b"not an image")
+    return folder
+
+
+def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(folder: Path, tmp_path: Path):
+    paths = [str(folder / n) for n in ("smear.png", "broken.png", "turned.jpg")]
+    done = pdc(tmp_path, "predict", *paths, "--task", "count_and_box", "--label", "red blood cell", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and "broken.png" in done.stderr and "Traceback" not in done.stderr
+    assert [r["image"] for r in rows] == ["smear.png", "turned.jpg"]
+    assert all(set(r) == KEYS and r["readable"] for r in rows)
+    assert (rows[1]["width"], rows[1]["height"]) == (20, 40)
+    smear = rows[0]
+    assert smear["count"] == len(smear["marks"]) > 0 and smear["adapter"] is None  # cells: the base answers
+    for mark in smear["marks"]:
+        x1, y1, x2, y2 = mark["box"]
+        assert 0 <= x1 <= x2 <= 640 and 0 <= y1 <= y2 <= 480 and mark["label"] == "red blood cell" and 0 <= mark["score"] <= 1
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("--task", "segmenting"), "use one of pointing"), (("--label", 'a"b'), "may not contain"),
+])  # fmt: skip
+def test_bad_questions_are_refused_with_a_sentence(folder: Path, tmp_path: Path, words: tuple[str, ...], sentence: str):
+    done = pdc(tmp_path, "predict", str(folder / "smear.png"), *words)
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("env", "sentence"), [
+    ({"PDC_MODEL": "/nowhere/model"}, "no model folder"), ({"PDC_ADAPTER": "/nowhere/adapter"}, "adapter"),
+    ({"PDC_PORT": "many"}, "PDC_PORT"), ({"PDC_QUANTIZATION": "int3"}, "nf4, none"),
+    ({"PDC_SERVER_SECONDS": "0"}, "PDC_SERVER_SECONDS"), ({"PDC_SERVER_URL": "nonsense"}, "PDC_SERVER_URL"),
+    ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
+])  # fmt: skip
+def test_bad_settings_are_refused_with_a_sentence(folder: Path, tmp_path: Path, env: dict[str, str], sentence: str):
+    done = pdc(tmp_path, "predict", str(folder / "smear.png"), **env)
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_users_are_added_and_listed(tmp_path: Path):
+    assert "ada" in pdc(tmp_path, "users", "add", "ada", stdin="long enough password\n").stdout
+    again = pdc(tmp_path, "users", "add", "ada", stdin="long enough password\n")
+    assert again.returncode == 1 and "already" in again.stderr
+    assert pdc(tmp_path, "users", "list").stdout.strip() == "ada"
+
+
+def test_doctor_names_versions_model_and_disk(tmp_path: Path):
+    done = pdc(tmp_path, "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("torch", "gradio", "pdc-tiny", "sqlite", "GB free"):
+        assert word in done.stdout
+
+
+def test_a_model_is_not_served_to_others_without_a_key(tmp_path: Path):
+    done = pdc(tmp_path, "serve-model", "--host", "0.0.0.0")
+    assert done.returncode == 1 and "PDC_SERVER_KEY" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_server_that_is_not_there_is_told(folder: Path, tmp_path: Path):
+    done = pdc(tmp_path, "predict", str(folder / "smear.png"), PDC_SERVER_URL="http://127.0.0.1:9")
+    assert done.returncode == 1 and "PDC_SERVER_URL" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_help_reads_well(tmp_path: Path):
+    done = pdc(tmp_path, "--help")
+    assert done.returncode == 0 and "examples:" in done.stdout
+
+
+def test_the_app_starts_by_a_verb_and_refuses_bad_settings_with_a_sentence(tmp_path: Path):
+    done = pdc(tmp_path, "serve", PDC_PORT="many")
+    assert done.returncode == 1 and "PDC_PORT" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_training_and_its_kin_go_on_to_finetune_with_their_words_and_exit_codes(tmp_path: Path):
+    shown = pdc(tmp_path, "train", "--help")
+    assert shown.returncode == 0 and "--max-seconds" in shown.stdout
+    refused = pdc(tmp_path, "promote", "nobody")
+    assert refused.returncode == 1 and refused.stderr.startswith("finetune: ") and "nobody" in refused.stderr
+
+
+def test_every_command_of_finetune_is_a_verb_of_pdc(tmp_path: Path):
+    from finetune.__main__ import parser
+    from pdc.__main__ import FINETUNE
+
+    assert set(parser()._subparsers._group_actions[0].choices) == set(FINETUNE)

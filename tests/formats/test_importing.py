@@ -1,0 +1,187 @@
+"""What an import stores of every format: nothing that no file said, marks on the right picture, and an account of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from annotations import (
+    BOXED,
+    CELL,
+    LINE,
+    OUTLINE,
+    SIZE,
+    a_coco,
+    a_label_studio,
+    a_region,
+    a_task,
+    a_voc,
+    a_yolo,
+    put,
+    ran,
+    taken,
+)
+from places import Place, boxes
+
+from pdc.domain.values import Box, Findings, Question, Task
+from pdc.formats.exporting import export
+from pdc.formats.importing import import_file
+
+
+@pytest.fixture
+def place(tmp_path: Path):
+    place = Place(tmp_path / "home")
+    yield place
+    place.store.close()
+
+
+# points beside boxes
+
+
+def test_points_beside_a_box_of_their_label_are_all_kept_as_points(place, tmp_path: Path):
+    points = [{**a_region("keypointlabels", x=x), "value": {"x": x, "y": 75, "keypointlabels": ["cell"]}} for x in (5, 15)]
+    path = a_label_studio(tmp_path, a_task("a.png", {"result": [a_region(), *points, a_region(label="platelet")]}))
+    found, said = taken(place, path)
+    assert found == {"a.png": {"cell": [(40, 50), (10, 120), (30, 120)], "platelet": [CELL]}}
+    assert "Left out 1 box size (cell in a.png)" in said and "4 marks" in said
+    assert {r.question.task for r in place.store.current_reviews()} == {Task.POINTING, Task.BOUNDING}
+
+
+def test_points_beside_a_box_in_a_csv_are_all_kept_as_points(place, tmp_path: Path):
+    lines = "file,label,x1,y1,x2,y2,x,y", "a.png,cell,20,30,60,70,,", "a.png,cell,,,,,10,120"
+    put(tmp_path, {"a.csv": "\n".join(lines)}, {"a.png": "red"})
+    assert taken(place, tmp_path / "a.csv")[0] == {"a.png": {"cell": [(40, 50), (10, 120)]}}
+
+
+def test_a_row_whose_boxes_are_not_all_its_points_keeps_the_points(place, tmp_path: Path):
+    row = {"file_name": "a.png", "label": "cell", "bbox": [list(CELL)], "points": [[40, 50], [10, 120]]}
+    rows = {**row, "count": 2}, {**row, "label": "platelet", "count": 3}, {**row, "label": "dog", "count": 1}
+    put(tmp_path, {"a.jsonl": "\n".join(map(json.dumps, rows))}, {"a.png": "red"})
+    found, said = taken(place, tmp_path / "a.jsonl")
+    assert found == {"a.png": {"cell": [(40, 50), (10, 120)], "dog": [CELL]}}
+    assert "row 2 has 1 boxes and 2 points, and its count is neither" in said
+
+
+def test_an_export_says_which_answers_its_format_has_no_place_for(place: Place, tmp_path: Path):
+    image = place.image("a")
+    place.review(image, Question(Task.BOUNDING, ("cell",)), boxes(("cell", (1, 1, 9, 9))))
+    place.review(image, Question(Task.COUNTING, ("cell",)), Findings(stated={"cell": 7}))
+    written = {f: export(place.store, place.files, tmp_path / f, f) for f in ("coco", "csv")}
+    assert [(w.reviews, w.left_out) for w in written.values()] == [(1, 1), (2, 0)]
+
+
+def test_the_export_command_tells_what_it_did_not_write(tmp_path: Path, monkeypatch, capsys):
+    lines = "file,label,task,count,x1,y1,x2,y2", "a.png,cell,bounding,1,20,30,60,70", "a.png,cell,counting,7,,,,"
+    put(tmp_path, {"a.csv": "\n".join(lines)}, {"a.png": "red"})
+    line = ran(monkeypatch, capsys, tmp_path / "home", "import", str(tmp_path / "a.csv"))[1]
+    assert line.endswith('1 mark, 0 answers "none", 1 count.')
+    line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "out"))[1]
+    assert line.startswith("Wrote 1 review of 1 image") and "Left out 1 answer: this format holds one per label" in line
+    line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "csv"), "--format", "csv")[1]
+    assert line.startswith("Wrote 2 reviews") and "Left out" not in line
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "voc", "label-studio", "jsonl", "csv"])
+def test_a_box_without_area_is_not_lost_between_two_stores(place: Place, tmp_path: Path, format: str):
+    question = Question(Task.BOUNDING, ("cell",))
+    there, image = Place(tmp_path / "there"), place.image("a", size=SIZE)
+    place.review(image, question, boxes(("cell", CELL), ("cell", (5, 5, 5, 5))))
+    export(place.store, place.files, tmp_path / "out", format)
+    import_file(there.store, there.files, tmp_path / "out", "bob")
+    marks = there.store.current_review(image.sha256, question).findings.marks
+    assert [m.shape for m in marks] == [Box(*CELL), Box(5, 5, 5, 5)]
+    there.store.close()
+
+
+# marks and pictures that do not belong together
+
+
+SIZES = "<size><width>200</width><height>160</height></size>", "<size><width>0</width><height>0</height></size>", ""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_mark_that_leaves_its_image_leaves_the_image_out(place, tmp_path: Path, size: str):
+    corners = {"a": CELL, "b": (320, 20, 360, 60), "c": (150, 20, 210, 60), "d": (150, 100, 200.9, 161)}
+    texts = {f"{n}.xml": a_voc(f"{n}.png", c, size=size) for n, c in corners.items()}
+    colours = dict(zip((f"{n}.png" for n in corners), ("red", "blue", "lime", "navy"), strict=True))
+    found, said = taken(place, put(tmp_path, texts, colours))
+    assert found == {"a.png": {"cell": [CELL]}, "d.png": {"cell": [(150, 100, 200, 160)]}}  # one pixel is rounding
+    assert "320 of 200 pixels" in said and "210 of 200 pixels" in said
+
+
+def test_a_share_that_leaves_the_image_leaves_the_image_out(place, tmp_path: Path):
+    found, said = taken(place, a_yolo(tmp_path, {"a": LINE, "b": f"{LINE}\n0 1.7 0.25 0.2 0.25"}))
+    assert found == {"a.png": {"cell": [CELL]}} and "b.txt line 2 lies outside its image" in said
+
+
+def test_marks_of_two_folders_are_not_put_on_one_flattened_picture(place, tmp_path: Path):
+    path = a_coco(tmp_path, [BOXED, {**BOXED, "image_id": 2}, {**BOXED, "image_id": 3}], ("p1/i.png", "p2/i.png", "c.png"))
+    for folder in ("p1", "p2"):
+        (tmp_path / folder / "i.png").replace(tmp_path / "i.png")
+    found, said = taken(place, path)
+    assert list(found) == ["c.png"] and "2 images (p1/i.png, p2/i.png): images of several folders have this name" in said
+
+
+def test_a_picture_that_comes_twice_is_named(place, tmp_path: Path):
+    path = a_coco(tmp_path, [BOXED, {"bbox": [1, 2, 3, 4], "image_id": 2}])
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    found, said = taken(place, path)
+    assert found == {"a.png": {"cell": [CELL]}} and "(b.png): it shows the same picture as an image before it" in said
+
+
+def test_a_corrected_file_imported_again_says_whose_review_stays(place, tmp_path: Path):
+    put(tmp_path, {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
+    taken(place, tmp_path)
+    assert "the same is stored already" in taken(place, tmp_path)[1]
+    (tmp_path / "a.xml").write_text(a_voc("a.png", (1, 2, 3, 4)))
+    found, said = taken(place, tmp_path)
+    assert found == {"a.png": {"cell": [CELL]}} and "(a.png): the image has another review of this question" in said
+
+
+# counts
+
+
+def test_a_number_without_marks_is_never_none(place, tmp_path: Path):
+    lines = "file,label,count,x,y", "a.png,cell,7,,", "b.png,cell,,5,6", "c.png,cell,0,,", "d.png,cell,,,"
+    images = dict(zip(("a.png", "b.png", "c.png", "d.png"), ("red", "blue", "lime", "navy"), strict=True))
+    put(tmp_path, {"a.csv": "\n".join(lines)}, images)
+    found, said = taken(place, tmp_path / "a.csv", task=Task.POINTING)
+    assert found == {"b.png": {"cell": [(5, 6)]}, "c.png": {"cell": []}}
+    assert "(cell in a.png): only its number is known" in said and "(d.png): a.csv line 5 has neither a mark nor a count" in said
+
+
+def test_a_row_that_contradicts_its_own_task_is_left_out(place, tmp_path: Path):
+    row = {"file_name": "a.png", "task": "bounding"}
+    rows = {**row, "label": "cell", "bbox": [], "points": [[1, 2]]}, {**row, "label": "platelet", "bbox": [], "count": 4}
+    put(tmp_path, {"a.jsonl": "\n".join(map(json.dumps, (*rows, {**row, "label": "dog", "bbox": []})))}, {"a.png": "red"})
+    found, said = taken(place, tmp_path / "a.jsonl")
+    assert found == {"a.png": {"dog": []}} and "(platelet in a.png): its count is 4, and 0 are marked" in said
+
+
+# the command
+
+
+def test_the_last_line_of_an_import_is_the_account_of_it(tmp_path: Path, monkeypatch, capsys):
+    whole = put(tmp_path / "whole", {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
+    line = f'Added 1 review of 1 image from {whole}: 1 mark, 0 answers "none".'
+    assert ran(monkeypatch, capsys, tmp_path / "home", "import", str(whole)) == (0, line)  # nothing left out: no clutter
+    path = a_coco(tmp_path / "coco", [BOXED, BOXED, {**OUTLINE, "category_id": 2}])
+    code, line = ran(monkeypatch, capsys, tmp_path / "other", "import", str(path), "--complete")
+    assert (code, line) == (0, (
+        f'Added 2 reviews of 2 images from {path}: 2 marks, 2 answers "none". '
+        "Left out 1 label (dog): no object that is taken over has it. "
+        "Left out 1 object (platelet in a.png): it is an outline without a bbox, which is not read."
+    ))  # fmt: skip
+
+
+def test_an_import_that_can_store_nothing_fails_and_says_why(tmp_path: Path, monkeypatch, capsys):
+    path = a_coco(tmp_path / "coco", [])
+    code, line = ran(monkeypatch, capsys, tmp_path / "home", "import", str(path))
+    assert code == 1 and line.startswith("pdc: Nothing of") and "2 images (a.png, b.png): nothing is drawn" in line
+
+
+def test_a_long_account_names_a_few_and_counts_the_rest(place: Place, tmp_path: Path):
+    path = a_coco(tmp_path, [BOXED], tuple(f"{i}.png" for i in range(9)))
+    said = taken(place, path)[1]
+    assert "Left out 8 images (1.png, 2.png, 3.png, 4.png, 5.png and 3 more): nothing is drawn" in said

@@ -1,0 +1,355 @@
+"""A model behind a server gives the marks of the same model in this process, whatever the server and the network do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import uvicorn
+from adapter_files import old_with_vision, write
+
+from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
+from pdc.domain.prompts import STYLES, words
+from pdc.domain.values import Findings, Question, Task
+from pdc.inference.openai.http import Wire
+from pdc.inference.openai.protocol import question_of, read_answer, read_request, request
+from pdc.inference.openai.remote import RemotePredictor
+from pdc.inference.openai.server import ModelServer
+from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.local import Wanted
+from pdc.inference.processor_config import eyes_of
+from pdc.settings import EMBEDDED_MODEL
+
+LABELS = ("red blood cell", "white blood cell")
+SHIPPED = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
+ADAPTER = Wanted(SHIPPED.name, str(SHIPPED))
+ANSWER = '[{"label":"polyp","bbox_2d":[[28,28,112,140]],"counts":1}]'
+POLYP, RODS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("polyp", "bacterium"))
+
+
+@contextmanager
+def serving(app, port: int = 0) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        pass
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def ours(embedded) -> Iterator[str]:
+    """The address of our own server over the embedded model, with its shipped adapter and the key "secret"."""
+    with serving(ModelServer(embedded, "pdc-tiny", lambda: {SHIPPED.name: str(SHIPPED)}, key="secret").app()) as url:
+        yield url
+
+
+def remote(url: str, wanted: Wanted = ADAPTER, key: str = "secret", **options) -> RemotePredictor:
+    return RemotePredictor(Wire(url, key, 60, pause=0.01), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted, **options)
+
+
+def same(a: Answer, b: Answer) -> bool:
+    shapes = ([(m.shape, m.label) for m in x.findings.marks] for x in (a, b))
+    first, second = ((x.raw, x.model, x.adapter, x.prompt_version, next(shapes)) for x in (a, b))
+    scores = zip(a.findings.marks, b.findings.marks, strict=True)
+    return first == second and all(m.score == pytest.approx(k.score, abs=2e-4) for m, k in scores)
+
+
+@pytest.mark.parametrize("task", [Task.COUNT_AND_BOX, Task.POINTING, Task.COUNTING])
+def test_remote_and_local_give_the_same_marks_and_scores(embedded, smears, ours: str, task: Task):
+    question = Question(task, LABELS)
+    local = embedded.predict(smears[0][0], question)
+    answer = remote(ours).predict(smears[0][0], question)
+    assert same(answer, local) and (answer.findings.marks or answer.findings.stated)
+    assert {k: pytest.approx(v, abs=1e-4) for k, v in answer.counts.items()} == local.counts
+
+
+def test_a_field_for_tiles_is_tiled_by_the_client_as_by_the_model_itself(embedded, smears, ours: str):
+    from PIL import Image
+
+    field = Image.new("RGB", (1280, 960))
+    for i in range(4):
+        field.paste(smears[i][0], (640 * (i % 2), 480 * (i // 2)))
+    question = Question(Task.BOUNDING, LABELS[:1])
+    local = embedded.predict(field, question)
+    assert "\n" in local.raw and same(remote(ours).predict(field, question), local)
+
+
+def test_marks_stream_in_and_the_answer_comes_last(embedded, smears, ours: str):
+    question = Question(Task.COUNT_AND_BOX, LABELS[:1])
+    *parts, answer = remote(ours).stream(smears[2][0], question)
+    assert same(answer, embedded.predict(smears[2][0], question))
+    counts = [len(p.marks) for p in parts if isinstance(p, Findings)]
+    assert counts and counts == sorted(counts) and counts[0] < len(answer.findings.marks)
+    assert list(remote(ours).stream(smears[2][0], question, lambda: True)) == []
+
+
+def test_several_are_asked_at_once_and_come_back_in_order(embedded, smears, ours: str):
+    asked = [(smears[i][0], Question(Task.COUNTING, LABELS[:1])) for i in range(3)]
+    answers = remote(ours).predict_many(asked)
+    assert all(same(a, b) for a, b in zip(answers, embedded.predict_many(asked), strict=True))
+
+
+def test_base_and_adapter_are_asked_by_name(smears, ours: str):
+    wanted = [Wanted()]
+    predictor = RemotePredictor(Wire(ours, "secret"), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted[0])
+    question = Question(Task.COUNTING, ("bacterium",))
+    assert predictor.predict(smears[0][0], question).adapter is None and predictor.untaught(question) == ("bacterium",)
+    wanted[0] = ADAPTER
+    assert predictor.predict(smears[0][0], question).adapter == SHIPPED.name and predictor.untaught(question) == ()
+    wanted[0] = Wanted("another-1", str(SHIPPED))
+    with pytest.raises(BadModel, match="does not serve the adapter another-1"):
+        predictor.predict(smears[0][0], question)
+
+
+def test_a_wrong_key_or_model_is_told(ours: str, smears):
+    with pytest.raises(BadSetting, match="PDC_SERVER_KEY"):
+        remote(ours, key="wrong").load()
+    with pytest.raises(BadModel, match="serves pdc-tiny"):
+        RemotePredictor(Wire(ours, "secret"), str(EMBEDDED_MODEL), "another").load()
+    with pytest.raises(BadModel, match="no model 'named'"):
+        remote(ours, Wanted(), model="named").predict(smears[0][0], POLYP)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://x", "nonsense"])
+def test_an_address_that_is_none_is_told(url: str):
+    with pytest.raises(BadSetting, match="PDC_SERVER_URL"):
+        remote(url).load()
+
+
+@pytest.mark.parametrize("body", [
+    {}, [], {"messages": []}, {"messages": [{"role": "user", "content": "hi"}], "model": "pdc-tiny"},
+    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "http://example.org/a.png"}},
+        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
+    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!!"}},
+        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
+    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
+    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, {"type": "text", "text": "Write a poem."}]}]},
+])  # fmt: skip
+def test_our_server_refuses_what_it_cannot_answer_with_a_sentence(ours: str, body: object):
+    import httpx
+
+    said = httpx.post(f"{ours}/v1/chat/completions", json=body, headers={"Authorization": "Bearer secret"})
+    assert said.status_code == 400 and said.json()["error"]["message"].endswith((".", "GIF.", "JSON."))
+    assert httpx.post(f"{ours}/v1/chat/completions", json=body).status_code == 401
+
+
+def test_our_server_takes_no_endless_request(embedded):
+    import httpx
+
+    with serving(ModelServer(embedded, "pdc-tiny", dict, max_bytes=1000).app()) as url:
+        assert httpx.post(f"{url}/v1/chat/completions", content=b"x" * 5000).status_code == 400
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("labels", [("polyp",), ("red blood cell", "platelet"), ("cell, dividing", "debris")])
+def test_a_request_is_read_as_it_was_written(task: Task, labels: tuple[str, ...], style: str):
+    question = Question(task, labels)
+    body = json.loads(json.dumps(request("m", b"png", question, style, (280, 252))))
+    read = read_request(body)
+    assert (read.model, read.image, read.question, read.logprobs, read.stream) == ("m", b"png", question, True, False)
+    if "," not in labels[0]:
+        assert question_of(words(question, style)) == question
+
+
+def test_words_that_are_no_question_of_ours_are_refused():
+    with pytest.raises(BadQuestion, match="PDC's questions only"):
+        question_of("Count every polyp, please.")
+
+
+# Servers of another kind, played by one that speaks as they do
+
+
+class Played(ThreadingHTTPServer):
+    """Says what `say` makes of each request's (path, body): a status and JSON, or bytes after which the line breaks."""
+
+    def __init__(self, say: Callable[[str, dict], tuple[int, object] | bytes]) -> None:
+        self.asked: list[tuple[str, dict]] = []
+        played = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer({})
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+            def _answer(self, body: dict) -> None:
+                played.asked.append((self.path, body))
+                said = say(self.path, body)
+                if isinstance(said, bytes):
+                    self.wfile.write(said)
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                data = json.dumps(said[1]).encode()
+                self.send_response(said[0])
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None: ...
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Played:
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1/"
+
+
+def models(path: str) -> tuple[int, object] | None:
+    return (200, {"object": "list", "data": [{"id": "pdc-tiny", "object": "model"}]}) if path == "/v1/models" else None
+
+
+def chat(text: str, logprobs: object = None) -> tuple[int, object]:
+    return 200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": logprobs}]}
+
+
+def test_a_broken_answer_is_asked_for_again(smears):
+    trouble = [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choi", (503, {"error": {"message": "overloaded"}})]
+    with Played(lambda path, _: models(path) or (trouble.pop(0) if trouble else chat(ANSWER))) as server:
+        answer = remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+    assert not trouble and len(answer.findings.marks) == 1
+
+
+def test_a_server_that_is_gone_for_good_is_told_and_found_again(smears):
+    gone = [False]
+    with Played(lambda path, _: b"" if gone[0] else models(path) or chat(ANSWER)) as server:
+        predictor = remote(server.url, Wanted())
+        predictor.load()
+        gone[0] = True
+        with pytest.raises(Unreachable, match="Nothing is lost"):
+            predictor.predict(smears[0][0], POLYP)
+        gone[0] = False
+        assert predictor.predict(smears[0][0], POLYP).findings.marks
+    with pytest.raises(Unreachable, match="PDC_SERVER_URL"):
+        predictor.predict(smears[0][0], POLYP)
+
+
+def test_an_answer_that_breaks_off_in_its_stream_is_asked_again(smears):
+    piece = json.dumps({"choices": [{"delta": {"content": ANSWER[:50]}}]})
+    half = f"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\ndata: {piece}\n\n".encode()
+    with Played(lambda path, body: models(path) or (half if body.get("stream") else chat(ANSWER))) as server:
+        *_, answer = remote(server.url, Wanted()).stream(smears[0][0], POLYP)
+    assert len(answer.findings.marks) == 1
+
+
+def test_what_a_server_refuses_is_left_out_from_then_on(smears):
+    def say(path: str, body: dict) -> tuple[int, object]:
+        if "logprobs" in body:
+            return 400, {"error": {"message": "logprobs are not supported"}}
+        return models(path) or chat(ANSWER)
+
+    with Played(say) as server:
+        predictor = remote(server.url, Wanted())
+        answers = [predictor.predict(smears[0][0], POLYP) for _ in range(2)]
+    assert [m.score for a in answers for m in a.findings.marks] == [None, None] and answers[0].counts == {}
+    assert ["logprobs" in body for _, body in server.asked[1:]] == [True, False, False]
+    assert all("response_format" in body for _, body in server.asked[1:])
+
+
+def test_a_refusal_of_the_question_itself_is_told(smears):
+    refusing = Played(lambda path, _: models(path) or (400, {"detail": "The image is too large."}))
+    with refusing as server, pytest.raises(BadModel, match="too large"):
+        remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+
+
+@pytest.mark.parametrize("text", [None, "", "I see one polyp.", "```json\n" + ANSWER + "\n```", ANSWER[:-1], ["x"]])
+def test_what_does_not_follow_the_schema_is_unreadable_and_not_none(smears, text):
+    with Played(lambda path, _: models(path) or chat(text)) as server:
+        assert remote(server.url, Wanted()).predict(smears[0][0], POLYP).findings is None
+
+
+@pytest.mark.parametrize("said", [[], {}, {"choices": []}, {"choices": [{"message": None}]}, "hello", None])
+def test_an_answer_of_another_shape_is_unreadable(smears, said):
+    with Played(lambda path, _: models(path) or (200, said)) as server:
+        assert remote(server.url, Wanted()).predict(smears[0][0], POLYP).findings is None
+
+
+@pytest.mark.parametrize("said", ["hello", {"data": 5}, [], {"data": [{"name": "x"}]}])
+def test_a_server_of_another_kind_is_told(said):
+    with Played(lambda *_: (200, said)) as server, pytest.raises(BadModel, match="not an OpenAI-compatible"):
+        remote(server.url, Wanted()).load()
+
+
+@pytest.fixture
+def language_only(tmp_path) -> Wanted:
+    """The shipped adapter without its vision weights."""
+    folder = write(tmp_path / "language-1")
+    manifest = json.loads((SHIPPED / "pdc.json").read_text())
+    (folder / "pdc.json").write_text(json.dumps({**manifest, "name": folder.name, "in_process_only": False}))
+    return Wanted(folder.name, str(folder))
+
+
+def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears, language_only):
+    answer = ANSWER.replace("polyp", "bacterium")
+    with Played(lambda path, _: models(path) or ((200, "Success") if "lora" in path else chat(answer))) as server:
+        predictor = remote(server.url, language_only)
+        assert {predictor.predict(smears[0][0], RODS).adapter for _ in range(2)} == {"language-1"}
+    loads = [body for path, body in server.asked if path == "/v1/load_lora_adapter"]
+    assert loads == [{"lora_name": "language-1", "lora_path": language_only.folder}]
+    assert server.asked[-1][1]["model"] == "language-1"
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_them(smears, tmp_path, described, listed):
+    folder = SHIPPED if described else write(tmp_path / "foreign", old_with_vision)
+    offered = [{"id": name, "owned_by": "vllm"} for name in ("pdc-tiny", *[folder.name] * listed)]
+
+    def say(path: str, _: dict) -> tuple[int, object]:
+        return (200, {"data": offered}) if path == "/v1/models" else (200, "Success") if "lora" in path else chat(ANSWER)
+
+    with Played(say) as server:
+        predictor = remote(server.url, Wanted(folder.name, str(folder)))
+        with pytest.raises(BadModel, match=f"{folder.name} has weights in the vision tower"):
+            predictor.predict(smears[0][0], RODS)
+        assert [path for path, _ in server.asked] == ["/v1/models"]
+        assert not described or predictor.predict(smears[0][0], POLYP).adapter is None  # the base's own question
+
+
+def test_the_image_is_sent_at_the_size_at_which_the_model_sees_it(smears):
+    with Played(lambda path, _: models(path) or chat(ANSWER)) as server:
+        remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+    from io import BytesIO
+
+    from PIL import Image
+
+    sent = Image.open(BytesIO(read_request(server.asked[-1][1]).image))
+    eyes = eyes_of(str(EMBEDDED_MODEL))
+    assert sent.width % 28 == sent.height % 28 == 0 and eyes.least <= sent.width * sent.height <= eyes.most
+
+
+def test_probabilities_of_any_server_become_scores():
+    digits = [(c, -0.1) for c in ANSWER]
+    plain = [{"token": t, "logprob": p, "bytes": list(t.encode()), "top_logprobs": []} for t, p in digits]
+    decoded = read_answer(ANSWER, plain, True, None)
+    assert len(decoded.steps) == len(ANSWER)
+    others = [{"token": t, "logprob": -1.0} for t in ("112", "115", "400", "x")]
+    number = {"token": "112", "logprob": -1.0, "top_logprobs": others}
+    (step,) = read_answer("112", [number], True, None).steps
+    assert step.probability == pytest.approx(2 * 0.3679, abs=1e-3)
+    assert read_answer("113", [number], True, None).steps == ()
+    assert read_answer("112", [{"token": 5}], True, None).steps == ()

@@ -1,0 +1,114 @@
+"""The worklist: stages, filters, orders, what comes next, and pace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from desk import ASK, FOUND, Desk, a_mark
+from store_values import AT
+
+from pdc.domain.errors import NotFound
+from pdc.domain.values import Findings, Verdict
+from pdc.review.worklist import Order, Stage, Wanted, pace
+from pdc.store.records import ReviewLine
+
+
+@pytest.fixture
+def desk(tmp_path) -> Desk:
+    return Desk(tmp_path)
+
+
+def stages(desk: Desk, reader: str = "ada") -> dict[str, Stage]:
+    return {e.image.name: e.stage for e in desk.images.entries(reader)}
+
+
+def save(desk: Desk, sha: str, findings: Findings = FOUND, reader: str = "ada") -> None:
+    draft = desk.service.open(sha, ASK, reader)
+    desk.service.save(replace(draft, findings=findings))
+
+
+def names(desk: Desk, **wanted) -> list[str]:
+    return [e.image.name for e in desk.images.chosen(desk.images.entries("ada"), Wanted(**wanted))]
+
+
+def test_what_happened_last_is_the_stage(desk: Desk):
+    sha = desk.image("a.png")
+    seen = [stages(desk)["a.png"]]
+    desk.service.answer(desk.store.image(sha), ASK)
+    seen.append(stages(desk)["a.png"])
+    desk.service.edit(desk.service.open(sha, ASK, "ada"), Findings((a_mark("h1", 1),)))
+    seen.append(stages(desk)["a.png"])
+    save(desk, sha)
+    seen.append(stages(desk)["a.png"])
+    desk.images.send_back(sha, "ben", "blurred")
+    seen.append(stages(desk)["a.png"])
+    desk.service.skip(desk.service.open(sha, ASK, "ada"))
+    seen.append(stages(desk)["a.png"])
+    assert seen == [Stage.NEW, Stage.PREDICTED, Stage.IN_REVIEW, Stage.DONE, Stage.SENT_BACK, Stage.SKIPPED]
+
+
+def test_orders(desk: Desk):
+    shas = {name: desk.image(name) for name in ("b10.png", "b9.png", "a.png")}
+    sure = Findings(tuple(replace(m, score=0.8) for m in FOUND.marks))
+    desk.service.answer(desk.store.image(shas["a.png"]), ASK)
+    other = desk.service.answer(desk.store.image(shas["b9.png"]), ASK)
+    desk.store.add_prediction(replace(other, id="newer", findings=sure))
+    save(desk, shas["b9.png"], Findings())
+    save(desk, shas["a.png"])
+    assert names(desk) == ["b10.png", "b9.png", "a.png"]
+    assert names(desk, order=Order.NAME) == ["a.png", "b9.png", "b10.png"]
+    assert names(desk, order=Order.UNCERTAIN) == ["a.png", "b9.png", "b10.png"]
+    assert names(desk, order=Order.DISAGREEMENT) == ["b9.png", "a.png", "b10.png"]
+
+
+def test_names_with_figures_that_are_no_decimals_are_ordered_too(desk: Desk):
+    for name in ("3²4.png", "10.png", "٣.png", "2.png", "½.png"):
+        desk.image(name)
+    assert [n for n in names(desk, order=Order.NAME) if n != "½.png"] == ["2.png", "٣.png", "3²4.png", "10.png"]
+
+
+def test_filters(desk: Desk):
+    a, b = desk.image("Smear-1.png"), desk.image("polyp.png")
+    save(desk, a)
+    desk.images.assign([b], "ben", by="ada")
+    assert names(desk, stage="done") == names(desk, label="platelet") == names(desk, name="SMEAR") == ["Smear-1.png"]
+    assert names(desk, stage="to do") == names(desk, reader="ben") == ["polyp.png"]
+    assert names(desk, reader="-") == ["Smear-1.png"]
+    desk.images.assign([b], None, by="ada")
+    assert names(desk, reader="ben") == [] and desk.images.readers() == ["ada"]
+
+
+def test_next_goes_to_the_first_image_that_needs_work_round_the_end(desk: Desk):
+    a, b, c = (desk.image(f"{n}.png") for n in "abc")
+    save(desk, b)
+    assert desk.images.next("ada", Wanted(), a).sha256 == c
+    assert desk.images.next("ada", Wanted(), c).sha256 == a
+    assert desk.images.previous("ada", Wanted(), a).sha256 == c
+    assert desk.images.previous("ada", Wanted(), c).sha256 == b
+    save(desk, a)
+    assert desk.images.next("ada", Wanted(stage="to do"), a).sha256 == c
+
+
+def test_an_empty_list_says_so(desk: Desk):
+    with pytest.raises(NotFound, match="upload"):
+        desk.images.next("ada", Wanted(), None)
+
+
+def test_progress_counts_what_is_left_out_as_done_and_tells_the_pace(desk: Desk):
+    a, b, _ = (desk.image(f"{n}.png") for n in "abc")
+    save(desk, a)
+    desk.service.skip(desk.service.open(b, ASK, "ada"))
+    progress = desk.images.progress("ada", desk.images.entries("ada"))
+    assert (progress.done, progress.total, progress.per_hour) == (2, 3, None)
+
+
+def line(n: int, minutes: float) -> ReviewLine:
+    return ReviewLine(str(n), str(n), Verdict.ACCEPTED, "ada", 1, AT + timedelta(minutes=minutes))
+
+
+def test_pace_is_over_the_last_hour_and_counts_images_not_saves():
+    saved = [line(0, -90), line(1, 0), line(1, 1), line(2, 2), line(3, 3)]
+    assert pace(saved, AT + timedelta(minutes=4)) == pytest.approx(60)
+    assert pace(saved, AT + timedelta(minutes=64)) is None

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from pdc.adapters.registry import Adapters
+from pdc.domain.errors import BadModel, BadSetting, NotFound
+from pdc.domain.values import Adapter, AdapterStatus
+from pdc.review.edit_counts import Effort
+from pdc.settings import Settings
+from pdc.store import Store
+from pdc.training.config import TrainConfig
+from pdc.training.process import ProcessTrainer, Progress
+from pdc.training.run_folder import Run, RunStatus
+from pdc.web.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, standing
+
+SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}
+MARIA = SimpleNamespace(username="maria")
+
+
+class FolderTrainer(ProcessTrainer):
+    """Makes the run folder and starts no process: the tests write what a process would."""
+
+    def _spawn(self, run: Run) -> None:
+        run.write_process(2**22 + 1, 1.0)
+
+    def _is_alive(self, run: Run) -> bool:
+        return not any((run.folder / end).exists() for end in ("COMPLETE", "FAILED", "STOPPED"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def trainer(tmp_path) -> FolderTrainer:
+    return FolderTrainer(Settings(home=tmp_path, model="base"))
+
+
+@pytest.fixture
+def tab(store, trainer, tmp_path) -> TrainingTab:
+    return TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"))
+
+
+def an_adapter(name: str, **changes) -> Adapter:
+    values = Adapter(name, "base", "/nowhere", AdapterStatus.CANDIDATE, None, "compact-1", {}, datetime.now(UTC))
+    return replace(values, **changes)
+
+
+def cells(table) -> list[list[str]]:
+    """What a table on the page says, row by row."""
+    _, _, _, (_, _, *rows) = table
+    return [[cell for _, _, cell in row[2:]] for row in rows]
+
+
+def run_of(trainer: FolderTrainer) -> Run:
+    return Run.open(trainer.runs, trainer.latest())
+
+
+def test_the_tab_builds(tab):
+    with gr.Blocks() as demo:
+        tab.build(demo)
+    names = " ".join(str(b.value) for b in demo.blocks.values() if isinstance(b, gr.Button))
+    assert all(f'"{name}"' in names for name in ("Start training", "Stop", "Let it serve", "Roll back"))
+    assert any(isinstance(b, gr.Timer) for b in demo.blocks.values())
+
+
+def test_before_anything_was_trained(tab):
+    _, status, share, curve, log, table, choice = tab.look()
+    assert (status, share, log, cells(table)) == (IDLE, 0, "", []) and curve.empty and choice["choices"] == []
+
+
+def test_start_writes_what_was_chosen(tab, trainer):
+    tab.start(2.5, "none", True)
+    config = run_of(trainer).config
+    assert (config.max_seconds, config.parent, config.vision) == (150, None, True)
+    with pytest.raises(BadSetting, match="still training"):
+        tab.start(2.5, "active", False)
+
+
+def test_a_missing_time_is_a_sentence(tab, trainer):
+    with pytest.raises(BadSetting, match="minutes"):
+        tab.start(None, "active", False)
+    assert trainer.latest() is None
+
+
+def test_a_running_run_is_shown_live(tab, trainer):
+    tab.start(5, "active", False)
+    run = run_of(trainer)
+    run.append_log(message="Training 20 steps of 4.")
+    run.append_log(step=5, steps=20, loss=1.25, accuracy=0.5, share=0.25, seconds_left=180.0)
+    _, status, share, curve, log, *_ = tab.look()
+    assert "step 5 of at most 20 · minutes of training left: about 3" in status and "Training 20 steps" in status
+    assert share == 0.25 and curve.to_dict("list") == {"step": [5], "loss": [1.25]}
+    assert log == "Training 20 steps of 4.\nstep 5: loss 1.250, 50 % of the answer right"
+
+
+def test_the_timer_sends_nothing_until_something_happens(tab, trainer, store):
+    tab.start(5, "active", False)
+    seen = tab.look()[0]
+    assert all(isinstance(v, dict) and v.get("__type__") == "update" for v in tab.look_again(seen))
+    run_of(trainer).append_log(step=1, steps=9, loss=2.0)
+    changed = tab.look_again(seen)
+    assert changed[0] != seen and "step 1" in changed[1]
+    store.add_adapter(an_adapter("new"))
+    assert cells(tab.look_again(changed[0])[5])[0][0] == "new"
+
+
+def test_stop_asks_the_run(tab, trainer):
+    with pytest.raises(BadSetting, match="nothing to stop"):
+        tab.stop()
+    tab.start(5, "active", False)
+    assert "asked to stop" in tab.stop()
+    assert run_of(trainer).stop_asked
+    run_of(trainer).mark_stopped()
+    assert "stopped · Stopped. What was learnt" in tab.look()[1]
+
+
+def test_a_failed_run_says_why(tab, trainer):
+    tab.start(5, "active", False)
+    run_of(trainer).mark_failed("There is nothing to learn from.")
+    assert tab.look()[1].endswith("failed · There is nothing to learn from.")
+
+
+def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
+    monkeypatch.setattr(tab.adapters, "verify", lambda name: None)  # folders are checked in test_adapters
+    store.add_adapter(an_adapter("one"))
+    with pytest.raises(BadSetting, match="Choose"):
+        tab.promote(None, "", False)
+    with pytest.raises(BadModel, match="not measured"):
+        tab.promote("one", "", False, MARIA)
+    status, table, choice = tab.promote("one", " better ", True, MARIA)
+    assert status.startswith("one serves") and cells(table)[0][1] == "active" and choice["choices"] == []
+    history = tab.adapters.history()
+    assert history[-1].by == "maria" and history[-1].reason.startswith("better (forced:")
+    assert tab.rollback("", MARIA)[0].startswith("The base model")
+    with pytest.raises(NotFound):
+        tab.rollback("", MARIA)
+
+
+def test_a_row_of_the_table(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pdc.json").write_text(json.dumps({"name": name}))
+    labels = {"cell": {"true_marks": 7}, "ghost": {"true_marks": 0}}
+    changes = {"active": {"value": 0.05, "low": -0.012, "high": 0.1}}
+    base = {"score": 0.1, "score_name": "F1"}
+    metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
+    row = adapter_row(an_adapter("one", path=str(tmp_path / "one"), metrics=metrics, parent="zero"))
+    assert row[:6] == ["one", "candidate", "everything", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
+    assert row[6:10] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[10])
+    bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
+    assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
+
+
+def test_words_for_every_status():
+    assert standing(None) == IDLE
+    assert "complete · Registered" in standing(Progress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
+    assert standing(Progress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
+    assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
+
+
+def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
+    measured = {"candidate": SCORE, "active": {"score": 0.5, "score_name": "F1"}, "base": {"score": 0.1, "score_name": "F1"}}
+    store.add_adapter(an_adapter("one", metrics=measured))
+    store.set_metrics("one", measured)
+    store.add_adapter(an_adapter("unmeasured"))
+    worked = [Effort(1, 4, 4.0, None), Effort(2, 0, 2.0, "one")]
+    tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
+    scores = tab.scores()
+    assert dict(zip(scores["model"], scores["score"], strict=True)) == {
+        "the adapter": 0.61234, "served then": 0.5, "the base alone": 0.1,
+    }
+    assert tab.edits().to_dict("list") == {
+        "image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the base alone", "one"],
+    }
+
+
+def test_pictures_of_what_changed_are_those_of_the_chosen_adapter(tab, store, tmp_path):
+    assert tab.changed(None) == ""
+    (tmp_path / "run" / "adapter").mkdir(parents=True)
+    store.add_adapter(an_adapter("one", path=str(tmp_path / "run" / "adapter")))
+    assert tab.changed("one") == ""
+    (tmp_path / "run" / "changes.html").write_text("<p>better</p>")
+    assert tab.changed("one") == "<p>better</p>"
