@@ -1,13 +1,16 @@
-"""Files that are whole or absent: written beside their place, forced to disk, then renamed into it."""
+"""Files that are whole or absent: written beside their place, forced to disk, then renamed into it. JSON and hashes of files."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from pdc.domain.errors import BadSetting, StoreUnavailable
@@ -58,6 +61,26 @@ def link_or_copy(source: Path, path: Path) -> None:
     _replace(path, fill)
 
 
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """The object as indented JSON; whole or not at all."""
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file; None when there is no file or no JSON object in it."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _replace(
     path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace
 ) -> None:
@@ -66,9 +89,9 @@ def _replace(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             fill(part)
-            _sync(part)
+            sync(part)
             place(part, path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -84,8 +107,8 @@ def _place(part: Path, path: Path) -> None:
             part.replace(path)
 
 
-def _sync(path: Path) -> None:
-    """Force to disk; Windows cannot do that to a folder."""
+def sync(path: Path) -> None:
+    """Force a file or folder to disk; Windows cannot do that to a folder."""
     if os.name == "nt" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)

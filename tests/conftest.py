@@ -28,7 +28,7 @@ def smears() -> list[tuple[Image.Image, int]]:
 
 
 def _smears() -> Iterator[tuple[Image.Image, int]]:
-    from finetune.tiny.render import RED, smear
+    from finetune.data.drawings import RED, smear
 
     for seed in range(6):
         sample = smear(np.random.default_rng(100 + seed), (640, 480))

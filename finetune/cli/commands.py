@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from finetune.cli.train import compare_with, predictor_of, settings_of
-from finetune.evaluate.compare import Comparison, compare, read_coco
+from finetune.data.coco import read_coco
+from finetune.evaluate.compare import Comparison, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.evaluate.reader_audit import Judged, audit_table
 from finetune.evaluate.reader_audit import audit as compared

@@ -11,9 +11,9 @@ from typing import Any
 
 from finetune.cli.commands import how_measured, serving_of
 from finetune.cli.train import config_of, settings_of
+from finetune.data.coco import read_coco
 from finetune.data.dataset import Row
 from finetune.data.replay import drawn
-from finetune.evaluate.compare import read_coco
 from finetune.evaluate.gallery import gallery_table, worst, write_gallery
 from finetune.evaluate.metrics import evaluate
 from finetune.evaluate.paper_metrics import paper_scores, paper_table
@@ -25,9 +25,9 @@ from finetune.experiments.studies import Setup, arms_of
 from finetune.experiments.study import Arm, Player, report
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
+from pdc.files import read_json, write_json
 from pdc.inference.predictors.local import Wanted
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import read_json, write_json
 
 
 def simulate(arguments: argparse.Namespace) -> int:

@@ -22,14 +22,14 @@ from pdc import files
 from pdc.adapters.registry import Adapters, is_there
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadSetting, PdcError
-from pdc.domain.values import Question, Task
+from pdc.domain.values import Question, RunStatus, Task
 from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, is_alive, process_start
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
@@ -187,7 +187,7 @@ def _keep_golden(run: Run, labels: Sequence[str]) -> None:
     """What the new adapter answers about three drawings; loaded as it will serve."""
     from PIL import Image
 
-    from finetune.tiny.render import fluorescence, mucosa, smear
+    from finetune.data.drawings import fluorescence, mucosa, smear
     from pdc.adapters import golden_images
 
     drawn = [Image.fromarray(draw(np.random.default_rng(GOLDEN_SEED)).image) for draw in (smear, fluorescence, mucosa)]

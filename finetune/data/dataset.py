@@ -22,9 +22,9 @@ from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.geometry import reading_order
 from pdc.domain.prompts import answer
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
+from pdc.files import sha256
 from pdc.images.near_duplicates import Likeness, likeness, pairs
 from pdc.inference.predictors.tiling import Tile, plan
-from pdc.training.run_folder import sha256
 
 if TYPE_CHECKING:
     from datasets import Dataset

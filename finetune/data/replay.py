@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from finetune.data.coco import read_coco
 from finetune.data.dataset import Row
+from finetune.data.drawings import LABELS, fluorescence, mucosa, smear
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 
@@ -28,8 +30,6 @@ def replay_rows(source: str | None, folder: Path) -> list[Row]:
         return []
     if source == DRAWN:
         return drawn(folder)
-    from finetune.evaluate.compare import read_coco
-
     if not Path(source).is_file():
         raise BadSetting(f"replay_data is {source!r}; it needs `drawn` or the path of a COCO file.")
     return read_coco(Path(source), Task.COUNT_AND_BOX)
@@ -37,9 +37,6 @@ def replay_rows(source: str | None, folder: Path) -> list[Row]:
 
 def drawn(folder: Path, each: int = EACH, blanks: int = BLANKS, seed: int = SEED) -> list[Row]:
     """`each` smears, fields of nuclei and views of mucosa, and blank images asked for all of that; written to `folder`."""
-    from finetune.tiny import LABELS
-    from finetune.tiny.render import fluorescence, mucosa, smear
-
     folder.mkdir(parents=True, exist_ok=True)
     kinds: list[tuple[str, Callable, tuple[str, ...]]] = [
         ("smear", smear, LABELS[:3]), ("nuclei", fluorescence, LABELS[3:4]), ("mucosa", mucosa, LABELS[4:]),

@@ -13,7 +13,7 @@ import numpy as np
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.tables import aligned
 from finetune.experiments.plots import curves
-from pdc.training.run_folder import write_json
+from pdc.files import write_json
 
 NUMBERS = ("f1", "count_mae", "edits", "strict_edits", "reader_edits", "old_f1", "old_change")
 TITLES = {"edits": "edits per image", "f1": "F1 at IoU 0.5", "count_mae": "count MAE", "old_f1": "F1 on known kinds"}

@@ -28,10 +28,11 @@ from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import match
 from pdc.domain.values import Box, Findings, Mark, Status
+from pdc.files import read_json, write_json
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, read_json, write_json
+from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen

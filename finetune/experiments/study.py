@@ -22,10 +22,11 @@ from finetune.evaluate.tables import aligned, overall_table
 from finetune.experiments.plots import bars
 from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
+from pdc.files import read_json, write_json
 from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, read_json, write_json
+from pdc.training.run_folder import Run
 
 METRICS = {"F1": "f1", "count MAE": "count_mae", "zero-case": "zero_case", "unreadable": "unreadable"}
 Say = Callable[[str], None]

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
 
 MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
@@ -36,16 +37,6 @@ GRIDS = (((8, 8), 0.22), ((10, 10), 0.48), ((8, 11), 0.15), ((11, 8), 0.05), ((9
 MIXTURE = Mixture({"blood_cells": 0.26, "nuclei": 0.40, "polyps": 0.26, "blank": 0.03, "drawn": 0.05}, GRIDS, glanced=0.5)
 # Polyps are large: seen small, twice as many fit into the same time.
 GLANCED = Mixture({"polyps": 0.84, "blank": 0.16}, (((5, 5), 0.2), ((6, 6), 0.5), ((7, 7), 0.3)))
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """image: uint8 RGB [h, w, 3]; boxes: float32 [n, 4] xyxy in its pixels; classes: int64 [n] indices into LABELS."""
-
-    image: np.ndarray
-    boxes: np.ndarray
-    classes: np.ndarray
-    source: str
 
 
 def load_split(data: Path, split: str) -> dict[str, list[Sample]]:
@@ -108,10 +99,10 @@ def draw(
 
 
 def _drawn(rng: np.random.Generator, wh: tuple[int, int]) -> Sample:
-    from finetune.tiny import render
+    from finetune.data import drawings
 
-    draw = (render.smear, render.fluorescence, render.mucosa)[rng.integers(3)]
-    sample = draw(rng, wh, 0) if draw is render.mucosa and rng.random() < 0.3 else draw(rng, wh)
+    draw = (drawings.smear, drawings.fluorescence, drawings.mucosa)[rng.integers(3)]
+    sample = draw(rng, wh, 0) if draw is drawings.mucosa and rng.random() < 0.3 else draw(rng, wh)
     return sample if len(sample.boxes) else Sample(sample.image, sample.boxes, sample.classes, "blank")
 
 

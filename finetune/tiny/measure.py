@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from finetune.evaluate.compare import read_coco
+from finetune.data.coco import read_coco
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN

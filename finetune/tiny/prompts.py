@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
-from finetune.tiny.data import Sample
 from finetune.tiny.targets import order_and_owners
 from pdc.domain.prompts import COMPACT, answer
 from pdc.domain.values import Box, Findings, Mark, Question, Task

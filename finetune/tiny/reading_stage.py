@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb
 
+from finetune.data.drawings import Sample
 from finetune.tiny import TOKEN_PX
-from finetune.tiny.data import Sample, batches, load_split
+from finetune.tiny.data import batches, load_split
 from finetune.tiny.loop import Log, Optimiser, as_served, load, save
 from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import Written, write

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, TOKEN_PX
-from finetune.tiny.data import Sample
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])  # CLIP's, as in Qwen2-VL's image processor
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])

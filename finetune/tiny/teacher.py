@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, TOKEN_PX
-from finetune.tiny.data import GRIDS, Mixture, Sample, batches, load_split
+from finetune.tiny.data import GRIDS, Mixture, batches, load_split
+from finetune.tiny.dense_scores import measure_dense
 from finetune.tiny.loop import Log, load, save
 from finetune.tiny.model import HIDDEN
 from finetune.tiny.targets import dense_loss, dense_targets
@@ -93,8 +95,6 @@ def _on_grid(x: Tensor, grid: tuple[int, int]) -> Tensor:
 
 def teach(data: Path, out: Path, config: TeachConfig) -> Teacher:
     """Train the teacher, or take up the finished one in `out`; checkpoints and log go there."""
-    from finetune.tiny.vision_stage import measure
-
     torch.manual_seed(config.seed)
     teacher = Teacher().train()
     fresh = [*teacher.mix.parameters(), *teacher.head.parameters()]
@@ -117,7 +117,7 @@ def teach(data: Path, out: Path, config: TeachConfig) -> Teacher:
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
             save(out / "teach.pt", step + 1, {"teacher": teacher}, optimiser)
         if (step + 1) % (3 * config.checkpoint_every) == 0 or step + 1 == config.steps:
-            log.write(step=step + 1, dev=measure(teacher.look, dev))
+            log.write(step=step + 1, dev=measure_dense(teacher.look, dev))
     return teacher.eval()
 
 

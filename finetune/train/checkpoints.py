@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from pdc.training.run_folder import read_json, sha256, write_json
+from pdc.files import read_json, sha256, write_json
 
 MARKER = "COMPLETE.json"
 KEEP = 2

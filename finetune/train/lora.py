@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.domain.errors import BadModel, StoreUnavailable
 from pdc.domain.values import Task
+from pdc.files import sha256, write_json
 from pdc.inference.adapter_folder import MANIFEST, Manifest, fingerprint
 from pdc.inference.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import sha256, write_json
 
 if TYPE_CHECKING:
     from peft import PeftModel

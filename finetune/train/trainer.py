@@ -22,10 +22,11 @@ from finetune.train.lora import attach, save, to_float32
 from finetune.train.ordinal_loss import Numbers, ordinal
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
+from pdc.files import read_json
 from pdc.inference.adapter_folder import Manifest, serves
 from pdc.inference.qwen import Qwen, labels_of, lists_of
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, read_json
+from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from peft import PeftModel

@@ -18,10 +18,10 @@ from pdc.domain.errors import Unreadable
 from pdc.domain.geometry import match
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, Findings, Question, Task
+from pdc.files import read_json, sha256, write_json
 from pdc.inference.adapter_folder import MANIFEST, Manifest
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.local import Wanted
-from pdc.training.run_folder import read_json, sha256, write_json
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -82,6 +82,16 @@ class AdapterStatus(StrEnum):
     RETIRED = "retired"
 
 
+class RunStatus(StrEnum):
+    """How far a training run is."""
+
+    PREPARED = "prepared"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    COMPLETE = "complete"
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     x: float

@@ -19,7 +19,7 @@ import numpy as np
 
 from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
-from pdc.training.run_folder import read_json, sha256
+from pdc.files import read_json, sha256
 
 MANIFEST = "pdc.json"
 CONFIG = "adapter_config.json"

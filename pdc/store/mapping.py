@@ -19,6 +19,7 @@ from pdc.domain.values import (
     Prediction,
     Question,
     Review,
+    RunStatus,
     Shape,
     Status,
     Task,
@@ -26,7 +27,6 @@ from pdc.domain.values import (
 )
 from pdc.store.records import Activation, RunRecord, StoredDraft, StoredUser
 from pdc.store.tables import ActivationRow, AdapterRow, DraftRow, ImageRow, PredictionRow, ReviewRow, RunRow, UserRow
-from pdc.training.run_folder import RunStatus
 
 
 def dump(value: Any) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pdc.domain.values import Findings, Question, Verdict
-from pdc.training.run_folder import RunStatus
+from pdc.domain.values import Findings, Question, RunStatus, Verdict
 
 
 @dataclass(frozen=True, slots=True)

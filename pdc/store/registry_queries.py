@@ -9,12 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadModel, BadSetting, NotFound
-from pdc.domain.values import Adapter, AdapterStatus
+from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import Activation, RunRecord, StoredUser
 from pdc.store.tables import ActivationRow, AdapterRow, GroupRow, RunRow, UserRow
-from pdc.training.run_folder import RunStatus
 
 HELD_OUT = "held_out"
 TRAINING = "training"

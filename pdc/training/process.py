@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pdc.domain.errors import BadSetting
+from pdc.domain.values import RunStatus
 from pdc.settings import ROOT, Settings
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 
 
 @dataclass(frozen=True, slots=True)

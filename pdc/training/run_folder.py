@@ -18,29 +18,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pdc.domain.errors import BadSetting, NotFound
+from pdc.domain.values import RunStatus
+from pdc.files import read_json, sha256, sync, write_json
 from pdc.training.config import TrainConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class RunStatus(StrEnum):
-    PREPARED = "prepared"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    COMPLETE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +138,7 @@ class Run:
         """Write COMPLETE: sha256 of config, data, metrics and adapter files. Everything is on the disk before it is."""
         paths = [p for p in sorted(self.folder.rglob("*")) if p.is_file() and self._is_kept(p)]
         for path in paths:
-            _sync(path)
+            sync(path)
         write_json(
             self.folder / "COMPLETE", {"files": {p.relative_to(self.folder).as_posix(): sha256(p) for p in paths}}
         )
@@ -175,43 +166,6 @@ class Run:
         if (self.folder / "STOPPED").exists():
             return RunStatus.STOPPED
         return RunStatus.PREPARED if self.process() is None else RunStatus.FAILED
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace the file at once and durably: a kill leaves the old text or the new."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    _sync(path.parent)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file; None when there is no file or no JSON object in it."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -18,11 +18,11 @@ from pdc.adapters.routing import Serving
 from pdc.domain.errors import BadModel
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, AdapterStatus, Findings, Question, Task
+from pdc.files import sha256, write_json
 from pdc.inference.adapter_folder import Manifest, verify
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.settings import EMBEDDED_MODEL
-from pdc.training.run_folder import sha256, write_json
 
 ASK = Question(Task.BOUNDING, ("cell",))
 IMAGES = [Image.fromarray(np.full((30, 40, 3), level, np.uint8)) for level in (10, 200)]

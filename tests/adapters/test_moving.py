@@ -19,6 +19,7 @@ from pdc.cli import commands
 from pdc.compose import adapters_of, local_predictor, open_store, serving
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Question, Task
+from pdc.files import write_json
 from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_folder import Manifest
 from pdc.review.history import History
@@ -26,7 +27,7 @@ from pdc.review.service import ReviewService
 from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, write_json
+from pdc.training.run_folder import Run
 from pdc.web.ui.words import line
 
 RODS, CELLS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("bacterium", "red blood cell"))

@@ -13,11 +13,12 @@ from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, NotFound
 from pdc.domain.values import AdapterStatus
+from pdc.files import sha256
 from pdc.images.near_duplicates import of_pixels
 from pdc.inference.adapter_folder import Manifest, fingerprint, verify
 from pdc.store import Store
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, sha256
+from pdc.training.run_folder import Run
 
 RANK, IN, OUT = 4, 16, 24
 MODULE = "model.language_model.layers.0.self_attn.q_proj"

@@ -82,7 +82,7 @@ def _images(options: argparse.Namespace) -> Iterator[Image.Image]:
         return
     import numpy as np
 
-    from finetune.tiny.render import smear
+    from finetune.data.drawings import smear
 
     for seed in range(1000):
         yield Image.fromarray(smear(np.random.default_rng(seed), (640, 480)).image)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from test_chain import ROOT, App, wait_for
 
-from finetune.tiny.render import RED, smear
+from finetune.data.drawings import RED, smear
 
 pytestmark = pytest.mark.browser
 LONGEST = 400_000  # milliseconds from the click to a measured candidate

@@ -65,7 +65,7 @@ class Workbench:
         self.ahead = ahead
 
     def add(self, n: int) -> list[str]:
-        from finetune.tiny.render import smear
+        from finetune.data.drawings import smear
 
         return [self._add(smear(np.random.default_rng(900 + i), (160, 120)).image, f"smear-{i:02}.png") for i in range(n)]
 

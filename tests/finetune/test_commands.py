@@ -11,13 +11,13 @@ from reviewed_rows import make_row
 from finetune.__main__ import main
 from finetune.cli.train import spread
 from pdc.adapters.registry import Adapters
-from pdc.domain.values import AdapterStatus
+from pdc.domain.values import AdapterStatus, RunStatus
 from pdc.formats.exporting import import_coco
 from pdc.images.intake import ImageFiles
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.process import ProcessTrainer
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 
 LABEL = "red blood cell"
 

@@ -9,7 +9,7 @@ from PIL import Image
 from reviewed_rows import LABELS
 
 from finetune.data.dataset import Examples, Row, draw_question, example, read_rows, refuse_leaks, target, tasks_of
-from finetune.tiny.render import smear
+from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import iou
 from pdc.domain.prompts import answer, parse

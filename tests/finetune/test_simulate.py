@@ -18,8 +18,8 @@ from finetune.experiments.curve import Point, summary
 from finetune.experiments.simulate import Plan, Simulation, corrected, edits_of, split
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.files import write_json
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import write_json
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 

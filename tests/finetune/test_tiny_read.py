@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
-from finetune.tiny.data import Sample
 from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer, number_ids
 from finetune.tiny.prompts import ask, write
 from finetune.tiny.reading_stage import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS, Taught, _losses, make_batch

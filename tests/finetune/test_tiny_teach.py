@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from finetune.tiny.data import Sample
+from finetune.data.drawings import Sample
 from finetune.tiny.model import HIDDEN
 from finetune.tiny.teacher import Hint, Teacher
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from finetune.data.drawings import smear
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import LEAST_SIDE, clean_piece
 from finetune.tiny.command import main
 from finetune.tiny.prompts import OWN
-from finetune.tiny.render import smear
 from finetune.tiny.thresholds import STEPS, Seen, best_of, row
 from pdc.domain.values import Box, Mark
 from pdc.inference.adapter_folder import thresholds_of

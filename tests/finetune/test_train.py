@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.evaluate.compare import Stopped, compare, read_coco
+from finetune.data.coco import read_coco
+from finetune.evaluate.compare import Stopped, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.train.lora import attach, can_continue
 from finetune.train.trainer import Clock, train

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from finetune.tiny.render import fluorescence, mucosa, smear
+from finetune.data.drawings import fluorescence, mucosa, smear
 from pdc.domain.errors import BadImage
 from pdc.images.near_duplicates import Likeness, alike, likeness, of_pixels, pairs
 

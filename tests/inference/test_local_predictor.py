@@ -44,7 +44,7 @@ def test_every_task_gets_a_readable_answer_within_the_image(embedded, smears, ta
 def test_cells_are_found_where_they_were_drawn(embedded, smears):
     import numpy as np
 
-    from finetune.tiny.render import RED, smear
+    from finetune.data.drawings import RED, smear
     from pdc.domain.geometry import match
     from pdc.domain.values import Mark
 

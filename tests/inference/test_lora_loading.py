@@ -12,10 +12,10 @@ from adapter_files import SEVEN, SHIPPED, Weights, old, old_with_vision, today, 
 from pdc.domain.errors import BadModel, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER
 from pdc.domain.values import Question, Task
+from pdc.files import sha256
 from pdc.inference.predictors.local import LocalPredictor, Wanted
 from pdc.inference.qwen import LORA_TARGETS_VISION, Qwen, adapter_style, load
 from pdc.settings import EMBEDDED_MODEL
-from pdc.training.run_folder import sha256
 
 ASK = Question(Task.COUNT_AND_BOX, ("red blood cell", "bacterium"))
 NO_WORDS = "The library refused it with ValueError; the log has its words."

@@ -169,7 +169,7 @@ def test_the_least_certain_regions_hold_the_most_doubt_and_no_judged_mark():
 def test_the_embedded_model_finds_in_a_part_what_is_there(embedded, smears):
     import numpy as np
 
-    from finetune.tiny.render import RED, smear
+    from finetune.data.drawings import RED, smear
 
     image, _ = smears[0]
     sample = smear(np.random.default_rng(100), (640, 480))

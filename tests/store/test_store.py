@@ -15,9 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from store_values import ASK, AT, FOUND, SHA, a_prediction, a_review, an_adapter, an_image, url_of
 
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, NotFound, StaleSave
-from pdc.domain.values import AdapterStatus, Findings, Question, Task
+from pdc.domain.values import AdapterStatus, Findings, Question, RunStatus, Task
 from pdc.store import Digest, EventKind, RunRecord, Store
-from pdc.training.run_folder import RunStatus
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pictures import encoded
 from PIL import Image as Pillow
 from places import Place, boxes
 
-from finetune.tiny.render import smear
+from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.values import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.formats.exporting import held_out_folder, training_folder

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pdc.domain.errors import BadSetting, NotFound
+from pdc.domain.values import RunStatus
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, environment, is_alive, process_start
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from pdc.domain.errors import BadSetting, NotFound
-from pdc.domain.values import Task
+from pdc.domain.values import RunStatus, Task
 from pdc.training.config import TrainConfig
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, BadSetting, NotFound
-from pdc.domain.values import Adapter, AdapterStatus
+from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.review.edit_counts import Effort
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, Progress
-from pdc.training.run_folder import Run, RunStatus
+from pdc.training.run_folder import Run
 from pdc.web.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, standing
 
 SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}

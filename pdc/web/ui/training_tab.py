@@ -11,12 +11,11 @@ import gradio as gr
 from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters, is_there
 from pdc.domain.errors import BadSetting
-from pdc.domain.values import Adapter, AdapterStatus
+from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.inference.adapter_folder import serves
 from pdc.review.edit_counts import TOGETHER, Effort
 from pdc.training.config import TrainConfig
 from pdc.training.process import Progress, Trainer
-from pdc.training.run_folder import RunStatus
 from pdc.web.ui.screen import speaks, user_of
 from pdc.web.ui.view import Node, View, table
 from pdc.web.ui.words import LINE, language_of, line, said, word

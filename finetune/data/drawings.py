@@ -1,20 +1,29 @@
 """Drawn images with exact boxes: blood smears, fluorescent nuclei, mucosa with polyps. Ours to ship and to train on.
 
-`python -m finetune.tiny.render FOLDER` draws the examples that ship with PDC.
+`python -m finetune.data.drawings FOLDER` draws the examples that ship with PDC.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from finetune.tiny import LABELS
-from finetune.tiny.data import Sample
-
+LABELS = ("red blood cell", "white blood cell", "platelet", "nucleus", "polyp")
 RED, WHITE, PLATELET, NUCLEUS, POLYP = range(len(LABELS))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """image: uint8 RGB [h, w, 3]; boxes: float32 [n, 4] xyxy in its pixels; classes: int64 [n] indices into LABELS."""
+
+    image: np.ndarray
+    boxes: np.ndarray
+    classes: np.ndarray
+    source: str
 
 
 class _Field:
