@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pdc.adapters.registry import Adapters, is_there
-from pdc.adapters.routing import Serving
-from pdc.inference.openai.http import Wire
+from pdc.adapters.routing import AdapterRouting
+from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.settings import Settings
 from pdc.store.store import Store
 
@@ -36,24 +36,24 @@ def adapters_of(settings: Settings, store: Store) -> Adapters:
     return Adapters(store, settings.model, settings.home)
 
 
-def serving(settings: Settings, store: Store) -> Serving:
+def routing_of(settings: Settings, store: Store) -> AdapterRouting:
     """Which adapter answers, by these settings and the registry."""
     adapters = adapters_of(settings, store)
     adapters.ensure_shipped()
-    return Serving(settings.base, partial(_wanted, settings, adapters))
+    return AdapterRouting(settings.base, partial(_wanted, settings, adapters))
 
 
-def predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor | RemotePredictor:
+def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> LocalPredictor | RemotePredictor:
     """Who answers by these settings: a server, when one is named, or the model in this process."""
     if not settings.server_url:
         return local_predictor(settings, store, wanted)
-    wire = Wire(settings.server_url, settings.server_key, settings.server_seconds)
-    return RemotePredictor(wire, settings.model, settings.base, wanted or serving(settings, store), model=settings.server_model)
+    wire = HttpClient(settings.server_url, settings.server_key, settings.server_seconds)
+    return RemotePredictor(wire, settings.model, settings.base, wanted or routing_of(settings, store), model=settings.server_model)
 
 
-def local_predictor(settings: Settings, store: Store, wanted: Serving | None = None) -> LocalPredictor:
+def local_predictor(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> LocalPredictor:
     """The model of these settings with whatever adapter they want at each question; loads at the first one."""
-    return LocalPredictor(partial(_load, settings), wanted or serving(settings, store))
+    return LocalPredictor(partial(_load, settings), wanted or routing_of(settings, store))
 
 
 def _load(settings: Settings):
@@ -62,16 +62,16 @@ def _load(settings: Settings):
     return load(settings.model, quantization=settings.quantization, device=settings.device)
 
 
-def _wanted(settings: Settings, adapters: Adapters) -> Wanted:
+def _wanted(settings: Settings, adapters: Adapters) -> AdapterRef:
     """`active` follows the registry, so a promotion serves the next question; else what the setting names, or nothing."""
     if settings.adapter == "none":
-        return Wanted()
+        return AdapterRef()
     if settings.adapter != "active":
-        return Wanted(settings.adapter, settings.adapter)
+        return AdapterRef(settings.adapter, settings.adapter)
     adapter = adapters.active()
     if adapter is None:
-        return Wanted()
-    return Wanted(adapter.name, adapter.path) if is_there(adapter) else Wanted(missing=adapter.name)
+        return AdapterRef()
+    return AdapterRef(adapter.name, adapter.path) if is_there(adapter) else AdapterRef(missing=adapter.name)
 
 
 def serve(settings: Settings) -> None:
@@ -95,10 +95,10 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
     from pdc.adapters.registry import Adapters
     from pdc.images.intake import ImageFiles
     from pdc.inference.qwen import labels_of
-    from pdc.review.edit_counts import efforts
+    from pdc.review.edit_counts import count_edits
     from pdc.review.examples import first_question
     from pdc.review.history import History
-    from pdc.review.prefetch import LookAhead
+    from pdc.review.prefetch import Prefetcher
     from pdc.review.queue import Priority, Queue
     from pdc.review.service import ReviewService
     from pdc.review.worklist import Worklist
@@ -114,24 +114,24 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
 
     visitors = bool(os.environ.get("SPACE_ID"))
     store = open_store(settings)
-    wanted = serving(settings, store)
+    wanted = routing_of(settings, store)
     if trouble := wanted.trouble():
         logging.error("%s", trouble)
-    model = predictor(settings, store, wanted)
+    model = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
     queue = Queue(model, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
         store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
         blind=settings.blind, private=visitors, trouble=wanted.trouble,
     )  # fmt: skip
-    ahead = LookAhead(service)
+    ahead = Prefetcher(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, wanted.instead))
     review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
     history = HistoryTab(History(service, wanted, adapters.there), review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
     if not visitors:
-        worked = lambda: efforts(store.reviews(), store.predictions())  # noqa: E731
+        worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     blocks = build_ui(tabs)
     app = build_server(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 
@@ -18,7 +18,7 @@ def embedded() -> LocalPredictor:
     from pdc.inference.qwen import load
 
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
-    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))
+    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: AdapterRef(shipped.name, str(shipped)))
 
 
 @pytest.fixture(scope="session")

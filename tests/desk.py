@@ -15,7 +15,7 @@ from pdc.domain.errors import BadModel
 from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer
-from pdc.review.prefetch import LookAhead
+from pdc.review.prefetch import Prefetcher
 from pdc.review.service import Draft, ReviewService
 from pdc.review.worklist import Worklist
 from pdc.store import Store
@@ -62,7 +62,7 @@ class Desk:
     def __init__(self, folder: Path, *, blind: bool = False) -> None:
         self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
-        self.images, self.ahead = Worklist(self.service), LookAhead(self.service)
+        self.images, self.ahead = Worklist(self.service), Prefetcher(self.service)
         self.tab = ReviewTab(self.service, self.images, self.ahead)
 
     def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:

@@ -13,18 +13,17 @@ from finetune.cli.train import compare_with, predictor_of, settings_of
 from finetune.data.coco import read_coco
 from finetune.evaluate.compare import Comparison, compare
 from finetune.evaluate.metrics import Evaluation
-from finetune.evaluate.reader_audit import Judged, audit_table
-from finetune.evaluate.reader_audit import audit as compared
+from finetune.evaluate.reader_audit import JudgedReview, audit_table
+from finetune.evaluate.reader_audit import audit_readers as compared
 from finetune.evaluate.tables import table
 from pdc.adapters import golden_images
 from pdc.adapters.registry import Adapters
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadModel, BadSetting
-from pdc.domain.values import Adapter, Task
-from pdc.inference.predictors.local import Wanted
+from pdc.domain.values import USABLE, Adapter, Task
+from pdc.inference.predictors.local import AdapterRef
 from pdc.settings import Settings
 from pdc.training.config import TrainConfig
-from pdc.training.dataset_export import USABLE
 
 Say = Callable[[str], None]
 
@@ -40,7 +39,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return _evaluate_held_out(arguments, settings, adapters, wanted)
 
 
-def serving_of(name: str, arguments: argparse.Namespace) -> Wanted:
+def serving_of(name: str, arguments: argparse.Namespace) -> AdapterRef:
     """What `--adapter name` means in the registry of these arguments."""
     settings = settings_of(arguments)
     adapters = adapters_of(settings, open_store(settings))
@@ -48,25 +47,25 @@ def serving_of(name: str, arguments: argparse.Namespace) -> Wanted:
     return wanted_of(name, adapters)
 
 
-def wanted_of(name: str, adapters: Adapters) -> Wanted:
+def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
     """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
     from pdc.inference.adapter_folder import verify
 
     if name == "none":
-        return Wanted()
+        return AdapterRef()
     if name == "active":
         active = adapters.active()
-        return Wanted(active.name, active.path) if active else Wanted()
+        return AdapterRef(active.name, active.path) if active else AdapterRef()
     if name in {a.name for a in adapters.all()}:
         adapters.verify(name)
-        return Wanted(name, adapters.get(name).path)
+        return AdapterRef(name, adapters.get(name).path)
     if not Path(name).is_dir():
         known = ", ".join(a.name for a in adapters.all()) or "none yet"
         raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
-    return Wanted(verify(Path(name), adapters.base, adapters.folder).name, name)
+    return AdapterRef(verify(Path(name), adapters.base, adapters.folder).name, name)
 
 
-def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wanted) -> int:
+def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: AdapterRef) -> int:
     from pdc.inference.qwen import load
 
     rows = read_coco(arguments.data, Task(arguments.task), arguments.label or (), arguments.limit)
@@ -76,7 +75,7 @@ def _evaluate_file(arguments: argparse.Namespace, settings: Settings, wanted: Wa
     return 0
 
 
-def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapters: Adapters, wanted: Wanted) -> int:
+def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> int:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
@@ -87,12 +86,12 @@ def _evaluate_held_out(arguments: argparse.Namespace, settings: Settings, adapte
     return 0
 
 
-def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted) -> Comparison:
+def _measure_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> Comparison:
     from finetune.data.dataset import read_rows
-    from pdc.formats.exporting import held_out_folder
     from pdc.images.intake import ImageFiles
+    from pdc.training.dataset_export import export_held_out
 
-    if not held_out_folder(open_store(settings), ImageFiles(settings.images), folder):
+    if not export_held_out(open_store(settings), ImageFiles(settings.images), folder):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = read_rows(folder / "held_out.jsonl", [])
     return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows)
@@ -119,7 +118,7 @@ def audit(arguments: argparse.Namespace) -> int:
     store = open_store(settings_of(arguments))
     predictions = {p.id: p.findings for p in store.predictions()}
     reviews = [r for r in store.reviews() if predictions.get(r.prediction_id) and r.verdict in USABLE]
-    found = compared(Judged(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
+    found = compared(JudgedReview(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
     readers = len({r.author for r in reviews})
     print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
     if found:
@@ -140,7 +139,7 @@ def promote(arguments: argparse.Namespace) -> int:
 def _golden(settings: Settings, adapter: Adapter) -> str | None:
     config = TrainConfig(settings.model, quantization=settings.quantization, device=settings.device)
     folder = Path(adapter.path)
-    return golden_images.check(folder, predictor_of(config, Wanted(adapter.name, adapter.path)))
+    return golden_images.check(folder, predictor_of(config, AdapterRef(adapter.name, adapter.path)))
 
 
 def rollback(arguments: argparse.Namespace) -> int:

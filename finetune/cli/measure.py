@@ -13,20 +13,20 @@ from finetune.cli.commands import how_measured, serving_of
 from finetune.cli.train import config_of, settings_of
 from finetune.data.coco import read_coco
 from finetune.data.dataset import Row
-from finetune.data.replay import drawn
-from finetune.evaluate.gallery import gallery_table, worst, write_gallery
+from finetune.data.replay import drawn_rows
+from finetune.evaluate.gallery import gallery_table, worst_images, write_gallery
 from finetune.evaluate.metrics import evaluate
 from finetune.evaluate.paper_metrics import paper_scores, paper_table
 from finetune.evaluate.results_files import read_results
 from finetune.evaluate.tables import table
 from finetune.experiments.curve import curve_table, summary, write
-from finetune.experiments.simulate import OLD_SEED, Plan, Simulation, split
+from finetune.experiments.simulate import OLD_SEED, Simulation, SimulationPlan, split_rows
 from finetune.experiments.studies import Setup, arms_of
 from finetune.experiments.study import Arm, Player, report
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
 from pdc.files import read_json, write_json
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 from pdc.training.config import TrainConfig
 
 
@@ -39,7 +39,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         for order in arguments.order:
             a = arguments
-            plan = Plan(a.rounds, a.per_round, order, a.held_out, a.accept_iou, a.warm, seed)
+            plan = SimulationPlan(a.rounds, a.per_round, order, a.held_out, a.accept_iou, a.warm, seed)
             points += Simulation(rows, known, config, plan, out).play()
             write(points, about, out)
     print(f"{curve_table(points)}\n\n{summary(points)}\nWritten to {out}: curve.json, curve.csv, curve.png.")
@@ -50,7 +50,7 @@ def _known(arguments: argparse.Namespace, out: Path) -> list[Row]:
     """Images of what the model knew before: from a COCO file, or drawn."""
     if arguments.known_data:
         return read_coco(arguments.known_data, Task.COUNT_AND_BOX)
-    return drawn(out / "known", arguments.known, 0, OLD_SEED)
+    return drawn_rows(out / "known", arguments.known, 0, OLD_SEED)
 
 
 def _same_work(arguments: argparse.Namespace, config: TrainConfig, names: Sequence[str]) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def study(arguments: argparse.Namespace) -> int:
 
 def _setup(arguments: argparse.Namespace, config: TrainConfig, out: Path) -> Setup:
     rows = read_coco(arguments.truth, Task.COUNT_AND_BOX, arguments.label or ())
-    pool, held_out = split(rows, arguments.held_out)
+    pool, held_out = split_rows(rows, arguments.held_out)
     trains = arguments.study not in ("wording", "gallery")  # these ask an adapter that is there
-    adapter = Wanted() if trains or arguments.adapter == "none" else serving_of(arguments.adapter, arguments)
+    adapter = AdapterRef() if trains or arguments.adapter == "none" else serving_of(arguments.adapter, arguments)
     known = _known(arguments, out) if arguments.study == "modality" else ()
     return Setup(pool[: arguments.train], held_out, config, adapter, known)
 
 
 def _gallery(arguments: argparse.Namespace, player: Player, setup: Setup, out: Path) -> int:
-    found = worst(player.answers(Arm("gallery", setup.held_out, setup.adapter)))
+    found = worst_images(player.answers(Arm("gallery", setup.held_out, setup.adapter)))
     name = setup.adapter.name or "the base model alone"
     write_gallery(found[: arguments.worst], out / "gallery.html", f"Worst of {len(found)} images, {name}")
     print(f"{gallery_table(found[: arguments.worst])}\nWritten to {out / 'gallery.html'}.")

@@ -23,7 +23,7 @@ from pdc.adapters.registry import Adapters, is_there
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.values import Question, RunStatus, Task
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store
@@ -141,7 +141,7 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
-    if done.stopped or not _measure(run, adapters, spread(held_out, run.config.held_out_limit), say):
+    if done.stopped or not _measure(run, adapters, thin_out(held_out, run.config.held_out_limit), say):
         run.mark_stopped()
         say("Stopped as asked; the adapter was not registered.")
         return RunStatus.STOPPED
@@ -153,17 +153,17 @@ def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
     return RunStatus.COMPLETE
 
 
-def spread(rows: list[Row], limit: int) -> list[Row]:
+def thin_out(rows: list[Row], limit: int) -> list[Row]:
     """At most `limit` rows, evenly spread over all of them; the same ones every time."""
     return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def build_data(store: Store, settings: Settings, folder: Path) -> None:
     """manifest.json, train.jsonl and held_out.jsonl from the current reviews."""
-    from pdc.formats.exporting import training_folder
     from pdc.images.intake import ImageFiles
+    from pdc.training.dataset_export import export_training_set
 
-    training_folder(store, ImageFiles(settings.images), folder)
+    export_training_set(store, ImageFiles(settings.images), folder)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
@@ -192,10 +192,10 @@ def _keep_golden(run: Run, labels: Sequence[str]) -> None:
 
     drawn = [Image.fromarray(draw(np.random.default_rng(GOLDEN_SEED)).image) for draw in (smear, fluorescence, mucosa)]
     question = Question(Task.COUNT_AND_BOX, tuple(labels))
-    golden_images.record(run.adapter, predictor_of(run.config, Wanted(run.name, str(run.adapter))), drawn, question)
+    golden_images.record(run.adapter, predictor_of(run.config, AdapterRef(run.name, str(run.adapter))), drawn, question)
 
 
-def predictor_of(config: TrainConfig, wanted: Wanted) -> LocalPredictor:
+def predictor_of(config: TrainConfig, wanted: AdapterRef) -> LocalPredictor:
     """A model of its own with that adapter; it loads at the first question."""
     from pdc.inference.qwen import load
 
@@ -229,7 +229,7 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
     if not held_out:
         say("No image is held out yet, so nothing was measured.")
         return True
-    config, candidate = run.config, Wanted(run.name, str(run.adapter))
+    config, candidate = run.config, AdapterRef(run.name, str(run.adapter))
     try:
         found = compare_with(
             config.model, config.quantization, config.device, adapters, candidate, held_out, say, lambda: run.stop_asked
@@ -244,16 +244,16 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
 
 
 def compare_with(
-    model: str, quantization: str, device: str, adapters: Adapters, candidate: Wanted, rows: list[Row],
+    model: str, quantization: str, device: str, adapters: Adapters, candidate: AdapterRef, rows: list[Row],
     say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.inference.qwen import load
 
     active = adapters.serving()
-    serving = Wanted(active.name, active.path) if active else Wanted()
+    serving = AdapterRef(active.name, active.path) if active else AdapterRef()
     qwen = load(model, quantization=quantization, device=device)
-    return compare(qwen, rows, {BASE: Wanted(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
+    return compare(qwen, rows, {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
 
 
 def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:

@@ -20,7 +20,7 @@ LEAST_VISIBLE = 0.4  # share of a box's area that must be in the window for the 
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AugmentedView:
     """`window` (x1, y1, x2, y2) in pixels of the image, then mirrored left-right, top-bottom, then x and y swapped."""
 
     window: tuple[int, int, int, int] | None = None
@@ -46,11 +46,11 @@ class View:
         return image, findings
 
 
-def random_view(wh: Size, rng: np.random.Generator, *, may_cut: bool) -> View:
+def random_view(wh: Size, rng: np.random.Generator, *, may_cut: bool) -> AugmentedView:
     """One of the eight symmetries, half the time of a window; `may_cut` is False where only a count is known."""
     window = _window(wh, rng) if may_cut and rng.random() < CUT_SHARE else None
     mirror, flip, swap = (bool(v) for v in rng.random(3) < 0.5)
-    return View(window, mirror, flip, swap)
+    return AugmentedView(window, mirror, flip, swap)
 
 
 def _window(wh: Size, rng: np.random.Generator) -> tuple[int, int, int, int]:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finetune.data.augment import View, random_view
+from finetune.data.augment import AugmentedView, random_view
 from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.geometry import reading_order
 from pdc.domain.prompts import answer
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
 from pdc.files import sha256
-from pdc.images.near_duplicates import Likeness, likeness, pairs
-from pdc.inference.predictors.tiling import Tile, plan
+from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
+from pdc.inference.predictors.tiling import Tile, plan_tiles
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -103,7 +103,7 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
 
 def likenesses(rows: Sequence[Row]) -> dict[str, str]:
     """sha256 of each image file of the rows, as it is on disk now, with its likeness as text."""
-    return {sha256(path): str(likeness(path)) for path in dict.fromkeys(row.path for row in rows)}
+    return {sha256(path): str(hash_image(path)) for path in dict.fromkeys(row.path for row in rows)}
 
 
 def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
@@ -111,8 +111,8 @@ def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
     groups = {row.group for row in rows} & {row.group for row in held_out}
     if groups:
         raise BadSetting(f"The group {min(groups)!r} is held out for measuring, so it cannot be trained on; leave it out.")
-    sides = [{k: Likeness.parse(v) for k, v in likenesses(side).items()} for side in (rows, held_out)]
-    if found := pairs(*sides):
+    sides = [{k: ImageHash.parse(v) for k, v in likenesses(side).items()} for side in (rows, held_out)]
+    if found := near_duplicate_pairs(*sides):
         raise BadSetting(
             f"The image {found[0][0][:12]} is to be trained on and shows what the held-out image {found[0][1][:12]} shows "
             f"({len(found)} such in all); leave it out of the training set."
@@ -221,10 +221,10 @@ class Examples:
         examples = [self[i] for i in batch["visit"]]
         return {key: [e[key] for e in examples] for key in examples[0]}
 
-    def _view(self, row: Row, rng: np.random.Generator) -> View:
+    def _view(self, row: Row, rng: np.random.Generator) -> AugmentedView:
         """A random view; of a field that would be asked about tile by tile, one of its tiles."""
         marks, tiles = row.question.task.has_marks, self._tiles(row)
-        view = random_view((row.width, row.height), rng, may_cut=marks and len(tiles) < 2) if self.augment else View()
+        view = random_view((row.width, row.height), rng, may_cut=marks and len(tiles) < 2) if self.augment else AugmentedView()
         if len(tiles) < 2:
             return view
         x1, y1, x2, y2 = map(int, tiles[rng.integers(len(tiles))].window.xyxy)
@@ -236,7 +236,7 @@ class Examples:
         if not set(row.question.labels) <= set(known):
             return ()
         boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
-        return plan((row.width, row.height), partial(_within, boxes))
+        return plan_tiles((row.width, row.height), partial(_within, boxes))
 
     def _image(self, row: Row) -> PilImage:
         """Kept in memory, as the same few dozen are visited again and again."""

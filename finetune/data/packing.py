@@ -71,7 +71,7 @@ class Packer:
             labels += [IGNORED] * len(one.words) + one.answer
             lengths.append(len(one.words) + len(one.answer))
             positions.append((len(prefix) + offset + torch.arange(lengths[-1])).expand(3, 1, -1))
-        return _Packed(torch.tensor(ids), torch.tensor(labels), torch.cat(positions, -1), attended(lengths))
+        return _Packed(torch.tensor(ids), torch.tensor(labels), torch.cat(positions, -1), packed_attention_mask(lengths))
 
     def _prefix(self, before: str, grid: Tensor) -> list[int]:
         processor = self.qwen.processor
@@ -95,7 +95,7 @@ class _Packed:
     attends: Tensor
 
 
-def attended(lengths: Sequence[int]) -> Tensor:
+def packed_attention_mask(lengths: Sequence[int]) -> Tensor:
     """[n, n] of 0 and 1: whether a token (row) sees another; `lengths` of the prefix and of each question behind it."""
     part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
     return ((part[:, None] == part) | (part == 0)).tril().byte()

@@ -29,13 +29,13 @@ def replay_rows(source: str | None, folder: Path) -> list[Row]:
     if source is None:
         return []
     if source == DRAWN:
-        return drawn(folder)
+        return drawn_rows(folder)
     if not Path(source).is_file():
         raise BadSetting(f"replay_data is {source!r}; it needs `drawn` or the path of a COCO file.")
     return read_coco(Path(source), Task.COUNT_AND_BOX)
 
 
-def drawn(folder: Path, each: int = EACH, blanks: int = BLANKS, seed: int = SEED) -> list[Row]:
+def drawn_rows(folder: Path, each: int = EACH, blanks: int = BLANKS, seed: int = SEED) -> list[Row]:
     """`each` smears, fields of nuclei and views of mucosa, and blank images asked for all of that; written to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds: list[tuple[str, Callable, tuple[str, ...]]] = [

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
 from finetune.evaluate.bootstrap import Estimate
-from finetune.evaluate.metrics import Case, Evaluation, change, evaluate
+from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 
 if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
@@ -27,12 +27,12 @@ class Stopped(Exception):
     """Somebody asked to stop."""
 
 
-def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[Case]:
+def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[ScoredAnswer]:
     """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped."""
     cases = []
     for row in rows:
         answer = predictor.predict(row.image(), row.question)
-        cases.append(Case(str(row.path), row.question, row.findings, answer.findings))
+        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, answer.findings))
         after_each(len(cases))
     return cases
 
@@ -57,7 +57,7 @@ class Comparison:
     changes: dict[str, Estimate | None]
     held_out: dict[str, str]
     blank_marks: int
-    answers: dict[str, list[Case]] = field(default_factory=dict)
+    answers: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     """what each said; not kept in metrics.json"""
 
     def to_json(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ class Comparison:
 
 
 def compare(
-    qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, Wanted], *,
+    qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, AdapterRef], *,
     report: Report = lambda text: None, stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
@@ -77,10 +77,10 @@ def compare(
 
     `report` gets a sentence after each answer; when `stop` says so, Stopped is raised.
     """
-    serving = [Wanted()]
+    serving = [AdapterRef()]
     predictor = LocalPredictor(lambda: qwen, lambda: serving[0])
-    answers: dict[Wanted, list[Case]] = {}
-    done: dict[Wanted, Evaluation] = {}
+    answers: dict[AdapterRef, list[ScoredAnswer]] = {}
+    done: dict[AdapterRef, Evaluation] = {}
     for wanted in dict.fromkeys(adapters.values()):
         serving[0], started = wanted, time.monotonic()
         answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
@@ -104,7 +104,7 @@ def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:
     return sum(a.count(q.task) for a, q in zip(answers, [q for q in questions for _ in range(BLANKS)], strict=True) if a)
 
 
-def _watch(wanted: Wanted, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
+def _watch(wanted: AdapterRef, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
     def after_each(done: int) -> None:
         if stop():
             raise Stopped

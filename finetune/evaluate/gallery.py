@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from finetune.evaluate.metrics import MAX_DISTANCE, MIN_IOU, Case
-from finetune.evaluate.tables import aligned
+from finetune.evaluate.metrics import MAX_DISTANCE, MIN_IOU, ScoredAnswer
+from finetune.evaluate.tables import align_columns
 from pdc.domain.geometry import match
 from pdc.domain.values import Box, Findings, Mark
 
@@ -36,10 +36,10 @@ MOST_CHANGES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedImage:
     """A case with its marks sorted: found (the model's), missed (the truth's) and wrong (the model's)."""
 
-    case: Case
+    case: ScoredAnswer
     found: Sequence[Mark]
     missed: Sequence[Mark]
     wrong: Sequence[Mark]
@@ -49,40 +49,40 @@ class Judged:
         return len(self.missed) + len(self.wrong)
 
 
-def judged(case: Case) -> Judged:
+def judge_images(case: ScoredAnswer) -> JudgedImage:
     """Matched one to one within a label, as `metrics.py` does."""
     true, said = ([m for m in f.marks if m.counts] for f in (case.true, case.predicted or Findings()))
     pairs = match(said, true, min_iou=MIN_IOU, max_distance=MAX_DISTANCE if case.question.task.has_points else None)
     found, hit = {i for i, _ in pairs}, {j for _, j in pairs}
-    return Judged(
+    return JudgedImage(
         case, [said[i] for i in sorted(found)], [m for j, m in enumerate(true) if j not in hit],
         [m for i, m in enumerate(said) if i not in found],
     )
 
 
-def worst(cases: Iterable[Case]) -> list[Judged]:
+def worst_images(cases: Iterable[ScoredAnswer]) -> list[JudgedImage]:
     """Most faults first."""
-    return sorted(map(judged, cases), key=lambda j: (-j.faults, j.case.image))
+    return sorted(map(judge_images, cases), key=lambda j: (-j.faults, j.case.image))
 
 
-def gallery_table(found: Sequence[Judged]) -> str:
+def gallery_table(found: Sequence[JudgedImage]) -> str:
     rows = [("image", "true marks", "found", "missed", "wrong", "unreadable")]
     for j in found:
         unreadable = "yes" if j.case.predicted is None else ""
         name, true = Path(j.case.image).name, len(j.found) + len(j.missed)
         rows.append((name, str(true), str(len(j.found)), str(len(j.missed)), str(len(j.wrong)), unreadable))
-    return aligned(rows)
+    return align_columns(rows)
 
 
-def write_gallery(found: Sequence[Judged], path: Path, title: str) -> None:
+def write_gallery(found: Sequence[JudgedImage], path: Path, title: str) -> None:
     """One page that needs no other file."""
     figures = "".join(map(_figure, found))
     path.write_text(PAGE.format(title=escape(title), legend=_legend(), figures=figures), encoding="utf-8")
 
 
-def changes_html(before: Sequence[Case], after: Sequence[Case], names: tuple[str, str]) -> str:
+def changes_html(before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer], names: tuple[str, str]) -> str:
     """What became better or worse from one model to another, side by side; the greatest changes first. HTML to put in a page."""
-    pairs = [(a, b) for a, b in zip(map(judged, before), map(judged, after), strict=True) if _marks(a) != _marks(b)]
+    pairs = [(a, b) for a, b in zip(map(judge_images, before), map(judge_images, after), strict=True) if _marks(a) != _marks(b)]
     pairs.sort(key=lambda pair: (-abs(pair[0].faults - pair[1].faults), pair[0].case.image))
     figures = "".join(_side_by_side(a, b, names, i) for i, (a, b) in enumerate(pairs[:MOST_CHANGES]))
     shown = f"Of {len(before)} images {len(pairs)} are answered otherwise; the left picture is {escape(names[0])}, the right one "
@@ -93,7 +93,7 @@ def _legend() -> str:
     return " ".join(f'<b style="border-color: {colour}">{name}</b>' for name, colour in COLOURS.items())
 
 
-def _side_by_side(before: Judged, after: Judged, names: tuple[str, str], number: int) -> str:
+def _side_by_side(before: JudgedImage, after: JudgedImage, names: tuple[str, str], number: int) -> str:
     url, (w, h) = _picture(Path(before.case.image))
     gap, name = w // 40 + 1, f"pdc-change-{number}"
     image = f'<image id="{name}" href="{url}" width="{w}" height="{h}"/>'
@@ -105,11 +105,11 @@ def _side_by_side(before: Judged, after: Judged, names: tuple[str, str], number:
     return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
-def _marks(j: Judged) -> str:
+def _marks(j: JudgedImage) -> str:
     return "".join(_drawn(m, name) for name in COLOURS for m in getattr(j, name))
 
 
-def _figure(j: Judged) -> str:
+def _figure(j: JudgedImage) -> str:
     url, (w, h) = _picture(Path(j.case.image))
     marks = _marks(j)
     said = "unreadable" if j.case.predicted is None else f"{len(j.wrong)} wrong"

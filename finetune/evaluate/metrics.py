@@ -37,7 +37,7 @@ COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ScoredAnswer:
     """One question about one image, the truth and the answer; `predicted` is None when the answer was unreadable."""
 
     image: str
@@ -114,19 +114,19 @@ class _Ruler:
     resamples: int = RESAMPLES
     seed: int = SEED
 
-    def pairs(self, case: Case, found: Sequence[Mark], true: Sequence[Mark]) -> list[tuple[int, int]]:
+    def pairs(self, case: ScoredAnswer, found: Sequence[Mark], true: Sequence[Mark]) -> list[tuple[int, int]]:
         limit = self.max_distance if case.question.task.has_points else None
         return match(found, true, min_iou=self.min_iou, max_distance=limit)
 
 
 def evaluate(
-    cases: Sequence[Case], *, model: str, adapter: str | None, seconds: float = 0.0, min_iou: float = MIN_IOU,
+    cases: Sequence[ScoredAnswer], *, model: str, adapter: str | None, seconds: float = 0.0, min_iou: float = MIN_IOU,
     max_distance: float = MAX_DISTANCE, resamples: int = RESAMPLES, seed: int = SEED,
 ) -> Evaluation:
     """Measure the answers in `cases`; distances and boxes in pixels of the upright image."""
     ruler = _Ruler(min_iou, max_distance, resamples, seed)
 
-    def scores(chosen: Sequence[Case] = cases, label: str | None = None) -> Scores:
+    def scores(chosen: Sequence[ScoredAnswer] = cases, label: str | None = None) -> Scores:
         return _measure(_sums(chosen, lambda case: _row(case, ruler, label)), ruler)
 
     labels = sorted({label for case in cases for label in case.question.labels})
@@ -152,7 +152,7 @@ def _score(overall: Scores) -> tuple[float, str]:
 
 
 def change(
-    before: Sequence[Case], after: Sequence[Case], *, min_iou: float = MIN_IOU, max_distance: float = MAX_DISTANCE,
+    before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer], *, min_iou: float = MIN_IOU, max_distance: float = MAX_DISTANCE,
     resamples: int = RESAMPLES, seed: int = SEED,
 ) -> Estimate | None:
     """How much the score rose from one model to another on the same questions, by a paired bootstrap over images.
@@ -177,7 +177,7 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _sums(cases: Sequence[Case], row_of: Callable[[Case], np.ndarray], columns: int = COLUMNS) -> np.ndarray:
+def _sums(cases: Sequence[ScoredAnswer], row_of: Callable[[ScoredAnswer], np.ndarray], columns: int = COLUMNS) -> np.ndarray:
     """float64 [images, columns]: the rows of each image's questions, added up."""
     rows: dict[str, np.ndarray] = {}
     for case in cases:
@@ -185,7 +185,7 @@ def _sums(cases: Sequence[Case], row_of: Callable[[Case], np.ndarray], columns: 
     return np.stack(list(rows.values())) if rows else np.zeros((0, columns))
 
 
-def _row(case: Case, ruler: _Ruler, label: str | None) -> np.ndarray:
+def _row(case: ScoredAnswer, ruler: _Ruler, label: str | None) -> np.ndarray:
     row = np.zeros(COLUMNS)
     predicted = case.predicted or Findings()
     task = case.question.task
@@ -207,13 +207,13 @@ def _marks(findings: Findings, label: str | None = None) -> list[Mark]:
     return [m for m in findings.marks if m.counts and label in (None, m.label)]
 
 
-def _sizes(cases: Sequence[Case], ruler: _Ruler) -> dict[str, Scores]:
+def _sizes(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> dict[str, Scores]:
     boxed = [c for c in cases if c.question.task.has_boxes]
     tables = {name: _sums(boxed, lambda case, s=limits: _sized_row(case, ruler, s)) for name, limits in SIZES.items()}
     return {name: _measure(t, ruler) for name, t in tables.items() if t[:, TRUE].sum() or t[:, PREDICTED].sum()}
 
 
-def _sized_row(case: Case, ruler: _Ruler, limits: tuple[float, float]) -> np.ndarray:
+def _sized_row(case: ScoredAnswer, ruler: _Ruler, limits: tuple[float, float]) -> np.ndarray:
     true, found = _marks(case.true), _marks(case.predicted or Findings())
     pairs = dict(ruler.pairs(case, found, true))
     judged = [_in(true[pairs[i]] if i in pairs else m, limits) for i, m in enumerate(found)]
@@ -227,11 +227,11 @@ def _in(mark: Mark, limits: tuple[float, float]) -> bool:
     return isinstance(mark.shape, Box) and limits[0] <= mark.shape.area < limits[1]
 
 
-def _as_dense(cases: Sequence[Case], limits: tuple[int, int]) -> list[Case]:
+def _as_dense(cases: Sequence[ScoredAnswer], limits: tuple[int, int]) -> list[ScoredAnswer]:
     return [c for c in cases if limits[0] <= c.true.count(c.question.task) <= limits[1]]
 
 
-def _precision(cases: Sequence[Case], ruler: _Ruler) -> Precision:
+def _precision(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Precision:
     boxed = [c for c in cases if c.question.task.has_boxes]
     classes = {label: i for i, label in enumerate(sorted({n for c in boxed for n in c.question.labels}), start=1)}
     true = [_boxes(c.true, classes) for c in boxed]
@@ -245,7 +245,7 @@ def _boxes(findings: Findings, classes: dict[str, int]) -> Boxes:
     return Boxes.of([m.shape.xyxy for m in marks], [classes[m.label] for m in marks], scores)
 
 
-def _calibration_error(cases: Sequence[Case], ruler: _Ruler) -> Estimate | None:
+def _calibration_error(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Estimate | None:
     """How far a mark's score is from the share of such marks that are right, 0 to 1, averaged over marks with scores."""
     table = _sums(cases, lambda case: _bins(case, ruler), 3 * BINS)
 
@@ -255,7 +255,7 @@ def _calibration_error(cases: Sequence[Case], ruler: _Ruler) -> Estimate | None:
     return ratio(table, totals(table, ruler.resamples, ruler.seed), off, lambda s: s[..., 2 * BINS :].sum(-1))
 
 
-def _bins(case: Case, ruler: _Ruler) -> np.ndarray:
+def _bins(case: ScoredAnswer, ruler: _Ruler) -> np.ndarray:
     """Per bin of score: marks with a partner, sum of scores, marks."""
     true, found = _marks(case.true), _marks(case.predicted or Findings())
     matched = {i for i, _ in ruler.pairs(case, found, true)}

@@ -21,7 +21,7 @@ import numpy as np
 
 from finetune.evaluate.bootstrap import Estimate, mean
 from finetune.evaluate.coco_map import Boxes, mean_average_precision
-from finetune.evaluate.tables import aligned
+from finetune.evaluate.tables import align_columns
 from pdc.domain.values import Task
 
 NEAR = 10.0  # pixels; closer than this is a match
@@ -112,7 +112,7 @@ def paper_table(scores: dict[Task, PaperScores]) -> str:
         values = [getattr(s, name) for s in scores.values()]
         if any(v is not None for v in values):
             rows.append((name, *map(_cell, values)))
-    return aligned(rows)
+    return align_columns(rows)
 
 
 def _cell(value: Estimate | int | None) -> str:

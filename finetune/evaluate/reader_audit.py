@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from finetune.evaluate.tables import aligned
+from finetune.evaluate.tables import align_columns
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.values import Findings
 
@@ -21,7 +21,7 @@ KINDS = (CorrectionKind.RELABELLED, CorrectionKind.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedReview:
     """What a reader made of a prediction."""
 
     reader: str
@@ -44,7 +44,7 @@ class Suspicion:
     p: float
 
 
-def audit(reviews: Iterable[Judged]) -> list[Suspicion]:
+def audit_readers(reviews: Iterable[JudgedReview]) -> list[Suspicion]:
     """The least likely first; empty when nobody stands out, or when there are no two readers to compare."""
     seen, done = _counts(reviews)
     compared = [_compared(key, kind, seen, done) for key in seen for kind in KINDS]
@@ -55,7 +55,7 @@ def audit(reviews: Iterable[Judged]) -> list[Suspicion]:
 Key = tuple[str, str]  # reader, label
 
 
-def _counts(reviews: Iterable[Judged]) -> tuple[Counter[Key], Counter[tuple[str, str, CorrectionKind]]]:
+def _counts(reviews: Iterable[JudgedReview]) -> tuple[Counter[Key], Counter[tuple[str, str, CorrectionKind]]]:
     seen: Counter[Key] = Counter()
     done: Counter[tuple[str, str, CorrectionKind]] = Counter()
     for review in reviews:
@@ -89,4 +89,4 @@ def audit_table(found: Sequence[Suspicion]) -> str:
             s.reader, s.label, f"{s.kind} {s.done}", str(s.seen), f"{s.done / s.seen:.1%}",
             f"{s.others_done} of {s.others_seen}", f"{s.others_done / s.others_seen:.1%}", f"{s.p:.1e}",
         ))
-    return aligned(rows)
+    return align_columns(rows)

@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from finetune.evaluate.metrics import Case
+from finetune.evaluate.metrics import ScoredAnswer
 from finetune.evaluate.paper_metrics import Sample
 from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.prompts import shape_key
@@ -31,7 +31,7 @@ class Results:
     """What a file holds. `skipped` are its lines that are no results: no JSON object, or a truth that cannot be read."""
 
     samples: tuple[Sample, ...]
-    cases: tuple[Case, ...]
+    cases: tuple[ScoredAnswer, ...]
     skipped: int
 
 
@@ -48,7 +48,7 @@ def read_results(path: Path) -> Results:
     return Results(tuple(s for s, _ in read), tuple(c for _, c in read), len(written) - len(read))
 
 
-def _read(line: str, where: str) -> tuple[Sample, Case] | None:
+def _read(line: str, where: str) -> tuple[Sample, ScoredAnswer] | None:
     row = _parsed(line)
     if not isinstance(row, dict) or not isinstance(row.get("labels"), str):
         return None
@@ -147,10 +147,10 @@ def _listed_count(task: Task, value: Sequence[Any]) -> float:
     return _paper_count(task, first)
 
 
-def _case(image: str, task: Task, truth: Any, said: Any) -> Case:
+def _case(image: str, task: Task, truth: Any, said: Any) -> ScoredAnswer:
     labels = list(dict.fromkeys(_label(e.get("label")) for e in _entries(truth))) or [SOME_LABEL]
     question = Question(task, tuple(labels[:1]))  # the paper asks for one label at a time
-    return Case(image, question, _findings(question, truth), _findings(question, said) if _readable(task, said) else None)
+    return ScoredAnswer(image, question, _findings(question, truth), _findings(question, said) if _readable(task, said) else None)
 
 
 def _label(value: Any) -> str:

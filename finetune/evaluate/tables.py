@@ -17,12 +17,12 @@ def table(evaluations: dict[str, Evaluation]) -> str:
     for name, evaluation in evaluations.items():
         rows += [_line(name, part, scores) for part, scores in _slices(evaluation).items()]
     scored = [line for name, e in evaluations.items() if (line := _scored(name, e))]
-    return "\n".join([aligned(rows), *scored])
+    return "\n".join([align_columns(rows), *scored])
 
 
 def overall_table(evaluations: Mapping[str, Evaluation]) -> str:
     """A row per model, without slices."""
-    return aligned([HEAD, *(_line(name, "all", e.overall) for name, e in evaluations.items())])
+    return align_columns([HEAD, *(_line(name, "all", e.overall) for name, e in evaluations.items())])
 
 
 def _slices(evaluation: Evaluation) -> dict[str, Scores]:
@@ -49,7 +49,7 @@ def _full(e: Estimate | None) -> str:
     return "-" if e is None else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
-def aligned(rows: list[tuple[str, ...]]) -> str:
+def align_columns(rows: list[tuple[str, ...]]) -> str:
     """Columns as wide as their widest cell."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from finetune.evaluate.bootstrap import Estimate
-from finetune.evaluate.tables import aligned
+from finetune.evaluate.tables import align_columns
 from finetune.experiments.plots import curves
 from pdc.files import write_json
 
@@ -20,7 +20,7 @@ TITLES = {"edits": "edits per image", "f1": "F1 at IoU 0.5", "count_mae": "count
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """The state after `corrected` images. Rates 0 to 1; edits are per image; seconds are of the round, measuring included."""
 
     order: str
@@ -42,16 +42,16 @@ class Point:
     seconds: float
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Point:
+    def from_json(cls, value: dict[str, Any]) -> CurvePoint:
         return cls(**{k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()})
 
 
-def said(point: Point) -> str:
+def describe_point(point: CurvePoint) -> str:
     edits, f1 = (e.value if e else 0.0 for e in (point.edits, point.f1))
     return f"{point.corrected} corrected, {edits:.2f} edits an image, F1 {f1:.2f}, {point.seconds:.0f} s"
 
 
-def write(points: Sequence[Point], about: Mapping[str, Any], out: Path) -> None:
+def write(points: Sequence[CurvePoint], about: Mapping[str, Any], out: Path) -> None:
     """curve.json, curve.csv and curve.png. `about` says what was simulated."""
     write_json(out / "curve.json", {**about, "points": [asdict(p) for p in points]})
     with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
@@ -66,7 +66,7 @@ def write(points: Sequence[Point], about: Mapping[str, Any], out: Path) -> None:
     curves(out / "curve.png", panels, "corrected images", f"A played reader; bands: {bands}")
 
 
-def _line(points: Sequence[Point], key: str) -> list[tuple[int, Estimate | None]]:
+def _line(points: Sequence[CurvePoint], key: str) -> list[tuple[int, Estimate | None]]:
     """Per number of corrected images the value; with several seeds their mean, between the lowest and the highest."""
     found: dict[int, list[Estimate | None]] = {}
     for p in points:
@@ -86,15 +86,15 @@ def _number(value: Estimate | float | None) -> float | None:
     return value.value if isinstance(value, Estimate) else value
 
 
-def _played(points: Sequence[Point]) -> dict[str, list[Point]]:
+def _played(points: Sequence[CurvePoint]) -> dict[str, list[CurvePoint]]:
     """The points of each order and seed."""
-    found: dict[str, list[Point]] = {}
+    found: dict[str, list[CurvePoint]] = {}
     for p in points:
         found.setdefault(f"{p.order}, seed {p.seed}", []).append(p)
     return found
 
 
-def curve_table(points: Sequence[Point]) -> str:
+def curve_table(points: Sequence[CurvePoint]) -> str:
     """A row per order, seed and round; 95 % intervals in brackets."""
     head = ("order", "seed", "round", "corrected", "F1", "count MAE", "edits", "edits, strict", "reader's", "known kinds F1",
             "its change", "seconds")  # fmt: skip
@@ -105,14 +105,14 @@ def curve_table(points: Sequence[Point]) -> str:
             p.order, str(p.seed), str(p.round), str(p.corrected), *cells, f"{p.reader_edits:.1f}", _cell(p.old_f1),
             _cell(p.old_change), f"{p.seconds:.0f}",
         ))
-    return aligned(rows)
+    return align_columns(rows)
 
 
 def _cell(e: Estimate | None) -> str:
     return "-" if e is None else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
-def summary(points: Sequence[Point]) -> str:
+def summary(points: Sequence[CurvePoint]) -> str:
     """A sentence per order: edits before and after, how many were needed on the way, and what was forgotten; over seeds."""
     lines = []
     for order in dict.fromkeys(p.order for p in points):
@@ -127,15 +127,15 @@ def summary(points: Sequence[Point]) -> str:
     return "\n".join(lines)
 
 
-def _first(points: Sequence[Point]) -> float:
+def _first(points: Sequence[CurvePoint]) -> float:
     return _number(points[0].edits) or 0.0
 
 
-def _last(points: Sequence[Point]) -> float:
+def _last(points: Sequence[CurvePoint]) -> float:
     return _number(points[-1].edits) or 0.0
 
 
-def _on_the_way(points: Sequence[Point]) -> float:
+def _on_the_way(points: Sequence[CurvePoint]) -> float:
     return float(np.mean([_number(p.edits) or 0.0 for p in points[1:] or points]))
 
 

@@ -34,7 +34,7 @@ def uncertainty(findings: Findings | None, counts: Mapping[str, Mapping[int, flo
     return missed + sum(1 - (m.score or 0.0) for m in findings.marks)
 
 
-def described(qwen: Qwen, image: PilImage) -> np.ndarray:
+def describe_image(qwen: Qwen, image: PilImage) -> np.ndarray:
     """[2 * hidden]: mean and deviation over the visual tokens of what the vision tower makes of the image."""
     import torch
 
@@ -43,7 +43,7 @@ def described(qwen: Qwen, image: PilImage) -> np.ndarray:
         return torch.cat([seen.mean(0), seen.std(0)]).cpu().numpy()
 
 
-def spread(features: np.ndarray, doubts: Sequence[float], n: int, chance: np.random.Generator) -> list[int]:
+def choose_diverse(features: np.ndarray, doubts: Sequence[float], n: int, chance: np.random.Generator) -> list[int]:
     """Indices of `n` of the images, given `features` [images, d] and the doubt about each: the most doubtful of each of `n`
     clusters; where fewer clusters are to be had, the most doubtful of those left over."""
     sure = np.array(doubts, float)

@@ -21,16 +21,16 @@ from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
 from finetune.evaluate.bootstrap import mean
 from finetune.evaluate.compare import ask, free
-from finetune.evaluate.metrics import Case, change, evaluate
-from finetune.experiments.curve import Point, said
-from finetune.experiments.sampling import described, spread, uncertainty
+from finetune.evaluate.metrics import ScoredAnswer, change, evaluate
+from finetune.experiments.curve import CurvePoint, describe_point
+from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import match
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 
@@ -44,7 +44,7 @@ MOST_LOOKED_AT = 150  # images a round, when the least certain are wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SimulationPlan:
     """What is simulated. `order` chooses the next images; `warm` goes on from the last adapter, else each is fresh."""
 
     rounds: int = 5
@@ -55,7 +55,7 @@ class Plan:
     warm: bool = True
     seed: int = 1
 
-    def checked(self) -> Plan:
+    def checked(self) -> SimulationPlan:
         """Itself, or BadSetting naming the field, its value and what was expected."""
         if self.order not in ORDERS:
             raise BadSetting(f"order is {self.order!r}; use {' or '.join(ORDERS)}.")
@@ -72,11 +72,11 @@ class Simulation:
     """One reader on `rows`, with one order and seed. All that is needed to go on after a kill is in its folder."""
 
     def __init__(
-        self, rows: Sequence[Row], known: Sequence[Row], config: TrainConfig, plan: Plan, out: Path, say: Say = print
+        self, rows: Sequence[Row], known: Sequence[Row], config: TrainConfig, plan: SimulationPlan, out: Path, say: Say = print
     ) -> None:
         self.config, self.plan, self.say = config, plan.checked(), say
         self.folder, self.shared = out / f"{plan.order}-{plan.seed}", out
-        self.pool, self.held_out = split(rows, plan.held_out)
+        self.pool, self.held_out = split_rows(rows, plan.held_out)
         self.known, self.known_before = known, []
         if len(self.pool) < plan.rounds * plan.per_round:
             raise BadSetting(
@@ -84,20 +84,20 @@ class Simulation:
                 f"{plan.rounds * plan.per_round + len(self.held_out)} images; there are {len(rows)}."
             )
 
-    def play(self) -> list[Point]:
+    def play(self) -> list[CurvePoint]:
         """Every round that is not done yet; the state after each, those done before included."""
-        points = [Point.from_json(p) for p in self._state("points")]
+        points = [CurvePoint.from_json(p) for p in self._state("points")]
         if len(points) > self.plan.rounds:
             return points
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.known_before = ask(self._predictor(Wanted()), self.known)
+        self.known_before = ask(self._predictor(AdapterRef()), self.known)
         for number in range(len(points), self.plan.rounds + 1):
             points.append(self._round(number))
             write_json(self.folder / "points.json", {"points": [asdict(p) for p in points]})
-            self.say(f"{self.plan.order} {self.plan.seed}, round {number}: {said(points[-1])}.")
+            self.say(f"{self.plan.order} {self.plan.seed}, round {number}: {describe_point(points[-1])}.")
         return points
 
-    def _round(self, number: int) -> Point:
+    def _round(self, number: int) -> CurvePoint:
         started, edits = time.monotonic(), 0.0
         if number:
             if len(self._state("chosen")) < number:
@@ -109,7 +109,7 @@ class Simulation:
     def _state(self, name: str) -> list[Any]:
         return (read_json(self.folder / f"{name}.json") or {}).get(name, [])
 
-    def _predictor(self, wanted: Wanted) -> LocalPredictor:
+    def _predictor(self, wanted: AdapterRef) -> LocalPredictor:
         return LocalPredictor(self._load, lambda: wanted)
 
     def _load(self) -> Qwen:
@@ -117,10 +117,10 @@ class Simulation:
 
         return load(self.config.model, quantization=self.config.quantization, device=self.config.device)
 
-    def _serving(self, number: int) -> Wanted:
+    def _serving(self, number: int) -> AdapterRef:
         """What serves after that round."""
         run = Run(self.folder / f"{self.plan.order}-{self.plan.seed}-{number}")
-        return Wanted(run.name, str(run.adapter)) if number else Wanted()
+        return AdapterRef(run.name, str(run.adapter)) if number else AdapterRef()
 
     def _choose(self, number: int) -> None:
         """Write down which images the reader takes next, what the model said of them, and the edits each needed on average."""
@@ -135,25 +135,25 @@ class Simulation:
         predictor = LocalPredictor(lambda: qwen, lambda: wanted)
         answers = [predictor.predict(row.image(), row.question) for row in looked]
         taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
-        cases = [Case(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
+        cases = [ScoredAnswer(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
         edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
-        said = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
-        write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": said, "edits": edits}]})
+        describe_point = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
+        write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": describe_point, "edits": edits}]})
 
     def _unsure(
         self, qwen: Qwen, predictor: LocalPredictor, rows: Sequence[Row], answers: Sequence[Answer], chance: np.random.Generator
     ) -> list[int]:
         """Which of the rows to take. A model that was never taught the labels has no doubts worth asking about."""
-        features = np.stack([described(qwen, row.image()) for row in rows])
+        features = np.stack([describe_image(qwen, row.image()) for row in rows])
         new = [bool(predictor.untaught(row.question)) for row in rows]
         doubts = [1.0 if n else uncertainty(a.findings, a.counts) for n, a in zip(new, answers, strict=True)]
-        return spread(features, doubts, self.plan.per_round, chance)
+        return choose_diverse(features, doubts, self.plan.per_round, chance)
 
     def corrected(self, number: int) -> list[Row]:
         """The images of all rounds up to this one, in the order in which they were corrected."""
-        said = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
+        describe_point = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
         rows = {str(row.path): row for row in self.pool}
-        return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in said.items()]
+        return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in describe_point.items()]
 
     def _fold(self, number: int) -> None:
         from finetune.train.trainer import train
@@ -173,20 +173,20 @@ class Simulation:
         del qwen
         free()
 
-    def _measure(self, number: int, edits: float, started: float) -> Point:
+    def _measure(self, number: int, edits: float, started: float) -> CurvePoint:
         wanted, plan = self._serving(number), self.plan
         predictor = self._predictor(wanted)
         cases, known = ask(predictor, self.held_out), ask(predictor, self.known)
         overall = evaluate(cases, model=self.config.model, adapter=wanted.name).overall
         known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
         needed, strict = (mean(np.array([edits_of(c, iou) for c in cases])) for iou in (plan.accept_iou, STRICT_IOU))
-        return Point(
+        return CurvePoint(
             plan.order, plan.seed, number, number * plan.per_round, overall.f1, overall.count_mae, needed, strict, edits,
             known_f1, change(self.known_before, known), round(time.monotonic() - started, 1),
         )
 
 
-def split(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
+def split_rows(rows: Sequence[Row], held_out: int) -> tuple[list[Row], list[Row]]:
     """The pool to correct from and at least `held_out` images to measure on, by group, dealt out by the sha256 of its name."""
     groups = sorted({r.group for r in rows}, key=lambda g: hashlib.sha256(g.encode()).hexdigest())
     kept: set[str] = set()
@@ -204,14 +204,14 @@ def _findings(boxes: Sequence[Sequence[Any]]) -> Findings:
     return Findings(tuple(Mark(f"m{i}", Box(*box), label) for i, (label, *box) in enumerate(boxes, start=1)))
 
 
-def edits_of(case: Case, accept_iou: float) -> int:
+def edits_of(case: ScoredAnswer, accept_iou: float) -> int:
     """Marks a reader adds, removes, moves or relabels to get from the answer to the truth."""
     predicted = case.predicted or Findings()
-    changes = diff(predicted, corrected(predicted, case.true, accept_iou))
+    changes = diff(predicted, correct_row(predicted, case.true, accept_iou))
     return sum(c.kind is not CorrectionKind.KEPT for c in changes)
 
 
-def corrected(predicted: Findings, true: Findings, accept_iou: float) -> Findings:
+def correct_row(predicted: Findings, true: Findings, accept_iou: float) -> Findings:
     """What the reader leaves: the truth, with the model's own mark wherever that is near enough."""
     pairs = match(predicted.marks, true.marks, min_iou=accept_iou)
     near = {j: replace(predicted.marks[i], status=Status.ACCEPTED) for i, j in pairs}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from finetune.data.dataset import Row
-from finetune.experiments.study import Arm, Training
+from finetune.experiments.study import Arm, StudyTraining
 from pdc.domain.errors import BadSetting
 from pdc.domain.prompts import as_task, words
 from pdc.domain.values import Question, Task
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 from pdc.training.config import TrainConfig
 
 RANKS = (4, 8, 16, 32)
@@ -36,7 +36,7 @@ class Setup:
     train: Sequence[Row]
     held_out: Sequence[Row]
     config: TrainConfig
-    adapter: Wanted = Wanted()
+    adapter: AdapterRef = AdapterRef()
     known: Sequence[Row] = ()
 
 
@@ -49,15 +49,15 @@ def asked(rows: Sequence[Row], task: Task) -> list[Row]:
 
 def base(s: Setup) -> list[Arm]:
     """The untuned base beside what tuning makes of it, task by task."""
-    sides = {"untuned": None, "tuned": Training("tuned", s.config, s.train)}
+    sides = {"untuned": None, "tuned": StudyTraining("tuned", s.config, s.train)}
     return [Arm(f"{name}: {task}", asked(s.held_out, task), side) for task in Task for name, side in sides.items()]
 
 
 def tasks(s: Setup) -> list[Arm]:
     """One task learnt alone against all five together, each by itself: no list that all share."""
     config = replace(s.config, one_list=False)
-    together = Training("all-five", config, s.train)
-    alone = {t: Training(f"only-{t}", replace(config, tasks={t: 1.0}), s.train) for t in Task}
+    together = StudyTraining("all-five", config, s.train)
+    alone = {t: StudyTraining(f"only-{t}", replace(config, tasks={t: 1.0}), s.train) for t in Task}
     return [
         Arm(f"{task}: {name}", asked(s.held_out, task), side)
         for task in Task for name, side in (("alone", alone[task]), ("with the others", together))
@@ -66,7 +66,7 @@ def tasks(s: Setup) -> list[Arm]:
 
 def rank(s: Setup) -> list[Arm]:
     """The rank of the LoRA matrices, at a scale of twice the rank."""
-    return [Arm(f"rank {r}", s.held_out, Training(f"rank-{r}", replace(s.config, rank=r, alpha=2 * r), s.train)) for r in RANKS]
+    return [Arm(f"rank {r}", s.held_out, StudyTraining(f"rank-{r}", replace(s.config, rank=r, alpha=2 * r), s.train)) for r in RANKS]
 
 
 def wording(s: Setup) -> list[Arm]:
@@ -84,7 +84,7 @@ def modality(s: Setup) -> list[Arm]:
     """A kind of image never trained on: none, then more and more of its images; and what is left of the kinds known before."""
     arms = [Arm("0 images", s.held_out), *([Arm("known kinds after 0", s.known)] if s.known else [])]
     for n in sorted({max(1, round(share * len(s.train))) for share in SHARES}):
-        training = Training(f"images-{n}", s.config, s.train[:n])
+        training = StudyTraining(f"images-{n}", s.config, s.train[:n])
         arms.append(Arm(f"{n} images", s.held_out, training))
         arms += [Arm(f"known kinds after {n}", s.known, training)] if s.known else []
     return arms
@@ -92,11 +92,11 @@ def modality(s: Setup) -> list[Arm]:
 
 def preference(s: Setup) -> list[Arm]:
     """From one adapter, in the same time: learning the corrections, and preferring them to what it had said."""
-    start = Training("start", s.config, s.train[: max(1, len(s.train) // 2)])
+    start = StudyTraining("start", s.config, s.train[: max(1, len(s.train) // 2)])
     on = replace(s.config, lr=s.config.lr / 2)
-    arms = [Arm("start", s.held_out, start), Arm("corrections alone", s.held_out, Training("sft", on, s.train, start))]
+    arms = [Arm("start", s.held_out, start), Arm("corrections alone", s.held_out, StudyTraining("sft", on, s.train, start))]
     for weight in WEIGHTS:
-        training = Training(f"dpo-{weight}", replace(on, preference=weight), s.train, start)
+        training = StudyTraining(f"dpo-{weight}", replace(on, preference=weight), s.train, start)
         arms.append(Arm(f"and preferred, weight {weight}", s.held_out, training))
     return arms
 

@@ -17,13 +17,13 @@ from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.compare import ask, free
-from finetune.evaluate.metrics import Case, Evaluation, evaluate
-from finetune.evaluate.tables import aligned, overall_table
+from finetune.evaluate.metrics import Evaluation, ScoredAnswer, evaluate
+from finetune.evaluate.tables import align_columns, overall_table
 from finetune.experiments.plots import bars
 from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
 from pdc.files import read_json, write_json
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -34,14 +34,14 @@ Words = Callable[[Question, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class StudyTraining:
     """An adapter to train on `rows`, from `parent` or afresh. Where the config has a preference, what the parent says of the
     rows is what their corrections are preferred to."""
 
     name: str
     config: TrainConfig
     rows: Sequence[Row]
-    parent: Training | None = None
+    parent: StudyTraining | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Arm:
 
     name: str
     rows: Sequence[Row]
-    adapter: Training | Wanted | None = None
+    adapter: StudyTraining | AdapterRef | None = None
     words: Words = usual_words
 
 
@@ -59,7 +59,7 @@ class Player:
 
     def __init__(self, config: TrainConfig, out: Path, say: Say = print) -> None:
         self.config, self.out, self.say = config, out, say
-        self.serving = Wanted()
+        self.serving = AdapterRef()
         self._forget()
 
     def _forget(self) -> None:
@@ -78,13 +78,13 @@ class Player:
         """Each arm's measurement by its name, in their order."""
         return {arm.name: self._measured(arm) for arm in arms}
 
-    def answers(self, arm: Arm) -> list[Case]:
+    def answers(self, arm: Arm) -> list[ScoredAnswer]:
         """What the arm answers to its rows."""
-        self.serving = self.trained(arm.adapter) if isinstance(arm.adapter, Training) else arm.adapter or Wanted()
+        self.serving = self.trained(arm.adapter) if isinstance(arm.adapter, StudyTraining) else arm.adapter or AdapterRef()
         self.qwen.words = arm.words
         return ask(self.predictor, arm.rows)
 
-    def trained(self, training: Training) -> Wanted:
+    def trained(self, training: StudyTraining) -> AdapterRef:
         """The training's adapter, trained now unless that was done before."""
         from finetune.train.trainer import train
 
@@ -102,10 +102,10 @@ class Player:
             train(run, self._load(), rows, start, self.say, known)
             free()
             run.mark_complete()
-        return Wanted(training.name, str(run.adapter))
+        return AdapterRef(training.name, str(run.adapter))
 
-    def _with_predictions(self, training: Training, parent: Wanted | None) -> list[Row]:
-        self.serving, self.qwen.words = parent or Wanted(), usual_words
+    def _with_predictions(self, training: StudyTraining, parent: AdapterRef | None) -> list[Row]:
+        self.serving, self.qwen.words = parent or AdapterRef(), usual_words
         return [replace(r, predicted=c.predicted) for r, c in zip(training.rows, ask(self.predictor, training.rows), strict=True)]
 
     def _measured(self, arm: Arm) -> Evaluation:
@@ -126,7 +126,7 @@ class Player:
 
 def report(title: str, found: Mapping[str, Evaluation], out: Path) -> str:
     """table.txt, plot.png and results.json; the table's text."""
-    text = f"{title}\n\n{overall_table(dict(found))}\n\n{spread(found)}\n"
+    text = f"{title}\n\n{overall_table(dict(found))}\n\n{spread_table(found)}\n"
     (out / "table.txt").write_text(text, encoding="utf-8")
     write_json(out / "results.json", {"study": title, "arms": {name: e.to_json() for name, e in found.items()}})
     bars(out / "plot.png", panels(found), f"{title}; bars: 95 % over images")
@@ -137,11 +137,11 @@ def panels(found: Mapping[str, Evaluation]) -> dict[str, dict[str, Estimate | No
     return {title: {name: getattr(e.overall, key) for name, e in found.items()} for title, key in METRICS.items()}
 
 
-def spread(found: Mapping[str, Evaluation]) -> str:
+def spread_table(found: Mapping[str, Evaluation]) -> str:
     """How far apart the rows are: lowest, highest and standard deviation of each metric."""
     rows = [("over the rows", "lowest", "highest", "standard deviation")]
     for title, values in panels(found).items():
         known = [e.value for e in values.values() if e is not None]
         if len(known) > 1:
             rows.append((title, f"{min(known):.3f}", f"{max(known):.3f}", f"{stdev(known):.3f}"))
-    return aligned(rows)
+    return align_columns(rows)

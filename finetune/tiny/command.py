@@ -70,11 +70,11 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     import torch
 
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
-    from finetune.tiny.reading_stage import ReadConfig, read
+    from finetune.tiny.reading_stage import ReadingStageConfig, train_reading
     from finetune.tiny.speed import fast_language, fast_vision
-    from finetune.tiny.teacher import Hint, TeachConfig, taught, teach
+    from finetune.tiny.teacher import DistillationHint, TeacherConfig, load_teacher, train_teacher
     from finetune.tiny.tokenizer import build_tokenizer
-    from finetune.tiny.vision_stage import SeeConfig, see
+    from finetune.tiny.vision_stage import VisionStageConfig, train_vision
     from pdc.inference.dense_head import DenseHead
 
     torch.set_num_threads(arguments.threads)
@@ -91,17 +91,17 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
         _take_shipped(arguments.start, model, head)
     teacher = None
     if "teach" in stages:
-        teacher = teach(arguments.data, out, TeachConfig(steps=arguments.teach_steps, seed=seed + 11))
+        teacher = train_teacher(arguments.data, out, TeacherConfig(steps=arguments.teach_steps, seed=seed + 11))
     elif (out / "teach.pt").is_file():
-        teacher = taught(out / "teach.pt")
-    hint = Hint(teacher)
+        teacher = load_teacher(out / "teach.pt")
+    hint = DistillationHint(teacher)
     if "see" in stages:
-        see(model.model.visual, head, hint, arguments.data, out, SeeConfig(steps=arguments.see_steps, seed=seed + 1))
+        train_vision(model.model.visual, head, hint, arguments.data, out, VisionStageConfig(steps=arguments.see_steps, seed=seed + 1))
     elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader, hint)
     if "read" in stages:
-        config = ReadConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
-        read(model, tokenizer, head, reader, hint, arguments.data, out, config, "read")
+        config = ReadingStageConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
+        train_reading(model, tokenizer, head, reader, hint, arguments.data, out, config, "read")
     elif (out / "read.pt").is_file():
         _take(out / "read.pt", model, head, reader, hint)
     if arguments.join_from:
@@ -109,8 +109,8 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     if "join" in stages:
         # A finished model is shaken by the rates that a fresh one needs.
         rates = FINISHED_RATES if arguments.start or arguments.join_from else FRESH_RATES
-        config = ReadConfig(steps=arguments.join_steps, vision=True, seed=seed + 3, **rates)
-        read(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
+        config = ReadingStageConfig(steps=arguments.join_steps, vision=True, seed=seed + 3, **rates)
+        train_reading(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
     if "ship" in stages:
         _take(out / "join.pt", model, head, reader, hint)
         ship(model, head, out / "tokenizer", out / "model")

@@ -53,7 +53,7 @@ class Optimiser:
 
 
 @contextmanager
-def as_served(language: nn.Module) -> Iterator[None]:
+def quantized_weights(language: nn.Module) -> Iterator[None]:
     """The blocks' matrices rounded to NF4, as they will serve; gradients go straight through to the exact ones."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 

@@ -82,7 +82,7 @@ def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[
         seconds.append(answer.seconds)
     row = {"n": len(some), "boxes": ratio(boxes), "points": ratio(points), "count": ratio(counts)}
     spread = np.percentile(seconds, [50, 95]).round(2).tolist()
-    say(f"{kind:<22}{len(some):>5}  " + "".join(f"{shown(row[k]):<22}" for k in ("boxes", "points", "count"))
+    say(f"{kind:<22}{len(some):>5}  " + "".join(f"{format_estimate(row[k]):<22}" for k in ("boxes", "points", "count"))
         + f"{spread[0]:>8} (95 %: {spread[1]})")
     return {**row, "seconds": spread}
 
@@ -119,7 +119,7 @@ def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[st
             right += [(not _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, [label])), 1) for label in asked]
     right += [(not _marks(predictor.predict(Image.new("RGB", (320, 240), color), Question(Task.COUNT_AND_BOX, (label,)))), 1)
               for color in ("black", "white", "#c08070", "#404858") for label in LABELS]
-    say(f"'none' for labels of another kind and on flat colours: {shown(ratio(right))}, n = {len(right)}")
+    say(f"'none' for labels of another kind and on flat colours: {format_estimate(ratio(right))}, n = {len(right)}")
     return ratio(right)
 
 
@@ -135,7 +135,7 @@ def _alarms(predictor: Predictor, some: Sequence[Field], say: Callable[[str], No
             if shown_part is not None:
                 said[kind].append((bool(_marks(predictor.predict(shown_part, question))), 1))
     for kind, pairs in said.items():
-        say(f"polyp counted on {kind}: {shown(ratio(pairs))}, n = {len(pairs)}")
+        say(f"polyp counted on {kind}: {format_estimate(ratio(pairs))}, n = {len(pairs)}")
     return {kind: {"n": len(pairs), "counted": ratio(pairs)} for kind, pairs in said.items()}
 
 
@@ -152,7 +152,7 @@ def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str],
                 found.setdefault(label, {}).setdefault(way, []).append(pair)
     numbers = {label: {way: ratio(pairs) for way, pairs in ways.items()} for label, ways in found.items()}
     for label, ways in numbers.items():
-        say(f"{label}: F1 alone {shown(ways['alone'])}, with the others {shown(ways['together'])}, n = {len(some)}")
+        say(f"{label}: F1 alone {format_estimate(ways['alone'])}, with the others {format_estimate(ways['together'])}, n = {len(some)}")
     return numbers
 
 
@@ -163,7 +163,7 @@ def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callabl
         for field in some[:20]:
             answers = [(task, ask(predictor, field.path, task, field.labels).findings or Findings()) for task in Task]
             same.append((len({findings.count(task) for task, findings in answers}) == 1, 1))
-    say(f"all five tasks come to the same count: {shown(ratio(same))}, n = {len(same)}")
+    say(f"all five tasks come to the same count: {format_estimate(ratio(same))}, n = {len(same)}")
     return ratio(same)
 
 
@@ -176,7 +176,7 @@ def ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list[float]:
     return [round(float(v), 3) for v in (values[:, 0].sum() / max(values[:, 1].sum(), 1e-9), low, high)]
 
 
-def shown(estimate: object) -> str:
+def format_estimate(estimate: object) -> str:
     value, low, high = estimate
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 

@@ -25,7 +25,7 @@ NONE, END = -1, -2  # `about` of a token that speaks of no object, and of one th
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TokenizedAnswer:
     """Token ids up to and with <|vision_start|>, from <|vision_end|> to the model's turn, and of the answer with its end.
 
     Per answer token: `number` its value if it is a coordinate, else -1; `about` the index of the box it speaks of, NONE or END.
@@ -38,7 +38,7 @@ class Written:
     about: list[int]
 
 
-def write(tokenizer, sample: Sample, rng: np.random.Generator) -> Written:
+def tokenize_answer(tokenizer, sample: Sample, rng: np.random.Generator) -> TokenizedAnswer:
     question = ask(sample, rng)
     order, _ = order_and_owners(sample)
     marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), LABELS[sample.classes[k]]) for k in order)
@@ -46,7 +46,7 @@ def write(tokenizer, sample: Sample, rng: np.random.Generator) -> Written:
     tokens = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     listed = [int(m.id) for label in question.labels for m in marks if m.label == label]
     before, after = _prompt(tokenizer, question)
-    return Written(before, after, tokens.input_ids, *_meaning(text, tokens.offset_mapping, listed))
+    return TokenizedAnswer(before, after, tokens.input_ids, *_meaning(text, tokens.offset_mapping, listed))
 
 
 @lru_cache(maxsize=4096)

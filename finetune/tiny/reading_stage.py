@@ -22,13 +22,13 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_
 from finetune.data.drawings import Sample
 from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import batches, load_split
-from finetune.tiny.loop import Log, Optimiser, as_served, load, save
+from finetune.tiny.loop import Log, Optimiser, load, quantized_weights, save
 from finetune.tiny.model import Reader, number_ids
-from finetune.tiny.prompts import Written, write
+from finetune.tiny.prompts import TokenizedAnswer, tokenize_answer
 from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
-from finetune.tiny.teacher import Hint
+from finetune.tiny.teacher import DistillationHint
 from finetune.tiny.tokenizer import NUMBERS
-from finetune.train.ordinal_loss import deviation, gaussian
+from finetune.train.ordinal_loss import deviation, gaussian_targets
 from pdc.inference.dense_head import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
@@ -38,7 +38,7 @@ WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class ReadConfig:
+class ReadingStageConfig:
     steps: int = 2000
     """optimiser steps"""
     batch: int = 16
@@ -79,7 +79,7 @@ class Batch:
     first: int
 
 
-class Taught:
+class AttentionSupervision:
     """Recomputes the attention logits of the taught heads of one layer from what went into it."""
 
     def __init__(self, layer: nn.Module) -> None:
@@ -99,8 +99,8 @@ class Taught:
         return (q[:, :, queries] @ k[:, :, keys].transpose(-1, -2)).float() * a.scaling
 
 
-def read(
-    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, hint: Hint, data: Path, out: Path, config: ReadConfig, name: str
+def train_reading(
+    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, hint: DistillationHint, data: Path, out: Path, config: ReadingStageConfig, name: str
 ) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
@@ -110,19 +110,19 @@ def read(
     optimiser = Optimiser(trained, config.steps, config.muon_lr, config.adam_lr, config.decay)
     start = load(out / f"{name}.pt", modules, optimiser)
     log, train = Log(out / f"{name}.jsonl", every=25), load_split(data, "train")
-    link, point = Taught(language.layers[LINK_LAYER]), Taught(language.layers[POINTER_LAYER])
-    inner = Taught(language.layers[READER_LAYER])
+    link, point = AttentionSupervision(language.layers[LINK_LAYER]), AttentionSupervision(language.layers[POINTER_LAYER])
+    inner = AttentionSupervision(language.layers[READER_LAYER])
     ids = number_ids(tokenizer)
     for step, samples in batches(train, config.batch, config.seed, start, config.steps):
         rng = np.random.default_rng([config.seed, step, 7])
-        pairs = sorted(((write(tokenizer, s, rng), s) for s in samples), key=lambda pair: len(pair[0].answer))
+        pairs = sorted(((tokenize_answer(tokenizer, s, rng), s) for s in samples), key=lambda pair: len(pair[0].answer))
         sums: dict[str, float] = {}
         for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):  # short answers apart: less padding
             crops, written = [s for _, s in half], [w for w, _ in half]
             made, taught = make_batch(crops, written, tokenizer), (link, point, inner)
             joined = config.vision and step >= config.joined_from * config.steps
             rounded = config.vision and step >= config.served_from * config.steps
-            with as_served(language) if rounded else nullcontext():
+            with quantized_weights(language) if rounded else nullcontext():
                 losses = _losses(model, head, reader, hint, crops, made, taught, ids, vision=config.vision, joined=joined)
                 (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
             for k, v in losses.items():
@@ -133,7 +133,7 @@ def read(
             save(out / f"{name}.pt", step + 1, modules, optimiser)
 
 
-def make_batch(samples: list[Sample], written: list[Written], tokenizer) -> Batch:
+def make_batch(samples: list[Sample], written: list[TokenizedAnswer], tokenizer) -> Batch:
     h, w = (s // TOKEN_PX for s in samples[0].image.shape[:2])
     n, first = h * w, len(written[0].before)
     length = first + n + max(len(x.after) + len(x.answer) for x in written)
@@ -222,7 +222,7 @@ def _token_losses(
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return say, _mean(-(gaussian(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]), off
+    return say, _mean(-(gaussian_targets(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]), off
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -248,6 +248,6 @@ def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], 
     if not len(wanted):
         return logits.sum() * 0
     size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
-    spread = gaussian(wanted.flatten(), deviation(size.repeat_interleave(4), *SHARP), NUMBERS)
+    spread = gaussian_targets(wanted.flatten(), deviation(size.repeat_interleave(4), *SHARP), NUMBERS)
     weight = fade[:, None].expand_as(inside)[inside].repeat_interleave(4)
     return _mean(-(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)

@@ -30,7 +30,7 @@ TAPS = {4: 40, 10: 112, 15: 320}  # block -> channels; strides 8, 16 and 32
 
 
 @dataclass(frozen=True, slots=True)
-class TeachConfig:
+class TeacherConfig:
     steps: int = 1500
     """optimiser steps"""
     batch: int = 16
@@ -93,7 +93,7 @@ def _on_grid(x: Tensor, grid: tuple[int, int]) -> Tensor:
     return nn.functional.interpolate(x, grid, mode="bilinear", align_corners=False)
 
 
-def teach(data: Path, out: Path, config: TeachConfig) -> Teacher:
+def train_teacher(data: Path, out: Path, config: TeacherConfig) -> Teacher:
     """Train the teacher, or take up the finished one in `out`; checkpoints and log go there."""
     torch.manual_seed(config.seed)
     teacher = Teacher().train()
@@ -121,7 +121,7 @@ def teach(data: Path, out: Path, config: TeachConfig) -> Teacher:
     return teacher.eval()
 
 
-class Hint(nn.Module):
+class DistillationHint(nn.Module):
     """How far the tower is from saying what the teacher says, through a linear map of its own. Training only."""
 
     def __init__(self, teacher: Teacher | None) -> None:
@@ -141,7 +141,7 @@ class Hint(nn.Module):
         return nn.functional.mse_loss(self.map(seen[hinted]).float().flatten(0, 1), wanted)
 
 
-def taught(checkpoint: Path) -> Teacher:
+def load_teacher(checkpoint: Path) -> Teacher:
     """The teacher as a checkpoint holds it."""
     teacher = Teacher()
     load(checkpoint, {"teacher": teacher})

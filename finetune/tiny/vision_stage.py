@@ -14,14 +14,14 @@ from finetune.tiny.data import GRIDS, Mixture, batches, load_split
 from finetune.tiny.dense_scores import measure_dense
 from finetune.tiny.loop import Log, Optimiser, load, save
 from finetune.tiny.targets import dense_loss, dense_targets, patches
-from finetune.tiny.teacher import Hint
+from finetune.tiny.teacher import DistillationHint
 from pdc.inference.dense_head import DenseHead
 
 SEEN = Mixture({"blood_cells": 0.14, "nuclei": 0.22, "polyps": 0.48, "blank": 0.10, "drawn": 0.06}, GRIDS)
 
 
 @dataclass(frozen=True, slots=True)
-class SeeConfig:
+class VisionStageConfig:
     steps: int = 2600
     """optimiser steps"""
     batch: int = 16
@@ -40,7 +40,7 @@ class SeeConfig:
     """steps"""
 
 
-def see(visual: nn.Module, head: DenseHead, hint: Hint, data: Path, out: Path, config: SeeConfig) -> None:
+def train_vision(visual: nn.Module, head: DenseHead, hint: DistillationHint, data: Path, out: Path, config: VisionStageConfig) -> None:
     """Train `visual`, `head` and `hint` in place; checkpoints and log go to `out`."""
     modules = {"visual": visual, "head": head, "hint": hint}
     optimiser = Optimiser(modules.values(), config.steps, config.muon_lr, config.adam_lr, config.decay)
@@ -60,7 +60,7 @@ def see(visual: nn.Module, head: DenseHead, hint: Hint, data: Path, out: Path, c
             log.write(step=step + 1, dev=measure_dense(lambda images: head(_features(visual, images)), dev))
 
 
-def _losses(visual: nn.Module, head: DenseHead, hint: Hint, samples: list[Sample]) -> dict[str, torch.Tensor]:
+def _losses(visual: nn.Module, head: DenseHead, hint: DistillationHint, samples: list[Sample]) -> dict[str, torch.Tensor]:
     with torch.autocast("cpu", torch.bfloat16):
         seen = _features(visual, [s.image for s in samples])
         heat, box = dense_loss(*head(seen), dense_targets(samples))

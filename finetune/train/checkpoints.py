@@ -16,7 +16,7 @@ MARKER = "COMPLETE.json"
 KEEP = 2
 
 
-def seal(folder: Path, seconds: float) -> None:
+def seal_checkpoint(folder: Path, seconds: float) -> None:
     """Force the folder to disk, then say so. `seconds`: training time so far."""
     paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != MARKER]
     for path in paths:
@@ -32,7 +32,7 @@ def is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in marker["files"].items())
 
 
-def newest(folder: Path) -> Path | None:
+def newest_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint under `folder`; those that are not whole are removed, so that they are in nobody's way."""
     found = None
     for path in sorted(folder.glob("checkpoint-*"), key=lambda p: -int(p.name.split("-")[1])):

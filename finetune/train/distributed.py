@@ -18,7 +18,7 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def join(device: str) -> None:
+def join_processes(device: str) -> None:
     """Meet the others: over gloo on a CPU, over what the GPUs speak otherwise. `device` as in the settings."""
     if world() > 1:
         import torch
@@ -27,7 +27,7 @@ def join(device: str) -> None:
         PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
 
 
-def agreed(value: T) -> T:
+def broadcast(value: T) -> T:
     """Rank 0's value, on every rank; whoever comes first waits."""
     if world() == 1:
         return value
@@ -36,7 +36,7 @@ def agreed(value: T) -> T:
     return broadcast_object_list([value])[0]
 
 
-def wait() -> None:
+def barrier() -> None:
     """Until every rank has come this far."""
     if world() > 1:
         from accelerate import PartialState

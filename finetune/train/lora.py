@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.errors import BadModel, StoreUnavailable
 from pdc.domain.values import Task
 from pdc.files import sha256, write_json
-from pdc.inference.adapter_folder import MANIFEST, Manifest, fingerprint
+from pdc.inference.adapter_folder import MANIFEST, AdapterManifest, fingerprint
 from pdc.inference.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
 from pdc.training.config import TrainConfig
 
@@ -61,7 +61,7 @@ def save(
     model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
     trained_on: Mapping[str, str] = MappingProxyType({}), lists: Task | None = None,
     labels: Sequence[str] = (), serves: Sequence[str] = (),
-) -> Manifest:
+) -> AdapterManifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
     every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
     `labels` what it was taught, replay and its parents' lessons too; `serves` what it was corrected on."""
@@ -104,9 +104,9 @@ def _whole_or_none(part: Path, folder: Path) -> Iterator[None]:
 
 def _manifest(
     folder: Path, qwen: Qwen, model: PeftModel, name: str, parent: str | None, data: str, trained_on: Mapping[str, str]
-) -> Manifest:
+) -> AdapterManifest:
     files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
-    return Manifest(
+    return AdapterManifest(
         name=name, base=qwen.name, base_sha256=fingerprint(qwen.folder), prompt_version=qwen.prompt_style,
         parent=parent, data=data, files=files, in_process_only=_has_vision(model),
         created_at=datetime.now(UTC).isoformat(), trained_on=dict(trained_on),

@@ -18,7 +18,7 @@ POINT_SIDE = 30.0  # pixels; of a point the object's size is not known
 STEP = 2  # tokens from one coordinate to the next: a comma lies between
 
 
-class Numbers:
+class NumberTokens:
     """The tokens of 0, 1, ... 999: `ids` [n], and `value` [vocabulary], -1 for every other token."""
 
     def __init__(self, ids: Tensor, vocabulary: int) -> None:
@@ -27,7 +27,7 @@ class Numbers:
         self.value[ids] = torch.arange(len(ids))
 
     @classmethod
-    def of(cls, tokenizer: Any, most: int = 999) -> Numbers | None:
+    def of(cls, tokenizer: Any, most: int = 999) -> NumberTokens | None:
         """None when the tokenizer does not write each of these numbers as one token."""
         pieces = tokenizer([str(n) for n in range(most + 1)], add_special_tokens=False).input_ids
         if any(len(piece) != 1 for piece in pieces):
@@ -58,7 +58,7 @@ class Numbers:
         if not (soft := sides > 0).any():
             return losses
         likely = logits[soft].log_softmax(-1)[:, self.ids.to(place)]
-        wanted = gaussian(self.value[said[soft].cpu()].to(place), deviation(sides[soft]), len(self.ids))
+        wanted = gaussian_targets(self.value[said[soft].cpu()].to(place), deviation(sides[soft]), len(self.ids))
         return losses.masked_scatter(soft, -(wanted * likely).sum(-1))
 
 
@@ -74,14 +74,14 @@ def deviation(side: Tensor, share: float = SHARE, least: float = LEAST) -> Tenso
     return (share * side).clamp(least, MOST)
 
 
-def gaussian(center: Tensor, deviation: Tensor, numbers: int) -> Tensor:
+def gaussian_targets(center: Tensor, deviation: Tensor, numbers: int) -> Tensor:
     """[n, numbers] weights around whole numbers [n]; each row sums to 1."""
     away = (torch.arange(numbers, device=center.device) - center[:, None]) / deviation[:, None]
     weights = torch.exp(-0.5 * away**2)
     return weights / weights.sum(-1, keepdim=True)
 
 
-def ordinal(trainer_class: type, numbers: Numbers) -> type:
+def ordinal_loss(trainer_class: type, numbers: NumberTokens) -> type:
     """TRL's SFT trainer with this loss; the projection to the vocabulary is done for the answers' tokens only."""
 
     class Ordinal(trainer_class):  # type: ignore[misc, valid-type]

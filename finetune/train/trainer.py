@@ -19,11 +19,11 @@ from finetune.data.packing import Packer
 from finetune.train import checkpoints, distributed
 from finetune.train.cpu_speed import make_fast
 from finetune.train.lora import attach, save, to_float32
-from finetune.train.ordinal_loss import Numbers, ordinal
+from finetune.train.ordinal_loss import NumberTokens, ordinal_loss
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
 from pdc.files import read_json
-from pdc.inference.adapter_folder import Manifest, serves
+from pdc.inference.adapter_folder import AdapterManifest, labels_served
 from pdc.inference.qwen import Qwen, labels_of, lists_of
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -46,7 +46,7 @@ class Trained:
     stopped: bool
 
 
-class Clock:
+class LearningRateSchedule:
     """How far training is, 0 to 1, by steps or by time, whichever is further.
 
     As long as time is not the further one, nothing depends on the speed of the machine.
@@ -100,7 +100,7 @@ def train(
         tasks={lists: 1.0} if lists else config.tasks,
         questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
     )
-    clock = Clock(steps, config.max_seconds, peak=_peak(config, rows, qwen))
+    clock = LearningRateSchedule(steps, config.max_seconds, peak=_peak(config, rows, qwen))
     trainer = build_trainer(run, qwen, model, examples, clock, say)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
@@ -135,7 +135,7 @@ def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path]
 
 def _serves(rows: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
     """Empty when its parent answers everything."""
-    before = serves(parent[1]) if parent else frozenset()
+    before = labels_served(parent[1]) if parent else frozenset()
     return before | {label for row in rows for label in row.question.labels} if before or not parent else before
 
 
@@ -147,11 +147,11 @@ def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> 
 
 def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:
     """Every image that led to the weights, the parent's too."""
-    before = Manifest.read(parent[1]).trained_on if parent else {}
+    before = AdapterManifest.read(parent[1]).trained_on if parent else {}
     return {**before, **likenesses([*rows, *replay])}
 
 
-def _run(run: Run, trainer: AnyTrainer, clock: Clock, say: Callable[[str], None]) -> None:
+def _run(run: Run, trainer: AnyTrainer, clock: LearningRateSchedule, say: Callable[[str], None]) -> None:
     """Train to the end, from the newest whole checkpoint if there is one."""
     checkpoint = distributed.agreed(None if distributed.rank() else checkpoints.newest(_checkpoints(run)))
     if checkpoint is not None:
@@ -166,7 +166,7 @@ def _checkpoints(run: Run) -> Path:
 
 
 def build_trainer(
-    run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: Clock, say: Callable[[str], None] = print
+    run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: LearningRateSchedule, say: Callable[[str], None] = print
 ) -> AnyTrainer:
     """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
     import torch
@@ -174,8 +174,8 @@ def build_trainer(
 
     trainer_class, config_class, options = _method(run.config)
     packer = None if run.config.preference else Packer(qwen)
-    if packer and (numbers := Numbers.of(qwen.tokenizer)):
-        trainer_class = ordinal(trainer_class, numbers)
+    if packer and (numbers := NumberTokens.of(qwen.tokenizer)):
+        trainer_class = ordinal_loss(trainer_class, numbers)
     trainer = _sealing(trainer_class, clock, say)(
         model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
         data_collator=packer, processing_class=qwen.processor, callbacks=[_callback(run, clock)],
@@ -197,7 +197,7 @@ def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]
     return SFTTrainer, SFTConfig, {"completion_only_loss": True}
 
 
-def _sealing(trainer_class: type[AnyTrainer], clock: Clock, say: Callable[[str], None]) -> type[AnyTrainer]:
+def _sealing(trainer_class: type[AnyTrainer], clock: LearningRateSchedule, say: Callable[[str], None]) -> type[AnyTrainer]:
     from safetensors import SafetensorError
 
     class Trainer(trainer_class):  # type: ignore[misc, valid-type]
@@ -246,7 +246,7 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     )
 
 
-def _callback(run: Run, clock: Clock) -> Any:
+def _callback(run: Run, clock: LearningRateSchedule) -> Any:
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
@@ -268,7 +268,7 @@ def _callback(run: Run, clock: Clock) -> Any:
     return Watch()
 
 
-def log_row(step: int, clock: Clock, logs: dict[str, float]) -> dict[str, float]:
+def log_row(step: int, clock: LearningRateSchedule, logs: dict[str, float]) -> dict[str, float]:
     """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
     answer has become the likelier one more than the model's, seconds."""
     row = {

@@ -19,9 +19,9 @@ from pdc.domain.geometry import match
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, Findings, Question, Task
 from pdc.files import read_json, sha256, write_json
-from pdc.inference.adapter_folder import MANIFEST, Manifest
+from pdc.inference.adapter_folder import MANIFEST, AdapterManifest
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -42,7 +42,7 @@ def record(folder: Path, predictor: Predictor, images: Sequence[PilImage], quest
         answers.append({"image": f"golden-{i}.png", "raw": predictor.predict(image, question).raw})
     write_json(folder / FILE, {"task": str(question.task), "labels": list(question.labels), "answers": answers})
     named = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
-    write_json(folder / MANIFEST, replace(Manifest.read(folder), files=named).to_json())
+    write_json(folder / MANIFEST, replace(AdapterManifest.read(folder), files=named).to_json())
 
 
 def check(folder: Path, predictor: Predictor) -> str | None:
@@ -55,7 +55,7 @@ def check(folder: Path, predictor: Predictor) -> str | None:
     kept = read_json(folder / FILE)
     if kept is None:
         return None
-    question, style = Question(Task(kept["task"]), tuple(kept["labels"])), Manifest.read(folder).prompt_version
+    question, style = Question(Task(kept["task"]), tuple(kept["labels"])), AdapterManifest.read(folder).prompt_version
     for entry in kept["answers"]:
         with Image.open(folder / entry["image"]) as file:
             answer = predictor.predict(file.convert("RGB"), question)
@@ -65,11 +65,11 @@ def check(folder: Path, predictor: Predictor) -> str | None:
 
 
 def probe(
-    predictor: Predictor, instead: Callable[[Wanted], AbstractContextManager[None]]
+    predictor: Predictor, instead: Callable[[AdapterRef], AbstractContextManager[None]]
 ) -> Callable[[Adapter], str | None]:
     """What the registry asks before an adapter may serve. Within `instead(wanted)`, `predictor` answers by that adapter."""
     def ask(adapter: Adapter) -> str | None:
-        with instead(Wanted(adapter.name, adapter.path)):
+        with instead(AdapterRef(adapter.name, adapter.path)):
             return check(Path(adapter.path), predictor)
 
     return ask

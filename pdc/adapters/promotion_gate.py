@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pdc.images.near_duplicates import Likeness, pairs
-from pdc.inference.adapter_folder import Manifest
+from pdc.images.near_duplicates import ImageHash, near_duplicate_pairs
+from pdc.inference.adapter_folder import AdapterManifest
 
 MAY_LOSE = 0.02  # of the score: the lower 95 % bound of the change may not be below minus this
 MAY_LOSE_RECALL = 0.05  # of a label that has enough held-out marks to say so
@@ -19,7 +19,7 @@ NAMED = 3  # held-out images that a leak names
 Metrics = Mapping[str, Any]
 
 
-def objections(name: str, metrics: Metrics, serving: str | None, manifest: Manifest) -> list[str]:
+def objections(name: str, metrics: Metrics, serving: str | None, manifest: AdapterManifest) -> list[str]:
     """Every reason why the adapter should not serve in place of `serving` (None: the base alone); empty when it may."""
     candidate = metrics.get("candidate")
     if not isinstance(candidate, Mapping) or not candidate.get("n"):
@@ -46,10 +46,10 @@ def _rival(metrics: Metrics, serving: str | None) -> tuple[str, Metrics | None]:
     return "active", measured if measured.get("adapter") == serving else None
 
 
-def _leaks(manifest: Manifest, metrics: Metrics) -> Iterator[str]:
-    held_out = {name: Likeness.parse(text) for name, text in metrics.get("held_out", {}).items()}
-    trained = {name: Likeness.parse(text) for name, text in manifest.trained_on.items()}
-    found = sorted({held for _, held in pairs(trained, held_out)})
+def _leaks(manifest: AdapterManifest, metrics: Metrics) -> Iterator[str]:
+    held_out = {name: ImageHash.parse(text) for name, text in metrics.get("held_out", {}).items()}
+    trained = {name: ImageHash.parse(text) for name, text in manifest.trained_on.items()}
+    found = sorted({held for _, held in near_duplicate_pairs(trained, held_out)})
     if found:
         named = ", ".join(name[:12] for name in found[:NAMED])
         yield (

@@ -16,7 +16,7 @@ from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, NotFound, PdcError
 from pdc.domain.values import Adapter, AdapterStatus
 from pdc.inference import adapter_folder
-from pdc.inference.adapter_folder import Manifest
+from pdc.inference.adapter_folder import AdapterManifest
 from pdc.store.records import Activation
 from pdc.training.run_folder import Run
 
@@ -75,7 +75,7 @@ class Adapters:
         """What served, by whose word and why; oldest first."""
         return self.store.activations(self.base)
 
-    def verify(self, name: str) -> Manifest:
+    def verify(self, name: str) -> AdapterManifest:
         """BadModel with a sentence when the adapter's folder is missing, damaged or of another base."""
         return adapter_folder.verify(Path(self.get(name).path), self.base, self.folder)
 
@@ -140,7 +140,7 @@ class Adapters:
     def _shipped_folders(self) -> Sequence[Path]:
         return sorted(p.parent for p in self.folder.glob("adapters/*/pdc.json")) if self.folder else ()
 
-    def _shipped(self, folder: Path) -> Manifest | None:
+    def _shipped(self, folder: Path) -> AdapterManifest | None:
         """Register it unless that has been done. A damaged one is left out, and the log says why."""
         try:
             found = adapter_folder.verify(folder, self.base, self.folder)

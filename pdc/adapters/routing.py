@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from pdc.domain.values import Question
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 
 MISSING = "The adapter {name} is missing, so the base model answers; bring its folder back, or promote another adapter."
 
 
-class Serving:
+class AdapterRouting:
     """Called by the predictor before each answer. `base` is the model's name in predictions."""
 
-    def __init__(self, base: str, wanted: Callable[[], Wanted]) -> None:
+    def __init__(self, base: str, wanted: Callable[[], AdapterRef]) -> None:
         self.base, self._wanted = base, wanted
-        self._instead: ContextVar[Wanted | None] = ContextVar("instead", default=None)
+        self._instead: ContextVar[AdapterRef | None] = ContextVar("instead", default=None)
 
-    def __call__(self) -> Wanted:
+    def __call__(self) -> AdapterRef:
         return self._instead.get() or self._wanted()
 
     def now(self, question: Question) -> tuple[str, str | None]:
@@ -32,7 +32,7 @@ class Serving:
         return MISSING.format(name=missing) if missing else None
 
     @contextmanager
-    def instead(self, wanted: Wanted) -> Iterator[None]:
+    def instead(self, wanted: AdapterRef) -> Iterator[None]:
         """What this thread asks meanwhile is answered with another adapter; the other threads notice nothing."""
         token = self._instead.set(wanted)
         try:

@@ -24,7 +24,7 @@ from pdc.domain.errors import BadImage, BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Question
 from pdc.images.intake import Accepted, accept
-from pdc.inference.predictors.zoom import closer_answer
+from pdc.inference.predictors.zoom import zoom_answer
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -37,7 +37,7 @@ AHEAD = 4  # batches decoded together, so that images of like size can be put to
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class BulkRun:
     """One run: what is asked about every image under `folder`, and the file its answers are added to."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Bulk:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BulkImage:
     """A file of the folder: its name (path below the folder), sha256, and the image in it or what is wrong with it."""
 
     name: str
@@ -61,7 +61,7 @@ class Found:
         return (self.image.width, self.image.height) if isinstance(self.image, Accepted) else (0, 0)
 
 
-def run(bulk: Bulk, predictor: Predictor, say: Callable[[str], None] | None = None) -> int:
+def run(bulk: BulkRun, predictor: Predictor, say: Callable[[str], None] | None = None) -> int:
     """Answer every image that has no line yet; returns how many lines of the file say that an image failed.
 
     Raises BadSetting when the folder or the file cannot be used, and whatever stops the model; a rerun goes on.
@@ -70,7 +70,7 @@ def run(bulk: Bulk, predictor: Predictor, say: Callable[[str], None] | None = No
     paths = images_under(bulk.folder)
     rows = lines_of(bulk.out, bulk.question)
     done = {(r["image"], r["sha256"]) for r in rows}
-    failed, progress = sum("error" in r for r in rows), Progress(len(paths), say)
+    failed, progress = sum("error" in r for r in rows), BulkProgress(len(paths), say)
     with Output(bulk.out) as out:
         for chunk in _chunks(bulk, paths):
             new = [f for f in chunk if (f.name, f.sha256) not in done]
@@ -135,7 +135,7 @@ class Output:
             os.fsync(self._file.fileno())
 
 
-class Progress:
+class BulkProgress:
     """Says how far a run is, how fast, and how long it will take."""
 
     def __init__(self, total: int, say: Callable[[str], None], every: float = 5.0) -> None:
@@ -172,7 +172,7 @@ def _parts(items: Sequence[Any], n: int) -> Iterator[Sequence[Any]]:
     return (items[i : i + n] for i in range(0, len(items), n))
 
 
-def _chunks(bulk: Bulk, paths: Sequence[Path]) -> Iterator[list[Found]]:
+def _chunks(bulk: BulkRun, paths: Sequence[Path]) -> Iterator[list[BulkImage]]:
     """The files, decoded while the model is busy with the ones before."""
     with ThreadPoolExecutor(2) as pool:
         def begin(chunk: Sequence[Path]) -> list[Any]:
@@ -187,26 +187,26 @@ def _chunks(bulk: Bulk, paths: Sequence[Path]) -> Iterator[list[Found]]:
         yield [f.result() for f in waiting]
 
 
-def _found(bulk: Bulk, path: Path) -> Found:
+def _found(bulk: BulkRun, path: Path) -> BulkImage:
     name = path.relative_to(bulk.folder).as_posix()
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Found(name, None, BadImage(f"cannot be read: {error.strerror}."))
+        return BulkImage(name, None, BadImage(f"cannot be read: {error.strerror}."))
     digest = hashlib.sha256(data).hexdigest()
     try:
-        return Found(name, digest, accept(data, path.name, max_megapixels=bulk.max_megapixels))
+        return BulkImage(name, digest, accept(data, path.name, max_megapixels=bulk.max_megapixels))
     except BadImage as error:
-        return Found(name, digest, error)
+        return BulkImage(name, digest, error)
 
 
-def _rows(bulk: Bulk, predictor: Predictor, batch: Sequence[Found]) -> list[dict[str, Any]]:
+def _rows(bulk: BulkRun, predictor: Predictor, batch: Sequence[BulkImage]) -> list[dict[str, Any]]:
     good = [f for f in batch if isinstance(f.image, Accepted)]
     answers = dict(zip((f.name for f in good), _answers(bulk, predictor, [_opened(f) for f in good]), strict=True))
     return [_row(bulk, f, answers.get(f.name, f.image)) for f in batch]
 
 
-def _row(bulk: Bulk, found: Found, answer: Answer | BadImage) -> dict[str, Any]:
+def _row(bulk: BulkRun, found: BulkImage, answer: Answer | BadImage) -> dict[str, Any]:
     if isinstance(answer, BadImage):
         asked = {"task": bulk.question.task.value, "labels": list(bulk.question.labels)}
         return {"image": found.name, "sha256": found.sha256, **asked, "error": str(answer)}
@@ -214,7 +214,7 @@ def _row(bulk: Bulk, found: Found, answer: Answer | BadImage) -> dict[str, Any]:
     return {"image": found.name, "sha256": found.sha256, **row}
 
 
-def _answers(bulk: Bulk, predictor: Predictor, images: Sequence[PilImage]) -> list[Answer | BadImage]:
+def _answers(bulk: BulkRun, predictor: Predictor, images: Sequence[PilImage]) -> list[Answer | BadImage]:
     """Answers with their share of the batch's seconds. Where one image spoils the batch, each is asked alone."""
     try:
         answers = predictor.predict_many([(image, bulk.question) for image in images]) if images else []
@@ -224,10 +224,10 @@ def _answers(bulk: Bulk, predictor: Predictor, images: Sequence[PilImage]) -> li
         return [a for image in images for a in _answers(bulk, predictor, [image])]
     shared = [replace(a, seconds=round(a.seconds / len(images), 3)) for a in answers]
     pairs = zip(images, shared, strict=True)
-    return [closer_answer(predictor, image, bulk.question, a, bulk.closer) for image, a in pairs]
+    return [zoom_answer(predictor, image, bulk.question, a, bulk.closer) for image, a in pairs]
 
 
-def _opened(found: Found) -> PilImage:
+def _opened(found: BulkImage) -> PilImage:
     from PIL import Image
 
     return Image.open(BytesIO(found.image.png)).convert("RGB")

@@ -14,16 +14,16 @@ from io import BytesIO
 from pathlib import Path
 
 from pdc.cli.answer_lines import answer_row, in_words, untaught_notes
-from pdc.cli.bulk import Bulk
+from pdc.cli.bulk import BulkRun
 from pdc.cli.bulk import run as run_bulk
-from pdc.compose import adapters_of, local_predictor, open_store, serving
-from pdc.compose import predictor as predictor_of
+from pdc.compose import adapters_of, local_predictor, open_store, routing_of
+from pdc.compose import predictor_of as predictor_of
 from pdc.domain.errors import BadImage, BadSetting, PdcError
 from pdc.domain.prompts import task_from
 from pdc.domain.values import Question
 from pdc.formats.contents import counted
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.zoom import closer_answer
+from pdc.inference.predictors.zoom import zoom_answer
 from pdc.settings import Settings
 from pdc.store.records import StoredUser
 from pdc.web.auth import hash_password
@@ -49,7 +49,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     question = Question(task_from(arguments.task), tuple(arguments.label or taught(labels_of(settings.model)) or KNOWN_LABELS))
-    wanted = serving(settings, store := open_store(settings))
+    wanted = routing_of(settings, store := open_store(settings))
     predictor = predictor_of(settings, store, wanted)
     if trouble := wanted.trouble():
         print(f"pdc: {trouble}", file=sys.stderr)
@@ -59,7 +59,7 @@ def predict(arguments: argparse.Namespace) -> int:
     if len(arguments.images) > 1:
         raise BadSetting("Name one folder, or any number of files; a folder's answers go into one file.")
     out = arguments.out or Path(f"{folders[0].resolve().name}.jsonl")
-    bulk = Bulk(folders[0], out, question, arguments.closer, max(1, arguments.batch), settings.max_megapixels)
+    bulk = BulkRun(folders[0], out, question, arguments.closer, max(1, arguments.batch), settings.max_megapixels)
     return 1 if run_bulk(bulk, predictor) else 0
 
 
@@ -73,7 +73,7 @@ def _predict_files(arguments: argparse.Namespace, settings: Settings, question: 
         try:
             accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
             image = Image.open(BytesIO(accepted.png))
-            answer = closer_answer(predictor, image, question, predictor.predict(image, question), arguments.closer)
+            answer = zoom_answer(predictor, image, question, predictor.predict(image, question), arguments.closer)
         except PdcError as error:
             print(f"pdc: {path}: {error}", file=sys.stderr)
             failures += 1
@@ -95,7 +95,7 @@ def serve_model(arguments: argparse.Namespace) -> int:
     if arguments.host not in ("127.0.0.1", "localhost", "::1") and not settings.server_key:
         raise BadSetting("Set PDC_SERVER_KEY before serving other machines; they send it with every question.")
     store = open_store(settings)
-    predictor, adapters = local_predictor(settings, store, serving(settings, store)), adapters_of(settings, store)
+    predictor, adapters = local_predictor(settings, store, routing_of(settings, store)), adapters_of(settings, store)
     predictor.load()
     server = ModelServer(
         predictor, settings.base, lambda: {a.name: a.path for a in adapters.there()},
@@ -191,7 +191,7 @@ def _database(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     store = open_store(settings)
-    predictor = predictor_of(settings, store, wanted := serving(settings, store))
+    predictor = predictor_of(settings, store, wanted := routing_of(settings, store))
     if missing := wanted().missing:
         adapters_of(settings, store).verify(missing)
     started = datetime.now(UTC)

@@ -75,6 +75,10 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+USABLE = (Verdict.ACCEPTED, Verdict.CORRECTED)
+"""verdicts of reviews that say what is in the image"""
+
+
 class AdapterStatus(StrEnum):
     CANDIDATE = "candidate"
     EVALUATED = "evaluated"

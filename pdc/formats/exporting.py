@@ -1,4 +1,4 @@
-"""Reviews out of the store, in any of the annotation formats; the folder that training reads."""
+"""Reviews out of the store, in any of the annotation formats."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from pdc import files
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Review
 from pdc.formats import medmultipoints
-from pdc.formats.importing import import_annotations, import_coco
 from pdc.formats.records import Case, best, picture_of
 from pdc.formats.registry import FORMATS, texts_of
 from pdc.images.intake import ImageFiles
 from pdc.store import Store
-from pdc.training.dataset_export import Manifest, held_out_folder, training_folder, usable_reviews
-
-__all__ = ["Exported", "Manifest", "export", "held_out_folder", "import_annotations", "import_coco", "training_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,6 @@ def _parquet(cases: Sequence[Case], images: ImageFiles) -> bytes:
 
 def _cases(store: Store) -> list[Case]:
     per_image: dict[str, list[Review]] = defaultdict(list)
-    for review in usable_reviews(store):
+    for review in store.usable_reviews():
         per_image[review.image_sha256].append(review)
     return [Case(i, tuple(per_image[i.sha256])) for i in store.images() if i.sha256 in per_image]

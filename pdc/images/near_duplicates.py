@@ -22,7 +22,7 @@ FLAT = 2.0  # grey levels; less contrast than this says nothing about what is sh
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class ImageHash:
     """Hash of the whole and of its quarters, row by row; None where the image is flat."""
 
     whole: int | None
@@ -32,27 +32,27 @@ class Likeness:
         return " ".join("-" if h is None else f"{h:016x}" for h in (self.whole, *self.quarters))
 
     @classmethod
-    def parse(cls, text: str) -> Likeness:
+    def parse(cls, text: str) -> ImageHash:
         """The inverse of str."""
         whole, *quarters = (None if part == "-" else int(part, 16) for part in text.split())
         return cls(whole, tuple(quarters))
 
 
-def likeness(path: Path) -> Likeness:
+def hash_image(path: Path) -> ImageHash:
     """Of an image file; BadImage when it cannot be read."""
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     if pixels is None:
         raise BadImage(f"{path} is not an image that can be read.")
-    return of_pixels(pixels)
+    return hash_pixels(pixels)
 
 
-def of_pixels(grey: np.ndarray) -> Likeness:
+def hash_pixels(grey: np.ndarray) -> ImageHash:
     """Of uint8 [h, w]."""
     h, w = grey.shape
     rows, columns = (slice(0, max(1, h // 2)), slice(h // 2, h)), (slice(0, max(1, w // 2)), slice(w // 2, w))
-    return Likeness(_hash(grey), tuple(_hash(grey[r, c]) for r in rows for c in columns))
+    return ImageHash(_hash(grey), tuple(_hash(grey[r, c]) for r in rows for c in columns))
 
 
 def _hash(grey: np.ndarray) -> int | None:
@@ -65,7 +65,7 @@ def _hash(grey: np.ndarray) -> int | None:
     return int("".join("1" if above else "0" for above in low > np.median(low[1:])), 2)
 
 
-def alike(a: Likeness, b: Likeness) -> bool:
+def are_near_duplicates(a: ImageHash, b: ImageHash) -> bool:
     """Whether the two most likely show the same thing."""
     if _near(a.whole, b.whole, NEAR):
         return True
@@ -78,18 +78,18 @@ def _near(a: int | None, b: int | None, bits: int) -> bool:
     return a is not None and b is not None and (a ^ b).bit_count() <= bits
 
 
-def pairs(some: Mapping[str, Likeness], others: Mapping[str, Likeness]) -> list[tuple[str, str]]:
+def near_duplicate_pairs(some: Mapping[str, ImageHash], others: Mapping[str, ImageHash]) -> list[tuple[str, str]]:
     """Names that are alike, one of `some` and one of `others`; a name is always like itself."""
     found = {(name, name) for name in some.keys() & others.keys()}
     candidates = _candidates(list(some.values()), list(others.values()))
     names, other_names = list(some), list(others)
     for i, j in candidates:
-        if names[i] != other_names[j] and alike(some[names[i]], others[other_names[j]]):
+        if names[i] != other_names[j] and are_near_duplicates(some[names[i]], others[other_names[j]]):
             found.add((names[i], other_names[j]))
     return sorted(found)
 
 
-def _candidates(some: Sequence[Likeness], others: Sequence[Likeness]) -> Iterable[tuple[int, int]]:
+def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Iterable[tuple[int, int]]:
     """Index pairs in which any hash of one is near any hash of the other; a superset of those that are alike."""
     if not some or not others:
         return
@@ -102,6 +102,6 @@ def _candidates(some: Sequence[Likeness], others: Sequence[Likeness]) -> Iterabl
         yield from ((i, int(j)) for j in np.flatnonzero(near))
 
 
-def _table(some: Sequence[Likeness]) -> np.ndarray:
+def _table(some: Sequence[ImageHash]) -> np.ndarray:
     """uint64 [n, 5]. A flat part becomes a hash that no real one is near to by more than chance; `alike` decides."""
     return np.array([[0 if h is None else h for h in (one.whole, *one.quarters)] for one in some], np.uint64)

@@ -31,7 +31,7 @@ _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class AdapterManifest:
     """pdc.json of an adapter."""
 
     name: str
@@ -53,7 +53,7 @@ class Manifest:
     """the task by which it answers all five; None: it was taught each by itself"""
     labels: Sequence[str] = ()
     """what it was taught, beyond what its base was"""
-    serves: Sequence[str] = ()
+    labels_served: Sequence[str] = ()
     """labels that it or a parent was corrected on: about anything else its base answers; empty: it answers everything"""
     thresholds: Thresholds = field(default_factory=dict)
     """score per label below which its marks are doubtful; a label without one has none"""
@@ -68,7 +68,7 @@ class Manifest:
         return asdict(self)
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, folder: Path) -> AdapterManifest:
         """The manifest in `folder`, or BadModel."""
         if not folder.is_dir():
             raise BadModel(f"There is no adapter folder {folder}; promote another adapter, or train a new one.")
@@ -80,7 +80,7 @@ class Manifest:
             raise _bad(folder, "its pdc.json is missing or damaged") from None
 
 
-def serves(folder: str | Path) -> frozenset[str]:
+def labels_served(folder: str | Path) -> frozenset[str]:
     """The labels that the adapter in `folder` was corrected on; empty where it does not say, and answers everything."""
     return _said(folder)[1]
 
@@ -131,14 +131,14 @@ def fingerprint(folder: str | Path) -> str | None:
     return digest.hexdigest()
 
 
-def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Manifest:
+def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> AdapterManifest:
     """The manifest of an adapter that may serve on `base`; BadModel when it is missing, damaged or foreign.
 
     Checked: pdc.json, the base's name and (with `base_folder`) fingerprint, every file's sha256, that the weights are
     pairs A [rank, in], B [out, rank] on all the modules that the config names and the base has, that they are finite, and that
     no B is all zero.
     """
-    manifest = Manifest.read(folder)
+    manifest = AdapterManifest.read(folder)
     if manifest.base != base:
         raise _bad(folder, f"it was trained on {manifest.base}, not on {base}")
     if base_folder is not None and manifest.base_sha256 not in (None, fingerprint(base_folder)):
@@ -150,7 +150,7 @@ def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Ma
     return manifest
 
 
-def _check_files(folder: Path, manifest: Manifest) -> None:
+def _check_files(folder: Path, manifest: AdapterManifest) -> None:
     for name in (CONFIG, WEIGHTS):
         if name not in manifest.files:
             raise _bad(folder, f"its pdc.json does not name {name}")

@@ -10,7 +10,7 @@ from pdc.domain.errors import BadModel
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
+class ImageProcessorConfig:
     """How the model sees: what `pdc.qwen.resized_wh` needs of an image processor. Defaults are Qwen2.5-VL's own."""
 
     patch_size: int = 14
@@ -23,14 +23,14 @@ class Eyes:
         return {"shortest_edge": self.least, "longest_edge": self.most}
 
 
-def eyes_of(folder: str) -> Eyes:
+def read_processor_config(folder: str) -> ImageProcessorConfig:
     """By the model folder's preprocessor_config.json; Qwen2.5-VL's own for a name on the hub."""
     path = Path(folder) / "preprocessor_config.json"
     if not path.is_file():
-        return Eyes()
+        return ImageProcessorConfig()
     try:
         said = json.loads(path.read_text("utf-8"))
         size = said.get("size") or {"shortest_edge": said["min_pixels"], "longest_edge": said["max_pixels"]}
-        return Eyes(said["patch_size"], said["merge_size"], size["shortest_edge"], size["longest_edge"])
+        return ImageProcessorConfig(said["patch_size"], said["merge_size"], size["shortest_edge"], size["longest_edge"])
     except (ValueError, KeyError, TypeError):
         raise BadModel(f"{path} is damaged; download the model again.") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TokenStep:
     """One generated token: its text, its probability among the legal tokens, and the mass those had before the mask.
 
     `more` is the mass, among the legal tokens, of those that go on with the list: at a token that follows a shape or opens
@@ -29,7 +29,7 @@ class Proposal:
     score: float
 
 
-Opinion = Mapping[str, tuple[Proposal, ...]]
+DenseOpinion = Mapping[str, tuple[Proposal, ...]]
 """What the dense head saw of each label that it knows."""
 
 
@@ -42,8 +42,8 @@ class Decoded:
     """
 
     text: str
-    steps: tuple[Step, ...]
+    steps: tuple[TokenStep, ...]
     finished: bool
     tokens: tuple[int, ...] = ()
     passes: int = 0
-    second_opinion: Opinion | None = None
+    second_opinion: DenseOpinion | None = None

@@ -59,15 +59,15 @@ class Faults:
     extra: tuple[Mark, ...] = ()
 
 
-def faults(read: Findings, reference: Findings, task: Task) -> Faults:
+def find_faults(read: Findings, reference: Findings, task: Task) -> Faults:
     """Objects of the reference not found (same place, same label), and marks that fit none of it. When counting: wrong labels."""
     if not task.has_marks:
         labels = {*read.stated, *reference.stated}
         return Faults(frozenset(n for n in labels if read.stated.get(n, 0) != reference.stated.get(n, 0)))
     named = replace(reference, marks=tuple(replace(m, id=f"reference-{i}") for i, m in enumerate(reference.marks)))
-    changes = diff(named, read)
-    missed = frozenset(c.before.id for c in changes if c.before is not None and c.kind not in FOUND)
-    extra = tuple(c.after for c in changes if c.after is not None and c.kind not in FOUND)
+    count_changes = diff(named, read)
+    missed = frozenset(c.before.id for c in count_changes if c.before is not None and c.kind not in FOUND)
+    extra = tuple(c.after for c in count_changes if c.after is not None and c.kind not in FOUND)
     return Faults(missed, extra)
 
 
@@ -98,7 +98,7 @@ class Changes:
         )  # fmt: skip
 
 
-def readings(reviews: Sequence[Review]) -> list[Reading]:
+def blind_readings(reviews: Sequence[Review]) -> list[Reading]:
     """The blind reads among these reviews (oldest first), each with its reader's last read after the model was shown."""
     first: dict[tuple[str, Question, str], Review] = {}
     after: dict[tuple[str, Question, str], Review] = {}
@@ -113,11 +113,11 @@ def readings(reviews: Sequence[Review]) -> list[Reading]:
     return [Reading(*key, blind, after.get(key)) for key, blind in first.items()]
 
 
-def changes(reading: Reading, reference: Findings) -> Changes:
+def count_changes(reading: Reading, reference: Findings) -> Changes:
     """Faults of the blind read that were mended after the model was shown, and faults that only came then."""
     task = reading.question.task
-    before = faults(reading.blind.findings, reference, task)
-    later = faults((reading.after or reading.blind).findings, reference, task)
+    before = find_faults(reading.blind.findings, reference, task)
+    later = find_faults((reading.after or reading.blind).findings, reference, task)
     gone, new = _unmatched(before.extra, later.extra), _unmatched(later.extra, before.extra)
     return Changes(
         len(before.missed - later.missed) + gone, len(later.missed - before.missed) + new,

@@ -15,7 +15,7 @@ NEVER = 1.01
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WordThresholds:
     """From these scores on a mark is called confident, unsure; `n` reviewed marks say so."""
 
     confident: float
@@ -23,7 +23,7 @@ class Words:
     n: int
 
 
-class Sureness:
+class ConfidenceWords:
     """Learns from the store's newest reviews; each is looked at once. Any thread."""
 
     def __init__(self, store: Store) -> None:
@@ -32,10 +32,10 @@ class Sureness:
         self._scored: dict[str, dict[Key, list[Scored]]] = {}
         self._fits: dict[Key, Calibration] = {}
 
-    def words(self, question: Question, adapter: str | None) -> Words | None:
+    def words(self, question: Question, adapter: str | None) -> WordThresholds | None:
         """What scores of this task and adapter are called, as of the last `learn`; None while they are uncalibrated."""
         fit = self._fits.get((question.task, adapter))
-        return Words(_reaches(fit, CONFIDENT), _reaches(fit, UNSURE), fit.n) if fit and fit.calibrated else None
+        return WordThresholds(_reaches(fit, CONFIDENT), _reaches(fit, UNSURE), fit.n) if fit and fit.calibrated else None
 
     def learn(self) -> None:
         """Take in the reviews that were saved since."""

@@ -12,7 +12,7 @@ TOGETHER = 10  # images that one value is the mean of
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class EditCount:
     """The `number`-th reviewed image: marks added, removed, moved or relabelled there, the mean of it and the nine before it,
     and the adapter (None: the base) whose answer was corrected."""
 
@@ -22,15 +22,15 @@ class Effort:
     adapter: str | None
 
 
-def efforts(reviews: Iterable[Review], predictions: Iterable[Prediction]) -> list[Effort]:
+def count_edits(reviews: Iterable[Review], predictions: Iterable[Prediction]) -> list[EditCount]:
     """Of first reviews that accept or correct a readable answer; a blind read corrects nothing and is left out."""
     answers = {p.id: p for p in predictions if p.findings is not None}
     usable = (Verdict.ACCEPTED, Verdict.CORRECTED)
     first = [r for r in reviews if r.revision == 1 and r.verdict in usable and not r.blind and r.prediction_id in answers]
-    found: list[Effort] = []
+    found: list[EditCount] = []
     for review in sorted(first, key=lambda r: r.created_at):
         answer = answers[review.prediction_id or ""]
         edits = sum(c.kind is not CorrectionKind.KEPT for c in diff(answer.findings or review.findings, review.findings))
         recent = [e.edits for e in found[-TOGETHER + 1 :]] + [edits]
-        found.append(Effort(len(found) + 1, edits, sum(recent) / len(recent), answer.adapter))
+        found.append(EditCount(len(found) + 1, edits, sum(recent) / len(recent), answer.adapter))
     return found

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from pdc.adapters.routing import Serving
+from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Adapter, Findings, Prediction, Review
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 from pdc.review.service import READ_FIRST, Draft, ReviewService
 
 
@@ -30,7 +30,7 @@ class Version:
 class History:
     """Every method raises ReadFirst where reads are blind and this reader has not saved one."""
 
-    def __init__(self, service: ReviewService, serving: Serving, adapters: Callable[[], list[Adapter]]) -> None:
+    def __init__(self, service: ReviewService, serving: AdapterRouting, adapters: Callable[[], list[Adapter]]) -> None:
         self.service, self.serving, self.adapters = service, serving, adapters
 
     def versions(self, draft: Draft) -> list[Version]:
@@ -45,7 +45,7 @@ class History:
         """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
         answers = [v.prediction for v in self.versions(draft) if v.prediction]
         answered = {p.adapter for p in answers if p.model == self.serving.base}
-        own = [Wanted(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
+        own = [AdapterRef(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
         known = [None, *(w.name for w in own if w.about(draft.question) == w)]
         return [name for name in known if name not in answered]
 
@@ -55,7 +55,7 @@ class History:
         paths = {a.name: a.path for a in self.adapters()}
         if adapter is not None and adapter not in paths:
             raise NotFound(f"There is no adapter {adapter!r}; choose another.")
-        with self.serving.instead(Wanted(adapter, paths.get(adapter))):
+        with self.serving.instead(AdapterRef(adapter, paths.get(adapter))):
             return self.service.answer(draft.image, draft.question)
 
     def reopen(self, draft: Draft, version: Version) -> Draft:

@@ -12,18 +12,18 @@ from pdc.domain.values import Image, Question
 from pdc.review.service import ReviewService
 
 log = logging.getLogger(__name__)
-AHEAD = 5
+PREFETCHED_IMAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class PrefetchState:
     """How many images wait for an answer, and what went wrong last, if anything did since the last good answer."""
 
     waiting: int
     error: str | None = None
 
 
-class LookAhead:
+class Prefetcher:
     """One thread for all readers. Answers are stored as ordinary predictions; a question that has one is not asked."""
 
     def __init__(self, service: ReviewService) -> None:
@@ -48,9 +48,9 @@ class LookAhead:
             self._changed.notify_all()
 
     @property
-    def now(self) -> Ahead:
+    def now(self) -> PrefetchState:
         with self._changed:
-            return Ahead(sum(map(len, self._queues.values())) + self._busy, self._error)
+            return PrefetchState(sum(map(len, self._queues.values())) + self._busy, self._error)
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long until nothing is left to ask; whether that is so."""

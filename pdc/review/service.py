@@ -13,12 +13,12 @@ from pdc.domain.merge import Take, merge
 from pdc.domain.values import Box, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.zoom import look_closer
+from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.answering import Step
 from pdc.review.blind_reading import beside, second_look
-from pdc.review.visibility import Rooms
+from pdc.review.visibility import ImageAccess
 from pdc.store.records import StoredDraft
-from pdc.store.review_queries import Seen
+from pdc.store.review_queries import DraftVersion
 from pdc.store.store import Store
 
 READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
@@ -46,7 +46,7 @@ class Draft:
     key: str
     rev: int = 0
     note: str = ""
-    seen: Seen | None = None
+    seen: DraftVersion | None = None
     blind: bool = False
     chosen: Question | None = None
     carried: bool = False
@@ -61,7 +61,7 @@ class Conflict:
     theirs: Review
 
 
-class ReviewService(Rooms):
+class ReviewService(ImageAccess):
     """Every method may be called from any thread; each raises PdcError with a sentence when it cannot be done.
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
@@ -136,7 +136,7 @@ class ReviewService(Rooms):
         if self.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
         marks, pixels = draft.findings.marks, self.files.open(draft.image.sha256)
-        found = look_closer(self.predictor, pixels, draft.question, region, marks, cancelled)
+        found = zoom_in(self.predictor, pixels, draft.question, region, marks, cancelled)
         if found is not None:
             known = {m.id for m in marks}
             note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."

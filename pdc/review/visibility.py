@@ -10,7 +10,7 @@ from pdc.images.intake import accept
 from pdc.review.answering import Answers
 
 
-class Rooms(Answers):
+class ImageAccess(Answers):
     """One room for all readers; with `private` one for each. Any thread."""
 
     max_megapixels: int

@@ -38,7 +38,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WorklistFilter:
     """Which images, in which order. Empty strings: all. `stage` may also be `to do`; `reader` "-" means assigned to nobody."""
 
     stage: str = ""
@@ -105,26 +105,26 @@ class Worklist:
             ))  # fmt: skip
         return found
 
-    def chosen(self, entries: Sequence[Entry], wanted: Wanted, keep: str | None = None) -> list[Entry]:
+    def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None) -> list[Entry]:
         """Those that are wanted (and the image `keep`, wanted or not), in the wanted order."""
         shown = [e for e in entries if _fits(e, wanted) or e.image.sha256 == keep]
         return sorted(shown, key=lambda e: _place(e, wanted.order))
 
-    def following(self, reader: str, wanted: Wanted, after: str | None, n: int = 1) -> list[Image]:
+    def following(self, reader: str, wanted: WorklistFilter, after: str | None, n: int = 1) -> list[Image]:
         """The next n images after one that still need work, round the end. NotFound when there are no images at all."""
         shown = self.chosen(self.entries(reader), wanted, keep=after)
         ring = [e for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
         return [e.image for e in ring[:n]]
 
-    def next(self, reader: str, wanted: Wanted, after: str | None) -> Image:
+    def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""
         return next(iter(self.following(reader, wanted, after)), None) or self._beside(reader, wanted, after, 1)
 
-    def previous(self, reader: str, wanted: Wanted, before: str | None) -> Image:
+    def previous(self, reader: str, wanted: WorklistFilter, before: str | None) -> Image:
         """The image before this one, done or not."""
         return self._beside(reader, wanted, before, -1)
 
-    def _beside(self, reader: str, wanted: Wanted, sha: str | None, by: int) -> Image:
+    def _beside(self, reader: str, wanted: WorklistFilter, sha: str | None, by: int) -> Image:
         images = [e.image for e in self.chosen(self.entries(reader), wanted, keep=sha)]
         if not images:
             raise NotFound("There are no images here; upload some, open an example, or show all.")
@@ -155,7 +155,7 @@ class Worklist:
         self.store.add_events([sha], EventKind.SENT_BACK, by=by, note=note)
 
 
-def without_hints(wanted: Wanted, blind: bool) -> Wanted:
+def without_hints(wanted: WorklistFilter, blind: bool) -> WorklistFilter:
     """Where reads are blind an order may not tell what the model said."""
     return replace(wanted, order=Order.TIME) if blind and wanted.order in (Order.UNCERTAIN, Order.DISAGREEMENT) else wanted
 
@@ -181,7 +181,7 @@ def _stage(review: ReviewLine | None, draft_at: datetime | None, back: Event | N
     return Stage.PREDICTED if answered else Stage.NEW
 
 
-def _fits(entry: Entry, wanted: Wanted) -> bool:
+def _fits(entry: Entry, wanted: WorklistFilter) -> bool:
     counts = (entry.reviewed or entry.model or Digest({}, None)).counts
     return (
         wanted.stage in ("", entry.stage, "to do" if entry.stage.open else entry.stage)

@@ -20,7 +20,7 @@ from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, Review
 CHUNK = 500
 
 
-class Listing(Database):
+class ListQueries(Database):
     """Events are only ever added. Digests are computed once per process: what they describe never changes."""
 
     def __init__(self, engine: Engine) -> None:

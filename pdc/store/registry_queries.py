@@ -20,7 +20,7 @@ TRAINING = "training"
 _UNFINISHED = (RunStatus.PREPARED, RunStatus.RUNNING)
 
 
-class Registry(Database):
+class RegistryQueries(Database):
     """What serves is a query on adapters; how it came to serve is the history of activations."""
 
     def add_adapter(self, adapter: Adapter) -> None:

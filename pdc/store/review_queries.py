@@ -11,16 +11,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.errors import NotFound, StaleSave
-from pdc.domain.values import Findings, Image, Prediction, Question, Review, Verdict, check_label
+from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict, check_label
 from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, LabelRow, OwnerRow, PredictionRow, ReviewRow
 
-Seen = tuple[str, datetime]  # StoredDraft.seen
+DraftVersion = tuple[str, datetime]  # StoredDraft.seen
 
 
-class Reviewing(Database):
+class ReviewQueries(Database):
     """Predictions and reviews are only ever added."""
 
     def add_image(self, image: Image, owner: str | None = None) -> Image:
@@ -104,7 +104,7 @@ class Reviewing(Database):
             row = session.scalar(query)
             return row and mapping.prediction(row)
 
-    def save_review(self, review: Review, *, key: str, base_revision: int, seen: Seen | None = None) -> Review:
+    def save_review(self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None) -> Review:
         """Append the review as revision `base_revision` + 1, drop the draft of that key, and return it as stored.
 
         `key` names the attempt: the same key again returns what the first one stored, whatever happened since. `seen` is
@@ -117,7 +117,7 @@ class Reviewing(Database):
         except IntegrityError:  # another process was first; now its row can be seen
             return self._save_review(review, key, base_revision, seen)
 
-    def _save_review(self, review: Review, key: str, base_revision: int, seen: Seen | None) -> Review:
+    def _save_review(self, review: Review, key: str, base_revision: int, seen: DraftVersion | None) -> Review:
         with self._write() as session:
             saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
             if saved is not None:
@@ -157,6 +157,10 @@ class Reviewing(Database):
         with self._read() as session:
             return [mapping.review(row) for row in session.scalars(query)]
 
+    def usable_reviews(self) -> list[Review]:
+        """Current reviews that say what is in the image: accepted or corrected."""
+        return [r for r in self.current_reviews() if r.verdict in USABLE]
+
     def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
         """Every revision of one image or of all, by one author or by anybody, oldest first."""
         query = _of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
@@ -179,7 +183,7 @@ class Reviewing(Database):
         base_revision: int,
         prediction_id: str | None,
         key: str = "",
-        seen: Seen | None = None,
+        seen: DraftVersion | None = None,
     ) -> None:
         """Keep a reader's unsaved work, in place of what was kept under this key before. NotFound without its image.
 
@@ -222,7 +226,7 @@ class Reviewing(Database):
         with self._read() as session:
             return [mapping.draft(row) for row in session.scalars(select(DraftRow).where(*where).order_by(DraftRow.saved_at))]
 
-    def drop_draft(self, author: str, sha256: str, question: Question, key: str = "", seen: Seen | None = None) -> None:
+    def drop_draft(self, author: str, sha256: str, question: Question, key: str = "", seen: DraftVersion | None = None) -> None:
         """The draft of that key, and the one it went on from as it was then. Nothing happens when there is none."""
         with self._write() as session:
             _drop(session, author, sha256, question, key, seen)
@@ -271,13 +275,13 @@ def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
     )
 
 
-def _drop(session: Session, author: str, sha256: str, question: Question, key: str, seen: Seen | None) -> None:
+def _drop(session: Session, author: str, sha256: str, question: Question, key: str, seen: DraftVersion | None) -> None:
     session.execute(delete(DraftRow).where(DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key))
     if seen is not None:
         _drop_seen(session, author, sha256, question, seen)
 
 
-def _drop_seen(session: Session, author: str, sha256: str, question: Question, seen: Seen) -> None:
+def _drop_seen(session: Session, author: str, sha256: str, question: Question, seen: DraftVersion) -> None:
     key, saved_at = seen
     where = (DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key, DraftRow.saved_at == saved_at)
     session.execute(delete(DraftRow).where(*where))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pdc.store.database import BUSY_SECONDS, open_engine
-from pdc.store.list_queries import Listing
-from pdc.store.registry_queries import Registry
-from pdc.store.review_queries import Reviewing
+from pdc.store.list_queries import ListQueries
+from pdc.store.registry_queries import RegistryQueries
+from pdc.store.review_queries import ReviewQueries
 from pdc.store.schema import migrate
 
 
-class Store(Reviewing, Listing, Registry):
+class Store(ReviewQueries, ListQueries, RegistryQueries):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

@@ -19,17 +19,16 @@ from typing import Any
 
 from pdc import files
 from pdc.domain.errors import BadSetting, StoreUnavailable
-from pdc.domain.values import Box, Findings, Image, Mark, Question, Review, Verdict
+from pdc.domain.values import Box, Findings, Image, Mark, Question, Review
 from pdc.images.intake import ImageFiles
-from pdc.images.near_duplicates import Likeness, likeness, pairs
+from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
 from pdc.store import Store
 
-USABLE = (Verdict.ACCEPTED, Verdict.CORRECTED)
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SplitSide:
     """One side of the split: how many rows (reviews), images and groups, and objects per label."""
 
     rows: int
@@ -39,7 +38,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class DatasetManifest:
     """What a training folder holds. `digest` is a sha256 over every row of both sides; `images` maps each file to its
     sha256; `reviewers` are the authors of the reviews, `reviewed` the first and the last time one was saved. `likeness`
     tells near copies of an image; `left_out` are images that show what a held-out one shows."""
@@ -47,20 +46,15 @@ class Manifest:
     created_at: str
     reviewers: tuple[str, ...]
     digest: str
-    train: Side
-    held_out: Side
+    train: SplitSide
+    held_out: SplitSide
     images: Mapping[str, str]
     reviewed: tuple[str, str]
-    likeness: Mapping[str, str]
+    hash_image: Mapping[str, str]
     left_out: tuple[str, ...]
 
 
-def usable_reviews(store: Store) -> list[Review]:
-    """Current reviews that say what is in the image: accepted or corrected."""
-    return [r for r in store.current_reviews() if r.verdict in USABLE]
-
-
-def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> Manifest:
+def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
     {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names, and
     "predicted" with the prediction's "marks" and "counts" where a readable one was reviewed.
@@ -70,7 +64,7 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
     """
     if not 0 <= held_out_share < 1:
         raise BadSetting(f"held_out_share is {held_out_share}; it needs a number from 0 up to but not including 1.")
-    reviews = usable_reviews(store)
+    reviews = store.usable_reviews()
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
@@ -88,13 +82,13 @@ def training_folder(store: Store, images: ImageFiles, folder: Path, *, held_out_
     return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
 
 
-def held_out_folder(store: Store, images: ImageFiles, folder: Path) -> int:
+def export_held_out(store: Store, images: ImageFiles, folder: Path) -> int:
     """Write held_out.jsonl and its images/, of the groups that are held out already; returns the number of rows.
 
     Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
     """
     held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
-    reviews = [r for r in usable_reviews(store) if known[r.image_sha256].group in held_out]
+    reviews = [r for r in store.usable_reviews() if known[r.image_sha256].group in held_out]
     rows = _rows(store, reviews, known)
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
     files.write(folder / "held_out.jsonl", _lines(rows))
@@ -106,31 +100,31 @@ def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image]) -
     return [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
 
 
-def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, Likeness]:
+def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, ImageHash]:
     """Of every reviewed image, and of every held-out one, reviewed or not."""
     held_out = store.held_out_groups()
     names = {_sha256(r) for r in rows} | {i.sha256 for i in store.images() if i.group in held_out}
-    return {name: likeness(images.path(name)) for name in sorted(names)}
+    return {name: hash_image(images.path(name)) for name in sorted(names)}
 
 
 def _sha256(row: Row) -> str:
     return Path(row["image"]).stem
 
 
-def _copies(likes: Mapping[str, Likeness], held_out: set[str]) -> frozenset[str]:
+def _copies(likes: Mapping[str, ImageHash], held_out: set[str]) -> frozenset[str]:
     """Images that show what a held-out image shows."""
     inside = {name: like for name, like in likes.items() if name in held_out}
-    return frozenset(name for name, _ in pairs(likes, inside)) - held_out
+    return frozenset(name for name, _ in near_duplicate_pairs(likes, inside)) - held_out
 
 
-def _joined(rows: Sequence[Row], likes: Mapping[str, Likeness], known: Mapping[str, Image]) -> dict[str, str]:
+def _joined(rows: Sequence[Row], likes: Mapping[str, ImageHash], known: Mapping[str, Image]) -> dict[str, str]:
     """Each group's first name among the groups that show the same things."""
     first = {group: group for group in {r["group"] for r in rows} | {known[name].group for name in likes}}
 
     def root(group: str) -> str:
         return group if first[group] == group else root(first[group])
 
-    for a, b in pairs(likes, likes):
+    for a, b in near_duplicate_pairs(likes, likes):
         low, high = sorted((root(known[a].group), root(known[b].group)))
         first[high] = low
     return {group: root(group) for group in first}
@@ -210,7 +204,7 @@ def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> di
 
 
 def _told(
-    reviews: Sequence[Review], hashes: Mapping[str, str], likes: Mapping[str, Likeness], left_out: tuple[str, ...]
+    reviews: Sequence[Review], hashes: Mapping[str, str], likes: Mapping[str, ImageHash], left_out: tuple[str, ...]
 ) -> dict[str, Any]:
     """Who reviewed what and when, for the manifest."""
     times = sorted(r.created_at.isoformat(timespec="seconds") for r in reviews)
@@ -220,11 +214,11 @@ def _told(
     }
 
 
-def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Mapping[str, Any]) -> Manifest:
+def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Mapping[str, Any]) -> DatasetManifest:
     texts = {"train.jsonl": _lines(train), "held_out.jsonl": _lines(held_out)}
     for name, text in texts.items():
         files.write(folder / name, text)
-    manifest = Manifest(
+    manifest = DatasetManifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(), train=_side(train), held_out=_side(held_out), **told,
     )
@@ -236,8 +230,8 @@ def _lines(rows: Iterable[Row]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def _side(rows: Sequence[Row]) -> Side:
+def _side(rows: Sequence[Row]) -> SplitSide:
     labels: Counter[str] = Counter()
     for row in rows:
         labels.update(row["counts"])
-    return Side(len(rows), len({r["image"] for r in rows}), len({r["group"] for r in rows}), dict(labels))
+    return SplitSide(len(rows), len({r["image"] for r in rows}), len({r["group"] for r in rows}), dict(labels))

@@ -19,7 +19,7 @@ from pdc.training.run_folder import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How a run stands. `share` is 0 to 1 of the training, `seconds_left` an estimate of it; None when not known."""
 
     name: str
@@ -48,7 +48,7 @@ class Trainer(Protocol):
         """The name of the newest run."""
         ...
 
-    def progress(self, name: str) -> Progress: ...
+    def progress(self, name: str) -> TrainingProgress: ...
 
     def log(self, name: str) -> list[dict[str, Any]]:
         """Rows of the run's log: step, loss, ... or message."""
@@ -94,14 +94,14 @@ class ProcessTrainer:
         found = Run.all(self.runs)
         return found[-1].name if found else None
 
-    def progress(self, name: str) -> Progress:
+    def progress(self, name: str) -> TrainingProgress:
         run = Run.open(self.runs, name)
         status, rows = run.status(self._is_alive(run)), run.log()
         step = next((row for row in reversed(rows) if "step" in row), {})
         share = 1.0 if status is RunStatus.COMPLETE else step.get("share", 0.0)
         left = step.get("seconds_left") if status is RunStatus.RUNNING else None
         message = _message(run, status, rows)
-        return Progress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left)
+        return TrainingProgress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left)
 
     def log(self, name: str) -> list[dict[str, Any]]:
         return Run.open(self.runs, name).log()

@@ -20,12 +20,12 @@ from pdc import __version__
 from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.examples import examples
-from pdc.review.prefetch import LookAhead
+from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.sessions import Sessions
-from pdc.web.ui.worklist import listing, wanted_from
+from pdc.web.ui.worklist import filter_from, worklist_page
 
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
@@ -47,7 +47,7 @@ class Assignment(BaseModel):
 
 
 def build_server(
-    service: ReviewService, access: Access, blocks: Any, *, ahead: LookAhead, max_upload_mb: int = 64,
+    service: ReviewService, access: Access, blocks: Any, *, ahead: Prefetcher, max_upload_mb: int = 64,
     ready: Callable[[], bool] = lambda: True, gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
@@ -198,14 +198,14 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         })
 
 
-def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: LookAhead) -> None:
+def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Prefetcher) -> None:
     @app.get("/api/worklist")
     def rows(request: Request) -> JSONResponse:
         """The images one reader wants to see, in the order they want, and how far they are."""
         reader = access.user(request) or LOCAL_USER
-        wanted = without_hints(wanted_from(request.query_params), images.service.blind)
+        wanted = without_hints(filter_from(request.query_params), images.service.blind)
         shown = images.chosen(images.entries(reader), wanted)
-        return JSONResponse(listing(
+        return JSONResponse(worklist_page(
             shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels(),
             visitors=images.service.private,
         ))  # fmt: skip

@@ -14,14 +14,14 @@ from PIL import Image
 from test_registry import base, write_adapter  # noqa: F401
 
 from pdc.adapters import golden_images
-from pdc.adapters.routing import Serving
+from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import BadModel
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, AdapterStatus, Findings, Question, Task
 from pdc.files import sha256, write_json
-from pdc.inference.adapter_folder import Manifest, verify
+from pdc.inference.adapter_folder import AdapterManifest, verify
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 ASK = Question(Task.BOUNDING, ("cell",))
@@ -84,11 +84,11 @@ def test_looks_at_tiles_are_compared_window_by_window():
 
 
 @pytest.fixture(scope="module")
-def app() -> tuple[LocalPredictor, Serving]:
+def app() -> tuple[LocalPredictor, AdapterRouting]:
     """The embedded model serving alone, as the app wires it."""
     from pdc.inference.qwen import load
 
-    serving = Serving(EMBEDDED_MODEL.name, Wanted)
+    serving = AdapterRouting(EMBEDDED_MODEL.name, AdapterRef)
     return LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), serving), serving
 
 
@@ -102,7 +102,7 @@ def weakened(folder: Path) -> None:
 
     path = folder / "adapter_model.safetensors"
     save_file({k: v * 0.1 for k, v in load_file(path).items()}, path)
-    manifest = Manifest.read(folder)
+    manifest = AdapterManifest.read(folder)
     write_json(folder / "pdc.json", replace(manifest, files={**manifest.files, path.name: sha256(path)}).to_json())
 
 
@@ -110,7 +110,7 @@ def test_the_app_asks_an_adapter_before_it_serves_and_goes_on_with_the_one_that_
     predictor, serving = app
     folder = shutil.copytree(next((EMBEDDED_MODEL / "adapters").iterdir()), tmp_path / "one")
     kept = [Image.open(path).convert("RGB") for path in sorted(folder.glob("golden-*.png"))]
-    with serving.instead(Wanted("one", str(folder))):
+    with serving.instead(AdapterRef("one", str(folder))):
         labels = tuple(json.loads((folder / "golden.json").read_text())["labels"])
         golden_images.record(folder, predictor, kept, Question(Task.COUNT_AND_BOX, labels))
     probe = golden_images.probe(predictor, serving.instead)

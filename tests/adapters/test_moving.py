@@ -16,12 +16,12 @@ from pictures import encoded
 
 from pdc.adapters.registry import Adapters
 from pdc.cli import commands
-from pdc.compose import adapters_of, local_predictor, open_store, serving
+from pdc.compose import adapters_of, local_predictor, open_store, routing_of
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Question, Task
 from pdc.files import write_json
 from pdc.images.intake import ImageFiles
-from pdc.inference.adapter_folder import Manifest
+from pdc.inference.adapter_folder import AdapterManifest
 from pdc.review.history import History
 from pdc.review.service import ReviewService
 from pdc.settings import EMBEDDED_MODEL, Settings
@@ -49,10 +49,10 @@ def settings(tmp_path: Path) -> Settings:
     shutil.copytree(EMBEDDED_MODEL, model, copy_function=lambda source, target: Path(target).symlink_to(source))
     settings = Settings(home=tmp_path / "home", model=str(model), device="cpu")
     with opened(settings) as (store, adapters):
-        assert serving(settings, store)().name == SHIPPED.name
+        assert routing_of(settings, store)().name == SHIPPED.name
         run = Run.create(settings.runs, TrainConfig(settings.model), "mine")
         shutil.copytree(SHIPPED, run.adapter)
-        write_json(run.adapter / "pdc.json", replace(Manifest.read(run.adapter), name="mine").to_json())
+        write_json(run.adapter / "pdc.json", replace(AdapterManifest.read(run.adapter), name="mine").to_json())
         run.mark_complete()
         adapters.register(run)
         adapters.promote("mine", by="ada", reason="test", force=True)
@@ -86,7 +86,7 @@ def test_what_was_moved_is_found_again(settings: Settings, before, what):
     before(settings)
     settings = moved(settings, *what)
     with opened(settings) as (store, adapters):
-        wanted = serving(settings, store)
+        wanted = routing_of(settings, store)
         assert wanted().name == "mine" and wanted.trouble() is None
         assert {a.name for a in adapters.there()} == {"mine", SHIPPED.name}
         for name, root in (("mine", settings.home), (SHIPPED.name, settings.model)):
@@ -112,7 +112,7 @@ def lost(settings: Settings) -> Settings:
 
 def test_a_lost_adapter_leaves_every_question_to_the_base_and_the_reader_is_told(lost: Settings, smears):
     with opened(lost) as (store, adapters):
-        wanted = serving(lost, store)
+        wanted = routing_of(lost, store)
         service = ReviewService(
             store, ImageFiles(lost.images), local_predictor(lost, store, wanted), serving=wanted.now, trouble=wanted.trouble
         )
@@ -132,7 +132,7 @@ def test_a_lost_adapter_leaves_every_question_to_the_base_and_the_reader_is_told
 
 def test_an_adapter_that_comes_back_serves_again(lost: Settings):
     with opened(lost) as (store, adapters):
-        wanted = serving(lost, store)
+        wanted = routing_of(lost, store)
         assert (wanted().name, wanted().missing, adapters.serving()) == (None, "mine", None)
         shutil.copytree(SHIPPED, folder := lost.runs / "mine" / "adapter")
         assert wanted().missing == "mine"  # it is another one's

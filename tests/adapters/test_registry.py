@@ -14,8 +14,8 @@ from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, NotFound
 from pdc.domain.values import AdapterStatus
 from pdc.files import sha256
-from pdc.images.near_duplicates import of_pixels
-from pdc.inference.adapter_folder import Manifest, fingerprint, verify
+from pdc.images.near_duplicates import hash_pixels
+from pdc.inference.adapter_folder import AdapterManifest, fingerprint, verify
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -57,7 +57,7 @@ def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors
         "files": {p.name: sha256(p) for p in folder.iterdir()},
         "created_at": datetime.now(UTC).isoformat(), **changes,
     }
-    (folder / "pdc.json").write_text(json.dumps(Manifest(**values).to_json()))
+    (folder / "pdc.json").write_text(json.dumps(AdapterManifest(**values).to_json()))
     return folder
 
 
@@ -360,8 +360,8 @@ GOOD = {
     "candidate": measured(0.6, "one", cell=slice_of(40, 39, 0.75), polyp=slice_of(19, 15, 0.60)),
     "n": 9, "changes": {"base": moved(0.1), "active": moved(0.1)}, "held_out": {}, "blank_marks": 0,
 }
-SEEN = str(of_pixels(np.random.default_rng(3).integers(0, 255, (64, 64), np.uint8)))
-OTHER = str(of_pixels(np.random.default_rng(4).integers(0, 255, (64, 64), np.uint8)))
+SEEN = str(hash_pixels(np.random.default_rng(3).integers(0, 255, (64, 64), np.uint8)))
+OTHER = str(hash_pixels(np.random.default_rng(4).integers(0, 255, (64, 64), np.uint8)))
 
 
 def with_labels(**labels: dict) -> dict:

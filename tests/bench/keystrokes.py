@@ -32,7 +32,7 @@ from finetune.tiny.measure import Field, ask, fields
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.geometry import iou
 from pdc.domain.values import Box, Findings, Mark, Task
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 KEY, POINT, BUTTON, HOME, MIND = 0.28, 1.10, 0.10, 0.40, 1.35  # seconds
@@ -151,7 +151,7 @@ def embedded() -> LocalPredictor:
     from pdc.inference.qwen import load
 
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
-    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: Wanted(shipped.name, str(shipped)))
+    return LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: AdapterRef(shipped.name, str(shipped)))
 
 
 def main() -> None:

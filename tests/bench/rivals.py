@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from finetune.tiny.measure import Field, fields, ratio, shown
+from finetune.tiny.measure import Field, fields, format_estimate, ratio
 from pdc.domain.geometry import match
 from pdc.domain.values import Box, Mark
 
@@ -85,11 +85,11 @@ def detector(checkpoint: Path) -> Finder:
     import torch
 
     from finetune.tiny import TOKEN_PX
-    from finetune.tiny.teacher import taught
+    from finetune.tiny.teacher import load_teacher
     from finetune.tiny.vision_stage import as_marks, fit
     from pdc.inference.dense_head import dense_boxes
 
-    teacher = taught(checkpoint)
+    teacher = load_teacher(checkpoint)
 
     @torch.no_grad()
     def marks(image: np.ndarray) -> list[Mark]:
@@ -123,7 +123,7 @@ def _row(find: Finder, some: Sequence[Field]) -> str:
         boxes.append((2 * len(match(found, true)), len(found) + len(true)))
         counts.append((abs(len(found) - len(true)), len(true)))
     seconds = (time.perf_counter() - started) / max(len(some), 1)
-    return f"{shown(ratio(boxes)):<22}{shown(ratio(counts)):<22}{seconds:>10.2f}"
+    return f"{format_estimate(ratio(boxes)):<22}{format_estimate(ratio(counts)):<22}{seconds:>10.2f}"
 
 
 if __name__ == "__main__":

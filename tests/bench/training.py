@@ -54,17 +54,17 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
     from finetune.data.dataset import Examples
-    from finetune.data.replay import drawn
+    from finetune.data.replay import drawn_rows
     from finetune.train.cpu_speed import make_fast
     from finetune.train.lora import attach
-    from finetune.train.trainer import Clock, build_trainer
+    from finetune.train.trainer import LearningRateSchedule, build_trainer
     from pdc.inference.qwen import load
     from pdc.settings import EMBEDDED_MODEL
     from pdc.training.config import TrainConfig
     from pdc.training.run_folder import Run
 
     config = TrainConfig.for_model(str(EMBEDDED_MODEL), quantization=quantization, device="cpu", parent=None)
-    rows = drawn(folder / "images", each=6, blanks=0)
+    rows = drawn_rows(folder / "images", each=6, blanks=0)
     qwen = load(config.model, quantization=quantization, device="cpu")
     model = attach(qwen, config, None)
     if fast:
@@ -74,7 +74,7 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
         questions=config.questions,
     )
     with nullcontext() if own_loss else patch("finetune.train.Numbers.of", return_value=None):
-        trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, Clock(ROUNDS, 1e6))
+        trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, LearningRateSchedule(ROUNDS, 1e6))
     if not fast:
         trainer.data_collator = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)
     batches = iter(trainer.get_train_dataloader())

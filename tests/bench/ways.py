@@ -13,7 +13,7 @@ from pdc.domain.geometry import Size
 from pdc.domain.values import Question
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.grammar import Vocabulary, repeats
-from pdc.inference.decoding.partial_answer import shapes
+from pdc.inference.decoding.partial_answer import find_shapes
 from pdc.inference.qwen import Qwen
 
 # Of this process's own time on a CPU with one thread: what others do on the machine does not count. Set by the benchmark.
@@ -79,7 +79,7 @@ class Watch:
             self.prompt = False
             return
         self.ids += value.flatten().tolist()
-        if self.at is None and shapes(self.tokenizer.decode(self.ids)):
+        if self.at is None and find_shapes(self.tokenizer.decode(self.ids)):
             self.at = CLOCK()
 
     def end(self) -> None: ...
@@ -129,7 +129,7 @@ def ours(decoder: Decoder, image: PilImage, question: Question, *, fresh: bool =
     seen = decoder.see(image)
     line = decoder.line(seen, question, LIMIT)
     for _ in decoder.run([seen], [line]):
-        if first is None and shapes(line.text):
+        if first is None and find_shapes(line.text):
             first = CLOCK() - started
     return Timed(line.text, tuple(line.tokens), line.passes + fresh, CLOCK() - started, first)
 

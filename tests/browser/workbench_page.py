@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from pdc.adapters.registry import Adapters
-from pdc.adapters.routing import Serving
+from pdc.adapters.routing import AdapterRouting
 from pdc.images.intake import ImageFiles
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.review.history import History
-from pdc.review.prefetch import LookAhead
+from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Stage, Worklist
 from pdc.settings import Settings
@@ -54,9 +54,9 @@ class Workbench:
     ) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind, private=private)
-        self.images, ahead = Worklist(self.service), LookAhead(self.service)
+        self.images, ahead = Worklist(self.service), Prefetcher(self.service)
         review = ReviewTab(self.service, self.images, ahead)
-        history = HistoryTab(History(self.service, Serving("pdc-tiny", Wanted), self.store.adapters), review)
+        history = HistoryTab(History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review)
         tabs = {"Review": review, "History": history, "Reading study": StudyTab(self.service)}
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pdc.cli import bulk
-from pdc.cli.bulk import Bulk
+from pdc.cli.bulk import BulkRun
 from pdc.domain.errors import BadImage, BadModel, BadSetting
 from pdc.domain.values import Findings, Mark, Point, Question, Task
 from pdc.inference.predictors.base import Answer
@@ -69,7 +69,7 @@ def rows(path: Path) -> list[dict]:
 
 def run(folder: Path, out: Path, predictor=None, **options) -> tuple[int, list[str]]:
     said: list[str] = []
-    failed = bulk.run(Bulk(folder, out, options.pop("question", ASKED), **options), predictor or Shades(), said.append)
+    failed = bulk.run(BulkRun(folder, out, options.pop("question", ASKED), **options), predictor or Shades(), said.append)
     return failed, said
 
 

@@ -17,16 +17,17 @@ from pdc.domain.doubt import with_doubts
 from pdc.domain.errors import BadModel
 from pdc.domain.merge import merge
 from pdc.domain.values import Box, Findings, Mark, Origin, Prediction, Question, Status, Task, Verdict
-from pdc.formats.exporting import export, training_folder
+from pdc.formats.exporting import export
 from pdc.inference.adapter_folder import thresholds_of
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import LocalPredictor, Wanted
-from pdc.inference.predictors.zoom import merged
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.zoom import merge_marks
 from pdc.inference.qwen import load
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.calibration import scored_marks
 from pdc.review.service import verdict_of
 from pdc.settings import EMBEDDED_MODEL
+from pdc.training.dataset_export import export_training_set
 
 THRESHOLDS = {"platelet": 0.3}
 SAID = Findings(
@@ -79,7 +80,7 @@ def test_an_answer_and_a_second_look_bring_doubtful_marks_along():
 
 def test_a_closer_look_that_is_sure_makes_a_doubtful_mark_count():
     sure = replace(UNSURE.marks[0], id="x", status=Status.OPEN, score=0.8)
-    assert merged(UNSURE.marks, [sure], (40, 30)) == (replace(sure, id="m1"),)
+    assert merge_marks(UNSURE.marks, [sure], (40, 30)) == (replace(sure, id="m1"),)
 
 
 def test_a_doubtful_mark_left_alone_is_saved_but_neither_counted_nor_exported_nor_trained_on(desk: Desk, tmp_path: Path):
@@ -91,7 +92,7 @@ def test_a_doubtful_mark_left_alone_is_saved_but_neither_counted_nor_exported_no
     export(desk.store, desk.service.files, tmp_path / "coco", "coco")
     assert json.loads((tmp_path / "coco" / "coco.json").read_text())["annotations"] == []
     desk.service.save(replace(desk.service.open(desk.image("b.png"), ASK, "ada"), findings=UNSURE))
-    training_folder(desk.store, desk.service.files, tmp_path / "run")
+    export_training_set(desk.store, desk.service.files, tmp_path / "run")
     rows = [json.loads(line) for name in ("train", "held_out") for line in (tmp_path / "run" / f"{name}.jsonl").open()]
     assert [(row["marks"], row["counts"]["platelet"]) for row in rows] == [([], 0)] * 2
 
@@ -160,7 +161,7 @@ def strict(tmp_path_factory) -> Path:
 
 
 def test_the_models_folder_says_what_is_doubtful_and_every_task_counts_the_same(strict: Path, smears):
-    wanted = Wanted()
+    wanted = AdapterRef()
     predictor = LocalPredictor(lambda: load(str(strict)), lambda: wanted)
     answers = {t: predictor.predict(smears[0][0], Question(t, ("red blood cell",))).findings for t in Task}
     marks = answers[Task.COUNT_AND_BOX].marks
@@ -170,7 +171,7 @@ def test_the_models_folder_says_what_is_doubtful_and_every_task_counts_the_same(
     shown = list(predictor.stream(smears[0][0], Question(Task.BOUNDING, ("red blood cell",))))[:-1]
     assert shown and all((m.status is Status.DOUBTFUL) == (m.score < 0.8) for part in shown for m in part.marks)
     adapter = next((strict / "adapters").iterdir())
-    wanted = Wanted(adapter.name, str(adapter))
+    wanted = AdapterRef(adapter.name, str(adapter))
     rods = predictor.predict(smears[0][0], Question(Task.BOUNDING, ("bacterium", "red blood cell")))
     assert rods.adapter == adapter.name and rods.thresholds == {} and all(m.counts for m in rods.findings.marks)
 

@@ -13,7 +13,7 @@ import pytest
 from pdc.domain.errors import Unreadable
 from pdc.domain.prompts import MAX_COUNT, STYLES, answer, parse
 from pdc.domain.values import Box, Findings, Mark, Question, Task
-from pdc.inference.predictors.tiled import Answered, Asked
+from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion
 from pdc.inference.predictors.tiling import Tile
 from pdc.inference.qwen import Frame
 from pdc.inference.types import Decoded
@@ -94,8 +94,8 @@ def test_a_thousand_bad_answers_are_read_or_flagged(damage: Callable[[str, rando
 def _check_as_answered(question: Question, text: str, style: str) -> None:
     """The same text from a server: half-written or whole it stops nobody, and is marks in the image or unreadable."""
     whole = Box(0, 0, 700, 500)
-    look = Answered(Tile(whole, whole), Frame((700, 500), (280, 196)), Decoded(text, (), True))
-    asked = Asked(question, question, "any", None, style)
+    look = TileAnswer(Tile(whole, whole), Frame((700, 500), (280, 196)), Decoded(text, (), True))
+    asked = TiledQuestion(question, question, "any", None, style)
     for found in (asked.so_far([look]), asked.answer([look], 0.0).findings):
         for mark in found.marks if found else ():
             numbers = mark.shape.xyxy if isinstance(mark.shape, Box) else (mark.shape.x, mark.shape.y)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finetune.data.augment import View, random_view
+from finetune.data.augment import AugmentedView, random_view
 from pdc.domain.values import Box, Findings, Mark, Point
 
 RNG = np.random.default_rng(0)
@@ -52,12 +52,12 @@ def test_a_count_is_never_cut():
 
 def test_points_move_with_the_picture_and_leave_with_it():
     findings = Findings((Mark("1", Point(10, 5), "dot"), Mark("2", Point(50, 30), "dot")))
-    image, seen = View(window=(0, 0, 30, 20), mirror=True, swap=True).apply(picture((0, 0, 1, 1)), findings)
+    image, seen = AugmentedView(window=(0, 0, 30, 20), mirror=True, swap=True).apply(picture((0, 0, 1, 1)), findings)
     assert image.size == (20, 30)
     assert [m.shape for m in seen.marks] == [Point(5, 20)]
 
 
 def test_no_view_is_no_change():
     findings = Findings((Mark("1", Box(1, 2, 3, 4), "cell"),))
-    image, seen = View().apply(picture((1, 2, 3, 4)), findings)
+    image, seen = AugmentedView().apply(picture((1, 2, 3, 4)), findings)
     assert image.size == (60, 40) and seen == findings

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from killed_training import train_run
 
-from finetune.train.checkpoints import is_whole, newest, seal, seconds
+from finetune.train.checkpoints import is_whole, newest_checkpoint, seal_checkpoint, seconds
 from finetune.train.trainer import train
 from pdc.domain.errors import StoreUnavailable
-from pdc.inference.adapter_folder import Manifest, verify
+from pdc.inference.adapter_folder import AdapterManifest, verify
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 
@@ -32,10 +32,10 @@ def checkpoint(folder: Path, step: int) -> Path:
 
 
 def test_the_newest_whole_one_is_gone_on_from(tmp_path):
-    assert newest(tmp_path / "nothing") is None
+    assert newest_checkpoint(tmp_path / "nothing") is None
     for step in (50, 100, 1000):
-        seal(checkpoint(tmp_path, step), seconds=step / 10)
-    assert newest(tmp_path).name == "checkpoint-1000" and seconds(tmp_path / "checkpoint-100") == 10.0
+        seal_checkpoint(checkpoint(tmp_path, step), seconds=step / 10)
+    assert newest_checkpoint(tmp_path).name == "checkpoint-1000" and seconds(tmp_path / "checkpoint-100") == 10.0
 
 
 @pytest.mark.parametrize("damage", [
@@ -46,10 +46,10 @@ def test_the_newest_whole_one_is_gone_on_from(tmp_path):
 ])
 def test_one_that_is_not_whole_is_removed(tmp_path, damage):
     for step in (50, 100):
-        seal(checkpoint(tmp_path, step), seconds=1)
+        seal_checkpoint(checkpoint(tmp_path, step), seconds=1)
     damage(tmp_path / "checkpoint-100")
     assert not is_whole(tmp_path / "checkpoint-100")
-    assert newest(tmp_path).name == "checkpoint-50" and not (tmp_path / "checkpoint-100").exists()
+    assert newest_checkpoint(tmp_path).name == "checkpoint-50" and not (tmp_path / "checkpoint-100").exists()
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_killed_at_random_it_ends_with_the_same_weights(tmp_path, config, model_
         process.join()
         assert not runs["killed"].is_complete()
     start("killed").join()
-    digests = [Manifest.read(runs[n].adapter).files["adapter_model.safetensors"] for n in ("whole", "killed")]
+    digests = [AdapterManifest.read(runs[n].adapter).files["adapter_model.safetensors"] for n in ("whole", "killed")]
     assert digests[0] == digests[1]
     steps = [row["step"] for row in runs["killed"].log() if "step" in row]
     assert steps[-1] == 20 and len(steps) > 20  # it was thrown back, and went on

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finetune.experiments.sampling import described, spread, uncertainty
+from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
 from pdc.domain.values import Box, Findings, Mark
 
 CELL = "cell"
@@ -37,7 +37,7 @@ def kinds() -> tuple[np.ndarray, np.ndarray]:
 def test_without_doubts_every_kind_has_its_share(kinds):
     features, kind = kinds
     for seed in range(20):
-        taken = spread(features, [1.0] * 100, 10, np.random.default_rng(seed))
+        taken = choose_diverse(features, [1.0] * 100, 10, np.random.default_rng(seed))
         shares = Counter(kind[taken].tolist())
         assert len(set(taken)) == 10 and set(shares) == {0, 1, 2} and shares[0] > shares[2]
 
@@ -45,25 +45,25 @@ def test_without_doubts_every_kind_has_its_share(kinds):
 def test_a_rare_kind_in_doubt_is_taken_more_often_than_by_chance(kinds):
     features, kind = kinds
     doubts = np.where(kind == 2, 5.0, 0.2)
-    taken = [kind[spread(features, doubts, 10, np.random.default_rng(seed))] for seed in range(20)]
+    taken = [kind[choose_diverse(features, doubts, 10, np.random.default_rng(seed))] for seed in range(20)]
     assert np.mean([(t == 2).sum() for t in taken]) > 4  # 1 by chance
     assert all(set(t) == {0, 1, 2} for t in taken)  # and the others are not forgotten
 
 
 def test_of_images_alike_the_most_doubtful_is_taken():
     features = np.repeat([[0.0, 0.0], [5.0, 5.0]], 3, axis=0)
-    taken = spread(features, [0.1, 0.3, 0.2, 2.0, 1.0, float("inf")], 2, np.random.default_rng(1))
+    taken = choose_diverse(features, [0.1, 0.3, 0.2, 2.0, 1.0, float("inf")], 2, np.random.default_rng(1))
     assert taken == [5, 1]
-    assert spread(features, [0.1, 0.3, 0.2, 2.0, 1.0, 3.0], 4, np.random.default_rng(1)) == [5, 1, 3, 4]  # more than kinds
+    assert choose_diverse(features, [0.1, 0.3, 0.2, 2.0, 1.0, 3.0], 4, np.random.default_rng(1)) == [5, 1, 3, 4]  # more than kinds
 
 
 @pytest.mark.parametrize("doubts", [[0.0], [0.0] * 5, [float("inf")] * 5])
 def test_there_is_always_a_choice(doubts):
-    assert sorted(spread(np.ones((len(doubts), 3)), doubts, 5, np.random.default_rng(0))) == list(range(len(doubts)))
+    assert sorted(choose_diverse(np.ones((len(doubts), 3)), doubts, 5, np.random.default_rng(0))) == list(range(len(doubts)))
 
 
 def test_the_model_tells_unlike_images_apart(qwen):
     dark, bright = (Image.new("RGB", (90, 60), c) for c in ("black", "white"))
-    one, two, other = (described(qwen, image) for image in (dark, dark.resize((60, 60)), bright))
+    one, two, other = (describe_image(qwen, image) for image in (dark, dark.resize((60, 60)), bright))
     assert one.shape == (2 * qwen.base.config.text_config.hidden_size,)
     assert np.linalg.norm(one - two) < np.linalg.norm(one - other) / 2

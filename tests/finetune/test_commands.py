@@ -9,10 +9,10 @@ import pytest
 from reviewed_rows import make_row
 
 from finetune.__main__ import main
-from finetune.cli.train import spread
+from finetune.cli.train import thin_out
 from pdc.adapters.registry import Adapters
 from pdc.domain.values import AdapterStatus, RunStatus
-from pdc.formats.exporting import import_coco
+from pdc.formats.importing import import_coco
 from pdc.images.intake import ImageFiles
 from pdc.settings import Settings
 from pdc.store import Store
@@ -109,8 +109,8 @@ def test_what_cannot_be_done_is_a_sentence_and_an_exit_code(settings, store, cap
 
 
 def test_held_out_questions_are_spread_when_there_are_many():
-    assert spread([1, 2, 3], 3) == [1, 2, 3]
-    assert spread(list(range(10)), 4) == [0, 2, 5, 7]
+    assert thin_out([1, 2, 3], 3) == [1, 2, 3]
+    assert thin_out(list(range(10)), 4) == [0, 2, 5, 7]
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["study"], ["simulate"], ["promote"], ["rollback"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finetune.train.ordinal_loss import Numbers
+from finetune.train.ordinal_loss import NumberTokens
 from pdc.domain.prompts import answer
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.settings import EMBEDDED_MODEL
@@ -19,8 +19,8 @@ def tokenizer():
 
 
 @pytest.fixture(scope="module")
-def numbers(tokenizer) -> Numbers:
-    return Numbers.of(tokenizer)
+def numbers(tokenizer) -> NumberTokens:
+    return NumberTokens.of(tokenizer)
 
 
 def said(tokenizer, task: Task, *shapes) -> torch.Tensor:
@@ -70,4 +70,4 @@ def test_numbers_written_digit_by_digit_keep_the_usual_loss():
 
     digits = Tokenizer(models.WordLevel({str(d): d for d in range(10)}, unk_token="0"))
     digits.pre_tokenizer = pre_tokenizers.Digits(individual_digits=True)
-    assert Numbers.of(PreTrainedTokenizerFast(tokenizer_object=digits)) is None
+    assert NumberTokens.of(PreTrainedTokenizerFast(tokenizer_object=digits)) is None

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from finetune.data.dataset import Examples
-from finetune.data.packing import IGNORED, Packer, attended
+from finetune.data.packing import IGNORED, Packer, packed_attention_mask
 from finetune.train.cpu_speed import make_fast
 from finetune.train.lora import attach
 from pdc.inference.qwen import load
@@ -80,7 +80,7 @@ def test_views_of_one_question_share_nothing(qwen, rows):
 
 
 def test_an_answer_sees_its_prefix_and_itself():
-    assert attended([2, 2, 1]).tolist() == [
+    assert packed_attention_mask([2, 2, 1]).tolist() == [
         [1, 0, 0, 0, 0],
         [1, 1, 0, 0, 0],
         [1, 1, 1, 0, 0],

@@ -11,11 +11,11 @@ import pytest
 from reviewed_rows import LABELS, make_row
 
 from finetune.__main__ import main
-from finetune.data.replay import blank_images, drawn, replay_rows
+from finetune.data.replay import blank_images, drawn_rows, replay_rows
 from finetune.evaluate.bootstrap import Estimate
-from finetune.evaluate.metrics import Case
-from finetune.experiments.curve import Point, summary
-from finetune.experiments.simulate import Plan, Simulation, corrected, edits_of, split
+from finetune.evaluate.metrics import ScoredAnswer
+from finetune.experiments.curve import CurvePoint, summary
+from finetune.experiments.simulate import Simulation, SimulationPlan, correct_row, edits_of, split_rows
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.files import write_json
@@ -44,35 +44,35 @@ CELL, PLATELET = LABELS
     (None, 2),
 ])
 def test_edits_are_what_a_reader_has_to_do(predicted, edits):
-    assert edits_of(Case("a", ASK, marks((0, 0, CELL), (50, 0, CELL)), predicted), 0.5) == edits
+    assert edits_of(ScoredAnswer("a", ASK, marks((0, 0, CELL), (50, 0, CELL)), predicted), 0.5) == edits
 
 
 def test_a_strict_reader_moves_what_another_leaves():
-    case = Case("a", ASK, marks((0, 0, CELL)), marks((2, 0, CELL)))  # an IoU of 2/3
+    case = ScoredAnswer("a", ASK, marks((0, 0, CELL)), marks((2, 0, CELL)))  # an IoU of 2/3
     assert (edits_of(case, 0.5), edits_of(case, 0.75)) == (0, 1)
 
 
 def test_the_reader_leaves_the_truth():
     true = marks((0, 0, CELL), (50, 0, PLATELET))
-    left = corrected(marks((40, 40, CELL)), true, 0.5)
+    left = correct_row(marks((40, 40, CELL)), true, 0.5)
     assert [(m.shape, m.label) for m in left.marks] == [(m.shape, m.label) for m in true.marks]
 
 
 def test_groups_stay_on_one_side(tmp_path):
     rows = [make_row(tmp_path / f"{i}.png", []) for i in range(12)]
     rows = [replace(r, group=f"patient {i // 3}") for i, r in enumerate(rows)]
-    pool, held_out = split(rows, 2)
+    pool, held_out = split_rows(rows, 2)
     assert len(held_out) == 3 and not {r.group for r in pool} & {r.group for r in held_out}
     with pytest.raises(BadSetting, match="need 18 images; there are 12"):
-        Simulation(rows, [], TrainConfig("model"), Plan(rounds=5, per_round=3, held_out=2), tmp_path)
+        Simulation(rows, [], TrainConfig("model"), SimulationPlan(rounds=5, per_round=3, held_out=2), tmp_path)
 
 
 def test_replay_is_drawn_with_its_truth_and_has_blank_images(tmp_path):
-    rows = drawn(tmp_path / "replay", each=2, blanks=3)
+    rows = drawn_rows(tmp_path / "replay", each=2, blanks=3)
     assert len(rows) == 9 and all(r.path.is_file() for r in rows)
     assert [len(r.findings.marks) for r in rows[-3:]] == [0, 0, 0] and len(rows[-1].question.labels) == 5
     assert {m.label for r in rows[:2] for m in r.findings.marks} <= {"red blood cell", "white blood cell", "platelet"}
-    assert drawn(tmp_path / "again", each=2, blanks=3)[0].findings == rows[0].findings
+    assert drawn_rows(tmp_path / "again", each=2, blanks=3)[0].findings == rows[0].findings
     assert replay_rows(None, tmp_path) == []
     with pytest.raises(BadSetting, match="replay_data is 'nowhere'"):
         replay_rows("nowhere", tmp_path)
@@ -88,16 +88,16 @@ def estimate(value: float) -> Estimate:
 
 
 def test_the_summary_compares_orders_over_seeds():
-    def point(order: str, seed: int, number: int, edits: float) -> Point:
+    def point(order: str, seed: int, number: int, edits: float) -> CurvePoint:
         e = estimate(edits)
-        return Point(order, seed, number, 10 * number, e, e, e, e, edits, e, estimate(-0.01), 1.0)
+        return CurvePoint(order, seed, number, 10 * number, e, e, e, e, edits, e, estimate(-0.01), 1.0)
 
     ends = {("random", 1): 5.0, ("random", 2): 3.0, ("uncertainty", 1): 2.0}
     points = [point(o, s, n, 10.0 if n == 0 else end) for (o, s), end in ends.items() for n in (0, 1)]
     random, uncertain = summary(points).splitlines()
     assert "random order, 2 seed(s): 10.00 edits an image before, 4.00 after 10 corrected images (60 % fewer)" in random
     assert "80 % fewer" in uncertain and "F1 on known kinds -1.0 points" in uncertain
-    assert Point.from_json(json.loads(json.dumps(asdict(points[0])))) == points[0]
+    assert CurvePoint.from_json(json.loads(json.dumps(asdict(points[0])))) == points[0]
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from reviewed_rows import LABELS, three_rows
 
 from finetune.__main__ import main
 from finetune.data.dataset import Row
-from finetune.evaluate.gallery import changes_html, gallery_table, judged, worst, write_gallery
-from finetune.evaluate.metrics import Case
+from finetune.evaluate.gallery import changes_html, gallery_table, judge_images, worst_images, write_gallery
+from finetune.evaluate.metrics import ScoredAnswer
 from finetune.experiments.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
-from finetune.experiments.study import Arm, Player, Training, report, spread
+from finetune.experiments.study import Arm, Player, StudyTraining, report, spread_table
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
-from pdc.inference.adapter_folder import Manifest
+from pdc.inference.adapter_folder import AdapterManifest
 from pdc.training.config import TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
@@ -35,7 +35,7 @@ def setup(rows, config) -> Setup:
 
 
 def trainings(arms: list[Arm]) -> set[str]:
-    return {arm.adapter.name for arm in arms if isinstance(arm.adapter, Training)}
+    return {arm.adapter.name for arm in arms if isinstance(arm.adapter, StudyTraining)}
 
 
 def test_each_study_changes_one_thing(setup):
@@ -45,7 +45,7 @@ def test_each_study_changes_one_thing(setup):
     assert all(not a.adapter.config.one_list and a.rows[0].question.task in a.adapter.config.tasks for a in arms["tasks"])
     ranks = [(a.adapter.config.rank, a.adapter.config.alpha) for a in arms["rank"]]
     assert ranks == [(4, 8), (8, 16), (16, 32), (32, 64)]
-    assert [len(a.adapter.rows) for a in arms["modality"] if isinstance(a.adapter, Training)][-1] == 2
+    assert [len(a.adapter.rows) for a in arms["modality"] if isinstance(a.adapter, StudyTraining)][-1] == 2
     assert {a.adapter.config.preference for a in arms["preference"]} == {0.0, 0.2, 1.0}
     assert all(len({a.name for a in some}) == len(some) for some in arms.values())
     with pytest.raises(BadSetting, match="no image left to train on"):
@@ -69,23 +69,23 @@ def test_the_same_truth_is_asked_as_each_task(rows):
 
 
 def test_a_study_trains_measures_and_goes_on(rows, config, tmp_path):
-    first = Training("first", config, rows[:2])
-    then = Training("then", replace(config, preference=1.0), rows[:2], first)
+    first = StudyTraining("first", config, rows[:2])
+    then = StudyTraining("then", replace(config, preference=1.0), rows[:2], first)
     arms = [Arm("base", rows), Arm("first", rows, first), Arm("then", rows, then)]
     found = Player(config, tmp_path / "out", say=lambda text: None).play(arms)
     assert [e.adapter for e in found.values()] == [None, "first", "then"] and found["base"].n == 3
-    assert Manifest.read(tmp_path / "out" / "runs" / "then" / "adapter").parent == "first"
+    assert AdapterManifest.read(tmp_path / "out" / "runs" / "then" / "adapter").parent == "first"
     again = Player(replace(config, model="nowhere"), tmp_path / "out")  # which would fail if it had to ask a model
     assert again.play(arms) == found
     text = report("a study", found, tmp_path / "out")
-    assert "zero-case" in text and "standard deviation" in text and "[" in text and spread(found) in text
+    assert "zero-case" in text and "standard deviation" in text and "[" in text and spread_table(found) in text
     assert (tmp_path / "out" / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert set(json.loads((tmp_path / "out" / "results.json").read_text())["arms"]) == {"base", "first", "then"}
 
 
-def case(row: Row, *boxes: tuple[int, int, int, int, str]) -> Case:
+def case(row: Row, *boxes: tuple[int, int, int, int, str]) -> ScoredAnswer:
     marks = tuple(Mark(f"p{i}", Box(*b[:4]), b[4]) for i, b in enumerate(boxes))
-    return Case(str(row.path), row.question, row.findings, Findings(marks))
+    return ScoredAnswer(str(row.path), row.question, row.findings, Findings(marks))
 
 
 def test_the_worst_images_come_first_with_their_pictures(tmp_path):
@@ -93,7 +93,7 @@ def test_the_worst_images_come_first_with_their_pictures(tmp_path):
     cell, platelet = LABELS
     right = case(one, (31, 5, 70, 45, platelet))
     bad = case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, platelet), (90, 0, 110, 10, "<b>"))
-    found = worst([right, bad, replace(case(nothing), predicted=None)])
+    found = worst_images([right, bad, replace(case(nothing), predicted=None)])
     assert [Path(j.case.image).name for j in found] == ["a.png", "b.png", "c.png"] and [j.faults for j in found] == [4, 0, 0]
     assert [(len(j.found), len(j.missed), len(j.wrong)) for j in found] == [(1, 2, 2), (1, 0, 0), (0, 0, 0)]
     write_gallery(found, tmp_path / "gallery.html", "Worst")
@@ -106,7 +106,7 @@ def test_the_worst_images_come_first_with_their_pictures(tmp_path):
 def test_points_in_the_gallery_match_by_distance(rows):
     row, = asked(rows[:1], Task.POINTING)
     near = Findings((Mark("p", Point(27, 25), LABELS[0]),))
-    assert len(judged(Case(str(row.path), row.question, row.findings, near)).found) == 1
+    assert len(judge_images(ScoredAnswer(str(row.path), row.question, row.findings, near)).found) == 1
 
 
 def test_the_command_writes_a_gallery(tmp_path, rows, model_folder, monkeypatch, capsys):

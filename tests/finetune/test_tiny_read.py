@@ -11,10 +11,18 @@ import torch
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
 from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer, number_ids
-from finetune.tiny.prompts import ask, write
-from finetune.tiny.reading_stage import LINK_LAYER, POINTER_LAYER, READER_LAYER, WEIGHTS, Taught, _losses, make_batch
+from finetune.tiny.prompts import ask, tokenize_answer
+from finetune.tiny.reading_stage import (
+    LINK_LAYER,
+    POINTER_LAYER,
+    READER_LAYER,
+    WEIGHTS,
+    AttentionSupervision,
+    _losses,
+    make_batch,
+)
 from finetune.tiny.speed import fast_language, fast_vision
-from finetune.tiny.teacher import Hint
+from finetune.tiny.teacher import DistillationHint
 from pdc.inference.dense_head import DenseHead
 from pdc.settings import EMBEDDED_MODEL
 
@@ -41,12 +49,12 @@ def test_the_rarest_kind_is_often_asked_for_alone():
     [crop([0, 0, 2], "blood_cells"), crop([], "blank")],
 ])
 def test_a_batch_can_be_learnt_from_whatever_is_in_it(tokenizer, crops):
-    model, head, reader, hint = build_model(tokenizer, 0), DenseHead(HIDDEN, len(LABELS)), Reader(), Hint(None)
+    model, head, reader, hint = build_model(tokenizer, 0), DenseHead(HIDDEN, len(LABELS)), Reader(), DistillationHint(None)
     fast_vision(model.model.visual)
     fast_language(model.model.language_model)
     layers = model.model.language_model.layers
-    taught = Taught(layers[LINK_LAYER]), Taught(layers[POINTER_LAYER]), Taught(layers[READER_LAYER])
-    written = [write(tokenizer, s, np.random.default_rng(1)) for s in crops]
+    taught = AttentionSupervision(layers[LINK_LAYER]), AttentionSupervision(layers[POINTER_LAYER]), AttentionSupervision(layers[READER_LAYER])
+    written = [tokenize_answer(tokenizer, s, np.random.default_rng(1)) for s in crops]
     batch = make_batch(crops, written, tokenizer)
     losses = _losses(model, head, reader, hint, crops, batch, taught, number_ids(tokenizer), vision=True, joined=True)
     sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS).backward()

@@ -8,7 +8,7 @@ import torch
 
 from finetune.data.drawings import Sample
 from finetune.tiny.model import HIDDEN
-from finetune.tiny.teacher import Hint, Teacher
+from finetune.tiny.teacher import DistillationHint, Teacher
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_a_vector_for_every_visual_token(teacher):
 
 
 def test_the_hint_teaches_the_tower_and_not_the_teacher(teacher):
-    hint, seen = Hint(teacher), torch.randn(2, 88, HIDDEN, requires_grad=True)
+    hint, seen = DistillationHint(teacher), torch.randn(2, 88, HIDDEN, requires_grad=True)
     hint(seen, [a_sample("polyps"), a_sample("blood_cells")]).backward()
     assert seen.grad[0].abs().sum() > 0
     assert seen.grad[1].abs().sum() == 0
@@ -40,6 +40,6 @@ def test_the_hint_teaches_the_tower_and_not_the_teacher(teacher):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_no_hint_without_a_teacher_or_a_kind_it_knows(teacher, known):
-    hint = Hint(teacher if known else None)
+    hint = DistillationHint(teacher if known else None)
     source = "nuclei" if known else "polyps"
     assert hint(torch.randn(1, 88, HIDDEN), [a_sample(source)]).item() == 0

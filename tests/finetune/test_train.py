@@ -12,12 +12,12 @@ from finetune.data.coco import read_coco
 from finetune.evaluate.compare import Stopped, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.train.lora import attach, can_continue
-from finetune.train.trainer import Clock, train
+from finetune.train.trainer import LearningRateSchedule, train
 from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, BadSetting
 from pdc.domain.values import Box, Point, Task
-from pdc.inference.adapter_folder import Manifest, serves, verify
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.adapter_folder import AdapterManifest, labels_served, verify
+from pdc.inference.predictors.local import AdapterRef
 from pdc.inference.qwen import load
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -57,7 +57,7 @@ def test_the_trained_adapter_serves_through_the_same_door_and_is_measured(qwen, 
     run = new_run(tmp_path, config)
     train(run, qwen, rows[:1], None, say=lambda text: None)
     served, said = load(str(model_folder), quantization="none", device="cpu"), []
-    adapters = {"base": Wanted(), "active": Wanted(), "candidate": Wanted(run.name, str(run.adapter))}
+    adapters = {"base": AdapterRef(), "active": AdapterRef(), "candidate": AdapterRef(run.name, str(run.adapter))}
     comparison = compare(served, rows[:2], adapters, report=said.append)
     found = comparison.evaluations
     assert found["base"] is found["active"] and found["candidate"].adapter == "one"
@@ -66,7 +66,7 @@ def test_the_trained_adapter_serves_through_the_same_door_and_is_measured(qwen, 
     metrics = json.loads(json.dumps(comparison.to_json()))
     assert metrics["n"] == 2 and Evaluation.from_json(metrics["candidate"]) == found["candidate"]
     assert metrics["changes"]["base"] == metrics["changes"]["active"] and len(metrics["held_out"]) == 2
-    against = objections("one", metrics, None, Manifest.read(run.adapter))
+    against = objections("one", metrics, None, AdapterManifest.read(run.adapter))
     assert any("trained on 1 of the held-out images" in said for said in against)  # it was measured on what it learnt from
     with pytest.raises(Stopped):
         compare(served, rows, adapters, stop=lambda: True)
@@ -105,7 +105,7 @@ def test_going_on_from_an_adapter_keeps_what_it_learnt(qwen, rows, tmp_path, con
     second = new_run(tmp_path, replace(config, epochs=1, lr=1e-6), "two")
     train(second, again, rows, ("one", first.adapter), say=lambda text: None)
     assert second.log()[0]["loss"] < 0.9 * first.log()[0]["loss"]
-    assert Manifest.read(second.adapter).parent == "one"
+    assert AdapterManifest.read(second.adapter).parent == "one"
     assert can_continue(first.adapter, config) and not can_continue(first.adapter, replace(config, vision=False))
 
 
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_weights(rows, tmp_path, config, model_fold
         model = load(str(model_folder), quantization="none", device="cpu")
         run = new_run(tmp_path, replace(config, epochs=3), name)
         train(run, model, rows, None, say=lambda text: None)
-        digests.append(Manifest.read(run.adapter).files["adapter_model.safetensors"])
+        digests.append(AdapterManifest.read(run.adapter).files["adapter_model.safetensors"])
     assert digests[0] == digests[1]
 
 
@@ -161,7 +161,7 @@ def test_muon_learns_too(qwen, rows, tmp_path, config, model_folder):
 
 def test_clock_goes_by_steps_or_by_time_whichever_is_further():
     now = [0.0]
-    clock = Clock(100, 60, now=lambda: now[0])
+    clock = LearningRateSchedule(100, 60, now=lambda: now[0])
     assert 0 < clock.rate(0) < 0.5 and math.isclose(clock.rate(3), 1)
     assert clock.share(50) == 0.5
     now[0] = 45.0
@@ -215,4 +215,4 @@ def test_an_adapter_serves_what_it_and_its_parent_were_corrected_on(qwen, rows, 
     other = [replace(row, question=replace(row.question, labels=(*row.question.labels, "spore"))) for row in rows]
     train(second, qwen, other, ("first", first.adapter), say=lambda text: None)
     asked = {label for row in rows for label in row.question.labels}
-    assert serves(first.adapter) == asked and serves(second.adapter) == asked | {"spore"}
+    assert labels_served(first.adapter) == asked and labels_served(second.adapter) == asked | {"spore"}

@@ -15,7 +15,8 @@ from places import Place, boxes
 from pdc.domain.errors import BadImage, BadQuestion, BadSetting, PdcError, StoreUnavailable
 from pdc.domain.values import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.formats import coco
-from pdc.formats.exporting import export, import_coco
+from pdc.formats.exporting import export
+from pdc.formats.importing import import_coco
 from pdc.formats.registry import FORMATS
 
 BOXES = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))

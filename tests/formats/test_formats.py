@@ -16,7 +16,8 @@ from places import Place
 from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.formats import medmultipoints
-from pdc.formats.exporting import export, import_annotations
+from pdc.formats.exporting import export
+from pdc.formats.importing import import_annotations
 from pdc.formats.records import Asked, Picture
 from pdc.formats.registry import FORMATS, READERS, WRITERS, read
 

@@ -8,7 +8,7 @@ import pytest
 
 from finetune.data.drawings import fluorescence, mucosa, smear
 from pdc.domain.errors import BadImage
-from pdc.images.near_duplicates import Likeness, alike, likeness, of_pixels, pairs
+from pdc.images.near_duplicates import ImageHash, are_near_duplicates, hash_image, hash_pixels, near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")
@@ -38,27 +38,27 @@ def captioned(image: np.ndarray) -> np.ndarray:
     lambda i: i[: i.shape[0] // 2, : i.shape[1] // 2],  # a tile of a larger scan
 ], ids=["jpeg", "captioned", "smaller", "brighter", "noisier", "tile"])
 def test_a_changed_copy_is_alike(scenes, change):
-    found = [alike(of_pixels(scene), of_pixels(change(scene))) for scene in scenes]
+    found = [are_near_duplicates(hash_pixels(scene), hash_pixels(change(scene))) for scene in scenes]
     assert sum(found) >= 28, found
 
 
 def test_different_images_are_not_alike(scenes):
-    likes = {str(i): of_pixels(scene) for i, scene in enumerate(scenes)}
-    assert [(a, b) for a, b in pairs(likes, likes) if a != b] == []
+    likes = {str(i): hash_pixels(scene) for i, scene in enumerate(scenes)}
+    assert [(a, b) for a, b in near_duplicate_pairs(likes, likes) if a != b] == []
 
 
 def test_flat_images_are_like_nothing_but_themselves():
-    flat = of_pixels(np.full((30, 40), 7, np.uint8))
-    assert flat.whole is None and not alike(flat, flat)
-    assert pairs({"a": flat}, {"a": flat, "b": flat}) == [("a", "a")]
+    flat = hash_pixels(np.full((30, 40), 7, np.uint8))
+    assert flat.whole is None and not are_near_duplicates(flat, flat)
+    assert near_duplicate_pairs({"a": flat}, {"a": flat, "b": flat}) == [("a", "a")]
 
 
 def test_text_and_back(scenes):
-    for like in (of_pixels(scenes[0]), of_pixels(np.zeros((3, 3), np.uint8)), of_pixels(np.zeros((1, 1), np.uint8))):
-        assert Likeness.parse(str(like)) == like
+    for like in (hash_pixels(scenes[0]), hash_pixels(np.zeros((3, 3), np.uint8)), hash_pixels(np.zeros((1, 1), np.uint8))):
+        assert ImageHash.parse(str(like)) == like
 
 
 def test_what_is_no_image_is_a_sentence(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(BadImage, match="is not an image"):
-        likeness(tmp_path / "a.png")
+        hash_image(tmp_path / "a.png")

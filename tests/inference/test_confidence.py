@@ -7,7 +7,7 @@ import pytest
 from pdc.domain.prompts import COMPACT, PAPER, parse
 from pdc.domain.values import Question, Task
 from pdc.inference.decoding import Decoded, Step
-from pdc.inference.decoding.confidence import count_distribution, mark_signals, partial, with_scores
+from pdc.inference.decoding.confidence import count_distribution, mark_signals, partial_findings, with_scores
 from pdc.inference.types import Proposal
 
 POINTS, BOXES = Question(Task.POINTING, ("a",)), Question(Task.BOUNDING, ("a", "b"))
@@ -48,7 +48,7 @@ def test_scores_go_to_the_marks_of_the_whole_answer_and_of_a_half_written_one():
         ('{"label":"b","bbox_2d":[]}]', 1.0),
     )  # fmt: skip
     whole = with_scores(parse(BOXES, "".join(t for t, _ in pieces)), BOXES, said(*pieces), COMPACT)
-    half = partial(BOXES, said(*pieces[:4]), COMPACT)
+    half = partial_findings(BOXES, said(*pieces[:4]), COMPACT)
     assert [m.score for m in whole.marks] == [0.9, 0.6]
     assert [(m.label, m.shape.xyxy, m.score) for m in half.marks] == [("a", (1, 2, 30, 40), 0.9)]
 

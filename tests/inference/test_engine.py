@@ -11,13 +11,13 @@ import pdc.inference.decoding.sequence
 from pdc.domain.prompts import COMPACT, PAPER, parse
 from pdc.domain.values import Question, Task
 from pdc.inference.decoding import Decoder
-from pdc.inference.decoding.backends import Language, Modules
-from pdc.inference.decoding.cpu_model import Copy, Tower
+from pdc.inference.decoding.backends import LanguageBackend, TransformersBackend
+from pdc.inference.decoding.cpu_model import CpuLanguageModel, CpuVisionTower
 from pdc.inference.decoding.grammar import repeats
-from pdc.inference.decoding.image_cache import Memory, Seen
-from pdc.inference.decoding.kv_cache import Packed, Rows
+from pdc.inference.decoding.image_cache import EncodedImage, ImageCache
+from pdc.inference.decoding.kv_cache import KVCache, PackedKVCache
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.inference.qwen import Qwen, load
 from pdc.inference.types import Proposal
 from pdc.settings import EMBEDDED_MODEL
@@ -82,7 +82,7 @@ def test_no_draft_however_wrong_changes_the_answer(qwen, smears, proposals: str)
         "none": (), "nonsense": tuple(_random_box(rng) for _ in range(40)),
         "too many": tuple(Proposal(p.label, p.numbers, 1.0) for p in seen.proposals * 3),
     }[proposals]  # fmt: skip
-    line = decoder.line(Seen(seen.kept, seen.offset, seen.tokens, seen.model_wh, made), question, SHORT)
+    line = decoder.line(EncodedImage(seen.kept, seen.offset, seen.tokens, seen.model_wh, made), question, SHORT)
     for _ in decoder.run([seen], [line]):
         pass
     assert tuple(line.tokens) == wanted
@@ -110,8 +110,8 @@ def test_the_copy_in_float32_computes_what_the_modules_compute(exact):
     exact.use_adapter(ADAPTER, ADAPTER)
     first, second, third = [[5, 9], [40, 41]], [[300, 12, 13], [42]], [[], [7, 8]]
     logits = []
-    for way in (Modules(exact.base), Copy(exact.base)):
-        language, rows = Language(exact.base, way), _empty(way, 2)
+    for way in (TransformersBackend(exact.base), CpuLanguageModel(exact.base)):
+        language, rows = LanguageBackend(exact.base, way), _empty(way, 2)
         parts = []
         for ids, kept in ((first, (2, 1)), (second, (3, 0)), (third, (0, 2))):  # the second row takes some back
             parts += language.extend(ids, [0, 3], rows)
@@ -132,20 +132,20 @@ def test_the_copied_tower_sees_what_the_modules_see(exact, smears, monkeypatch, 
         monkeypatch.setattr(exact.base.model.visual.config, "fullatt_block_indexes", [2, 5])
     pixels = exact.pixels(smears[2][0].resize((500, 300)))
     with torch.inference_mode():
-        assert torch.allclose(Tower(exact.base.model.visual)(pixels), exact.features(pixels), atol=1e-4)
+        assert torch.allclose(CpuVisionTower(exact.base.model.visual)(pixels), exact.features(pixels), atol=1e-4)
 
 
-def _empty(way: Modules | Copy, n: int) -> Rows | Packed:
-    return Rows(n, 6) if isinstance(way, Modules) else Packed([Rows(1, 6) for _ in range(n)])
+def _empty(way: TransformersBackend | CpuLanguageModel, n: int) -> KVCache | PackedKVCache:
+    return KVCache(n, 6) if isinstance(way, TransformersBackend) else PackedKVCache([KVCache(1, 6) for _ in range(n)])
 
 
 def test_rows_grow_as_long_as_the_answer(exact):
     import torch
 
     exact.use_adapter(None, None)
-    language, ids = Language(exact.base, Copy(exact.base)), list(range(300, 1000))
-    whole = language.extend([ids], [0], Packed([Rows(1, 6)]))
-    rows, parts = Packed([Rows(1, 6)]), []
+    language, ids = LanguageBackend(exact.base, CpuLanguageModel(exact.base)), list(range(300, 1000))
+    whole = language.extend([ids], [0], PackedKVCache([KVCache(1, 6)]))
+    rows, parts = PackedKVCache([KVCache(1, 6)]), []
     for start in range(0, 700, 100):
         parts += language.extend([ids[start : start + 100]], [0], rows)
         rows.move(0, 100)
@@ -177,13 +177,13 @@ def test_what_one_adapter_saw_is_not_shown_to_another(qwen, smears):
 
 def test_memory_keeps_what_was_used_last_within_its_bytes(qwen, smears):
     seen = Decoder(qwen).see(smears[0][0])
-    memory = Memory(2 * seen.nbytes)
+    memory = ImageCache(2 * seen.nbytes)
     for key in "ab":
         memory.put(key, seen)
     assert memory.get("a") is seen
     memory.put("c", seen)
     assert memory.get("b") is None and memory.get("a") and memory.get("c") and memory.used == 2 * seen.nbytes
-    small = Memory(seen.nbytes - 1)
+    small = ImageCache(seen.nbytes - 1)
     small.put("a", seen)
     assert small.get("a") is None and small.used == 0
 
@@ -214,16 +214,16 @@ def test_marks_stream_as_they_are_complete_and_the_answer_comes_last(embedded, s
 
 
 def test_a_cancelled_answer_stops_within_one_pass_and_frees_the_model(qwen, smears):
-    passes, predictor = [], LocalPredictor(lambda: qwen, lambda: Wanted())
+    passes, predictor = [], LocalPredictor(lambda: qwen, lambda: AdapterRef())
     predictor.load()
-    extend = Language.extend
+    extend = LanguageBackend.extend
 
     def counted(self, *rest):
         passes.append(1)
         return extend(self, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Language, "extend", counted)
+        patch.setattr(LanguageBackend, "extend", counted)
         got = list(predictor.stream(smears[4][0], Question(Task.COUNT_AND_BOX, LABELS), lambda: len(passes) >= 2))
     assert len(passes) == 2 and not any(isinstance(part, Answer) for part in got)
     assert predictor.predict(smears[4][0], Question(Task.COUNTING, LABELS[:1])).findings is not None
@@ -235,7 +235,7 @@ def test_several_questions_at_once_through_the_predictor(embedded, smears):
 
 
 def test_the_papers_style_streams_too(qwen, smears):
-    predictor = LocalPredictor(lambda: qwen, lambda: Wanted())
+    predictor = LocalPredictor(lambda: qwen, lambda: AdapterRef())
     predictor.load()
     qwen.prompt_style = PAPER
     decoded = Decoder(qwen).decode(smears[0][0], Question(Task.BOUNDING, LABELS[:1]), max_new_tokens=SHORT)

@@ -11,7 +11,7 @@ import pytest
 from pdc.domain.errors import BadImage, BadModel
 from pdc.domain.prompts import answer, parse
 from pdc.domain.values import Box, Point, Question, Task
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.inference.qwen import Frame, load, resized_wh
 from pdc.settings import EMBEDDED_MODEL
 
@@ -65,13 +65,13 @@ def test_the_same_question_gets_the_same_answer(embedded, smears):
 
 def test_an_adapter_is_swapped_in_and_out_without_a_reload(smears):
     shipped = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
-    wanted = [Wanted()]
+    wanted = [AdapterRef()]
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: wanted[0])
     question, image = RODS, smears[2][0]
     base = predictor.predict(image, question)
-    wanted[0] = Wanted("mine", str(shipped))
+    wanted[0] = AdapterRef("mine", str(shipped))
     adapted = predictor.predict(image, question)
-    wanted[0] = Wanted()
+    wanted[0] = AdapterRef()
     again = predictor.predict(image, question)
     assert (base.adapter, adapted.adapter, again.adapter) == (None, "mine", None)
     assert base.raw == again.raw
@@ -81,14 +81,14 @@ def test_a_damaged_adapter_is_refused_and_what_served_goes_on(smears, tmp_path: 
     broken = tmp_path / "broken"
     shutil.copytree(sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1], broken)
     (broken / "adapter_model.safetensors").write_bytes(b"x" * 100)
-    wanted = [Wanted()]
+    wanted = [AdapterRef()]
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL)), lambda: wanted[0])
     predictor.predict(smears[0][0], RODS)
-    wanted[0] = Wanted("broken", str(broken))
+    wanted[0] = AdapterRef("broken", str(broken))
     for load_or_ask in (predictor.load, lambda: predictor.predict(smears[0][0], RODS)):
         with pytest.raises(BadModel, match="broken"):
             load_or_ask()
-    wanted[0] = Wanted()
+    wanted[0] = AdapterRef()
     assert predictor.predict(smears[0][0], RODS).adapter is None
 
 
@@ -134,7 +134,7 @@ def corrected_on_rods(tmp_path: Path) -> Path:
 
 def test_what_an_adapter_was_not_corrected_on_is_answered_by_the_base(smears, corrected_on_rods):
     alone = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"))
-    wanted = Wanted("rods", str(corrected_on_rods))
+    wanted = AdapterRef("rods", str(corrected_on_rods))
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted)
     image = smears[0][0]
     for question, adapter in ((RODS, "rods"), (CELLS, None), (RODS, "rods")):
@@ -144,7 +144,7 @@ def test_what_an_adapter_was_not_corrected_on_is_answered_by_the_base(smears, co
 
 
 def test_questions_for_the_base_and_for_the_adapter_can_be_asked_together(smears, corrected_on_rods):
-    wanted = Wanted("rods", str(corrected_on_rods))
+    wanted = AdapterRef("rods", str(corrected_on_rods))
     predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted)
     image, both = smears[0][0], Question(Task.COUNT_AND_BOX, (*LABELS[:1], "bacterium"))
     answers = predictor.predict_many([(image, q) for q in (CELLS, RODS, both, CELLS)])
@@ -154,5 +154,5 @@ def test_questions_for_the_base_and_for_the_adapter_can_be_asked_together(smears
 def test_an_adapter_that_does_not_say_answers_everything(corrected_on_rods):
     manifest = json.loads((corrected_on_rods / "pdc.json").read_text())
     (corrected_on_rods / "pdc.json").write_text(json.dumps({k: v for k, v in manifest.items() if k != "serves"}))
-    wanted = Wanted("rods", str(corrected_on_rods))
-    assert wanted.about(CELLS) is wanted and Wanted().about(CELLS) == Wanted()
+    wanted = AdapterRef("rods", str(corrected_on_rods))
+    assert wanted.about(CELLS) is wanted and AdapterRef().about(CELLS) == AdapterRef()

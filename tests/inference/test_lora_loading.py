@@ -13,7 +13,7 @@ from pdc.domain.errors import BadModel, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER
 from pdc.domain.values import Question, Task
 from pdc.files import sha256
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.inference.qwen import LORA_TARGETS_VISION, Qwen, adapter_style, load
 from pdc.settings import EMBEDDED_MODEL
 
@@ -31,11 +31,11 @@ def qwen() -> Qwen:
 @pytest.fixture(scope="module")
 def ask(qwen: Qwen, smears):
     """What the model says with the adapter in a folder: text, marks, scores and counts."""
-    wanted = [Wanted()]
+    wanted = [AdapterRef()]
     predictor = LocalPredictor(lambda: qwen, lambda: wanted[0])
 
     def answer(folder: Path | None):
-        wanted[0] = Wanted("mine", str(folder)) if folder else Wanted()
+        wanted[0] = AdapterRef("mine", str(folder)) if folder else AdapterRef()
         return replace(predictor.predict(smears[2][0].crop((0, 0, 320, 240)), ASK), seconds=0)
 
     return answer

@@ -16,18 +16,18 @@ from adapter_files import old_with_vision, write
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
 from pdc.domain.prompts import STYLES, words
 from pdc.domain.values import Findings, Question, Task
-from pdc.inference.openai.http import Wire
+from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.protocol import question_of, read_answer, read_request, request
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.openai.server import ModelServer
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import Wanted
-from pdc.inference.processor_config import eyes_of
+from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.processor_config import read_processor_config
 from pdc.settings import EMBEDDED_MODEL
 
 LABELS = ("red blood cell", "white blood cell")
 SHIPPED = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
-ADAPTER = Wanted(SHIPPED.name, str(SHIPPED))
+ADAPTER = AdapterRef(SHIPPED.name, str(SHIPPED))
 ANSWER = '[{"label":"polyp","bbox_2d":[[28,28,112,140]],"counts":1}]'
 POLYP, RODS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("polyp", "bacterium"))
 
@@ -53,8 +53,8 @@ def ours(embedded) -> Iterator[str]:
         yield url
 
 
-def remote(url: str, wanted: Wanted = ADAPTER, key: str = "secret", **options) -> RemotePredictor:
-    return RemotePredictor(Wire(url, key, 60, pause=0.01), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted, **options)
+def remote(url: str, wanted: AdapterRef = ADAPTER, key: str = "secret", **options) -> RemotePredictor:
+    return RemotePredictor(HttpClient(url, key, 60, pause=0.01), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted, **options)
 
 
 def same(a: Answer, b: Answer) -> bool:
@@ -100,13 +100,13 @@ def test_several_are_asked_at_once_and_come_back_in_order(embedded, smears, ours
 
 
 def test_base_and_adapter_are_asked_by_name(smears, ours: str):
-    wanted = [Wanted()]
-    predictor = RemotePredictor(Wire(ours, "secret"), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted[0])
+    wanted = [AdapterRef()]
+    predictor = RemotePredictor(HttpClient(ours, "secret"), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted[0])
     question = Question(Task.COUNTING, ("bacterium",))
     assert predictor.predict(smears[0][0], question).adapter is None and predictor.untaught(question) == ("bacterium",)
     wanted[0] = ADAPTER
     assert predictor.predict(smears[0][0], question).adapter == SHIPPED.name and predictor.untaught(question) == ()
-    wanted[0] = Wanted("another-1", str(SHIPPED))
+    wanted[0] = AdapterRef("another-1", str(SHIPPED))
     with pytest.raises(BadModel, match="does not serve the adapter another-1"):
         predictor.predict(smears[0][0], question)
 
@@ -115,9 +115,9 @@ def test_a_wrong_key_or_model_is_told(ours: str, smears):
     with pytest.raises(BadSetting, match="PDC_SERVER_KEY"):
         remote(ours, key="wrong").load()
     with pytest.raises(BadModel, match="serves pdc-tiny"):
-        RemotePredictor(Wire(ours, "secret"), str(EMBEDDED_MODEL), "another").load()
+        RemotePredictor(HttpClient(ours, "secret"), str(EMBEDDED_MODEL), "another").load()
     with pytest.raises(BadModel, match="no model 'named'"):
-        remote(ours, Wanted(), model="named").predict(smears[0][0], POLYP)
+        remote(ours, AdapterRef(), model="named").predict(smears[0][0], POLYP)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://x", "nonsense"])
@@ -230,14 +230,14 @@ def chat(text: str, logprobs: object = None) -> tuple[int, object]:
 def test_a_broken_answer_is_asked_for_again(smears):
     trouble = [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choi", (503, {"error": {"message": "overloaded"}})]
     with Played(lambda path, _: models(path) or (trouble.pop(0) if trouble else chat(ANSWER))) as server:
-        answer = remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+        answer = remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
     assert not trouble and len(answer.findings.marks) == 1
 
 
 def test_a_server_that_is_gone_for_good_is_told_and_found_again(smears):
     gone = [False]
     with Played(lambda path, _: b"" if gone[0] else models(path) or chat(ANSWER)) as server:
-        predictor = remote(server.url, Wanted())
+        predictor = remote(server.url, AdapterRef())
         predictor.load()
         gone[0] = True
         with pytest.raises(Unreachable, match="Nothing is lost"):
@@ -252,7 +252,7 @@ def test_an_answer_that_breaks_off_in_its_stream_is_asked_again(smears):
     piece = json.dumps({"choices": [{"delta": {"content": ANSWER[:50]}}]})
     half = f"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\ndata: {piece}\n\n".encode()
     with Played(lambda path, body: models(path) or (half if body.get("stream") else chat(ANSWER))) as server:
-        *_, answer = remote(server.url, Wanted()).stream(smears[0][0], POLYP)
+        *_, answer = remote(server.url, AdapterRef()).stream(smears[0][0], POLYP)
     assert len(answer.findings.marks) == 1
 
 
@@ -263,7 +263,7 @@ def test_what_a_server_refuses_is_left_out_from_then_on(smears):
         return models(path) or chat(ANSWER)
 
     with Played(say) as server:
-        predictor = remote(server.url, Wanted())
+        predictor = remote(server.url, AdapterRef())
         answers = [predictor.predict(smears[0][0], POLYP) for _ in range(2)]
     assert [m.score for a in answers for m in a.findings.marks] == [None, None] and answers[0].counts == {}
     assert ["logprobs" in body for _, body in server.asked[1:]] == [True, False, False]
@@ -273,34 +273,34 @@ def test_what_a_server_refuses_is_left_out_from_then_on(smears):
 def test_a_refusal_of_the_question_itself_is_told(smears):
     refusing = Played(lambda path, _: models(path) or (400, {"detail": "The image is too large."}))
     with refusing as server, pytest.raises(BadModel, match="too large"):
-        remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+        remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
 
 
 @pytest.mark.parametrize("text", [None, "", "I see one polyp.", "```json\n" + ANSWER + "\n```", ANSWER[:-1], ["x"]])
 def test_what_does_not_follow_the_schema_is_unreadable_and_not_none(smears, text):
     with Played(lambda path, _: models(path) or chat(text)) as server:
-        assert remote(server.url, Wanted()).predict(smears[0][0], POLYP).findings is None
+        assert remote(server.url, AdapterRef()).predict(smears[0][0], POLYP).findings is None
 
 
 @pytest.mark.parametrize("said", [[], {}, {"choices": []}, {"choices": [{"message": None}]}, "hello", None])
 def test_an_answer_of_another_shape_is_unreadable(smears, said):
     with Played(lambda path, _: models(path) or (200, said)) as server:
-        assert remote(server.url, Wanted()).predict(smears[0][0], POLYP).findings is None
+        assert remote(server.url, AdapterRef()).predict(smears[0][0], POLYP).findings is None
 
 
 @pytest.mark.parametrize("said", ["hello", {"data": 5}, [], {"data": [{"name": "x"}]}])
 def test_a_server_of_another_kind_is_told(said):
     with Played(lambda *_: (200, said)) as server, pytest.raises(BadModel, match="not an OpenAI-compatible"):
-        remote(server.url, Wanted()).load()
+        remote(server.url, AdapterRef()).load()
 
 
 @pytest.fixture
-def language_only(tmp_path) -> Wanted:
+def language_only(tmp_path) -> AdapterRef:
     """The shipped adapter without its vision weights."""
     folder = write(tmp_path / "language-1")
     manifest = json.loads((SHIPPED / "pdc.json").read_text())
     (folder / "pdc.json").write_text(json.dumps({**manifest, "name": folder.name, "in_process_only": False}))
-    return Wanted(folder.name, str(folder))
+    return AdapterRef(folder.name, str(folder))
 
 
 def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears, language_only):
@@ -323,7 +323,7 @@ def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_t
         return (200, {"data": offered}) if path == "/v1/models" else (200, "Success") if "lora" in path else chat(ANSWER)
 
     with Played(say) as server:
-        predictor = remote(server.url, Wanted(folder.name, str(folder)))
+        predictor = remote(server.url, AdapterRef(folder.name, str(folder)))
         with pytest.raises(BadModel, match=f"{folder.name} has weights in the vision tower"):
             predictor.predict(smears[0][0], RODS)
         assert [path for path, _ in server.asked] == ["/v1/models"]
@@ -332,13 +332,13 @@ def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_t
 
 def test_the_image_is_sent_at_the_size_at_which_the_model_sees_it(smears):
     with Played(lambda path, _: models(path) or chat(ANSWER)) as server:
-        remote(server.url, Wanted()).predict(smears[0][0], POLYP)
+        remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
     from io import BytesIO
 
     from PIL import Image
 
     sent = Image.open(BytesIO(read_request(server.asked[-1][1]).image))
-    eyes = eyes_of(str(EMBEDDED_MODEL))
+    eyes = read_processor_config(str(EMBEDDED_MODEL))
     assert sent.width % 28 == sent.height % 28 == 0 and eyes.least <= sent.width * sent.height <= eyes.most
 
 

@@ -9,7 +9,7 @@ import pytest
 from pdc.domain.geometry import reading_order
 from pdc.domain.prompts import COMPACT, PAPER, STYLES, answer, parse
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
-from pdc.inference.decoding.partial_answer import written
+from pdc.inference.decoding.partial_answer import read_partial
 from pdc.inference.decoding.speculation import Drafter
 from pdc.inference.types import Proposal
 
@@ -59,7 +59,7 @@ def test_complete_marks_are_read_from_any_prefix_in_order(task: Task, style: str
     expected = [(m.label, tuple(_numbers(m))) for m in parse(question, whole, style).marks]
     before = 0
     for at in range(len(whole) + 1):
-        said = [(s.label, s.numbers) for s in written(question, whole[:at], style).marks]
+        said = [(s.label, s.numbers) for s in read_partial(question, whole[:at], style).marks]
         assert said == expected[: len(said)] and len(said) >= before
         before = len(said)
     assert before == len(expected)

@@ -11,7 +11,7 @@ from pdc.domain.errors import BadQuestion, Unreadable
 from pdc.domain.geometry import iou, match
 from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Status, Task
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.zoom import closer_answer, least_certain, look_closer, merged
+from pdc.inference.predictors.zoom import least_certain_regions, merge_marks, zoom_answer, zoom_in
 
 BOXES = Question(Task.COUNT_AND_BOX, ("cell", "debris"))
 WH = (400, 300)
@@ -58,7 +58,7 @@ SMALL = [Box(110, 110, 122, 122), Box(140, 120, 152, 134), Box(300, 200, 312, 21
 def test_what_was_too_small_is_found_in_image_pixels(picture):
     ruler = Ruler(SMALL)
     assert ruler.predict(picture, BOXES).findings.marks == ()
-    found = look_closer(ruler, picture, BOXES, Box(100, 100, 180, 160))
+    found = zoom_in(ruler, picture, BOXES, Box(100, 100, 180, 160))
     assert len(found.marks) == 2 and found.stated == {"cell": 2, "debris": 0}
     assert all(iou(m.shape, b) > 0.8 for m, b in zip(found.marks, SMALL, strict=False))
     assert max(ruler.asked[-1]) == max(WH)
@@ -66,12 +66,12 @@ def test_what_was_too_small_is_found_in_image_pixels(picture):
 
 def test_an_object_across_the_regions_border_is_seen_whole_and_a_piece_is_not_a_mark(picture):
     across, far = Box(170, 120, 190, 140), Box(120, 60, 160, 300)
-    found = look_closer(Ruler([across, far]), picture, BOXES, Box(100, 100, 182, 160))
+    found = zoom_in(Ruler([across, far]), picture, BOXES, Box(100, 100, 182, 160))
     assert [iou(m.shape, across) > 0.8 for m in found.marks] == [True]
 
 
 def test_an_object_cut_by_the_image_itself_is_kept(picture):
-    found = look_closer(Ruler([Box(0, 110, 30, 140)]), picture, BOXES, Box(4, 100, 84, 160))
+    found = zoom_in(Ruler([Box(0, 110, 30, 140)]), picture, BOXES, Box(4, 100, 84, 160))
     assert len(found.marks) == 1 and found.marks[0].shape.x1 == 0
 
 
@@ -80,7 +80,7 @@ def test_an_object_cut_by_the_image_itself_is_kept(picture):
 ])  # fmt: skip
 def test_what_a_person_made_or_judged_stays_as_it_is(picture, judged):
     mine = Mark("mine", Box(109, 109, 121, 123), "cell", **judged)
-    found = look_closer(Ruler(SMALL), picture, BOXES, Box(100, 100, 180, 160), [mine])
+    found = zoom_in(Ruler(SMALL), picture, BOXES, Box(100, 100, 180, 160), [mine])
     assert found.marks[0] == mine and len(found.marks) == 2
     assert found.stated["cell"] == 2 - (mine.status is Status.REJECTED)
 
@@ -88,14 +88,14 @@ def test_what_a_person_made_or_judged_stays_as_it_is(picture, judged):
 def test_a_persons_label_is_not_contradicted_but_a_rejected_one_may_be_replaced(picture):
     region, place = Box(100, 100, 130, 130), Box(110, 110, 122, 122)
     named = Mark("a", place, "debris", Origin.HUMAN)
-    assert look_closer(Ruler(SMALL), picture, BOXES, region, [named]).marks == (named,)
+    assert zoom_in(Ruler(SMALL), picture, BOXES, region, [named]).marks == (named,)
     refused = Mark("b", place, "debris", status=Status.REJECTED)
-    assert [m.label for m in look_closer(Ruler(SMALL), picture, BOXES, region, [refused]).marks] == ["debris", "cell"]
+    assert [m.label for m in zoom_in(Ruler(SMALL), picture, BOXES, region, [refused]).marks] == ["debris", "cell"]
 
 
 def test_an_open_mark_seen_again_keeps_its_id_and_gets_the_closer_shape(picture):
     before = [Mark("m7", Box(107, 108, 121, 121), "cell", score=0.3), Mark("m8", Box(350, 10, 370, 30), "cell", score=0.2)]
-    found = look_closer(Ruler(SMALL), picture, BOXES, Box(100, 100, 180, 160), before)
+    found = zoom_in(Ruler(SMALL), picture, BOXES, Box(100, 100, 180, 160), before)
     assert [m.id for m in found.marks[:2]] == ["m7", "m8"] and found.marks[1] == before[1]
     assert iou(found.marks[0].shape, SMALL[0]) > 0.8 and found.marks[0].score == 0.8
     assert len({m.id for m in found.marks}) == len(found.marks) == 3
@@ -104,31 +104,31 @@ def test_an_open_mark_seen_again_keeps_its_id_and_gets_the_closer_shape(picture)
 def test_points_are_fused_too(picture):
     question = Question(Task.POINTING, ("cell",))
     before = [Mark("p", Point(117, 115), "cell", score=0.5)]
-    found = look_closer(Ruler(SMALL), picture, question, Box(100, 100, 180, 160), before)
+    found = zoom_in(Ruler(SMALL), picture, question, Box(100, 100, 180, 160), before)
     assert [m.id for m in found.marks] == ["p", "c2"] and found.stated == {}
 
 
 def test_looking_twice_adds_nothing(picture):
     ruler, region = Ruler(SMALL), Box(100, 100, 180, 160)
-    once = look_closer(ruler, picture, BOXES, region)
-    assert look_closer(ruler, picture, BOXES, region, once.marks) == once
+    once = zoom_in(ruler, picture, BOXES, region)
+    assert zoom_in(ruler, picture, BOXES, region, once.marks) == once
 
 
 def test_new_ids_are_nobodys():
     marks = [Mark(i, Point(9.0 * n, 9), "cell", Origin.HUMAN) for n, i in enumerate(("c3", "c4", "x"))]
-    got = merged(marks, [Mark("c3", Point(200, 200), "cell")], WH)
+    got = merge_marks(marks, [Mark("c3", Point(200, 200), "cell")], WH)
     assert len({m.id for m in got}) == 4
 
 
 @pytest.mark.parametrize("region", [Box(500, 500, 600, 600), Box(10, 10, 12, 200)])
 def test_a_region_that_shows_nothing_is_refused(picture, region):
     with pytest.raises(BadQuestion, match="larger"):
-        look_closer(Ruler([]), picture, BOXES, region)
+        zoom_in(Ruler([]), picture, BOXES, region)
 
 
 def test_a_count_cannot_be_looked_at_closer(picture):
     with pytest.raises(BadQuestion, match="points and boxes"):
-        look_closer(Ruler([]), picture, Question(Task.COUNTING, ("cell",)), Box(0, 0, 50, 50))
+        zoom_in(Ruler([]), picture, Question(Task.COUNTING, ("cell",)), Box(0, 0, 50, 50))
 
 
 def test_an_unreadable_answer_is_not_nothing_found(picture):
@@ -137,7 +137,7 @@ def test_an_unreadable_answer_is_not_nothing_found(picture):
             return Answer(None, "?", "ruler", None, "compact-1", 0.0)
 
     with pytest.raises(Unreadable, match="your marks are as they were"):
-        look_closer(Mumbles([]), picture, BOXES, Box(0, 0, 50, 50))
+        zoom_in(Mumbles([]), picture, BOXES, Box(0, 0, 50, 50))
 
 
 def test_one_closer_look_that_fails_costs_neither_the_answer_nor_the_other_looks(picture):
@@ -150,7 +150,7 @@ def test_one_closer_look_that_fails_costs_neither_the_answer_nor_the_other_looks
 
     model = MumblesOnce([small, seen])
     first = Findings((Mark("m1", small, "cell", score=0.1), Mark("m2", seen, "cell", score=0.2)), {"cell": 2})
-    answer = closer_answer(model, picture, BOXES, Answer(first, "", "ruler", None, "compact-1", 0.0), 2)
+    answer = zoom_answer(model, picture, BOXES, Answer(first, "", "ruler", None, "compact-1", 0.0), 2)
     assert len(model.asked) == 2
     assert [(m.id, m.score) for m in answer.findings.marks] == [("m1", 0.1), ("m2", 0.8)]
     assert len(answer.notes) == 1 and "could not be read" in answer.notes[0]
@@ -160,10 +160,10 @@ def test_the_least_certain_regions_hold_the_most_doubt_and_no_judged_mark():
     sure = [Mark(f"s{i}", Point(20.0 * i, 20), "cell", score=0.95) for i in range(6)]
     doubted = [Mark(f"d{i}", Point(300 + 10.0 * i, 200), "cell", score=0.2) for i in range(3)]
     judged = [Mark(f"j{i}", Point(20, 250), "cell", status=Status.ACCEPTED, score=0.01) for i in range(9)]
-    first, second = least_certain([*sure, *doubted, *judged], WH, 2)
+    first, second = least_certain_regions([*sure, *doubted, *judged], WH, 2)
     assert first.x1 <= 300 and first.x2 >= 320 and second.y1 < 20 < second.y2
     assert all(b.x1 >= 0 and b.x2 <= WH[0] and b.y1 >= 0 and b.y2 <= WH[1] for b in (first, second))
-    assert least_certain(judged, WH) == []
+    assert least_certain_regions(judged, WH) == []
 
 
 def test_the_embedded_model_finds_in_a_part_what_is_there(embedded, smears):
@@ -176,10 +176,10 @@ def test_the_embedded_model_finds_in_a_part_what_is_there(embedded, smears):
     truth = [Mark(str(i), Box(*map(float, b)), "red blood cell") for i, b in enumerate(sample.boxes[sample.classes == RED])]
     question, region = Question(Task.COUNT_AND_BOX, ("red blood cell",)), Box(160, 120, 480, 360)
     inside = [t for t in truth if 160 < t.shape.center.x < 480 and 120 < t.shape.center.y < 360]
-    found = look_closer(embedded, image, question, region)
+    found = zoom_in(embedded, image, question, region)
     assert inside and len(match(found.marks, inside)) > 0.5 * len(inside)
     first = embedded.predict(image, question)
-    again = closer_answer(embedded, image, question, first, 2)
+    again = zoom_answer(embedded, image, question, first, 2)
     assert {m.id for m in first.findings.marks} <= {m.id for m in again.findings.marks}
 
 
@@ -190,6 +190,6 @@ def test_a_stopped_look_is_no_answer_and_the_model_gives_up(embedded, smears):
         told.append(True)
         return len(told) > 2
 
-    assert look_closer(embedded, image, BOXES, Box(10, 10, 60, 60), (), stopped) is None
+    assert zoom_in(embedded, image, BOXES, Box(10, 10, 60, 60), (), stopped) is None
     assert len(told) < 8
-    assert look_closer(embedded, image, BOXES, Box(10, 10, 60, 60), (), lambda: False) is not None
+    assert zoom_in(embedded, image, BOXES, Box(10, 10, 60, 60), (), lambda: False) is not None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from desk import ASK, FOUND, Desk, a_mark, who
 
 from pdc.domain.values import Findings, Origin, Status, Task, Verdict
-from pdc.review.blind_reading import Changes, Reading, beside, changes, readings, second_look
+from pdc.review.blind_reading import Changes, Reading, beside, blind_readings, count_changes, second_look
 from pdc.web.ui.study_tab import EMPTY, StudyTab
 
 
@@ -46,10 +46,10 @@ def reading(desk: Desk, before: Findings, after: Findings) -> Reading:
 def test_objects_are_counted_that_changed_sides(tmp_path):
     desk, truth = Desk(tmp_path, blind=True), marks(0, 20, 40)
     gained = reading(desk, marks(0, 60), marks(0, 20))  # found one more, dropped a false one
-    assert changes(gained, truth) == Changes(wrong_to_right=2, right_to_wrong=0, wrong_before=3, wrong_after=1)
+    assert count_changes(gained, truth) == Changes(wrong_to_right=2, right_to_wrong=0, wrong_before=3, wrong_after=1)
     lost = replace(gained, after=replace(gained.after, findings=marks(60, 80)))  # gave up a right one, added a false one
-    assert changes(lost, truth) == Changes(wrong_to_right=0, right_to_wrong=2, wrong_before=3, wrong_after=5)
-    assert changes(replace(gained, after=None), truth) == Changes(0, 0, 3, 3)
+    assert count_changes(lost, truth) == Changes(wrong_to_right=0, right_to_wrong=2, wrong_before=3, wrong_after=5)
+    assert count_changes(replace(gained, after=None), truth) == Changes(0, 0, 3, 3)
 
 
 def test_readings_pair_each_blind_read_with_the_last_read_after_it(tmp_path):
@@ -57,10 +57,10 @@ def test_readings_pair_each_blind_read_with_the_last_read_after_it(tmp_path):
     sha = desk.image("a.png")
     desk.service.save(desk.service.open(sha, ASK, "ada"), Verdict.SKIPPED)
     draft, first = desk.service.save(desk.service.open(sha, ASK, "ada"))
-    assert [r.after for r in readings(desk.store.reviews())] == [None]
+    assert [r.after for r in blind_readings(desk.store.reviews())] == [None]
     draft, _ = desk.service.save(desk.service.predict(draft))
     _, last = desk.service.save(replace(draft, findings=FOUND))
-    assert readings(desk.store.reviews()) == [Reading(sha, ASK, "ada", first, last)]
+    assert blind_readings(desk.store.reviews()) == [Reading(sha, ASK, "ada", first, last)]
 
 
 def test_the_page_shows_one_row_a_reader_and_nothing_of_images_not_yet_read(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from desk import ASK, LABELS, Desk
 
 from pdc.domain.values import Question, Task, Verdict
-from pdc.review.confidence_words import Sureness
+from pdc.review.confidence_words import ConfidenceWords
 
 
 def reviewed(desk: Desk, n: int, *, reject_low: bool = True) -> None:
@@ -19,7 +19,7 @@ def reviewed(desk: Desk, n: int, *, reject_low: bool = True) -> None:
 
 def test_fewer_than_a_hundred_marks_say_nothing_and_more_say_when_scores_are_right(tmp_path):
     desk = Desk(tmp_path)
-    sureness = Sureness(desk.store)
+    sureness = ConfidenceWords(desk.store)
     reviewed(desk, 49)
     sureness.learn()
     assert sureness.words(ASK, None) is None
@@ -33,7 +33,7 @@ def test_fewer_than_a_hundred_marks_say_nothing_and_more_say_when_scores_are_rig
 
 def test_a_new_revision_takes_the_place_of_the_old(tmp_path):
     desk = Desk(tmp_path)
-    sureness = Sureness(desk.store)
+    sureness = ConfidenceWords(desk.store)
     reviewed(desk, 50)
     sureness.learn()
     assert sureness.words(ASK, None).unsure > 0.32

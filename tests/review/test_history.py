@@ -10,11 +10,11 @@ import pytest
 from desk import ASK, FOUND, Desk, a_mark
 from store_values import an_adapter
 
-from pdc.adapters.routing import Serving
+from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Findings
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import Wanted
+from pdc.inference.predictors.local import AdapterRef
 from pdc.review.history import History
 from pdc.review.service import ReviewService
 from pdc.web.ui.history_tab import HistoryTab
@@ -25,7 +25,7 @@ class Desks(Desk):
 
     def __init__(self, folder: Path, *, blind: bool = False) -> None:
         super().__init__(folder, blind=blind)
-        self.serving = Serving("tiny", lambda: Wanted("first", "/first"))
+        self.serving = AdapterRouting("tiny", lambda: AdapterRef("first", "/first"))
         self.service = self.tab.service = ReviewService(
             self.store, self.service.files, self, serving=self.serving.now, blind=blind
         )

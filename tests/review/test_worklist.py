@@ -11,7 +11,7 @@ from store_values import AT
 
 from pdc.domain.errors import NotFound
 from pdc.domain.values import Findings, Verdict
-from pdc.review.worklist import Order, Stage, Wanted, pace
+from pdc.review.worklist import Order, Stage, WorklistFilter, pace
 from pdc.store.records import ReviewLine
 
 
@@ -30,7 +30,7 @@ def save(desk: Desk, sha: str, findings: Findings = FOUND, reader: str = "ada") 
 
 
 def names(desk: Desk, **wanted) -> list[str]:
-    return [e.image.name for e in desk.images.chosen(desk.images.entries("ada"), Wanted(**wanted))]
+    return [e.image.name for e in desk.images.chosen(desk.images.entries("ada"), WorklistFilter(**wanted))]
 
 
 def test_what_happened_last_is_the_stage(desk: Desk):
@@ -83,17 +83,17 @@ def test_filters(desk: Desk):
 def test_next_goes_to_the_first_image_that_needs_work_round_the_end(desk: Desk):
     a, b, c = (desk.image(f"{n}.png") for n in "abc")
     save(desk, b)
-    assert desk.images.next("ada", Wanted(), a).sha256 == c
-    assert desk.images.next("ada", Wanted(), c).sha256 == a
-    assert desk.images.previous("ada", Wanted(), a).sha256 == c
-    assert desk.images.previous("ada", Wanted(), c).sha256 == b
+    assert desk.images.next("ada", WorklistFilter(), a).sha256 == c
+    assert desk.images.next("ada", WorklistFilter(), c).sha256 == a
+    assert desk.images.previous("ada", WorklistFilter(), a).sha256 == c
+    assert desk.images.previous("ada", WorklistFilter(), c).sha256 == b
     save(desk, a)
-    assert desk.images.next("ada", Wanted(stage="to do"), a).sha256 == c
+    assert desk.images.next("ada", WorklistFilter(stage="to do"), a).sha256 == c
 
 
 def test_an_empty_list_says_so(desk: Desk):
     with pytest.raises(NotFound, match="upload"):
-        desk.images.next("ada", Wanted(), None)
+        desk.images.next("ada", WorklistFilter(), None)
 
 
 def test_progress_counts_what_is_left_out_as_done_and_tells_the_pace(desk: Desk):

@@ -16,8 +16,8 @@ from places import Place, boxes
 from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.values import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
-from pdc.formats.exporting import held_out_folder, training_folder
 from pdc.images.intake import accept
+from pdc.training.dataset_export import export_held_out, export_training_set
 
 CELLS = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
 ONE = boxes(("nucleus", (4.5, 3, 12.25, 9)))
@@ -54,7 +54,7 @@ def test_every_usable_review_is_a_row_with_its_own_task(place: Place, tmp_path: 
     place.review(image, Question(Task.COUNTING, ("polyp", "cell")), Findings(stated={"polyp": 3}), Verdict.ACCEPTED)
     place.review(image, Question(Task.BOUNDING, ("polyp",)), ONE, Verdict.REJECTED)
     place.review(image, Question(Task.BOUNDING, ("cell",)), ONE, Verdict.SKIPPED)
-    training_folder(place.store, place.files, tmp_path / "data")
+    export_training_set(place.store, place.files, tmp_path / "data")
     common = {"image": f"images/{image.sha256}.png", "width": 40, "height": 30, "group": "patient 1"}
     assert rows_of(tmp_path / "data", "train") == [
         common | {"task": "count_and_box", "labels": ["platelet", "nucleus"],
@@ -72,7 +72,7 @@ def test_a_row_says_what_the_model_had_said(place: Place, tmp_path: Path):
     place.store.add_prediction(prediction)
     review = Review("r1", image.sha256, CELLS, "p1", Verdict.CORRECTED, ONE, "ada", 1, datetime.now(UTC))
     place.store.save_review(review, key="r1", base_revision=0)
-    training_folder(place.store, place.files, tmp_path / "data")
+    export_training_set(place.store, place.files, tmp_path / "data")
     row, = rows_of(tmp_path / "data", "train")
     expected = {"marks": [{"box": [1, 2, 9, 8], "label": "platelet"}], "counts": {"platelet": 1, "nucleus": 0}}
     assert row["predicted"] == expected and row["marks"][0]["label"] == "nucleus"
@@ -81,7 +81,7 @@ def test_a_row_says_what_the_model_had_said(place: Place, tmp_path: Path):
 def test_finetune_reads_the_rows(place: Place, tmp_path: Path):
     dataset = pytest.importorskip("finetune.data.dataset")
     reviewed(place, 3)
-    training_folder(place.store, place.files, tmp_path / "data")
+    export_training_set(place.store, place.files, tmp_path / "data")
     rows = dataset.read_rows(tmp_path / "data" / "train.jsonl", [])
     assert [row.question for row in rows] == [CELLS, CELLS]
     assert [row.findings.marks[0].shape for row in rows] == [ONE.marks[0].shape] * 2
@@ -89,7 +89,7 @@ def test_finetune_reads_the_rows(place: Place, tmp_path: Path):
 
 def test_the_manifest_explains_the_folder(place: Place, tmp_path: Path):
     images = reviewed(place, 10)
-    manifest = training_folder(place.store, place.files, tmp_path / "data")
+    manifest = export_training_set(place.store, place.files, tmp_path / "data")
     written = json.loads((tmp_path / "data" / "manifest.json").read_text())
     assert written["digest"] == manifest.digest and written["reviewers"] == ["ada"]
     assert written["train"] == {"rows": 8, "images": 8, "groups": 8, "labels": {"platelet": 0, "nucleus": 8}}
@@ -103,9 +103,9 @@ def test_the_manifest_explains_the_folder(place: Place, tmp_path: Path):
 
 def test_the_digest_changes_with_the_rows_only(place: Place, tmp_path: Path):
     first = reviewed(place, 4)[0]
-    digests = [training_folder(place.store, place.files, tmp_path / name).digest for name in ("a", "b")]
+    digests = [export_training_set(place.store, place.files, tmp_path / name).digest for name in ("a", "b")]
     place.review(first, CELLS, Findings(), base=1)
-    digests.append(training_folder(place.store, place.files, tmp_path / "c").digest)
+    digests.append(export_training_set(place.store, place.files, tmp_path / "c").digest)
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -115,7 +115,7 @@ def test_the_digest_changes_with_the_rows_only(place: Place, tmp_path: Path):
 @pytest.mark.parametrize(("groups", "held_out"), [(1, 0), (2, 1), (3, 1), (7, 1), (8, 2), (9, 2), (10, 2), (40, 8)])
 def test_a_share_of_the_groups_is_held_out(place: Place, tmp_path: Path, groups: int, held_out: int):
     reviewed(place, groups)
-    training_folder(place.store, place.files, tmp_path / "data")
+    export_training_set(place.store, place.files, tmp_path / "data")
     assert len(groups_of(tmp_path / "data", "held_out")) == held_out
     assert len(groups_of(tmp_path / "data", "train")) == groups - held_out
     assert groups_of(tmp_path / "data", "held_out") == place.store.held_out_groups()
@@ -125,7 +125,7 @@ def test_a_share_of_the_groups_is_held_out(place: Place, tmp_path: Path, groups:
 def test_images_of_a_group_stay_together(place: Place, tmp_path: Path):
     for i in range(30):
         place.review(place.image(f"{i}.png", group=f"video {i % 6}"), CELLS, ONE)
-    training_folder(place.store, place.files, tmp_path / "data")
+    export_training_set(place.store, place.files, tmp_path / "data")
     held_out, train = (groups_of(tmp_path / "data", name) for name in ("held_out", "train"))
     assert not held_out & train and len(held_out | train) == 6
     assert len(rows_of(tmp_path / "data", "held_out")) == 5 * len(held_out)
@@ -136,7 +136,7 @@ def test_the_same_reviews_give_the_same_split_anywhere(tmp_path: Path):
     for name in ("one", "two"):
         place = Place(tmp_path / name)
         reviewed(place, 20)
-        training_folder(place.store, place.files, tmp_path / name / "data")
+        export_training_set(place.store, place.files, tmp_path / name / "data")
         sides.append(groups_of(tmp_path / name / "data", "held_out"))
         place.store.close()
     assert sides[0] == sides[1] and len(sides[0]) == 4
@@ -147,7 +147,7 @@ def test_groups_keep_their_side_for_ever_while_more_come(place: Place, tmp_path:
     seen_train: set[str] = set()
     for step, share in enumerate((0.2, 0.5, 0.1, 0.2)):
         reviewed(place, 5, prefix=f"clinic {step}")
-        training_folder(place.store, place.files, tmp_path / "data", held_out_share=share)
+        export_training_set(place.store, place.files, tmp_path / "data", held_out_share=share)
         held_out, train = (groups_of(tmp_path / "data", name) for name in ("held_out", "train"))
         assert seen_held_out <= held_out and seen_train <= train and not held_out & train
         seen_held_out, seen_train = held_out, train
@@ -156,21 +156,21 @@ def test_groups_keep_their_side_for_ever_while_more_come(place: Place, tmp_path:
 
 def test_a_new_kind_of_image_is_measured_too(place: Place, tmp_path: Path):
     reviewed(place, 40)
-    training_folder(place.store, place.files, tmp_path / "first", held_out_share=0.5)
+    export_training_set(place.store, place.files, tmp_path / "first", held_out_share=0.5)
     reviewed(place, 10, Question(Task.BOUNDING, ("nucleus", "ring form")), prefix="malaria")
-    training_folder(place.store, place.files, tmp_path / "second", held_out_share=0.2)
+    export_training_set(place.store, place.files, tmp_path / "second", held_out_share=0.2)
     measured = [row for row in rows_of(tmp_path / "second", "held_out") if "ring form" in row["labels"]]
     assert len(measured) == 2  # although more than a fifth of all groups was held out already
 
 
 def test_nothing_is_held_out_when_nothing_shall_be(place: Place, tmp_path: Path):
     reviewed(place, 10)
-    assert training_folder(place.store, place.files, tmp_path / "data", held_out_share=0).held_out.rows == 0
+    assert export_training_set(place.store, place.files, tmp_path / "data", held_out_share=0).held_out.rows == 0
 
 
 def test_one_group_is_always_left_to_train_on(place: Place, tmp_path: Path):
     reviewed(place, 3)
-    assert training_folder(place.store, place.files, tmp_path / "data", held_out_share=0.99).train.rows == 1
+    assert export_training_set(place.store, place.files, tmp_path / "data", held_out_share=0.99).train.rows == 1
 
 
 # near copies
@@ -194,7 +194,7 @@ def test_groups_that_show_the_same_things_go_to_the_same_side(place: Place, tmp_
     for seed in range(8):
         drawn(place, seed, f"upload {seed}")
         drawn(place, seed, f"again {seed}", brighter)
-    training_folder(place.store, place.files, tmp_path / "data", held_out_share=0.5)
+    export_training_set(place.store, place.files, tmp_path / "data", held_out_share=0.5)
     held_out = groups_of(tmp_path / "data", "held_out")
     assert len(held_out) == 8  # half of the pairs
     assert {g.replace("upload", "again") for g in held_out} == {g.replace("upload", "again") for g in held_out if "again" in g}
@@ -203,10 +203,10 @@ def test_groups_that_show_the_same_things_go_to_the_same_side(place: Place, tmp_
 def test_a_copy_of_a_held_out_image_is_held_out_whenever_it_comes(place: Place, tmp_path: Path):
     for seed in range(8):
         drawn(place, seed, f"patient {seed}")
-    training_folder(place.store, place.files, tmp_path / "first")
+    export_training_set(place.store, place.files, tmp_path / "first")
     held_out = sorted(groups_of(tmp_path / "first", "held_out"))[0]
     copy = drawn(place, int(held_out.split()[1]), "under another name", brighter)
-    manifest = training_folder(place.store, place.files, tmp_path / "second")
+    manifest = export_training_set(place.store, place.files, tmp_path / "second")
     assert "under another name" in place.store.held_out_groups()
     assert copy.sha256 not in (tmp_path / "second" / "train.jsonl").read_text() and manifest.left_out == ()
 
@@ -214,11 +214,11 @@ def test_a_copy_of_a_held_out_image_is_held_out_whenever_it_comes(place: Place, 
 def test_a_copy_in_a_group_that_was_trained_on_is_left_out(place: Place, tmp_path: Path):
     for seed in range(8):
         drawn(place, seed, f"patient {seed}")
-    training_folder(place.store, place.files, tmp_path / "first")
+    export_training_set(place.store, place.files, tmp_path / "first")
     held_out = sorted(groups_of(tmp_path / "first", "held_out"))[0]
     trained = sorted(groups_of(tmp_path / "first", "train"))[0]
     copy = drawn(place, int(held_out.split()[1]), trained, brighter)
-    manifest = training_folder(place.store, place.files, tmp_path / "second")
+    manifest = export_training_set(place.store, place.files, tmp_path / "second")
     assert manifest.left_out == (copy.sha256,)
     assert copy.sha256 not in (tmp_path / "second" / "train.jsonl").read_text()
     assert trained in groups_of(tmp_path / "second", "train")
@@ -226,12 +226,12 @@ def test_a_copy_in_a_group_that_was_trained_on_is_left_out(place: Place, tmp_pat
 
 def test_a_held_out_image_that_is_corrected_again_stays_held_out(place: Place, tmp_path: Path):
     images = reviewed(place, 10)
-    training_folder(place.store, place.files, tmp_path / "first")
+    export_training_set(place.store, place.files, tmp_path / "first")
     held_out = groups_of(tmp_path / "first", "held_out")
     for image in images:
         place.review(image, CELLS, Findings(), base=1)
         place.review(image, Question(Task.POINTING, ("nucleus",)), Findings())  # and asked something else
-    training_folder(place.store, place.files, tmp_path / "second")
+    export_training_set(place.store, place.files, tmp_path / "second")
     assert groups_of(tmp_path / "second", "held_out") == held_out
     assert not groups_of(tmp_path / "second", "train") & held_out
 
@@ -241,30 +241,30 @@ def test_a_held_out_image_that_is_corrected_again_stays_held_out(place: Place, t
 
 def test_what_cannot_be_trained_on_is_a_sentence(place: Place, tmp_path: Path):
     with pytest.raises(BadSetting, match="no accepted or corrected reviews to train on"):
-        training_folder(place.store, place.files, tmp_path / "data")
+        export_training_set(place.store, place.files, tmp_path / "data")
     image = reviewed(place, 1)[0]
     for share in (1, -0.1, float("nan")):
         with pytest.raises(BadSetting, match="held_out_share is"):
-            training_folder(place.store, place.files, tmp_path / "data", held_out_share=share)
+            export_training_set(place.store, place.files, tmp_path / "data", held_out_share=share)
     place.store.hold_out(["patient 0"])
     with pytest.raises(BadSetting, match="Every reviewed image is held out"):
-        training_folder(place.store, place.files, tmp_path / "data")
+        export_training_set(place.store, place.files, tmp_path / "data")
     place.review(place.image("b.png", group="patient 9"), CELLS, ONE)
     path = place.files.path(image.sha256)
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(StoreUnavailable, match="is damaged"):
-        training_folder(place.store, place.files, tmp_path / "data")
+        export_training_set(place.store, place.files, tmp_path / "data")
     assert not (tmp_path / "data" / "manifest.json").exists()
 
 
 def test_measuring_reads_the_split_and_deals_nothing_out(place: Place, tmp_path: Path):
     reviewed(place, 6)
-    assert held_out_folder(place.store, place.files, tmp_path / "early") == 0
+    assert export_held_out(place.store, place.files, tmp_path / "early") == 0
     assert not place.store.held_out_groups() and not place.store.training_groups()
-    training_folder(place.store, place.files, tmp_path / "train", held_out_share=0.5)
+    export_training_set(place.store, place.files, tmp_path / "train", held_out_share=0.5)
     dealt = place.store.held_out_groups()
     reviewed(place, 3, prefix="later")
-    assert held_out_folder(place.store, place.files, tmp_path / "measure") == len(rows_of(tmp_path / "train", "held_out"))
+    assert export_held_out(place.store, place.files, tmp_path / "measure") == len(rows_of(tmp_path / "train", "held_out"))
     assert rows_of(tmp_path / "measure", "held_out") == rows_of(tmp_path / "train", "held_out")
     assert place.store.held_out_groups() == dealt
     assert all((tmp_path / "measure" / r["image"]).is_file() for r in rows_of(tmp_path / "measure", "held_out"))

@@ -21,7 +21,7 @@ from pdc.review.worklist import Stage
 from pdc.settings import EMBEDDED_MODEL
 from pdc.web.ui.bar import under_bar
 from pdc.web.ui.review_tab import ReviewTab
-from pdc.web.ui.screen import say, speaks
+from pdc.web.ui.screen import show_errors, status_line
 from pdc.web.ui.worklist import detail
 
 ADA = who("ada")
@@ -188,7 +188,7 @@ def test_a_region_is_looked_at_closer_beside_what_the_reader_did(desk: Desk):
     assert said.startswith("Looked closer: ") and shown["rev"] > value["rev"]
     assert desk.tab.asking.now(draft).rev == shown["rev"]
     with pytest.raises(gr.Error):
-        list(speaks(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
+        list(show_errors(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
 
 
 def test_a_stopped_closer_look_adds_nothing_however_late_its_answer_comes(desk: Desk):
@@ -378,8 +378,8 @@ def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk)
     draft, _ = opened(desk)
     answer = draft.prediction
     none, unread = replace(draft, prediction=replace(answer, findings=Findings())), replace(answer, findings=None)
-    assert say(none).startswith("No red blood cell or platelet found. Answered by ")
-    assert " found." not in say(draft) + say(replace(draft, prediction=unread)) + say(replace(draft, prediction=None))
+    assert status_line(none).startswith("No red blood cell or platelet found. Answered by ")
+    assert " found." not in status_line(draft) + status_line(replace(draft, prediction=unread)) + status_line(replace(draft, prediction=None))
     row = answer_row("a.png", (9, 9), ASK, Answer(FOUND, "", "scripted", None, "compact-1", 0.1))
     assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (")
     assert "2 found" in in_words(row) and "could not be read" in in_words({**row, "count": None, "readable": False})

@@ -12,11 +12,11 @@ import pytest
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, BadSetting, NotFound
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
-from pdc.review.edit_counts import Effort
+from pdc.review.edit_counts import EditCount
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
-from pdc.training.process import ProcessTrainer, Progress
+from pdc.training.process import ProcessTrainer, TrainingProgress
 from pdc.training.run_folder import Run
 from pdc.web.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, standing
 
@@ -166,8 +166,8 @@ def test_a_row_of_the_table(tmp_path):
 
 def test_words_for_every_status():
     assert standing(None) == IDLE
-    assert "complete · Registered" in standing(Progress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
-    assert standing(Progress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
+    assert "complete · Registered" in standing(TrainingProgress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
+    assert standing(TrainingProgress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
 
 
@@ -176,7 +176,7 @@ def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     store.add_adapter(an_adapter("one", metrics=measured))
     store.set_metrics("one", measured)
     store.add_adapter(an_adapter("unmeasured"))
-    worked = [Effort(1, 4, 4.0, None), Effort(2, 0, 2.0, "one")]
+    worked = [EditCount(1, 4, 4.0, None), EditCount(2, 0, 2.0, "one")]
     tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
     scores = tab.scores()
     assert dict(zip(scores["model"], scores["score"], strict=True)) == {

@@ -14,8 +14,8 @@ from math import prod
 
 from pdc.domain.geometry import distance, iou
 from pdc.domain.values import Box, Findings, Mark, Question
-from pdc.inference.decoding.partial_answer import Said, shape_of, without_labels, written
-from pdc.inference.types import Decoded, Opinion, Step
+from pdc.inference.decoding.partial_answer import PartialMark, read_partial, shape_of, without_labels
+from pdc.inference.types import Decoded, DenseOpinion, TokenStep
 
 _LABELLED = re.compile(r', "label": "[^"]*"')
 SAME_PIXELS = 20.0  # a point and the dense head's centre this far apart agree by nothing
@@ -24,7 +24,7 @@ TRUST = 0.8  # weight of the second opinion: on unseen images it tells right mar
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
+class ConfidenceSignals:
     """Each 0 to 1; `agreement` is None when there is no second opinion."""
 
     exists: float
@@ -47,9 +47,9 @@ def with_scores(findings: Findings, question: Question, decoded: Decoded, style:
     return replace(findings, marks=marks)
 
 
-def partial(question: Question, decoded: Decoded, style: str) -> Findings:
+def partial_findings(question: Question, decoded: Decoded, style: str) -> Findings:
     """The complete marks of a half-written answer, in the model's frame, each with its score."""
-    said = written(question, decoded.text, style).marks
+    said = read_partial(question, decoded.text, style).marks
     marks = tuple(Mark(f"m{i}", shape_of(s.numbers), s.label) for i, s in enumerate(said, start=1))
     return with_scores(Findings(marks), question, decoded, style)
 
@@ -59,9 +59,9 @@ def _known(decoded: Decoded) -> bool:
     return bool(decoded.steps) or decoded.second_opinion is not None
 
 
-def mark_signals(question: Question, decoded: Decoded, style: str) -> list[Signals]:
+def mark_signals(question: Question, decoded: Decoded, style: str) -> list[ConfidenceSignals]:
     """Of every complete mark, in the answer's order."""
-    so_far, ends, before, signals = written(question, decoded.text, style), _ends(decoded.steps), 0, []
+    so_far, ends, before, signals = read_partial(question, decoded.text, style), _ends(decoded.steps), 0, []
     for said in so_far.marks:
         inside = _between(decoded, ends, said.start, said.end - 1)
         numbers = [s.probability for s in inside[1:] if s.text.strip().isdigit()]
@@ -71,16 +71,16 @@ def mark_signals(question: Question, decoded: Decoded, style: str) -> list[Signa
             opening, naming = _between(decoded, ends, before, said.start), _between(decoded, ends, said.end, label.end())
             exists, before = prod(s.probability for s in (*opening, *inside[:1], *naming)), label.end()
         coordinates = prod(numbers) ** (1 / max(len(numbers), 1))
-        signals.append(Signals(exists, coordinates, _agreement(said, decoded.second_opinion)))
+        signals.append(ConfidenceSignals(exists, coordinates, _agreement(said, decoded.second_opinion)))
     return signals
 
 
-def _between(decoded: Decoded, ends: Sequence[int], start: int, end: int) -> list[Step]:
+def _between(decoded: Decoded, ends: Sequence[int], start: int, end: int) -> list[TokenStep]:
     """Steps whose text ends after `start` and not after `end`."""
     return [s for s, at in zip(decoded.steps, ends, strict=True) if start < at <= end]
 
 
-def _agreement(said: Said, opinion: Opinion | None) -> float | None:
+def _agreement(said: PartialMark, opinion: DenseOpinion | None) -> float | None:
     """The dense head's score of the object that lies best over the mark, times how well it does; None where it has no say."""
     if opinion is None or said.label not in opinion:
         return None
@@ -100,7 +100,7 @@ def count_distribution(question: Question, decoded: Decoded, style: str) -> dict
     It follows the list as it was written: how likely it was to stop after none, one, two marks, and so on. Empty for a
     task without marks, for the paper's flat list, in which labels take turns, and where no probabilities are known.
     """
-    so_far = written(question, decoded.text, style)
+    so_far = read_partial(question, decoded.text, style)
     if not question.task.has_marks or so_far.flat or not decoded.steps:
         return {}
     goes_on = _branches(decoded)
@@ -135,7 +135,7 @@ def _list_start(question: Question, text: str, label: str) -> int:
     return blank.find("[", at) + 1 if at >= 0 else len(text)
 
 
-def _ends(steps: Sequence[Step]) -> list[int]:
+def _ends(steps: Sequence[TokenStep]) -> list[int]:
     ends, position = [], 0
     for step in steps:
         position += len(step.text)

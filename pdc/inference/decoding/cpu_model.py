@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pdc.inference.decoding.kv_cache import Packed, Rows
+from pdc.inference.decoding.kv_cache import KVCache, PackedKVCache
 
 SMALL = 64_000_000
 PLAIN = ("Linear", "Linear4bit")
 PACKS = torch.backends.mkldnn.is_available()
-New = tuple[Rows, int]  # a row, and how many new tokens it gets
+New = tuple[KVCache, int]  # a row, and how many new tokens it gets
 
 
 class Linear:
@@ -40,7 +40,7 @@ class Linear:
         return F.linear(x, self.weight, self.bias)
 
 
-def roomy(n: int) -> int:
+def padded_length(n: int) -> int:
     """Tokens to run instead of `n`: oneDNN prepares itself for each number it meets, for milliseconds, so it meets few."""
     step = 8 if n <= 32 else 16 if n <= 128 else 64
     return -(-n // step) * step
@@ -48,7 +48,7 @@ def roomy(n: int) -> int:
 
 def _padded(x: Tensor) -> Tensor:
     """x [n, width] with rows of zeros up to a roomy number."""
-    return F.pad(x, (0, 0, 0, roomy(len(x)) - len(x)))
+    return F.pad(x, (0, 0, 0, padded_length(len(x)) - len(x)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class Layer:
         return x + self.down(F.silu(gate) * up)
 
 
-class Copy:
+class CpuLanguageModel:
     """Qwen2.5's text layers; rows are packed one behind the other."""
 
-    rows = Packed.of
+    rows = PackedKVCache.of
 
     def __init__(self, base: Any, dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
@@ -80,7 +80,7 @@ class Copy:
         self.norm, self.head = model.norm.weight.to(dtype), _linear([base.lm_head], dtype)
         self.eps = self.config.rms_norm_eps
 
-    def extend(self, language: Any, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: Packed) -> list[Tensor]:
+    def extend(self, language: Any, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: PackedKVCache) -> list[Tensor]:
         embedded = language.embed([token for row in ids for token in row])
         positions = torch.cat([torch.arange(start, start + len(row)) for row, start in zip(ids, starts, strict=True)])
         new = [(row, len(own)) for row, own in zip(rows.rows, ids, strict=True) if own]
@@ -88,7 +88,7 @@ class Copy:
         logits = self.head(F.rms_norm(out, out.shape[-1:], self.norm, self.eps))
         return list(logits[: len(embedded)].split([len(row) for row in ids]))
 
-    def __call__(self, embedded: Tensor, positions: Tensor, rows: Rows, mask: Tensor | None) -> Tensor:
+    def __call__(self, embedded: Tensor, positions: Tensor, rows: KVCache, mask: Tensor | None) -> Tensor:
         """[1, n, hidden] of one row's embedded tokens [1, n, hidden] at rope positions [3, 1, n]."""
         n = embedded.shape[1]
         return self._through(embedded[0], positions, [(rows, n)], [mask])[None, :n]
@@ -118,7 +118,7 @@ class Copy:
         return out
 
 
-class Tower:
+class CpuVisionTower:
     """Qwen2.5-VL's vision tower, for one image at a time."""
 
     def __init__(self, visual: Any) -> None:
@@ -175,7 +175,7 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-b, a], -1) * sin
 
 
-def small(base: Any) -> bool:
+def fits_cpu_model(base: Any) -> bool:
     """Whether a part of a model, as it is now, is small, on a CPU and of linear maps that can be copied."""
     maps = [m for m in base.modules() if hasattr(m, "in_features") and not hasattr(m, "base_layer")]
     plain = all(type(m).__name__ in PLAIN for m in maps)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.domain.values import Question
 from pdc.inference.decoding.grammar import Vocabulary
-from pdc.inference.decoding.image_cache import Memory, Seen
-from pdc.inference.decoding.sequence import ALONE, Line
+from pdc.inference.decoding.image_cache import EncodedImage, ImageCache
+from pdc.inference.decoding.sequence import ALONE, DecodingSequence
 from pdc.inference.types import Decoded
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class Decoder:
     """Answers with one model. Not thread-safe: callers serialise. `window=0` decides one token a pass."""
 
     def __init__(self, qwen: Qwen, *, memory_bytes: int = MEMORY_BYTES, window: int | None = None) -> None:
-        self.qwen, self.memory = qwen, Memory(memory_bytes)
+        self.qwen, self.memory = qwen, ImageCache(memory_bytes)
         self.window, self.most = (window, None) if window is not None else _window(qwen)
         self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
         self._serving: tuple[Any, ...] | None = None
         self._language: Any = None
         self._sight: Any = None
 
-    def see(self, image: PilImage) -> Seen:
+    def see(self, image: PilImage) -> EncodedImage:
         """The image as this model with this adapter sees it: from memory, or looked at now."""
         self._follow_adapter()
         key = (*_fingerprint(image), self.qwen.name, *self._serving)
@@ -50,14 +50,14 @@ class Decoder:
         return seen
 
     def _follow_adapter(self) -> None:
-        from pdc.inference.decoding.backends import language_of, sight_of
+        from pdc.inference.decoding.backends import select_backend, select_vision_tower
 
         serving = self.qwen.adapter, self.qwen.changes
         if serving != self._serving:
-            self._language, self._sight, self._serving = language_of(self.qwen.base), sight_of(self.qwen), serving
+            self._language, self._sight, self._serving = select_backend(self.qwen.base), select_vision_tower(self.qwen), serving
             self.memory.clear()
 
-    def _look(self, image: PilImage) -> Seen:
+    def _look(self, image: PilImage) -> EncodedImage:
         import torch
 
         from pdc.inference.dense_head import proposals
@@ -72,20 +72,20 @@ class Decoder:
             kept = self._language.read(embedded, positions)
         wh = self.qwen.frame(*image.size).model_wh
         found = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
-        return Seen(kept, offset, len(features), wh, found)
+        return EncodedImage(kept, offset, len(features), wh, found)
 
-    def line(self, seen: Seen, question: Question, limit: int = MAX_NEW_TOKENS) -> Line:
+    def line(self, seen: EncodedImage, question: Question, limit: int = MAX_NEW_TOKENS) -> DecodingSequence:
         """An answer not yet begun, for `run`."""
         prompt = self.qwen.before_answer(question, None)
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
         settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
-        return Line(
+        return DecodingSequence(
             self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, most=self.most,
             limit=limit, settle=settle,
             second_opinion=seen.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
         )  # fmt: skip
 
-    def run(self, seen: Sequence[Seen], lines: Sequence[Line]) -> Iterator[None]:
+    def run(self, seen: Sequence[EncodedImage], lines: Sequence[DecodingSequence]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
         rows, offsets = self._language.rows([s.kept for s in seen]), [s.offset for s in seen]
         while not all(line.done for line in lines):

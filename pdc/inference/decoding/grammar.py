@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import COMPACT, json_schema
 from pdc.domain.values import Question
-from pdc.inference.decoding.partial_answer import shapes
+from pdc.inference.decoding.partial_answer import find_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ def repeats(text: str) -> bool:
     """Whether the last shape was said before in the same list: the sign of a list that runs away."""
     flat = text.removeprefix("```json\n").startswith(('[{"bbox_2d"', '[{"point_2d"'))
     start = 0 if flat else max(text.rfind('"label"'), 0)
-    said = [m[0] for m in shapes(text[start:])]
+    said = [m[0] for m in find_shapes(text[start:])]
     return len(said) > 1 and said[-1] in said[:-1]
 
 

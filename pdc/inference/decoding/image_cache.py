@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.geometry import Size
 from pdc.domain.values import Question
-from pdc.inference.decoding.partial_answer import Said
-from pdc.inference.types import Opinion, Proposal
+from pdc.inference.decoding.partial_answer import PartialMark
+from pdc.inference.types import DenseOpinion, Proposal
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EncodedImage:
     """The prompt up to the end of the image, already read.
 
     `kept`: keys and values per layer; `offset`: rope position of the next token minus its index; `tokens`: visual tokens.
@@ -40,11 +40,11 @@ class Seen:
             found += before if fits else [p for p in self.proposals if p.label == label]
         return _shaped(found, question)
 
-    def opinion(self, question: Question, known: Collection[str]) -> Opinion:
+    def opinion(self, question: Question, known: Collection[str]) -> DenseOpinion:
         """What the dense head, which knows those labels, found for this question, shaped for the task."""
-        return opinion(self.proposals, question, known)
+        return dense_opinion(self.proposals, question, known)
 
-    def remember(self, question: Question, marks: Sequence[Said]) -> None:
+    def remember(self, question: Question, marks: Sequence[PartialMark]) -> None:
         """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
         for label in question.labels if question.task.has_marks else ():
             said = tuple(Proposal(label, s.numbers, 1.0) for s in marks if s.label == label)
@@ -56,7 +56,7 @@ class Seen:
         return sum(t.nbytes for pair in self.kept for t in pair)
 
 
-def opinion(proposals: Sequence[Proposal], question: Question, known: Collection[str]) -> Opinion:
+def dense_opinion(proposals: Sequence[Proposal], question: Question, known: Collection[str]) -> DenseOpinion:
     """The proposals per asked label, shaped for the task; of a label that the dense head does not know it has no opinion."""
     asked = [label for label in question.labels if label in known]
     return {label: _shaped([p for p in proposals if p.label == label], question) for label in asked}
@@ -72,19 +72,19 @@ def _centered(p: Proposal) -> Proposal:
     return Proposal(p.label, (round((p.numbers[0] + p.numbers[2]) / 2), round((p.numbers[1] + p.numbers[3]) / 2)), p.score)
 
 
-class Memory:
+class ImageCache:
     """The most recently used, as many as fit into `budget` bytes; one larger than that is not kept at all."""
 
     def __init__(self, budget: int) -> None:
         self.budget, self.used = budget, 0
-        self._kept: OrderedDict[Hashable, Seen] = OrderedDict()
+        self._kept: OrderedDict[Hashable, EncodedImage] = OrderedDict()
 
-    def get(self, key: Hashable) -> Seen | None:
+    def get(self, key: Hashable) -> EncodedImage | None:
         if key in self._kept:
             self._kept.move_to_end(key)
         return self._kept.get(key)
 
-    def put(self, key: Hashable, seen: Seen) -> None:
+    def put(self, key: Hashable, seen: EncodedImage) -> None:
         self.forget(key)
         if seen.nbytes > self.budget:
             return

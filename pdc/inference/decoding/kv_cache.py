@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-class Rows:
+class KVCache:
     """Keys and values [B, heads, capacity, width] per layer; row b holds `lengths[b]` tokens. Both ways write here."""
 
     def __init__(self, rows: int, layers: int) -> None:
@@ -59,7 +59,7 @@ class Rows:
         self.lengths[row] += n
 
     @classmethod
-    def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> Rows:
+    def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> KVCache:
         """Rows that begin with what was kept of each."""
         rows = cls(len(kept), len(kept[0]))
         lengths = [row[0][0].shape[1] for row in kept]
@@ -74,10 +74,10 @@ class Rows:
         return rows
 
 
-class Packed:
+class PackedKVCache:
     """Rows of their own, whose new tokens run one behind the other instead of padded to the longest."""
 
-    def __init__(self, rows: Sequence[Rows]) -> None:
+    def __init__(self, rows: Sequence[KVCache]) -> None:
         self.rows = list(rows)
 
     @property
@@ -89,6 +89,6 @@ class Packed:
         self.rows[row].lengths[0] += n
 
     @classmethod
-    def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> Packed:
+    def of(cls, kept: Sequence[list[tuple[Tensor, Tensor]]]) -> PackedKVCache:
         """Rows that begin with what was kept of each."""
-        return cls([Rows.of([row]) for row in kept])
+        return cls([KVCache.of([row]) for row in kept])

@@ -16,7 +16,7 @@ _OPEN = re.compile(r"\[(\d{1,6}(?:, ?\d{1,6})*)?(?:, ?)?$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PartialMark:
     """A complete shape: its label, its numbers as written, and where its brackets stand in the text (start, end)."""
 
     label: str
@@ -26,13 +26,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PartialAnswer:
     """`label` is the one whose list is being written, or None; `begun` the numbers of the unfinished shape, or None.
 
     `count` was stated before the list; in a `flat` list a mark of any later label may follow.
     """
 
-    marks: tuple[Said, ...]
+    marks: tuple[PartialMark, ...]
     label: str | None
     begun: tuple[int, ...] | None
     count: int | None = None
@@ -44,30 +44,30 @@ def without_labels(text: str) -> str:
     return _LABEL.sub(lambda m: m[1] + " " * len(m[2]) + m[3], text)
 
 
-def shapes(text: str) -> list[re.Match[str]]:
+def find_shapes(text: str) -> list[re.Match[str]]:
     return list(SHAPE.finditer(without_labels(text)))
 
 
-def written(question: Question, text: str, style: str) -> Written:
+def read_partial(question: Question, text: str, style: str) -> PartialAnswer:
     """Read a prefix of an answer in either style. In the paper's flat list a mark counts once its label is known."""
     task = question.task
     if not task.has_marks:
-        return Written((), _current(question, text.count('"label"')), None)
+        return PartialAnswer((), _current(question, text.count('"label"')), None)
     if style != COMPACT and not task.states_count:
         return _flat(question, text)
     opener = '"label"' if style == COMPACT else '"counts"'
-    marks: list[Said] = []
+    marks: list[PartialMark] = []
     label, begun, count = None, None, None
     for i, (start, part) in enumerate(_parts(text, opener)):
         label = _current(question, i + 1)
         if label is None:
             break
         found = list(SHAPE.finditer(part))
-        marks += [Said(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in found]
+        marks += [PartialMark(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in found]
         begun = _begun(part[found[-1].end() if found else 0 :])
         stated = re.search(r'"counts": (\d{1,6}),', part)
         count = int(stated[1]) if stated and style != COMPACT else None
-    return Written(tuple(marks), label, begun, count)
+    return PartialAnswer(tuple(marks), label, begun, count)
 
 
 def _parts(text: str, opener: str) -> list[tuple[int, str]]:
@@ -81,7 +81,7 @@ def _current(question: Question, nth: int) -> str | None:
     return question.labels[nth - 1] if 1 <= nth <= len(question.labels) else None
 
 
-def _flat(question: Question, text: str) -> Written:
+def _flat(question: Question, text: str) -> PartialAnswer:
     """A list of {shape, label}: the label comes last, so a shape without one is still begun."""
     blank, marks, last, begun, end = without_labels(text), [], question.labels[0], None, 0
     for found in SHAPE.finditer(blank):
@@ -89,8 +89,8 @@ def _flat(question: Question, text: str) -> Written:
         end, begun = found.end(), None if named else _numbers(found[0])
         if named and named[1] in question.labels:
             last = named[1]
-            marks.append(Said(last, _numbers(found[0]), *found.span()))
-    return Written(tuple(marks), last, begun or _begun(blank[end:], flat=True), flat=True)
+            marks.append(PartialMark(last, _numbers(found[0]), *found.span()))
+    return PartialAnswer(tuple(marks), last, begun or _begun(blank[end:], flat=True), flat=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pdc.domain.geometry import Size
 from pdc.domain.values import Question
 from pdc.inference.decoding.grammar import Vocabulary, repeats
-from pdc.inference.decoding.partial_answer import Written, written
+from pdc.inference.decoding.partial_answer import PartialAnswer, read_partial
 from pdc.inference.decoding.speculation import Drafter
-from pdc.inference.types import Decoded, Opinion, Proposal, Step
+from pdc.inference.types import Decoded, DenseOpinion, Proposal, TokenStep
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ ALONE = 15  # drafted tokens a pass on a CPU, where every token costs; with the 
 BEFORE, LETTERS = 8, 8  # decided tokens that a draft is split into tokens with; letters a drafted token has at most
 
 
-class Line:
+class DecodingSequence:
     """`prompt` are the tokens between the image and the answer; `window` is how many tokens to draft a pass (0: none) and
     `most` how many while all agree (four times as many when not said);
     `settle` gives the logits after prompt and answer so far beyond doubt, for two tokens that are too close to tell.
@@ -34,7 +34,7 @@ class Line:
     def __init__(
         self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
         proposals: tuple[Proposal, ...], *, window: int = ALONE, most: int | None = None, limit: int = 3072,
-        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: Opinion | None = None,
+        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: DenseOpinion | None = None,
     ) -> None:  # fmt: skip
         import xgrammar
 
@@ -46,7 +46,7 @@ class Line:
         self._prompt, self._settle = list(prompt), settle
         self._pending, self._draft = list(prompt), []
         self.tokens: list[int] = []
-        self.steps: list[Step] = []
+        self.steps: list[TokenStep] = []
         self._pieces: list[str] = []
         self.text, self.done, self.stopped, self.passes = "", False, False, 0
         self._again, self._reach, self._most = False, window, most or 4 * window
@@ -139,11 +139,11 @@ class Line:
         legal, more = (mass - free[: len(mass)]).exp(), log_p[:, self.words.goes_on].exp().sum(-1)
         sure = self.words.confidence(log_p, tokens)
         pieces = self._pieces[len(self.steps) :]
-        self.steps += map(Step, pieces, sure, legal.tolist(), more.tolist())
+        self.steps += map(TokenStep, pieces, sure, legal.tolist(), more.tolist())
 
     @property
-    def said(self) -> Written:
-        return written(self.question, self.text, self.style)
+    def said(self) -> PartialAnswer:
+        return read_partial(self.question, self.text, self.style)
 
     def decoded(self) -> Decoded:
         finished = self.done and not self.stopped

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pdc.domain.geometry import distance, iou
 from pdc.domain.prompts import answer
 from pdc.domain.values import Box, Findings, Mark, Question
-from pdc.inference.decoding.partial_answer import Written, shape_of, shapes, written
+from pdc.inference.decoding.partial_answer import PartialAnswer, find_shapes, read_partial, shape_of
 from pdc.inference.types import Proposal
 
 SURE = 0.3  # proposals above are expected in the answer; weaker ones only help to finish a mark that was begun
@@ -31,28 +31,28 @@ class Drafter:
 
     def rest(self, text: str) -> str:
         """What would follow `text`, or "" when nothing fits."""
-        so_far = written(self.question, text, self.style)
+        so_far = read_partial(self.question, text, self.style)
         for more in (True, False):
             if (rest := self._rest(text, so_far, more)) is not None:
                 return rest
         return ""
 
-    def _rest(self, text: str, so_far: Written, more: bool) -> str | None:
+    def _rest(self, text: str, so_far: PartialAnswer, more: bool) -> str | None:
         current, left = self._left(so_far) if more else (None, [])
         later = [] if so_far.flat else self._of_later_labels(so_far)
         chosen = [*([current] if current is not None else []), *left, *later]
         whole = self._answer(so_far, [self._completed(so_far, i, i == current) for i in chosen])
         if whole is None:
             return None
-        n = len(shapes(text))
-        done, drawn = _end(shapes(text), n), shapes(whole)
+        n = len(find_shapes(text))
+        done, drawn = _end(find_shapes(text), n), find_shapes(whole)
         cut = _end(drawn, n) + len(text) - done
         if whole[_end(drawn, n) : cut] != text[done:]:
             return None
         self._drawn = [(i, m.start() - cut, m.end() - cut) for i, m in zip(chosen, drawn[n:], strict=False)]
         return whole[cut:]
 
-    def _left(self, so_far: Written) -> tuple[int | None, list[int]]:
+    def _left(self, so_far: PartialAnswer) -> tuple[int | None, list[int]]:
         """(the proposal that the begun shape is, those that should follow under the same label)."""
         if so_far.label is None:
             return None, []
@@ -88,13 +88,13 @@ class Drafter:
         off = sum(abs(a - b) for a, b in zip(p.numbers, begun, strict=False))
         return off + 30 * (not self._follows(i, passed)) + 10 * (1 - p.score)
 
-    def _of_later_labels(self, so_far: Written) -> list[int]:
+    def _of_later_labels(self, so_far: PartialAnswer) -> list[int]:
         labels = self.question.labels
         after = labels[labels.index(so_far.label) + 1 :] if so_far.label else labels
         found = [i for i, p in enumerate(self.proposals) if p.label in after and p.score >= SURE]
         return sorted(found, key=self._place)
 
-    def _completed(self, so_far: Written, i: int, current: bool) -> Proposal:
+    def _completed(self, so_far: PartialAnswer, i: int, current: bool) -> Proposal:
         """The proposal with the numbers that are said already; later ones stay at or above the earlier ones."""
         p = self.proposals[i]
         if not current or not so_far.begun:
@@ -105,7 +105,7 @@ class Drafter:
             moved[k] = max(moved[k], moved[k - 2]) if k >= len(begun) else moved[k]
         return replace(p, numbers=tuple(moved))
 
-    def _answer(self, so_far: Written, following: Sequence[Proposal]) -> str | None:
+    def _answer(self, so_far: PartialAnswer, following: Sequence[Proposal]) -> str | None:
         if not self.question.task.has_marks:
             counts = {label: 0 for label in self.question.labels}
             for p in self.proposals:

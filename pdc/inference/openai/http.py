@@ -19,7 +19,7 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that the same request 
 CONNECT_SECONDS = 5.0
 
 
-class Refused(BadModel):
+class RequestRefused(BadModel):
     """The server understood that it was asked and said no: asking the same again will not help."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -27,7 +27,7 @@ class Refused(BadModel):
         self.status = status
 
 
-class Wire:
+class HttpClient:
     """JSON to and from one server. Any thread. `url` may end in /v1 or not; a call is tried `tries` times, `pause` seconds
     and then twice as long apart each time; each may take `seconds`."""
 
@@ -87,7 +87,7 @@ class Wire:
         if status in PASSING:
             raise self._away(f"it said {status}: {_why(response)}")
         if not response.is_success:
-            raise Refused(status, _why(response))
+            raise RequestRefused(status, _why(response))
         return self._json(response.text) if response.text.strip() else None
 
     def _json(self, text: str) -> Any:

@@ -21,7 +21,7 @@ from pdc.domain.errors import BadQuestion
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import STYLES, json_schema, words
 from pdc.domain.values import Question, Task
-from pdc.inference.types import Decoded, Opinion, Step
+from pdc.inference.types import Decoded, DenseOpinion, TokenStep
 
 MAX_TOKENS = 3072
 TOP = 20  # alternatives asked for per token: the most that servers give
@@ -103,7 +103,7 @@ def _labels_in(schema: Any) -> Iterable[str]:
             yield from _labels_in(value)
 
 
-def entries(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def logprob_entries(steps: Sequence[TokenStep]) -> list[dict[str, Any]]:
     """Steps as the `content` of `logprobs`."""
     return [
         {"token": s.text, "logprob": log(max(s.probability, 1e-12)), "bytes": list(s.text.encode()), "top_logprobs": [],
@@ -111,7 +111,7 @@ def entries(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, opinion: Opinion | None) -> Decoded:
+def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, opinion: DenseOpinion | None) -> Decoded:
     """A server's answer as our own decoder would give it.
 
     Where `logprobs` are missing or do not spell the text there are no steps: marks get no score but the second opinion's.
@@ -124,11 +124,11 @@ def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, op
     return Decoded(text, tuple(steps) if spelt else (), finished, second_opinion=opinion)
 
 
-def _steps(said: Sequence[Mapping[str, Any]]) -> list[Step]:
+def _steps(said: Sequence[Mapping[str, Any]]) -> list[TokenStep]:
     utf8, steps = codecs.getincrementaldecoder("utf-8")("replace"), []
     for entry in said:
         piece = utf8.decode(bytes(entry["bytes"])) if entry.get("bytes") is not None else entry["token"]
-        steps.append(Step(piece, _probability(entry), 1.0, _more(entry)))
+        steps.append(TokenStep(piece, _probability(entry), 1.0, _more(entry)))
     return steps
 
 

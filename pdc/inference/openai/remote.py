@@ -21,15 +21,15 @@ from pdc.domain.errors import BadModel, PdcError, Unreachable
 from pdc.domain.prompts import COMPACT
 from pdc.domain.values import Box, Findings, Question, Task
 from pdc.inference.adapter_folder import has_vision, thresholds_of
-from pdc.inference.decoding.image_cache import opinion
-from pdc.inference.openai.http import Refused, Wire
+from pdc.inference.decoding.image_cache import dense_opinion
+from pdc.inference.openai.http import HttpClient, RequestRefused
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import Wanted
-from pdc.inference.predictors.tiled import Answered, Asked, cut, expected
-from pdc.inference.predictors.tiling import Tile, plan
-from pdc.inference.processor_config import eyes_of
-from pdc.inference.types import Decoded, Opinion, Proposal
+from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
+from pdc.inference.predictors.tiling import Tile, plan_tiles
+from pdc.inference.processor_config import read_processor_config
+from pdc.inference.types import Decoded, DenseOpinion, Proposal
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -43,7 +43,7 @@ OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in 
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """The model that answers now: its id at the server, and what its folder says of it."""
 
     model: str
@@ -58,14 +58,14 @@ class RemotePredictor:
     """Answers as `LocalPredictor` does, from any thread. `folder` is PDC_MODEL: a folder or a name that describes the model."""
 
     def __init__(
-        self, wire: Wire, folder: str, base: str, wanted: Callable[[], Wanted] = Wanted, *, model: str = "",
+        self, wire: HttpClient, folder: str, base: str, wanted: Callable[[], AdapterRef] = AdapterRef, *, model: str = "",
     ) -> None:  # fmt: skip
         self.wire, self.folder, self.base, self.model = wire, folder, base, model or base
-        self._named, self._wanted, self._eyes = bool(model), wanted, eyes_of(folder)
+        self._named, self._wanted, self._eyes = bool(model), wanted, read_processor_config(folder)
         self._offered: set[str] | None = None
         self._proposes = False
         self._left_out: set[str] = set()
-        self._served: Served | None = None
+        self._served: ServedModel | None = None
 
     def warm_up(self) -> None:
         """Find out in the background what the server offers. A failure is told to whoever asks first."""
@@ -110,7 +110,7 @@ class RemotePredictor:
                 for decoded in self._parts(served, look, asked.put):
                     if cancelled():
                         return
-                    answered = Answered(look.tile, look.frame, decoded)
+                    answered = TileAnswer(look.tile, look.frame, decoded)
                     marks = asked.so_far([*done, answered])
                     if len(marks.marks) > shown:
                         shown = len(marks.marks)
@@ -122,17 +122,17 @@ class RemotePredictor:
             return
         yield asked.answer(done, time.perf_counter() - started)
 
-    def _answer(self, served: Served, image: PilImage, question: Question) -> Answer:
+    def _answer(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
         asked, started = _asked(served, self.base, question), time.perf_counter()
-        done = [Answered(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
+        done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
         return asked.answer(done, time.perf_counter() - started)
 
     # Looks
 
-    def _looks(self, served: Served, image: PilImage, question: Question) -> list[View]:
-        seen: dict[Box, View] = {}
+    def _looks(self, served: ServedModel, image: PilImage, question: Question) -> list[ServerWindow]:
+        seen: dict[Box, ServerWindow] = {}
 
-        def look(window: Box) -> View:
+        def look(window: Box) -> ServerWindow:
             if window not in seen:
                 seen[window] = self._view(served, image, question, window)
             return seen[window]
@@ -140,21 +140,21 @@ class RemotePredictor:
         whole = Box(0, 0, *image.size)
         if not self._proposes:
             return [look(whole)]
-        tiles = plan(image.size, lambda window: expected(look(window).proposals or (), question, look(window).frame))
+        tiles = plan_tiles(image.size, lambda window: expected_boxes(look(window).proposals or (), question, look(window).frame))
         return [replace(look(t.window), tile=t) for t in tiles]
 
-    def _view(self, served: Served, image: PilImage, question: Question, window: Box) -> View:
+    def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling
 
         from pdc.inference.qwen import Frame, labels_of, resized_wh
 
         wh = round(window.width), round(window.height)
         frame = Frame(wh, resized_wh(self._eyes, *wh))
-        part = cut(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
+        part = crop(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
         body = request(served.model, png.getvalue(), question, served.style, frame.model_wh)
         proposals = self._proposals(body) if self._proposes else None
-        return View(Tile(window, window), frame, body, proposals, labels_of(self.folder))
+        return ServerWindow(Tile(window, window), frame, body, proposals, labels_of(self.folder))
 
     def _proposals(self, body: Mapping[str, Any]) -> tuple[Proposal, ...] | None:
         found = self.wire.post("/v1/proposals", body)["proposals"]
@@ -162,7 +162,7 @@ class RemotePredictor:
 
     # Answers
 
-    def _decoded(self, served: Served, look: View, question: Question) -> Decoded:
+    def _decoded(self, served: ServedModel, look: ServerWindow, question: Question) -> Decoded:
         said = self._allowed(lambda left_out: self.wire.post(CHAT, _without(look.body, left_out)))
         try:
             choice = said["choices"][0]
@@ -172,7 +172,7 @@ class RemotePredictor:
         except (KeyError, IndexError, TypeError, AttributeError):
             return Decoded(json.dumps(said)[:2000], (), False, second_opinion=look.opinion(question))
 
-    def _parts(self, served: Served, look: View, question: Question) -> Iterator[Decoded]:
+    def _parts(self, served: ServedModel, look: ServerWindow, question: Question) -> Iterator[Decoded]:
         """The answer so far at each event; the whole one at last."""
         text, steps, finished = "", [], False
         body = {**look.body, "stream": True}
@@ -190,14 +190,14 @@ class RemotePredictor:
 
     def _allowed(self, ask: Callable[[set[str]], Any]) -> Any:
         """What `ask` gives when the server is spared the parts of a question that it refuses."""
-        refusal: Refused | None = None
+        refusal: RequestRefused | None = None
         for more in ((), *OPTIONAL):
             left_out = self._left_out | set(more)
             if refusal and left_out == self._left_out:
                 continue
             try:
                 said = ask(left_out)
-            except Refused as error:
+            except RequestRefused as error:
                 if error.status not in (400, 422):
                     raise
                 refusal = refusal or error
@@ -216,10 +216,10 @@ class RemotePredictor:
         except PdcError as error:
             log.error("%s", error)
 
-    def _serving(self, question: Question) -> Served:
+    def _serving(self, question: Question) -> ServedModel:
         return self._ready(self._wanted().about(question))
 
-    def _ready(self, wanted: Wanted | None = None) -> Served:
+    def _ready(self, wanted: AdapterRef | None = None) -> ServedModel:
         if self._offered is None:
             self._offered = self._probe()
         wanted = wanted or self._wanted()
@@ -239,12 +239,12 @@ class RemotePredictor:
         self._proposes = offered.get(self.model) == "pdc"
         return {*offered, self.model}
 
-    def _serve(self, wanted: Wanted) -> Served:
+    def _serve(self, wanted: AdapterRef) -> ServedModel:
         from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
 
         style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
         if wanted.folder is None:
-            return Served(self.model, None, style, lists, labels, thresholds_of(self.folder))
+            return ServedModel(self.model, None, style, lists, labels, thresholds_of(self.folder))
         name = wanted.name or wanted.folder
         if not self._proposes and has_vision(wanted.folder):
             raise BadModel(
@@ -255,13 +255,13 @@ class RemotePredictor:
             self._load_adapter(name, wanted.folder)
         style = adapter_style(wanted.folder, self.folder)
         labels = labels | labels_of(wanted.folder) if labels else labels
-        return Served(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
+        return ServedModel(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
 
     def _load_adapter(self, name: str, folder: str) -> None:
         """Ask a server that can (vLLM with runtime updates allowed) to load it. A name means one version for ever."""
         try:
             self.wire.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
-        except Refused as error:
+        except RequestRefused as error:
             self._offered = None
             raise BadModel(
                 f"The model server does not serve the adapter {name} and does not load it ({error.status}); start it with that "
@@ -271,7 +271,7 @@ class RemotePredictor:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ServerWindow:
     """A window of the image as it is sent, and what the server's dense head, which knows those labels (empty: any), sees in
     it, if it has one."""
 
@@ -281,13 +281,13 @@ class View:
     proposals: tuple[Proposal, ...] | None
     known: frozenset[str]
 
-    def opinion(self, question: Question) -> Opinion | None:
-        return None if self.proposals is None else opinion(self.proposals, question, self.known or question.labels)
+    def opinion(self, question: Question) -> DenseOpinion | None:
+        return None if self.proposals is None else dense_opinion(self.proposals, question, self.known or question.labels)
 
 
-def _asked(served: Served, base: str, question: Question) -> Asked:
+def _asked(served: ServedModel, base: str, question: Question) -> TiledQuestion:
     put = replace(question, task=served.lists) if served.lists else question
-    return Asked(question, put, base, served.adapter, served.style, served.thresholds)
+    return TiledQuestion(question, put, base, served.adapter, served.style, served.thresholds)
 
 
 def _without(body: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:

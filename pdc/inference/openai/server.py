@@ -25,8 +25,8 @@ from starlette.routing import Route
 
 from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
 from pdc.images.intake import accept
-from pdc.inference.openai.protocol import Request, entries, event, read_request
-from pdc.inference.predictors.local import LocalPredictor, Wanted
+from pdc.inference.openai.protocol import Request, event, logprob_entries, read_request
+from pdc.inference.predictors.local import AdapterRef, LocalPredictor
 from pdc.inference.types import Decoded
 
 if TYPE_CHECKING:
@@ -76,15 +76,15 @@ class ModelServer:
         wanted = self._wanted(request)
         yield from self.predictor.complete(self._opened(request), request.question, wanted, request.limit)
 
-    def _wanted(self, request: Request) -> Wanted:
+    def _wanted(self, request: Request) -> AdapterRef:
         """Who answers: the model that was asked for, or its base where that leaves the question to it."""
         model = request.model
         if model == self.base:
-            return Wanted()
+            return AdapterRef()
         folder = self.adapters().get(model)
         if folder is None:
             raise NotFound(f"There is no model {model!r} here; GET /v1/models lists them.")
-        return Wanted(model, folder).about(request.question)
+        return AdapterRef(model, folder).about(request.question)
 
     def _opened(self, request: Request) -> PilImage:
         from PIL import Image
@@ -106,15 +106,15 @@ class ModelServer:
     def _admit(self, http: HttpRequest) -> None:
         given = http.headers.get("authorization", "").removeprefix("Bearer ")
         if self.key and not secrets.compare_digest(given.encode(), self.key.encode()):
-            raise Locked("This server wants a key: set PDC_SERVER_KEY.")
+            raise WrongKey("This server wants a key: set PDC_SERVER_KEY.")
 
 
-class Locked(PdcError):
+class WrongKey(PdcError):
     """The request has no key, or another one."""
 
 
 def _refused(_: HttpRequest, error: PdcError) -> Response:
-    known = {Locked: 401, NotFound: 404, BadQuestion: 400, BadImage: 400}
+    known = {WrongKey: 401, NotFound: 404, BadQuestion: 400, BadImage: 400}
     status = known.get(type(error), 503)
     return JSONResponse({"error": {"message": str(error), "type": type(error).__name__, "code": status}}, status)
 
@@ -122,7 +122,7 @@ def _refused(_: HttpRequest, error: PdcError) -> Response:
 def _completion(request: Request, decoded: Decoded) -> dict[str, Any]:
     message = {"role": "assistant", "content": decoded.text}
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": _end(decoded)}
-    choice["logprobs"] = {"content": entries(decoded.steps)} if request.logprobs else None
+    choice["logprobs"] = {"content": logprob_entries(decoded.steps)} if request.logprobs else None
     said = len(decoded.tokens)
     usage = {"completion_tokens": said, "prompt_tokens": 0, "total_tokens": said}
     return {**_head(request, "chat.completion"), "choices": [choice], "usage": usage}
@@ -135,7 +135,7 @@ def _events(request: Request, first: Decoded, rest: Iterator[Decoded]) -> Iterat
         last = decoded
         choice: dict[str, Any] = {"index": 0, "delta": {"content": decoded.text[sent:]}, "finish_reason": None}
         if request.logprobs:
-            choice["logprobs"] = {"content": entries(decoded.steps[steps:])}
+            choice["logprobs"] = {"content": logprob_entries(decoded.steps[steps:])}
         sent, steps = len(decoded.text), len(decoded.steps)
         yield event({**head, "choices": [choice]})
     yield event({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": _end(last)}]})

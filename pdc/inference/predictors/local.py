@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.errors import PdcError
 from pdc.domain.values import Findings, Question
-from pdc.inference.adapter_folder import serves
+from pdc.inference.adapter_folder import labels_served
 from pdc.inference.decoding import Decoder
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiled import Asked, looks_at
+from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AdapterRef:
     """The adapter that should serve: its name and folder. Both None means the base alone, also where it answers for an adapter
     that is `missing`."""
 
@@ -34,22 +34,22 @@ class Wanted:
     folder: str | None = None
     missing: str | None = None
 
-    def about(self, question: Question) -> Wanted:
+    def about(self, question: Question) -> AdapterRef:
         """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no
         correction can make worse what it is not about."""
-        corrected = serves(self.folder) if self.folder else frozenset()
-        return Wanted() if corrected and corrected.isdisjoint(question.labels) else self
+        corrected = labels_served(self.folder) if self.folder else frozenset()
+        return AdapterRef() if corrected and corrected.isdisjoint(question.labels) else self
 
 
 class LocalPredictor:
     """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart."""
 
-    def __init__(self, load: Callable[[], Qwen], wanted: Callable[[], Wanted] = Wanted) -> None:
+    def __init__(self, load: Callable[[], Qwen], wanted: Callable[[], AdapterRef] = AdapterRef) -> None:
         self._load, self._wanted = load, wanted
         self._lock = threading.Lock()
         self._qwen: Qwen | None = None
         self._decoder: Decoder | None = None
-        self._serving: Wanted | None = None
+        self._serving: AdapterRef | None = None
 
     def warm_up(self) -> None:
         """Load in the background. A failure is kept for the first question, which then says what is wrong."""
@@ -84,7 +84,7 @@ class LocalPredictor:
             decoder, qwen = self._ready(self._wanted().about(question))
             started, shown = time.perf_counter(), 0
             asked = _asked(qwen, question)
-            looks = looks_at(decoder, image, asked.put)
+            looks = plan_requests(decoder, image, asked.put)
             for _ in decoder.run([k.seen for k in looks], [k.line for k in looks]):
                 if cancelled():
                     return
@@ -101,7 +101,7 @@ class LocalPredictor:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""
         with self._lock:
             started, wanted = time.perf_counter(), self._wanted()
-            parts: dict[Wanted, dict[int, tuple[PilImage, Question]]] = {}
+            parts: dict[AdapterRef, dict[int, tuple[PilImage, Question]]] = {}
             for i, (image, question) in enumerate(asked):
                 parts.setdefault(wanted.about(question), {})[i] = image, question
             answers: dict[int, Answer] = {}
@@ -110,15 +110,15 @@ class LocalPredictor:
             seconds = round(time.perf_counter() - started, 3)
             return [replace(answers[i], seconds=seconds) for i in range(len(asked))]
 
-    def _answered(self, wanted: Wanted, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+    def _answered(self, wanted: AdapterRef, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         decoder, qwen = self._ready(wanted)
-        looks = [looks_at(decoder, image, qwen.asked(question)) for image, question in asked]
+        looks = [plan_requests(decoder, image, qwen.asked(question)) for image, question in asked]
         every = [k for some in looks for k in some]
         for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
             pass
         return [_asked(qwen, q).answer([k.answered() for k in some], 0.0) for (_, q), some in zip(asked, looks, strict=True)]
 
-    def complete(self, image: PilImage, question: Question, wanted: Wanted, limit: int) -> Iterator[Decoded]:
+    def complete(self, image: PilImage, question: Question, wanted: AdapterRef, limit: int) -> Iterator[Decoded]:
         """One look at the whole image, in the model's own frame: the answer so far after each pass, at last all of it.
 
         The question is asked as it is. The model is this caller's until the iterator is used up or closed.
@@ -130,7 +130,7 @@ class LocalPredictor:
             for _ in decoder.run([seen], [line]):
                 yield line.decoded()
 
-    def proposals(self, image: PilImage, wanted: Wanted) -> tuple[Proposal, ...] | None:
+    def proposals(self, image: PilImage, wanted: AdapterRef) -> tuple[Proposal, ...] | None:
         """What the dense head sees, in the model's own frame; None when there is no head."""
         with self._lock:
             decoder, qwen = self._ready(wanted)
@@ -144,7 +144,7 @@ class LocalPredictor:
         except Exception:
             log.exception("The model could not be loaded")
 
-    def _ready(self, wanted: Wanted | None = None) -> tuple[Decoder, Qwen]:
+    def _ready(self, wanted: AdapterRef | None = None) -> tuple[Decoder, Qwen]:
         if self._qwen is None or self._decoder is None:
             self._qwen = self._load()
             self._decoder = Decoder(self._qwen)
@@ -155,5 +155,5 @@ class LocalPredictor:
         return self._decoder, self._qwen
 
 
-def _asked(qwen: Qwen, question: Question) -> Asked:
-    return Asked(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style, qwen.thresholds)
+def _asked(qwen: Qwen, question: Question) -> TiledQuestion:
+    return TiledQuestion(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style, qwen.thresholds)

@@ -12,36 +12,36 @@ from pdc.domain.geometry import without_duplicates
 from pdc.domain.prompts import as_task, parse
 from pdc.domain.values import Box, Findings, Mark, Question
 from pdc.inference.decoding import Decoder
-from pdc.inference.decoding.confidence import count_distribution, partial, with_scores
+from pdc.inference.decoding.confidence import count_distribution, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiling import Tile, gathered, plan
+from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_tiles
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from pdc.inference.decoding.image_cache import Seen
-    from pdc.inference.decoding.sequence import Line
+    from pdc.inference.decoding.image_cache import EncodedImage
+    from pdc.inference.decoding.sequence import DecodingSequence
     from pdc.inference.qwen import Frame
 
 SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TileRequest:
     """A tile of the image, what the model saw there, and its answer in the making."""
 
     tile: Tile
     frame: Frame
-    seen: Seen
-    line: Line
+    seen: EncodedImage
+    line: DecodingSequence
 
-    def answered(self) -> Answered:
-        return Answered(self.tile, self.frame, self.line.decoded())
+    def answered(self) -> TileAnswer:
+        return TileAnswer(self.tile, self.frame, self.line.decoded())
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class TileAnswer:
     """A tile of the image and what was answered about it, by whichever model."""
 
     tile: Tile
@@ -50,7 +50,7 @@ class Answered:
 
     def so_far(self, question: Question, style: str) -> Findings:
         """The marks written out so far, in pixels of the tile's window."""
-        return self.frame.to_image(without_duplicates(partial(question, self.decoded, style)))
+        return self.frame.to_image(without_duplicates(partial_findings(question, self.decoded, style)))
 
     def findings(self, question: Question, style: str) -> Findings:
         """The whole answer, in pixels of the tile's window; Unreadable when it cannot be read."""
@@ -59,7 +59,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TiledQuestion:
     """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps, and
     the scores below which its marks are doubtful."""
 
@@ -70,11 +70,11 @@ class Asked:
     style: str
     thresholds: Thresholds = field(default_factory=dict)
 
-    def so_far(self, looks: Sequence[Answered]) -> Findings:
+    def so_far(self, looks: Sequence[TileAnswer]) -> Findings:
         """The marks written out so far, in pixels of the image."""
         return self._told([(k.tile, k.so_far(self.put, self.style)) for k in looks])
 
-    def answer(self, looks: Sequence[Answered], seconds: float) -> Answer:
+    def answer(self, looks: Sequence[TileAnswer], seconds: float) -> Answer:
         """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
         try:
             found: Findings | None = self._told([(k.tile, k.findings(self.put, self.style)) for k in looks])
@@ -85,34 +85,34 @@ class Asked:
 
     def _told(self, looks: Sequence[tuple[Tile, Findings]]) -> Findings:
         """What was found, its doubtful marks among it, as the reader's task states it."""
-        return as_task(with_doubts(gathered(looks), self.thresholds), self.put, self.question.task)
+        return as_task(with_doubts(merge_tiles(looks), self.thresholds), self.put, self.question.task)
 
 
-def looks_at(decoder: Decoder, image: PilImage, question: Question) -> list[Look]:
+def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list[TileRequest]:
     """Looks whose tiles cover the image; a single one when the model has no dense head to tell what an image holds."""
-    seen: dict[Box, Seen] = {}
+    seen: dict[Box, EncodedImage] = {}
 
-    def look(window: Box) -> Seen:
+    def look(window: Box) -> EncodedImage:
         if window not in seen:
-            seen[window] = decoder.see(cut(image, window))
+            seen[window] = decoder.see(crop(image, window))
         return seen[window]
 
     def propose(window: Box) -> list[Box]:
-        return expected(look(window).proposals, question, _frame(decoder, window))
+        return expected_boxes(look(window).proposals, question, _frame(decoder, window))
 
     whole = Box(0, 0, *image.size)
-    tiles = plan(image.size, propose) if decoder.qwen.head else (Tile(whole, whole),)
-    return [Look(t, _frame(decoder, t.window), look(t.window), decoder.line(look(t.window), question)) for t in tiles]
+    tiles = plan_tiles(image.size, propose) if decoder.qwen.head else (Tile(whole, whole),)
+    return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.line(look(t.window), question)) for t in tiles]
 
 
-def expected(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
+def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
     """Rough boxes, in pixels of the frame's image, of what the dense head is sure enough to see of the asked labels."""
     sure = [p for p in proposals if p.score >= SURE and p.label in question.labels]
     found = frame.to_image(Findings(tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)))
     return [m.shape for m in found.marks if isinstance(m.shape, Box)]
 
 
-def _raw(looks: Sequence[Answered]) -> str:
+def _raw(looks: Sequence[TileAnswer]) -> str:
     """The model's words; with several looks one line each, after the window in image pixels."""
     if len(looks) == 1:
         return looks[0].decoded.text
@@ -123,7 +123,7 @@ def _frame(decoder: Decoder, window: Box) -> Frame:
     return decoder.qwen.frame(round(window.width), round(window.height))
 
 
-def cut(image: PilImage, window: Box) -> PilImage:
+def crop(image: PilImage, window: Box) -> PilImage:
     """The window's part of the image, in whole pixels."""
     box = tuple(round(v) for v in window.xyxy)
     return image if box == (0, 0, *image.size) else image.crop(box)

@@ -31,7 +31,7 @@ class Tile:
     core: Box
 
 
-def plan(wh: Size, propose: Propose) -> tuple[Tile, ...]:
+def plan_tiles(wh: Size, propose: Propose) -> tuple[Tile, ...]:
     """Tiles for an image of (width, height): one for the whole image, or as many as its content asks for.
 
     `propose` gives rough boxes, in image pixels, of what a window holds; a tile with too many or too small objects is
@@ -76,7 +76,7 @@ def window_of(core: Box, reach: float, wh: Size) -> Box:
     return Box(*(float(round(v)) for v in grown.xyxy))
 
 
-def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
+def merge_tiles(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     """One answer out of the answers per tile, each in pixels of its own window; marks get new ids.
 
     Counts that were stated without marks are added up.
@@ -87,18 +87,18 @@ def gathered(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     cut: set[int] = set()
     stated: dict[str, int] = {}
     for tile, findings in looks:
-        mine = claimed(tile, findings)
+        mine = claim_marks(tile, findings)
         cut |= {id(m) for m in mine if _at_inner_edge(m, tile)}
         kept += mine
         for label, n in findings.stated.items():
             stated[label] = stated.get(label, 0) + n
-    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused(kept, cut), start=1))
+    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fuse_marks(kept, cut), start=1))
     if not marks:
         return Findings((), stated)
     return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
 
 
-def claimed(tile: Tile, findings: Findings) -> list[Mark]:
+def claim_marks(tile: Tile, findings: Findings) -> list[Mark]:
     """The marks of an answer in window pixels that the tile answers for, in image pixels."""
     return [m for m in _placed(findings, tile).marks if _owns(tile, m)]
 
@@ -123,21 +123,21 @@ def _owns(tile: Tile, mark: Mark) -> bool:
     return core.x1 - slack <= c.x <= core.x2 + slack and core.y1 - slack <= c.y <= core.y2 + slack
 
 
-def fused(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
+def fuse_marks(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
     """The marks without those that show an object of the same label again, seen in another look.
 
     Of two, the one seen whole stays (`cut` holds the `id()` of the others), else the surer one.
     """
     kept: list[Mark] = []
-    gap = spacing(marks)
+    gap = median_spacing(marks)
     for mark in sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0))):
-        if not any(mark.label == k.label and same(mark, k, gap) for k in kept):
+        if not any(mark.label == k.label and is_same_object(mark, k, gap) for k in kept):
             kept.append(mark)
     chosen = {id(m) for m in kept}
     return [m for m in marks if id(m) in chosen]
 
 
-def same(a: Mark, b: Mark, gap: float) -> bool:
+def is_same_object(a: Mark, b: Mark, gap: float) -> bool:
     """Whether two looks show one object, labels aside; points within a share of `gap`, the `spacing` of all marks."""
     if isinstance(a.shape, Box) and isinstance(b.shape, Box):
         return iou(a.shape, b.shape) > SAME_IOU or _inside(a.shape, b.shape) > SAME_INSIDE
@@ -151,7 +151,7 @@ def _inside(a: Box, b: Box) -> float:
     return max(w, 0.0) * max(h, 0.0) / max(min(a.area, b.area), 1e-9)
 
 
-def spacing(marks: Sequence[Mark]) -> float:
+def median_spacing(marks: Sequence[Mark]) -> float:
     """The median distance from a point to its nearest neighbour, in pixels; 0 where there are no two points."""
     points = [m.shape for m in marks if isinstance(m.shape, Point)]
     if len(points) < 2:

@@ -14,7 +14,7 @@ from pdc.domain.errors import BadImage, BadQuestion, Unreadable
 from pdc.domain.geometry import Size, clip, map_findings, rescale
 from pdc.domain.values import Box, Findings, Mark, Question, Status
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiling import Tile, claimed, same, spacing, window_of
+from pdc.inference.predictors.tiling import Tile, claim_marks, is_same_object, median_spacing, window_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -29,7 +29,7 @@ Cancelled = Callable[[], bool]
 SHARE = 1 / 3  # side of a region the engine picks, of the image's longer side
 
 
-def look_closer(
+def zoom_in(
     predictor: Predictor, image: PilImage, question: Question, region: Box, marks: Sequence[Mark] = (),
     cancelled: Cancelled | None = None,
 ) -> Findings | None:  # fmt: skip
@@ -51,11 +51,11 @@ def look_closer(
         raise Unreadable("The answer to the closer look could not be read; your marks are as they were. Try a larger region.")
     size = round(tile.window.width), round(tile.window.height)
     found = map_findings(answer.findings, lambda s: rescale(s, wh, size))
-    whole = [m for m in claimed(tile, found) if not _cut(m, tile.window, image.size)]
-    return _stated(merged(marks, whole, image.size), question)
+    whole = [m for m in claim_marks(tile, found) if not _cut(m, tile.window, image.size)]
+    return _stated(merge_marks(marks, whole, image.size), question)
 
 
-def closer_answer(predictor: Predictor, image: PilImage, question: Question, answer: Answer, regions: int) -> Answer:
+def zoom_answer(predictor: Predictor, image: PilImage, question: Question, answer: Answer, regions: int) -> Answer:
     """The answer after a closer look at its least certain regions, at most so many; `seconds` is only the answer's own.
 
     A region whose closer look fails keeps its marks, and a note says so.
@@ -64,15 +64,15 @@ def closer_answer(predictor: Predictor, image: PilImage, question: Question, ans
     if regions < 1 or findings is None or not question.task.has_marks:
         return answer
     failed: list[str] = []
-    for region in least_certain(findings.marks, image.size, regions):
+    for region in least_certain_regions(findings.marks, image.size, regions):
         try:
-            findings = look_closer(predictor, image, question, region, findings.marks)
+            findings = zoom_in(predictor, image, question, region, findings.marks)
         except (BadImage, BadQuestion, Unreadable) as error:
             failed.append(f"One closer look failed, and its region keeps its marks: {error}")
     return replace(answer, findings=findings, counts={}, notes=(*answer.notes, *failed))
 
 
-def least_certain(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box]:
+def least_certain_regions(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box]:
     """At most so many squares of the image in which the model doubts most of its open marks, most doubtful first."""
     side = SHARE * max(wh)
     left = [m for m in marks if m.untouched and m.score is not None]
@@ -85,9 +85,9 @@ def least_certain(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box
     return picked
 
 
-def merged(before: Sequence[Mark], found: Sequence[Mark], wh: Size) -> tuple[Mark, ...]:
+def merge_marks(before: Sequence[Mark], found: Sequence[Mark], wh: Size) -> tuple[Mark, ...]:
     """The marks there were, in their order, then those that no earlier mark shows; `found` is surest first or in any order."""
-    gap = max(spacing(before), spacing(found)) or SHARE * max(wh)
+    gap = max(median_spacing(before), median_spacing(found)) or SHARE * max(wh)
     kept, ids = list(before), {m.id for m in before}
     for mark in sorted(found, key=lambda m: -(m.score or 0.0)):
         known = next((i for i, k in enumerate(kept) if _shows(k, mark, gap)), None)
@@ -144,7 +144,7 @@ def _shows(known: Mark, mark: Mark, gap: float) -> bool:
     """Whether the known mark is this object. What was rejected under another label may still be there under this one."""
     if known.label != mark.label and (known.untouched or known.status is Status.REJECTED):
         return False
-    return same(known, mark, gap)
+    return is_same_object(known, mark, gap)
 
 
 def _stated(marks: tuple[Mark, ...], question: Question) -> Findings:

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from pdc.web.ui import annotator, worklist
-from pdc.web.ui.words import i18n, said, word
+from pdc.web.ui.words import i18n, template_sentence, word
 
 RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
-HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{said("Point, Detect, Count")}</span>
-<em>{said(RESEARCH_LINE)}</em></header>"""
+HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{template_sentence("Point, Detect, Count")}</span>
+<em>{template_sentence(RESEARCH_LINE)}</em></header>"""
 
 
 def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:

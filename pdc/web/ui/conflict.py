@@ -6,7 +6,7 @@ from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.merge import Clash, merge
 from pdc.domain.values import Box, Findings, Image, Mark, Task
 from pdc.review.service import Conflict
-from pdc.web.ui.view import Node, corrected, el, picture, stands, table
+from pdc.web.ui.view import Node, draw_correction, el, picture, stands, table
 
 
 def conflict_view(conflict: Conflict) -> Node:
@@ -28,7 +28,7 @@ def conflict_view(conflict: Conflict) -> Node:
 
 def _figure(image: Image, title: str, findings: Findings, base: Findings, task: Task) -> Node:
     changes = diff(base, findings)
-    shapes = [node for c in changes for node in corrected(c)] if findings is not base else [stands(m) for m in base.marks]
+    shapes = [node for c in changes for node in draw_correction(c)] if findings is not base else [stands(m) for m in base.marks]
     count = findings.count(task)
     changed = sum(c.kind is not CorrectionKind.KEPT for c in changes)
     words = f"counted: {count}" + (f" · changed: {changed}" if changed else "")

@@ -13,8 +13,8 @@ from pdc.domain.values import Findings
 from pdc.review.history import History, Version
 from pdc.review.service import Draft
 from pdc.web.ui.review_tab import ReviewTab
-from pdc.web.ui.screen import say, speaks
-from pdc.web.ui.view import Node, View, corrected, el, picture, stands
+from pdc.web.ui.screen import show_errors, status_line
+from pdc.web.ui.view import Node, NodeView, draw_correction, el, picture, stands
 from pdc.web.ui.words import language_of, line, word
 
 NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
@@ -38,18 +38,18 @@ class HistoryTab:
         with gr.Row(elem_classes="pdc-question"):
             self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
             self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
-        self.view = View(el("p", NOTHING))
+        self.view = NodeView(el("p", NOTHING))
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         """Wire the components, once the review tab has its own."""
         draft, pair = self.review.draft, [self.before, self.after, self.beside]
         lists = [self.before, self.after, self.adapter, self.view]
-        tab.select(speaks(self.show), [draft], lists, show_progress="hidden")
-        gr.on([p.input for p in pair], speaks(self.compare), [draft, *pair], self.view, show_progress="hidden")
-        self.ask_button.click(speaks(self.ask), [draft, self.adapter], lists)
+        tab.select(show_errors(self.show), [draft], lists, show_progress="hidden")
+        gr.on([p.input for p in pair], show_errors(self.compare), [draft, *pair], self.view, show_progress="hidden")
+        self.ask_button.click(show_errors(self.ask), [draft, self.adapter], lists)
         review = [self.review.draft, self.review.editor, self.review.status]
         self.reopen_button.click(
-            speaks(self.reopen), [draft, self.review.editor, self.after], [*review, bar], show_progress="hidden"
+            show_errors(self.reopen), [draft, self.review.editor, self.after], [*review, bar], show_progress="hidden"
         )
 
     # Handlers ---------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class HistoryTab:
             raise NotFound("Choose under “To” what to reopen.")
         self.review.leave(draft)
         again = self.history.reopen(self.review.asking.now(draft), known[version])
-        return again, self.review.value_of(again, shown), say(again), gr.update(selected="review")
+        return again, self.review.value_of(again, shown), status_line(again), gr.update(selected="review")
 
 
 def _last_two(versions: list[Version]) -> tuple[Version | None, Version | None]:
@@ -114,7 +114,7 @@ def _compared(draft: Draft, before: Version | None, after: Version | None, besid
     if beside and before is not None:
         pictures = [_figure(draft, v) for v in (before, after)]
     else:
-        shapes = [node for c in changes for node in corrected(c)]
+        shapes = [node for c in changes for node in draw_correction(c)]
         pictures = [el("figure", picture(draft.image, shapes, " · ".join([counts, *told])))]
     words = el("p", counts, *_unread(before, after))
     return el("section", words, el("ul", *legend, cls="pdc-legend"), el("div", *pictures, cls="pdc-pair"))

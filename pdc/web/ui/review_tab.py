@@ -16,9 +16,9 @@ from pdc.domain.errors import PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.values import Box, Question
 from pdc.review.asking import Asking
-from pdc.review.confidence_words import Sureness
+from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.examples import Example, examples, first_question
-from pdc.review.prefetch import AHEAD, LookAhead
+from pdc.review.prefetch import PREFETCHED_IMAGES, Prefetcher
 from pdc.review.questions import Questions, question_from
 from pdc.review.service import Draft, ReviewService
 from pdc.review.worklist import Worklist as Images
@@ -26,10 +26,10 @@ from pdc.review.worklist import without_hints
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import Bar, under_bar
 from pdc.web.ui.conflict import conflict_view
-from pdc.web.ui.screen import WELCOME, editor_value, findings_of, on_screen, say, shows, speaks, user_of
-from pdc.web.ui.view import View
+from pdc.web.ui.screen import WELCOME, editor_value, findings_of, on_screen, show_errors, shows, status_line, user_of
+from pdc.web.ui.view import NodeView
 from pdc.web.ui.words import LINE, word
-from pdc.web.ui.worklist import Worklist, wanted_from, worklist_value
+from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
 
 log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
@@ -45,11 +45,11 @@ class ReviewTab:
     `screen` lists the components that show one draft; handlers that open another return a value for each.
     """
 
-    def __init__(self, service: ReviewService, images: Images, ahead: LookAhead, first: Question | None = None) -> None:
+    def __init__(self, service: ReviewService, images: Images, ahead: Prefetcher, first: Question | None = None) -> None:
         self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first or first_question())
-        self.asking, self.sureness = Asking(service), Sureness(service.store)
+        self.asking, self.sureness = Asking(service), ConfidenceWords(service.store)
         self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
@@ -65,7 +65,7 @@ class ReviewTab:
                     self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
                 self.editor = Annotator()
         with gr.Group(visible=False, elem_classes="pdc-conflict") as self.panel:
-            self.conflict = View()
+            self.conflict = NodeView()
             with gr.Row():
                 self.choices = [(take, gr.Button(word(words))) for take, words in CHOICES]
         self._wire(demo)
@@ -76,12 +76,12 @@ class ReviewTab:
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
         streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": READERS}
-        demo.load(speaks(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
+        demo.load(show_errors(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
-            opened = event(speaks(handler), inputs, self.screen, show_progress="hidden")
-            asked = opened.then(speaks(self.ask_if_new), work, answer[1:], **streaming)
-            asked.then(speaks(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+            opened = event(show_errors(handler), inputs, self.screen, show_progress="hidden")
+            asked = opened.then(show_errors(self.ask_if_new), work, answer[1:], **streaming)
+            asked.then(show_errors(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
         opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
         moving = [*work, self.worklist]
@@ -94,17 +94,17 @@ class ReviewTab:
         ):  # fmt: skip
             opens(event, under_bar(handler), saving)
         for event in (self.bar.save.click, self.editor.save):
-            event(speaks(under_bar(self.save)), saving, self.screen, show_progress="hidden")
+            event(show_errors(under_bar(self.save)), saving, self.screen, show_progress="hidden")
         for take, button in self.choices:
-            button.click(speaks(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
+            button.click(show_errors(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
         asking = [*question, self.draft]
         # Gradio's `input` is silent about labels that are typed, or deleted by a key.
         typed = [self.bar.task.change, self.bar.labels.change]
-        gr.on(typed, speaks(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
-        asked = self.bar.ask.click(speaks(self.ask_for), asking, answer, show_progress="hidden")
-        asked.success(speaks(self.ask), work, answer[1:], **streaming)
+        gr.on(typed, show_errors(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
+        asked = self.bar.ask.click(show_errors(self.ask_for), asking, answer, show_progress="hidden")
+        asked.success(show_errors(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
-        self.editor.closer(speaks(self.closer), work, answer[1:], **streaming)
+        self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
         self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
         self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
 
@@ -139,7 +139,7 @@ class ReviewTab:
         self.sureness.learn()
         if draft is None:
             return gr.skip()
-        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, AHEAD)
+        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, PREFETCHED_IMAGES)
         asked = [(image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following]
         self.ahead.follow(draft.author, asked)
         return self._rows(draft)
@@ -150,7 +150,7 @@ class ReviewTab:
             return gr.skip(), gr.skip(), gr.skip()
         self.leave(draft)
         opened = self.questions.choose(draft, question_from(task, labels))
-        return opened, self.value_of(opened), say(opened)
+        return opened, self.value_of(opened), status_line(opened)
 
     def follow_bar(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
         """The bar has changed: `ask_anew`, unless the screen is just being given another image, whose bar is on its way."""
@@ -229,7 +229,7 @@ class ReviewTab:
         now = self.asking.now(draft)
         run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings), region)
         for step, answering in run.watch():
-            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else say(step)
+            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else status_line(step)
 
     # Steps that handlers share -----------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class ReviewTab:
         return editor_value(draft, shown, words=words, **more)
 
     def _wanted(self, worklist: Any) -> Any:
-        return without_hints(wanted_from((worklist or {}).get("wanted")), self.service.blind)
+        return without_hints(filter_from((worklist or {}).get("wanted")), self.service.blind)
 
     def _next(self, draft: Draft | None, worklist: Any, reader: str) -> tuple[Any, ...]:
         after = draft.image.sha256 if draft else None
@@ -278,10 +278,10 @@ class ReviewTab:
         question = draft.question
         known = sorted({*self.service.store.labels(), *question.labels})
         labels = gr.update(choices=known, value=list(question.labels))
-        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, say(draft), "", *CLOSED)
+        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, status_line(draft), "", *CLOSED)
 
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
-        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), say(draft), "", *CLOSED)
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), status_line(draft), "", *CLOSED)
 
     def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
         conflict = self.service.conflict(draft)

@@ -17,7 +17,7 @@ from pdc.cli.answer_lines import none_found
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.values import Findings
 from pdc.review.asking import STOPPED
-from pdc.review.confidence_words import Words
+from pdc.review.confidence_words import WordThresholds
 from pdc.review.service import Draft
 from pdc.web.ui.annotator import findings_from, to_value
 from pdc.web.ui.worklist import image_url
@@ -26,7 +26,7 @@ WELCOME = "Open an example, or upload an image of your own."
 CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
-def speaks(handler: Callable[..., Any]) -> Callable[..., Any]:
+def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that yield."""
 
     @wraps(handler)
@@ -55,7 +55,7 @@ def case_of(draft: Draft) -> str:
     return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
 
 
-def editor_value(draft: Draft, shown: Any = None, *, words: Words | None = None, **more: Any) -> dict[str, Any]:
+def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | None = None, **more: Any) -> dict[str, Any]:
     """The draft for the editor, which shows `shown` now; edits made meanwhile win over this. `more` goes to `to_value`."""
     same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
     predicted = draft.prediction.findings if draft.prediction else None
@@ -92,7 +92,7 @@ def on_screen(draft: Draft | None, value: Any) -> Draft:
     return replace(draft, findings=findings)
 
 
-def say(draft: Draft | None) -> str:
+def status_line(draft: Draft | None) -> str:
     """One line, safe as markup: what was saved, who answered, and how long it took."""
     if draft is None:
         return WELCOME

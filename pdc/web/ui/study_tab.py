@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from pdc.domain.values import Prediction, Review
-from pdc.review.blind_reading import Changes, Reading, changes, readings
+from pdc.review.blind_reading import Changes, Reading, blind_readings, count_changes
 from pdc.review.service import ReviewService
-from pdc.web.ui.screen import speaks, user_of
-from pdc.web.ui.view import Node, View, el, table
+from pdc.web.ui.screen import show_errors, user_of
+from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import word
 
 HEAD = (
@@ -36,11 +36,11 @@ class StudyTab:
     def build(self, demo: gr.Blocks) -> None:
         with gr.Row(elem_classes="pdc-question"):
             self.reference = gr.Dropdown([], label=word("Reference reader"), scale=1, min_width=240)
-        self.view = View(el("p", EMPTY))
+        self.view = NodeView(el("p", EMPTY))
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
-        tab.select(speaks(self.show), None, [self.reference, self.view], show_progress="hidden")
-        self.reference.input(speaks(self.against), self.reference, self.view, show_progress="hidden")
+        tab.select(show_errors(self.show), None, [self.reference, self.view], show_progress="hidden")
+        self.reference.input(show_errors(self.against), self.reference, self.view, show_progress="hidden")
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ class StudyTab:
     def against(self, reference: str | None, request: gr.Request) -> Node:
         """One row a reader: what changed after the model was shown, against this reader's reviews."""
         reviews = self.service.reviews(user_of(request))
-        found = [r for r in readings(reviews) if r.author != reference and self._may_see(r, user_of(request))]
+        found = [r for r in blind_readings(reviews) if r.author != reference and self._may_see(r, user_of(request))]
         if not found:
             return el("p", EMPTY)
         truth = {(r.image_sha256, r.question): r for r in reviews if r.author == reference}
@@ -65,7 +65,7 @@ class StudyTab:
 
     def _row(self, author: str, own: Sequence[Reading], truth: dict[Any, Review]) -> tuple[object, ...]:
         judged = [(r, truth[r.image_sha256, r.question]) for r in own if r.after and (r.image_sha256, r.question) in truth]
-        total = sum((changes(r, t.findings) for r, t in judged), Changes())
+        total = sum((count_changes(r, t.findings) for r, t in judged), Changes())
         numbers = (total.wrong_to_right, total.right_to_wrong, total.wrong_before, total.wrong_after)
         second = [r for r in own if r.after]
         model = [(r, self.service.store.prediction(r.after.prediction_id)) for r in second]

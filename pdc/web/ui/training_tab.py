@@ -12,13 +12,13 @@ from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters, is_there
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
-from pdc.inference.adapter_folder import serves
-from pdc.review.edit_counts import TOGETHER, Effort
+from pdc.inference.adapter_folder import labels_served
+from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
-from pdc.training.process import Progress, Trainer
-from pdc.web.ui.screen import speaks, user_of
-from pdc.web.ui.view import Node, View, table
-from pdc.web.ui.words import LINE, language_of, line, said, word
+from pdc.training.process import Trainer, TrainingProgress
+from pdc.web.ui.screen import show_errors, user_of
+from pdc.web.ui.view import Node, NodeView, table
+from pdc.web.ui.words import LINE, language_of, line, template_sentence, word
 
 if TYPE_CHECKING:
     import pandas
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
 NO_CHANGES = "Pictures of what changed on held-out images appear here for adapters that were measured when they were made."
-CHANGES = f"${{value || '<p>' + {said(NO_CHANGES)[2:-1]} + '</p>'}}"
+CHANGES = f"${{value || '<p>' + {template_sentence(NO_CHANGES)[2:-1]} + '</p>'}}"
 EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
 HEADERS = [
     "Adapter", "Status", "Answers about", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
@@ -43,7 +43,7 @@ class TrainingTab:
     """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
 
     def __init__(
-        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[Effort]] = tuple
+        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[EditCount]] = tuple
     ) -> None:
         self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
@@ -65,7 +65,7 @@ class TrainingTab:
                     title=word("Loss on the answers"), height=220,
                 )  # fmt: skip
                 log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
-        adapters = View(elem_classes="pdc-adapters")
+        adapters = NodeView(elem_classes="pdc-adapters")
         with gr.Row():
             chosen = gr.Dropdown([], label=word("Adapter"), scale=2)
             reason = gr.Textbox(label=word("Reason"), placeholder=word("why it should serve; kept with the decision"), scale=3)
@@ -87,17 +87,17 @@ class TrainingTab:
         seen = gr.State(None)
         watched, registry = [status, bar, curve, log], [adapters, chosen]
         everything = [seen, *watched, *registry]
-        demo.load(speaks(self.look), None, everything, show_progress="hidden")
+        demo.load(show_errors(self.look), None, everything, show_progress="hidden")
         timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
-        timer.tick(speaks(self.look_again), [seen], everything, show_progress="hidden")
+        timer.tick(show_errors(self.look_again), [seen], everything, show_progress="hidden")
         plots = [scores, edits]
         demo.load(self.plots, None, plots, show_progress="hidden")
         gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, plots, show_progress="hidden")
-        chosen.change(speaks(self.changed), [chosen], [changed], show_progress="hidden")
-        start.click(speaks(self.start), [minutes, source, vision], everything, show_progress="hidden")
-        stop.click(speaks(self.stop), None, [status], show_progress="hidden")
-        promote.click(speaks(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
-        back.click(speaks(self.rollback), [reason], [status, *registry], show_progress="hidden")
+        chosen.change(show_errors(self.changed), [chosen], [changed], show_progress="hidden")
+        start.click(show_errors(self.start), [minutes, source, vision], everything, show_progress="hidden")
+        stop.click(show_errors(self.stop), None, [status], show_progress="hidden")
+        promote.click(show_errors(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
+        back.click(show_errors(self.rollback), [reason], [status, *registry], show_progress="hidden")
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class TrainingTab:
         return pandas.DataFrame(points, columns=["step", "loss"], dtype=float)  # Gradio plots objects as names
 
 
-def standing(progress: Progress | None) -> str:
+def standing(progress: TrainingProgress | None) -> str:
     """One or two sentences on how the run stands."""
     if progress is None:
         return IDLE
@@ -216,7 +216,7 @@ def adapter_row(adapter: Adapter) -> list[str]:
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
     unknown = ", ".join(not_assessable(metrics))
-    about = (", ".join(sorted(serves(adapter.path))) or "everything") if is_there(adapter) else "its folder is missing"
+    about = (", ".join(sorted(labels_served(adapter.path))) or "everything") if is_there(adapter) else "its folder is missing"
     parent = adapter.parent or "the base"
     return [adapter.name, str(adapter.status), about, *scores, change_text(metrics), unknown, images, parent, made]
 

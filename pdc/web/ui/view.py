@@ -23,7 +23,7 @@ start(200);
 """
 
 
-class View(gr.HTML):
+class NodeView(gr.HTML):
     """Shows a Node; None shows nothing."""
 
     def __init__(self, value: Node | None = None, **kw: Any) -> None:
@@ -50,7 +50,7 @@ def picture(image: Image, marks: Sequence[Node], said: str) -> Node:
     return el("svg", link, *marks, viewBox=f"0 0 {image.width} {image.height}", role="img", aria_label=said)
 
 
-def drawn(mark: Mark, cls: str) -> Node:
+def draw_mark(mark: Mark, cls: str) -> Node:
     """A mark as a shape whose look is its class; its title says label and score."""
     score = "" if mark.score is None else f", {mark.score:.2f}"
     title = el("title", f"{cls}: {mark.label}{score}")
@@ -62,13 +62,13 @@ def drawn(mark: Mark, cls: str) -> Node:
 
 def stands(mark: Mark) -> Node:
     """A mark as it stands in its findings: counted, doubtful, or rejected."""
-    return drawn(mark, "kept" if mark.counts else "doubtful" if mark.status is Status.DOUBTFUL else "removed")
+    return draw_mark(mark, "kept" if mark.counts else "doubtful" if mark.status is Status.DOUBTFUL else "removed")
 
 
-def corrected(change: Correction) -> list[Node]:
+def draw_correction(change: Correction) -> list[Node]:
     """One object's fate: where it is now, and for a moved one also where it was."""
     kind = str(change.kind)
     if change.after is None:
-        return [drawn(change.before, kind)] if change.before else []
-    before = [drawn(change.before, "was")] if kind == "moved" and change.before else []
-    return [*before, drawn(change.after, kind)]
+        return [draw_mark(change.before, kind)] if change.before else []
+    before = [draw_mark(change.before, "was")] if kind == "moved" and change.before else []
+    return [*before, draw_mark(change.after, kind)]

@@ -19,7 +19,7 @@ FOLDER = ASSETS / "words"
 FIELD = re.compile(r"\\{(\w+)\\}")  # in an escaped pattern
 
 
-def said(english: str) -> str:
+def template_sentence(english: str) -> str:
     """A fixed sentence inside an `html_template`."""
     return _line(json.dumps(english).replace('"', "'"))
 

@@ -14,8 +14,8 @@ from uuid import uuid4
 import gradio as gr
 
 from pdc.review.examples import Example
-from pdc.review.prefetch import Ahead
-from pdc.review.worklist import Entry, Order, Progress, Stage, Wanted
+from pdc.review.prefetch import PrefetchState
+from pdc.review.worklist import Entry, Order, Progress, Stage, WorklistFilter
 from pdc.settings import ASSETS
 from pdc.store.records import Digest
 
@@ -60,16 +60,16 @@ def worklist_value(examples: Sequence[Example], current: str | None, blind: bool
     return {"examples": shown, "current": current, "blind": blind, "stamp": uuid4().hex}
 
 
-def wanted_from(value: object) -> Wanted:
+def filter_from(value: object) -> WorklistFilter:
     """What the browser asks to see; anything odd in it means all."""
     asked = value if isinstance(value, Mapping) else {}
     texts = {name: str(asked.get(name) or "")[:200] for name in ("stage", "label", "name", "reader")}
     order = asked.get("order")
-    return Wanted(**texts, order=Order(order) if order in set(Order) else Order.TIME)
+    return WorklistFilter(**texts, order=Order(order) if order in set(Order) else Order.TIME)
 
 
-def listing(
-    shown: Sequence[Entry], progress: Progress, ahead: Ahead, *, readers: Sequence[str], labels: Sequence[str],
+def worklist_page(
+    shown: Sequence[Entry], progress: Progress, ahead: PrefetchState, *, readers: Sequence[str], labels: Sequence[str],
     visitors: bool = False,
 ) -> dict[str, Any]:
     """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
