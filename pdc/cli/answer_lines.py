@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pdc.domain.geometry import Size
+from pdc.domain.prompts import none_found
 from pdc.domain.values import Box, Mark, Question, Status
 from pdc.inference.predictors.base import Answer
 
@@ -28,12 +29,6 @@ def _mark_row(mark: Mark) -> dict[str, Any]:
     if isinstance(mark.shape, Box):
         return {"box": [round(v, 2) for v in mark.shape.xyxy], **said}
     return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], **said}
-
-
-def none_found(labels: Sequence[str]) -> str:
-    """That nothing was found, and of what: "No red blood cell or platelet found", without its full stop."""
-    *others, last = labels
-    return f"No {', '.join(others)} or {last} found" if others else f"No {last} found"
 
 
 def in_words(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -271,3 +271,9 @@ def _shape(value: Any, size: int) -> Shape:
         return Point(*numbers)
     x1, y1, x2, y2 = numbers
     return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+
+
+def none_found(labels: Sequence[str]) -> str:
+    """That nothing was found, and of what: "No red blood cell or platelet found", without its full stop."""
+    *others, last = labels
+    return f"No {', '.join(others)} or {last} found" if others else f"No {last} found"

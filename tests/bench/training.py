@@ -73,7 +73,7 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
         rows, qwen, length=BATCH * (ROUNDS + 1), seed=1, augment=True, tasks={str(qwen.base_lists): 1.0},
         questions=config.questions,
     )
-    with nullcontext() if own_loss else patch("finetune.train.Numbers.of", return_value=None):
+    with nullcontext() if own_loss else patch("finetune.train.trainer.NumberTokens.of", return_value=None):
         trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, LearningRateSchedule(ROUNDS, 1e6))
     if not fast:
         trainer.data_collator = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)

@@ -6,22 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from annotations import (
-    BOXED,
-    CELL,
-    LINE,
-    OUTLINE,
-    SIZE,
-    a_coco,
-    a_label_studio,
-    a_region,
-    a_task,
-    a_voc,
-    a_yolo,
-    put,
-    ran,
-    taken,
-)
+from annotations import BOXED, CELL, LINE, OUTLINE, SIZE, a_coco, a_label_studio, a_region, a_task, a_voc, a_yolo, put, ran, taken
 from places import Place, boxes
 
 from pdc.domain.values import Box, Findings, Question, Task

@@ -11,7 +11,7 @@ import pytest
 from desk import Desk
 
 from pdc.adapters.registry import Adapters
-from pdc.cli.answer_lines import none_found
+from pdc.domain.prompts import none_found
 from pdc.settings import ASSETS, Settings
 from pdc.store.database import _MEANINGS
 from pdc.training.process import ProcessTrainer

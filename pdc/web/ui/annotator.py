@@ -31,20 +31,7 @@ import gradio as gr
 from pdc.domain.errors import PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
-from pdc.domain.values import (
-    MAX_LABELS,
-    Box,
-    Findings,
-    Image,
-    Mark,
-    Origin,
-    Point,
-    Question,
-    Shape,
-    Status,
-    Task,
-    check_label,
-)
+from pdc.domain.values import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Question, Shape, Status, Task, check_label
 from pdc.settings import ASSETS
 from pdc.web.ui.words import dictionaries
 

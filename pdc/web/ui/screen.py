@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.cli.answer_lines import none_found
 from pdc.domain.errors import BadQuestion, PdcError
+from pdc.domain.prompts import none_found
 from pdc.domain.values import Findings
 from pdc.review.asking import STOPPED
 from pdc.review.confidence_words import WordThresholds
