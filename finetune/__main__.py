@@ -33,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m finetune",
         description="Fold corrections into LoRA adapters, measure them, decide which serves.",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train(sub.add_parser("train", help="learn from the current reviews; registers a candidate, promotes nothing"))
@@ -70,11 +71,16 @@ def _training(parser: argparse.ArgumentParser, **defaults: float) -> None:
     parser.add_argument("--vision", action=argparse.BooleanOptionalAction, help="train the vision blocks too")
     parser.add_argument("--augment", action=argparse.BooleanOptionalAction, help="flip, turn and cut the images")
     for name, kind, text in (
-        ("rank", int, "rank of a fresh adapter"), ("alpha", int, "LoRA scale of a fresh adapter"),
-        ("lr", float, "peak learning rate"), ("epochs", float, "visits to each reviewed question"),
-        ("batch", int, "questions per step"), ("max-seconds", float, "longest training time, seconds"),
-        ("replay", float, "share of views that show what the model knew"), ("save-every", int, "steps between checkpoints"),
-        ("questions", int, "questions about each view of an image"), ("seed", int, "seed of weights, order and views"),
+        ("rank", int, "rank of a fresh adapter"),
+        ("alpha", int, "LoRA scale of a fresh adapter"),
+        ("lr", float, "peak learning rate"),
+        ("epochs", float, "visits to each reviewed question"),
+        ("batch", int, "questions per step"),
+        ("max-seconds", float, "longest training time, seconds"),
+        ("replay", float, "share of views that show what the model knew"),
+        ("save-every", int, "steps between checkpoints"),
+        ("questions", int, "questions about each view of an image"),
+        ("seed", int, "seed of weights, order and views"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text + " (default: fits the model)", metavar="N")
     what = "also prefer each correction to the prediction it corrects (DPO), with this weight (default: 0; without a number 1)"

@@ -33,8 +33,10 @@ Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` prints t
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="python -m pdc", description="PDC: point at, detect and count objects in medical images. Research use only.",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m pdc",
+        description="PDC: point at, detect and count objects in medical images. Research use only.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"PDC {__version__}")
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -48,7 +48,9 @@ def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None
     if not settings.server_url:
         return local_predictor(settings, store, wanted)
     wire = HttpClient(settings.server_url, settings.server_key, settings.server_seconds)
-    return RemotePredictor(wire, settings.model, settings.base, wanted or routing_of(settings, store), model=settings.server_model)
+    return RemotePredictor(
+        wire, settings.model, settings.base, wanted or routing_of(settings, store), model=settings.server_model
+    )
 
 
 def local_predictor(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> LocalPredictor:
@@ -121,9 +123,16 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
     files = ImageFiles(settings.images)
     queue = Queue(model, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
-        store, files, queue.at(Priority.SCREEN), settings.max_megapixels, serving=wanted.now, later=queue.at(Priority.NEXT),
-        blind=settings.blind, private=visitors, trouble=wanted.trouble,
-    )  # fmt: skip
+        store,
+        files,
+        queue.at(Priority.SCREEN),
+        settings.max_megapixels,
+        serving=wanted.now,
+        later=queue.at(Priority.NEXT),
+        blind=settings.blind,
+        private=visitors,
+        trouble=wanted.trouble,
+    )
     ahead = Prefetcher(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, wanted.instead))
@@ -135,7 +144,12 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
         tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
     blocks = build_ui(tabs)
     app = build_server(
-        service, access, blocks, ahead=ahead, max_upload_mb=settings.max_upload_mb, ready=lambda: model.loaded,
+        service,
+        access,
+        blocks,
+        ahead=ahead,
+        max_upload_mb=settings.max_upload_mb,
+        ready=lambda: model.loaded,
         gradio_options=gradio_options(),
     )
     return app, model.warm_up, ahead.stop

@@ -30,6 +30,7 @@ def read_text(path: Path) -> str:
 
 def write(path: Path, data: bytes) -> None:
     """Put `data` into the file at once: after a kill it holds the old bytes or the new. StoreUnavailable otherwise."""
+
     def fill(part: Path) -> None:
         part.write_bytes(data)
 
@@ -38,6 +39,7 @@ def write(path: Path, data: bytes) -> None:
 
 def write_once(path: Path, data: bytes) -> None:
     """Put `data` into a file for this user's eyes only, unless it is there: of several processes the first one's bytes stay."""
+
     def fill(part: Path) -> None:
         part.touch(0o600)
         part.write_bytes(data)
@@ -52,6 +54,7 @@ def copy(source: Path, path: Path) -> None:
 
 def link_or_copy(source: Path, path: Path) -> None:
     """The same bytes under a second name: a hard link where the disk allows it, else a copy."""
+
     def fill(part: Path) -> None:
         try:
             os.link(source, part)
@@ -81,9 +84,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _replace(
-    path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace
-) -> None:
+def _replace(path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace) -> None:
     part = path.with_name(f".{path.name[:80]}.{uuid4().hex}.part")
     with sentences(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -40,8 +40,11 @@ def stored(place: Place) -> Stored:
     names, found = {i.sha256: i.name for i in place.store.images()}, {}
     for review in place.store.current_reviews():
         for label in review.question.labels:
-            marks = [m.shape.xyxy if isinstance(m.shape, Box) else (m.shape.x, m.shape.y)
-                     for m in review.findings.marks if m.label == label]  # fmt: skip
+            marks = [
+                m.shape.xyxy if isinstance(m.shape, Box) else (m.shape.x, m.shape.y)
+                for m in review.findings.marks
+                if m.label == label
+            ]
             found.setdefault(names[review.image_sha256], {})[label] = marks
     return found
 
@@ -94,5 +97,6 @@ def a_label_studio(folder: Path, *tasks: dict) -> Path:
 
 def a_voc(name: str, corners: tuple[float, ...], label: str = "cell", size: str = "") -> str:
     tags = "".join(f"<{k}>{v}</{k}>" for k, v in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True))
-    return (f"<annotation><filename>{name}</filename>{size}"
-            f"<object><name>{label}</name><bndbox>{tags}</bndbox></object></annotation>")  # fmt: skip
+    return (
+        f"<annotation><filename>{name}</filename>{size}<object><name>{label}</name><bndbox>{tags}</bndbox></object></annotation>"
+    )

@@ -26,7 +26,7 @@ ASK = Question(Task.COUNT_AND_BOX, tuple(LABELS))
 FOUND = Findings(
     (Mark("m1", Box(2, 2, 12, 12), "red blood cell", score=0.9), Mark("m2", Box(20, 5, 30, 15), "platelet", score=0.31415)),
     {"red blood cell": 1, "platelet": 1},
-)  # fmt: skip
+)
 
 
 class Scripted:

@@ -244,8 +244,14 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
 
 
 def compare_with(
-    model: str, quantization: str, device: str, adapters: Adapters, candidate: AdapterRef, rows: list[Row],
-    say: Say = lambda text: None, stop: Callable[[], bool] = lambda: False,
+    model: str,
+    quantization: str,
+    device: str,
+    adapters: Adapters,
+    candidate: AdapterRef,
+    rows: list[Row],
+    say: Say = lambda text: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
     from pdc.inference.qwen import load
@@ -262,6 +268,7 @@ def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
 
 def _teller(run: Run) -> Say:
     """Says a sentence on the terminal and in the run's log."""
+
     def say(text: str) -> None:
         print(text, flush=True)
         run.append_log(message=text)

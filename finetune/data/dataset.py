@@ -161,8 +161,18 @@ class Examples:
     """
 
     def __init__(
-        self, rows: Sequence[Row], qwen: Qwen, *, length: int, seed: int, augment: bool, tasks: Mapping[str, float],
-        questions: int = 1, replay: Sequence[Row] = (), replay_share: float = 0.0, pairs: bool = False,
+        self,
+        rows: Sequence[Row],
+        qwen: Qwen,
+        *,
+        length: int,
+        seed: int,
+        augment: bool,
+        tasks: Mapping[str, float],
+        questions: int = 1,
+        replay: Sequence[Row] = (),
+        replay_share: float = 0.0,
+        pairs: bool = False,
     ) -> None:
         self.rows, self.qwen, self.length = rows, qwen, length
         self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions

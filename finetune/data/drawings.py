@@ -167,8 +167,12 @@ def _cloud(rng: np.random.Generator, wh: tuple[int, int], cell: int) -> np.ndarr
 def write_examples(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw, wh, seed in (
-        ("blood-1", smear, (640, 480), 11), ("blood-2", smear, (640, 480), 5), ("nuclei-1", fluorescence, (512, 512), 3),
-        ("nuclei-2", fluorescence, (512, 512), 8), ("polyp-1", mucosa, (512, 512), 4), ("polyp-2", mucosa, (512, 512), 9),
+        ("blood-1", smear, (640, 480), 11),
+        ("blood-2", smear, (640, 480), 5),
+        ("nuclei-1", fluorescence, (512, 512), 3),
+        ("nuclei-2", fluorescence, (512, 512), 8),
+        ("polyp-1", mucosa, (512, 512), 4),
+        ("polyp-2", mucosa, (512, 512), 9),
     ):
         sample = draw(np.random.default_rng(seed), wh)
         cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))

@@ -38,7 +38,7 @@ class Packer:
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         views: list[tuple[PilImage, list[_Asked]]] = []
         for example in examples:
-            image, = example["images"]
+            (image,) = example["images"]
             if not views or views[-1][0] is not image:
                 views.append((image, []))
             views[-1][1].append(self._asked(example))
@@ -50,7 +50,8 @@ class Packer:
             "labels": torch.cat([p.labels for p in packed])[None],
             "position_ids": torch.cat([p.positions for p in packed], -1),
             "attention_mask": torch.block_diag(*(p.attends for p in packed)).bool()[None, None],
-            "pixel_values": pixels["pixel_values"], "image_grid_thw": grids,
+            "pixel_values": pixels["pixel_values"],
+            "image_grid_thw": grids,
         }
 
     def _asked(self, example: Mapping[str, Any]) -> _Asked:

@@ -39,7 +39,9 @@ def drawn_rows(folder: Path, each: int = EACH, blanks: int = BLANKS, seed: int =
     """`each` smears, fields of nuclei and views of mucosa, and blank images asked for all of that; written to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds: list[tuple[str, Callable, tuple[str, ...]]] = [
-        ("smear", smear, LABELS[:3]), ("nuclei", fluorescence, LABELS[3:4]), ("mucosa", mucosa, LABELS[4:]),
+        ("smear", smear, LABELS[:3]),
+        ("nuclei", fluorescence, LABELS[3:4]),
+        ("mucosa", mucosa, LABELS[4:]),
     ]
     rows = []
     for kind, draw, labels in kinds:

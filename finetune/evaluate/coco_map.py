@@ -30,7 +30,8 @@ class Boxes:
         """One class and every score 1 where nothing is said."""
         n = len(xyxy)
         return cls(
-            np.asarray(xyxy, np.float32).reshape(n, 4), np.asarray(classes if len(classes) else np.ones(n), int),
+            np.asarray(xyxy, np.float32).reshape(n, 4),
+            np.asarray(classes if len(classes) else np.ones(n), int),
             np.asarray(scores if len(scores) else np.ones(n), float),
         )
 
@@ -80,7 +81,8 @@ def _coco(images: Sequence[Boxes], classes: Sequence[int], scored: bool = False)
     found = COCO()
     annotations = [a for i, boxes in enumerate(images) for a in _annotations(i, boxes, scored)]
     found.dataset = {
-        "images": [{"id": i} for i in range(len(images))], "categories": [{"id": c} for c in classes],
+        "images": [{"id": i} for i in range(len(images))],
+        "categories": [{"id": c} for c in classes],
         "annotations": [{**a, "id": n} for n, a in enumerate(annotations, start=1)],
     }
     with redirect_stdout(StringIO()):

@@ -69,8 +69,12 @@ class Comparison:
 
 
 def compare(
-    qwen: Qwen, rows: Sequence[Row], adapters: Mapping[str, AdapterRef], *,
-    report: Report = lambda text: None, stop: Callable[[], bool] = lambda: False,
+    qwen: Qwen,
+    rows: Sequence[Row],
+    adapters: Mapping[str, AdapterRef],
+    *,
+    report: Report = lambda text: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
     is the candidate.
@@ -91,7 +95,9 @@ def compare(
     return Comparison(
         {name: done[wanted] for name, wanted in adapters.items()},
         {name: change(answers[adapters[name]], answers[adapters[candidate]]) for name in others},
-        likenesses(rows), marks_on_blanks(predictor, rows), {name: answers[wanted] for name, wanted in adapters.items()},
+        likenesses(rows),
+        marks_on_blanks(predictor, rows),
+        {name: answers[wanted] for name, wanted in adapters.items()},
     )
 
 

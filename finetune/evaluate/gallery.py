@@ -55,7 +55,9 @@ def judge_images(case: ScoredAnswer) -> JudgedImage:
     pairs = match(said, true, min_iou=MIN_IOU, max_distance=MAX_DISTANCE if case.question.task.has_points else None)
     found, hit = {i for i, _ in pairs}, {j for _, j in pairs}
     return JudgedImage(
-        case, [said[i] for i in sorted(found)], [m for j, m in enumerate(true) if j not in hit],
+        case,
+        [said[i] for i in sorted(found)],
+        [m for j, m in enumerate(true) if j not in hit],
         [m for i, m in enumerate(said) if i not in found],
     )
 

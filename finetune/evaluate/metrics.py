@@ -120,8 +120,15 @@ class _Ruler:
 
 
 def evaluate(
-    cases: Sequence[ScoredAnswer], *, model: str, adapter: str | None, seconds: float = 0.0, min_iou: float = MIN_IOU,
-    max_distance: float = MAX_DISTANCE, resamples: int = RESAMPLES, seed: int = SEED,
+    cases: Sequence[ScoredAnswer],
+    *,
+    model: str,
+    adapter: str | None,
+    seconds: float = 0.0,
+    min_iou: float = MIN_IOU,
+    max_distance: float = MAX_DISTANCE,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Evaluation:
     """Measure the answers in `cases`; distances and boxes in pixels of the upright image."""
     ruler = _Ruler(min_iou, max_distance, resamples, seed)
@@ -135,13 +142,24 @@ def evaluate(
     score, name = _score(overall)
     precision = _precision(cases, ruler)
     return Evaluation(
-        model, adapter, overall.images, score, name, overall,
+        model,
+        adapter,
+        overall.images,
+        score,
+        name,
+        overall,
         {label: scores([c for c in cases if label in c.question.labels], label) for label in labels},
         {str(task): scores([c for c in cases if c.question.task is task]) for task in tasks},
         _sizes(cases, ruler),
         {name: scores(some) for name, limits in DENSITIES.items() if (some := _as_dense(cases, limits))},
-        precision.map, precision.map_50, _calibration_error(cases, ruler),
-        min_iou, max_distance, resamples, seed, seconds,
+        precision.map,
+        precision.map_50,
+        _calibration_error(cases, ruler),
+        min_iou,
+        max_distance,
+        resamples,
+        seed,
+        seconds,
     )
 
 
@@ -152,8 +170,13 @@ def _score(overall: Scores) -> tuple[float, str]:
 
 
 def change(
-    before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer], *, min_iou: float = MIN_IOU, max_distance: float = MAX_DISTANCE,
-    resamples: int = RESAMPLES, seed: int = SEED,
+    before: Sequence[ScoredAnswer],
+    after: Sequence[ScoredAnswer],
+    *,
+    min_iou: float = MIN_IOU,
+    max_distance: float = MAX_DISTANCE,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Estimate | None:
     """How much the score rose from one model to another on the same questions, by a paired bootstrap over images.
 
@@ -286,11 +309,19 @@ def _measure(table: np.ndarray, ruler: _Ruler) -> Scores:
         return ratio(table, drawn, _column(part), _column(whole))
 
     return Scores(
-        images=len(table), answers=int(total[ANSWERS]), true_marks=int(total[TRUE]), predicted_marks=int(total[PREDICTED]),
-        precision=share(MATCHED, PREDICTED), recall=share(MATCHED, TRUE),
+        images=len(table),
+        answers=int(total[ANSWERS]),
+        true_marks=int(total[TRUE]),
+        predicted_marks=int(total[PREDICTED]),
+        precision=share(MATCHED, PREDICTED),
+        recall=share(MATCHED, TRUE),
         f1=ratio(table, drawn, _twice_matched, _marks_of_both),
-        count_mae=share(ABSOLUTE, COUNTS), count_mse=share(SQUARED, COUNTS), count_bias=share(SIGNED, COUNTS),
-        within_1=share(WITHIN, COUNTS), unreadable=share(UNREADABLE, ANSWERS), zero_case=share(ZERO, WITH),
+        count_mae=share(ABSOLUTE, COUNTS),
+        count_mse=share(SQUARED, COUNTS),
+        count_bias=share(SIGNED, COUNTS),
+        within_1=share(WITHIN, COUNTS),
+        unreadable=share(UNREADABLE, ANSWERS),
+        zero_case=share(ZERO, WITH),
     )
 
 

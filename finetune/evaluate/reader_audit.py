@@ -85,8 +85,16 @@ def fisher(k: int, n: int, others_k: int, others_n: int) -> float:
 def audit_table(found: Sequence[Suspicion]) -> str:
     rows = [("reader", "label said by the model", "did", "of marks", "share", "others", "share", "p")]
     for s in found:
-        rows.append((
-            s.reader, s.label, f"{s.kind} {s.done}", str(s.seen), f"{s.done / s.seen:.1%}",
-            f"{s.others_done} of {s.others_seen}", f"{s.others_done / s.others_seen:.1%}", f"{s.p:.1e}",
-        ))
+        rows.append(
+            (
+                s.reader,
+                s.label,
+                f"{s.kind} {s.done}",
+                str(s.seen),
+                f"{s.done / s.seen:.1%}",
+                f"{s.others_done} of {s.others_seen}",
+                f"{s.others_done / s.others_seen:.1%}",
+                f"{s.p:.1e}",
+            )
+        )
     return align_columns(rows)

@@ -7,8 +7,21 @@ from collections.abc import Mapping
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, Scores
 
-HEAD = ("model", "slice", "images", "marks", "F1", "precision", "recall", "count MAE", "MSE", "bias", "within 1",
-        "zero-case", "unreadable")  # fmt: skip
+HEAD = (
+    "model",
+    "slice",
+    "images",
+    "marks",
+    "F1",
+    "precision",
+    "recall",
+    "count MAE",
+    "MSE",
+    "bias",
+    "within 1",
+    "zero-case",
+    "unreadable",
+)
 
 
 def table(evaluations: dict[str, Evaluation]) -> str:
@@ -27,15 +40,28 @@ def overall_table(evaluations: Mapping[str, Evaluation]) -> str:
 
 def _slices(evaluation: Evaluation) -> dict[str, Scores]:
     return {
-        "all": evaluation.overall, **evaluation.labels, **evaluation.sizes,
+        "all": evaluation.overall,
+        **evaluation.labels,
+        **evaluation.sizes,
         **{f"{name} objects": s for name, s in evaluation.densities.items()},
     }
 
 
 def _line(name: str, part: str, s: Scores) -> tuple[str, ...]:
     return (
-        name, part, str(s.images), str(s.true_marks), _full(s.f1), _full(s.precision), _full(s.recall), _full(s.count_mae),
-        _full(s.count_mse), _full(s.count_bias), _full(s.within_1), _full(s.zero_case), _full(s.unreadable),
+        name,
+        part,
+        str(s.images),
+        str(s.true_marks),
+        _full(s.f1),
+        _full(s.precision),
+        _full(s.recall),
+        _full(s.count_mae),
+        _full(s.count_mse),
+        _full(s.count_bias),
+        _full(s.within_1),
+        _full(s.zero_case),
+        _full(s.unreadable),
     )
 
 

@@ -60,8 +60,9 @@ def write(points: Sequence[CurvePoint], about: Mapping[str, Any], out: Path) -> 
         for p in points:
             writer.writerow([p.order, p.seed, p.round, p.corrected, *(_number(getattr(p, n)) for n in NUMBERS), p.seconds])
     orders = dict.fromkeys(p.order for p in points)
-    panels = {title: {order: _line([p for p in points if p.order == order], key) for order in orders}
-              for key, title in TITLES.items()}  # fmt: skip
+    panels = {
+        title: {order: _line([p for p in points if p.order == order], key) for order in orders} for key, title in TITLES.items()
+    }
     bands = "lowest and highest of the seeds" if len({p.seed for p in points}) > 1 else "95 % over held-out images"
     curves(out / "curve.png", panels, "corrected images", f"A played reader; bands: {bands}")
 
@@ -96,15 +97,36 @@ def _played(points: Sequence[CurvePoint]) -> dict[str, list[CurvePoint]]:
 
 def curve_table(points: Sequence[CurvePoint]) -> str:
     """A row per order, seed and round; 95 % intervals in brackets."""
-    head = ("order", "seed", "round", "corrected", "F1", "count MAE", "edits", "edits, strict", "reader's", "known kinds F1",
-            "its change", "seconds")  # fmt: skip
+    head = (
+        "order",
+        "seed",
+        "round",
+        "corrected",
+        "F1",
+        "count MAE",
+        "edits",
+        "edits, strict",
+        "reader's",
+        "known kinds F1",
+        "its change",
+        "seconds",
+    )
     rows = [head]
     for p in points:
         cells = (_cell(v) for v in (p.f1, p.count_mae, p.edits, p.strict_edits))
-        rows.append((
-            p.order, str(p.seed), str(p.round), str(p.corrected), *cells, f"{p.reader_edits:.1f}", _cell(p.old_f1),
-            _cell(p.old_change), f"{p.seconds:.0f}",
-        ))
+        rows.append(
+            (
+                p.order,
+                str(p.seed),
+                str(p.round),
+                str(p.corrected),
+                *cells,
+                f"{p.reader_edits:.1f}",
+                _cell(p.old_f1),
+                _cell(p.old_change),
+                f"{p.seconds:.0f}",
+            )
+        )
     return align_columns(rows)
 
 

@@ -48,7 +48,7 @@ def curves(path: Path, panels: Mapping[str, Mapping[str, Series]], xlabel: str, 
     for axes, (name, lines) in zip(every, panels.items(), strict=True):
         for label, series in lines.items():
             known = [(x, e) for x, e in series if e is not None]
-            line, = axes.plot([x for x, _ in known], [e.value for _, e in known], marker="o", label=label)
+            (line,) = axes.plot([x for x, _ in known], [e.value for _, e in known], marker="o", label=label)
             low, high = ([getattr(e, side) for _, e in known] for side in ("low", "high"))
             axes.fill_between([x for x, _ in known], low, high, alpha=0.15, color=line.get_color())
         axes.set(title=name, xlabel=xlabel, ylim=(0, None))

@@ -69,10 +69,12 @@ def _clusters(points: np.ndarray, weights: np.ndarray, k: int, chance: np.random
     centres = points[seeds]
     for _ in range(ITERATIONS):
         cluster = _distances(points, centres).argmin(1)
-        centres = np.stack([
-            np.average(points[cluster == c], axis=0, weights=weights[cluster == c]) if (cluster == c).any() else centres[c]
-            for c in range(len(centres))
-        ])
+        centres = np.stack(
+            [
+                np.average(points[cluster == c], axis=0, weights=weights[cluster == c]) if (cluster == c).any() else centres[c]
+                for c in range(len(centres))
+            ]
+        )
     return cluster
 
 

@@ -181,8 +181,18 @@ class Simulation:
         known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
         needed, strict = (mean(np.array([edits_of(c, iou) for c in cases])) for iou in (plan.accept_iou, STRICT_IOU))
         return CurvePoint(
-            plan.order, plan.seed, number, number * plan.per_round, overall.f1, overall.count_mae, needed, strict, edits,
-            known_f1, change(self.known_before, known), round(time.monotonic() - started, 1),
+            plan.order,
+            plan.seed,
+            number,
+            number * plan.per_round,
+            overall.f1,
+            overall.count_mae,
+            needed,
+            strict,
+            edits,
+            known_f1,
+            change(self.known_before, known),
+            round(time.monotonic() - started, 1),
         )
 
 

@@ -42,9 +42,7 @@ class Setup:
 
 def asked(rows: Sequence[Row], task: Task) -> list[Row]:
     """The same images and truth, asked for `task`."""
-    return [
-        replace(r, question=Question(task, r.question.labels), findings=as_task(r.findings, r.question, task)) for r in rows
-    ]
+    return [replace(r, question=Question(task, r.question.labels), findings=as_task(r.findings, r.question, task)) for r in rows]
 
 
 def base(s: Setup) -> list[Arm]:
@@ -60,13 +58,16 @@ def tasks(s: Setup) -> list[Arm]:
     alone = {t: StudyTraining(f"only-{t}", replace(config, tasks={t: 1.0}), s.train) for t in Task}
     return [
         Arm(f"{task}: {name}", asked(s.held_out, task), side)
-        for task in Task for name, side in (("alone", alone[task]), ("with the others", together))
+        for task in Task
+        for name, side in (("alone", alone[task]), ("with the others", together))
     ]
 
 
 def rank(s: Setup) -> list[Arm]:
     """The rank of the LoRA matrices, at a scale of twice the rank."""
-    return [Arm(f"rank {r}", s.held_out, StudyTraining(f"rank-{r}", replace(s.config, rank=r, alpha=2 * r), s.train)) for r in RANKS]
+    return [
+        Arm(f"rank {r}", s.held_out, StudyTraining(f"rank-{r}", replace(s.config, rank=r, alpha=2 * r), s.train)) for r in RANKS
+    ]
 
 
 def wording(s: Setup) -> list[Arm]:
@@ -102,7 +103,12 @@ def preference(s: Setup) -> list[Arm]:
 
 
 STUDIES: dict[str, Callable[[Setup], list[Arm]]] = {
-    "base": base, "tasks": tasks, "rank": rank, "wording": wording, "modality": modality, "preference": preference,
+    "base": base,
+    "tasks": tasks,
+    "rank": rank,
+    "wording": wording,
+    "modality": modality,
+    "preference": preference,
 }
 
 

@@ -23,7 +23,8 @@ PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model loo
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="python -m finetune tiny", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        prog="python -m finetune tiny",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Train the embedded model from scratch: the vision tower sees, the language model reads, both join.",
     )
     wanted = f"folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO)"
@@ -96,7 +97,9 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
         teacher = load_teacher(out / "teach.pt")
     hint = DistillationHint(teacher)
     if "see" in stages:
-        train_vision(model.model.visual, head, hint, arguments.data, out, VisionStageConfig(steps=arguments.see_steps, seed=seed + 1))
+        train_vision(
+            model.model.visual, head, hint, arguments.data, out, VisionStageConfig(steps=arguments.see_steps, seed=seed + 1)
+        )
     elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader, hint)
     if "read" in stages:

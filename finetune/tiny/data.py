@@ -68,6 +68,7 @@ def batches(
     samples: dict[str, list[Sample]], size: int, seed: int, start: int, stop: int, mixture: Mixture = MIXTURE
 ) -> Iterator[tuple[int, list[Sample]]]:
     """(step, `size` crops that share one grid) for start <= step < stop; the next batch is made while this one is used."""
+
     def make(step: int) -> tuple[int, list[Sample]]:
         rng = np.random.default_rng([seed, step])
         drawn = GLANCED if rng.random() < mixture.glanced else mixture

@@ -82,8 +82,11 @@ def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[
         seconds.append(answer.seconds)
     row = {"n": len(some), "boxes": ratio(boxes), "points": ratio(points), "count": ratio(counts)}
     spread = np.percentile(seconds, [50, 95]).round(2).tolist()
-    say(f"{kind:<22}{len(some):>5}  " + "".join(f"{format_estimate(row[k]):<22}" for k in ("boxes", "points", "count"))
-        + f"{spread[0]:>8} (95 %: {spread[1]})")
+    say(
+        f"{kind:<22}{len(some):>5}  "
+        + "".join(f"{format_estimate(row[k]):<22}" for k in ("boxes", "points", "count"))
+        + f"{spread[0]:>8} (95 %: {spread[1]})"
+    )
     return {**row, "seconds": spread}
 
 
@@ -117,8 +120,11 @@ def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[st
             foreign = [label for label in LABELS if label not in field.labels]
             asked = [foreign[i % len(foreign)], *[label for label in field.labels if label not in present][:1]]
             right += [(not _marks(ask(predictor, field.path, Task.COUNT_AND_BOX, [label])), 1) for label in asked]
-    right += [(not _marks(predictor.predict(Image.new("RGB", (320, 240), color), Question(Task.COUNT_AND_BOX, (label,)))), 1)
-              for color in ("black", "white", "#c08070", "#404858") for label in LABELS]
+    right += [
+        (not _marks(predictor.predict(Image.new("RGB", (320, 240), color), Question(Task.COUNT_AND_BOX, (label,)))), 1)
+        for color in ("black", "white", "#c08070", "#404858")
+        for label in LABELS
+    ]
     say(f"'none' for labels of another kind and on flat colours: {format_estimate(ratio(right))}, n = {len(right)}")
     return ratio(right)
 
@@ -152,7 +158,9 @@ def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str],
                 found.setdefault(label, {}).setdefault(way, []).append(pair)
     numbers = {label: {way: ratio(pairs) for way, pairs in ways.items()} for label, ways in found.items()}
     for label, ways in numbers.items():
-        say(f"{label}: F1 alone {format_estimate(ways['alone'])}, with the others {format_estimate(ways['together'])}, n = {len(some)}")
+        say(
+            f"{label}: F1 alone {format_estimate(ways['alone'])}, with the others {format_estimate(ways['together'])}, n = {len(some)}"
+        )
     return numbers
 
 

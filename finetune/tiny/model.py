@@ -27,18 +27,33 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
     ids = tokenizer.convert_tokens_to_ids
     config = Qwen2_5_VLConfig(
         text_config={
-            "vocab_size": VOCAB_SIZE, "hidden_size": HIDDEN, "intermediate_size": 704, "num_hidden_layers": LAYERS,
-            "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
+            "vocab_size": VOCAB_SIZE,
+            "hidden_size": HIDDEN,
+            "intermediate_size": 704,
+            "num_hidden_layers": LAYERS,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 4,
+            "max_position_embeddings": 4096,
+            "rms_norm_eps": 1e-6,
             # theta 20: at this width 10,000 makes neighbouring columns indistinguishable.
             "rope_parameters": {"rope_type": "default", "rope_theta": 20.0, "mrope_section": [4, 6, 6]},
-            "bos_token_id": ids("<|endoftext|>"), "eos_token_id": ids("<|im_end|>"), "pad_token_id": ids("<|endoftext|>"),
+            "bos_token_id": ids("<|endoftext|>"),
+            "eos_token_id": ids("<|im_end|>"),
+            "pad_token_id": ids("<|endoftext|>"),
         },
         vision_config={
-            "depth": VISION_DEPTH, "hidden_size": VISION_WIDTH, "intermediate_size": 576, "num_heads": 6,
-            "out_hidden_size": HIDDEN, "fullatt_block_indexes": list(range(VISION_DEPTH)), "window_size": 112,
+            "depth": VISION_DEPTH,
+            "hidden_size": VISION_WIDTH,
+            "intermediate_size": 576,
+            "num_heads": 6,
+            "out_hidden_size": HIDDEN,
+            "fullatt_block_indexes": list(range(VISION_DEPTH)),
+            "window_size": 112,
         },
-        image_token_id=ids("<|image_pad|>"), video_token_id=ids("<|video_pad|>"),
-        vision_start_token_id=ids("<|vision_start|>"), vision_end_token_id=ids("<|vision_end|>"),
+        image_token_id=ids("<|image_pad|>"),
+        video_token_id=ids("<|video_pad|>"),
+        vision_start_token_id=ids("<|vision_start|>"),
+        vision_end_token_id=ids("<|vision_end|>"),
         tie_word_embeddings=True,
     )
     torch.manual_seed(seed)

@@ -16,9 +16,7 @@ from pdc.domain.prompts import COMPACT, answer
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.qwen import messages
 
-TASKS = {
-    Task.COUNT_AND_BOX: 0.60, Task.BOUNDING: 0.20, Task.CNT_AND_POINT: 0.07, Task.POINTING: 0.07, Task.COUNTING: 0.06,
-}
+TASKS = {Task.COUNT_AND_BOX: 0.60, Task.BOUNDING: 0.20, Task.CNT_AND_POINT: 0.07, Task.POINTING: 0.07, Task.COUNTING: 0.06}
 OWN = {"blood_cells": LABELS[:3], "nuclei": LABELS[3:4], "polyps": LABELS[4:], "blank": ()}
 SHAPE = re.compile(r"\[\d+,\d+(?:,\d+,\d+)?\]")
 NONE, END = -1, -2  # `about` of a token that speaks of no object, and of one that ends a list

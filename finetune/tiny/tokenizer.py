@@ -13,9 +13,20 @@ from pdc.domain.prompts import answer, words
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 
 SPECIALS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-    "<|image_pad|>", "<|video_pad|>",
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
 )
 # Keys whole, numbers in runs of up to three digits, words with their leading space, runs of punctuation, other space.
 PIECES = r"bbox_2d|point_2d|\d{1,3}| ?[A-Za-z]+|[^\sA-Za-z\d]+|\s+"
@@ -27,10 +38,9 @@ def build_tokenizer(folder: Path) -> None:
     """Write tokenizer.json, tokenizer_config.json and the chat template into `folder`."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    pre = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(PIECES), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    pre = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(PIECES), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -67,12 +77,17 @@ def _write_settings(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(
         json.dumps(
             {
-                "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 4096, "padding_side": "left",
-                "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "model_max_length": 4096,
+                "padding_side": "left",
+                "eos_token": "<|im_end|>",
+                "pad_token": "<|endoftext|>",
+                "clean_up_tokenization_spaces": False,
                 "extra_special_tokens": {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"},
             },
             indent=2,
-        ) + "\n",
+        )
+        + "\n",
         encoding="utf-8",
     )
 

@@ -40,7 +40,9 @@ class VisionStageConfig:
     """steps"""
 
 
-def train_vision(visual: nn.Module, head: DenseHead, hint: DistillationHint, data: Path, out: Path, config: VisionStageConfig) -> None:
+def train_vision(
+    visual: nn.Module, head: DenseHead, hint: DistillationHint, data: Path, out: Path, config: VisionStageConfig
+) -> None:
     """Train `visual`, `head` and `hint` in place; checkpoints and log go to `out`."""
     modules = {"visual": visual, "head": head, "hint": hint}
     optimiser = Optimiser(modules.values(), config.steps, config.muon_lr, config.adam_lr, config.decay)

@@ -34,10 +34,18 @@ def attach(qwen: Qwen, config: TrainConfig, parent: Path | None) -> PeftModel:
         model = PeftModel.from_pretrained(qwen.base, str(parent), is_trainable=True)
     else:
         targets = LORA_TARGETS_VISION if config.vision else LORA_TARGETS
-        model = get_peft_model(qwen.base, LoraConfig(
-            r=config.rank, lora_alpha=config.alpha, target_modules=targets, lora_dropout=0.0, bias="none",
-            base_model_name_or_path=qwen.name, task_type="CAUSAL_LM",
-        ))
+        model = get_peft_model(
+            qwen.base,
+            LoraConfig(
+                r=config.rank,
+                lora_alpha=config.alpha,
+                target_modules=targets,
+                lora_dropout=0.0,
+                bias="none",
+                base_model_name_or_path=qwen.name,
+                task_type="CAUSAL_LM",
+            ),
+        )
     return to_float32(model)
 
 
@@ -58,9 +66,17 @@ def can_continue(folder: Path, config: TrainConfig) -> bool:
 
 
 def save(
-    model: PeftModel, folder: Path, *, qwen: Qwen, name: str, parent: str | None, data: str,
-    trained_on: Mapping[str, str] = MappingProxyType({}), lists: Task | None = None,
-    labels: Sequence[str] = (), serves: Sequence[str] = (),
+    model: PeftModel,
+    folder: Path,
+    *,
+    qwen: Qwen,
+    name: str,
+    parent: str | None,
+    data: str,
+    trained_on: Mapping[str, str] = MappingProxyType({}),
+    lists: Task | None = None,
+    labels: Sequence[str] = (),
+    serves: Sequence[str] = (),
 ) -> AdapterManifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
     every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
@@ -78,8 +94,10 @@ def save(
         _make_portable(part / "adapter_config.json", qwen.name)
         manifest = replace(
             _manifest(part, qwen, model, name, parent, data, trained_on),
-            lists=lists, labels=sorted(labels), serves=sorted(serves),
-        )  # fmt: skip
+            lists=lists,
+            labels=sorted(labels),
+            serves=sorted(serves),
+        )
         write_json(part / MANIFEST, manifest.to_json())
     return manifest
 
@@ -107,9 +125,16 @@ def _manifest(
 ) -> AdapterManifest:
     files = {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
     return AdapterManifest(
-        name=name, base=qwen.name, base_sha256=fingerprint(qwen.folder), prompt_version=qwen.prompt_style,
-        parent=parent, data=data, files=files, in_process_only=_has_vision(model),
-        created_at=datetime.now(UTC).isoformat(), trained_on=dict(trained_on),
+        name=name,
+        base=qwen.name,
+        base_sha256=fingerprint(qwen.folder),
+        prompt_version=qwen.prompt_style,
+        parent=parent,
+        data=data,
+        files=files,
+        in_process_only=_has_vision(model),
+        created_at=datetime.now(UTC).isoformat(),
+        trained_on=dict(trained_on),
     )
 
 

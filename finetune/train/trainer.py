@@ -77,7 +77,11 @@ class LearningRateSchedule:
 
 
 def train(
-    run: Run, qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None, say: Callable[[str], None] = print,
+    run: Run,
+    qwen: Qwen,
+    rows: Sequence[Row],
+    parent: tuple[str, Path] | None,
+    say: Callable[[str], None] = print,
     replay: Sequence[Row] = (),
 ) -> Trained:
     """Train on `rows`, and on `replay` so that nothing is forgotten, and write run/adapter.
@@ -89,16 +93,25 @@ def train(
     if not rows:
         raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
     if config.batch % distributed.world():
-        raise BadSetting(f"{distributed.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch.")
+        raise BadSetting(
+            f"{distributed.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch."
+        )
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
     steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
     lists = _lists(qwen, rows, parent) if config.one_list else None
     examples = Examples(
-        rows, qwen, length=steps * config.batch, seed=config.seed, augment=config.augment,
+        rows,
+        qwen,
+        length=steps * config.batch,
+        seed=config.seed,
+        augment=config.augment,
         tasks={lists: 1.0} if lists else config.tasks,
-        questions=_questions(config, rows, lists), replay=replay, replay_share=config.replay, pairs=config.preference > 0,
+        questions=_questions(config, rows, lists),
+        replay=replay,
+        replay_share=config.replay,
+        pairs=config.preference > 0,
     )
     clock = LearningRateSchedule(steps, config.max_seconds, peak=_peak(config, rows, qwen))
     trainer = build_trainer(run, qwen, model, examples, clock, say)
@@ -110,9 +123,16 @@ def train(
         return done
     data = read_json(run.data / "manifest.json") or {}
     save(
-        model, run.adapter, qwen=qwen, name=run.name, parent=parent[0] if parent else None,
-        data=data.get("digest", ""), trained_on=_trained_on(rows, replay, parent), lists=lists,
-        labels=_labels(rows, replay, parent), serves=_serves(rows, parent),
+        model,
+        run.adapter,
+        qwen=qwen,
+        name=run.name,
+        parent=parent[0] if parent else None,
+        data=data.get("digest", ""),
+        trained_on=_trained_on(rows, replay, parent),
+        lists=lists,
+        labels=_labels(rows, replay, parent),
+        serves=_serves(rows, parent),
     )
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
@@ -177,8 +197,12 @@ def build_trainer(
     if packer and (numbers := NumberTokens.of(qwen.tokenizer)):
         trainer_class = ordinal_loss(trainer_class, numbers)
     trainer = _sealing(trainer_class, clock, say)(
-        model=model, args=config_class(**_arguments(run, qwen, clock.steps), **options), train_dataset=examples.as_dataset(),
-        data_collator=packer, processing_class=qwen.processor, callbacks=[_callback(run, clock)],
+        model=model,
+        args=config_class(**_arguments(run, qwen, clock.steps), **options),
+        train_dataset=examples.as_dataset(),
+        data_collator=packer,
+        processing_class=qwen.processor,
+        callbacks=[_callback(run, clock)],
     )
     trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
@@ -235,14 +259,28 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     bf16 = not on_gpu or torch.cuda.is_bf16_supported()
     config: TrainConfig = run.config
     return dict(
-        output_dir=str(_checkpoints(run)), max_steps=steps,
+        output_dir=str(_checkpoints(run)),
+        max_steps=steps,
         per_device_train_batch_size=config.batch // distributed.world(),
-        use_cpu=not on_gpu, bf16=bf16, fp16=not bf16, gradient_checkpointing=on_gpu, max_grad_norm=1.0,
+        use_cpu=not on_gpu,
+        bf16=bf16,
+        fp16=not bf16,
+        gradient_checkpointing=on_gpu,
+        max_grad_norm=1.0,
         seed=config.seed,
-        max_length=None, remove_unused_columns=False,
-        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=on_gpu, save_strategy="steps",
-        save_steps=config.save_every, train_sampling_strategy="sequential", report_to=[], push_to_hub=False,
-        logging_steps=config.log_every, logging_first_step=True, disable_tqdm=True,
+        max_length=None,
+        remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=on_gpu,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        train_sampling_strategy="sequential",
+        report_to=[],
+        push_to_hub=False,
+        logging_steps=config.log_every,
+        logging_first_step=True,
+        disable_tqdm=True,
     )
 
 
@@ -272,8 +310,14 @@ def log_row(step: int, clock: LearningRateSchedule, logs: dict[str, float]) -> d
     """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
     answer has become the likelier one more than the model's, seconds."""
     row = {
-        "step": step, "steps": clock.steps, "loss": logs["loss"], "accuracy": logs.get("mean_token_accuracy"),
-        "preferred": logs.get("rewards/accuracies"), "lr": logs.get("learning_rate"), "share": clock.share(step),
-        "seconds": clock.elapsed, "seconds_left": clock.seconds_left(step),
+        "step": step,
+        "steps": clock.steps,
+        "loss": logs["loss"],
+        "accuracy": logs.get("mean_token_accuracy"),
+        "preferred": logs.get("rewards/accuracies"),
+        "lr": logs.get("learning_rate"),
+        "share": clock.share(step),
+        "seconds": clock.elapsed,
+        "seconds_left": clock.seconds_left(step),
     }
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}

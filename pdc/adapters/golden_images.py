@@ -64,10 +64,9 @@ def check(folder: Path, predictor: Predictor) -> str | None:
     return None
 
 
-def probe(
-    predictor: Predictor, instead: Callable[[AdapterRef], AbstractContextManager[None]]
-) -> Callable[[Adapter], str | None]:
+def probe(predictor: Predictor, instead: Callable[[AdapterRef], AbstractContextManager[None]]) -> Callable[[Adapter], str | None]:
     """What the registry asks before an adapter may serve. Within `instead(wanted)`, `predictor` answers by that adapter."""
+
     def ask(adapter: Adapter) -> str | None:
         with instead(AdapterRef(adapter.name, adapter.path)):
             return check(Path(adapter.path), predictor)
@@ -99,4 +98,3 @@ def _read(question: Question, text: str, style: str) -> Findings | None:
         return parse(question, text, style)
     except Unreadable:
         return None
-

@@ -28,8 +28,10 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
     if rival is None or not isinstance(metrics.get("changes"), Mapping):
         return [f"{name} was not measured beside {serving or 'the base model'}, which serves now; evaluate it again."]
     return [
-        *_leaks(manifest, metrics), *_worse(candidate, rival, (metrics["changes"] or {}).get(side), serving),
-        *_labels(candidate, rival), *_blank(metrics),
+        *_leaks(manifest, metrics),
+        *_worse(candidate, rival, (metrics["changes"] or {}).get(side), serving),
+        *_labels(candidate, rival),
+        *_blank(metrics),
     ]
 
 

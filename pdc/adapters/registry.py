@@ -42,9 +42,7 @@ class Adapters:
     `probe` loads an adapter and asks it something; it says what is wrong in a sentence, or None.
     """
 
-    def __init__(
-        self, store: AdapterStore, model: str, home: Path, probe: Callable[[Adapter], str | None] | None = None
-    ) -> None:
+    def __init__(self, store: AdapterStore, model: str, home: Path, probe: Callable[[Adapter], str | None] | None = None) -> None:
         self.store, self.home, self.probe = store, home.resolve(), probe
         self.folder = Path(model).resolve() if Path(model).is_dir() else None
         self.base = Path(model).name if self.folder else model
@@ -154,8 +152,13 @@ class Adapters:
     def _add(self, folder: Path) -> Adapter:
         found = adapter_folder.verify(folder, self.base, self.folder)
         adapter = Adapter(
-            name=found.name, base=found.base, path=self._kept(folder.resolve()), status=AdapterStatus.CANDIDATE,
-            parent=found.parent, prompt_version=found.prompt_version, metrics={},
+            name=found.name,
+            base=found.base,
+            path=self._kept(folder.resolve()),
+            status=AdapterStatus.CANDIDATE,
+            parent=found.parent,
+            prompt_version=found.prompt_version,
+            metrics={},
             created_at=datetime.fromisoformat(found.created_at),
         )
         self.store.add_adapter(adapter)

@@ -15,11 +15,18 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[
     """An answer as `--json` prints it; coordinates in pixels of the upright image. Doubtful marks are not in the count."""
     findings = answer.findings
     return {
-        "image": name, "width": wh[0], "height": wh[1], "task": question.task.value, "labels": list(question.labels),
+        "image": name,
+        "width": wh[0],
+        "height": wh[1],
+        "task": question.task.value,
+        "labels": list(question.labels),
         "marks": [_mark_row(m) for m in findings.marks] if findings else [],
-        "count": findings.count(question.task) if findings else None, "readable": findings is not None,
+        "count": findings.count(question.task) if findings else None,
+        "readable": findings is not None,
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
-        "model": answer.model, "adapter": answer.adapter, "seconds": answer.seconds,
+        "model": answer.model,
+        "adapter": answer.adapter,
+        "seconds": answer.seconds,
         "notes": list(answer.notes),
     }
 

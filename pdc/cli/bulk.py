@@ -175,6 +175,7 @@ def _parts(items: Sequence[Any], n: int) -> Iterator[Sequence[Any]]:
 def _chunks(bulk: BulkRun, paths: Sequence[Path]) -> Iterator[list[BulkImage]]:
     """The files, decoded while the model is busy with the ones before."""
     with ThreadPoolExecutor(2) as pool:
+
         def begin(chunk: Sequence[Path]) -> list[Any]:
             return [pool.submit(_found, bulk, path) for path in chunk]
 

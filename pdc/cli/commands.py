@@ -29,7 +29,15 @@ from pdc.store.records import StoredUser
 from pdc.web.auth import hash_password
 
 PACKAGES = (
-    "torch", "transformers", "peft", "bitsandbytes", "xgrammar", "gradio", "sqlalchemy", "pillow", "opencv-python-headless",
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "xgrammar",
+    "gradio",
+    "sqlalchemy",
+    "pillow",
+    "opencv-python-headless",
     "pandas",
 )
 
@@ -98,9 +106,13 @@ def serve_model(arguments: argparse.Namespace) -> int:
     predictor, adapters = local_predictor(settings, store, routing_of(settings, store)), adapters_of(settings, store)
     predictor.load()
     server = ModelServer(
-        predictor, settings.base, lambda: {a.name: a.path for a in adapters.there()},
-        key=settings.server_key, max_bytes=settings.max_upload_mb * 2**20 * 3 // 2, max_megapixels=settings.max_megapixels,
-    )  # fmt: skip
+        predictor,
+        settings.base,
+        lambda: {a.name: a.path for a in adapters.there()},
+        key=settings.server_key,
+        max_bytes=settings.max_upload_mb * 2**20 * 3 // 2,
+        max_megapixels=settings.max_megapixels,
+    )
     print(f"{settings.base} answers at http://{arguments.host}:{arguments.port}/v1", file=sys.stderr, flush=True)
     uvicorn.run(server.app(), host=arguments.host, port=arguments.port, log_level="warning")
     return 0
@@ -120,8 +132,10 @@ def export(arguments: argparse.Namespace) -> int:
 def _not_written(answers: int) -> str:
     if not answers:
         return ""
-    return (f" Left out {counted(answers, 'answer')}: this format holds one per label and image "
-            "(boxes before points before counts, then the newest); --format csv holds all.")
+    return (
+        f" Left out {counted(answers, 'answer')}: this format holds one per label and image "
+        "(boxes before points before counts, then the newest); --format csv holds all."
+    )
 
 
 def import_(arguments: argparse.Namespace) -> int:
@@ -130,8 +144,14 @@ def import_(arguments: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     imported = import_file(
-        open_store(settings), ImageFiles(settings.images), arguments.file, arguments.author, format=arguments.format,
-        task=arguments.task and task_from(arguments.task), labels=arguments.label, complete=arguments.complete,
+        open_store(settings),
+        ImageFiles(settings.images),
+        arguments.file,
+        arguments.author,
+        format=arguments.format,
+        task=arguments.task and task_from(arguments.task),
+        labels=arguments.label,
+        complete=arguments.complete,
         max_megapixels=settings.max_megapixels,
     )
     print(imported.told())

@@ -107,6 +107,7 @@ def reading_order(marks: Sequence[Mark], wh: Size, cell: float) -> list[Mark]:
 
     This is the order in which a model's visual tokens pass by, which makes the list learnable.
     """
+
     def key(mark: Mark) -> tuple[int, int, float, float]:
         c = clip(mark.shape.center, wh)
         return int(c.y // cell), int(c.x // cell), c.y, c.x

@@ -90,10 +90,7 @@ def parse(question: Question, text: str, style: str = COMPACT) -> Findings:
     stated: dict[str, int] = {}
     for entry in entries:
         label = _label_of(entry, question)
-        marks += [
-            Mark(f"m{len(marks) + i}", shape, label)
-            for i, shape in enumerate(_shapes(question.task, entry), start=1)
-        ]
+        marks += [Mark(f"m{len(marks) + i}", shape, label) for i, shape in enumerate(_shapes(question.task, entry), start=1)]
         if question.task.states_count:
             stated[label] = _count_of(entry)
     if len(marks) > MAX_MARKS * len(question.labels):

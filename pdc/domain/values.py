@@ -220,7 +220,7 @@ def check_label(label: str) -> str:
     if not label or label != label.strip() or len(label) > MAX_LABEL_LENGTH:
         raise BadQuestion(f"A label has 1 to {MAX_LABEL_LENGTH} characters and no spaces around it; this is {label!r}.")
     if not label.isprintable() or any(c in label for c in '"\\<>|'):
-        raise BadQuestion(f'A label may not contain quotes, backslashes, control characters or < > |; this is {label!r}.')
+        raise BadQuestion(f"A label may not contain quotes, backslashes, control characters or < > |; this is {label!r}.")
     return label
 
 

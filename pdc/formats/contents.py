@@ -75,6 +75,7 @@ class Contents:
 
 def gather(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Callable[[T], str]) -> list[Record | LeftOut]:
     """What `read` makes of each source. One that is wrong is an image left out, with the sentence that says what is wrong."""
+
     def tried(source: T) -> Record | LeftOut:
         try:
             return read(source)
@@ -117,8 +118,13 @@ def _settled(record: Record, used: Sequence[str], complete: bool) -> tuple[Pictu
         kept.sort(key=lambda a: used.index(a.label))
     if not kept and not left and not record.left_out:
         left.append(LeftOut(What.IMAGE, SILENT if record.silence is Silence.UNKNOWN else EMPTY, picture.file))
-    sizes = [LeftOut(What.SIZE, "it lies beside points of its label, so its centre is kept", picture.file, a.label)
-             for a in kept if a.task.has_points for s in a.shapes if isinstance(s, Box)]  # fmt: skip
+    sizes = [
+        LeftOut(What.SIZE, "it lies beside points of its label, so its centre is kept", picture.file, a.label)
+        for a in kept
+        if a.task.has_points
+        for s in a.shapes
+        if isinstance(s, Box)
+    ]
     return replace(picture, asked=tuple(map(_pointed, kept))), left + sizes
 
 

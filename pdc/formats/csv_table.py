@@ -24,9 +24,29 @@ FILE = "marks.csv"
 FORMULA = tuple("=+-@\t\r")
 BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
 CSV_COLUMNS = (
-    "file", "image_sha256", "name", "width", "height", "group", "task", "label", "count", "kind", "x1", "y1", "x2", "y2",
-    "x", "y", "origin", "score", "author", "verdict", "revision", "reviewed_at",
-)  # fmt: skip
+    "file",
+    "image_sha256",
+    "name",
+    "width",
+    "height",
+    "group",
+    "task",
+    "label",
+    "count",
+    "kind",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "x",
+    "y",
+    "origin",
+    "score",
+    "author",
+    "verdict",
+    "revision",
+    "reviewed_at",
+)
 
 
 def write(cases: Sequence[Case]) -> Mapping[str, str]:

@@ -114,8 +114,10 @@ def _fitting(picture: Picture, task: Task | None) -> tuple[Picture, list[LeftOut
     """The picture with the answers that can answer `task`, one per label; with `task` None, each its own task."""
     asked = picture.asked
     if task is not None:
-        ranked = sorted(asked, key=lambda a: (_unfit(a, task) is None, (a.task.has_points, a.task.has_boxes) ==
-                                              (task.has_points, task.has_boxes)))  # fmt: skip
+        ranked = sorted(
+            asked,
+            key=lambda a: (_unfit(a, task) is None, (a.task.has_points, a.task.has_boxes) == (task.has_points, task.has_boxes)),
+        )
         chosen = {a.label: a for a in ranked}
         asked = tuple(chosen[n] for n in dict.fromkeys(a.label for a in asked))
     unfit = [(a, reason) for a in asked if (reason := _unfit(a, task or a.task)) is not None]

@@ -22,7 +22,10 @@ FILE = "label_studio.json"
 POINT_WIDTH = 0.5  # percent; how large Label Studio draws a point
 KINDS = {"rectanglelabels": ("x", "y", "width", "height"), "keypointlabels": ("x", "y")}
 UNREAD = {
-    "polygonlabels": "an outline", "brushlabels": "a mask", "ellipselabels": "an ellipse", "labels": "a shape of another kind",
+    "polygonlabels": "an outline",
+    "brushlabels": "a mask",
+    "ellipselabels": "an ellipse",
+    "labels": "a shape of another kind",
 }
 REMARKS = {"choices", "textarea", "number", "rating", "taxonomy", "relation", "datetime", "pairwise", "ranker"}  # no shapes
 
@@ -58,9 +61,15 @@ def _region(name: str, label: str, shape: Shape, size: Size) -> dict[str, Any]:
     else:
         value["width"] = POINT_WIDTH
     return {
-        "id": name, "type": kind, "from_name": "boxes" if box else "points", "to_name": "image",
-        "original_width": size[0], "original_height": size[1], "image_rotation": 0,
-        "value": {**value, kind: [label]}, "meta": {"exact": numbers(shape)},
+        "id": name,
+        "type": kind,
+        "from_name": "boxes" if box else "points",
+        "to_name": "image",
+        "original_width": size[0],
+        "original_height": size[1],
+        "image_rotation": 0,
+        "value": {**value, kind: [label]},
+        "meta": {"exact": numbers(shape)},
     }
 
 

@@ -28,11 +28,16 @@ def rows(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
 
 def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
     return {
-        "image_sha256": Path(picture.file).stem, "img_size": list(picture.size),
+        "image_sha256": Path(picture.file).stem,
+        "img_size": list(picture.size),
         "points": [[s.center.x, s.center.y] for s in asked.shapes],
         "bbox": [numbers(s) for s in asked.shapes if isinstance(s, Box)],
-        "count": asked.count, "label": asked.label,
-        "file_name": picture.file, "name": picture.name, "group": picture.group, "task": str(asked.task),
+        "count": asked.count,
+        "label": asked.label,
+        "file_name": picture.file,
+        "name": picture.name,
+        "group": picture.group,
+        "task": str(asked.task),
     }
 
 
@@ -46,12 +51,21 @@ def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> byte
     from pyarrow import parquet
 
     numbers_2d = pyarrow.list_(pyarrow.list_(pyarrow.float64()))
-    schema = pyarrow.schema([
-        ("image_data", pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])),
-        ("image_sha256", pyarrow.string()), ("img_size", pyarrow.list_(pyarrow.int64())), ("points", numbers_2d),
-        ("bbox", numbers_2d), ("count", pyarrow.int64()), ("label", pyarrow.string()), ("file_name", pyarrow.string()),
-        ("name", pyarrow.string()), ("group", pyarrow.string()), ("task", pyarrow.string()),
-    ])  # fmt: skip
+    schema = pyarrow.schema(
+        [
+            ("image_data", pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])),
+            ("image_sha256", pyarrow.string()),
+            ("img_size", pyarrow.list_(pyarrow.int64())),
+            ("points", numbers_2d),
+            ("bbox", numbers_2d),
+            ("count", pyarrow.int64()),
+            ("label", pyarrow.string()),
+            ("file_name", pyarrow.string()),
+            ("name", pyarrow.string()),
+            ("group", pyarrow.string()),
+            ("task", pyarrow.string()),
+        ]
+    )
     full = [{"image_data": {"bytes": images[r["file_name"]], "path": r["file_name"]}, **r} for r in rows(pictures)]
     buffer = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(full, schema), buffer)

@@ -37,12 +37,20 @@ def load_json(path: Path) -> Any:
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Picture]], Texts]] = {
-    "coco": _to_coco, "yolo": yolo.write, "voc": voc.write, "label-studio": label_studio.write,
+    "coco": _to_coco,
+    "yolo": yolo.write,
+    "voc": voc.write,
+    "label-studio": label_studio.write,
     "jsonl": medmultipoints.write,
 }
 READERS: Mapping[str, Callable[[Path, bool], Contents]] = {
-    "coco": read_coco, "yolo": yolo.read, "voc": voc.read, "label-studio": label_studio.read, "csv": csv_table.read,
-    "jsonl": medmultipoints.read, "medmultipoints": medmultipoints.read,
+    "coco": read_coco,
+    "yolo": yolo.read,
+    "voc": voc.read,
+    "label-studio": label_studio.read,
+    "csv": csv_table.read,
+    "jsonl": medmultipoints.read,
+    "medmultipoints": medmultipoints.read,
 }
 FORMATS = (*WRITERS, "csv", "medmultipoints")
 
@@ -78,8 +86,13 @@ def _looks_like(path: Path) -> str:
             return by_suffix[path.suffix]
         return "label-studio" if isinstance(load_json(path), list) else "coco"
     signs = {
-        COCO_FILE: "coco", label_studio.FILE: "label-studio", "data.yaml": "yolo", "classes.txt": "yolo", "labels": "yolo",
-        voc.FOLDER: "voc", csv_table.FILE: "csv",
+        COCO_FILE: "coco",
+        label_studio.FILE: "label-studio",
+        "data.yaml": "yolo",
+        "classes.txt": "yolo",
+        "labels": "yolo",
+        voc.FOLDER: "voc",
+        csv_table.FILE: "csv",
     }
     found = next((format for name, format in signs.items() if (path / name).exists()), None)
     return found or ("voc" if any(path.glob("*.xml")) else "medmultipoints")

@@ -32,7 +32,8 @@ def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
     kept = {p.file: {**told(p), "exact": [numbers(s) for a in p.asked for s in a.shapes]} for p in pictures}
     return {
         "data.yaml": f"train: images.txt\nval: images.txt\nnames:\n{names}",
-        "images.txt": "".join(f"./{p.file}\n" for p in pictures), **texts,
+        "images.txt": "".join(f"./{p.file}\n" for p in pictures),
+        **texts,
         KEPT: json.dumps(kept, ensure_ascii=False, indent=1) + "\n",
     }
 
@@ -45,7 +46,8 @@ def _only_counted(picture: Picture) -> bool:
 def _lines(picture: Picture, classes: Mapping[str, int]) -> list[str]:
     return [
         f"{classes[a.label]} " + " ".join(f"{v:.17g}" for v in _shares(s, picture.size)) + "\n"
-        for a in picture.asked for s in a.shapes
+        for a in picture.asked
+        for s in a.shapes
     ]
 
 
@@ -173,9 +175,7 @@ def _size(path: Path) -> Size:
         raise BadSetting(f"The image {path} is not there or cannot be read; put the images beside the labels.") from None
 
 
-def _labelled(
-    words: Sequence[str], names: Mapping[int, str], picture: Picture, kept: Any, where: str
-) -> Labelled | LeftOut:
+def _labelled(words: Sequence[str], names: Mapping[int, str], picture: Picture, kept: Any, where: str) -> Labelled | LeftOut:
     try:
         number, (x, y, w, h) = int(words[0]), map(float, words[1:5])
     except ValueError:

@@ -235,8 +235,11 @@ def _nf4(device: str) -> Any:
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16,
-        bnb_4bit_use_double_quant=device != "cpu", llm_int8_skip_modules=["model.visual", "lm_head"],
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=device != "cpu",
+        llm_int8_skip_modules=["model.visual", "lm_head"],
     )
     assert config.bnb_4bit_compute_dtype is torch.bfloat16 and config.bnb_4bit_quant_type == "nf4"
     return config

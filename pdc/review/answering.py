@@ -25,9 +25,13 @@ class Answers:
     """
 
     def __init__(
-        self, store: Store, files: ImageFiles, predictor: Predictor, serving: Callable[[Question], tuple[str, str | None]] | None,
+        self,
+        store: Store,
+        files: ImageFiles,
+        predictor: Predictor,
+        serving: Callable[[Question], tuple[str, str | None]] | None,
         later: Predictor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
         self.later = later or predictor
         self.turns = Turns()
@@ -66,8 +70,16 @@ class Answers:
         """An answer as a prediction, stored."""
         found = _renamed(answer.findings, tail) if answer.findings else None
         prediction = Prediction(
-            uuid4().hex, image.sha256, question, found, answer.raw, answer.model, answer.adapter, answer.prompt_version,
-            answer.seconds, datetime.now(UTC),
+            uuid4().hex,
+            image.sha256,
+            question,
+            found,
+            answer.raw,
+            answer.model,
+            answer.adapter,
+            answer.prompt_version,
+            answer.seconds,
+            datetime.now(UTC),
         )
         self.store.add_prediction(prediction)
         return prediction

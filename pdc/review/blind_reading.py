@@ -93,9 +93,11 @@ class Changes:
 
     def __add__(self, other: Changes) -> Changes:
         return Changes(
-            self.wrong_to_right + other.wrong_to_right, self.right_to_wrong + other.right_to_wrong,
-            self.wrong_before + other.wrong_before, self.wrong_after + other.wrong_after,
-        )  # fmt: skip
+            self.wrong_to_right + other.wrong_to_right,
+            self.right_to_wrong + other.right_to_wrong,
+            self.wrong_before + other.wrong_before,
+            self.wrong_after + other.wrong_after,
+        )
 
 
 def blind_readings(reviews: Sequence[Review]) -> list[Reading]:
@@ -120,8 +122,10 @@ def count_changes(reading: Reading, reference: Findings) -> Changes:
     later = find_faults((reading.after or reading.blind).findings, reference, task)
     gone, new = _unmatched(before.extra, later.extra), _unmatched(later.extra, before.extra)
     return Changes(
-        len(before.missed - later.missed) + gone, len(later.missed - before.missed) + new,
-        len(before.missed) + len(before.extra), len(later.missed) + len(later.extra),
+        len(before.missed - later.missed) + gone,
+        len(later.missed - before.missed) + new,
+        len(before.missed) + len(before.extra),
+        len(later.missed) + len(later.extra),
     )
 
 

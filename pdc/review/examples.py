@@ -36,7 +36,8 @@ def first_question(known: Set[str] = frozenset(KNOWN_LABELS)) -> Question:
 def examples() -> list[Example]:
     """The examples that are there, in the order of the file names."""
     asked = {
-        "blood": ("Blood smear", KNOWN_LABELS[:3]), "nuclei": ("Fluorescent nuclei", KNOWN_LABELS[3:4]),
+        "blood": ("Blood smear", KNOWN_LABELS[:3]),
+        "nuclei": ("Fluorescent nuclei", KNOWN_LABELS[3:4]),
         "polyp": ("Colonoscopy", KNOWN_LABELS[4:5]),
     }
     found = []

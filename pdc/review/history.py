@@ -66,10 +66,15 @@ class History:
         fresh = self.service.open(draft.image.sha256, draft.question, draft.author)
         current = self.service.store.current_review(draft.image.sha256, draft.question)
         again = replace(
-            fresh, findings=version.findings, prediction=version.prediction or self._prediction(version),
-            base_revision=current.revision if current else 0, key=uuid4().hex, rev=draft.rev + 1, chosen=draft.chosen,
+            fresh,
+            findings=version.findings,
+            prediction=version.prediction or self._prediction(version),
+            base_revision=current.revision if current else 0,
+            key=uuid4().hex,
+            rev=draft.rev + 1,
+            chosen=draft.chosen,
             note=f"Reopened; nothing is replaced until you save. · {version.title} · ",
-        )  # fmt: skip
+        )
         self.service.edit(again, again.findings)
         return again
 
@@ -80,7 +85,6 @@ class History:
     def _check(self, draft: Draft) -> None:
         if self.service.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
-
 
 
 def _of_review(review: Review) -> Version:

@@ -31,9 +31,7 @@ class Priority(IntEnum):
 class Streaming(Predictor, Protocol):
     """A predictor that can be stopped in the midst of an answer."""
 
-    def stream(
-        self, image: PilImage, question: Question, cancelled: Callable[[], bool] = ...
-    ) -> Iterator[Findings | Answer]: ...
+    def stream(self, image: PilImage, question: Question, cancelled: Callable[[], bool] = ...) -> Iterator[Findings | Answer]: ...
 
 
 class Queue:

@@ -70,9 +70,17 @@ class ReviewService(ImageAccess):
     """
 
     def __init__(
-        self, store: Store, files: ImageFiles, predictor: Predictor, max_megapixels: int = 50, *,
-        serving: Callable[[Question], tuple[str, str | None]] | None = None, later: Predictor | None = None, blind: bool = False,
-        private: bool = False, trouble: Callable[[], str | None] = lambda: None,
+        self,
+        store: Store,
+        files: ImageFiles,
+        predictor: Predictor,
+        max_megapixels: int = 50,
+        *,
+        serving: Callable[[Question], tuple[str, str | None]] | None = None,
+        later: Predictor | None = None,
+        blind: bool = False,
+        private: bool = False,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         super().__init__(store, files, predictor, serving, later)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
@@ -88,9 +96,7 @@ class ReviewService(ImageAccess):
         image = self.image(sha256, author)
         hidden = self.hides(sha256, question, author)
         current = self.store.current_review(sha256, question)
-        draft = Draft(
-            image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden
-        )
+        draft = Draft(image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden)
         review = self._newest(draft)
         mine = self.store.draft(author, sha256, question)
         if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
@@ -171,8 +177,14 @@ class ReviewService(ImageAccess):
         if self._saved(edited):
             return edited
         self.store.put_draft(
-            draft.author, draft.image.sha256, draft.question, findings, draft.base_revision,
-            draft.prediction.id if draft.prediction else None, draft.key, draft.seen,
+            draft.author,
+            draft.image.sha256,
+            draft.question,
+            findings,
+            draft.base_revision,
+            draft.prediction.id if draft.prediction else None,
+            draft.key,
+            draft.seen,
         )
         if self._saved(edited):
             self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key)
@@ -190,15 +202,21 @@ class ReviewService(ImageAccess):
         """
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
-            uuid4().hex, draft.image.sha256, draft.question, draft.prediction.id if draft.prediction else None,
-            verdict or verdict_of(draft), draft.findings, draft.author, draft.base_revision + 1, _now(), blind,
+            uuid4().hex,
+            draft.image.sha256,
+            draft.question,
+            draft.prediction.id if draft.prediction else None,
+            verdict or verdict_of(draft),
+            draft.findings,
+            draft.author,
+            draft.base_revision + 1,
+            _now(),
+            blind,
         )
         stored = self._standing(review, draft) or self._append(review, draft)
         hidden = self.hides(draft.image.sha256, draft.question, draft.author)
         note = said_when_saved(stored)
-        return replace(
-            draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden
-        ), stored
+        return replace(draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden), stored
 
     def _standing(self, review: Review, draft: Draft) -> Review | None:
         """What is stored, where it says the same by the same reader, and nobody has asked to look again since."""

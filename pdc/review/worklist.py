@@ -98,11 +98,18 @@ class Worklist:
             review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
             assigned = events.get((sha, EventKind.ASSIGNED))
             stage = _stage(review, draft.saved_at if draft else None, back, sha in answers)
-            found.append(Entry(
-                image, stage, assigned.reader if assigned else None, back.note if back and stage is Stage.SENT_BACK else "",
-                review.revision if review else None, review.author if review else None, model.get(answers.get(sha, "")),
-                reviewed.get(review.id) if review else None,
-            ))  # fmt: skip
+            found.append(
+                Entry(
+                    image,
+                    stage,
+                    assigned.reader if assigned else None,
+                    back.note if back and stage is Stage.SENT_BACK else "",
+                    review.revision if review else None,
+                    review.author if review else None,
+                    model.get(answers.get(sha, "")),
+                    reviewed.get(review.id) if review else None,
+                )
+            )
         return found
 
     def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None) -> list[Entry]:

@@ -64,9 +64,7 @@ def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
     except (ArgumentError, NoSuchModuleError):
         raise StoreUnavailable(f"The database URL {_hidden(url)!r} cannot be used; see PDC_DATABASE_URL.") from None
     except ModuleNotFoundError as error:
-        raise StoreUnavailable(
-            f"The database URL needs the Python package {error.name!r}; install it with pip."
-        ) from None
+        raise StoreUnavailable(f"The database URL needs the Python package {error.name!r}; install it with pip.") from None
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:

@@ -27,18 +27,14 @@ class ListQueries(Database):
         super().__init__(engine)
         self._known_digests: dict[str, Digest | None] = {}
 
-    def add_events(
-        self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = ""
-    ) -> None:
+    def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None:
         """The same event for each image, all or none. NotFound when one is not stored."""
         at = datetime.now(UTC)
         with self._write() as session:
             known = set(session.scalars(select(ImageRow.sha256)))
             if missing := [sha for sha in shas if sha not in known]:
                 raise NotFound(f"There is no image {missing[0][:12]}; upload it again.")
-            session.add_all(
-                EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas
-            )
+            session.add_all(EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas)
 
     def events(self, by: str | None = None) -> list[Event]:
         """The newest event of each kind of each image, by one reader or by all, in the order in which they came."""
@@ -58,8 +54,13 @@ class ListQueries(Database):
     def review_lines(self, author: str | None = None) -> list[ReviewLine]:
         """Every review, of one author or of all, without its marks, oldest first."""
         columns = (
-            ReviewRow.id, ReviewRow.image_sha256, ReviewRow.verdict, ReviewRow.author, ReviewRow.revision, ReviewRow.created_at,
-        )  # fmt: skip
+            ReviewRow.id,
+            ReviewRow.image_sha256,
+            ReviewRow.verdict,
+            ReviewRow.author,
+            ReviewRow.revision,
+            ReviewRow.created_at,
+        )
         query = select(*columns).order_by(ReviewRow.seq)
         if author is not None:
             query = query.where(ReviewRow.author == author)

@@ -66,9 +66,7 @@ def _mark_out(mark: Mark) -> dict[str, Any]:
 
 def _mark_in(value: Mapping[str, Any]) -> Mark:
     shape: Shape = Box(*value["box"]) if "box" in value else Point(*value["point"])
-    return Mark(
-        value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"]
-    )
+    return Mark(value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"])
 
 
 def image(row: ImageRow) -> Image:

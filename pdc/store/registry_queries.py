@@ -184,9 +184,7 @@ def _fitting_adapter(session: Session, name: str, base: str) -> AdapterRow:
 
 
 def _active_row(session: Session, base: str) -> AdapterRow | None:
-    return session.scalar(
-        select(AdapterRow).where(AdapterRow.base == base, AdapterRow.status == AdapterStatus.ACTIVE)
-    )
+    return session.scalar(select(AdapterRow).where(AdapterRow.base == base, AdapterRow.status == AdapterStatus.ACTIVE))
 
 
 def _run_row(session: Session, name: str) -> RunRow | None:

@@ -81,9 +81,7 @@ class ReviewQueries(Database):
         with self._read() as session:
             return [mapping.prediction(row) for row in session.scalars(query)]
 
-    def latest_prediction(
-        self, sha256: str, question: Question, model: str, adapter: str | None
-    ) -> Prediction | None:
+    def latest_prediction(self, sha256: str, question: Question, model: str, adapter: str | None) -> Prediction | None:
         """The newest answer to this question about this image by this model with this adapter (None: without one)."""
         query = (
             select(PredictionRow)

@@ -15,7 +15,11 @@ OPTIMIZERS = ("adamw", "muon")
 SMALL_HIDDEN = 512  # a language model at most this wide is small enough to be trained hard on a CPU
 
 EVEN_TASKS: Mapping[str, float] = {
-    Task.COUNT_AND_BOX: 3.0, Task.BOUNDING: 1.0, Task.POINTING: 1.0, Task.CNT_AND_POINT: 1.0, Task.COUNTING: 1.0,
+    Task.COUNT_AND_BOX: 3.0,
+    Task.BOUNDING: 1.0,
+    Task.POINTING: 1.0,
+    Task.CNT_AND_POINT: 1.0,
+    Task.COUNTING: 1.0,
 }
 
 
@@ -78,16 +82,39 @@ class TrainConfig:
     def for_model(cls, model: str, **changes: Any) -> TrainConfig:
         """Defaults that fit the model: one at most 512 wide gets vision LoRA, a higher rate, many epochs and much replay."""
         small = _hidden_size(model) <= SMALL_HIDDEN
-        start: dict[str, Any] = dict(
-            vision=True, lr=2e-3, known_lr=0.25, rank=32, alpha=64, epochs=120.0, batch=8, max_seconds=420.0, replay=0.5,
-            replay_data="drawn",
-        ) if small else {}
+        start: dict[str, Any] = (
+            dict(
+                vision=True,
+                lr=2e-3,
+                known_lr=0.25,
+                rank=32,
+                alpha=64,
+                epochs=120.0,
+                batch=8,
+                max_seconds=420.0,
+                replay=0.5,
+                replay_data="drawn",
+            )
+            if small
+            else {}
+        )
         return cls(model=model, **{**start, **changes}).checked()
 
     def checked(self) -> TrainConfig:
         """Itself, or BadSetting naming the field, its value and what was expected."""
-        for name in ("rank", "alpha", "lr", "known_lr", "epochs", "batch", "max_seconds", "held_out_limit", "log_every",
-                     "questions", "save_every"):
+        for name in (
+            "rank",
+            "alpha",
+            "lr",
+            "known_lr",
+            "epochs",
+            "batch",
+            "max_seconds",
+            "held_out_limit",
+            "log_every",
+            "questions",
+            "save_every",
+        ):
             if not getattr(self, name) > 0:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
         if not 0 <= self.replay < 1:

@@ -209,8 +209,11 @@ def _told(
     """Who reviewed what and when, for the manifest."""
     times = sorted(r.created_at.isoformat(timespec="seconds") for r in reviews)
     return {
-        "reviewers": tuple(sorted({r.author for r in reviews})), "reviewed": (times[0], times[-1]), "images": hashes,
-        "likeness": {name: str(likes[sha256]) for name, sha256 in hashes.items()}, "left_out": left_out,
+        "reviewers": tuple(sorted({r.author for r in reviews})),
+        "reviewed": (times[0], times[-1]),
+        "images": hashes,
+        "likeness": {name: str(likes[sha256]) for name, sha256 in hashes.items()},
+        "left_out": left_out,
     }
 
 
@@ -220,7 +223,10 @@ def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Ma
         files.write(folder / name, text)
     manifest = DatasetManifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(), train=_side(train), held_out=_side(held_out), **told,
+        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(),
+        train=_side(train),
+        held_out=_side(held_out),
+        **told,
     )
     files.write(folder / "manifest.json", json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode() + b"\n")
     return manifest

@@ -78,8 +78,12 @@ class ProcessTrainer:
         command = [sys.executable, "-m", "finetune", "train", "--run", run.name]
         with run.output.open("wb") as output:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env={**os.environ, **environment(self.settings)}, start_new_session=os.name != "nt",
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment(self.settings)},
+                start_new_session=os.name != "nt",
             )
         self._children[run.name] = child
         run.write_process(child.pid, process_start(child.pid) or 0.0)
@@ -136,8 +140,12 @@ def environment(settings: Settings) -> dict[str, str]:
     """What the child needs to see the same home, database and model, from whatever folder it is started in."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     values = {
-        "PDC_HOME": str(settings.home.resolve()), "PDC_DATABASE_URL": settings.url, "PDC_MODEL": settings.model,
-        "PDC_QUANTIZATION": settings.quantization, "PDC_DEVICE": settings.device, "PYTHONPATH": os.pathsep.join(paths),
+        "PDC_HOME": str(settings.home.resolve()),
+        "PDC_DATABASE_URL": settings.url,
+        "PDC_MODEL": settings.model,
+        "PDC_QUANTIZATION": settings.quantization,
+        "PDC_DEVICE": settings.device,
+        "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
     }
     return {**values, "HF_HUB_OFFLINE": "1"} if Path(settings.model).is_dir() else values

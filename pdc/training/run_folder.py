@@ -139,9 +139,7 @@ class Run:
         paths = [p for p in sorted(self.folder.rglob("*")) if p.is_file() and self._is_kept(p)]
         for path in paths:
             sync(path)
-        write_json(
-            self.folder / "COMPLETE", {"files": {p.relative_to(self.folder).as_posix(): sha256(p) for p in paths}}
-        )
+        write_json(self.folder / "COMPLETE", {"files": {p.relative_to(self.folder).as_posix(): sha256(p) for p in paths}})
 
     def _is_kept(self, path: Path) -> bool:
         top = path.relative_to(self.folder).parts[0]

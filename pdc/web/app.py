@@ -32,11 +32,7 @@ STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "X-Robots-Tag": "noindex",
-}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 
 
 class Assignment(BaseModel):
@@ -47,8 +43,14 @@ class Assignment(BaseModel):
 
 
 def build_server(
-    service: ReviewService, access: Access, blocks: Any, *, ahead: Prefetcher, max_upload_mb: int = 64,
-    ready: Callable[[], bool] = lambda: True, gradio_options: dict[str, Any] | None = None,
+    service: ReviewService,
+    access: Access,
+    blocks: Any,
+    *,
+    ahead: Prefetcher,
+    max_upload_mb: int = 64,
+    ready: Callable[[], bool] = lambda: True,
+    gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -76,8 +78,18 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
 
     blocks.analytics_enabled = False
     return gradio.mount_gradio_app(
-        app, blocks, path="/", auth_dependency=user_of, allowed_paths=[], show_error=False, footer_links=[],
-        run_history=False, enable_monitoring=False, ssr_mode=False, max_file_size="1kb", **options,
+        app,
+        blocks,
+        path="/",
+        auth_dependency=user_of,
+        allowed_paths=[],
+        show_error=False,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        max_file_size="1kb",
+        **options,
     )
 
 
@@ -193,9 +205,9 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image."""
         data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
         image, notes = await run_in_threadpool(service.add_image, data, name, owner=owner)
-        return JSONResponse({
-            "sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)
-        })
+        return JSONResponse(
+            {"sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)}
+        )
 
 
 def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Prefetcher) -> None:
@@ -205,10 +217,16 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Pref
         reader = access.user(request) or LOCAL_USER
         wanted = without_hints(filter_from(request.query_params), images.service.blind)
         shown = images.chosen(images.entries(reader), wanted)
-        return JSONResponse(worklist_page(
-            shown, images.progress(reader, shown), ahead.now, readers=images.readers(), labels=images.store.labels(),
-            visitors=images.service.private,
-        ))  # fmt: skip
+        return JSONResponse(
+            worklist_page(
+                shown,
+                images.progress(reader, shown),
+                ahead.now,
+                readers=images.readers(),
+                labels=images.store.labels(),
+                visitors=images.service.private,
+            )
+        )
 
     @app.post("/api/worklist/assign")
     def assign(request: Request, asked: Assignment) -> JSONResponse:

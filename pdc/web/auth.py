@@ -116,9 +116,7 @@ class Access:
         same_site = "none" if self.visitors else "strict"
         secure = self.visitors or request.url.scheme == "https"
         seconds = VISITOR_SECONDS if cookie == VISITOR else SESSION_SECONDS
-        response.set_cookie(
-            cookie, self.signer.dumps(name), max_age=seconds, httponly=True, samesite=same_site, secure=secure
-        )
+        response.set_cookie(cookie, self.signer.dumps(name), max_age=seconds, httponly=True, samesite=same_site, secure=secure)
 
 
 def hash_password(password: str) -> str:

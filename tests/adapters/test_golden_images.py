@@ -53,14 +53,17 @@ def test_what_was_recorded_belongs_to_the_adapter(folder, base):  # noqa: F811
         verify(folder, "small", base)
 
 
-@pytest.mark.parametrize(("now", "fine"), [
-    (Says([1, 1, 30, 20], [5, 5, 9, 9]), True),
-    (Says([5, 5, 9, 9], [1, 1, 31, 20]), True),  # another order, a pixel beside: rounding of another machine
-    (Says([1, 1, 30, 20]), False),
-    (Says([1, 1, 30, 20], [5, 5, 9, 9], [5, 5, 9, 9]), False),
-    (Says([1, 1, 30, 20], [15, 5, 19, 9]), False),
-    (Says(), False),
-])
+@pytest.mark.parametrize(
+    ("now", "fine"),
+    [
+        (Says([1, 1, 30, 20], [5, 5, 9, 9]), True),
+        (Says([5, 5, 9, 9], [1, 1, 31, 20]), True),  # another order, a pixel beside: rounding of another machine
+        (Says([1, 1, 30, 20]), False),
+        (Says([1, 1, 30, 20], [5, 5, 9, 9], [5, 5, 9, 9]), False),
+        (Says([1, 1, 30, 20], [15, 5, 19, 9]), False),
+        (Says(), False),
+    ],
+)
 def test_other_answers_are_seen(folder, now, fine):
     assert (golden_images.check(folder, now) is None) == fine
 
@@ -78,7 +81,9 @@ def test_an_adapter_without_golden_images_is_not_asked(tmp_path, base):  # noqa:
 def test_looks_at_tiles_are_compared_window_by_window():
     box, moved = (Says([x, 1, 60, 50]).raw for x in (1, 2))
     two = f"[0, 0, 90, 90] {box}\n[60, 0, 150, 90] {box}"
-    assert golden_images._alike(ASK, two.replace(box, moved), two, "compact-1") and golden_images._alike(ASK, moved, box, "compact-1")
+    assert golden_images._alike(ASK, two.replace(box, moved), two, "compact-1") and golden_images._alike(
+        ASK, moved, box, "compact-1"
+    )
     assert not golden_images._alike(ASK, two.replace("[60, 0", "[61, 0"), two, "compact-1")
     assert not golden_images._alike(ASK, box, two, "compact-1")
 

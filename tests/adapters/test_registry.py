@@ -52,10 +52,15 @@ def write_adapter(folder: Path, model: Path, name: str | None = None, *, tensors
     settings = {"r": RANK, "target_modules": ".*q_proj", **(config or {})}
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     values = {
-        "name": name or folder.name, "base": model.name, "base_sha256": fingerprint(model),
-        "prompt_version": "compact-1", "parent": None, "data": "d",
+        "name": name or folder.name,
+        "base": model.name,
+        "base_sha256": fingerprint(model),
+        "prompt_version": "compact-1",
+        "parent": None,
+        "data": "d",
         "files": {p.name: sha256(p) for p in folder.iterdir()},
-        "created_at": datetime.now(UTC).isoformat(), **changes,
+        "created_at": datetime.now(UTC).isoformat(),
+        **changes,
     }
     (folder / "pdc.json").write_text(json.dumps(AdapterManifest(**values).to_json()))
     return folder
@@ -85,6 +90,7 @@ def complete_run(tmp_path: Path, base: Path, name: str, metrics: dict | None = N
 @pytest.fixture
 def register(tmp_path, base, store):
     """Registers an adapter that measured `score` when `rival` served."""
+
     def make(name: str, score: float, rival: str | None = None, rival_score: float = 0.5, n: int = 9) -> None:
         changes = {"base": moved(score - 0.3), "active": moved(score - rival_score)}
         metrics = {"base": measured(0.3, None, n), "active": measured(rival_score, rival, n), "changes": changes}
@@ -291,22 +297,25 @@ def other_width(pair):
     return {k: np.zeros((RANK, 99), np.float32) if "lora_A" in k else v for k, v in pair.items()}
 
 
-@pytest.mark.parametrize(("written", "sentence"), [
-    ({"tensors": nan}, "not finite"),
-    ({"tensors": infinite_half}, "not finite"),
-    ({"tensors": renamed}, "does not belong"),
-    ({"tensors": elsewhere}, "the base has no"),
-    ({"tensors": one_side}, "missing or have the wrong shape"),
-    ({"tensors": transposed}, "missing or have the wrong shape"),
-    ({"tensors": other_width}, "the base has no"),
-    ({"tensors": lambda pair: {}}, "no weights"),
-    ({"tensors": zeroed}, "0 of 1 LoRA layers hold weights"),
-    ({"config": {"r": 8}}, "wrong shape"),
-    ({"config": {"target_modules": ["v_proj"]}}, "does not belong"),
-    ({"base": "huge"}, "trained on huge, not on small"),
-    ({"base_sha256": "0" * 64}, "another version of small"),
-    ({"files": {}}, "does not name adapter_config.json"),
-])
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ({"tensors": nan}, "not finite"),
+        ({"tensors": infinite_half}, "not finite"),
+        ({"tensors": renamed}, "does not belong"),
+        ({"tensors": elsewhere}, "the base has no"),
+        ({"tensors": one_side}, "missing or have the wrong shape"),
+        ({"tensors": transposed}, "missing or have the wrong shape"),
+        ({"tensors": other_width}, "the base has no"),
+        ({"tensors": lambda pair: {}}, "no weights"),
+        ({"tensors": zeroed}, "0 of 1 LoRA layers hold weights"),
+        ({"config": {"r": 8}}, "wrong shape"),
+        ({"config": {"target_modules": ["v_proj"]}}, "does not belong"),
+        ({"base": "huge"}, "trained on huge, not on small"),
+        ({"base_sha256": "0" * 64}, "another version of small"),
+        ({"files": {}}, "does not name adapter_config.json"),
+    ],
+)
 def test_an_adapter_that_does_not_fit_is_refused(tmp_path, base, written, sentence):
     with pytest.raises(BadModel, match=sentence):
         verify(write_adapter(tmp_path / "bad", base, **written), "small", base)
@@ -322,14 +331,17 @@ def flip_one_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("damage", "sentence"), [
-    (lambda f: flip_one_bit(f / "adapter_model.safetensors"), "changed or damaged"),
-    (lambda f: (f / "adapter_model.safetensors").write_bytes(b""), "changed or damaged"),
-    (lambda f: (f / "adapter_model.safetensors").unlink(), "is missing"),
-    (lambda f: (f / "pdc.json").unlink(), "pdc.json is missing"),
-    (lambda f: (f / "pdc.json").write_text("{"), "pdc.json is missing or damaged"),
-    (lambda f: (f / "pdc.json").write_text("[]"), "pdc.json is missing or damaged"),
-])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda f: flip_one_bit(f / "adapter_model.safetensors"), "changed or damaged"),
+        (lambda f: (f / "adapter_model.safetensors").write_bytes(b""), "changed or damaged"),
+        (lambda f: (f / "adapter_model.safetensors").unlink(), "is missing"),
+        (lambda f: (f / "pdc.json").unlink(), "pdc.json is missing"),
+        (lambda f: (f / "pdc.json").write_text("{"), "pdc.json is missing or damaged"),
+        (lambda f: (f / "pdc.json").write_text("[]"), "pdc.json is missing or damaged"),
+    ],
+)
 def test_damage_is_found(tmp_path, base, damage, sentence):
     folder = write_adapter(tmp_path / "bad", base)
     damage(folder)
@@ -358,7 +370,10 @@ GOOD = {
     "base": measured(0.5, None, cell=slice_of(40, 38, 0.70), polyp=slice_of(19, 15, 0.60)),
     "active": measured(0.5, None, cell=slice_of(40, 38, 0.70), polyp=slice_of(19, 15, 0.60)),
     "candidate": measured(0.6, "one", cell=slice_of(40, 39, 0.75), polyp=slice_of(19, 15, 0.60)),
-    "n": 9, "changes": {"base": moved(0.1), "active": moved(0.1)}, "held_out": {}, "blank_marks": 0,
+    "n": 9,
+    "changes": {"base": moved(0.1), "active": moved(0.1)},
+    "held_out": {},
+    "blank_marks": 0,
 }
 SEEN = str(hash_pixels(np.random.default_rng(3).integers(0, 255, (64, 64), np.uint8)))
 OTHER = str(hash_pixels(np.random.default_rng(4).integers(0, 255, (64, 64), np.uint8)))
@@ -383,17 +398,20 @@ def test_a_good_one_passes_the_gate(adapters, tmp_path, base):
     assert adapters.history()[-1].reason == "better"
 
 
-@pytest.mark.parametrize(("metrics", "written", "sentence"), [
-    (None, {}, "was not measured on held-out images"),
-    ({k: v for k, v in GOOD.items() if k != "changes"}, {}, "not measured beside the base model"),
-    ({**GOOD, "changes": {"base": {"value": 0.03, "low": -0.021, "high": 0.08}}}, {}, r"from -2\.1 to \+8\.0"),
-    ({**GOOD, "changes": {"base": None}}, {}, "could not be measured"),
-    (with_labels(cell=slice_of(40, 36, 0.65)), {}, "fewer of 'cell': recall 0.650 against 0.700 on 40"),
-    (with_labels(polyp=slice_of(19, 0, 0.0)), {}, "never says 'polyp' any more"),
-    ({**GOOD, "held_out": {"a" * 64: OTHER}}, {"trained_on": {"a" * 64: SEEN}}, "trained on 1 of the held-out images"),
-    ({**GOOD, "held_out": {"b" * 64: SEEN}}, {"trained_on": {"a" * 64: SEEN}}, "near copies of them .b{12}"),
-    ({**GOOD, "blank_marks": 3}, {}, r"3 finding\(s\) on blank images"),
-])
+@pytest.mark.parametrize(
+    ("metrics", "written", "sentence"),
+    [
+        (None, {}, "was not measured on held-out images"),
+        ({k: v for k, v in GOOD.items() if k != "changes"}, {}, "not measured beside the base model"),
+        ({**GOOD, "changes": {"base": {"value": 0.03, "low": -0.021, "high": 0.08}}}, {}, r"from -2\.1 to \+8\.0"),
+        ({**GOOD, "changes": {"base": None}}, {}, "could not be measured"),
+        (with_labels(cell=slice_of(40, 36, 0.65)), {}, "fewer of 'cell': recall 0.650 against 0.700 on 40"),
+        (with_labels(polyp=slice_of(19, 0, 0.0)), {}, "never says 'polyp' any more"),
+        ({**GOOD, "held_out": {"a" * 64: OTHER}}, {"trained_on": {"a" * 64: SEEN}}, "trained on 1 of the held-out images"),
+        ({**GOOD, "held_out": {"b" * 64: SEEN}}, {"trained_on": {"a" * 64: SEEN}}, "near copies of them .b{12}"),
+        ({**GOOD, "blank_marks": 3}, {}, r"3 finding\(s\) on blank images"),
+    ],
+)
 def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
     adapters, tmp_path, base, metrics, written, sentence
 ):
@@ -405,16 +423,19 @@ def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(
     assert adapters.history()[-1].reason.startswith("known (forced: ")
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), [
-    (lambda folder: flip_one_bit(folder / "adapter_model.safetensors"), "changed or damaged"),
-    (lambda folder: cut_short(folder / "adapter_model.safetensors"), "changed or damaged"),
-    (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
-    (lambda folder: rewrite(folder, tensors=nan), "not finite"),
-    (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
-    (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), r"1 of 2 LoRA layers .*\.k_proj are missing"),
-    (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
-    (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda folder: flip_one_bit(folder / "adapter_model.safetensors"), "changed or damaged"),
+        (lambda folder: cut_short(folder / "adapter_model.safetensors"), "changed or damaged"),
+        (lambda folder: (folder / "adapter_config.json").unlink(), "adapter_config.json is missing"),
+        (lambda folder: rewrite(folder, tensors=nan), "not finite"),
+        (lambda folder: rewrite(folder, tensors=one_side), "missing or have the wrong shape"),
+        (lambda folder: rewrite(folder, config={"target_modules": ".*(q|k)_proj"}), r"1 of 2 LoRA layers .*\.k_proj are missing"),
+        (lambda folder: rewrite(folder, base="huge"), "trained on huge"),
+        (lambda folder: rewrite(folder, base_sha256="0" * 64), "another version of small"),
+    ],
+)
 def test_a_damaged_or_foreign_one_is_refused_even_by_force(adapters, tmp_path, base, spoil, sentence):
     run = candidate_of(tmp_path, base, GOOD)
     adapters.register(run)

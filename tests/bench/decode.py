@@ -127,11 +127,12 @@ def _report(rows: list[dict[str, Timed]], again: list[tuple[float, float]], qwen
             "of bare generate": _spread([row[name].seconds / row[BARE].seconds for row in rows]),
             "first mark, of its own whole": _spread([t.first_mark / t.seconds for t in timed if t.first_mark]),
             "first mark, of bare's whole": _spread([r[name].first_mark / r[BARE].seconds for r in rows if r[name].first_mark]),
-            "tokens": sum(len(t.tokens) for t in timed), "passes": sum(t.passes for t in timed),
+            "tokens": sum(len(t.tokens) for t in timed),
+            "passes": sum(t.passes for t in timed),
             "valid": f"{sum(_valid(question, t.text, qwen.prompt_style) for t in timed)} of {len(timed)}",
             "same tokens as bare": f"{sum(row[name].tokens == row[BARE].tokens for row in rows)} of {len(rows)}",
             "same tokens as a token a pass": f"{sum(row[name].tokens == row[STEPS].tokens for row in rows)} of {len(rows)}",
-        }  # fmt: skip
+        }
     report["second question, of the first"] = _spread([second / first for first, second in again])
     return report
 

@@ -68,13 +68,25 @@ class Cost:
 
 
 HERE = Tool(
-    delete=(*CLICK, "r"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),), before_adding=("d",),
-    after_adding=("v",), finish=("enter",), usual_size=True,
-)  # fmt: skip
+    delete=(*CLICK, "r"),
+    relabel=lambda n: (*CLICK, str(n)),
+    select=CLICK,
+    arm=lambda n: (str(n),),
+    before_adding=("d",),
+    after_adding=("v",),
+    finish=("enter",),
+    usual_size=True,
+)
 LABEL_STUDIO = Tool(
-    delete=(*CLICK, "backspace"), relabel=lambda n: (*CLICK, str(n)), select=CLICK, arm=lambda n: (str(n),),
-    before_adding=("escape",), after_adding=(), finish=("ctrl", "enter"), usual_size=False,
-)  # fmt: skip
+    delete=(*CLICK, "backspace"),
+    relabel=lambda n: (*CLICK, str(n)),
+    select=CLICK,
+    arm=lambda n: (str(n),),
+    before_adding=("escape",),
+    after_adding=(),
+    finish=("ctrl", "enter"),
+    usual_size=False,
+)
 
 
 def cost(steps: Sequence[str]) -> Cost:

@@ -44,9 +44,10 @@ class Gpu:
 
 
 GPUS = (
-    Gpu("T4", 320e9, 65e12, FUSED_OLD + 1, 1.0), Gpu("L4", 300e9, 121e12, FUSED + 1, 0.98),
+    Gpu("T4", 320e9, 65e12, FUSED_OLD + 1, 1.0),
+    Gpu("L4", 300e9, 121e12, FUSED + 1, 0.98),
     Gpu("A100 80 GB", 2039e9, 312e12, FUSED + 1, 0.6),
-)  # fmt: skip
+)
 
 
 def traffic(gpu: Gpu, tokens: int, nf4: bool) -> float:

@@ -28,7 +28,8 @@ def main(quantization: str = "nf4") -> None:
 
     with TemporaryDirectory() as folder:
         sides = {
-            PLAIN: side(Path(folder) / "a", quantization, fast=False), "PDC": side(Path(folder) / "b", quantization, fast=True),
+            PLAIN: side(Path(folder) / "a", quantization, fast=False),
+            "PDC": side(Path(folder) / "b", quantization, fast=True),
             OWN_LOSS: side(Path(folder) / "c", quantization, fast=True, own_loss=True),
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -42,8 +43,10 @@ def main(quantization: str = "nf4") -> None:
     plain = median(seconds[PLAIN])
     for name, values in seconds.items():
         ratios = sorted(a / b for a, b in zip(seconds[PLAIN], values, strict=True))
-        print(f"{name:18} {BATCH / median(values):5.1f} questions a processor second, {plain / median(values):.1f} x "
-              f"({ratios[0]:.1f} to {ratios[-1]:.1f})")
+        print(
+            f"{name:18} {BATCH / median(values):5.1f} questions a processor second, {plain / median(values):.1f} x "
+            f"({ratios[0]:.1f} to {ratios[-1]:.1f})"
+        )
     for name, values in losses.items():
         print(f"loss, {name:18}", *(f"{loss:.3f}" for loss in values))
 
@@ -70,11 +73,18 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
     if fast:
         make_fast(model)
     examples = Examples(
-        rows, qwen, length=BATCH * (ROUNDS + 1), seed=1, augment=True, tasks={str(qwen.base_lists): 1.0},
+        rows,
+        qwen,
+        length=BATCH * (ROUNDS + 1),
+        seed=1,
+        augment=True,
+        tasks={str(qwen.base_lists): 1.0},
         questions=config.questions,
     )
     with nullcontext() if own_loss else patch("finetune.train.trainer.NumberTokens.of", return_value=None):
-        trainer = build_trainer(Run.create(folder / "runs", config, "bench"), qwen, model, examples, LearningRateSchedule(ROUNDS, 1e6))
+        trainer = build_trainer(
+            Run.create(folder / "runs", config, "bench"), qwen, model, examples, LearningRateSchedule(ROUNDS, 1e6)
+        )
     if not fast:
         trainer.data_collator = DataCollatorForVisionLanguageModeling(qwen.processor, completion_only_loss=True)
     batches = iter(trainer.get_train_dataloader())

@@ -326,9 +326,7 @@ def test_a_thousand_rapid_edits_are_all_kept_and_the_last_autosave_has_them(driv
     assert driver.received[-1]["marks"] == value["marks"]
 
 
-HOSTILE = [
-    "${window.hacked=1}", "<img src=x onerror='window.hacked=1'>", "{{value}}", '"><script>window.hacked=1</script>',
-]  # fmt: skip
+HOSTILE = ["${window.hacked=1}", "<img src=x onerror='window.hacked=1'>", "{{value}}", '"><script>window.hacked=1</script>']
 
 
 def test_hostile_text_is_only_text(driver: Driver) -> None:

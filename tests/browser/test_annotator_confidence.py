@@ -46,8 +46,12 @@ def test_hidden_marks_are_neither_walked_nor_clicked_nor_accepted(driver: Driver
     assert driver.selected() is None
     driver.press("Shift+A")
     assert {name: mark["status"] for name, mark in driver.marks().items()} == {
-        "m1": "accepted", "m2": "open", "m3": "accepted", "m4": "open", "h1": "accepted",
-    }  # fmt: skip
+        "m1": "accepted",
+        "m2": "open",
+        "m3": "accepted",
+        "m4": "open",
+        "h1": "accepted",
+    }
     driver.press(*",,,,,,,,")
     assert rows(driver) == ["m1", "m2", "m3", "m4", "h1"]
 
@@ -87,13 +91,24 @@ def hinted(driver: Driver) -> dict[str, str]:
 
 def test_doubles_and_marks_at_or_beyond_the_edge_are_pointed_out(driver: Driver) -> None:
     driver.open(
-        box("m1", 100, 100, 150, 150), box("m2", 104, 100, 154, 150), box("m3", 104, 100, 154, 150, label=LABELS[1]),
-        box("m4", 0, 200, 40, 240), box("m5", 380, 20, 470, 60), box("m6", 130, 100, 180, 150),
-        point("m7", 200, 200), point("m8", 202, 202), point("m9", 215, 200),
-    )  # fmt: skip
+        box("m1", 100, 100, 150, 150),
+        box("m2", 104, 100, 154, 150),
+        box("m3", 104, 100, 154, 150, label=LABELS[1]),
+        box("m4", 0, 200, 40, 240),
+        box("m5", 380, 20, 470, 60),
+        box("m6", 130, 100, 180, 150),
+        point("m7", 200, 200),
+        point("m8", 202, 202),
+        point("m9", 215, 200),
+    )
     assert hinted(driver) == {
-        "m1": "duplicate", "m2": "duplicate", "m4": "edge", "m5": "outside", "m7": "duplicate", "m8": "duplicate",
-    }  # fmt: skip
+        "m1": "duplicate",
+        "m2": "duplicate",
+        "m4": "edge",
+        "m5": "outside",
+        "m7": "duplicate",
+        "m8": "duplicate",
+    }
     assert driver.text(".pda-hints").split("\n") == ["4 may be marked twice", "1 outside the image", "1 cut by the edge"]
     driver.press("f")
     assert driver.selected() == "m1"

@@ -158,11 +158,14 @@ def test_the_loupe_shows_the_place_under_the_pointer_three_times_larger(driver: 
     driver.press("l")
 
 
-@pytest.mark.parametrize(("name", "value", "expected"), [
-    ("Brightness", "0.5", lambda v: v * 0.5),
-    ("Contrast", "0.5", lambda v: (v / 255 - 0.5) * 0.5 * 255 + 127.5),
-    ("Gamma", "2", lambda v: 255 * (v / 255) ** 0.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("Brightness", "0.5", lambda v: v * 0.5),
+        ("Contrast", "0.5", lambda v: (v / 255 - 0.5) * 0.5 * 255 + 127.5),
+        ("Gamma", "2", lambda v: 255 * (v / 255) ** 0.5),
+    ],
+)
 def test_picture_controls_change_what_is_seen_as_they_say(driver: Driver, name: str, value: str, expected: Any) -> None:
     driver.open()
     stored = pixel(driver, 110, 90)

@@ -92,8 +92,10 @@ def test_a_new_answer_takes_the_place_of_the_models_open_marks_and_of_nothing_el
     driver.press("n", "a")
     driver.js("e.receive(arg)", streamed(value, 1, box("m1", 50, 50, 90, 90), box("n1", 100, 52, 140, 90)))
     assert [(name, mark["status"]) for name, mark in driver.marks().items()] == [
-        ("m1", "accepted"), ("h1", "open"), ("n1", "open"),
-    ]  # fmt: skip
+        ("m1", "accepted"),
+        ("h1", "open"),
+        ("n1", "open"),
+    ]
     driver.press("Control+z")
     assert set(driver.marks()) == {"m1", "h1", "n1"}
 

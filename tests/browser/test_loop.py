@@ -57,8 +57,9 @@ def ask(page) -> str:
     page.get_by_role("button", name="Ask the model").click()
     page.wait_for_function(
         "before => (t => t !== before && t.includes('Answered by'))(document.querySelector('.pdc-status p').textContent)",
-        arg=before, timeout=120_000,
-    )  # fmt: skip
+        arg=before,
+        timeout=120_000,
+    )
     return page.inner_text(".pdc-status p")
 
 
@@ -78,8 +79,7 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     page.get_by_label("Longest training time, minutes").fill("0.1")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_function(
-        "() => / · (complete|failed|stopped)/.test(document.querySelector('.pdc-training p').textContent)",
-        timeout=LONGEST,
+        "() => / · (complete|failed|stopped)/.test(document.querySelector('.pdc-training p').textContent)", timeout=LONGEST
     )
     assert " · complete" in status(page), status(page)
     name = status(page).split(" · ")[0]
@@ -88,9 +88,7 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     page.get_by_label("Reason").fill("to see that it serves")
     page.get_by_label("Whatever speaks against it").check()
     page.get_by_role("button", name="Let it serve").click()
-    page.wait_for_function(
-        "name => document.querySelector('.pdc-training p').textContent.startsWith(name + ' serves')", arg=name
-    )
+    page.wait_for_function("name => document.querySelector('.pdc-training p').textContent.startsWith(name + ' serves')", arg=name)
     assert name in ask(page)
 
     page.get_by_role("tab", name="Training").click()

@@ -49,7 +49,13 @@ class Workbench:
     """The whole app in this process, on the embedded model."""
 
     def __init__(
-        self, folder: Path, model: LocalPredictor, serve: Callable[[object], str], *, blind: bool = False, training: bool = False,
+        self,
+        folder: Path,
+        model: LocalPredictor,
+        serve: Callable[[object], str],
+        *,
+        blind: bool = False,
+        training: bool = False,
         private: bool = False,
     ) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")

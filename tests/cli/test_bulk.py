@@ -115,10 +115,15 @@ def test_another_image_under_a_known_name_is_asked_about(folder: Path, tmp_path:
     assert [r["count"] for r in rows(out) if r["image"] == "01.png"] == [1, 99]
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    ('{"image": "a", "sha256": "b", "task": "bounding", "labels": ["polyp"]}\n', "another question"),
-    ('{"image": "a"}\n', "not a file of answers"), ("hello\n", "not a file of answers"), ("[1]\n", "not a file of answers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('{"image": "a", "sha256": "b", "task": "bounding", "labels": ["polyp"]}\n', "another question"),
+        ('{"image": "a"}\n', "not a file of answers"),
+        ("hello\n", "not a file of answers"),
+        ("[1]\n", "not a file of answers"),
+    ],
+)
 def test_a_file_of_something_else_is_refused_and_left_alone(folder: Path, tmp_path: Path, content: str, sentence: str):
     out = tmp_path / "out.jsonl"
     out.write_text(content + "torn")

@@ -12,13 +12,32 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds"} | {"notes"}
+KEYS = {
+    "image",
+    "width",
+    "height",
+    "task",
+    "labels",
+    "marks",
+    "count",
+    "readable",
+    "thresholds",
+    "model",
+    "adapter",
+    "seconds",
+} | {"notes"}
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "pdc", *words], cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
-        env={**os.environ, "PDC_HOME": str(home), **env}, timeout=300,
+        [sys.executable, "-m", "pdc", *words],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PDC_HOME": str(home), **env},
+        timeout=300,
     )
 
 
@@ -49,20 +68,26 @@ def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(fold
         assert 0 <= x1 <= x2 <= 640 and 0 <= y1 <= y2 <= 480 and mark["label"] == "red blood cell" and 0 <= mark["score"] <= 1
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (("--task", "segmenting"), "use one of pointing"), (("--label", 'a"b'), "may not contain"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "sentence"), [(("--task", "segmenting"), "use one of pointing"), (("--label", 'a"b'), "may not contain")]
+)
 def test_bad_questions_are_refused_with_a_sentence(folder: Path, tmp_path: Path, words: tuple[str, ...], sentence: str):
     done = pdc(tmp_path, "predict", str(folder / "smear.png"), *words)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("env", "sentence"), [
-    ({"PDC_MODEL": "/nowhere/model"}, "no model folder"), ({"PDC_ADAPTER": "/nowhere/adapter"}, "adapter"),
-    ({"PDC_PORT": "many"}, "PDC_PORT"), ({"PDC_QUANTIZATION": "int3"}, "nf4, none"),
-    ({"PDC_SERVER_SECONDS": "0"}, "PDC_SERVER_SECONDS"), ({"PDC_SERVER_URL": "nonsense"}, "PDC_SERVER_URL"),
-    ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"PDC_MODEL": "/nowhere/model"}, "no model folder"),
+        ({"PDC_ADAPTER": "/nowhere/adapter"}, "adapter"),
+        ({"PDC_PORT": "many"}, "PDC_PORT"),
+        ({"PDC_QUANTIZATION": "int3"}, "nf4, none"),
+        ({"PDC_SERVER_SECONDS": "0"}, "PDC_SERVER_SECONDS"),
+        ({"PDC_SERVER_URL": "nonsense"}, "PDC_SERVER_URL"),
+        ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
+    ],
+)
 def test_bad_settings_are_refused_with_a_sentence(folder: Path, tmp_path: Path, env: dict[str, str], sentence: str):
     done = pdc(tmp_path, "predict", str(folder / "smear.png"), **env)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -19,37 +19,40 @@ def kinds(before: list[Mark], after: list[Mark]) -> list[CorrectionKind]:
     return [c.kind for c in diff(Findings(tuple(before)), Findings(tuple(after)))]
 
 
-@pytest.mark.parametrize(("before", "after", "expected"), [
-    ([], [], []),
-    ([BOX, FAR], [BOX, FAR], [KEPT, KEPT]),
-    ([BOX], [replace(BOX, status=Status.ACCEPTED, origin=Origin.EDITED, score=0.2)], [KEPT]),
-    ([BOX], [replace(BOX, shape=Box(10.005, 10, 30, 30))], [KEPT]),  # nobody can see it
-    ([BOX], [replace(BOX, shape=Box(11, 10, 30, 30))], [MOVED]),
-    ([BOX], [replace(BOX, shape=Box(200, 200, 220, 220))], [MOVED]),  # far away, but the same id
-    ([BOX], [replace(BOX, label="nucleus")], [RELABELLED]),
-    ([BOX], [replace(BOX, label="nucleus", shape=Box(0, 0, 5, 5))], [RELABELLED]),
-    ([BOX], [replace(BOX, shape=Point(20, 20))], [MOVED]),  # a box made a point
-    ([], [BOX], [ADDED]),
-    ([BOX], [], [REMOVED]),
-    ([BOX], [replace(BOX, status=Status.REJECTED)], [REMOVED]),
-    ([], [replace(BOX, status=Status.REJECTED)], []),  # drawn, then rejected: never there
-    ([replace(BOX, status=Status.REJECTED)], [BOX], [ADDED]),
-    # without a shared id: by place
-    ([BOX], [replace(BOX, id="h1")], [KEPT]),
-    ([BOX], [replace(BOX, id="h1", shape=Box(12, 10, 32, 30))], [MOVED]),
-    ([BOX], [replace(BOX, id="h1", label="nucleus")], [RELABELLED]),
-    ([BOX], [replace(BOX, id="h1", shape=Box(25, 10, 45, 30))], [REMOVED, ADDED]),  # IoU 1/7
-    ([DOT], [replace(DOT, id="h1", shape=Point(56, 58))], [MOVED]),  # 10 pixels
-    ([DOT], [replace(DOT, id="h1", shape=Point(58, 58))], [REMOVED, ADDED]),
-    ([DOT], [replace(DOT, id="h1", label="x")], [RELABELLED]),
-    ([DOT], [replace(BOX, id="h1", shape=Box(40, 40, 60, 60))], [REMOVED, ADDED]),  # a point is no box
-    # a rejected mark keeps its place from being taken by the one drawn instead
-    ([BOX], [replace(BOX, status=Status.REJECTED), replace(BOX, id="h1")], [REMOVED, ADDED]),
-    # the id decides before the place
-    ([BOX, FAR], [replace(FAR, id="m1"), replace(BOX, id="m2")], [MOVED, MOVED]),
-    # the same label decides before another label in the same place
-    ([BOX], [replace(BOX, id="h1", label="x"), replace(BOX, id="h2", shape=Box(11, 11, 31, 31))], [MOVED, ADDED]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([], [], []),
+        ([BOX, FAR], [BOX, FAR], [KEPT, KEPT]),
+        ([BOX], [replace(BOX, status=Status.ACCEPTED, origin=Origin.EDITED, score=0.2)], [KEPT]),
+        ([BOX], [replace(BOX, shape=Box(10.005, 10, 30, 30))], [KEPT]),  # nobody can see it
+        ([BOX], [replace(BOX, shape=Box(11, 10, 30, 30))], [MOVED]),
+        ([BOX], [replace(BOX, shape=Box(200, 200, 220, 220))], [MOVED]),  # far away, but the same id
+        ([BOX], [replace(BOX, label="nucleus")], [RELABELLED]),
+        ([BOX], [replace(BOX, label="nucleus", shape=Box(0, 0, 5, 5))], [RELABELLED]),
+        ([BOX], [replace(BOX, shape=Point(20, 20))], [MOVED]),  # a box made a point
+        ([], [BOX], [ADDED]),
+        ([BOX], [], [REMOVED]),
+        ([BOX], [replace(BOX, status=Status.REJECTED)], [REMOVED]),
+        ([], [replace(BOX, status=Status.REJECTED)], []),  # drawn, then rejected: never there
+        ([replace(BOX, status=Status.REJECTED)], [BOX], [ADDED]),
+        # without a shared id: by place
+        ([BOX], [replace(BOX, id="h1")], [KEPT]),
+        ([BOX], [replace(BOX, id="h1", shape=Box(12, 10, 32, 30))], [MOVED]),
+        ([BOX], [replace(BOX, id="h1", label="nucleus")], [RELABELLED]),
+        ([BOX], [replace(BOX, id="h1", shape=Box(25, 10, 45, 30))], [REMOVED, ADDED]),  # IoU 1/7
+        ([DOT], [replace(DOT, id="h1", shape=Point(56, 58))], [MOVED]),  # 10 pixels
+        ([DOT], [replace(DOT, id="h1", shape=Point(58, 58))], [REMOVED, ADDED]),
+        ([DOT], [replace(DOT, id="h1", label="x")], [RELABELLED]),
+        ([DOT], [replace(BOX, id="h1", shape=Box(40, 40, 60, 60))], [REMOVED, ADDED]),  # a point is no box
+        # a rejected mark keeps its place from being taken by the one drawn instead
+        ([BOX], [replace(BOX, status=Status.REJECTED), replace(BOX, id="h1")], [REMOVED, ADDED]),
+        # the id decides before the place
+        ([BOX, FAR], [replace(FAR, id="m1"), replace(BOX, id="m2")], [MOVED, MOVED]),
+        # the same label decides before another label in the same place
+        ([BOX], [replace(BOX, id="h1", label="x"), replace(BOX, id="h2", shape=Box(11, 11, 31, 31))], [MOVED, ADDED]),
+    ],
+)
 def test_kinds(before: list[Mark], after: list[Mark], expected: list[CorrectionKind]):
     assert kinds(before, after) == expected
 

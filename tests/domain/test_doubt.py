@@ -32,12 +32,14 @@ from pdc.training.dataset_export import export_training_set
 THRESHOLDS = {"platelet": 0.3}
 SAID = Findings(
     (
-        replace(a_mark("m1", 0, origin=Origin.MODEL), score=0.29), replace(a_mark("m2", 14, origin=Origin.MODEL), score=0.3),
+        replace(a_mark("m1", 0, origin=Origin.MODEL), score=0.29),
+        replace(a_mark("m2", 14, origin=Origin.MODEL), score=0.3),
         replace(a_mark("m3", 28, "red blood cell", origin=Origin.MODEL), score=0.05),
-        replace(a_mark("h1", 50), score=0.1), a_mark("m4", 70, origin=Origin.MODEL),
+        replace(a_mark("h1", 50), score=0.1),
+        a_mark("m4", 70, origin=Origin.MODEL),
     ),
     {"platelet": 4, "red blood cell": 1},
-)  # fmt: skip
+)
 UNSURE = Findings((Mark("m1", Box(2, 2, 12, 12), "platelet", status=Status.DOUBTFUL, score=0.2),), {"platelet": 0})
 
 
@@ -69,8 +71,9 @@ def test_only_the_models_own_marks_below_their_labels_threshold_are_doubtful_and
 def test_an_answer_and_a_second_look_bring_doubtful_marks_along():
     own = Findings((a_mark("h1", 60), replace(UNSURE.marks[0], id="old")))
     assert [(m.id, m.status) for m in beside(own, UNSURE, Task.COUNT_AND_BOX).marks] == [
-        ("h1", Status.OPEN), ("m1", Status.DOUBTFUL),
-    ]  # fmt: skip
+        ("h1", Status.OPEN),
+        ("m1", Status.DOUBTFUL),
+    ]
     seen = second_look(Findings((a_mark("h1", 60),)), UNSURE, Task.COUNT_AND_BOX)
     assert [(m.id, m.status) for m in seen.marks] == [("h1", Status.OPEN), ("model-m1", Status.DOUBTFUL)]
     assert second_look(seen, UNSURE, Task.COUNT_AND_BOX) == seen
@@ -103,10 +106,16 @@ def test_the_list_counts_without_doubtful_marks_and_an_image_with_one_is_uncerta
     assert entry.model.total == 0 and entry.model.doubt == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("after", "verdict"), [
-    (UNSURE, Verdict.ACCEPTED), (judged(Status.REJECTED), Verdict.ACCEPTED), (judged(Status.ACCEPTED), Verdict.CORRECTED),
-    (judged(Status.OPEN, origin=Origin.EDITED), Verdict.CORRECTED),
-], ids=["left alone", "rejected", "accepted", "moved"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        (UNSURE, Verdict.ACCEPTED),
+        (judged(Status.REJECTED), Verdict.ACCEPTED),
+        (judged(Status.ACCEPTED), Verdict.CORRECTED),
+        (judged(Status.OPEN, origin=Origin.EDITED), Verdict.CORRECTED),
+    ],
+    ids=["left alone", "rejected", "accepted", "moved"],
+)
 def test_only_a_doubtful_mark_that_was_taken_on_corrects_the_answer(desk: Desk, after: Findings, verdict: Verdict):
     draft = desk.service.predict(desk.service.open(desk.image("a.png"), ASK, "ada"))
     assert verdict_of(replace(draft, findings=after)) is verdict
@@ -149,6 +158,7 @@ def test_a_review_with_a_doubtful_mark_comes_back_as_it_was_stored(tmp_path: Pat
 
 
 # The model's own thresholds
+
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory) -> Path:

@@ -24,10 +24,15 @@ def test_clip_keeps_what_is_inside():
     assert clip(Point(-1, 500), (640, 480)) == Point(0, 480)
 
 
-@pytest.mark.parametrize(("a", "b", "expected"), [
-    (Box(0, 0, 2, 2), Box(0, 0, 2, 2), 1.0), (Box(0, 0, 2, 2), Box(1, 0, 3, 2), 1 / 3),
-    (Box(0, 0, 1, 1), Box(5, 5, 6, 6), 0.0), (Box(1, 1, 1, 1), Box(1, 1, 1, 1), 0.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (Box(0, 0, 2, 2), Box(0, 0, 2, 2), 1.0),
+        (Box(0, 0, 2, 2), Box(1, 0, 3, 2), 1 / 3),
+        (Box(0, 0, 1, 1), Box(5, 5, 6, 6), 0.0),
+        (Box(1, 1, 1, 1), Box(1, 1, 1, 1), 0.0),
+    ],
+)
 def test_iou(a: Box, b: Box, expected: float):
     assert iou(a, b) == pytest.approx(expected)
 
@@ -54,9 +59,13 @@ def test_points_match_by_distance_and_also_boxes_by_their_centres():
 
 def test_an_object_named_twice_is_kept_once_and_the_surer_mark_stays():
     said = (
-        Mark("1", Box(0, 0, 10, 10), "a", score=0.4), Mark("2", Box(0, 1, 10, 10), "a", score=0.9),
-        Mark("3", Box(0, 0, 10, 10), "b", score=0.1), Mark("4", Box(5, 0, 15, 10), "a", score=0.3),
-        Mark("5", Point(50, 50), "a", score=0.2), Mark("6", Point(52, 50), "a", score=0.1), Mark("7", Point(60, 50), "a"),
+        Mark("1", Box(0, 0, 10, 10), "a", score=0.4),
+        Mark("2", Box(0, 1, 10, 10), "a", score=0.9),
+        Mark("3", Box(0, 0, 10, 10), "b", score=0.1),
+        Mark("4", Box(5, 0, 15, 10), "a", score=0.3),
+        Mark("5", Point(50, 50), "a", score=0.2),
+        Mark("6", Point(52, 50), "a", score=0.1),
+        Mark("7", Point(60, 50), "a"),
     )
     assert [m.id for m in without_duplicates(Findings(said)).marks] == ["2", "3", "4", "5", "7"]
 

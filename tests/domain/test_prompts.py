@@ -9,9 +9,9 @@ from pdc.domain.prompts import COMPACT, PAPER, STYLES, answer, json_schema, pars
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 
 LABELS = ("red blood cell", "platelet")
-BOXES = Findings((
-    Mark("m1", Box(2, 2, 30, 40), LABELS[0]), Mark("m2", Box(6, 6, 50, 60), LABELS[0]), Mark("m3", Box(7, 8, 9, 10), LABELS[1]),
-))  # fmt: skip
+BOXES = Findings(
+    (Mark("m1", Box(2, 2, 30, 40), LABELS[0]), Mark("m2", Box(6, 6, 50, 60), LABELS[0]), Mark("m3", Box(7, 8, 9, 10), LABELS[1]))
+)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -67,9 +67,14 @@ def test_a_stated_count_that_differs_from_the_marks_is_kept():
 
 
 UNREADABLE = [
-    ("", "nothing"), ("[", "cut"), ("null", "not a list"), ("[1]", "not objects"), ("[]", "a label left out"),
+    ("", "nothing"),
+    ("[", "cut"),
+    ("null", "not a list"),
+    ("[1]", "not objects"),
+    ("[]", "a label left out"),
     ('[{"label":"cat","bbox_2d":[],"counts":0}]', "a label nobody asked for"),
-    ('[{"label":"polyp","counts":0}]', "no list"), ('[{"label":"polyp","bbox_2d":{},"counts":0}]', "list is an object"),
+    ('[{"label":"polyp","counts":0}]', "no list"),
+    ('[{"label":"polyp","bbox_2d":{},"counts":0}]', "list is an object"),
     ('[{"label":"polyp","bbox_2d":[[1,2,3]],"counts":1}]', "three numbers"),
     ('[{"label":"polyp","bbox_2d":[[1,2,3,"4"]],"counts":1}]', "a number as text"),
     ('[{"label":"polyp","bbox_2d":[[1,2,3,true]],"counts":1}]', "a truth value"),
@@ -77,8 +82,9 @@ UNREADABLE = [
     ('[{"label":"polyp","bbox_2d":[[1,2,3,NaN]],"counts":1}]', "not a number"),
     ('[{"label":"polyp","bbox_2d":[],"counts":-1}]', "negative count"),
     ('[{"label":"polyp","bbox_2d":[],"counts":"2"}]', "count as text"),
-    ("[" * 100_000, "deeply nested"), ('{"counts": 1e400}', "an object"),
-]  # fmt: skip
+    ("[" * 100_000, "deeply nested"),
+    ('{"counts": 1e400}', "an object"),
+]
 
 
 @pytest.mark.parametrize(("text", "why"), UNREADABLE, ids=[why for _, why in UNREADABLE])

@@ -19,14 +19,45 @@ from pdc.inference.qwen import Frame
 from pdc.inference.types import Decoded
 
 LABELS = ("red blood cell", "platelet")
-MARKS = Findings(tuple(
-    Mark(f"m{i}", Box(10 * i + 11, 20 + i, 10 * i + 40, 50 + i), LABELS[i % 2]) for i in range(6)
-))  # fmt: skip
+MARKS = Findings(tuple(Mark(f"m{i}", Box(10 * i + 11, 20 + i, 10 * i + 40, 50 + i), LABELS[i % 2]) for i in range(6)))
 HOSTILE = (
-    "null", "true", "-0", "-1", "1e999", "NaN", "-Infinity", "9" * 5000, "1e-400", "0.5", '""', "{}", "[[]]", "[" * 3000, "\\",
-    '"\\ud800"', "\x00", "\ufeff", "<|im_end|>", "```", "```json\n", "'", "//", "/* */", ",", ",]", '"label"', '"counts":0,',
-    '"bbox_2d":[],', '"point_2d":[],', '"label":"platelet",', '{"label":"platelet"},', "⁠", "١٢", "</script>", "; DROP TABLE",
-)  # fmt: skip
+    "null",
+    "true",
+    "-0",
+    "-1",
+    "1e999",
+    "NaN",
+    "-Infinity",
+    "9" * 5000,
+    "1e-400",
+    "0.5",
+    '""',
+    "{}",
+    "[[]]",
+    "[" * 3000,
+    "\\",
+    '"\\ud800"',
+    "\x00",
+    "\ufeff",
+    "<|im_end|>",
+    "```",
+    "```json\n",
+    "'",
+    "//",
+    "/* */",
+    ",",
+    ",]",
+    '"label"',
+    '"counts":0,',
+    '"bbox_2d":[],',
+    '"point_2d":[],',
+    '"label":"platelet",',
+    '{"label":"platelet"},',
+    "⁠",
+    "١٢",
+    "</script>",
+    "; DROP TABLE",
+)
 
 
 def edited(text: str, rng: random.Random) -> str:

@@ -27,9 +27,7 @@ def test_a_box_stays_on_its_pixels(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 40), rng.integers(0, 25)
     box = (int(x), int(y), int(x + rng.integers(3, 20)), int(y + rng.integers(3, 15)))
-    image, findings = random_view((60, 40), rng, may_cut=True).apply(
-        picture(box), Findings((Mark("1", Box(*box), "cell"),))
-    )
+    image, findings = random_view((60, 40), rng, may_cut=True).apply(picture(box), Findings((Mark("1", Box(*box), "cell"),)))
     if findings.marks:
         assert findings.marks[0].shape.xyxy == white(image)
     else:  # at most the stated share of it is still to be seen

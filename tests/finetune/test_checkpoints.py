@@ -38,12 +38,15 @@ def test_the_newest_whole_one_is_gone_on_from(tmp_path):
     assert newest_checkpoint(tmp_path).name == "checkpoint-1000" and seconds(tmp_path / "checkpoint-100") == 10.0
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: (path / "COMPLETE.json").unlink(),
-    lambda path: (path / "weights").write_text("weights of step 100?"),
-    lambda path: (path / "state").unlink(),
-    lambda path: (path / "COMPLETE.json").write_text('{"files"'),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path / "COMPLETE.json").unlink(),
+        lambda path: (path / "weights").write_text("weights of step 100?"),
+        lambda path: (path / "state").unlink(),
+        lambda path: (path / "COMPLETE.json").write_text('{"files"'),
+    ],
+)
 def test_one_that_is_not_whole_is_removed(tmp_path, damage):
     for step in (50, 100):
         seal_checkpoint(checkpoint(tmp_path, step), seconds=1)
@@ -55,8 +58,17 @@ def test_one_that_is_not_whole_is_removed(tmp_path, damage):
 @pytest.fixture
 def config(model_folder) -> TrainConfig:
     return TrainConfig(
-        str(model_folder), quantization="none", device="cpu", vision=True, lr=5e-3, epochs=20, batch=3, log_every=1,
-        rank=8, save_every=5, max_seconds=3600,
+        str(model_folder),
+        quantization="none",
+        device="cpu",
+        vision=True,
+        lr=5e-3,
+        epochs=20,
+        batch=3,
+        log_every=1,
+        rank=8,
+        save_every=5,
+        max_seconds=3600,
     )
 
 

@@ -54,7 +54,12 @@ def test_of_images_alike_the_most_doubtful_is_taken():
     features = np.repeat([[0.0, 0.0], [5.0, 5.0]], 3, axis=0)
     taken = choose_diverse(features, [0.1, 0.3, 0.2, 2.0, 1.0, float("inf")], 2, np.random.default_rng(1))
     assert taken == [5, 1]
-    assert choose_diverse(features, [0.1, 0.3, 0.2, 2.0, 1.0, 3.0], 4, np.random.default_rng(1)) == [5, 1, 3, 4]  # more than kinds
+    assert choose_diverse(features, [0.1, 0.3, 0.2, 2.0, 1.0, 3.0], 4, np.random.default_rng(1)) == [
+        5,
+        1,
+        3,
+        4,
+    ]  # more than kinds
 
 
 @pytest.mark.parametrize("doubts", [[0.0], [0.0] * 5, [float("inf")] * 5])

@@ -31,8 +31,7 @@ def coco(tmp_path):
         make_row(tmp_path / f"{i}.png", boxes)
         images.append({"id": i, "file_name": f"{i}.png", "width": 120, "height": 90})
         annotations += [
-            {"id": 10 * i + k, "image_id": i, "category_id": 1, "bbox": [b[0], b[1], 20, 20]}
-            for k, b in enumerate(boxes)
+            {"id": 10 * i + k, "image_id": i, "category_id": 1, "bbox": [b[0], b[1], 20, 20]} for k, b in enumerate(boxes)
         ]
     path = tmp_path / "coco.json"
     categories = [{"id": 1, "name": LABEL}]
@@ -95,13 +94,16 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert "nothing to roll back" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (["promote", "nobody"], "no adapter named 'nobody'"),
-    (["evaluate", "--adapter", "nobody"], "neither registered"),
-    (["train", "--parent", "nobody"], "no adapter named 'nobody'"),
-    (["train", "--lr", "-1"], "lr is -1.0"),
-    (["train", "--name", "../up"], "A run's name"),
-])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["promote", "nobody"], "no adapter named 'nobody'"),
+        (["evaluate", "--adapter", "nobody"], "neither registered"),
+        (["train", "--parent", "nobody"], "no adapter named 'nobody'"),
+        (["train", "--lr", "-1"], "lr is -1.0"),
+        (["train", "--name", "../up"], "A run's name"),
+    ],
+)
 def test_what_cannot_be_done_is_a_sentence_and_an_exit_code(settings, store, capsys, words, sentence):
     assert main(words) == 1
     assert sentence in capsys.readouterr().err

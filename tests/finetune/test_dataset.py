@@ -17,8 +17,14 @@ from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.training.config import EVEN_TASKS
 
 ROW = {
-    "image": "images/a.png", "width": 120, "height": 90, "group": "g", "task": "count_and_box", "labels": list(LABELS),
-    "marks": [{"box": [1, 2, 30, 40], "label": LABELS[0]}], "counts": {LABELS[0]: 1, LABELS[1]: 0},
+    "image": "images/a.png",
+    "width": 120,
+    "height": 90,
+    "group": "g",
+    "task": "count_and_box",
+    "labels": list(LABELS),
+    "marks": [{"box": [1, 2, 30, 40], "label": LABELS[0]}],
+    "counts": {LABELS[0]: 1, LABELS[1]: 0},
 }
 
 
@@ -73,10 +79,19 @@ def test_a_pair_is_the_readers_answer_and_the_models_in_one_view(qwen, rows):
         assert same if pairs.row(i) is rows[1] else not same or pair["chosen"][0]["content"][0]["text"].count("[[") == 0
 
 
-@pytest.mark.parametrize("bad", [
-    {**ROW, "task": "guessing"}, {**ROW, "labels": []}, {**ROW, "marks": [{"box": [3, 3, 1, 1], "label": "x"}]},
-    {**ROW, "width": None}, {k: v for k, v in ROW.items() if k != "marks"}, {**ROW, "image": "images/gone.png"}, [], 7,
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {**ROW, "task": "guessing"},
+        {**ROW, "labels": []},
+        {**ROW, "marks": [{"box": [3, 3, 1, 1], "label": "x"}]},
+        {**ROW, "width": None},
+        {k: v for k, v in ROW.items() if k != "marks"},
+        {**ROW, "image": "images/gone.png"},
+        [],
+        7,
+    ],
+)
 def test_a_bad_row_is_named_by_its_line(folder, bad):
     with pytest.raises(BadSetting, match=r"train\.jsonl line 2"):
         read_rows(write(folder, ROW, bad), [])

@@ -24,12 +24,15 @@ def inputs(qwen, sizes: list[tuple[int, int]], seeds: list[int]) -> dict[str, to
     return dict(qwen.processor(text=texts, images=images, padding=True, return_tensors="pt"))
 
 
-@pytest.mark.parametrize(("sizes", "seeds"), [
-    ([(120, 90)] * 3, [1, 2, 3]),
-    ([(120, 90), (90, 120), (120, 90), (140, 140)], [1, 2, 3, 4]),
-    ([(120, 90)] * 4, [1, 1, 1, 2]),
-    ([(120, 90), (120, 90), (90, 120), (90, 120), (120, 90)], [1, 1, 2, 2, 1]),
-])
+@pytest.mark.parametrize(
+    ("sizes", "seeds"),
+    [
+        ([(120, 90)] * 3, [1, 2, 3]),
+        ([(120, 90), (90, 120), (120, 90), (140, 140)], [1, 2, 3, 4]),
+        ([(120, 90)] * 4, [1, 1, 1, 2]),
+        ([(120, 90), (120, 90), (90, 120), (90, 120), (120, 90)], [1, 1, 2, 2, 1]),
+    ],
+)
 def test_the_answers_and_the_gradients_stay_the_same(qwen, sizes, seeds):
     qwen.base.float()
     batch = inputs(qwen, sizes, seeds)
@@ -39,7 +42,7 @@ def test_the_answers_and_the_gradients_stay_the_same(qwen, sizes, seeds):
         if fast:
             make_fast(qwen.base)
         logits = qwen.base(**batch).logits
-        gradient, = torch.autograd.grad(logits[batch["attention_mask"].bool()].square().mean(), weight)
+        (gradient,) = torch.autograd.grad(logits[batch["attention_mask"].bool()].square().mean(), weight)
         found.append((logits[batch["attention_mask"].bool()], gradient))
     (logits, gradient), (fast_logits, fast_gradient) = found
     assert torch.allclose(logits, fast_logits, atol=1e-4)

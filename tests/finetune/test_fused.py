@@ -12,9 +12,7 @@ def small(rank: int, dropout: float = 0.0):
 
     torch.manual_seed(3)
     base = torch.nn.Sequential(torch.nn.Linear(12, 20), torch.nn.SiLU(), torch.nn.Linear(20, 6, bias=False))
-    config = LoraConfig(
-        r=rank, lora_alpha=3 * rank, target_modules=["0", "2"], init_lora_weights=False, lora_dropout=dropout
-    )
+    config = LoraConfig(r=rank, lora_alpha=3 * rank, target_modules=["0", "2"], init_lora_weights=False, lora_dropout=dropout)
     model = get_peft_model(base, config)
     model.add_adapter("other", config)
     return model

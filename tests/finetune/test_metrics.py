@@ -150,7 +150,9 @@ def test_a_box_is_of_its_partners_size():
 def test_zero_case_is_saying_nothing_where_there_is_something():
     one = found(*boxes(0))
     nothing = ScoredAnswer("d", CELLS, found(), found())
-    e = run(ScoredAnswer("a", CELLS, one, found()), ScoredAnswer("b", CELLS, one, None), ScoredAnswer("c", CELLS, one, one), nothing)
+    e = run(
+        ScoredAnswer("a", CELLS, one, found()), ScoredAnswer("b", CELLS, one, None), ScoredAnswer("c", CELLS, one, one), nothing
+    )
     assert e.overall.zero_case.value == pytest.approx(2 / 3)
     assert run(ScoredAnswer("d", CELLS, found(), found())).overall.zero_case is None
 

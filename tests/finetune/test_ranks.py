@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def config(model_folder) -> TrainConfig:
     return TrainConfig(
-        str(model_folder), quantization="none", device="cpu", lr=5e-4, epochs=6, batch=4, log_every=1, rank=4, save_every=2,
+        str(model_folder), quantization="none", device="cpu", lr=5e-4, epochs=6, batch=4, log_every=1, rank=4, save_every=2
     )
 
 

@@ -17,7 +17,7 @@ from finetune.evaluate.results_files import read_results
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
 
-BOX = "Must output in json: [{\"bbox_2d\": [x1,y1,x2,y2], \"label\": b_lbl}]"
+BOX = 'Must output in json: [{"bbox_2d": [x1,y1,x2,y2], "label": b_lbl}]'
 
 
 def fenced(value: object, fence: str = "json") -> str:
@@ -26,8 +26,13 @@ def fenced(value: object, fence: str = "json") -> str:
 
 def line(truth: object, response: str, image: str = "a.png", words: str = "How many?") -> str:
     messages = [{"role": "user", "content": f"<image> {words}"}, {"role": "assistant", "content": response}]
-    row = {"response": response, "labels": fenced(truth), "logprobs": None, "messages": messages,
-           "images": [{"bytes": None, "path": image}]}
+    row = {
+        "response": response,
+        "labels": fenced(truth),
+        "logprobs": None,
+        "messages": messages,
+        "images": [{"bytes": None, "path": image}],
+    }
     return json.dumps(row)
 
 
@@ -46,35 +51,52 @@ TWO_POINTS = {"counts": 2, "point_2d": [[5, 5], [50, 50]], "label": "polyp"}
 COUNT = {"counts": 3, "label": "polyp"}
 
 
-@pytest.mark.parametrize(("truth", "response", "task", "shapes", "count", "readable"), [
-    (COUNT, fenced(COUNT), "counting", 0, 3, True),
-    (COUNT, fenced(COUNT, "JSON"), "counting", 0, 3, True),  # the fence in any case
-    (COUNT, json.dumps(COUNT), "counting", 0, 0, True),  # no fence: the paper reads nothing
-    (COUNT, fenced({"count": 3, "label": "polyp"}), "counting", 0, 3, True),  # any key with `count` in it
-    (COUNT, fenced({"counts": "3", "label": "polyp"}), "counting", 0, 0, True),  # a number as text
-    (COUNT, fenced({"counts": "three"}), "counting", 0, 0, False),
-    (COUNT, fenced([{"bbox_2d": [0, 0, 1, 1]}, {"bbox_2d": [2, 2, 3, 3]}]), "counting", 0, 2, True),  # objects instead
-    (COUNT, fenced([{"counts": 4}]), "counting", 0, 4, True),
-    (COUNT, fenced([]), "counting", 0, 0, False),
-    (COUNT, fenced([["x"]]), "counting", 0, 0, False),  # the published script stops here
-    (COUNT, "There are three polyps.", "counting", 0, 0, False),
-    (TWO_BOXES, fenced(TWO_BOXES), "count_and_box", 2, 2, True),
-    (TWO_BOXES, fenced({**TWO_BOXES, "counts": 7}), "count_and_box", 2, 7, True),  # the stated count, not the shapes
-    (TWO_BOXES, fenced({"count": 2, "bbox_2d": TWO_BOXES["bbox_2d"]}), "count_and_box", 2, 0, True),  # `count` is not `counts`
-    (TWO_BOXES, fenced({**TWO_BOXES, "counts": "2"}), "count_and_box", 2, 0, True),
-    (TWO_BOXES, fenced([{"bbox_2d": [0, 0, 10, 10]}, {"bbox_2d": [1, 2]}]), "count_and_box", 1, 2, True),  # its length
-    (TWO_BOXES, fenced([[]]), "count_and_box", 0, 0, False),
-    (TWO_BOXES, fenced([]), "count_and_box", 0, 0, True),
-    (TWO_BOXES, fenced({"counts": 0, "bbox_2d": [[]], "label": "polyp"}), "count_and_box", 0, 0, True),
-    (TWO_BOXES, fenced({"counts": 1, "bbox_2d": None}), "count_and_box", 0, 1, False),
-    (TWO_BOXES, fenced({"counts": 3, "bbox_2d": [[0, 0, 9, 9], [1, 2, 3], "x", [1] * 5]}), "count_and_box", 1, 3, True),
-    (TWO_BOXES, fenced('{"counts": 1, "bbox_2d": [[205.0, 131.0, 408.0, 306.0], "label": "x"}'), "count_and_box", 0, 0, False),
-    (TWO_POINTS, fenced(TWO_POINTS), "cnt_and_point", 2, 2, True),
-    (TWO_POINTS, fenced({"counts": 1, "point_2d": [5, 5]}), "cnt_and_point", 1, 1, True),
-    ([{"point_2d": [1, 2]}], fenced([{"point_2d": [1, "2"]}, {"point_2d": [1e400, 2]}, {}, 7]), "pointing", 0, 4, False),
-    ([{"point_2d": [1, 2], "label": "a"}], fenced({"point_2d": [3, 4]}), "pointing", 1, 0, True),  # one object alone
-    ([{"bbox_2d": [4, 4, 9, 9], "label": "a"}], fenced([{"bbox_2d": [9, 9, 4, 4]}]), "bounding", 1, 1, True),  # inside out
-])
+@pytest.mark.parametrize(
+    ("truth", "response", "task", "shapes", "count", "readable"),
+    [
+        (COUNT, fenced(COUNT), "counting", 0, 3, True),
+        (COUNT, fenced(COUNT, "JSON"), "counting", 0, 3, True),  # the fence in any case
+        (COUNT, json.dumps(COUNT), "counting", 0, 0, True),  # no fence: the paper reads nothing
+        (COUNT, fenced({"count": 3, "label": "polyp"}), "counting", 0, 3, True),  # any key with `count` in it
+        (COUNT, fenced({"counts": "3", "label": "polyp"}), "counting", 0, 0, True),  # a number as text
+        (COUNT, fenced({"counts": "three"}), "counting", 0, 0, False),
+        (COUNT, fenced([{"bbox_2d": [0, 0, 1, 1]}, {"bbox_2d": [2, 2, 3, 3]}]), "counting", 0, 2, True),  # objects instead
+        (COUNT, fenced([{"counts": 4}]), "counting", 0, 4, True),
+        (COUNT, fenced([]), "counting", 0, 0, False),
+        (COUNT, fenced([["x"]]), "counting", 0, 0, False),  # the published script stops here
+        (COUNT, "There are three polyps.", "counting", 0, 0, False),
+        (TWO_BOXES, fenced(TWO_BOXES), "count_and_box", 2, 2, True),
+        (TWO_BOXES, fenced({**TWO_BOXES, "counts": 7}), "count_and_box", 2, 7, True),  # the stated count, not the shapes
+        (
+            TWO_BOXES,
+            fenced({"count": 2, "bbox_2d": TWO_BOXES["bbox_2d"]}),
+            "count_and_box",
+            2,
+            0,
+            True,
+        ),  # `count` is not `counts`
+        (TWO_BOXES, fenced({**TWO_BOXES, "counts": "2"}), "count_and_box", 2, 0, True),
+        (TWO_BOXES, fenced([{"bbox_2d": [0, 0, 10, 10]}, {"bbox_2d": [1, 2]}]), "count_and_box", 1, 2, True),  # its length
+        (TWO_BOXES, fenced([[]]), "count_and_box", 0, 0, False),
+        (TWO_BOXES, fenced([]), "count_and_box", 0, 0, True),
+        (TWO_BOXES, fenced({"counts": 0, "bbox_2d": [[]], "label": "polyp"}), "count_and_box", 0, 0, True),
+        (TWO_BOXES, fenced({"counts": 1, "bbox_2d": None}), "count_and_box", 0, 1, False),
+        (TWO_BOXES, fenced({"counts": 3, "bbox_2d": [[0, 0, 9, 9], [1, 2, 3], "x", [1] * 5]}), "count_and_box", 1, 3, True),
+        (
+            TWO_BOXES,
+            fenced('{"counts": 1, "bbox_2d": [[205.0, 131.0, 408.0, 306.0], "label": "x"}'),
+            "count_and_box",
+            0,
+            0,
+            False,
+        ),
+        (TWO_POINTS, fenced(TWO_POINTS), "cnt_and_point", 2, 2, True),
+        (TWO_POINTS, fenced({"counts": 1, "point_2d": [5, 5]}), "cnt_and_point", 1, 1, True),
+        ([{"point_2d": [1, 2]}], fenced([{"point_2d": [1, "2"]}, {"point_2d": [1e400, 2]}, {}, 7]), "pointing", 0, 4, False),
+        ([{"point_2d": [1, 2], "label": "a"}], fenced({"point_2d": [3, 4]}), "pointing", 1, 0, True),  # one object alone
+        ([{"bbox_2d": [4, 4, 9, 9], "label": "a"}], fenced([{"bbox_2d": [9, 9, 4, 4]}]), "bounding", 1, 1, True),  # inside out
+    ],
+)
 def test_what_an_answer_counts_as(write, truth, response, task, shapes, count, readable):
     results = read_results(write(line(truth, response)))
     (sample,), (case,) = results.samples, results.cases
@@ -105,11 +127,13 @@ def sample(task: Task, true: list, predicted: list, counts=(0, 0), image="a") ->
 
 
 def test_point_metrics_by_hand():
-    scores = paper_scores([
-        sample(Task.POINTING, [[0, 0], [100, 0]], [[3, 4], [0, 10], [100, 0]]),  # 5, 10 and 0 pixels off
-        sample(Task.POINTING, [[0, 0]], [[0, 20]]),
-        sample(Task.POINTING, [[0, 0]], []),
-    ])[Task.POINTING]
+    scores = paper_scores(
+        [
+            sample(Task.POINTING, [[0, 0], [100, 0]], [[3, 4], [0, 10], [100, 0]]),  # 5, 10 and 0 pixels off
+            sample(Task.POINTING, [[0, 0]], [[0, 20]]),
+            sample(Task.POINTING, [[0, 0]], []),
+        ]
+    )[Task.POINTING]
     assert scores.zero_case == 1 and scores.samples == 3 and scores.count_mae is None
     assert scores.point_mae.value == pytest.approx((5 + 20) / 2)
     assert scores.point_rmse.value == pytest.approx((math.sqrt(125 / 3) + 20) / 2)
@@ -128,12 +152,14 @@ def test_count_metrics_are_over_all_samples():
 
 
 def test_mean_best_iou_is_over_images_with_both_sides():
-    scores = paper_scores([
-        sample(Task.BOUNDING, [[0, 0, 10, 10]], [[0, 0, 10, 10], [100, 100, 110, 110]]),  # 1 and 0
-        sample(Task.BOUNDING, [[0, 0, 10, 10]], [[0, 0, 10, 5]]),
-        sample(Task.BOUNDING, [[0, 0, 10, 10]], []),
-        sample(Task.BOUNDING, [], [[0, 0, 1, 1]]),
-    ])[Task.BOUNDING]
+    scores = paper_scores(
+        [
+            sample(Task.BOUNDING, [[0, 0, 10, 10]], [[0, 0, 10, 10], [100, 100, 110, 110]]),  # 1 and 0
+            sample(Task.BOUNDING, [[0, 0, 10, 10]], [[0, 0, 10, 5]]),
+            sample(Task.BOUNDING, [[0, 0, 10, 10]], []),
+            sample(Task.BOUNDING, [], [[0, 0, 1, 1]]),
+        ]
+    )[Task.BOUNDING]
     assert scores.iou.value == pytest.approx(0.5)
 
 
@@ -183,9 +209,7 @@ def test_map_is_cocos():
 
 
 def test_score_prints_both_tables(write, capsys):
-    path = write(
-        line(TWO_BOXES, fenced(TWO_BOXES)), line(TWO_BOXES, "no", "b.png"), line(COUNT, fenced(COUNT)), "garbage",
-    )
+    path = write(line(TWO_BOXES, fenced(TWO_BOXES)), line(TWO_BOXES, "no", "b.png"), line(COUNT, fenced(COUNT)), "garbage")
     assert main(["score", str(path)]) == 0
     text = capsys.readouterr().out
     assert "zero_case" not in text and "map_50" in text and "count_mae" in text  # no task with points in this file

@@ -32,17 +32,20 @@ def marks(*boxes: tuple[float, float, str]) -> Findings:
 CELL, PLATELET = LABELS
 
 
-@pytest.mark.parametrize(("predicted", "edits"), [
-    (marks((0, 0, CELL), (50, 0, CELL)), 0),
-    (marks((1, 0, CELL), (50, 1, CELL)), 0),  # near enough at an IoU of 0.5
-    (marks((4, 0, CELL), (50, 0, CELL)), 2),  # too far: one to remove, one to add
-    (marks((0, 0, CELL)), 1),
-    (marks((0, 0, CELL), (50, 0, CELL), (90, 0, CELL)), 1),
-    (marks((0, 0, PLATELET), (50, 0, CELL)), 1),  # to relabel
-    (marks((0, 0, CELL), (1, 0, CELL), (50, 0, CELL)), 1),  # the same object twice
-    (Findings(), 2),
-    (None, 2),
-])
+@pytest.mark.parametrize(
+    ("predicted", "edits"),
+    [
+        (marks((0, 0, CELL), (50, 0, CELL)), 0),
+        (marks((1, 0, CELL), (50, 1, CELL)), 0),  # near enough at an IoU of 0.5
+        (marks((4, 0, CELL), (50, 0, CELL)), 2),  # too far: one to remove, one to add
+        (marks((0, 0, CELL)), 1),
+        (marks((0, 0, CELL), (50, 0, CELL), (90, 0, CELL)), 1),
+        (marks((0, 0, PLATELET), (50, 0, CELL)), 1),  # to relabel
+        (marks((0, 0, CELL), (1, 0, CELL), (50, 0, CELL)), 1),  # the same object twice
+        (Findings(), 2),
+        (None, 2),
+    ],
+)
 def test_edits_are_what_a_reader_has_to_do(predicted, edits):
     assert edits_of(ScoredAnswer("a", ASK, marks((0, 0, CELL), (50, 0, CELL)), predicted), 0.5) == edits
 

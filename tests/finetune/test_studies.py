@@ -62,9 +62,9 @@ def test_phrasings_differ_and_name_what_is_asked(setup):
 
 
 def test_the_same_truth_is_asked_as_each_task(rows):
-    pointed, = asked(rows[:1], Task.POINTING)
+    (pointed,) = asked(rows[:1], Task.POINTING)
     assert pointed.findings.marks[0].shape == Point(25, 25) and pointed.question.task is Task.POINTING
-    counted, = asked(rows[:1], Task.COUNTING)
+    (counted,) = asked(rows[:1], Task.COUNTING)
     assert counted.findings.counts(Task.COUNTING) == {LABELS[0]: 2, LABELS[1]: 1}
 
 
@@ -104,7 +104,7 @@ def test_the_worst_images_come_first_with_their_pictures(tmp_path):
 
 
 def test_points_in_the_gallery_match_by_distance(rows):
-    row, = asked(rows[:1], Task.POINTING)
+    (row,) = asked(rows[:1], Task.POINTING)
     near = Findings((Mark("p", Point(27, 25), LABELS[0]),))
     assert len(judge_images(ScoredAnswer(str(row.path), row.question, row.findings, near)).found) == 1
 

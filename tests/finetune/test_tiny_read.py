@@ -44,16 +44,17 @@ def test_the_rarest_kind_is_often_asked_for_alone():
     assert asked["red blood cell",] > 20 and sum(n for labels, n in asked.items() if len(labels) > 2) > 300
 
 
-@pytest.mark.parametrize("crops", [
-    [crop([], "blank"), crop([], "blank")],
-    [crop([0, 0, 2], "blood_cells"), crop([], "blank")],
-])
+@pytest.mark.parametrize("crops", [[crop([], "blank"), crop([], "blank")], [crop([0, 0, 2], "blood_cells"), crop([], "blank")]])
 def test_a_batch_can_be_learnt_from_whatever_is_in_it(tokenizer, crops):
     model, head, reader, hint = build_model(tokenizer, 0), DenseHead(HIDDEN, len(LABELS)), Reader(), DistillationHint(None)
     fast_vision(model.model.visual)
     fast_language(model.model.language_model)
     layers = model.model.language_model.layers
-    taught = AttentionSupervision(layers[LINK_LAYER]), AttentionSupervision(layers[POINTER_LAYER]), AttentionSupervision(layers[READER_LAYER])
+    taught = (
+        AttentionSupervision(layers[LINK_LAYER]),
+        AttentionSupervision(layers[POINTER_LAYER]),
+        AttentionSupervision(layers[READER_LAYER]),
+    )
     written = [tokenize_answer(tokenizer, s, np.random.default_rng(1)) for s in crops]
     batch = make_batch(crops, written, tokenizer)
     losses = _losses(model, head, reader, hint, crops, batch, taught, number_ids(tokenizer), vision=True, joined=True)

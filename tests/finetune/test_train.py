@@ -26,8 +26,7 @@ from pdc.training.run_folder import Run
 @pytest.fixture
 def config(model_folder) -> TrainConfig:
     return TrainConfig(
-        str(model_folder), quantization="none", device="cpu", vision=True, lr=5e-3, epochs=8, batch=3, log_every=1,
-        rank=8,
+        str(model_folder), quantization="none", device="cpu", vision=True, lr=5e-3, epochs=8, batch=3, log_every=1, rank=8
     )
 
 
@@ -182,19 +181,23 @@ def coco(folder: Path, **changes) -> Path:
 
 def test_coco_is_read_as_boxes_points_or_counts(rows):
     path = coco(rows[0].path.parent)
-    boxed, = read_coco(path, Task.COUNT_AND_BOX)
+    (boxed,) = read_coco(path, Task.COUNT_AND_BOX)
     assert boxed.question.labels == ("cell", "dot") and boxed.group == "p1"
     assert boxed.findings.marks[0].shape == Box(10, 20, 40, 60)
-    pointed, = read_coco(path, Task.POINTING, ["cell"])
+    (pointed,) = read_coco(path, Task.POINTING, ["cell"])
     assert pointed.question.labels == ("cell",) and pointed.findings.marks[0].shape == Point(25, 40)
-    counted, = read_coco(path, Task.COUNTING)
+    (counted,) = read_coco(path, Task.COUNTING)
     assert counted.findings.counts(Task.COUNTING).get("cell") == 1
 
 
-@pytest.mark.parametrize("changes", [
-    {"images": None}, {"annotations": [{"image_id": 9, "category_id": 1, "bbox": [0, 0, 1, 1]}]},
-    {"images": [{"id": 7, "file_name": "gone.png", "width": 1, "height": 1}]},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"images": None},
+        {"annotations": [{"image_id": 9, "category_id": 1, "bbox": [0, 0, 1, 1]}]},
+        {"images": [{"id": 7, "file_name": "gone.png", "width": 1, "height": 1}]},
+    ],
+)
 def test_a_file_that_is_not_coco_is_a_sentence(rows, changes):
     with pytest.raises(BadSetting):
         read_coco(coco(rows[0].path.parent, **changes), Task.BOUNDING)

@@ -58,16 +58,21 @@ def test_coco_holds_boxes_of_the_current_reviews(filled, tmp_path: Path):
     document = json.loads((tmp_path / "out" / "coco.json").read_text())
     point = {"keypoints": ["centre"], "skeleton": []}
     assert document["categories"] == [
-        {"id": 1, "name": "platelet"}, {"id": 2, "name": "nucleus"}, {"id": 3, "name": "polyp", **point},
+        {"id": 1, "name": "platelet"},
+        {"id": 2, "name": "nucleus"},
+        {"id": 3, "name": "polyp", **point},
         {"id": 4, "name": "=cell"},
-    ]  # fmt: skip
+    ]
     names = ("boxed", "pointed", "counted", "none")
     assert [i["file_name"] for i in document["images"]] == [f"images/{images[n].sha256}.png" for n in names]
     assert document["images"][2]["asked"] == [{"task": "counting", "label": "=cell", "count": 12}]
     assert document["images"][0]["labels"] == ["platelet", "nucleus"]
     assert [(a["image_id"], a["category_id"], a["bbox"]) for a in document["annotations"]] == [
-        (1, 1, [20, 10, 20, 20]), (1, 2, [4.5, 3, 7.75, 6]), (2, 3, [1.5, 2, 0, 0]), (2, 3, [3, 4, 0, 0]),
-    ]  # fmt: skip
+        (1, 1, [20, 10, 20, 20]),
+        (1, 2, [4.5, 3, 7.75, 6]),
+        (2, 3, [1.5, 2, 0, 0]),
+        (2, 3, [3, 4, 0, 0]),
+    ]
     assert document["annotations"][2]["keypoints"] == [1.5, 2, 2]
     copied = tmp_path / "out" / document["images"][0]["file_name"]
     assert copied.read_bytes() == place.files.path(images["boxed"].sha256).read_bytes()
@@ -118,13 +123,23 @@ def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
     export(place.store, place.files, tmp_path / "out", "jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out" / "reviews.jsonl").read_text().splitlines()]
     assert rows[1] == {
-        "image_sha256": images["boxed"].sha256, "img_size": [40, 30], "points": [[8.375, 6.0]],
-        "bbox": [[4.5, 3, 12.25, 9]], "count": 1, "label": "nucleus", "file_name": f"images/{images['boxed'].sha256}.png",
-        "name": "boxed", "group": "g", "task": "count_and_box",
-    }  # fmt: skip
+        "image_sha256": images["boxed"].sha256,
+        "img_size": [40, 30],
+        "points": [[8.375, 6.0]],
+        "bbox": [[4.5, 3, 12.25, 9]],
+        "count": 1,
+        "label": "nucleus",
+        "file_name": f"images/{images['boxed'].sha256}.png",
+        "name": "boxed",
+        "group": "g",
+        "task": "count_and_box",
+    }
     assert [(r["label"], r["count"], len(r["points"]), len(r["bbox"])) for r in rows[2:]] == [
-        ("polyp", 2, 2, 0), ("=cell", 12, 0, 0), ("platelet", 0, 0, 0), ("nucleus", 0, 0, 0),
-    ]  # fmt: skip
+        ("polyp", 2, 2, 0),
+        ("=cell", 12, 0, 0),
+        ("platelet", 0, 0, 0),
+        ("nucleus", 0, 0, 0),
+    ]
 
 
 def test_exporting_again_gives_the_same_files(filled, tmp_path: Path):
@@ -161,6 +176,7 @@ def random_boxes(count: int, seed: int) -> list[Box]:
     makers = (lambda v: round(2 * v) / 2, lambda v: round(v, 2), lambda v: v)
     found = []
     for i in range(count):
+
         def make(maker=makers[i % 3]) -> float:
             return maker(chance.uniform(0, 500))
 
@@ -212,8 +228,9 @@ def test_an_import_asks_for_the_categories_of_an_image_in_the_files_order(place:
     (review,) = place.store.current_reviews()
     assert review.question == Question(Task.BOUNDING, ("nucleus", "ring form"))
     assert [(m.label, m.shape.xyxy) for m in review.findings.marks] == [
-        ("nucleus", (30, 20, 40, 25)), ("ring form", (1, 2, 4, 6.5)),
-    ]  # fmt: skip
+        ("nucleus", (30, 20, 40, 25)),
+        ("ring form", (1, 2, 4, 6.5)),
+    ]
     assert "ring form" in place.store.labels()
     assert place.store.images()[0].group == "a.png"
 
@@ -237,38 +254,53 @@ def test_an_import_leaves_reviews_that_exist_alone(place: Place, tmp_path: Path)
     assert place.store.reviews() == before
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"images": None}, "no list of images"),
-    ({"images": [{"id": 7, "file_name": "b.png", "width": 40, "height": 30}]}, "b.png.*is not in"),
-    ({"images": [{"id": 7, "file_name": "../a.png", "width": 40, "height": 30}]}, "outside its folder"),
-    ({"images": [{"id": 7, "file_name": "/etc/passwd", "width": 40, "height": 30}]}, "outside its folder"),
-    ({"images": [{"id": 7, "file_name": "C:\\a.png", "width": 40, "height": 30}]}, "outside its folder"),
-    ({"images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40}]}, "40 x 30 pixels when upright.* 60 x 40"),
-    ({"images": [{"id": 7, "file_name": "a.png"}]}, "Image 7 of the COCO file has no usable 'width'"),
-    ({"images": [{"id": 7, "file_name": "set.json", "width": 40, "height": 30}]}, "set.json.*: .*not an image"),
-    ({"images": [{"id": 8, "file_name": "a.png", "width": 40, "height": 30}]}, "Annotation 1 .* about image 7"),
-    ({"categories": [{"id": 5, "name": "nucleus"}]}, "Annotation 1 of the COCO file has category 2"),
-    ({"categories": [{"id": 5, "name": "a"}, {"id": 5, "name": "b"}]}, "share an id"),
-    ({"categories": [{"id": 5, "name": "a<b"}, {"id": 2, "name": "b"}]}, "A label may not contain"),
-    ({"categories": [{"id": i, "name": f"c{i}"} for i in range(20)],
-      "annotations": [{"id": i, "image_id": 7, "category_id": i, "bbox": [1, 2, 3, 4]} for i in range(20)]},
-     "1 to 16 labels.*Say which categories"),
-    ({"categories": [], "annotations": []}, "Nothing of .* can be imported"),
-    ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5}]}, "Annotation 9 .* no bbox of four numbers"),
-    ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, float("nan"), 4]}]}, "no bbox of four"),
-    ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, 10**400, 4]}]}, "no bbox of four"),
-    ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, -3, 4]}]}, "turned inside out"),
-    ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [90, 2, 3, 4]}]}, "outside its image"),
-    ({"annotations": ["x"]}, "Annotation None"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": None}, "no list of images"),
+        ({"images": [{"id": 7, "file_name": "b.png", "width": 40, "height": 30}]}, "b.png.*is not in"),
+        ({"images": [{"id": 7, "file_name": "../a.png", "width": 40, "height": 30}]}, "outside its folder"),
+        ({"images": [{"id": 7, "file_name": "/etc/passwd", "width": 40, "height": 30}]}, "outside its folder"),
+        ({"images": [{"id": 7, "file_name": "C:\\a.png", "width": 40, "height": 30}]}, "outside its folder"),
+        ({"images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40}]}, "40 x 30 pixels when upright.* 60 x 40"),
+        ({"images": [{"id": 7, "file_name": "a.png"}]}, "Image 7 of the COCO file has no usable 'width'"),
+        ({"images": [{"id": 7, "file_name": "set.json", "width": 40, "height": 30}]}, "set.json.*: .*not an image"),
+        ({"images": [{"id": 8, "file_name": "a.png", "width": 40, "height": 30}]}, "Annotation 1 .* about image 7"),
+        ({"categories": [{"id": 5, "name": "nucleus"}]}, "Annotation 1 of the COCO file has category 2"),
+        ({"categories": [{"id": 5, "name": "a"}, {"id": 5, "name": "b"}]}, "share an id"),
+        ({"categories": [{"id": 5, "name": "a<b"}, {"id": 2, "name": "b"}]}, "A label may not contain"),
+        (
+            {
+                "categories": [{"id": i, "name": f"c{i}"} for i in range(20)],
+                "annotations": [{"id": i, "image_id": 7, "category_id": i, "bbox": [1, 2, 3, 4]} for i in range(20)],
+            },
+            "1 to 16 labels.*Say which categories",
+        ),
+        ({"categories": [], "annotations": []}, "Nothing of .* can be imported"),
+        ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5}]}, "Annotation 9 .* no bbox of four numbers"),
+        ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, float("nan"), 4]}]}, "no bbox of four"),
+        ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, 10**400, 4]}]}, "no bbox of four"),
+        ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, -3, 4]}]}, "turned inside out"),
+        ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [90, 2, 3, 4]}]}, "outside its image"),
+        ({"annotations": ["x"]}, "Annotation None"),
+    ],
+)
 def test_a_wrong_coco_file_is_a_sentence_and_adds_no_review(place: Place, tmp_path: Path, changes: dict, words: str):
     with pytest.raises((BadSetting, BadImage, BadQuestion), match=words):
         import_coco(place.store, place.files, a_file(tmp_path / "in", **changes), "ada")
     assert place.store.reviews() == []
 
 
-@pytest.mark.parametrize(("text", "words"), [(None, "cannot be read"), ("{", "is not JSON"), ("[]", "is not COCO"),
-                                             ("[" * 100_000, "is not JSON"), ("\udcff", "is not JSON")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("{", "is not JSON"),
+        ("[]", "is not COCO"),
+        ("[" * 100_000, "is not JSON"),
+        ("\udcff", "is not JSON"),
+    ],
+)
 def test_a_file_that_is_no_coco_is_a_sentence(place: Place, tmp_path: Path, text: str | None, words: str):
     path = tmp_path / "set.json"
     if text is not None:

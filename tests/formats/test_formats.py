@@ -40,17 +40,29 @@ def shapes(count: int, *, points: bool = False) -> tuple:
 
 
 PICTURES = [
-    Picture("images/a.png", "slide 7.png", "patient 1", SIZE, (
-        Asked(Task.COUNT_AND_BOX, "red blood cell", shapes(100), 100), Asked(Task.COUNT_AND_BOX, "Plättchen", (), 0),
-    )),
-    Picture("images/b.png", "=cmd.png", "patient 2", SIZE, (
-        Asked(Task.POINTING, "polyp", shapes(40, points=True), 40), Asked(Task.CNT_AND_POINT, "red blood cell", (), 0),
-    )),
+    Picture(
+        "images/a.png",
+        "slide 7.png",
+        "patient 1",
+        SIZE,
+        (Asked(Task.COUNT_AND_BOX, "red blood cell", shapes(100), 100), Asked(Task.COUNT_AND_BOX, "Plättchen", (), 0)),
+    ),
+    Picture(
+        "images/b.png",
+        "=cmd.png",
+        "patient 2",
+        SIZE,
+        (Asked(Task.POINTING, "polyp", shapes(40, points=True), 40), Asked(Task.CNT_AND_POINT, "red blood cell", (), 0)),
+    ),
     Picture("images/c.png", "c", "patient 2", SIZE, (Asked(Task.COUNTING, "polyp", (), 12), Asked(Task.COUNTING, "cell", (), 0))),
-    Picture("images/d.png", "d", "patient 3", SIZE, (
-        Asked(Task.BOUNDING, "polyp", shapes(2), 2), Asked(Task.POINTING, "Plättchen", shapes(3, points=True), 3),
-    )),
-]  # fmt: skip
+    Picture(
+        "images/d.png",
+        "d",
+        "patient 3",
+        SIZE,
+        (Asked(Task.BOUNDING, "polyp", shapes(2), 2), Asked(Task.POINTING, "Plättchen", shapes(3, points=True), 3)),
+    ),
+]
 
 
 def put(folder: Path, texts: dict[str, str], pictures=PICTURES) -> Path:
@@ -172,14 +184,24 @@ def test_a_plain_voc_folder(tmp_path: Path):
     none = "<annotation><filename>y.jpg</filename><size><width>501</width><height>333</height></size></annotation>"
     found = read(put(tmp_path, {"Annotations/x.xml": text, "Annotations/y.xml": none}, [])).pictures
     assert [(p.file, [(a.label, a.shapes) for a in p.asked]) for p in found] == [
-        ("x.jpg", [("polyp", (Box(10, 20, 30, 50),))]), ("y.jpg", [("polyp", ())]),
-    ]  # fmt: skip
+        ("x.jpg", [("polyp", (Box(10, 20, 30, 50),))]),
+        ("y.jpg", [("polyp", ())]),
+    ]
 
 
 def test_rows_of_medmultipoints_as_published(tmp_path: Path):
     sha256 = "7b0c560851600e5f"
-    row = {"image_sha256": sha256, "img_size": [501, 333], "points": [[15.0, 25.0]], "bbox": [[10, 20, 20, 30]], "count": 1,
-           "label": "polyps", "collection_method": "endoscopy", "classification": "pathological", "organ": "colon"}  # fmt: skip
+    row = {
+        "image_sha256": sha256,
+        "img_size": [501, 333],
+        "points": [[15.0, 25.0]],
+        "bbox": [[10, 20, 20, 30]],
+        "count": 1,
+        "label": "polyps",
+        "collection_method": "endoscopy",
+        "classification": "pathological",
+        "organ": "colon",
+    }
     other = {**row, "label": "instrument", "bbox": [], "points": [[1, 2], [3, 4]], "count": 2}
     (tmp_path / "MedMultiPoints-images").mkdir()
     (tmp_path / "MedMultiPoints-images" / f"{sha256}.png").write_bytes(b"")
@@ -198,29 +220,37 @@ def test_a_csv_that_somebody_typed(tmp_path: Path):
     assert b.asked == (Asked(Task.COUNTING, "cell", (), 3),) and a.size is None
 
 
-@pytest.mark.parametrize(("files", "words"), [
-    ({"a.csv": "x,y\n1,2\n"}, "needs the columns file and label"),
-    ({"a.csv": "file,label,x,y\na.png,cell,one,2\n"}, "line 2 has 'one' where a number"),
-    ({"a.csv": "file,label,x1,y1,x2,y2\na.png,cell,5,5,1,1\n"}, "line 2 has a box turned inside out"),
-    ({"a.json": "[7]"}, "not a list of Label Studio's tasks"),
-    ({"a.json": '[{"data": {}}]'}, "Task 1 of the Label Studio file names no image"),
-    ({"a.json": '[{"id": 4, "data": {"image": "a"}, "annotations": [{"result": [{"type": "keypointlabels", "value": '
-                '{"x": 1, "y": "b", "keypointlabels": ["c"]}}]}]}]'}, "Task 4 has a region"),
-    ({"a.json": '[{"image": "a.png", "label": []}]'}, "JSON-MIN, GeoJSON or another list; export it as JSON"),
-    ({"a.jsonl": "{"}, "a.jsonl line 1 is not JSON"),
-    ({"a.jsonl": "{}"}, "row 1 has no label"),
-    ({"a.jsonl": '{"label": "a", "image_sha256": "ab"}'}, "has no image_data, and no image"),
-    ({"a.parquet": "PAR1"}, "is not a parquet file"),
-    ({"d/data.yaml": "names: {0: cell}"}, "no images.txt and no images"),
-    ({"d/data.yaml": "names: [", "d/images/a.png": ""}, "is not YAML"),
-    ({"d/classes.txt": "cell", "d/images.txt": "images/a.png"}, "is not there or cannot be read"),
-    ({"d/Annotations/a.xml": "<annotation>"}, "a.xml is not XML"),
-    ({"d/Annotations/a.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><annotation/>"}, "declares entities"),
-    ({"d/Annotations/a.xml": "<annotation/>"}, "without a filename"),
-    ({"d/Annotations/a.xml": "<a><filename>a</filename><object><name>b</name></object></a>"}, "without usable corners"),
-    ({"d/Annotations/readme": ""}, "is no Pascal VOC folder"),
-    ({"d/readme": ""}, "holds no .jsonl or .parquet"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a.csv": "x,y\n1,2\n"}, "needs the columns file and label"),
+        ({"a.csv": "file,label,x,y\na.png,cell,one,2\n"}, "line 2 has 'one' where a number"),
+        ({"a.csv": "file,label,x1,y1,x2,y2\na.png,cell,5,5,1,1\n"}, "line 2 has a box turned inside out"),
+        ({"a.json": "[7]"}, "not a list of Label Studio's tasks"),
+        ({"a.json": '[{"data": {}}]'}, "Task 1 of the Label Studio file names no image"),
+        (
+            {
+                "a.json": '[{"id": 4, "data": {"image": "a"}, "annotations": [{"result": [{"type": "keypointlabels", "value": '
+                '{"x": 1, "y": "b", "keypointlabels": ["c"]}}]}]}]'
+            },
+            "Task 4 has a region",
+        ),
+        ({"a.json": '[{"image": "a.png", "label": []}]'}, "JSON-MIN, GeoJSON or another list; export it as JSON"),
+        ({"a.jsonl": "{"}, "a.jsonl line 1 is not JSON"),
+        ({"a.jsonl": "{}"}, "row 1 has no label"),
+        ({"a.jsonl": '{"label": "a", "image_sha256": "ab"}'}, "has no image_data, and no image"),
+        ({"a.parquet": "PAR1"}, "is not a parquet file"),
+        ({"d/data.yaml": "names: {0: cell}"}, "no images.txt and no images"),
+        ({"d/data.yaml": "names: [", "d/images/a.png": ""}, "is not YAML"),
+        ({"d/classes.txt": "cell", "d/images.txt": "images/a.png"}, "is not there or cannot be read"),
+        ({"d/Annotations/a.xml": "<annotation>"}, "a.xml is not XML"),
+        ({"d/Annotations/a.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><annotation/>"}, "declares entities"),
+        ({"d/Annotations/a.xml": "<annotation/>"}, "without a filename"),
+        ({"d/Annotations/a.xml": "<a><filename>a</filename><object><name>b</name></object></a>"}, "without usable corners"),
+        ({"d/Annotations/readme": ""}, "is no Pascal VOC folder"),
+        ({"d/readme": ""}, "holds no .jsonl or .parquet"),
+    ],
+)
 def test_a_file_that_is_wrong_is_a_sentence(tmp_path: Path, files: dict[str, str], words: str):
     put(tmp_path, files, [])
     path = tmp_path / next(iter(files))

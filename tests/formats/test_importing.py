@@ -153,11 +153,14 @@ def test_the_last_line_of_an_import_is_the_account_of_it(tmp_path: Path, monkeyp
     assert ran(monkeypatch, capsys, tmp_path / "home", "import", str(whole)) == (0, line)  # nothing left out: no clutter
     path = a_coco(tmp_path / "coco", [BOXED, BOXED, {**OUTLINE, "category_id": 2}])
     code, line = ran(monkeypatch, capsys, tmp_path / "other", "import", str(path), "--complete")
-    assert (code, line) == (0, (
-        f'Added 2 reviews of 2 images from {path}: 2 marks, 2 answers "none". '
-        "Left out 1 label (dog): no object that is taken over has it. "
-        "Left out 1 object (platelet in a.png): it is an outline without a bbox, which is not read."
-    ))  # fmt: skip
+    assert (code, line) == (
+        0,
+        (
+            f'Added 2 reviews of 2 images from {path}: 2 marks, 2 answers "none". '
+            "Left out 1 label (dog): no object that is taken over has it. "
+            "Left out 1 object (platelet in a.png): it is an outline without a bbox, which is not read."
+        ),
+    )
 
 
 def test_an_import_that_can_store_nothing_fails_and_says_why(tmp_path: Path, monkeypatch, capsys):

@@ -36,16 +36,19 @@ def place(tmp_path: Path):
 # COCO
 
 
-@pytest.mark.parametrize(("left_out", "reason"), [
-    ({**BOXED, **MASK, "iscrowd": 1}, "marked as a crowd"),
-    (MASK, "a mask without a bbox"),
-    (OUTLINE, "an outline without a bbox"),
-    ({**OUTLINE, "bbox": []}, "an outline without a bbox"),
-    ({**OUTLINE, "bbox": [0, 0, 0, 0]}, "an outline without a bbox"),
-    ({"keypoints": [1, 2, 2, 3, 4, 2], "num_keypoints": 2}, "keypoints without a bbox"),
-    ({**BOXED, "attributes": {"rotation": 15.0}}, "a turned box"),
-    ({**BOXED, "score": 0.93}, "it is a prediction"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("left_out", "reason"),
+    [
+        ({**BOXED, **MASK, "iscrowd": 1}, "marked as a crowd"),
+        (MASK, "a mask without a bbox"),
+        (OUTLINE, "an outline without a bbox"),
+        ({**OUTLINE, "bbox": []}, "an outline without a bbox"),
+        ({**OUTLINE, "bbox": [0, 0, 0, 0]}, "an outline without a bbox"),
+        ({"keypoints": [1, 2, 2, 3, 4, 2], "num_keypoints": 2}, "keypoints without a bbox"),
+        ({**BOXED, "attributes": {"rotation": 15.0}}, "a turned box"),
+        ({**BOXED, "score": 0.93}, "it is a prediction"),
+    ],
+)
 def test_a_coco_object_that_is_no_box_takes_its_label_out_of_its_image(place, tmp_path: Path, left_out: dict, reason: str):
     path = a_coco(tmp_path, [left_out, BOXED, PLATELET, {**BOXED, "image_id": 2}])
     found, said = taken(place, path)
@@ -59,8 +62,11 @@ def test_a_coco_image_is_none_only_when_the_file_or_the_user_says_so(place, tmp_
     assert "1 image (b.png): nothing is drawn" in said and "1 answer (platelet in c.png): nothing is drawn" in said
     other = Place(tmp_path / "other")
     found, said = taken(other, path, complete=True)
-    assert found == {"a.png": {"cell": [CELL], "platelet": [CELL]}, "b.png": {"cell": [], "platelet": []},
-                     "c.png": {"cell": [CELL], "platelet": []}}  # fmt: skip
+    assert found == {
+        "a.png": {"cell": [CELL], "platelet": [CELL]},
+        "b.png": {"cell": [], "platelet": []},
+        "c.png": {"cell": [CELL], "platelet": []},
+    }
     assert '3 answers "none"' in said and "nothing is drawn" not in said
     other.store.close()
 
@@ -90,13 +96,16 @@ def test_one_wrong_box_leaves_its_image_out_and_not_the_file(place, tmp_path: Pa
 # YOLO
 
 
-@pytest.mark.parametrize(("line", "reason"), [
-    (f"{LINE} 0.93", "it is a prediction"),
-    ("0 0.1 0.2 0.3 0.2 0.3 0.4", "more than five numbers"),  # an outline of three corners
-    ("0 0.1 0.2 0.3 0.2 0.3 0.4 0.1 0.4", "more than five numbers"),  # a turned box
-    (f"{LINE} 0.1 0.2 2 0.3 0.4 2", "more than five numbers"),  # a pose
-    ("0 0.7 0.7 0 0", "no size among boxes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (f"{LINE} 0.93", "it is a prediction"),
+        ("0 0.1 0.2 0.3 0.2 0.3 0.4", "more than five numbers"),  # an outline of three corners
+        ("0 0.1 0.2 0.3 0.2 0.3 0.4 0.1 0.4", "more than five numbers"),  # a turned box
+        (f"{LINE} 0.1 0.2 2 0.3 0.4 2", "more than five numbers"),  # a pose
+        ("0 0.7 0.7 0 0", "no size among boxes"),
+    ],
+)
 def test_a_yolo_line_that_is_no_box_takes_its_label_out_of_its_image(place, tmp_path: Path, line: str, reason: str):
     found, said = taken(place, a_yolo(tmp_path, {"a": f"{LINE}\n{line}\n1{LINE[1:]}\n", "b": LINE}))
     assert found == {"a.png": {"platelet": [CELL]}, "b.png": {"cell": [CELL]}} and reason in said
@@ -136,10 +145,13 @@ def test_a_blank_line_in_classes_txt_keeps_the_numbers_below_it(place, tmp_path:
 
 def test_only_a_submitted_annotation_says_none(place, tmp_path: Path):
     path = a_label_studio(
-        tmp_path, a_task("done.png", {"result": [a_region()]}), a_task("empty.png", {"result": [], "was_cancelled": False}),
-        a_task("skipped.png", {"result": [], "was_cancelled": True}), a_task("untouched.png"),
+        tmp_path,
+        a_task("done.png", {"result": [a_region()]}),
+        a_task("empty.png", {"result": [], "was_cancelled": False}),
+        a_task("skipped.png", {"result": [], "was_cancelled": True}),
+        a_task("untouched.png"),
         a_task("predicted.png", predictions=[{"result": [a_region()]}]),
-    )  # fmt: skip
+    )
     for complete in (False, True):
         found, said = taken(place, path, complete=complete)
         assert found == {"done.png": {"cell": [CELL]}, "empty.png": {"cell": []}}
@@ -147,10 +159,20 @@ def test_only_a_submitted_annotation_says_none(place, tmp_path: Path):
             assert words in said
 
 
-@pytest.mark.parametrize("region", [
-    a_region("polygonlabels"), a_region("brushlabels"), a_region("ellipselabels"), a_region("labels"),
-    a_region(value={"rotation": 15}), a_region(image_rotation=90), a_region(item_index=1), a_region("newlabels"),
-], ids=lambda r: r["type"])  # fmt: skip
+@pytest.mark.parametrize(
+    "region",
+    [
+        a_region("polygonlabels"),
+        a_region("brushlabels"),
+        a_region("ellipselabels"),
+        a_region("labels"),
+        a_region(value={"rotation": 15}),
+        a_region(image_rotation=90),
+        a_region(item_index=1),
+        a_region("newlabels"),
+    ],
+    ids=lambda r: r["type"],
+)
 def test_a_region_that_is_not_read_takes_its_label_out_of_its_image(place, tmp_path: Path, region: dict):
     regions = [region, a_region(), a_region(label="platelet")]
     found, said = taken(place, a_label_studio(tmp_path, a_task("a.png", {"result": regions}), a_task("b.png", {"result": []})))

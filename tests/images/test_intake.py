@@ -85,14 +85,17 @@ def test_sixteen_bit_keeps_its_contrast(format: str, white: int, bits: int):
     assert accepted.notes == (f"Grayscale of {bits} bit was scaled to 8 bit.",)
 
 
-@pytest.mark.parametrize(("mode", "values", "expected"), [
-    ("I", (0, 65535), (0, 255)),
-    ("I", (-100, 100), (0, 255)),
-    ("I", (7, 7), (7, 7)),
-    ("F", (0.0, 1.0), (0, 255)),
-    ("F", (-3.5, 12.0), (0, 255)),
-    ("F", (0.5, 0.5), (0, 0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "values", "expected"),
+    [
+        ("I", (0, 65535), (0, 255)),
+        ("I", (-100, 100), (0, 255)),
+        ("I", (7, 7), (7, 7)),
+        ("F", (0.0, 1.0), (0, 255)),
+        ("F", (-3.5, 12.0), (0, 255)),
+        ("F", (0.5, 0.5), (0, 0)),
+    ],
+)
 def test_thirty_two_bit_is_scaled(mode: str, values: tuple, expected: tuple):
     image = Image.new(mode, (2, 1))
     for x, value in enumerate(values):
@@ -144,15 +147,18 @@ def test_of_several_pages_the_first_is_used_and_a_note_says_so(format: str):
 # refusals
 
 
-@pytest.mark.parametrize(("data", "words"), [
-    (b"", "is empty"),
-    (b"hello, I am a text", "not an image"),
-    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
-    (b"%PDF-1.7", "not an image"),
-    (encoded(Image.new("RGB", (40, 40)), "PCX"), "not an image"),
-    (b"\x89PNG\r\n\x1a\n", "not an image|damaged|cut off"),
-    (encoded(Image.new("L", (4000, 20))), "too narrow"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"hello, I am a text", "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+        (b"%PDF-1.7", "not an image"),
+        (encoded(Image.new("RGB", (40, 40)), "PCX"), "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "not an image|damaged|cut off"),
+        (encoded(Image.new("L", (4000, 20))), "too narrow"),
+    ],
+)
 def test_what_cannot_be_used_is_a_sentence(data: bytes, words: str):
     with pytest.raises(BadImage, match=words):
         accept(data, "x")

@@ -16,7 +16,8 @@ def scenes() -> list[np.ndarray]:
     """Grey drawings of three kinds, ten of each."""
     return [
         cv2.cvtColor(draw(np.random.default_rng(40 + i)).image, cv2.COLOR_RGB2GRAY)
-        for draw in (smear, fluorescence, mucosa) for i in range(10)
+        for draw in (smear, fluorescence, mucosa)
+        for i in range(10)
     ]
 
 
@@ -30,13 +31,18 @@ def captioned(image: np.ndarray) -> np.ndarray:
     return marked
 
 
-@pytest.mark.parametrize("change", [
-    jpeg, captioned,
-    lambda i: cv2.resize(i, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA),
-    lambda i: np.clip(i * 0.8 + 20, 0, 255).astype(np.uint8),
-    lambda i: np.clip(i + np.random.default_rng(1).normal(0, 5, i.shape), 0, 255).astype(np.uint8),
-    lambda i: i[: i.shape[0] // 2, : i.shape[1] // 2],  # a tile of a larger scan
-], ids=["jpeg", "captioned", "smaller", "brighter", "noisier", "tile"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        jpeg,
+        captioned,
+        lambda i: cv2.resize(i, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA),
+        lambda i: np.clip(i * 0.8 + 20, 0, 255).astype(np.uint8),
+        lambda i: np.clip(i + np.random.default_rng(1).normal(0, 5, i.shape), 0, 255).astype(np.uint8),
+        lambda i: i[: i.shape[0] // 2, : i.shape[1] // 2],  # a tile of a larger scan
+    ],
+    ids=["jpeg", "captioned", "smaller", "brighter", "noisier", "tile"],
+)
 def test_a_changed_copy_is_alike(scenes, change):
     found = [are_near_duplicates(hash_pixels(scene), hash_pixels(change(scene))) for scene in scenes]
     assert sum(found) >= 28, found

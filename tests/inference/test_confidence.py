@@ -44,9 +44,14 @@ def test_the_dense_head_has_no_say_about_a_label_it_does_not_know():
 
 def test_scores_go_to_the_marks_of_the_whole_answer_and_of_a_half_written_one():
     pieces = (
-        ('[{"label":"a","bbox_2d":[[', 0.9), ("1", 1.0), (",2,30,40", 1.0), ("],[", 0.6), ("5,6,70,80", 1.0), ("]]},", 1.0),
+        ('[{"label":"a","bbox_2d":[[', 0.9),
+        ("1", 1.0),
+        (",2,30,40", 1.0),
+        ("],[", 0.6),
+        ("5,6,70,80", 1.0),
+        ("]]},", 1.0),
         ('{"label":"b","bbox_2d":[]}]', 1.0),
-    )  # fmt: skip
+    )
     whole = with_scores(parse(BOXES, "".join(t for t, _ in pieces)), BOXES, said(*pieces), COMPACT)
     half = partial_findings(BOXES, said(*pieces[:4]), COMPACT)
     assert [m.score for m in whole.marks] == [0.9, 0.6]
@@ -61,9 +66,16 @@ def test_a_label_that_looks_like_a_shape_gets_no_score():
 
 def test_the_counts_distribution_follows_the_branches():
     pieces = (
-        ('[{"label":"a","bbox_2d":', 1.0), ("[[", 0.9), ("1,2,30,40", 1.0), ("],[", 0.5), ("5,6,70,80", 1.0), ("]]},", 0.8),
-        ('{"label":"b","bbox_2d":', 1.0), ("[]", 0.9), ("}]", 1.0),
-    )  # fmt: skip
+        ('[{"label":"a","bbox_2d":', 1.0),
+        ("[[", 0.9),
+        ("1,2,30,40", 1.0),
+        ("],[", 0.5),
+        ("5,6,70,80", 1.0),
+        ("]]},", 0.8),
+        ('{"label":"b","bbox_2d":', 1.0),
+        ("[]", 0.9),
+        ("}]", 1.0),
+    )
     counts = count_distribution(BOXES, said(*pieces, more={1: 0.9, 3: 0.5, 5: 0.2, 7: 0.1}), COMPACT)
     assert counts["a"] == pytest.approx({0: 0.1, 1: 0.45, 2: 0.36, 3: 0.09})
     assert counts["b"] == pytest.approx({0: 0.9, 1: 0.1})
@@ -79,10 +91,25 @@ def test_tasks_without_lists_have_no_distribution():
 
 def test_in_the_papers_flat_list_the_branch_and_the_label_both_count():
     pieces = (
-        ("```json\n[", 1.0), ('{"', 0.9), ('point_2d": ', 1.0), ("[", 1.0), ("1", 0.7), (", 2", 1.0), ("],", 1.0),
-        (' "label": "', 1.0), ("a", 0.8), ('"', 1.0), ("}, {", 0.6), ('"point_2d": [', 1.0), ("5", 1.0), (", 6", 1.0),
-        ('], "label": "', 1.0), ("a", 0.5), ('"', 1.0), ("}]\n```", 1.0),
-    )  # fmt: skip
+        ("```json\n[", 1.0),
+        ('{"', 0.9),
+        ('point_2d": ', 1.0),
+        ("[", 1.0),
+        ("1", 0.7),
+        (", 2", 1.0),
+        ("],", 1.0),
+        (' "label": "', 1.0),
+        ("a", 0.8),
+        ('"', 1.0),
+        ("}, {", 0.6),
+        ('"point_2d": [', 1.0),
+        ("5", 1.0),
+        (", 6", 1.0),
+        ('], "label": "', 1.0),
+        ("a", 0.5),
+        ('"', 1.0),
+        ("}]\n```", 1.0),
+    )
     assert [s.exists for s in mark_signals(POINTS, said(*pieces), PAPER)] == pytest.approx([0.72, 0.3])
 
 

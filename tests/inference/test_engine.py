@@ -79,9 +79,10 @@ def test_no_draft_however_wrong_changes_the_answer(qwen, smears, proposals: str)
     seen = decoder.see(smears[2][0])
     wanted = decoder.decode(smears[2][0], question, max_new_tokens=SHORT).tokens
     made = {
-        "none": (), "nonsense": tuple(_random_box(rng) for _ in range(40)),
+        "none": (),
+        "nonsense": tuple(_random_box(rng) for _ in range(40)),
         "too many": tuple(Proposal(p.label, p.numbers, 1.0) for p in seen.proposals * 3),
-    }[proposals]  # fmt: skip
+    }[proposals]
     line = decoder.line(EncodedImage(seen.kept, seen.offset, seen.tokens, seen.model_wh, made), question, SHORT)
     for _ in decoder.run([seen], [line]):
         pass
@@ -96,9 +97,11 @@ def _random_box(rng: random.Random) -> Proposal:
 def test_questions_answered_together_get_the_answers_they_get_alone(qwen, smears):
     qwen.use_adapter(ADAPTER, ADAPTER)
     asked = [
-        (smears[0][0], Question(Task.COUNT_AND_BOX, LABELS)), (smears[1][0], Question(Task.COUNTING, LABELS[:1])),
-        (smears[0][0], Question(Task.POINTING, LABELS[:1])), (smears[2][0].resize((320, 200)), Question(Task.BOUNDING, LABELS)),
-    ]  # fmt: skip
+        (smears[0][0], Question(Task.COUNT_AND_BOX, LABELS)),
+        (smears[1][0], Question(Task.COUNTING, LABELS[:1])),
+        (smears[0][0], Question(Task.POINTING, LABELS[:1])),
+        (smears[2][0].resize((320, 200)), Question(Task.BOUNDING, LABELS)),
+    ]
     together = Decoder(qwen).decode_many(asked, max_new_tokens=SHORT)
     alone = [Decoder(qwen).decode(image, question, max_new_tokens=SHORT) for image, question in asked]
     assert [d.tokens for d in together] == [d.tokens for d in alone]

@@ -110,12 +110,19 @@ def wider(weights: Weights) -> Weights:
     return {k: torch.cat([v, v], 1) if "q_proj.lora_A" in k else v for k, v in old(weights).items()}
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (half, "{half} of {all} LoRA layers hold weights"), (without_one, "{less} of {all} LoRA layers hold weights"),
-    (one_zero, "{less} of {all} LoRA layers hold weights"), (all_zero, "0 of {all} LoRA layers hold weights"),
-    (unknown, "which the base has not"), (deeper, r"layers\.77\..* which the base has not"), (not_finite, "not finite"),
-    (wider, "are made for .* numbers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (half, "{half} of {all} LoRA layers hold weights"),
+        (without_one, "{less} of {all} LoRA layers hold weights"),
+        (one_zero, "{less} of {all} LoRA layers hold weights"),
+        (all_zero, "0 of {all} LoRA layers hold weights"),
+        (unknown, "which the base has not"),
+        (deeper, r"layers\.77\..* which the base has not"),
+        (not_finite, "not finite"),
+        (wider, "are made for .* numbers"),
+    ],
+)
 def test_one_that_does_not_load_entirely_is_refused_and_what_served_goes_on(qwen: Qwen, ask, usual, tmp_path, change, sentence):
     from safetensors.torch import load_file
 
@@ -156,9 +163,16 @@ def test_an_adapter_is_asked_as_it_or_its_base_was_taught_and_else_as_the_paper_
     assert adapter_style("SimulaMet/PointDetectCount-Qwen2.5-VL-7B-LoRA", "Qwen/Qwen2.5-VL-7B-Instruct") == PAPER
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("It is\nbroken. Try\nagain.", "It is broken."), ("no full stop", "no full stop."), ("is 4.52 old", "is 4.52 old."),
-    ("Target module X(\n" + "  (a): Linear()\n" * 40 + ") is not supported.", NO_WORDS), ("", NO_WORDS), ("key", NO_WORDS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("It is\nbroken. Try\nagain.", "It is broken."),
+        ("no full stop", "no full stop."),
+        ("is 4.52 old", "is 4.52 old."),
+        ("Target module X(\n" + "  (a): Linear()\n" * 40 + ") is not supported.", NO_WORDS),
+        ("", NO_WORDS),
+        ("key", NO_WORDS),
+    ],
+)
 def test_what_a_library_says_is_a_whole_sentence(text: str, sentence: str):
     assert first_sentence(ValueError(text)) == sentence

@@ -126,20 +126,63 @@ def test_an_address_that_is_none_is_told(url: str):
         remote(url).load()
 
 
-@pytest.mark.parametrize("body", [
-    {}, [], {"messages": []}, {"messages": [{"role": "user", "content": "hi"}], "model": "pdc-tiny"},
-    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "http://example.org/a.png"}},
-        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
-    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!!"}},
-        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
-    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
-        {"type": "text", "text": "Count every polyp. Answer in JSON."}]}]},
-    {"model": "pdc-tiny", "messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, {"type": "text", "text": "Write a poem."}]}]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"messages": []},
+        {"messages": [{"role": "user", "content": "hi"}], "model": "pdc-tiny"},
+        {
+            "model": "pdc-tiny",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "http://example.org/a.png"}},
+                        {"type": "text", "text": "Count every polyp. Answer in JSON."},
+                    ],
+                }
+            ],
+        },
+        {
+            "model": "pdc-tiny",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!!!!"}},
+                        {"type": "text", "text": "Count every polyp. Answer in JSON."},
+                    ],
+                }
+            ],
+        },
+        {
+            "model": "pdc-tiny",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                        {"type": "text", "text": "Count every polyp. Answer in JSON."},
+                    ],
+                }
+            ],
+        },
+        {
+            "model": "pdc-tiny",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                        {"type": "text", "text": "Write a poem."},
+                    ],
+                }
+            ],
+        },
+    ],
+)
 def test_our_server_refuses_what_it_cannot_answer_with_a_sentence(ours: str, body: object):
     import httpx
 
@@ -228,7 +271,7 @@ def chat(text: str, logprobs: object = None) -> tuple[int, object]:
 
 
 def test_a_broken_answer_is_asked_for_again(smears):
-    trouble = [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choi", (503, {"error": {"message": "overloaded"}})]
+    trouble = [b"", b'HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{"choi', (503, {"error": {"message": "overloaded"}})]
     with Played(lambda path, _: models(path) or (trouble.pop(0) if trouble else chat(ANSWER))) as server:
         answer = remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
     assert not trouble and len(answer.findings.marks) == 1

@@ -68,7 +68,7 @@ def test_complete_marks_are_read_from_any_prefix_in_order(task: Task, style: str
 def test_a_begun_mark_takes_the_proposal_it_fits():
     question = Question(Task.BOUNDING, ("a",))
     drafter = Drafter(question, COMPACT, [Proposal("a", (10, 10, 40, 40), 0.9), Proposal("a", (100, 12, 130, 44), 0.9)])
-    assert drafter.rest('[{"label":"a","bbox_2d":[[98,') == '12,130,44]]}]'
+    assert drafter.rest('[{"label":"a","bbox_2d":[[98,') == "12,130,44]]}]"
     assert drafter.rest('[{"label":"a","bbox_2d":[[11,').startswith("10,40,40],[100,12,130,44]]")
 
 

@@ -75,9 +75,9 @@ def test_an_object_cut_by_the_image_itself_is_kept(picture):
     assert len(found.marks) == 1 and found.marks[0].shape.x1 == 0
 
 
-@pytest.mark.parametrize("judged", [
-    {"origin": Origin.HUMAN}, {"origin": Origin.EDITED}, {"status": Status.ACCEPTED}, {"status": Status.REJECTED},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "judged", [{"origin": Origin.HUMAN}, {"origin": Origin.EDITED}, {"status": Status.ACCEPTED}, {"status": Status.REJECTED}]
+)
 def test_what_a_person_made_or_judged_stays_as_it_is(picture, judged):
     mine = Mark("mine", Box(109, 109, 121, 123), "cell", **judged)
     found = zoom_in(Ruler(SMALL), picture, BOXES, Box(100, 100, 180, 160), [mine])

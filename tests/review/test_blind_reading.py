@@ -20,8 +20,9 @@ def test_a_second_look_adds_what_only_the_model_found_and_counts_none_of_it():
     model = Findings((a_mark("h0", 0.5, origin=Origin.MODEL), a_mark("m2", 50, origin=Origin.MODEL)))
     seen = second_look(marks(0), model, Task.COUNT_AND_BOX)
     assert [(m.id, m.status, m.origin) for m in seen.marks] == [
-        ("h0", Status.OPEN, Origin.HUMAN), ("model-m2", Status.REJECTED, Origin.MODEL),
-    ]  # fmt: skip
+        ("h0", Status.OPEN, Origin.HUMAN),
+        ("model-m2", Status.REJECTED, Origin.MODEL),
+    ]
     assert seen.count(Task.COUNT_AND_BOX) == 1
     assert second_look(seen, model, Task.COUNT_AND_BOX) == seen
     assert second_look(Findings((), {"a": 1}), Findings((), {"a": 9}), Task.COUNTING).stated == {"a": 1}

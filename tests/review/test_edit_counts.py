@@ -33,9 +33,10 @@ def test_edits_are_counted_in_the_order_of_reviews_and_averaged_over_ten():
     assert found[9].adapter is None and found[10].adapter == "new"
 
 
-@pytest.mark.parametrize("changes", [
-    {"verdict": Verdict.REJECTED}, {"verdict": Verdict.SKIPPED}, {"revision": 2}, {"blind": True}, {"prediction_id": None},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [{"verdict": Verdict.REJECTED}, {"verdict": Verdict.SKIPPED}, {"revision": 2}, {"blind": True}, {"prediction_id": None}],
+)
 def test_what_corrects_no_answer_is_left_out(changes):
     assert count_edits([review(1, **changes)], [answer(1)]) == []
     assert count_edits([review(1)], [answer(1, None)]) == []

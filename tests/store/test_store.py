@@ -91,18 +91,21 @@ def test_latest_prediction_is_of_that_question_model_and_adapter(store: Store):
     assert store.latest_prediction(SHA, ASK, "big", "x") is None
 
 
-@pytest.mark.parametrize("ask", [
-    lambda s: s.image("b" * 64),
-    lambda s: s.prediction("none"),
-    lambda s: s.adapter("none"),
-    lambda s: s.set_metrics("none", {}),
-    lambda s: s.set_run_status("none", RunStatus.FAILED),
-    lambda s: s.add_prediction(a_prediction(image_sha256="b" * 64)),
-    lambda s: s.save_review(a_review(image_sha256="b" * 64), key="k", base_revision=0),
-    lambda s: s.save_review(a_review(prediction_id="none"), key="k", base_revision=0),
-    lambda s: s.put_draft("ada", "b" * 64, ASK, FOUND, 0, None),
-    lambda s: s.remove_user("none"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda s: s.image("b" * 64),
+        lambda s: s.prediction("none"),
+        lambda s: s.adapter("none"),
+        lambda s: s.set_metrics("none", {}),
+        lambda s: s.set_run_status("none", RunStatus.FAILED),
+        lambda s: s.add_prediction(a_prediction(image_sha256="b" * 64)),
+        lambda s: s.save_review(a_review(image_sha256="b" * 64), key="k", base_revision=0),
+        lambda s: s.save_review(a_review(prediction_id="none"), key="k", base_revision=0),
+        lambda s: s.put_draft("ada", "b" * 64, ASK, FOUND, 0, None),
+        lambda s: s.remove_user("none"),
+    ],
+)
 def test_what_is_not_there_is_not_found(store: Store, ask):
     with pytest.raises(NotFound, match=r"There is no .*\."):
         ask(store)
@@ -199,9 +202,9 @@ def test_the_database_itself_refuses_to_change_what_was_said(store: Store, table
     store.activate("first", "tiny", by="ada", reason="")
     store.hold_out(["g"])
     store.add_events([SHA], EventKind.SENT_BACK, by="ada")
-    column = {
-        "events": "by", "images": "name", "predictions": "raw", "reviews": "author", "activations": "by", "groups": "side",
-    }[table]  # fmt: skip
+    column = {"events": "by", "images": "name", "predictions": "raw", "reviews": "author", "activations": "by", "groups": "side"}[
+        table
+    ]
     assert "never changed" in refused_by_trigger(store, f"UPDATE {table} SET {column} = 'x'")
     assert "never changed" in refused_by_trigger(store, f"DELETE FROM {table}")
     assert "never changed" in refused_by_trigger(store, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
@@ -252,11 +255,11 @@ def test_a_database_in_memory_serves_threads():
 
 def test_sqlite_is_set_for_safety(store: Store):
     with store._write() as session:
-        found = {name: session.scalar(text(f"PRAGMA {name}")) for name in
-                 ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "busy_timeout")}  # fmt: skip
-    assert found == {
-        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "busy_timeout": 15000
-    }  # fmt: skip
+        found = {
+            name: session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1, "busy_timeout": 15000}
 
 
 # adapters, groups, runs, users
@@ -275,8 +278,10 @@ def test_one_adapter_serves_per_base_and_the_history_says_who_and_why(store: Sto
     store.activate(None, "tiny", by="ada", reason="all worse")
     assert store.active_adapter("tiny") is None and store.active_adapter("big").name == "elsewhere"
     assert [(a.adapter, a.by, a.reason) for a in store.activations("tiny")] == [
-        ("first", "ada", "better"), ("second", "bob", "better still"), (None, "ada", "all worse"),
-    ]  # fmt: skip
+        ("first", "ada", "better"),
+        ("second", "bob", "better still"),
+        (None, "ada", "all worse"),
+    ]
 
 
 def test_an_adapter_has_a_name_of_its_own_and_one_base(store: Store):

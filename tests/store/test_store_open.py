@@ -58,9 +58,7 @@ for url in map(str.strip, sys.stdin):
 
 def test_processes_opening_a_fresh_database_at_once_all_succeed(tmp_path: Path):
     command, pipe = [sys.executable, "-c", OPEN_WHEN_TOLD], subprocess.PIPE
-    children = [
-        subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
-    ]
+    children = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
     assert [child.stdout.readline() for child in children] == ["ready\n"] * 3
     for i in range(8):
         for child in children:
@@ -148,14 +146,17 @@ def test_a_folder_without_write_permission_is_a_sentence():
     assert "cannot be opened; check that its folder exists and that this user may write there" in child.stdout, child
 
 
-@pytest.mark.parametrize(("bad", "words"), [
-    ("", "cannot be used"),
-    ("nonsense", "cannot be used"),
-    ("oracle9://x", "cannot be used"),
-    ("sqlite:///{folder}/file.txt/x.sqlite3", "cannot be made"),
-    ("sqlite:///{folder}", "cannot be opened"),
-    ("sqlite:///{folder}/file.txt", "is not a database"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("", "cannot be used"),
+        ("nonsense", "cannot be used"),
+        ("oracle9://x", "cannot be used"),
+        ("sqlite:///{folder}/file.txt/x.sqlite3", "cannot be made"),
+        ("sqlite:///{folder}", "cannot be opened"),
+        ("sqlite:///{folder}/file.txt", "is not a database"),
+    ],
+)
 def test_a_place_that_cannot_be_a_database_is_a_sentence(tmp_path: Path, bad: str, words: str):
     (tmp_path / "file.txt").write_text("not a database, but long enough to be taken for one. " * 20)
     with pytest.raises(StoreUnavailable, match=words):

@@ -57,12 +57,22 @@ def test_every_usable_review_is_a_row_with_its_own_task(place: Place, tmp_path: 
     export_training_set(place.store, place.files, tmp_path / "data")
     common = {"image": f"images/{image.sha256}.png", "width": 40, "height": 30, "group": "patient 1"}
     assert rows_of(tmp_path / "data", "train") == [
-        common | {"task": "count_and_box", "labels": ["platelet", "nucleus"],
-                  "marks": [{"box": [4.5, 3, 12.25, 9], "label": "nucleus"}], "counts": {"platelet": 0, "nucleus": 1}},
-        common | {"task": "pointing", "labels": ["nucleus"], "marks": [{"point": [1.5, 2], "label": "nucleus"}],
-                  "counts": {"nucleus": 1}},
+        common
+        | {
+            "task": "count_and_box",
+            "labels": ["platelet", "nucleus"],
+            "marks": [{"box": [4.5, 3, 12.25, 9], "label": "nucleus"}],
+            "counts": {"platelet": 0, "nucleus": 1},
+        },
+        common
+        | {
+            "task": "pointing",
+            "labels": ["nucleus"],
+            "marks": [{"point": [1.5, 2], "label": "nucleus"}],
+            "counts": {"nucleus": 1},
+        },
         common | {"task": "counting", "labels": ["polyp", "cell"], "marks": [], "counts": {"polyp": 3, "cell": 0}},
-    ]  # fmt: skip
+    ]
     assert rows_of(tmp_path / "data", "held_out") == []
 
 
@@ -73,7 +83,7 @@ def test_a_row_says_what_the_model_had_said(place: Place, tmp_path: Path):
     review = Review("r1", image.sha256, CELLS, "p1", Verdict.CORRECTED, ONE, "ada", 1, datetime.now(UTC))
     place.store.save_review(review, key="r1", base_revision=0)
     export_training_set(place.store, place.files, tmp_path / "data")
-    row, = rows_of(tmp_path / "data", "train")
+    (row,) = rows_of(tmp_path / "data", "train")
     expected = {"marks": [{"box": [1, 2, 9, 8], "label": "platelet"}], "counts": {"platelet": 1, "nucleus": 0}}
     assert row["predicted"] == expected and row["marks"][0]["label"] == "nucleus"
 

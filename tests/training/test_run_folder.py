@@ -21,11 +21,23 @@ def test_config_survives_the_folder(tmp_path):
     assert Run.open(tmp_path, run.name).config == config
 
 
-@pytest.mark.parametrize("change", [
-    {"optimizer": "sgd"}, {"held_out_limit": 0},
-    {"rank": 0}, {"lr": -1e-4}, {"epochs": 0}, {"batch": 0}, {"max_seconds": 0}, {"lr": float("nan")},
-    {"quantization": "int3"}, {"tasks": {"guessing": 1}}, {"tasks": {"counting": -1, "pointing": 2}}, {"tasks": {}},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "sgd"},
+        {"held_out_limit": 0},
+        {"rank": 0},
+        {"lr": -1e-4},
+        {"epochs": 0},
+        {"batch": 0},
+        {"max_seconds": 0},
+        {"lr": float("nan")},
+        {"quantization": "int3"},
+        {"tasks": {"guessing": 1}},
+        {"tasks": {"counting": -1, "pointing": 2}},
+        {"tasks": {}},
+    ],
+)
 def test_an_impossible_config_is_refused_with_a_sentence(change):
     with pytest.raises(BadSetting, match=r"\.$"):
         TrainConfig(**{"model": "base", **change}).checked()
@@ -121,12 +133,15 @@ def test_complete_names_what_must_not_change(complete):
     assert complete.is_complete()  # the log may grow
 
 
-@pytest.mark.parametrize("damage", [
-    lambda run: (run.adapter / "weights").write_bytes(b"\x00\x02"),
-    lambda run: (run.data / "train.jsonl").unlink(),
-    lambda run: (run.folder / "COMPLETE").write_text(""),
-    lambda run: (run.folder / "COMPLETE").unlink(),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: (run.adapter / "weights").write_bytes(b"\x00\x02"),
+        lambda run: (run.data / "train.jsonl").unlink(),
+        lambda run: (run.folder / "COMPLETE").write_text(""),
+        lambda run: (run.folder / "COMPLETE").unlink(),
+    ],
+)
 def test_a_changed_run_is_not_complete(complete, damage):
     damage(complete)
     assert not complete.is_complete()

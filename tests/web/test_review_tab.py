@@ -269,8 +269,11 @@ def test_blind_readers_do_not_stand_in_each_others_way_but_two_tabs_of_one_do(tm
     over, value, *_ = desk.tab.resolve(Take.MINE, stale[0], edited(tab[1], drawn(x=9)), {})
     desk.tab.save(over, value, {})
     assert [(r.author, r.blind) for r in desk.store.reviews(sha)] == [
-        ("ada", True), ("ben", True), ("ada", False), ("ada", False),
-    ]  # fmt: skip
+        ("ada", True),
+        ("ben", True),
+        ("ada", False),
+        ("ada", False),
+    ]
 
 
 def test_work_that_began_before_reads_were_blind_does_not_show_the_model(tmp_path):
@@ -379,7 +382,9 @@ def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk)
     answer = draft.prediction
     none, unread = replace(draft, prediction=replace(answer, findings=Findings())), replace(answer, findings=None)
     assert status_line(none).startswith("No red blood cell or platelet found. Answered by ")
-    assert " found." not in status_line(draft) + status_line(replace(draft, prediction=unread)) + status_line(replace(draft, prediction=None))
+    assert " found." not in status_line(draft) + status_line(replace(draft, prediction=unread)) + status_line(
+        replace(draft, prediction=None)
+    )
     row = answer_row("a.png", (9, 9), ASK, Answer(FOUND, "", "scripted", None, "compact-1", 0.1))
     assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (")
     assert "2 found" in in_words(row) and "could not be read" in in_words({**row, "count": None, "readable": False})

@@ -180,11 +180,11 @@ def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
     scores = tab.scores()
     assert dict(zip(scores["model"], scores["score"], strict=True)) == {
-        "the adapter": 0.61234, "served then": 0.5, "the base alone": 0.1,
+        "the adapter": 0.61234,
+        "served then": 0.5,
+        "the base alone": 0.1,
     }
-    assert tab.edits().to_dict("list") == {
-        "image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the base alone", "one"],
-    }
+    assert tab.edits().to_dict("list") == {"image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the base alone", "one"]}
 
 
 def test_pictures_of_what_changed_are_those_of_the_chosen_adapter(tab, store, tmp_path):

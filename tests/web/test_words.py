@@ -30,11 +30,36 @@ FILES = [*(ASSETS / "annotator" / f"{name}.js" for name in SCRIPTS), *(ASSETS / 
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
-    "review/answering.py", "review/asking.py", "inference/predictors/zoom.py", "domain/merge.py", "domain/values.py", "files.py", "review/history.py", "images/intake.py", "review/prefetch.py",
-    "images/decode_worker.py", "review/questions.py", "review/service.py", "review/visibility.py", "web/app.py", "review/worklist.py", "store/database.py", "store/list_queries.py",
-    "store/review_queries.py", "inference/openai/http.py", "web/ui/annotator.py", "web/ui/app.py", "web/ui/conflict.py", "web/ui/history_tab.py",
-    "web/ui/review_tab.py", "web/ui/screen.py", "web/ui/sessions.py", "web/ui/study_tab.py", "web/ui/training_tab.py", "web/ui/view.py",
-)  # fmt: skip
+    "review/answering.py",
+    "review/asking.py",
+    "inference/predictors/zoom.py",
+    "domain/merge.py",
+    "domain/values.py",
+    "files.py",
+    "review/history.py",
+    "images/intake.py",
+    "review/prefetch.py",
+    "images/decode_worker.py",
+    "review/questions.py",
+    "review/service.py",
+    "review/visibility.py",
+    "web/app.py",
+    "review/worklist.py",
+    "store/database.py",
+    "store/list_queries.py",
+    "store/review_queries.py",
+    "inference/openai/http.py",
+    "web/ui/annotator.py",
+    "web/ui/app.py",
+    "web/ui/conflict.py",
+    "web/ui/history_tab.py",
+    "web/ui/review_tab.py",
+    "web/ui/screen.py",
+    "web/ui/sessions.py",
+    "web/ui/study_tab.py",
+    "web/ui/training_tab.py",
+    "web/ui/view.py",
+)
 SENTENCE = re.compile(r"^(?!.*%s)[^a-z\s].* .*[.:]$", re.DOTALL)
 
 

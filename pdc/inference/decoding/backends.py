@@ -92,7 +92,9 @@ class TransformersBackend:
         )
         return out.last_hidden_state
 
-    def extend(self, language: LanguageBackend, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: KVCache) -> list[Tensor]:
+    def extend(
+        self, language: LanguageBackend, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: KVCache
+    ) -> list[Tensor]:
         n = max(map(len, ids))
         padded = [token for row in ids for token in (*row, *[0] * (n - len(row)))]
         positions = torch.tensor(starts)[:, None] + torch.arange(n)

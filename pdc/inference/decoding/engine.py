@@ -80,10 +80,18 @@ class Decoder:
         style, drafts = self.qwen.prompt_style, seen.drafts(question)
         settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
         return DecodingSequence(
-            self.words, question, seen.model_wh, style, prompt, drafts, window=self.window, most=self.most,
-            limit=limit, settle=settle,
+            self.words,
+            question,
+            seen.model_wh,
+            style,
+            prompt,
+            drafts,
+            window=self.window,
+            most=self.most,
+            limit=limit,
+            settle=settle,
             second_opinion=seen.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
-        )  # fmt: skip
+        )
 
     def run(self, seen: Sequence[EncodedImage], lines: Sequence[DecodingSequence]) -> Iterator[None]:
         """Pass by pass until every line is done; stop iterating to cancel."""
@@ -99,9 +107,13 @@ class Decoder:
             yield
 
     def decode(
-        self, image: PilImage, question: Question, *,
-        max_new_tokens: int = MAX_NEW_TOKENS, cancelled: Callable[[], bool] = lambda: False,
-    ) -> Decoded:  # fmt: skip
+        self,
+        image: PilImage,
+        question: Question,
+        *,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Decoded:
         """Greedy answer to one question about one upright RGB image of any size."""
         seen = self.see(image)
         line = self.line(seen, question, max_new_tokens)

@@ -32,10 +32,20 @@ class DecodingSequence:
     """
 
     def __init__(
-        self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: list[int],
-        proposals: tuple[Proposal, ...], *, window: int = ALONE, most: int | None = None, limit: int = 3072,
-        settle: Callable[[list[int]], torch.Tensor] | None = None, second_opinion: DenseOpinion | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        words: Vocabulary,
+        question: Question,
+        model_wh: Size,
+        style: str,
+        prompt: list[int],
+        proposals: tuple[Proposal, ...],
+        *,
+        window: int = ALONE,
+        most: int | None = None,
+        limit: int = 3072,
+        settle: Callable[[list[int]], torch.Tensor] | None = None,
+        second_opinion: DenseOpinion | None = None,
+    ) -> None:
         import xgrammar
 
         self.words, self.question, self.style, self.limit, self.window = words, question, style, limit, window

@@ -49,9 +49,14 @@ def request(model: str, png: bytes, question: Question, style: str, model_wh: Si
     content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": words(question, style)}]
     schema = {"name": "answer", "strict": True, "schema": json_schema(question, *model_wh, style)}
     return {
-        "model": model, "messages": [{"role": "user", "content": content}], "temperature": 0, "max_tokens": MAX_TOKENS,
-        "response_format": {"type": "json_schema", "json_schema": schema}, "logprobs": True, "top_logprobs": TOP,
-    }  # fmt: skip
+        "model": model,
+        "messages": [{"role": "user", "content": content}],
+        "temperature": 0,
+        "max_tokens": MAX_TOKENS,
+        "response_format": {"type": "json_schema", "json_schema": schema},
+        "logprobs": True,
+        "top_logprobs": TOP,
+    }
 
 
 def read_request(body: Mapping[str, Any]) -> Request:
@@ -106,9 +111,15 @@ def _labels_in(schema: Any) -> Iterable[str]:
 def logprob_entries(steps: Sequence[TokenStep]) -> list[dict[str, Any]]:
     """Steps as the `content` of `logprobs`."""
     return [
-        {"token": s.text, "logprob": log(max(s.probability, 1e-12)), "bytes": list(s.text.encode()), "top_logprobs": [],
-         "more": s.more} for s in steps
-    ]  # fmt: skip
+        {
+            "token": s.text,
+            "logprob": log(max(s.probability, 1e-12)),
+            "bytes": list(s.text.encode()),
+            "top_logprobs": [],
+            "more": s.more,
+        }
+        for s in steps
+    ]
 
 
 def read_answer(text: str, said: Sequence[Mapping[str, Any]], finished: bool, opinion: DenseOpinion | None) -> Decoded:

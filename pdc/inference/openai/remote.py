@@ -58,8 +58,8 @@ class RemotePredictor:
     """Answers as `LocalPredictor` does, from any thread. `folder` is PDC_MODEL: a folder or a name that describes the model."""
 
     def __init__(
-        self, wire: HttpClient, folder: str, base: str, wanted: Callable[[], AdapterRef] = AdapterRef, *, model: str = "",
-    ) -> None:  # fmt: skip
+        self, wire: HttpClient, folder: str, base: str, wanted: Callable[[], AdapterRef] = AdapterRef, *, model: str = ""
+    ) -> None:
         self.wire, self.folder, self.base, self.model = wire, folder, base, model or base
         self._named, self._wanted, self._eyes = bool(model), wanted, read_processor_config(folder)
         self._offered: set[str] | None = None

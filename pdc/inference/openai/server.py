@@ -1,9 +1,9 @@
 """A small OpenAI-compatible server over the model in this process: one machine with a GPU, many front ends.
 
-    GET  /health
-    GET  /v1/models            the base and the registry's adapters, by name
-    POST /v1/chat/completions  one of PDC's five questions about one image, answered in its JSON schema; may stream
-    POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions
+GET  /health
+GET  /v1/models            the base and the registry's adapters, by name
+POST /v1/chat/completions  one of PDC's five questions about one image, answered in its JSON schema; may stream
+POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions
 """
 
 from __future__ import annotations
@@ -37,18 +37,25 @@ class ModelServer:
     """`adapters` gives the registry's adapters by name at each request; with a `key` every request must bring it."""
 
     def __init__(
-        self, predictor: LocalPredictor, base: str, adapters: Callable[[], Mapping[str, str]], *,
-        key: str = "", max_bytes: int = 96 * 2**20, max_megapixels: int = 50,
-    ) -> None:  # fmt: skip
+        self,
+        predictor: LocalPredictor,
+        base: str,
+        adapters: Callable[[], Mapping[str, str]],
+        *,
+        key: str = "",
+        max_bytes: int = 96 * 2**20,
+        max_megapixels: int = 50,
+    ) -> None:
         self.predictor, self.base, self.adapters, self.key = predictor, base, adapters, key
         self.max_bytes, self.max_megapixels = max_bytes, max_megapixels
 
     def app(self) -> Starlette:
         routes = [
-            Route("/health", lambda _: Response()), Route("/v1/models", self.models),
+            Route("/health", lambda _: Response()),
+            Route("/v1/models", self.models),
             Route("/v1/chat/completions", self.completions, methods=["POST"]),
             Route("/v1/proposals", self.proposals, methods=["POST"]),
-        ]  # fmt: skip
+        ]
         return Starlette(routes=routes, exception_handlers={PdcError: _refused})
 
     async def models(self, http: HttpRequest) -> Response:

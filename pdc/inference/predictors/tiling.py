@@ -113,8 +113,9 @@ def _at_inner_edge(mark: Mark, tile: Tile) -> bool:
 
 def _placed(findings: Findings, tile: Tile) -> Findings:
     dx, dy = tile.window.x1, tile.window.y1
-    return map_findings(findings, lambda s: Point(s.x + dx, s.y + dy) if isinstance(s, Point) else
-                        Box(s.x1 + dx, s.y1 + dy, s.x2 + dx, s.y2 + dy))
+    return map_findings(
+        findings, lambda s: Point(s.x + dx, s.y + dy) if isinstance(s, Point) else Box(s.x1 + dx, s.y1 + dy, s.x2 + dx, s.y2 + dy)
+    )
 
 
 def _owns(tile: Tile, mark: Mark) -> bool:

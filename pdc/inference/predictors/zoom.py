@@ -30,9 +30,13 @@ SHARE = 1 / 3  # side of a region the engine picks, of the image's longer side
 
 
 def zoom_in(
-    predictor: Predictor, image: PilImage, question: Question, region: Box, marks: Sequence[Mark] = (),
+    predictor: Predictor,
+    image: PilImage,
+    question: Question,
+    region: Box,
+    marks: Sequence[Mark] = (),
     cancelled: Cancelled | None = None,
-) -> Findings | None:  # fmt: skip
+) -> Findings | None:
     """`marks` and what the model finds in `region` when it looks there again; all in pixels of the image.
 
     None once `cancelled` says so: the model gives up then, if it can answer bit by bit.

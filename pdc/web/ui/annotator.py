@@ -36,10 +36,33 @@ from pdc.settings import ASSETS
 from pdc.web.ui.words import dictionaries
 
 SCRIPTS = (
-    "words", "core", "shapes", "merge", "doc", "view", "ink", "layer", "pointer", "keys", "help", "adjust", "checks", "hints",
-    "confidence", "grid", "lens", "toolbar", "counts", "list", "link", "keeper", "connection", "notices", "editor",
+    "words",
+    "core",
+    "shapes",
+    "merge",
+    "doc",
+    "view",
+    "ink",
+    "layer",
+    "pointer",
+    "keys",
+    "help",
+    "adjust",
+    "checks",
+    "hints",
+    "confidence",
+    "grid",
+    "lens",
+    "toolbar",
+    "counts",
+    "list",
+    "link",
+    "keeper",
+    "connection",
+    "notices",
+    "editor",
     "mount",
-)  # fmt: skip
+)
 MAX_ID_LENGTH = 64
 Value = dict[str, Any]
 
@@ -64,9 +87,7 @@ class Annotator(gr.HTML):
     when a region was dragged to look at again (`region_from`)."""
 
     def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
-        super().__init__(
-            value=value, label=label, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw
-        )
+        super().__init__(value=value, label=label, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
@@ -142,7 +163,6 @@ def notes_value(case: str, rev: int, *, acked: int | None = None, answering: boo
     """What the editor should know of this case without its marks: `acked` edits are stored; the model is `answering`."""
     notes = {"acked": acked, "answering": answering}
     return {"case": case, "rev": rev} | {key: note for key, note in notes.items() if note is not None}
-
 
 
 def _mark_value(mark: Mark) -> Value:

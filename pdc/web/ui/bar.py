@@ -24,9 +24,14 @@ class Bar:
         with gr.Row(elem_classes="pdc-question"):
             self.task = gr.Dropdown(TASKS, value=first.task.value, label=word("Task"), scale=1, min_width=184)
             self.labels = gr.Dropdown(
-                choices, value=list(first.labels), label=word("Look for"), multiselect=True, allow_custom_value=True, scale=8,
+                choices,
+                value=list(first.labels),
+                label=word("Look for"),
+                multiselect=True,
+                allow_custom_value=True,
+                scale=8,
                 min_width=200,
-            )  # fmt: skip
+            )
             self.ask = gr.Button(word("Show the model" if blind else "Ask the model"), scale=0, min_width=120)
             self.save = gr.Button(word("Save"), scale=0, min_width=70)
             self.finish = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)

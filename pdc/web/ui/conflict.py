@@ -16,13 +16,19 @@ def conflict_view(conflict: Conflict) -> Node:
     at = f"{theirs.created_at.astimezone():%H:%M}"
     said = f"{theirs.author} saved revision {theirs.revision} at {at}, after you had opened this."
     sides = (
-        ("Yours", mine.findings), (f"Theirs, revision {theirs.revision}", theirs.findings), ("Both started from", conflict.base),
-    )  # fmt: skip
+        ("Yours", mine.findings),
+        (f"Theirs, revision {theirs.revision}", theirs.findings),
+        ("Both started from", conflict.base),
+    )
     figures = [_figure(mine.image, title, f, conflict.base, mine.question.task) for title, f in sides]
     listed = table(("Mark", "Yours", "Theirs", "Before"), map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
     return el(
-        "section", el("h3", "Somebody else saved this image"), el("p", said, " ", "Your draft is kept."),
-        el("div", *figures, cls="pdc-three"), el("div", listed, cls="pdc-clashes"), aria_label="Conflict",
+        "section",
+        el("h3", "Somebody else saved this image"),
+        el("p", said, " ", "Your draft is kept."),
+        el("div", *figures, cls="pdc-three"),
+        el("div", listed, cls="pdc-clashes"),
+        aria_label="Conflict",
     )
 
 

@@ -67,8 +67,9 @@ class HistoryTab:
         return (
             gr.update(choices=named, value=before.id if before else None),
             gr.update(choices=named, value=after.id if after else None),
-            gr.update(choices=unasked, value=unasked[0][1] if unasked else None), view,
-        )  # fmt: skip
+            gr.update(choices=unasked, value=unasked[0][1] if unasked else None),
+            view,
+        )
 
     def compare(self, draft: Draft | None, before: str | None, after: str | None, beside: bool) -> Node:
         if draft is None:

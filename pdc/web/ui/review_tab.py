@@ -89,9 +89,11 @@ class ReviewTab:
             opens(event, handler, moving)
         saving = [*question, *moving]
         for event, handler in (
-            (self.worklist.finish, self.finish), (self.bar.finish.click, self.finish), (self.worklist.skip, self.skip),
+            (self.worklist.finish, self.finish),
+            (self.bar.finish.click, self.finish),
+            (self.worklist.skip, self.skip),
             (self.worklist.back, self.send_back),
-        ):  # fmt: skip
+        ):
             opens(event, under_bar(handler), saving)
         for event in (self.bar.save.click, self.editor.save):
             event(show_errors(under_bar(self.save)), saving, self.screen, show_progress="hidden")

@@ -60,10 +60,18 @@ def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | Non
     same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
     predicted = draft.prediction.findings if draft.prediction else None
     return to_value(
-        case_of(draft), draft.question, draft.findings, draft.image, image_url(draft.image.sha256), rev=draft.rev,
-        edits=int(shown.get("edits", 0)) if same else 0, model_stated=predicted.stated if predicted else None,
-        reader=draft.author, calibration=asdict(words) if words else None, **more,
-    )  # fmt: skip
+        case_of(draft),
+        draft.question,
+        draft.findings,
+        draft.image,
+        image_url(draft.image.sha256),
+        rev=draft.rev,
+        edits=int(shown.get("edits", 0)) if same else 0,
+        model_stated=predicted.stated if predicted else None,
+        reader=draft.author,
+        calibration=asdict(words) if words else None,
+        **more,
+    )
 
 
 def shows(draft: Draft | None, value: Any) -> bool:

@@ -15,9 +15,18 @@ from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import word
 
 HEAD = (
-    "Reader", "Reads", "Then shown the model", "Wrong → right", "Right → wrong", "Wrong before", "Wrong after",
-    "Same count as the model, before", "after", "Same count as the reference, before", "after",
-)  # fmt: skip
+    "Reader",
+    "Reads",
+    "Then shown the model",
+    "Wrong → right",
+    "Right → wrong",
+    "Wrong before",
+    "Wrong after",
+    "Same count as the model, before",
+    "after",
+    "Same count as the reference, before",
+    "after",
+)
 EXPLAINED = (
     "Counted in objects: one of the reference that was not found (same place and label), or a mark that fits none of it; when "
     "only counting, labels with another number. The reference is the newest review by the reader you choose, and never judges "
@@ -70,10 +79,13 @@ class StudyTab:
         second = [r for r in own if r.after]
         model = [(r, self.service.store.prediction(r.after.prediction_id)) for r in second]
         return (
-            author, len(own), len(second), *(numbers if judged else ("–",) * 4),
+            author,
+            len(own),
+            len(second),
+            *(numbers if judged else ("–",) * 4),
             *_agreement([(r, p.findings.count(r.question.task)) for r, p in model if _read(p)]),
             *_agreement([(r, t.findings.count(r.question.task)) for r, t in judged]),
-        )  # fmt: skip
+        )
 
 
 def _read(prediction: Prediction) -> bool:

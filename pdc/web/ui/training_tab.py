@@ -29,8 +29,17 @@ NO_CHANGES = "Pictures of what changed on held-out images appear here for adapte
 CHANGES = f"${{value || '<p>' + {template_sentence(NO_CHANGES)[2:-1]} + '</p>'}}"
 EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
 HEADERS = [
-    "Adapter", "Status", "Answers about", "Held-out score", "Base", "Served then", "Change, points", "Not assessable", "Images",
-    "Goes on from", "Made",
+    "Adapter",
+    "Status",
+    "Answers about",
+    "Held-out score",
+    "Base",
+    "Served then",
+    "Change, points",
+    "Not assessable",
+    "Images",
+    "Goes on from",
+    "Made",
 ]
 START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
 LOG_LINES = 200
@@ -61,9 +70,14 @@ class TrainingTab:
                 bar = gr.HTML(0, html_template=BAR)
             with gr.Column(scale=2, min_width=420):
                 curve = gr.LinePlot(
-                    self.curve(None), x="step", y="loss", x_title="step", y_title="loss",
-                    title=word("Loss on the answers"), height=220,
-                )  # fmt: skip
+                    self.curve(None),
+                    x="step",
+                    y="loss",
+                    x_title="step",
+                    y_title="loss",
+                    title=word("Loss on the answers"),
+                    height=220,
+                )
                 log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
         adapters = NodeView(elem_classes="pdc-adapters")
         with gr.Row():
@@ -75,15 +89,28 @@ class TrainingTab:
         changed = gr.HTML("", html_template=CHANGES)
         with gr.Row():
             scores = gr.LinePlot(
-                self.scores(), x="made as", y="score", color="model", height=240, y_lim=[0, 1], tooltip="all",
-                x_title="in order of making", y_title="score",
+                self.scores(),
+                x="made as",
+                y="score",
+                color="model",
+                height=240,
+                y_lim=[0, 1],
+                tooltip="all",
+                x_title="in order of making",
+                y_title="score",
                 title=word("Held-out score of each adapter, and of what served then"),
-            )  # fmt: skip
+            )
             edits = gr.LinePlot(
-                self.edits(), x="image", y="edits", color="answered by", height=240, y_lim=[0, None],
-                x_title="reviewed image", y_title="edits",
+                self.edits(),
+                x="image",
+                y="edits",
+                color="answered by",
+                height=240,
+                y_lim=[0, None],
+                x_title="reviewed image",
+                y_title="edits",
                 title=word(f"Edits per image, mean of the last {TOGETHER} reviewed"),
-            )  # fmt: skip
+            )
         seen = gr.State(None)
         watched, registry = [status, bar, curve, log], [adapters, chosen]
         everything = [seen, *watched, *registry]
@@ -169,7 +196,9 @@ class TrainingTab:
         measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
         rows = [
             (f"{i:02}", float(a.metrics[side]["score"]), line(name, language), a.name)
-            for i, a in enumerate(measured, start=1) for side, name in sides.items() if a.metrics.get(side)
+            for i, a in enumerate(measured, start=1)
+            for side, name in sides.items()
+            if a.metrics.get(side)
         ]
         return pandas.DataFrame(rows, columns=SCORES)
 

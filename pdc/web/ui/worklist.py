@@ -69,16 +69,28 @@ def filter_from(value: object) -> WorklistFilter:
 
 
 def worklist_page(
-    shown: Sequence[Entry], progress: Progress, ahead: PrefetchState, *, readers: Sequence[str], labels: Sequence[str],
+    shown: Sequence[Entry],
+    progress: Progress,
+    ahead: PrefetchState,
+    *,
+    readers: Sequence[str],
+    labels: Sequence[str],
     visitors: bool = False,
 ) -> dict[str, Any]:
     """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
     pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
         "rows": [[e.image.sha256, e.image.name, str(e.stage), detail(e), e.reader or ""] for e in shown],
-        "done": progress.done, "total": progress.total, "pace": pace, "waiting": ahead.waiting, "error": ahead.error,
-        "readers": list(readers), "labels": list(labels), "stages": ["to do", *map(str, Stage)], "visitors": visitors,
-    }  # fmt: skip
+        "done": progress.done,
+        "total": progress.total,
+        "pace": pace,
+        "waiting": ahead.waiting,
+        "error": ahead.error,
+        "readers": list(readers),
+        "labels": list(labels),
+        "stages": ["to do", *map(str, Stage)],
+        "visitors": visitors,
+    }
 
 
 def detail(entry: Entry) -> str:

@@ -24,10 +24,16 @@ def text(name: str, *args: sa.ForeignKey, **options: bool) -> sa.Column:
 def _events() -> None:
     image = sa.ForeignKey("images.sha256", name="fk_events_image_sha256")
     op.create_table(
-        "events", sa.Column("seq", sa.Integer, primary_key=True), text("image_sha256", image), text("kind"), text("by"),
-        text("reader", nullable=True), text("note"), sa.Column("at", sa.DateTime, nullable=False),
+        "events",
+        sa.Column("seq", sa.Integer, primary_key=True),
+        text("image_sha256", image),
+        text("kind"),
+        text("by"),
+        text("reader", nullable=True),
+        text("note"),
+        sa.Column("at", sa.DateTime, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_events"),
-    )  # fmt: skip
+    )
     op.create_index("ix_events_image_sha256", "events", ["image_sha256"])
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
@@ -44,11 +50,18 @@ def _drafts() -> None:
     image = sa.ForeignKey("images.sha256", name="fk_drafts_image_sha256")
     prediction = sa.ForeignKey("predictions.id", name="fk_drafts_prediction_id")
     op.create_table(
-        "drafts", text("author"), text("image_sha256", image), text("task"), text("labels"), text("key"), text("findings"),
-        sa.Column("base_revision", sa.Integer, nullable=False), text("prediction_id", prediction, nullable=True),
+        "drafts",
+        text("author"),
+        text("image_sha256", image),
+        text("task"),
+        text("labels"),
+        text("key"),
+        text("findings"),
+        sa.Column("base_revision", sa.Integer, nullable=False),
+        text("prediction_id", prediction, nullable=True),
         sa.Column("saved_at", sa.DateTime, nullable=False),
         sa.PrimaryKeyConstraint("author", "image_sha256", "task", "labels", "key", name="pk_drafts"),
-    )  # fmt: skip
+    )
     op.execute(f"INSERT INTO drafts ({DRAFT}, key) SELECT {DRAFT}, '' FROM drafts_before")
     op.drop_table("drafts_before")
 

@@ -12,9 +12,13 @@ depends_on = None
 def upgrade() -> None:
     image = sa.ForeignKey("images.sha256", name="fk_owners_image_sha256")
     op.create_table(
-        "owners", text("owner"), text("image_sha256", image), text("name"), sa.Column("at", sa.DateTime, nullable=False),
+        "owners",
+        text("owner"),
+        text("image_sha256", image),
+        text("name"),
+        sa.Column("at", sa.DateTime, nullable=False),
         sa.PrimaryKeyConstraint("owner", "image_sha256", name="pk_owners"),
-    )  # fmt: skip
+    )
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(
