@@ -159,7 +159,8 @@ def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str],
     numbers = {label: {way: ratio(pairs) for way, pairs in ways.items()} for label, ways in found.items()}
     for label, ways in numbers.items():
         say(
-            f"{label}: F1 alone {format_estimate(ways['alone'])}, with the others {format_estimate(ways['together'])}, n = {len(some)}"
+            f"{label}: F1 alone {format_estimate(ways['alone'])}, "
+            f"with the others {format_estimate(ways['together'])}, n = {len(some)}"
         )
     return numbers
 
