@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = {"image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds"} | {"notes"}
+KEYS = {
+    "image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "notes", "model", "adapter", "seconds",
+}
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
