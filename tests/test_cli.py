@@ -13,7 +13,8 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = {
-    "image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "notes", "model", "adapter", "seconds",
+    "image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "notes", "model", "adapter",
+    "seconds",
 }
 
 
