@@ -22,10 +22,11 @@ KEYS = {
     "count",
     "readable",
     "thresholds",
+    "notes",
     "model",
     "adapter",
     "seconds",
-} | {"notes"}
+}
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
