@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.routing import AdapterRouting
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import Settings
 from pdc.store.store import Store
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 

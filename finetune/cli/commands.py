@@ -21,7 +21,7 @@ from pdc.adapters.registry import Adapters
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadModel, BadSetting
 from pdc.domain.values import USABLE, Adapter, Task
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.settings import Settings
 from pdc.training.config import TrainConfig
 

@@ -26,7 +26,7 @@ from finetune.experiments.study import Arm, Player, report
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
 from pdc.files import read_json, write_json
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.training.config import TrainConfig
 
 

@@ -23,7 +23,8 @@ from pdc.adapters.registry import Adapters, is_there
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.values import Question, RunStatus, Task
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store

@@ -11,8 +11,9 @@ from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 
 if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen

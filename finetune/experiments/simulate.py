@@ -29,8 +29,9 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import match
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 

@@ -11,7 +11,7 @@ from finetune.experiments.study import Arm, StudyTraining
 from pdc.domain.errors import BadSetting
 from pdc.domain.prompts import as_task, words
 from pdc.domain.values import Question, Task
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.training.config import TrainConfig
 
 RANKS = (4, 8, 16, 32)

@@ -23,7 +23,8 @@ from finetune.experiments.plots import bars
 from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
 from pdc.files import read_json, write_json
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run

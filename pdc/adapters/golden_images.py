@@ -20,8 +20,8 @@ from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, Findings, Question, Task
 from pdc.files import read_json, sha256, write_json
 from pdc.inference.adapter_folder import MANIFEST, AdapterManifest
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Predictor
-from pdc.inference.predictors.local import AdapterRef
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

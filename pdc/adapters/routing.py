@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from pdc.domain.values import Question
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 
 MISSING = "The adapter {name} is missing, so the base model answers; bring its folder back, or promote another adapter."
 

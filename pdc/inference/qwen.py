@@ -10,16 +10,15 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdc.domain.errors import BadImage, BadModel, BadSetting, first_sentence
-from pdc.domain.geometry import Size, clip, map_findings, rescale
+from pdc.domain.errors import BadModel, BadSetting, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER, STYLES, words
-from pdc.domain.values import Findings, Question, Task
+from pdc.domain.values import Question, Task
 from pdc.inference.adapter_folder import MANIFEST, thresholds_of, verify
+from pdc.inference.frame import Frame, resized_wh
 from pdc.inference.lora_loading import swap
 
 if TYPE_CHECKING:
@@ -30,28 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_ASPECT = 200
 # Language-model linears only: servers drop LoRA on vision blocks in silence.
 LORA_TARGETS = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
 LORA_TARGETS_VISION = (
     r"^model\.(language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
     r"|visual\.(blocks\..*\.(qkv|proj|gate_proj|up_proj|down_proj)|merger\.mlp\.[02]))$"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An image's own size and the size at which the model sees it; both (width, height) in pixels."""
-
-    image_wh: Size
-    model_wh: Size
-
-    def to_model(self, findings: Findings) -> Findings:
-        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.model_wh))
-
-    def to_image(self, findings: Findings) -> Findings:
-        """In image pixels, clipped to the image."""
-        return map_findings(findings, lambda s: clip(rescale(s, self.model_wh, self.image_wh), self.image_wh))
 
 
 class Qwen:
@@ -162,18 +145,6 @@ def messages(
 ) -> list[dict[str, Any]]:
     """One user turn: the image, then the question in words. Training and inference both build it here."""
     return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": put(question, style)}]}]
-
-
-def resized_wh(image_processor: Any, width: int, height: int) -> Size:
-    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the processor's pixel budget."""
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
-
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise BadImage(f"The image is {width} x {height}: one side is over {MAX_ASPECT} times the other. Crop it first.")
-    factor = image_processor.patch_size * image_processor.merge_size
-    size = image_processor.size
-    h, w = smart_resize(height, width, factor, size["shortest_edge"], size["longest_edge"])
-    return w, h
 
 
 def load_processor(folder: str) -> Any:

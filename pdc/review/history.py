@@ -10,7 +10,7 @@ from uuid import uuid4
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Adapter, Findings, Prediction, Review
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.service import READ_FIRST, Draft, ReviewService
 
 

@@ -20,8 +20,9 @@ from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, AdapterStatus, Findings, Question, Task
 from pdc.files import sha256, write_json
 from pdc.inference.adapter_folder import AdapterManifest, verify
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 ASK = Question(Task.BOUNDING, ("cell",))

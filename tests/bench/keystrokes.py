@@ -32,7 +32,8 @@ from finetune.tiny.measure import Field, ask, fields
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.geometry import iou
 from pdc.domain.values import Box, Findings, Mark, Task
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
 
 KEY, POINT, BUTTON, HOME, MIND = 0.28, 1.10, 0.10, 0.40, 1.35  # seconds

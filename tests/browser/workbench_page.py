@@ -12,7 +12,8 @@ from PIL import Image
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
 from pdc.images.intake import ImageFiles
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.review.history import History
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService

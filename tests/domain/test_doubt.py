@@ -19,8 +19,9 @@ from pdc.domain.merge import merge
 from pdc.domain.values import Box, Findings, Mark, Origin, Prediction, Question, Status, Task, Verdict
 from pdc.formats.exporting import export
 from pdc.inference.adapter_folder import thresholds_of
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.zoom import merge_marks
 from pdc.inference.qwen import load
 from pdc.review.blind_reading import beside, second_look

@@ -13,9 +13,9 @@ import pytest
 from pdc.domain.errors import Unreadable
 from pdc.domain.prompts import MAX_COUNT, STYLES, answer, parse
 from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.inference.frame import Frame
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion
 from pdc.inference.predictors.tiling import Tile
-from pdc.inference.qwen import Frame
 from pdc.inference.types import Decoded
 
 LABELS = ("red blood cell", "platelet")

@@ -17,7 +17,7 @@ from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, BadSetting
 from pdc.domain.values import Box, Point, Task
 from pdc.inference.adapter_folder import AdapterManifest, labels_served, verify
-from pdc.inference.predictors.local import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.qwen import load
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run

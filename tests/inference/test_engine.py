@@ -10,6 +10,7 @@ from bench.ways import generate
 import pdc.inference.decoding.sequence
 from pdc.domain.prompts import COMPACT, PAPER, parse
 from pdc.domain.values import Question, Task
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.backends import LanguageBackend, TransformersBackend
 from pdc.inference.decoding.cpu_model import CpuLanguageModel, CpuVisionTower
@@ -17,7 +18,7 @@ from pdc.inference.decoding.grammar import repeats
 from pdc.inference.decoding.image_cache import EncodedImage, ImageCache
 from pdc.inference.decoding.kv_cache import KVCache, PackedKVCache
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import Qwen, load
 from pdc.inference.types import Proposal
 from pdc.settings import EMBEDDED_MODEL

@@ -11,8 +11,10 @@ import pytest
 from pdc.domain.errors import BadImage, BadModel
 from pdc.domain.prompts import answer, parse
 from pdc.domain.values import Box, Point, Question, Task
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
-from pdc.inference.qwen import Frame, load, resized_wh
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.frame import Frame, resized_wh
+from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.qwen import load
 from pdc.settings import EMBEDDED_MODEL
 
 LABELS = ("red blood cell", "white blood cell", "platelet")

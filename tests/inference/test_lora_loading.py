@@ -13,7 +13,8 @@ from pdc.domain.errors import BadModel, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER
 from pdc.domain.values import Question, Task
 from pdc.files import sha256
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import LORA_TARGETS_VISION, Qwen, adapter_style, load
 from pdc.settings import EMBEDDED_MODEL
 

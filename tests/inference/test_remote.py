@@ -16,13 +16,13 @@ from adapter_files import old_with_vision, write
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
 from pdc.domain.prompts import STYLES, words
 from pdc.domain.values import Findings, Question, Task
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.frame import read_processor_config
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.protocol import question_of, read_answer, read_request, request
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.openai.server import ModelServer
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef
-from pdc.inference.processor_config import read_processor_config
 from pdc.settings import EMBEDDED_MODEL
 
 LABELS = ("red blood cell", "white blood cell")

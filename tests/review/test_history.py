@@ -13,8 +13,8 @@ from store_values import an_adapter
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Findings
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef
 from pdc.review.history import History
 from pdc.review.service import ReviewService
 from pdc.web.ui.history_tab import HistoryTab

@@ -21,20 +21,20 @@ from pdc.domain.errors import BadModel, PdcError, Unreachable
 from pdc.domain.prompts import COMPACT
 from pdc.domain.values import Box, Findings, Question, Task
 from pdc.inference.adapter_folder import has_vision, thresholds_of
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.decoding.image_cache import dense_opinion
+from pdc.inference.frame import read_processor_config
 from pdc.inference.openai.http import HttpClient, RequestRefused
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.local import AdapterRef
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
 from pdc.inference.predictors.tiling import Tile, plan_tiles
-from pdc.inference.processor_config import read_processor_config
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-    from pdc.inference.qwen import Frame
+    from pdc.inference.frame import Frame
 
 log = logging.getLogger(__name__)
 TOGETHER = 8  # questions under way at once; the server batches them or lets them wait
@@ -146,7 +146,8 @@ class RemotePredictor:
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling
 
-        from pdc.inference.qwen import Frame, labels_of, resized_wh
+        from pdc.inference.frame import Frame, resized_wh
+        from pdc.inference.qwen import labels_of
 
         wh = round(window.width), round(window.height)
         frame = Frame(wh, resized_wh(self._eyes, *wh))

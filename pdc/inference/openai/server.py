@@ -25,8 +25,9 @@ from starlette.routing import Route
 
 from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
 from pdc.images.intake import accept
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.openai.protocol import Request, event, logprob_entries, read_request
-from pdc.inference.predictors.local import AdapterRef, LocalPredictor
+from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.types import Decoded
 
 if TYPE_CHECKING:

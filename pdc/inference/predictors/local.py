@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdc.domain.errors import PdcError
 from pdc.domain.values import Findings, Question
-from pdc.inference.adapter_folder import labels_served
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.decoding import Decoder
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterRef:
-    """The adapter that should serve: its name and folder. Both None means the base alone, also where it answers for an adapter
-    that is `missing`."""
-
-    name: str | None = None
-    folder: str | None = None
-    missing: str | None = None
-
-    def about(self, question: Question) -> AdapterRef:
-        """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no
-        correction can make worse what it is not about."""
-        corrected = labels_served(self.folder) if self.folder else frozenset()
-        return AdapterRef() if corrected and corrected.isdisjoint(question.labels) else self
 
 
 class LocalPredictor:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pdc.inference.decoding.image_cache import EncodedImage
     from pdc.inference.decoding.sequence import DecodingSequence
-    from pdc.inference.qwen import Frame
+    from pdc.inference.frame import Frame
 
 SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
 

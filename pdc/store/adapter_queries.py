@@ -1,4 +1,4 @@
-"""The store's half that training and administration use: adapters, activations, split groups, runs and users."""
+"""What training and the registry keep: adapters, activations, groups of the split, and runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pdc.domain.errors import BadModel, BadSetting, NotFound
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.store import mapping
 from pdc.store.database import Database
-from pdc.store.records import Activation, RunRecord, StoredUser
-from pdc.store.tables import ActivationRow, AdapterRow, GroupRow, RunRow, UserRow
+from pdc.store.records import Activation, RunRecord
+from pdc.store.tables import ActivationRow, AdapterRow, GroupRow, RunRow
 
 HELD_OUT = "held_out"
 TRAINING = "training"
 _UNFINISHED = (RunStatus.PREPARED, RunStatus.RUNNING)
 
 
-class RegistryQueries(Database):
+class AdapterQueries(Database):
     """What serves is a query on adapters; how it came to serve is the history of activations."""
 
     def add_adapter(self, adapter: Adapter) -> None:
@@ -131,33 +131,6 @@ class RegistryQueries(Database):
             row.status = status
             row.finished_at = None if status in _UNFINISHED else finished_at or datetime.now(UTC)
 
-    def add_user(self, name: str, password_hash: str) -> None:
-        """BadSetting when the name is taken."""
-        with self._write() as session:
-            if session.get(UserRow, name):
-                raise BadSetting(f"There is already a user named {name!r}; choose another name.")
-            session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC)))
-
-    def set_password(self, name: str, password_hash: str) -> None:
-        """NotFound when there is no such user."""
-        with self._write() as session:
-            _known_user(session, name).password_hash = password_hash
-
-    def remove_user(self, name: str) -> None:
-        """The user's reviews stay. NotFound when there is no such user."""
-        with self._write() as session:
-            session.delete(_known_user(session, name))
-
-    def user(self, name: str) -> StoredUser | None:
-        with self._read() as session:
-            row = session.get(UserRow, name)
-            return row and mapping.user(row)
-
-    def users(self) -> list[StoredUser]:
-        """By name."""
-        with self._read() as session:
-            return [mapping.user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
-
 
 _CANNOT_MOVE = {
     HELD_OUT: "The group {name!r} has been trained on, so it can no longer be held out; hold out another group.",
@@ -189,10 +162,3 @@ def _active_row(session: Session, base: str) -> AdapterRow | None:
 
 def _run_row(session: Session, name: str) -> RunRow | None:
     return session.scalar(select(RunRow).where(RunRow.name == name))
-
-
-def _known_user(session: Session, name: str) -> UserRow:
-    row = session.get(UserRow, name)
-    if row is None:
-        raise NotFound(f"There is no user named {name!r}; `python -m pdc users list` shows those there are.")
-    return row

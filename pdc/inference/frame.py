@@ -1,0 +1,72 @@
+"""The two pixel frames of an image: its own, and the one the model sees after its resize. Only this module converts.
+
+Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.errors import BadImage, BadModel
+from pdc.domain.geometry import Size, clip, map_findings, rescale
+from pdc.domain.values import Findings
+
+MAX_ASPECT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image's own size and the size at which the model sees it; both (width, height) in pixels."""
+
+    image_wh: Size
+    model_wh: Size
+
+    def to_model(self, findings: Findings) -> Findings:
+        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.model_wh))
+
+    def to_image(self, findings: Findings) -> Findings:
+        """In image pixels, clipped to the image."""
+        return map_findings(findings, lambda s: clip(rescale(s, self.model_wh, self.image_wh), self.image_wh))
+
+
+def resized_wh(image_processor: Any, width: int, height: int) -> Size:
+    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the processor's pixel budget."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BadImage(f"The image is {width} x {height}: one side is over {MAX_ASPECT} times the other. Crop it first.")
+    factor = image_processor.patch_size * image_processor.merge_size
+    size = image_processor.size
+    h, w = smart_resize(height, width, factor, size["shortest_edge"], size["longest_edge"])
+    return w, h
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProcessorConfig:
+    """How the model sees: what `resized_wh` needs of an image processor. Defaults are Qwen2.5-VL's own."""
+
+    patch_size: int = 14
+    merge_size: int = 2
+    least: int = 56 * 56
+    most: int = 28 * 28 * 16384
+
+    @property
+    def size(self) -> dict[str, int]:
+        return {"shortest_edge": self.least, "longest_edge": self.most}
+
+
+def read_processor_config(folder: str) -> ImageProcessorConfig:
+    """By the model folder's preprocessor_config.json; Qwen2.5-VL's own for a name on the hub."""
+    path = Path(folder) / "preprocessor_config.json"
+    if not path.is_file():
+        return ImageProcessorConfig()
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        size = said.get("size") or {"shortest_edge": said["min_pixels"], "longest_edge": said["max_pixels"]}
+        return ImageProcessorConfig(said["patch_size"], said["merge_size"], size["shortest_edge"], size["longest_edge"])
+    except (ValueError, KeyError, TypeError):
+        raise BadModel(f"{path} is damaged; download the model again.") from None

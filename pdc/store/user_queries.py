@@ -1,0 +1,52 @@
+"""Users: who may log in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pdc.domain.errors import BadSetting, NotFound
+from pdc.store import mapping
+from pdc.store.database import Database
+from pdc.store.records import StoredUser
+from pdc.store.tables import UserRow
+
+
+class UserQueries(Database):
+    """Users and their password hashes."""
+
+    def add_user(self, name: str, password_hash: str) -> None:
+        """BadSetting when the name is taken."""
+        with self._write() as session:
+            if session.get(UserRow, name):
+                raise BadSetting(f"There is already a user named {name!r}; choose another name.")
+            session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC)))
+
+    def set_password(self, name: str, password_hash: str) -> None:
+        """NotFound when there is no such user."""
+        with self._write() as session:
+            _known_user(session, name).password_hash = password_hash
+
+    def remove_user(self, name: str) -> None:
+        """The user's reviews stay. NotFound when there is no such user."""
+        with self._write() as session:
+            session.delete(_known_user(session, name))
+
+    def user(self, name: str) -> StoredUser | None:
+        with self._read() as session:
+            row = session.get(UserRow, name)
+            return row and mapping.user(row)
+
+    def users(self) -> list[StoredUser]:
+        """By name."""
+        with self._read() as session:
+            return [mapping.user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+
+
+def _known_user(session: Session, name: str) -> UserRow:
+    row = session.get(UserRow, name)
+    if row is None:
+        raise NotFound(f"There is no user named {name!r}; `python -m pdc users list` shows those there are.")
+    return row
