@@ -85,8 +85,8 @@ def detector(checkpoint: Path) -> Finder:
     import torch
 
     from finetune.tiny import TOKEN_PX
+    from finetune.tiny.dense_scores import as_marks, fit
     from finetune.tiny.teacher import load_teacher
-    from finetune.tiny.vision_stage import as_marks, fit
     from pdc.inference.dense_head import dense_boxes
 
     teacher = load_teacher(checkpoint)

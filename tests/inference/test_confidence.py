@@ -6,7 +6,7 @@ import pytest
 
 from pdc.domain.prompts import COMPACT, PAPER, parse
 from pdc.domain.values import Question, Task
-from pdc.inference.decoding import Decoded, Step
+from pdc.inference.decoding import Decoded, TokenStep
 from pdc.inference.decoding.confidence import count_distribution, mark_signals, partial_findings, with_scores
 from pdc.inference.types import Proposal
 
@@ -15,7 +15,7 @@ POINTS, BOXES = Question(Task.POINTING, ("a",)), Question(Task.BOUNDING, ("a", "
 
 def said(*pieces: tuple[str, float], more: dict[int, float] | None = None, opinion=None) -> Decoded:
     """pieces: (text, probability); more: index of a piece -> mass of going on."""
-    steps = tuple(Step(text, p, 1.0, (more or {}).get(i, 0.0)) for i, (text, p) in enumerate(pieces))
+    steps = tuple(TokenStep(text, p, 1.0, (more or {}).get(i, 0.0)) for i, (text, p) in enumerate(pieces))
     return Decoded("".join(t for t, _ in pieces), steps, True, second_opinion=opinion)
 
 
