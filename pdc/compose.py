@@ -102,7 +102,6 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
     from pdc.review.examples import first_question
     from pdc.review.history import History
     from pdc.review.prefetch import Prefetcher
-    from pdc.review.queue import Priority, Queue
     from pdc.review.service import ReviewService
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
@@ -122,14 +121,13 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[
         logging.error("%s", trouble)
     model = predictor_of(settings, store, wanted)
     files = ImageFiles(settings.images)
-    queue = Queue(model, at_once=SERVER_TAKES if settings.server_url else 1)
     service = ReviewService(
         store,
         files,
-        queue.at(Priority.SCREEN),
+        model,
         settings.max_megapixels,
         serving=wanted.now,
-        later=queue.at(Priority.NEXT),
+        at_once=SERVER_TAKES if settings.server_url else 1,
         blind=settings.blind,
         private=visitors,
         trouble=wanted.trouble,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from zlib import crc32
 
 from pictures import encoded
@@ -15,8 +17,9 @@ from pdc.domain.errors import BadModel
 from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer
+from pdc.review.drafts import Draft
 from pdc.review.prefetch import Prefetcher
-from pdc.review.service import Draft, ReviewService
+from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist
 from pdc.store import Store
 from pdc.web.ui.review_tab import ReviewTab
@@ -74,8 +77,20 @@ class Desk:
 
     def ask(self, draft: Draft, value: dict) -> tuple:
         """The model asked, and watched to the end: the draft as a handler would see it, the editor's last value, the line."""
-        *_, (shown, said) = self.tab.ask(draft, value)
+        *_, (shown, said) = watch(self.tab.ask(draft, value))
         return self.tab.asking.now(draft), shown, said
+
+
+def watch(values: AsyncIterator[Any]) -> Iterator[Any]:
+    """What a handler of the page yields, step by step."""
+    loop = asyncio.new_event_loop()
+    try:
+        while True:
+            yield loop.run_until_complete(anext(values))
+    except StopAsyncIteration:
+        pass
+    finally:
+        loop.close()
 
 
 def who(name: str) -> SimpleNamespace:

@@ -1,27 +1,37 @@
-"""The model's answers: the stored one where there is one, else a new one, all at once or mark by mark."""
+"""The model's answers: the stored one where there is one, else a new one, mark by mark, beside what a reader does meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pdc.domain.values import Findings, Image, Origin, Prediction, Question
+from pdc.domain.values import Box, Findings, Image, Prediction, Question
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer, Predictor
-from pdc.review.blind_reading import beside
-from pdc.review.turns import Turns
+from pdc.review.drafts import Draft
+from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
 from pdc.store.store import Store
 
-Step = Findings | Prediction  # an answer in the making, and the whole one
-Cancelled = Callable[[], bool]
+if TYPE_CHECKING:
+    from pdc.review.service import ReviewService
+
+Part = Findings | Prediction
+"""An answer in the making, and the whole one."""
+MOST = 200  # answers kept for drafts that are open somewhere, beside those that are still being made
+STOPPED = "Stopped. What the model found so far stays; ask again for the whole answer."
+STOPPED_ZOOM = "Stopped looking closer; your marks are as they were."
 
 
 class Answers:
-    """Every method may be called from any thread. `serving` says which model and adapter would answer a question now; an
-    answer they gave before is not asked for again. Without it any stored answer will do. `later` answers what nobody waits
-    for.
+    """Every method may be called from any thread.
+
+    `serving` says which model and adapter would answer a question now; an answer they gave before is not asked for again.
+    Without it any stored answer will do. `at_once` is how many questions the predictor takes at a time.
     """
 
     def __init__(
@@ -29,12 +39,11 @@ class Answers:
         store: Store,
         files: ImageFiles,
         predictor: Predictor,
-        serving: Callable[[Question], tuple[str, str | None]] | None,
-        later: Predictor | None = None,
+        serving: Callable[[Question], tuple[str, str | None]] | None = None,
+        at_once: int = 1,
     ) -> None:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
-        self.later = later or predictor
-        self.turns = Turns()
+        self.requests = RequestTable(at_once)
 
     def known(self, sha256: str, question: Question) -> Prediction | None:
         """The stored answer of the model and adapter that serve now."""
@@ -42,38 +51,40 @@ class Answers:
             return self.store.newest_prediction(sha256, question)
         return self.store.latest_prediction(sha256, question, *self.serving(question))
 
-    def answer(self, image: Image, question: Question, *, ahead: bool = False) -> Prediction:
-        """The stored answer, or a new one, all at once. Whoever asks the same meanwhile waits for this one."""
-        predictor = self.later if ahead else self.predictor
-        with self.turns.alone((image.sha256, question)):
-            known = self.known(image.sha256, question)
-            return known or self._stored(image, question, predictor.predict(self.files.open(image.sha256), question))
+    def request(
+        self, image: Image, question: Question, priority: Priority = Priority.SCREEN, *, again: bool = False, taken: bool = False
+    ) -> Watch[Part]:
+        """What the model finds, as it comes, and at last the stored answer; that alone where it is known.
 
-    def steps(self, image: Image, question: Question, cancelled: Cancelled, *, own: Findings, again: bool) -> Iterator[Step]:
-        """What the model found so far, each time there is more, then the stored answer; that alone where it is known, and
-        where the predictor can only answer at once. Ends without it once `cancelled` says so.
-
-        `own` are the marks that the answer will stand beside: its ids are none of theirs. `again`: a known one will not do.
+        `again`: a known one will not do. `taken`: ids of an older answer's marks are in use, so that new ones need others.
         """
-        with self.turns.alone((image.sha256, question)):
-            known = None if again else self.known(image.sha256, question)
-            if known:
-                yield known
-                return
-            pixels, tail = self.files.open(image.sha256), _tail(beside(own, Findings(), question.task))
-            stream = getattr(self.predictor, "stream", None)
-            said = stream(pixels, question, cancelled) if stream else [self.predictor.predict(pixels, question)]
-            for step in said:
-                yield _renamed(step, tail) if isinstance(step, Findings) else self._stored(image, question, step, tail)
+        if not again and (known := self.known(image.sha256, question)):
+            return self.requests.finished(known)
+        who = self.serving(question) if self.serving else None
+        work = partial(self._answer, image, question, again, f"-{uuid4().hex[:4]}" if taken else "")
+        return self.requests.ask((image.sha256, question, who, again, taken), priority, work)
 
-    def _stored(self, image: Image, question: Question, answer: Answer, tail: str = "") -> Prediction:
+    def answer(self, image: Image, question: Question, priority: Priority = Priority.SCREEN) -> Prediction:
+        """The stored answer, or a new one; waits for it. Raises what went wrong."""
+        found = self.request(image, question, priority).result()
+        assert isinstance(found, Prediction)
+        return found
+
+    def _answer(self, image: Image, question: Question, again: bool, tail: str, cancelled: Cancelled) -> Iterator[Part]:
+        known = None if again else self.known(image.sha256, question)
+        if known:
+            yield known
+            return
+        for part in self.predictor.stream(self.files.open(image.sha256), question, cancelled):
+            yield _renamed(part, tail) if isinstance(part, Findings) else self._stored(image, question, part, tail)
+
+    def _stored(self, image: Image, question: Question, answer: Answer, tail: str) -> Prediction:
         """An answer as a prediction, stored."""
-        found = _renamed(answer.findings, tail) if answer.findings else None
         prediction = Prediction(
             uuid4().hex,
             image.sha256,
             question,
-            found,
+            _renamed(answer.findings, tail) if answer.findings else None,
             answer.raw,
             answer.model,
             answer.adapter,
@@ -85,10 +96,91 @@ class Answers:
         return prediction
 
 
-def _tail(kept: Findings) -> str:
-    """What to add to the ids of an answer's marks, so that no mark that is left of an older answer has the same."""
-    return f"-{uuid4().hex[:4]}" if any(m.origin is not Origin.HUMAN for m in kept.marks) else ""
-
-
 def _renamed(findings: Findings, tail: str) -> Findings:
     return replace(findings, marks=tuple(replace(m, id=m.id + tail) for m in findings.marks)) if tail else findings
+
+
+class DraftAnswer:
+    """The answer that one open draft is given: the draft as it was when asked, beside what has come since.
+
+    `show` puts a part of the answer beside the draft; `stopped` is the note of a draft whose reader stopped it.
+    """
+
+    def __init__(self, draft: Draft, watch: Watch[Any], show: Callable[[Draft, Any], Draft], stopped: str) -> None:
+        self.watch = watch
+        self._draft, self._show, self._note = draft, show, stopped
+        self._stopped: Draft | None = None
+
+    @property
+    def answering(self) -> bool:
+        return not self.watch.over
+
+    def now(self) -> Draft:
+        """The draft beside what has come so far; its `rev` grows with every part."""
+        if self._stopped is not None:
+            return self._stopped
+        parts, part = self.watch.newest
+        return self._draft if part is None else replace(self._show(self._draft, part), rev=self._draft.rev + parts)
+
+    def stop(self) -> None:
+        """Ask the model for no more; what was found so far is shown."""
+        if self.answering:
+            so_far = self.now()
+            self._stopped = replace(so_far, note=self._note, rev=so_far.rev + 1)
+            self.watch.leave()
+
+    async def changes(self) -> AsyncIterator[tuple[Draft, bool]]:
+        """The draft now and after every change, and whether the answer still goes on; holds no thread.
+
+        Ends after the last one, or at once when the reader has left. Raises what went wrong.
+        """
+        async for _, over in self.watch:
+            yield self.now(), not over
+        if self._stopped is not None:
+            yield self._stopped, False
+
+
+class OpenAnswers:
+    """The answers that drafts were given since they were opened, by the drafts' keys. Any thread."""
+
+    def __init__(self, service: ReviewService) -> None:
+        self._service, self._lock = service, Lock()
+        self._answers: dict[str, DraftAnswer] = {}
+
+    def begin(self, draft: Draft, region: Box | None = None) -> DraftAnswer:
+        """Ask about this draft, or closer about a region of it; what was being answered for it before is left."""
+        self.leave(draft)
+        answer = self._service.zoom(draft, region) if region else self._service.ask(draft)
+        with self._lock:
+            self._answers.pop(draft.key, None)
+            self._answers[draft.key] = answer
+            self._forget_old()
+        return answer
+
+    def now(self, draft: Draft) -> Draft:
+        """The draft with the answer that it has been given meanwhile; its findings are left as they are."""
+        answer = self._answers.get(draft.key)
+        if answer is None:
+            return draft
+        given = answer.now()
+        return replace(draft, prediction=given.prediction or draft.prediction, rev=max(draft.rev, given.rev), blind=given.blind)
+
+    def answering(self, draft: Draft) -> bool:
+        answer = self._answers.get(draft.key)
+        return answer is not None and answer.answering
+
+    def stop(self, draft: Draft | None) -> None:
+        """End the answer that is being made, if there is one; what was found so far is shown."""
+        if draft and (answer := self._answers.get(draft.key)):
+            answer.stop()
+
+    def leave(self, draft: Draft) -> None:
+        """End it, and show nothing more of it: the reader has gone on."""
+        if answer := self._answers.get(draft.key):
+            answer.watch.leave()
+
+    def _forget_old(self) -> None:
+        """Of answers that are over only the newest are kept; one in the making is never forgotten."""
+        over = [key for key, answer in self._answers.items() if not answer.answering]
+        for key in over[: max(0, len(self._answers) - MOST)]:
+            del self._answers[key]

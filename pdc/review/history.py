@@ -11,7 +11,10 @@ from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Adapter, Findings, Prediction, Review
 from pdc.inference.adapter_ref import AdapterRef
-from pdc.review.service import READ_FIRST, Draft, ReviewService
+from pdc.review.answering import Part
+from pdc.review.drafts import Draft
+from pdc.review.requests import Watch
+from pdc.review.service import READ_FIRST, ReviewService
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,14 @@ class History:
         known = [None, *(w.name for w in own if w.about(draft.question) == w)]
         return [name for name in known if name not in answered]
 
-    def ask(self, draft: Draft, adapter: str | None) -> Prediction:
-        """What this adapter (None: the base alone) answers, stored. NotFound when there is no such adapter."""
+    def ask(self, draft: Draft, adapter: str | None) -> Watch[Part]:
+        """Have this adapter (None: the base alone) answer too; its answer is stored. NotFound when there is no such adapter."""
         self._check(draft)
         paths = {a.name: a.path for a in self.adapters()}
         if adapter is not None and adapter not in paths:
             raise NotFound(f"There is no adapter {adapter!r}; choose another.")
         with self.serving.instead(AdapterRef(adapter, paths.get(adapter))):
-            return self.service.answer(draft.image, draft.question)
+            return self.service.request(draft.image, draft.question)
 
     def reopen(self, draft: Draft, version: Version) -> Draft:
         """The version as a new draft over the current revision; saved, it becomes the next."""

@@ -9,6 +9,7 @@ from threading import Condition, Thread
 
 from pdc.domain.errors import PdcError
 from pdc.domain.values import Image, Question
+from pdc.review.requests import Priority
 from pdc.review.service import ReviewService
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Prefetcher:
 
     def _ask(self, image: Image, question: Question) -> str | None:
         try:
-            self.service.answer(image, question, ahead=True)
+            self.service.answer(image, question, Priority.PREFETCH)
             return None
         except PdcError as error:
             log.warning("Looking ahead at %s: %s", image.name, error)

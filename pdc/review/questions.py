@@ -8,7 +8,8 @@ from dataclasses import replace
 from pdc.domain.errors import BadQuestion
 from pdc.domain.prompts import task_from
 from pdc.domain.values import Findings, Question, Status
-from pdc.review.service import Draft, ReviewService
+from pdc.review.drafts import Draft
+from pdc.review.service import ReviewService
 
 SET_BACK = "Ask the model, or set the bar back, then save."
 NOT_YET = "Not saved yet: nothing is marked, and {} is a question you chose for another image. Save again if it suits this one."

@@ -3,62 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
-from pdc.domain.values import Box, Findings, Image, Prediction, Question, Review, Verdict
+from pdc.domain.values import Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
-from pdc.review.answering import Step
+from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part
 from pdc.review.blind_reading import beside, second_look
+from pdc.review.drafts import Conflict, Draft
+from pdc.review.requests import Cancelled, Priority
 from pdc.review.visibility import ImageAccess
 from pdc.store.records import StoredDraft
-from pdc.store.review_queries import DraftVersion
 from pdc.store.store import Store
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
 SECOND_LOOK = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
 UNREADABLE = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One reader's work on one question about one image; the only state a session has.
-
-    `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent and names its place
-    among the reader's drafts; `seen` is the stored draft it goes on from; `rev` counts the times the server replaced the
-    findings, so that an editor can tell a new answer from an old one; `blind` means that nothing of any prediction may be
-    shown before it is saved. `chosen` is what the reader last chose to ask of images with no question of their own; `carried`
-    says that this image was opened under it.
-    """
-
-    image: Image
-    question: Question
-    author: str
-    findings: Findings
-    prediction: Prediction | None
-    base_revision: int
-    key: str
-    rev: int = 0
-    note: str = ""
-    seen: DraftVersion | None = None
-    blind: bool = False
-    chosen: Question | None = None
-    carried: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What a reader has, what somebody saved meanwhile, and what both had started from."""
-
-    base: Findings
-    mine: Draft
-    theirs: Review
 
 
 class ReviewService(ImageAccess):
@@ -77,12 +48,12 @@ class ReviewService(ImageAccess):
         max_megapixels: int = 50,
         *,
         serving: Callable[[Question], tuple[str, str | None]] | None = None,
-        later: Predictor | None = None,
+        at_once: int = 1,
         blind: bool = False,
         private: bool = False,
         trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
-        super().__init__(store, files, predictor, serving, later)
+        super().__init__(store, files, predictor, serving, at_once)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
 
     # Open
@@ -118,40 +89,45 @@ class ReviewService(ImageAccess):
 
     # Ask
 
-    def predict(self, draft: Draft) -> Draft:
-        """The draft with the whole answer beside what the reader did: the last of `answers`. No review is touched."""
-        *_, answered = self.answers(draft)
-        return answered
+    def ask(self, draft: Draft) -> DraftAnswer:
+        """Have the model answer this draft. One that has an answer is answered anew.
 
-    def answers(self, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
-        """The draft beside the model's marks so far, each time there are more; the last holds the whole answer.
-
-        A draft that has an answer is answered anew. Ends without an answer once `cancelled` says so. What the reader did
-        is spared (`beside`); after a blind read the model's other marks come as rejected ones (`second_look`), and before
-        it ReadFirst is raised.
+        What the reader did is spared (`beside`). After a blind read the model's other marks come as rejected ones
+        (`second_look`), and before it ReadFirst is raised. No review is touched.
         """
-        if self.hides(draft.image.sha256, draft.question, draft.author):
-            raise ReadFirst(READ_FIRST)
+        self._check_read(draft)
         again = draft.prediction is not None and not self.blind
-        steps = self.steps(draft.image, draft.question, cancelled, own=draft.findings, again=again)
-        for i, step in enumerate(steps, 1):
-            yield self._answered(replace(draft, blind=False, rev=draft.rev + i), step)
+        kept = beside(draft.findings, Findings(), draft.question.task).marks
+        taken = any(m.origin is not Origin.HUMAN for m in kept)
+        watch = self.request(draft.image, draft.question, again=again, taken=taken)
+        return DraftAnswer(replace(draft, blind=False), watch, self._answered, STOPPED)
 
-    def closer(self, region: Box, draft: Draft, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
-        """The draft with what a second, closer look at a region (pixels of the image) adds to it; nothing once cancelled."""
+    def zoom(self, draft: Draft, region: Box) -> DraftAnswer:
+        """Have the model look again, larger, at a region (pixels of the image); the draft with what that adds to it."""
+        self._check_read(draft)
+        pixels = self.files.open(draft.image.sha256)
+        watch = self.requests.ask(uuid4().hex, Priority.SCREEN, partial(self._zoom, draft, pixels, region))
+        return DraftAnswer(draft, watch, _zoomed, STOPPED_ZOOM)
+
+    def predict(self, draft: Draft) -> Draft:
+        """The draft with the whole answer; waits for it."""
+        answer = self.ask(draft)
+        answer.watch.result()
+        return answer.now()
+
+    def _check_read(self, draft: Draft) -> None:
         if self.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
-        marks, pixels = draft.findings.marks, self.files.open(draft.image.sha256)
-        found = zoom_in(self.predictor, pixels, draft.question, region, marks, cancelled)
-        if found is not None:
-            known = {m.id for m in marks}
-            note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."
-            yield replace(draft, findings=replace(draft.findings, marks=found.marks), rev=draft.rev + 1, note=note)
 
-    def _answered(self, draft: Draft, step: Step) -> Draft:
+    def _zoom(self, draft: Draft, pixels: PilImage, region: Box, cancelled: Cancelled) -> Iterator[Findings]:
+        found = zoom_in(self.predictor, pixels, draft.question, region, draft.findings.marks, cancelled)
+        if found is not None:
+            yield found
+
+    def _answered(self, draft: Draft, part: Part) -> Draft:
         """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""
-        prediction = step if isinstance(step, Prediction) else None
-        found = step.findings if isinstance(step, Prediction) else step
+        prediction = part if isinstance(part, Prediction) else None
+        found = part.findings if isinstance(part, Prediction) else part
         if found is None:
             return replace(draft, prediction=prediction, note=UNREADABLE)
         look = second_look if self.blind else beside
@@ -282,6 +258,12 @@ class ReviewService(ImageAccess):
 def _content(review: Review) -> tuple[object, ...]:
     """What a review says, and who says it."""
     return review.author, review.verdict, review.findings, review.prediction_id
+
+
+def _zoomed(draft: Draft, found: Findings) -> Draft:
+    known = {m.id for m in draft.findings.marks}
+    note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."
+    return replace(draft, findings=replace(draft.findings, marks=found.marks), note=note)
 
 
 def verdict_of(draft: Draft) -> Verdict:

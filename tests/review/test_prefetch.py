@@ -7,9 +7,6 @@ import time
 
 import pytest
 from desk import ASK, FOUND, Desk
-from test_queue import Gate
-
-from pdc.review.queue import Priority, Queue
 
 
 @pytest.fixture
@@ -55,20 +52,30 @@ def test_a_reader_who_opens_what_is_being_asked_waits_for_that_answer(desk: Desk
 
 
 def test_an_answer_for_later_gives_way_to_the_image_on_the_screen(desk: Desk):
-    gate = Gate()
-    queue = Queue(gate)
-    desk.service.predictor, desk.service.later = queue.at(Priority.SCREEN), queue.at(Priority.NEXT)
     (later, _), (screen, _) = wanted(desk, "a.png", "b.png")
+    desk.model.go.clear()
     desk.ahead.follow("ada", [(later, ASK)])
-    assert gate.begun.acquire(timeout=20)
+    until(lambda: desk.model.asked)
     draft = desk.service.open(screen.sha256, ASK, "ada")
     reader = threading.Thread(target=desk.service.predict, args=[draft])
     reader.start()
-    gave_way = gate.begun.acquire(timeout=20)
-    gate.open.set()
+    until(lambda: len(desk.service.requests._in_flight) == 2)
+    desk.model.go.set()
     reader.join(20)
-    assert desk.ahead.wait(20) and gave_way
+    assert desk.ahead.wait(20)
     assert [p.image_sha256 for p in desk.store.predictions()] == [screen.sha256, later.sha256]
+
+
+def test_a_reader_who_opens_what_is_being_prefetched_comes_before_those_who_asked_later(desk: Desk):
+    images = wanted(desk, *(f"{n}.png" for n in range(7)))
+    desk.model.go.clear()
+    desk.ahead.follow("ada", images[:1])
+    until(lambda: desk.model.asked)
+    watches = [desk.service.request(*asked) for asked in images]  # the first of them is the one being prefetched
+    desk.model.go.set()
+    for watch in watches:
+        watch.result()
+    assert [p.image_sha256 for p in desk.store.predictions()] == [image.sha256 for image, _ in images]
 
 
 def test_following_another_list_forgets_the_one_before_and_readers_take_turns(desk: Desk):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
-from desk import ASK, FOUND, LABELS, Desk, drawn, who
+from desk import ASK, FOUND, LABELS, Desk, drawn, watch, who
 
 from pdc.cli.answer_lines import answer_row, in_words
 from pdc.domain.errors import BadQuestion, ReadFirst, StillAnswering, StoreUnavailable
@@ -36,7 +36,7 @@ def opened(desk: Desk, name: str = "a.png", reader: str = "ada"):
     """(draft, editor's value) of an image that the model has answered."""
     draft, value, *_ = desk.choose(desk.image(name), reader)
     if draft.prediction is None:
-        *_, (value, _) = desk.tab.ask_if_new(draft, value)
+        *_, (value, _) = watch(desk.tab.ask_if_new(draft, value))
     return desk.tab.asking.now(draft), value
 
 
@@ -59,7 +59,7 @@ def test_a_new_image_is_asked_about_and_an_answered_one_opens_with_its_marks(des
     assert len(value["marks"]) == 2 and len(desk.model.asked) == 1
     again, shown, *_ = desk.choose(draft.image.sha256, "ben")
     assert [m["id"] for m in shown["marks"]] == ["m1", "m2"]
-    assert list(desk.tab.ask_if_new(again, shown)) == [(gr.skip(), gr.skip())] and len(desk.model.asked) == 1
+    assert list(watch(desk.tab.ask_if_new(again, shown))) == [(gr.skip(), gr.skip())] and len(desk.model.asked) == 1
 
 
 def test_an_example_opens_under_its_own_question(desk: Desk):
@@ -142,7 +142,7 @@ def test_asking_something_else_shows_what_is_known_about_it(desk: Desk):
 def test_an_answer_comes_mark_by_mark_and_half_of_one_cannot_be_saved(desk: Desk):
     desk.model.go.clear()
     draft, value, *_ = desk.choose(desk.image("a.png"))
-    steps = desk.tab.ask(draft, value)
+    steps = watch(desk.tab.ask(draft, value))
     while len((shown := next(steps)[0])["marks"]) < 1:
         assert shown["answering"]
     assert (shown["merge"], [m["id"] for m in shown["marks"]]) == (True, ["m1"])
@@ -158,7 +158,7 @@ def test_an_answer_comes_mark_by_mark_and_half_of_one_cannot_be_saved(desk: Desk
 def test_a_stopped_answer_leaves_what_had_come_and_is_no_prediction(desk: Desk):
     desk.model.go.clear()
     draft, value, *_ = desk.choose(desk.image("a.png"))
-    steps = desk.tab.ask(draft, value)
+    steps = watch(desk.tab.ask(draft, value))
     while not next(steps)[0]["marks"]:
         pass
     desk.tab.asking.stop(draft)
@@ -173,7 +173,7 @@ def test_a_reader_who_goes_on_is_shown_nothing_more_of_the_answer(desk: Desk):
     desk.model.go.clear()
     draft, value, *_ = desk.choose(desk.image("a.png"))
     desk.image("b.png")
-    steps = desk.tab.ask(draft, value)
+    steps = watch(desk.tab.ask(draft, value))
     next(steps)
     other, *_ = desk.tab.next(draft, value, {}, ADA)
     assert list(steps) == [] and other.image != draft.image
@@ -183,19 +183,19 @@ def test_a_reader_who_goes_on_is_shown_nothing_more_of_the_answer(desk: Desk):
 def test_a_region_is_looked_at_closer_beside_what_the_reader_did(desk: Desk):
     draft, value = opened(desk)
     mine = edited(value, drawn(x=1))
-    *_, (shown, said) = desk.tab.closer(draft, {**mine, "region": [0, 0, 40, 30]})
+    *_, (shown, said) = watch(desk.tab.closer(draft, {**mine, "region": [0, 0, 40, 30]}))
     assert [m["id"] for m in shown["marks"]][:3] == ["m1", "m2", "h1"] and shown["merge"] == "step"
     assert said.startswith("Looked closer: ") and shown["rev"] > value["rev"]
     assert desk.tab.asking.now(draft).rev == shown["rev"]
     with pytest.raises(gr.Error):
-        list(show_errors(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]}))
+        list(watch(show_errors(desk.tab.closer)(draft, {**mine, "region": [0, 0, "x", 30]})))
 
 
 def test_a_stopped_closer_look_adds_nothing_however_late_its_answer_comes(desk: Desk):
     draft, value = opened(desk)
     desk.model.go.clear()
     asked = len(desk.model.asked)
-    steps = desk.tab.closer(draft, {**value, "region": [0, 0, 40, 30]})
+    steps = watch(desk.tab.closer(draft, {**value, "region": [0, 0, 40, 30]}))
     assert next(steps)[0]["answering"]
     while len(desk.model.asked) == asked:
         time.sleep(0.005)
@@ -227,11 +227,11 @@ def test_blind_reads_show_nothing_of_the_model_before_the_first_save(tmp_path):
     desk.service.answer(desk.store.image(sha), ASK)
     screen = desk.choose(sha)
     draft = screen[0]
-    assert list(desk.tab.ask_if_new(draft, screen[1])) == [(gr.skip(), gr.skip())]
+    assert list(watch(desk.tab.ask_if_new(draft, screen[1]))) == [(gr.skip(), gr.skip())]
     assert "0.31415" not in json.dumps(screen[1], default=str) and draft.findings == Findings()
     sent = []
     with pytest.raises(ReadFirst):
-        sent.extend(desk.tab.ask(draft, screen[1]))
+        sent.extend(watch(desk.tab.ask(draft, screen[1])))
     assert "0.31415" not in json.dumps(sent) and desk.tab.asking.now(draft).prediction is None
     assert [e.model for e in desk.images.entries("ada")] == [None] and stage_of(desk, sha) is Stage.NEW
 
@@ -288,7 +288,7 @@ def test_looking_ahead_follows_the_list_and_skips_what_is_done(desk: Desk):
     shas = [desk.image(f"{i}.png") for i in range(8)]
     desk.service.skip(desk.service.open(shas[2], ASK, "ben"))
     draft, value, *_ = desk.choose(shas[0])
-    list(desk.tab.ask_if_new(draft, value))
+    list(watch(desk.tab.ask_if_new(draft, value)))
     desk.tab.look_ahead(draft, {})
     assert desk.ahead.wait(20) and desk.ahead.now.error is None
     assert len(desk.model.asked) == 6 and {q for _, q in desk.model.asked} == {ASK}

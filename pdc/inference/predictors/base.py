@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +40,15 @@ class Predictor(Protocol):
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers, faster than one by one; `seconds` of each is the time for all of them."""
+        ...
+
+    def stream(
+        self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Findings | Answer]:
+        """The marks known so far, in pixels of the image, each time another is complete; the answer last.
+
+        Ends without an answer once `cancelled` says so, after at most one more pass of the model.
+        """
         ...
 
     def untaught(self, question: Question) -> tuple[str, ...]:

@@ -104,11 +104,9 @@ def merge_marks(before: Sequence[Mark], found: Sequence[Mark], wh: Size) -> tupl
 
 def _answer(predictor: Predictor, image: PilImage, question: Question, cancelled: Cancelled | None) -> Answer | None:
     """The whole answer; None when it was cancelled."""
-    stream = getattr(predictor, "stream", None)
-    if cancelled is None or stream is None:
-        answer = predictor.predict(image, question)
-        return None if cancelled and cancelled() else answer
-    whole = [part for part in stream(image, question, cancelled) if isinstance(part, Answer)]
+    if cancelled is None:
+        return predictor.predict(image, question)
+    whole = [part for part in predictor.stream(image, question, cancelled) if isinstance(part, Answer)]
     return whole[0] if whole and not cancelled() else None
 
 

@@ -9,8 +9,8 @@ import gradio as gr
 
 from pdc.domain.prompts import HUMAN_NAMES
 from pdc.domain.values import Question
+from pdc.review.drafts import Draft
 from pdc.review.questions import check_bar, question_from
-from pdc.review.service import Draft
 from pdc.web.ui.words import word
 
 TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.merge import Clash, merge
 from pdc.domain.values import Box, Findings, Image, Mark, Task
-from pdc.review.service import Conflict
+from pdc.review.drafts import Conflict
 from pdc.web.ui.view import Node, draw_correction, el, picture, stands, table
 
 

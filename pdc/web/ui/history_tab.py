@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections import Counter
 from typing import Any
 
@@ -10,8 +11,8 @@ import gradio as gr
 from pdc.domain.diff import diff
 from pdc.domain.errors import NotFound
 from pdc.domain.values import Findings
+from pdc.review.drafts import Draft
 from pdc.review.history import History, Version
-from pdc.review.service import Draft
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors, status_line
 from pdc.web.ui.view import Node, NodeView, draw_correction, el, picture, stands
@@ -77,11 +78,14 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)}
         return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
 
-    def ask(self, draft: Draft | None, adapter: str | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
-        """Have one more adapter answer, for comparison; the draft stays as it is."""
+    async def ask(
+        self, draft: Draft | None, adapter: str | None, request: gr.Request | None = None
+    ) -> tuple[Any, Any, Any, Node]:
+        """Have one more adapter answer, for comparison; the draft stays as it is. Waiting for it holds no thread."""
         if draft is not None and adapter is not None:
-            self.history.ask(draft, adapter or None)
-        return self.show(draft, request)
+            watch = await to_thread(self.history.ask, draft, adapter or None)
+            await watch.whole()
+        return await to_thread(self.show, draft, request)
 
     def reopen(self, draft: Draft | None, shown: Any, version: str | None) -> tuple[Draft, Any, str, Any]:
         """An old revision or an answer as a new draft, on the review tab."""

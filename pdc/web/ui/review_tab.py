@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,12 +16,13 @@ import gradio as gr
 from pdc.domain.errors import PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.values import Box, Question
-from pdc.review.asking import Asking
+from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
 from pdc.review.prefetch import PREFETCHED_IMAGES, Prefetcher
 from pdc.review.questions import Questions, question_from
-from pdc.review.service import Draft, ReviewService
+from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist as Images
 from pdc.review.worklist import without_hints
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
@@ -35,7 +37,6 @@ log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = "The model is answering; Esc stops it."
-READERS = 16  # who may watch answers at the same time
 LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
 
 
@@ -49,7 +50,7 @@ class ReviewTab:
         self.service, self.images, self.ahead = service, images, ahead
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first or first_question())
-        self.asking, self.sureness = Asking(service), ConfidenceWords(service.store)
+        self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
         self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
@@ -75,7 +76,7 @@ class ReviewTab:
         shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
-        streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": READERS}
+        streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
         demo.load(show_errors(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
@@ -129,12 +130,13 @@ class ReviewTab:
         bar = question_from(task, labels) if draft is None and labels else None
         return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
 
-    def ask_if_new(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+    async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
         if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
             yield gr.skip(), gr.skip()
         else:
-            yield from self.ask(draft, value)
+            async for shown in self.ask(draft, value):
+                yield shown
 
     def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
         """Have the next images of this list answered while the reader works on this one."""
@@ -165,15 +167,17 @@ class ReviewTab:
         question_from(task, labels)
         return self.ask_anew(task, labels, draft)
 
-    def ask(self, draft: Draft, value: Any) -> Iterator[tuple[Any, str]]:
+    async def ask(self, draft: Draft, value: Any) -> AsyncIterator[tuple[Any, str]]:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
-        self.service.remember_labels(draft.question)
-        yield from self._watched(draft, value, merge=True)
+        await to_thread(self.service.remember_labels, draft.question)
+        async for shown in self._watch(draft, value, merge=True):
+            yield shown
 
-    def closer(self, draft: Draft | None, value: Any) -> Iterator[tuple[Any, str]]:
+    async def closer(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str]]:
         """The model asked again about the region that was dragged; what it finds there is one step that can be undone."""
         if draft is not None and findings_of(draft, value) is not None:
-            yield from self._watched(draft, value, merge="step", region=region_from(value))
+            async for shown in self._watch(draft, value, merge="step", region=region_from(value)):
+                yield shown
 
     def edit(self, draft: Draft | None, value: Any) -> tuple[Any, Any]:
         """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
@@ -227,10 +231,13 @@ class ReviewTab:
         over = self.service.resolve(self._edited(draft, value), take)
         return self._stay(over, self.value_of(over, value))
 
-    def _watched(self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None) -> Iterator[tuple[Any, str]]:
-        now = self.asking.now(draft)
-        run = self.asking.begin(replace(now, findings=findings_of(draft, value) or draft.findings), region)
-        for step, answering in run.watch():
+    async def _watch(
+        self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None
+    ) -> AsyncIterator[tuple[Any, str]]:
+        """The editor's value and the line under the question, as the answer comes. However many wait, none holds a thread."""
+        now = replace(self.asking.now(draft), findings=findings_of(draft, value) or draft.findings)
+        answer = await to_thread(self.asking.begin, now, region)
+        async for step, answering in answer.changes():
             yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else status_line(step)
 
     # Steps that handlers share -----------------------------------------------------------------------------------

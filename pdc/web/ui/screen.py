@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import wraps
 from html import escape
-from inspect import isgeneratorfunction
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 
 import gradio as gr
@@ -16,9 +16,9 @@ import gradio as gr
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Findings
-from pdc.review.asking import STOPPED
+from pdc.review.answering import STOPPED
 from pdc.review.confidence_words import WordThresholds
-from pdc.review.service import Draft
+from pdc.review.drafts import Draft
 from pdc.web.ui.annotator import findings_from, to_value
 from pdc.web.ui.worklist import image_url
 
@@ -27,7 +27,7 @@ CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
 def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that yield."""
+    """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that wait or yield."""
 
     @wraps(handler)
     def spoken(*args: Any) -> Any:
@@ -35,11 +35,19 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
             return handler(*args)
 
     @wraps(handler)
-    def speaking(*args: Any) -> Any:
+    async def waiting(*args: Any) -> Any:
         with _spoken():
-            yield from handler(*args)
+            return await handler(*args)
 
-    return speaking if isgeneratorfunction(handler) else spoken
+    @wraps(handler)
+    async def yielding(*args: Any) -> Any:
+        with _spoken():
+            async for value in handler(*args):
+                yield value
+
+    if isasyncgenfunction(handler):
+        return yielding
+    return waiting if iscoroutinefunction(handler) else spoken
 
 
 @contextmanager
