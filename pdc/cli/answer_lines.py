@@ -44,7 +44,8 @@ def in_words(row: dict[str, Any]) -> str:
     found = f"{row['count']} found" if row["count"] else none_found(row["labels"])
     found += _doubts(row)
     who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
-    return f"{row['image']}: {found} ({', '.join(row['labels'])}; {row['seconds']} s; {who})"
+    of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
+    return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"
 
 
 def _doubts(row: dict[str, Any]) -> str:

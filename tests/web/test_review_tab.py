@@ -386,7 +386,7 @@ def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk)
         replace(draft, prediction=None)
     )
     row = answer_row("a.png", (9, 9), ASK, Answer(FOUND, "", "scripted", None, "compact-1", 0.1))
-    assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (")
+    assert in_words({**row, "count": 0}).startswith("a.png: No red blood cell or platelet found (0.1 s; ")
     assert "2 found" in in_words(row) and "could not be read" in in_words({**row, "count": None, "readable": False})
 
 
