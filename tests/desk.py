@@ -53,7 +53,7 @@ class Scripted:
 
     def predict(self, image, question: Question) -> Answer:
         self.asked.append((image.tobytes()[:3].hex(), question))
-        assert self.go.wait(20)
+        assert self.go.wait(120)
         if self.broken:
             raise BadModel("The model is not there; install it.")
         return Answer(FOUND, '[{"scripted"}]', "scripted", None, "compact-1", 0.1)

@@ -27,6 +27,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.sessions import Sessions
 from pdc.web.ui.worklist import filter_from, worklist_page
 
+MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
@@ -77,6 +78,8 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
         return access.user(request)
 
     blocks.analytics_enabled = False
+    blocks.max_threads = MOST_WAITING  # Gradio counts events, also those that wait without a thread
+    blocks.queue()
     return gradio.mount_gradio_app(
         app,
         blocks,

@@ -97,7 +97,8 @@ def test_a_doubtful_mark_left_alone_is_saved_but_neither_counted_nor_exported_no
     assert json.loads((tmp_path / "coco" / "coco.json").read_text())["annotations"] == []
     desk.service.save(replace(desk.service.open(desk.image("b.png"), ASK, "ada"), findings=UNSURE))
     export_training_set(desk.store, desk.service.files, tmp_path / "run")
-    rows = [json.loads(line) for name in ("train", "held_out") for line in (tmp_path / "run" / f"{name}.jsonl").open()]
+    texts = [(tmp_path / "run" / f"{name}.jsonl").read_text() for name in ("train", "held_out")]
+    rows = [json.loads(line) for text in texts for line in text.splitlines()]
     assert [(row["marks"], row["counts"]["platelet"]) for row in rows] == [([], 0)] * 2
 
 
