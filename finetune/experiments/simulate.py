@@ -138,8 +138,8 @@ class Simulation:
         taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
         cases = [ScoredAnswer(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
         edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
-        describe_point = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
-        write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": describe_point, "edits": edits}]})
+        said = {c.image: None if c.predicted is None else _boxes(c.predicted) for c in cases}
+        write_json(self.folder / "chosen.json", {"chosen": [*before, {"images": said, "edits": edits}]})
 
     def _unsure(
         self, qwen: Qwen, predictor: LocalPredictor, rows: Sequence[Row], answers: Sequence[Answer], chance: np.random.Generator
@@ -152,7 +152,7 @@ class Simulation:
 
     def corrected(self, number: int) -> list[Row]:
         """The images of all rounds up to this one, in the order in which they were corrected."""
-        describe_point = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
+        said = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
         rows = {str(row.path): row for row in self.pool}
         return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in describe_point.items()]
 

@@ -53,7 +53,7 @@ class AdapterManifest:
     """the task by which it answers all five; None: it was taught each by itself"""
     labels: Sequence[str] = ()
     """what it was taught, beyond what its base was"""
-    labels_served: Sequence[str] = ()
+    serves: Sequence[str] = ()
     """labels that it or a parent was corrected on: about anything else its base answers; empty: it answers everything"""
     thresholds: Thresholds = field(default_factory=dict)
     """score per label below which its marks are doubtful; a label without one has none"""

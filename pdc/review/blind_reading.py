@@ -65,9 +65,9 @@ def find_faults(read: Findings, reference: Findings, task: Task) -> Faults:
         labels = {*read.stated, *reference.stated}
         return Faults(frozenset(n for n in labels if read.stated.get(n, 0) != reference.stated.get(n, 0)))
     named = replace(reference, marks=tuple(replace(m, id=f"reference-{i}") for i, m in enumerate(reference.marks)))
-    count_changes = diff(named, read)
-    missed = frozenset(c.before.id for c in count_changes if c.before is not None and c.kind not in FOUND)
-    extra = tuple(c.after for c in count_changes if c.after is not None and c.kind not in FOUND)
+    changes = diff(named, read)
+    missed = frozenset(c.before.id for c in changes if c.before is not None and c.kind not in FOUND)
+    extra = tuple(c.after for c in changes if c.after is not None and c.kind not in FOUND)
     return Faults(missed, extra)
 
 

@@ -50,7 +50,7 @@ class DatasetManifest:
     held_out: SplitSide
     images: Mapping[str, str]
     reviewed: tuple[str, str]
-    hash_image: Mapping[str, str]
+    likeness: Mapping[str, str]
     left_out: tuple[str, ...]
 
 

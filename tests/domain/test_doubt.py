@@ -55,7 +55,7 @@ def said(findings: Findings) -> Answer:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     desk = Desk(tmp_path)
-    desk.model.stream = None
+    desk.model.stream = lambda image, question, cancelled: iter([desk.model.predict(image, question)])
     desk.model.predict = lambda image, question: said(UNSURE)
     yield desk
     desk.store.close()

@@ -73,7 +73,8 @@ def test_races_have_one_winner_each_and_keep_every_losers_draft(tmp_path, names)
         assert (conflict.mine, conflict.theirs.findings) == (loser, drafts[won.index(True)].findings)
         desk.service.save(desk.service.resolve(loser, Take.MERGE))
         kept += len(left)
-    assert kept == 25 and desk.store.drafts(sha, ASK) == [] and len(desk.store.reviews(sha)) == 50
+    said = 25 * len({*names})  # in two tabs of one reader the merge says what their newest review says already
+    assert kept == 25 and desk.store.drafts(sha, ASK) == [] and len(desk.store.reviews(sha)) == said
 
 
 def _raced(desk: Desk, drafts) -> list[bool]:
