@@ -154,7 +154,7 @@ class Simulation:
         """The images of all rounds up to this one, in the order in which they were corrected."""
         said = {image: boxes for past in self._state("chosen")[:number] for image, boxes in past["images"].items()}
         rows = {str(row.path): row for row in self.pool}
-        return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in describe_point.items()]
+        return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in said.items()]
 
     def _fold(self, number: int) -> None:
         from finetune.train.trainer import train
