@@ -10,6 +10,7 @@ import pytest
 
 from pdc.domain import Box, Point, Question, Task
 from pdc.errors import BadImage, BadModel
+from pdc.manifest import thresholds_of
 from pdc.predictors.local import LocalPredictor, Wanted
 from pdc.qwen import Frame, load, resized_wh
 from pdc.settings import EMBEDDED_MODEL
@@ -61,6 +62,11 @@ def test_the_same_question_gets_the_same_answer(embedded, smears):
     question = Question(Task.COUNT_AND_BOX, LABELS)
     first, second = (embedded.predict(smears[1][0], question) for _ in range(2))
     assert first.raw == second.raw and first.findings == second.findings
+
+
+def test_an_answer_brings_the_thresholds_it_was_read_by_and_no_notes_of_its_own(embedded, smears):
+    answer = embedded.predict(smears[1][0], Question(Task.BOUNDING, LABELS[:1]))
+    assert answer.notes == () and answer.thresholds == thresholds_of(EMBEDDED_MODEL) != {}
 
 
 def test_an_adapter_is_swapped_in_and_out_without_a_reload(smears):
