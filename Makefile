@@ -12,7 +12,8 @@ format-check:
 lint:
 	$(PYTHON) -m ruff check .
 
-types:
+types:  # gradio writes stubs of our components beside them, and a type checker would read those instead
+	find pdc -name '*.pyi' -delete
 	$(PYTHON) -m pyright --pythonpath "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 
 quick:  ## tests without a model, a browser or another process

@@ -117,8 +117,11 @@ def audit(arguments: argparse.Namespace) -> int:
     """Name readers who treat the model's marks unlike the others; exit code 1 when there is one."""
     store = open_store(settings_of(arguments))
     predictions = {p.id: p.findings for p in store.predictions()}
-    reviews = [r for r in store.reviews() if predictions.get(r.prediction_id) and r.verdict in USABLE]
-    found = compared(Judged(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
+    reviews = [
+        Judged(r.author, findings, r.findings) for r in store.reviews()
+        if r.prediction_id and (findings := predictions.get(r.prediction_id)) and r.verdict in USABLE
+    ]  # fmt: skip
+    found = compared(reviews)
     readers = len({r.author for r in reviews})
     print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
     if found:

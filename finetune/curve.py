@@ -43,7 +43,8 @@ class Point:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Point:
-        return cls(**{k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()})
+        read: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()}
+        return cls(**read)
 
 
 def said(point: Point) -> str:
@@ -98,7 +99,7 @@ def curve_table(points: Sequence[Point]) -> str:
     """A row per order, seed and round; 95 % intervals in brackets."""
     head = ("order", "seed", "round", "corrected", "F1", "count MAE", "edits", "edits, strict", "reader's", "known kinds F1",
             "its change", "seconds")  # fmt: skip
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for p in points:
         cells = (_cell(v) for v in (p.f1, p.count_mae, p.edits, p.strict_edits))
         rows.append((

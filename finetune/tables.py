@@ -11,7 +11,7 @@ HEAD = ("model", "slice", "images", "marks", "F1", "precision", "recall", "count
         "zero-case", "unreadable")  # fmt: skip
 
 
-def table(evaluations: dict[str, Evaluation]) -> str:
+def table(evaluations: Mapping[str, Evaluation]) -> str:
     """A row per model and slice, then a line per model on its scores."""
     rows = [HEAD]
     for name, evaluation in evaluations.items():

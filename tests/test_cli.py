@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # each command is a process that loads torch
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = {"image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds"} | {"notes"}
+KEYS = {
+    "image", "width", "height", "task", "labels", "marks", "count", "readable", "thresholds", "model", "adapter", "seconds",
+    "notes",
+}  # fmt: skip
 
 
 def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:

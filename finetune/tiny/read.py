@@ -13,6 +13,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ class Batch:
 class Taught:
     """Recomputes the attention logits of the taught heads of one layer from what went into it."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: Any) -> None:
         self.attention, self.seen = layer.self_attn, None
         self.attention.register_forward_pre_hook(self._keep, with_kwargs=True)
 
@@ -99,7 +100,7 @@ class Taught:
 
 
 def read(
-    model: nn.Module, tokenizer, head: DenseHead, reader: Reader, hint: Hint, data: Path, out: Path, config: ReadConfig, name: str
+    model: Any, tokenizer, head: DenseHead, reader: Reader, hint: Hint, data: Path, out: Path, config: ReadConfig, name: str
 ) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
