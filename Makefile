@@ -1,6 +1,6 @@
 # What a contributor runs. PYTHON is the environment that has tests/requirements.txt.
 PYTHON ?= python
-QUICK = not slow and not browser and not nightly
+QUICK = not slow and not browser
 
 .PHONY: check format-check lint types test quick nightly
 
@@ -17,10 +17,10 @@ types:  # gradio writes stubs of our components beside them, and a type checker 
 	$(PYTHON) -m pyright --pythonpath "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 
 quick:  ## tests without a model, a browser or another process
-	$(PYTHON) -m pytest -q -n 2 -m "$(QUICK)"
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "$(QUICK)"
 
 test:  ## what CI runs
-	$(PYTHON) -m pytest -n 2 -m "not nightly"
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 nightly:  ## what is long by nature
 	$(PYTHON) -m pytest -m nightly

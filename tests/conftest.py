@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark what takes a model or a browser by what it asks for; what is slow for another reason is marked where it stands."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
-        if asked & LOADS_A_MODEL:
+        if asked & LOADS_A_MODEL or item.get_closest_marker("nightly"):
             item.add_marker("slow")
         if "browser" in asked:
             item.add_marker("browser")

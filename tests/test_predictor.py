@@ -16,6 +16,7 @@ from pdc.qwen import Frame, load, resized_wh
 from pdc.settings import EMBEDDED_MODEL
 from pdc.tasks import answer, parse
 
+pytestmark = pytest.mark.slow  # a model is loaded in every other test
 LABELS = ("red blood cell", "white blood cell", "platelet")
 RODS = Question(Task.COUNT_AND_BOX, ("bacterium",))
 CELLS = Question(Task.COUNT_AND_BOX, LABELS)
