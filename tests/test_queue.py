@@ -49,13 +49,13 @@ def gate() -> Iterator[Gate]:
 
 
 def asked(queue: Queue, priority: Priority, name: str) -> threading.Thread:
-    """A question on its way, in the queue when this returns."""
-    waiting = len(queue._waiting)
+    """A question on its way, in the queue or being answered when this returns."""
+    waiting, free = len(queue._waiting), queue._free
     place = queue.at(priority)
     thread = threading.Thread(target=lambda: place.predict(BLANK, Question(Task.COUNTING, (name,))))
     thread.start()
     end = time.monotonic() + 5
-    while len(queue._waiting) <= waiting and queue._free == 0 and time.monotonic() < end and thread.is_alive():
+    while len(queue._waiting) <= waiting and queue._free == free and time.monotonic() < end and thread.is_alive():
         time.sleep(0.001)
     return thread
 

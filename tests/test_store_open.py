@@ -56,6 +56,7 @@ for url in map(str.strip, sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_processes_opening_a_fresh_database_at_once_all_succeed(tmp_path: Path):
     command, pipe = [sys.executable, "-c", OPEN_WHEN_TOLD], subprocess.PIPE
     children = [

@@ -97,6 +97,7 @@ def test_the_interface_holds_no_sql_no_torch_and_no_model_code():
             assert not bad, (name, bad)
 
 
+@pytest.mark.slow
 def test_importing_the_app_loads_no_torch():
     code = "import sys, app, pdc.ui.app, pdc.server, pdc.parts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -110,6 +111,7 @@ def test_heavy_libraries_are_imported_inside_functions():
             assert name in LATE or not heavy | (used & LATE), (name, heavy | (used & LATE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["app", "pdc.__main__", "finetune.__main__", "pdc.settings"])
 def test_every_entry_point_lets_waiting_threads_sleep_before_torch_is_there(entry: str):
     code = f"import os, sys, {entry}; sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive' or 'torch' in sys.modules)"
