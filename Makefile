@@ -22,5 +22,5 @@ quick:  ## tests without a model, a browser or another process
 test:  ## what CI runs
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 
-nightly:  ## what is long by nature
-	$(PYTHON) -m pytest -m nightly
+nightly:  ## everything, and what is long by nature too
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m ""

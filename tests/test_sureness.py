@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from desk import ASK, LABELS, Desk
 
 from pdc.domain import Question, Task, Verdict
