@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,18 @@ from PIL import Image
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import EMBEDDED_MODEL
+
+LOADS_A_MODEL = {"embedded", "model_folder", "qwen", "exact"}  # fixtures: whoever asks for one is slow
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what takes a model or a browser by what it asks for; what is slow for another reason is marked where it stands."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        if asked & LOADS_A_MODEL or item.get_closest_marker("nightly"):
+            item.add_marker("slow")
+        if "browser" in asked:
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,7 @@ def test_heavy_libraries_are_imported_inside_functions():
             assert not {u.split(".")[0] for u in used} & HEAVY | (used & LATE), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["app", "pdc.__main__", "finetune.__main__", "pdc.settings"])
 def test_every_entry_point_lets_waiting_threads_sleep_before_torch_is_there(entry: str):
     code = f"import os, sys, {entry}; sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive' or 'torch' in sys.modules)"

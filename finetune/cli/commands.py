@@ -13,8 +13,7 @@ from finetune.cli.train import compare_with, predictor_of, settings_of
 from finetune.data.coco import read_coco
 from finetune.evaluate.compare import Comparison, compare
 from finetune.evaluate.metrics import Evaluation
-from finetune.evaluate.reader_audit import JudgedReview, audit_table
-from finetune.evaluate.reader_audit import audit_readers as compared
+from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table
 from finetune.evaluate.tables import table
 from pdc.adapters import golden_images
 from pdc.adapters.registry import Adapters
@@ -117,8 +116,12 @@ def audit(arguments: argparse.Namespace) -> int:
     """Name readers who treat the model's marks unlike the others; exit code 1 when there is one."""
     store = open_store(settings_of(arguments))
     predictions = {p.id: p.findings for p in store.predictions()}
-    reviews = [r for r in store.reviews() if predictions.get(r.prediction_id) and r.verdict in USABLE]
-    found = compared(JudgedReview(r.author, predictions[r.prediction_id], r.findings) for r in reviews)
+    reviews = [
+        JudgedReview(r.author, findings, r.findings)
+        for r in store.reviews()
+        if r.prediction_id and (findings := predictions.get(r.prediction_id)) and r.verdict in USABLE
+    ]
+    found = audit_readers(reviews)
     readers = len({r.author for r in reviews})
     print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
     if found:

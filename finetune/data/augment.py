@@ -69,7 +69,7 @@ def _inside(findings: Findings, window: tuple[int, int, int, int]) -> Findings:
 
 def _cut(mark: Mark, wh: Size) -> Mark | None:
     inside = clip(mark.shape, wh)
-    if isinstance(mark.shape, Point):
+    if isinstance(mark.shape, Point) or isinstance(inside, Point):
         return mark if inside == mark.shape else None
     if inside.area < LEAST_VISIBLE * mark.shape.area or not inside.area:
         return None

@@ -202,7 +202,7 @@ class Examples:
         """What the visit is to."""
         rng = np.random.default_rng([self.seed, visit, 0, 1])
         if rng.random() < self.replay_share:
-            return self.replay[rng.integers(len(self.replay))]
+            return self.replay[int(rng.integers(len(self.replay)))]
         around, place = divmod(visit, len(self.rows))
         return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
 

@@ -107,7 +107,7 @@ def _accumulated(evaluator: Any, images: np.ndarray) -> tuple[float, float, floa
     with redirect_stdout(StringIO()):
         drawn.accumulate()
     precision = drawn.eval["precision"][:, :, :, 0, 0]  # [IoU, recall, class]
-    return tuple(_mean(p) for p in (precision, precision[:1], precision[5:6]))
+    return _mean(precision), _mean(precision[:1]), _mean(precision[5:6])
 
 
 def _mean(precision: np.ndarray) -> float:

@@ -263,9 +263,9 @@ def _precision(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Precision:
 
 
 def _boxes(findings: Findings, classes: dict[str, int]) -> Boxes:
-    marks = [m for m in _marks(findings) if isinstance(m.shape, Box) and m.label in classes]
-    scores = [1.0 if m.score is None else m.score for m in marks]
-    return Boxes.of([m.shape.xyxy for m in marks], [classes[m.label] for m in marks], scores)
+    marks = [(m, m.shape) for m in _marks(findings) if isinstance(m.shape, Box) and m.label in classes]
+    scores = [1.0 if m.score is None else m.score for m, _ in marks]
+    return Boxes.of([box.xyxy for _, box in marks], [classes[m.label] for m, _ in marks], scores)
 
 
 def _calibration_error(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Estimate | None:
@@ -326,4 +326,5 @@ def _measure(table: np.ndarray, ruler: _Ruler) -> Scores:
 
 
 def _scores(value: dict[str, Any]) -> Scores:
-    return Scores(**{k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()})
+    read: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()}
+    return Scores(**read)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def paper_scores(samples: Sequence[Sample]) -> dict[Task, PaperScores]:
 
 
 def _scores(task: Task, samples: Sequence[Sample]) -> PaperScores:
-    values: dict[str, Estimate | int | None] = {}
+    values: dict[str, Any] = {}  # fields of PaperScores
     if task.states_count:
         error = np.array([s.predicted_count - s.true_count for s in samples], float)
         values |= {"count_mae": mean(np.abs(error)), "count_mse": mean(error**2)}

@@ -56,7 +56,7 @@ def _read(line: str, where: str) -> tuple[Sample, ScoredAnswer] | None:
     task = _task_of(truth, _words(row))
     if task is None:
         return None
-    response = row.get("response") if isinstance(row.get("response"), str) else ""
+    response = said if isinstance(said := row.get("response"), str) else ""
     image = _image(row) or where
     return _sample(image, task, truth, _answer(response)), _case(image, task, truth, _answer(response, bare=True))
 
@@ -110,8 +110,7 @@ def _shapes(task: Task, value: Any) -> Shapes:
     if key is None:
         return ()
     if isinstance(value, dict):
-        found = value.get(key)
-        listed = found if isinstance(found, list) else []
+        listed: list[Any] = found if isinstance(found := value.get(key), list) else []
         listed = [listed] if _is_shape(listed, KEYS[key]) else listed  # one shape where a list of them should be
     else:
         listed = [e.get(key) for e in _objects(value)]

@@ -24,7 +24,7 @@ HEAD = (
 )
 
 
-def table(evaluations: dict[str, Evaluation]) -> str:
+def table(evaluations: Mapping[str, Evaluation]) -> str:
     """A row per model and slice, then a line per model on its scores."""
     rows = [HEAD]
     for name, evaluation in evaluations.items():

@@ -43,7 +43,8 @@ class CurvePoint:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> CurvePoint:
-        return cls(**{k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()})
+        read: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in value.items()}
+        return cls(**read)
 
 
 def describe_point(point: CurvePoint) -> str:
@@ -111,7 +112,7 @@ def curve_table(points: Sequence[CurvePoint]) -> str:
         "its change",
         "seconds",
     )
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for p in points:
         cells = (_cell(v) for v in (p.f1, p.count_mae, p.edits, p.strict_edits))
         rows.append(

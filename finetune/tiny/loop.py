@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,7 +54,7 @@ class Optimiser:
 
 
 @contextmanager
-def quantized_weights(language: nn.Module) -> Iterator[None]:
+def quantized_weights(language: Any) -> Iterator[None]:
     """The blocks' matrices rounded to NF4, as they will serve; gradients go straight through to the exact ones."""
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 

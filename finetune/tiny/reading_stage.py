@@ -13,6 +13,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class Batch:
 class AttentionSupervision:
     """Recomputes the attention logits of the taught heads of one layer from what went into it."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: Any) -> None:
         self.attention, self.seen = layer.self_attn, None
         self.attention.register_forward_pre_hook(self._keep, with_kwargs=True)
 
@@ -100,7 +101,7 @@ class AttentionSupervision:
 
 
 def train_reading(
-    model: nn.Module,
+    model: Any,
     tokenizer,
     head: DenseHead,
     reader: Reader,

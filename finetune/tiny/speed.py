@@ -8,28 +8,29 @@ attention is written out: at heads of width 32, forward and backward take 0.6 of
 from __future__ import annotations
 
 from types import MethodType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb, apply_rotary_pos_emb_vision
 
 
-def fast_vision(visual: nn.Module) -> None:
+def fast_vision(visual: Any) -> None:
     visual.patch_embed.forward = MethodType(_patch_matmul, visual.patch_embed)
     for block in visual.blocks:
         block.attn.forward = MethodType(_batched_attention, block.attn)
 
 
-def fast_language(language: nn.Module) -> None:
+def fast_language(language: Any) -> None:
     for layer in language.layers:
         layer.self_attn.forward = MethodType(_causal_attention, layer.self_attn)
 
 
-def _patch_matmul(self: nn.Module, patches: Tensor) -> Tensor:
+def _patch_matmul(self: Any, patches: Tensor) -> Tensor:
     return nn.functional.linear(patches, self.proj.weight.flatten(1))
 
 
-def _batched_attention(self: nn.Module, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **_) -> Tensor:
+def _batched_attention(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **_) -> Tensor:
     """hidden_states [images * patches, width]; every image has the same number of patches and attends to itself only."""
     images, length = len(cu_seqlens) - 1, len(hidden_states)
     q, k, v = self.qkv(hidden_states).view(length, 3, self.num_heads, self.head_dim).unbind(1)
@@ -40,7 +41,7 @@ def _batched_attention(self: nn.Module, hidden_states: Tensor, cu_seqlens: Tenso
     return self.proj(mixed.view(images, self.num_heads, -1, self.head_dim).transpose(1, 2).reshape(length, self.dim))
 
 
-def _causal_attention(self: nn.Module, hidden_states: Tensor, position_embeddings=None, **_) -> tuple[Tensor, None]:
+def _causal_attention(self: Any, hidden_states: Tensor, position_embeddings=None, **_) -> tuple[Tensor, None]:
     """hidden_states [B, T, hidden]; every token attends to itself and those before it."""
     b, t, _ = hidden_states.shape
     q, k, v = (p(hidden_states).view(b, t, -1, self.head_dim).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))

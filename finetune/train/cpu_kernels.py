@@ -15,7 +15,7 @@ from torch import Tensor, nn
 KEPT_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
 
 
-def fuse_lora(model: nn.Module) -> None:
+def fuse_lora(model: Any) -> None:
     """Replace the forwards of the model's LoRA layers."""
     from peft.tuners.lora import LoraLayer
 

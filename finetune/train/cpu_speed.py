@@ -21,7 +21,7 @@ from finetune.train.cpu_kernels import fuse_lora
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
-def make_fast(model: nn.Module) -> None:
+def make_fast(model: Any) -> None:
     """Replace forwards of a Qwen2.5-VL, with or without LoRA around its layers. Its answers stay the same."""
     visual = next(m for name, m in model.named_modules() if name.endswith("visual") and hasattr(m, "blocks"))
     visual.forward = _Once(visual.forward)
@@ -44,7 +44,7 @@ def _keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-def _patches(self: nn.Module, patches: Tensor) -> Tensor:
+def _patches(self: Any, patches: Tensor) -> Tensor:
     weight = self.proj.weight.flatten(1)
     return nn.functional.linear(patches.to(weight.dtype), weight)
 
@@ -52,7 +52,7 @@ def _patches(self: nn.Module, patches: Tensor) -> Tensor:
 class _Attention:
     """Attention within segments (images or windows): one product for all segments of a length."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         self.module = module
 
     def __call__(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: Any = None, **_: Any) -> Tensor:
@@ -82,7 +82,7 @@ def _softmax(scores: Tensor) -> Tensor:
         return torch.softmax(scores, -1)
 
 
-def _views(module: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _views(module: Any, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Of a packed batch's mask only the blocks on its diagonal, one a view, are kept, as numbers to add."""
     mask = inputs.get("attention_mask")
     if isinstance(mask, Tensor) and mask.dim() == 4 and inputs.get("past_key_values") is None:
@@ -96,7 +96,7 @@ def _views(module: nn.Module, args: Any, inputs: dict[str, Any]) -> tuple[Any, d
 class _ByView:
     """Attention of the language model over a packed batch, view by view; over any other batch as before."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         self.module, self.before = module, module.forward
 
     def __call__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -75,8 +75,8 @@ def save(
     data: str,
     trained_on: Mapping[str, str] = MappingProxyType({}),
     lists: Task | None = None,
-    labels: Sequence[str] = (),
-    serves: Sequence[str] = (),
+    labels: Collection[str] = (),
+    serves: Collection[str] = (),
 ) -> AdapterManifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
     every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;

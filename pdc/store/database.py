@@ -142,18 +142,24 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """One write transaction for a migration: foreign keys are off, or rebuilding a table would delete its children."""
     connection = engine.execution_options(**{_WRITE: True}).connect()
     is_sqlite = engine.dialect.name == "sqlite"
-    raw = connection.connection.dbapi_connection
     try:
         if is_sqlite:
-            raw.execute("PRAGMA foreign_keys=OFF")
+            _pragma(connection, "foreign_keys=OFF")
         with connection.begin():
             yield connection
             if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise StoreUnavailable("The database has rows without their parents; restore a backup of it.")
     finally:
         if is_sqlite:
-            raw.execute("PRAGMA foreign_keys=ON")
+            _pragma(connection, "foreign_keys=ON")
         connection.close()
+
+
+def _pragma(connection: Connection, words: str) -> None:
+    """Outside any transaction, past SQLAlchemy, which would begin one."""
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA {words}")
+    cursor.close()
 
 
 @contextmanager

@@ -65,7 +65,10 @@ class ListQueries(Database):
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:
-            return [ReviewLine(id, sha, Verdict(verdict), *rest) for id, sha, verdict, *rest in session.execute(query)]
+            return [
+                ReviewLine(id, sha, Verdict(verdict), author, revision, at)
+                for id, sha, verdict, author, revision, at in session.execute(query)
+            ]
 
     def draft_lines(self) -> list[DraftLine]:
         """Everybody's unsaved work, oldest first."""
@@ -96,7 +99,7 @@ class ListQueries(Database):
                 columns = table.id, table.task, table.findings, table.labels
                 rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
                 known.update({id: _about(_digest(task, findings), labels) for id, task, findings, labels in rows})
-        return {id: known[id] for id in wanted if known.get(id) is not None}
+        return {id: digest for id in wanted if (digest := known.get(id)) is not None}
 
 
 def _about(digest: Digest | None, labels: str) -> Digest | None:

@@ -112,6 +112,7 @@ def weakened(folder: Path) -> None:
     write_json(folder / "pdc.json", replace(manifest, files={**manifest.files, path.name: sha256(path)}).to_json())
 
 
+@pytest.mark.slow
 def test_the_app_asks_an_adapter_before_it_serves_and_goes_on_with_the_one_that_does(app, tmp_path):
     predictor, serving = app
     folder = shutil.copytree(next((EMBEDDED_MODEL / "adapters").iterdir()), tmp_path / "one")

@@ -94,6 +94,7 @@ def test_what_was_moved_is_found_again(settings: Settings, before, what):
         assert adapters.rollback(by="ada").name == SHIPPED.name and wanted().name == SHIPPED.name
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_after_both_were_moved(settings: Settings, smears):
     as_the_first_versions_stored_it(settings)
     settings = moved(settings, "home", "program")

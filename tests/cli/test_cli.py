@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # each command is a process that loads torch
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "image",

@@ -172,6 +172,7 @@ def strict(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_models_folder_says_what_is_doubtful_and_every_task_counts_the_same(strict: Path, smears):
     wanted = AdapterRef()
     predictor = LocalPredictor(lambda: load(str(strict)), lambda: wanted)

@@ -39,6 +39,7 @@ def test_a_reader_who_flips_a_tenth_of_a_label_is_caught_in_19_of_20_seeds():
     assert caught >= 19
 
 
+@pytest.mark.slow
 def test_honest_readers_are_seldom_accused():
     assert sum(bool(audit_readers(reviews(seed, flips=0.0))) for seed in range(100)) <= 8
 

@@ -70,6 +70,7 @@ def test_groups_stay_on_one_side(tmp_path):
         Simulation(rows, [], TrainConfig("model"), SimulationPlan(rounds=5, per_round=3, held_out=2), tmp_path)
 
 
+@pytest.mark.slow
 def test_replay_is_drawn_with_its_truth_and_has_blank_images(tmp_path):
     rows = drawn_rows(tmp_path / "replay", each=2, blanks=3)
     assert len(rows) == 9 and all(r.path.is_file() for r in rows)

@@ -11,12 +11,14 @@ import pytest
 from pdc.domain.errors import BadImage, BadModel
 from pdc.domain.prompts import answer, parse
 from pdc.domain.values import Box, Point, Question, Task
+from pdc.inference.adapter_folder import thresholds_of
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.frame import Frame, resized_wh
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import load
 from pdc.settings import EMBEDDED_MODEL
 
+pytestmark = pytest.mark.slow  # a model is loaded in every other test
 LABELS = ("red blood cell", "white blood cell", "platelet")
 RODS = Question(Task.COUNT_AND_BOX, ("bacterium",))
 CELLS = Question(Task.COUNT_AND_BOX, LABELS)
@@ -63,6 +65,11 @@ def test_the_same_question_gets_the_same_answer(embedded, smears):
     question = Question(Task.COUNT_AND_BOX, LABELS)
     first, second = (embedded.predict(smears[1][0], question) for _ in range(2))
     assert first.raw == second.raw and first.findings == second.findings
+
+
+def test_an_answer_brings_the_thresholds_it_was_read_by_and_no_notes_of_its_own(embedded, smears):
+    answer = embedded.predict(smears[1][0], Question(Task.BOUNDING, LABELS[:1]))
+    assert answer.notes == () and answer.thresholds == thresholds_of(EMBEDDED_MODEL) != {}
 
 
 def test_an_adapter_is_swapped_in_and_out_without_a_reload(smears):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from desk import ASK, LABELS, Desk
 
 from pdc.domain.values import Question, Task, Verdict
@@ -17,6 +18,7 @@ def reviewed(desk: Desk, n: int, *, reject_low: bool = True) -> None:
         desk.service.save(desk.service.edit(draft, type(draft.findings)(kept, {})), Verdict.CORRECTED)
 
 
+@pytest.mark.slow
 def test_fewer_than_a_hundred_marks_say_nothing_and_more_say_when_scores_are_right(tmp_path):
     desk = Desk(tmp_path)
     sureness = ConfidenceWords(desk.store)
@@ -31,6 +33,7 @@ def test_fewer_than_a_hundred_marks_say_nothing_and_more_say_when_scores_are_rig
     assert sureness.words(Question(Task.POINTING, tuple(LABELS)), None) is None
 
 
+@pytest.mark.slow
 def test_a_new_revision_takes_the_place_of_the_old(tmp_path):
     desk = Desk(tmp_path)
     sureness = ConfidenceWords(desk.store)

@@ -57,6 +57,7 @@ def acknowledged_before_the_kill(savers: subprocess.Popen[str], life: int, chanc
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
+@pytest.mark.slow
 def test_kill_during_saves_loses_nothing_acknowledged_and_a_repeat_adds_nothing(tmp_path: Path):
     store = Store.open(url_of(tmp_path))
     store.add_image(an_image())

@@ -56,6 +56,7 @@ for url in map(str.strip, sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_processes_opening_a_fresh_database_at_once_all_succeed(tmp_path: Path):
     command, pipe = [sys.executable, "-c", OPEN_WHEN_TOLD], subprocess.PIPE
     children = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]

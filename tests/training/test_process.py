@@ -87,6 +87,7 @@ def test_progress_reads_the_folder(settings, sleeper):
         trainer.progress("two")
 
 
+@pytest.mark.slow
 def test_a_child_that_fails_says_why_and_is_noted_in_the_store(settings):
     trainer = ProcessTrainer(settings)
     name = trainer.start(epochs=1)
@@ -100,6 +101,7 @@ def test_a_child_that_fails_says_why_and_is_noted_in_the_store(settings):
     store.close()
 
 
+@pytest.mark.slow
 def test_the_child_is_in_a_session_of_its_own(settings):
     trainer = ProcessTrainer(settings)
     name = trainer.start(epochs=1)

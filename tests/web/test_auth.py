@@ -45,6 +45,7 @@ def test_a_key_is_for_its_owner_only_and_stays(tmp_path: Path):
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["secret"]
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_have_one_key(tmp_path: Path):
     starting = [
         subprocess.Popen([sys.executable, "-c", START, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -197,7 +197,9 @@ def _vision_layer(block: Any) -> Layer:
 
 
 def _layer(maps: Sequence[Sequence[Any]], norms: Sequence[Any], dtype: torch.dtype) -> Layer:
-    return Layer(*(_linear(some, dtype) for some in maps), *(norm.weight.detach().to(dtype) for norm in norms))
+    qkv, out, gate_up, down = (_linear(some, dtype) for some in maps)
+    before, between = (norm.weight.detach().to(dtype) for norm in norms)
+    return Layer(qkv, out, gate_up, down, before, between)
 
 
 @torch.no_grad()

@@ -36,7 +36,7 @@ class Decoder:
         self.qwen, self.memory = qwen, ImageCache(memory_bytes)
         self.window, self.most = (window, None) if window is not None else _window(qwen)
         self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
-        self._serving: tuple[Any, ...] | None = None
+        self._serving: tuple[Any, ...] = ()  # not loaded yet
         self._language: Any = None
         self._sight: Any = None
 

@@ -36,8 +36,9 @@ class EncodedImage:
         size, found = (4 if question.task.has_boxes else 2), []
         for label in question.labels:
             before = self.answers.get(label)
-            fits = before is not None and all(len(p.numbers) >= size for p in before)
-            found += before if fits else [p for p in self.proposals if p.label == label]
+            if before is None or any(len(p.numbers) < size for p in before):
+                before = [p for p in self.proposals if p.label == label]
+            found += before
         return _shaped(found, question)
 
     def opinion(self, question: Question, known: Collection[str]) -> DenseOpinion:

@@ -31,16 +31,16 @@ class KVCache:
 
     def _room(self, layer: int, keys: Tensor, values: Tensor, end: int) -> tuple[Tensor, Tensor]:
         old = self._kept[layer]
-        if old is None or old[0].shape[2] < end:
-            capacity = max(end + 256, 2 * (old[0].shape[2] if old else 0))
-            grown = []
-            for i, like in enumerate((keys, values)):
-                room = like.new_zeros(len(self.lengths), like.shape[1], capacity, like.shape[3])
-                if old is not None:
-                    room[:, :, : old[i].shape[2]] = old[i]
-                grown.append(room)
-            self._kept[layer] = (grown[0], grown[1])
-        return self._kept[layer]
+        if old is not None and old[0].shape[2] >= end:
+            return old
+        capacity, grown = max(end + 256, 2 * (old[0].shape[2] if old else 0)), []
+        for i, like in enumerate((keys, values)):
+            room = like.new_zeros(len(self.lengths), like.shape[1], capacity, like.shape[3])
+            if old is not None:
+                room[:, :, : old[i].shape[2]] = old[i]
+            grown.append(room)
+        self._kept[layer] = new = grown[0], grown[1]
+        return new
 
     def mask(self, n: int, device: str) -> Tensor | None:
         """[B, 1, n, keys] True where token i of a row's `n` new ones may look; None when it may look everywhere."""
@@ -52,7 +52,7 @@ class KVCache:
     def kept(self, row: int = 0) -> list[tuple[Tensor, Tensor]]:
         """A copy of one row's keys and values, [heads, length, width] per layer."""
         n = self.lengths[row]
-        return [(k[row, :, :n].clone(), v[row, :, :n].clone()) for k, v in self._kept]
+        return [(k[row, :, :n].clone(), v[row, :, :n].clone()) for k, v in filter(None, self._kept)]
 
     def move(self, row: int, n: int) -> None:
         """Keep the `n` tokens that were last written behind the row."""

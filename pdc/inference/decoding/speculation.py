@@ -62,8 +62,9 @@ class Drafter:
         mine = [i for i, p in enumerate(self.proposals) if p.label in labels and not _same(p.numbers, said[-1:])]
         mine.sort(key=self._place)
         current = None
-        if so_far.begun is not None and mine:
-            current = min(mine, key=lambda i: self._cost(i, so_far.begun, passed))
+        begun = so_far.begun
+        if begun is not None and mine:
+            current = min(mine, key=lambda i: self._cost(i, begun, passed))
             passed = self.proposals[current].label, self._completed(so_far, current, True).numbers
         left = [i for i in mine if i != current and self.proposals[i].score >= SURE and self._follows(i, passed)]
         if so_far.count is not None:

@@ -81,7 +81,9 @@ class TiledQuestion:
         except Unreadable:
             found = None
         counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 else {}
-        return Answer(found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts, self.thresholds)
+        return Answer(
+            found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts, thresholds=self.thresholds
+        )
 
     def _told(self, looks: Sequence[tuple[Tile, Findings]]) -> Findings:
         """What was found, its doubtful marks among it, as the reader's task states it."""
@@ -125,5 +127,6 @@ def _frame(decoder: Decoder, window: Box) -> Frame:
 
 def crop(image: PilImage, window: Box) -> PilImage:
     """The window's part of the image, in whole pixels."""
-    box = tuple(round(v) for v in window.xyxy)
+    left, upper, right, lower = window.xyxy
+    box = round(left), round(upper), round(right), round(lower)
     return image if box == (0, 0, *image.size) else image.crop(box)

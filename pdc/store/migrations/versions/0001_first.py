@@ -35,8 +35,8 @@ def upgrade() -> None:
             _refuse_change(table)
 
 
-def text(name: str, *args: sa.ForeignKey, **options: bool) -> sa.Column:
-    return sa.Column(name, sa.Text, *args, **({"nullable": False} | options))
+def text(name: str, *args: sa.ForeignKey, nullable: bool = False) -> sa.Column:
+    return sa.Column(name, sa.Text, *args, nullable=nullable)
 
 
 def whole(name: str) -> sa.Column:

@@ -1,0 +1,26 @@
+# What a contributor runs. PYTHON is the environment that has tests/requirements.txt.
+PYTHON ?= python
+QUICK = not slow and not browser
+
+.PHONY: check format-check lint types test quick nightly
+
+check: format-check lint types quick  ## everything that is fast enough to run before each commit
+
+format-check:
+	$(PYTHON) -m ruff format --check .
+
+lint:
+	$(PYTHON) -m ruff check .
+
+types:  # gradio writes stubs of our components beside them, and a type checker would read those instead
+	find pdc -name '*.pyi' -delete
+	$(PYTHON) -m pyright --pythonpath "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+
+quick:  ## tests without a model, a browser or another process
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "$(QUICK)"
+
+test:  ## what CI runs
+	$(PYTHON) -m pytest -n 2 --dist loadfile
+
+nightly:  ## everything, and what is long by nature too
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m ""
