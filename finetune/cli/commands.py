@@ -122,7 +122,7 @@ def audit(arguments: argparse.Namespace) -> int:
         if r.prediction_id and (findings := predictions.get(r.prediction_id)) and r.verdict in USABLE
     ]
     found = audit_readers(reviews)
-    readers = len({r.author for r in reviews})
+    readers = len({r.reader for r in reviews})
     print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
     if found:
         print(f"{audit_table(found)}\nLook at these readers' images together; the audit cannot tell a slip from an insight.")

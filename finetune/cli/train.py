@@ -54,7 +54,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 def train(arguments: argparse.Namespace) -> int:
     """Fold the current reviews into a new adapter, measure it and register it as a candidate."""
     settings = settings_of(arguments)
-    distributed.join(settings.device)
+    distributed.join_processes(settings.device)
     if distributed.rank():
         return _help(settings)
     run = _new_or_prepared_run(arguments, settings)
@@ -75,7 +75,7 @@ def _help(settings: Settings) -> int:
     """What the other processes of torchrun do: train along, and write nothing."""
     from finetune.data.dataset import read_rows
 
-    folder, parent = distributed.agreed(None)  # once rank 0 has made the training set
+    folder, parent = distributed.broadcast(None)  # once rank 0 has made the training set
     run = Run(Path(folder))
     _learn(run, read_rows(run.data / "train.jsonl", [settings.images]), parent, lambda text: None)
     return 0
@@ -169,7 +169,7 @@ def build_data(store: Store, settings: Settings, folder: Path) -> None:
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
     parent = parent_of(run.config, adapters, say)
-    distributed.agreed((run.folder, parent))
+    distributed.broadcast((run.folder, parent))
     return _learn(run, rows, parent, say)
 
 

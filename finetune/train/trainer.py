@@ -173,7 +173,7 @@ def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, P
 
 def _run(run: Run, trainer: AnyTrainer, clock: LearningRateSchedule, say: Callable[[str], None]) -> None:
     """Train to the end, from the newest whole checkpoint if there is one."""
-    checkpoint = distributed.agreed(None if distributed.rank() else checkpoints.newest(_checkpoints(run)))
+    checkpoint = distributed.broadcast(None if distributed.rank() else checkpoints.newest_checkpoint(_checkpoints(run)))
     if checkpoint is not None:
         say(f"Going on from {checkpoint.name} of the run that was interrupted.")
     clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
@@ -231,9 +231,9 @@ def _sealing(trainer_class: type[AnyTrainer], clock: LearningRateSchedule, say: 
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             try:
                 super()._save_checkpoint(model, trial)
-                distributed.wait()
+                distributed.barrier()
                 if distributed.rank() == 0:
-                    checkpoints.seal(folder, clock.elapsed)
+                    checkpoints.seal_checkpoint(folder, clock.elapsed)
                     checkpoints.drop_old(folder.parent)
             except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
                 shutil.rmtree(folder, ignore_errors=True)
@@ -293,10 +293,10 @@ def _callback(run: Run, clock: LearningRateSchedule) -> Any:
         def on_step_begin(self, args, state, control, **_) -> None:
             if distributed.world() > 1:
                 clock.agreed = None
-                clock.agreed = distributed.agreed(clock.elapsed)
+                clock.agreed = distributed.broadcast(clock.elapsed)
 
         def on_step_end(self, args, state, control, **_) -> None:
-            if distributed.agreed(run.stop_asked or clock.elapsed >= clock.max_seconds):
+            if distributed.broadcast(run.stop_asked or clock.elapsed >= clock.max_seconds):
                 control.should_training_stop = True
 
         def on_log(self, args, state, control, logs=None, **_) -> None:

@@ -13,7 +13,7 @@ def main(folder: Path, rows: Path) -> None:
     from pdc.inference.qwen import load
     from pdc.training.run_folder import Run
 
-    distributed.join("cpu")
+    distributed.join_processes("cpu")
     run = Run(folder)
     train(run, load(run.config.model, quantization="none", device="cpu"), pickle.loads(rows.read_bytes()), None)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
+from store_values import a_prediction, a_review, an_image, url_of
 
+from finetune.__main__ import main
 from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table, fisher
 from pdc.domain.diff import CorrectionKind
 from pdc.domain.values import Box, Findings, Mark, Status
+from pdc.store import Store
 
 LABELS = ("red blood cell", "platelet")
 
@@ -54,6 +57,17 @@ def test_a_reader_who_removes_what_others_keep_is_named_too():
 def test_one_reader_alone_cannot_be_compared():
     chance = random.Random(1)
     assert audit_readers([review("eve", chance, 0.5) for _ in range(50)]) == [] and audit_readers([]) == []
+
+
+def test_the_command_counts_the_readers_of_the_stored_reviews(tmp_path, capsys):
+    store = Store.open(url_of(tmp_path))
+    store.add_image(an_image())
+    store.add_prediction(a_prediction())
+    for n, reader in enumerate(("ada", "bob"), start=1):
+        store.save_review(a_review(f"r{n}", prediction_id="p1", author=reader), key=reader, base_revision=n - 1)
+    store.close()
+    assert main(["audit", "--home", str(tmp_path)]) == 0
+    assert "by 2 reader(s)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("table", "p"), [((3, 4, 1, 4), 0.242857), ((10, 10, 0, 10), 5.41e-6), ((0, 5, 3, 5), 1.0)])
