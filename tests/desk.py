@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,14 +84,21 @@ class Desk:
 
 def watch(values: AsyncIterator[Any]) -> Iterator[Any]:
     """What a handler of the page yields, step by step."""
-    loop = asyncio.new_event_loop()
-    try:
-        while True:
-            yield loop.run_until_complete(anext(values))
-    except StopAsyncIteration:
-        pass
-    finally:
-        loop.close()
+    loop, end = asyncio.new_event_loop(), object()
+    with ThreadPoolExecutor(1) as beside:  # a browser test's own loop may be running in this thread
+        while (value := beside.submit(loop.run_until_complete, anext(values, end)).result()) is not end:
+            yield value
+    loop.close()
+
+
+def run(waiting: Awaitable[Any]) -> Any:
+    """What a coroutine returns; it runs in a loop of its own."""
+
+    async def wait() -> Any:
+        return await waiting
+
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, wait()).result()
 
 
 def who(name: str) -> SimpleNamespace:

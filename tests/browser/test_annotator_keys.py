@@ -82,7 +82,7 @@ def test_a_mark_says_whose_it_is_without_colour(driver: Driver) -> None:
     look = "(p) => [getComputedStyle(p).strokeLinecap, p.getAttribute('d')]"
     badges = driver.js(f"[...e.canvas.querySelectorAll('.pda-origin')].map({look}).sort()")
     assert badges == [["round", "M180 20h0"], ["square", "M100 20h0"]]
-    assert driver.text(".pda-legend").split() == ["model", "you", "edited", "accepted", "rejected"]
+    assert driver.text(".pda-legend").split() == ["model", "you", "edited", "accepted", "rejected", "doubtful"]
     assert driver.page.locator('.pda-row[data-id="h1"] .pda-id').get_attribute("aria-label") == "h1, drawn by a person"
 
 

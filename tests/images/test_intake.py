@@ -216,7 +216,7 @@ def test_a_decoder_cannot_take_all_memory():
     hungry = encoded(Image.new("L", (12000, 12000)))  # 144 MB once decoded, 432 MB as RGB
     code = """
 import sys
-from pdc import pixels
+from pdc.images import decode_worker as pixels
 pixels.BASE_MEMORY, pixels.BYTES_PER_PIXEL = 256 * 2**20, 0
 pixels._limit_memory(1)
 print(pixels.answer(sys.stdin.buffer.read(), 1000)[0])
@@ -231,7 +231,7 @@ def test_a_system_that_refuses_memory_limits_decodes_all_the_same():
 import resource, sys
 def refuses(*_): raise ValueError("current limit exceeds maximum limit")  # what macOS says
 resource.setrlimit = refuses
-from pdc import pixels
+from pdc.images import decode_worker as pixels
 pixels._limit_memory(50)
 print(pixels.answer(sys.stdin.buffer.read(), 50)[0])
 """

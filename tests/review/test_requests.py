@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 
 import pytest
+from desk import run
 
 from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
 
@@ -178,7 +179,7 @@ def test_a_hundred_watchers_hold_no_thread_and_all_see_the_end():
         return await asyncio.gather(*tasks)
 
     before = threading.active_count()
-    seen = asyncio.run(all_of_them())
+    seen = run(all_of_them())
     assert [s[-1] for s in seen] == [(f"{i % 4} 3", True) for i in range(100)] and len(model.began) == 4
 
 
@@ -190,7 +191,7 @@ def test_a_watcher_who_leaves_sees_no_more_and_waits_no_longer():
         asyncio.get_running_loop().call_later(0.02, watch.leave)
         return [seen async for seen in watch]
 
-    assert asyncio.run(see()) == [(None, False)]
+    assert run(see()) == [(None, False)]
 
 
 def test_many_threads_and_many_keys_end_with_every_answer():

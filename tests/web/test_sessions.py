@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import gradio as gr
 import pytest
-from desk import drawn
+from desk import drawn, run
 from house import House, living
 
 from pdc.domain.values import Question, Task
@@ -45,7 +44,7 @@ def test_no_handler_runs_for_another_reader_whichever_way_it_is_called(house: Ho
     for number, name in house.handlers():
         fn = house.blocks.fns[number]
         with pytest.raises(gr.Error, match="logged in as bob, but this page was opened by alice"):
-            asyncio.run(house.blocks.process_api(block_fn=fn, inputs=[None] * len(fn.inputs), state=state, request=bob))
+            run(house.blocks.process_api(block_fn=fn, inputs=[None] * len(fn.inputs), state=state, request=bob))
             pytest.fail(name)
 
 
