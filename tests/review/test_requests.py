@@ -172,13 +172,13 @@ def test_a_hundred_watchers_hold_no_thread_and_all_see_the_end():
         return [seen async for seen in ask(table, model, name)]
 
     async def all_of_them() -> list[list[tuple[str | None, bool]]]:
+        before = threading.active_count()
         tasks = [asyncio.create_task(watch(f"{i % 4}")) for i in range(100)]
         await asyncio.sleep(0.05)
         assert threading.active_count() <= before + 1  # the one that computes
         model.step(12)
         return await asyncio.gather(*tasks)
 
-    before = threading.active_count()
     seen = run(all_of_them())
     assert [s[-1] for s in seen] == [(f"{i % 4} 3", True) for i in range(100)] and len(model.began) == 4
 
