@@ -41,11 +41,14 @@ HEADS = 2  # the first two query heads of those layers are supervised: one group
 SHARP = 0.03, 0.7  # a coordinate's Gaussian target (ordinal_loss): deviation in sides of the object, and the least in pixels
 UNTAUGHT = -1  # a target of a token whose attention is free
 INSIDE = 0.8  # the box loss's weight from which a visual token counts as inside its object
+# Of the losses: next token, next coordinate, the two supervised heads, the probe, the dense head's two, and distillation.
 WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3, "hint": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingStageConfig:
+    """The hyperparameters of stage b or c."""
+
     steps: int = 2000
     """optimiser steps"""
     batch: int = 16
@@ -260,6 +263,7 @@ def _token_losses(
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean."""
     return (values * weight).sum() / weight.sum()
 
 

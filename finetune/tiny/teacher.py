@@ -32,6 +32,8 @@ TAPS = {4: 40, 10: 112, 15: 320}  # backbone block whose output is tapped -> its
 
 @dataclass(frozen=True, slots=True)
 class TeacherConfig:
+    """The hyperparameters of the teacher's training."""
+
     steps: int = 1500
     """optimiser steps"""
     batch: int = 16

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-KEPT_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
+DEQUANTISED_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
 
 
 def fuse_lora(model: Any) -> None:
@@ -21,7 +21,7 @@ def fuse_lora(model: Any) -> None:
     from peft.tuners.lora import LoraLayer
 
     layers = [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
-    keep = sum(2 * m.in_features * m.out_features for m in layers) <= KEPT_BYTES
+    keep = sum(2 * m.in_features * m.out_features for m in layers) <= DEQUANTISED_BYTES
     for layer in layers:
         plain = all(isinstance(d, nn.Identity) for d in layer.lora_dropout.values()) and not any(layer.use_dora.values())
         if plain and (keep or not _is_4_bit(layer.get_base_layer())):

@@ -94,6 +94,8 @@ def ordinal_loss(trainer_class: type, numbers: NumberTokens) -> type:
     """TRL's SFT trainer with this loss. Only the answers' tokens are projected to the vocabulary, its costliest product."""
 
     class Ordinal(trainer_class):  # type: ignore[misc, valid-type]
+        """The trainer class, with `compute_loss` replaced."""
+
         def compute_loss(
             self, model: nn.Module, inputs: Mapping[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:

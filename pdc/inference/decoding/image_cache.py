@@ -89,11 +89,13 @@ class ImageCache:
         self._images: OrderedDict[Hashable, EncodedImage] = OrderedDict()
 
     def get(self, key: Hashable) -> EncodedImage | None:
+        """The image under this key, or None; it counts as used now."""
         if key in self._images:
             self._images.move_to_end(key)
         return self._images.get(key)
 
     def put(self, key: Hashable, encoded: EncodedImage) -> None:
+        """Keep the image; those used longest ago make room for it."""
         self.forget(key)
         if encoded.nbytes > self.budget:
             return
