@@ -234,7 +234,7 @@ class Examples:
     def _view(self, row: Row, rng: np.random.Generator) -> AugmentedView:
         """A random view; of a field that would be asked about tile by tile, one of its tiles."""
         marks, tiles = row.question.task.has_marks, self._tiles(row)
-        view = random_view((row.width, row.height), rng, may_cut=marks and len(tiles) < 2) if self.augment else AugmentedView()
+        view = random_view((row.width, row.height), rng, may_crop=marks and len(tiles) < 2) if self.augment else AugmentedView()
         if len(tiles) < 2:
             return view
         x1, y1, x2, y2 = map(int, tiles[rng.integers(len(tiles))].window.xyxy)

@@ -1,9 +1,12 @@
-"""Several questions about one view in one sequence, so that the image's tokens go through the language model once.
+"""Sequence packing: several questions about one view in one row, so that the image runs through the model once.
 
-A batch is one row of tokens: for each view its prefix (system line and image), then each question with its answer. A token
-attends to those before it in its own question and to its view's prefix, and every question's positions go on from
-there: the numbers are those of a row per question (the prefix sharing of SGLang, Zheng et al. 2024, with gradients).
-Nothing is padded.
+A batch is one row of tokens. For each view it holds the prefix (system line and image), then each question with its answer:
+
+    [prefix A][question 1][question 2] [prefix B][question 3]
+
+A token attends, causally, to its own question and to its view's prefix; so the mask is block-diagonal by view and a shared
+column inside. Every question's M-RoPE positions go on from its prefix, as if it stood there alone. The results are those of a
+row per question: prefix sharing as in SGLang (Zheng et al. 2024, arXiv 2312.07104), with gradients. Nothing is padded.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 IMAGE_END = "<|vision_end|>"
-IGNORED = -100  # a label that is no part of the answer
+IGNORED = -100  # the label of a token that is no part of an answer: it has no loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,15 @@ class Packer:
     qwen: Qwen
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        views: list[tuple[PilImage, list[_Asked]]] = []
+        views: list[tuple[PilImage, list[_Question]]] = []
         for example in examples:
             (image,) = example["images"]
             if not views or views[-1][0] is not image:
                 views.append((image, []))
-            views[-1][1].append(self._asked(example))
+            views[-1][1].append(self._question(example))
         pixels = self.qwen.processor.image_processor(images=[image for image, _ in views], return_tensors="pt")
         grids = pixels["image_grid_thw"]
-        packed = [self._view(grid[None], asked) for grid, (_, asked) in zip(grids, views, strict=True)]
+        packed = [self._view(grid[None], questions) for grid, (_, questions) in zip(grids, views, strict=True)]
         return {
             "input_ids": torch.cat([p.ids for p in packed])[None],
             "labels": torch.cat([p.labels for p in packed])[None],
@@ -54,27 +57,30 @@ class Packer:
             "image_grid_thw": grids,
         }
 
-    def _asked(self, example: Mapping[str, Any]) -> _Asked:
-        """The tokens behind the image, as TRL writes them."""
+    def _question(self, example: Mapping[str, Any]) -> _Question:
+        """The example's tokens behind the image, as TRL writes them."""
         from trl.data_utils import apply_chat_template
 
         texts = apply_chat_template({key: example[key] for key in ("prompt", "completion")}, self.qwen.processor)
         before, after = texts["prompt"].split(IMAGE_END)
-        words, answer = (self.qwen.tokenizer.encode(t, add_special_tokens=False) for t in (after, texts["completion"]))
-        return _Asked(before, words, answer)
+        prompt, answer = (self.qwen.tokenizer.encode(t, add_special_tokens=False) for t in (after, texts["completion"]))
+        return _Question(before, prompt, answer)
 
-    def _view(self, grid: Tensor, asked: Sequence[_Asked]) -> _Packed:
-        prefix = self._prefix(asked[0].before, grid)
-        at, offset = self.qwen.positions(prefix, grid.to(self.qwen.device))
-        ids, labels, positions, lengths = [*prefix], [IGNORED] * len(prefix), [at.cpu()], [len(prefix)]
-        for one in asked:
-            ids += one.words + one.answer
-            labels += [IGNORED] * len(one.words) + one.answer
-            lengths.append(len(one.words) + len(one.answer))
+    def _view(self, grid: Tensor, questions: Sequence[_Question]) -> _Packed:
+        """One view's prefix with its questions behind it; `grid` [1, 3] of its image."""
+        prefix = self._prefix(questions[0].before, grid)
+        prefix_positions, offset = self.qwen.positions(prefix, grid.to(self.qwen.device))
+        ids, labels, positions, lengths = [*prefix], [IGNORED] * len(prefix), [prefix_positions.cpu()], [len(prefix)]
+        for q in questions:
+            ids += q.prompt + q.answer
+            labels += [IGNORED] * len(q.prompt) + q.answer
+            lengths.append(len(q.prompt) + len(q.answer))
+            # Not the index in the row: the position right behind the prefix, the same on all three axes for text.
             positions.append((len(prefix) + offset + torch.arange(lengths[-1])).expand(3, 1, -1))
         return _Packed(torch.tensor(ids), torch.tensor(labels), torch.cat(positions, -1), packed_attention_mask(lengths))
 
     def _prefix(self, before: str, grid: Tensor) -> list[int]:
+        """Tokens up to the image's end, with one <|image_pad|> per visual token."""
         processor = self.qwen.processor
         tokens = int(grid.prod()) // processor.image_processor.merge_size**2
         text = before.replace(processor.image_token, processor.image_token * tokens) + IMAGE_END
@@ -82,14 +88,18 @@ class Packer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
+    """One example: its text before the image, and the tokens of the prompt behind the image and of the answer."""
+
     before: str
-    words: list[int]
+    prompt: list[int]
     answer: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
+    """One view with its questions: `ids` and `labels` [n], `positions` [3, 1, n], `attends` [n, n]."""
+
     ids: Tensor
     labels: Tensor
     positions: Tensor
@@ -97,6 +107,9 @@ class _Packed:
 
 
 def packed_attention_mask(lengths: Sequence[int]) -> Tensor:
-    """[n, n] of 0 and 1: whether a token (row) sees another; `lengths` of the prefix and of each question behind it."""
+    """[n, n] of 0 and 1: whether a token (row) sees another; `lengths` of the prefix and of each question behind it.
+
+    Part 0 is the prefix: a token sees the prefix and its own part, up to itself.
+    """
     part = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
     return ((part[:, None] == part) | (part == 0)).tril().byte()

@@ -1,4 +1,4 @@
-"""Images of what the model knew before, mixed into every fold so that it is not forgotten.
+"""Replay (rehearsal): images of what the model knew before, mixed into every training against catastrophic forgetting.
 
 For the embedded model they are drawn, with exact boxes and nothing to download; for others they come from a COCO file.
 Blank images among them teach that there may be nothing.

@@ -1,8 +1,8 @@
-"""Which images a reader should correct next: those that the model expects to get wrong, no two of a kind.
+"""Active learning: which images a reader should correct next, by uncertainty and diversity together.
 
-Doubt alone would choose the same kind of image ten times over; spread alone would choose what is known long since. So images
-are put into as many clusters as are wanted, in which each weighs as much as its doubt (CLUE; Prabhu et al. 2021, arXiv
-2010.08666), and the most doubtful of each cluster is taken.
+Uncertainty alone would choose the same kind of image ten times over; diversity alone, what the model has long known. So the
+images are clustered by their features with weights that are their uncertainties (CLUE; Prabhu et al. 2021, arXiv
+2010.08666), into as many clusters as images are wanted. The most uncertain of each cluster is chosen.
 """
 
 from __future__ import annotations
@@ -25,50 +25,59 @@ ITERATIONS = 20
 
 
 def uncertainty(findings: Findings | None, counts: Mapping[str, Mapping[int, float]] = MappingProxyType({})) -> float:
-    """How many edits the model itself expects: marks that are wrong, by their scores, and objects that it left out, by how
-    likely each higher count was where it stopped. An unreadable answer is the most uncertain."""
+    """The number of edits that the model itself expects; infinite for an unreadable answer.
+
+    Expected wrong marks, sum of (1 - score), and expected missed ones, sum over n > k of p(n) (n - k), where k marks of a
+    label were given and p is the model's distribution of its count.
+    """
     if findings is None:
         return float("inf")
-    said = Counter(m.label for m in findings.marks)
-    missed = sum(p * max(0, n - said[label]) for label, chances in counts.items() for n, p in chances.items())
+    given = Counter(m.label for m in findings.marks)
+    missed = sum(p * max(0, n - given[label]) for label, distribution in counts.items() for n, p in distribution.items())
     return missed + sum(1 - (m.score or 0.0) for m in findings.marks)
 
 
 def describe_image(qwen: Qwen, image: PilImage) -> np.ndarray:
-    """[2 * hidden]: mean and deviation over the visual tokens of what the vision tower makes of the image."""
+    """The image as a vector [2 * hidden]: mean and standard deviation of the vision tower's features over visual tokens."""
     import torch
 
     with torch.inference_mode():
-        seen = qwen.features(qwen.pixels(image)).float()
-        return torch.cat([seen.mean(0), seen.std(0)]).cpu().numpy()
+        features = qwen.features(qwen.pixels(image)).float()
+        return torch.cat([features.mean(0), features.std(0)]).cpu().numpy()
 
 
-def choose_diverse(features: np.ndarray, doubts: Sequence[float], n: int, chance: np.random.Generator) -> list[int]:
-    """Indices of `n` of the images, given `features` [images, d] and the doubt about each: the most doubtful of each of `n`
-    clusters; where fewer clusters are to be had, the most doubtful of those left over."""
-    sure = np.array(doubts, float)
-    ended = np.isfinite(sure)
-    sure[~ended] = sure[ended].max(initial=0) + 1
-    weights = sure + 1e-3 * max(sure.max(initial=0), 1)  # nothing is beyond doubt
+def choose_diverse(features: np.ndarray, uncertainties: Sequence[float], n: int, rng: np.random.Generator) -> list[int]:
+    """Indices of `n` images, the most uncertain first, given `features` [images, d] and the uncertainty of each.
+
+    One of each of `n` clusters; where there are fewer distinct images than that, the most uncertain of the rest as well.
+    """
+    doubt = np.array(uncertainties, float)
+    finite = np.isfinite(doubt)
+    doubt[~finite] = doubt[finite].max(initial=0) + 1
+    weights = doubt + 1e-3 * max(doubt.max(initial=0), 1)  # an image without any doubt still belongs to a cluster
     points = (features - features.mean(0)) / (features.std(0) + 1e-6)
-    cluster = _clusters(points, weights, min(n, len(points)), chance)
-    by_doubt = sorted(range(len(points)), key=lambda i: -sure[i])
+    cluster = _clusters(points, weights, min(n, len(points)), rng)
+    by_doubt = sorted(range(len(points)), key=lambda i: -doubt[i])
+    # A dictionary keeps the last value of a key: in reverse order the most uncertain image of each cluster.
     first = list({cluster[i]: i for i in reversed(by_doubt)}.values())
     rest = [i for i in by_doubt if i not in first]
     return sorted(first, key=by_doubt.index) + rest[: n - len(first)]
 
 
-def _clusters(points: np.ndarray, weights: np.ndarray, k: int, chance: np.random.Generator) -> np.ndarray:
-    """The cluster of each of points [m, d]: weighted k-means from seeds drawn far apart (k-means++, Arthur 2007)."""
-    seeds = [int(chance.choice(len(points), p=weights / weights.sum()))]
+def _clusters(points: np.ndarray, weights: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """The cluster of each of points [m, d]: weighted k-means, started by k-means++ (Arthur & Vassilvitskii 2007).
+
+    k-means++ draws each next seed with a probability that grows with the squared distance to the nearest seed so far.
+    """
+    seeds = [int(rng.choice(len(points), p=weights / weights.sum()))]
     for _ in range(k - 1):
-        far = weights * _distances(points, points[seeds]).min(1)
+        far = weights * _squared_distances(points, points[seeds]).min(1)
         if far.sum() <= 0:  # nothing but copies is left
             break
-        seeds.append(int(chance.choice(len(points), p=far / far.sum())))
+        seeds.append(int(rng.choice(len(points), p=far / far.sum())))
     centres = points[seeds]
     for _ in range(ITERATIONS):
-        cluster = _distances(points, centres).argmin(1)
+        cluster = _squared_distances(points, centres).argmin(1)
         centres = np.stack(
             [
                 np.average(points[cluster == c], axis=0, weights=weights[cluster == c]) if (cluster == c).any() else centres[c]
@@ -78,6 +87,6 @@ def _clusters(points: np.ndarray, weights: np.ndarray, k: int, chance: np.random
     return cluster
 
 
-def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Squared, [points, centres]."""
+def _squared_distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances [points, centres]."""
     return ((points[:, None] - centres[None]) ** 2).sum(-1)

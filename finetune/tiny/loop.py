@@ -1,4 +1,4 @@
-"""What every stage shares: optimisers, schedule, checkpoints that survive a kill, and a log line."""
+"""The training loop's parts that every stage shares: optimisers with their schedule, NF4 rounding, checkpoints, the log."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from torch import nn
 class Optimiser:
     """Muon on the matrices of transformer blocks, AdamW on everything else; one schedule for both.
 
-    Muon (Jordan 2024) learns here in 300 steps what AdamW has not in 600. Warm-up, constant, then linear to zero over
-    the last `decay` share of the steps.
+    Muon (Jordan et al. 2024) replaces a matrix's momentum by its nearest orthogonal matrix, so all directions learn alike.
+    Here it learns in 300 steps what AdamW has not in 600. `match_rms_adamw` scales its updates as large as AdamW's.
+
+    The schedule is a trapezoid: 100 steps of warm-up, constant, then linear to zero over the last `decay` of the steps.
     """
 
     def __init__(self, modules: Iterable[nn.Module], steps: int, muon_lr: float, adam_lr: float, decay: float = 0.35) -> None:
@@ -55,7 +57,12 @@ class Optimiser:
 
 @contextmanager
 def quantized_weights(language: Any) -> Iterator[None]:
-    """The blocks' matrices rounded to NF4, as they will serve; gradients go straight through to the exact ones."""
+    """Quantisation-aware training: inside, the blocks' matrices are rounded to NF4, as they will serve.
+
+    NF4 (QLoRA; Dettmers et al. 2023, arXiv 2305.14314, section 3) rounds each block of 64 weights, divided by the largest of
+    them, to 16 levels. Rounding has no useful gradient, so it is taken straight through (Bengio et al. 2013, arXiv
+    1308.3432): the gradient at the rounded weights is added to the exact ones, which are put back at the end.
+    """
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
     matrices = [m.weight for m in language.layers.modules() if isinstance(m, nn.Linear)]
@@ -93,7 +100,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimiser: Optimiser | None 
 
 
 class Log:
-    """Running means, printed and appended as JSON lines every `every` steps."""
+    """The training log: running means, printed and appended as JSON lines every `every` steps."""
 
     def __init__(self, path: Path, every: int = 50) -> None:
         self.path, self.every, self.sums, self.n = path, every, {}, 0

@@ -1,11 +1,15 @@
-"""Stages b and c: the language model learns to read the visual tokens out as an answer; in c the vision tower learns along.
+"""Stages b and c: the language model learns to read the visual tokens out as an answer; in c the vision tower learns too.
 
-Three extra losses make the reading learnable in an hour instead of a day. None of them is needed afterwards:
+Plain next-token training would take days to find how. Attention supervision takes an hour: some heads are told where to
+look, by a cross entropy on their attention, as in guided alignment for translation (Chen et al. 2016, arXiv 1607.01628).
+Together they make an induction head over objects (Olsson et al. 2022, arXiv 2209.11895): find the last object, take its
+successor.
 
-* link: one attention head lets each owner token look at the owner before it of the same class (or at <|vision_start|>);
-* pointer: one attention head lets each text token look at the owner of the object it is about to write about
-  (or at <|vision_end|> when the list is over): together with `link`, an induction head over objects;
-* reader: after two layers every token inside an object can state the object's absolute box as number embeddings.
+* link: each owner token attends to the owner before it of the same class (the first one to <|vision_start|>);
+* pointer: each text token attends to the owner of the object it is about to write (to <|vision_end|> when the list is over).
+
+A third loss, `reader`, is a probe: after two layers every token inside an object must state the object's absolute box as
+number embeddings. None of the three is needed afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from finetune.tiny import TOKEN_PX
 from finetune.tiny.data import batches, load_split
 from finetune.tiny.loop import Log, Optimiser, load, quantized_weights, save
 from finetune.tiny.model import Reader, number_ids
-from finetune.tiny.prompts import TokenizedAnswer, tokenize_answer
+from finetune.tiny.prompts import END, NONE, TokenizedAnswer, tokenize_answer
 from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
 from finetune.tiny.teacher import DistillationHint
 from finetune.tiny.tokenizer import NUMBERS
@@ -33,13 +37,18 @@ from finetune.train.ordinal_loss import deviation, gaussian_targets
 from pdc.inference.dense_head import DenseHead
 
 LINK_LAYER, POINTER_LAYER, READER_LAYER = 2, 4, 2
-HEADS = 2  # the first two query heads (one key-value group) of those layers are taught
-SHARP = 0.03, 0.7  # a coordinate's target is a Gaussian: its deviation in sides of the object, and the least in pixels
+HEADS = 2  # the first two query heads of those layers are supervised: one group, which shares its keys
+SHARP = 0.03, 0.7  # a coordinate's Gaussian target (ordinal_loss): deviation in sides of the object, and the least in pixels
+UNTAUGHT = -1  # a target of a token whose attention is free
+INSIDE = 0.8  # the box loss's weight from which a visual token counts as inside its object
+# Of the losses: next token, next coordinate, the two supervised heads, the probe, the dense head's two, and distillation.
 WEIGHTS = {"say": 1.0, "number": 1.0, "pointer": 0.5, "link": 0.5, "reader": 0.5, "heat": 0.3, "box": 0.3, "hint": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingStageConfig:
+    """The hyperparameters of stage b or c."""
+
     steps: int = 2000
     """optimiser steps"""
     batch: int = 16
@@ -64,10 +73,14 @@ class ReadingStageConfig:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids [B, T] with pad after the answer; target [B, T] next token or -100; number [B, T] its value or -1; size [B, T]
-    side of its object in pixels;
-    pointer [B, T] visual token or N for none, -1 untaught; link [B, N] visual token + 1 or 0 for none, -1 untaught;
-    fade [B] weight of each of a crop's tokens: a lone polyp must not drown among images of 40 cells."""
+    """Crops with their questions and answers, as one padded batch of B rows and T tokens, N of them visual.
+
+    ids [B, T], padded behind the answer; positions [3, 1, T], M-RoPE; target [B, T] next token or -100;
+    number [B, T] the target's value or -1; size [B, T] side of its object in pixels;
+    pointer [B, T] visual token, or N for none; link [B, N] visual token + 1, or 0 for none; both UNTAUGHT where free;
+    fade [B] weight of each of a crop's tokens: a lone polyp must not drown among images of 40 cells;
+    first: index of the first visual token.
+    """
 
     ids: Tensor
     positions: Tensor
@@ -81,19 +94,23 @@ class Batch:
 
 
 class AttentionSupervision:
-    """Recomputes the attention logits of the taught heads of one layer from what went into it."""
+    """The attention logits of one layer's supervised heads, recomputed from the layer's input.
+
+    The fused attention kernels do not give them out. `hidden` is that input, normed [B, T, hidden], of the last pass.
+    """
 
     def __init__(self, layer: Any) -> None:
-        self.attention, self.seen = layer.self_attn, None
-        self.attention.register_forward_pre_hook(self._keep, with_kwargs=True)
+        self.attention = layer.self_attn
+        self.hidden: Tensor | None = None
+        self._rope: tuple[Tensor, Tensor] | None = None
+        self.attention.register_forward_pre_hook(self._record_input, with_kwargs=True)
 
-    def _keep(self, _module: nn.Module, _args: tuple, kwargs: dict) -> None:
-        self.seen = kwargs["hidden_states"], kwargs["position_embeddings"]
+    def _record_input(self, _module: nn.Module, _args: tuple, kwargs: dict) -> None:
+        self.hidden, self._rope = kwargs["hidden_states"], kwargs["position_embeddings"]
 
     def logits(self, queries: slice, keys: slice) -> Tensor:
-        """[B, HEADS, queries, keys] before the softmax."""
-        hidden, (cos, sin) = self.seen
-        a = self.attention
+        """q k^T / sqrt(width) [B, HEADS, queries, keys], before mask and softmax."""
+        hidden, (cos, sin), a = self.hidden, self._rope, self.attention
         q = a.q_proj(hidden).unflatten(-1, (-1, a.head_dim))[:, :, :HEADS].transpose(1, 2)
         k = a.k_proj(hidden).unflatten(-1, (-1, a.head_dim))[:, :, :1].transpose(1, 2)
         q, k = apply_rotary_pos_emb(q, k, cos, sin)
@@ -128,11 +145,11 @@ def train_reading(
         sums: dict[str, float] = {}
         for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):  # short answers apart: less padding
             crops, written = [s for _, s in half], [w for w, _ in half]
-            made, taught = make_batch(crops, written, tokenizer), (link, point, inner)
+            batch, supervised = make_batch(crops, written, tokenizer), (link, point, inner)
             joined = config.vision and step >= config.joined_from * config.steps
             rounded = config.vision and step >= config.served_from * config.steps
             with quantized_weights(language) if rounded else nullcontext():
-                losses = _losses(model, head, reader, hint, crops, made, taught, ids, vision=config.vision, joined=joined)
+                losses = _losses(model, head, reader, hint, crops, batch, supervised, ids, vision=config.vision, joined=joined)
                 (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
             for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
@@ -143,25 +160,26 @@ def train_reading(
 
 
 def make_batch(samples: list[Sample], written: list[TokenizedAnswer], tokenizer) -> Batch:
+    """A batch of crops of one size, with their answers and the targets of the supervised heads."""
     h, w = (s // TOKEN_PX for s in samples[0].image.shape[:2])
     n, first = h * w, len(written[0].before)
     length = first + n + max(len(x.after) + len(x.answer) for x in written)
     shape = len(written), length
     ids = torch.full(shape, tokenizer.pad_token_id)
-    target, number, pointer = torch.full(shape, -100), torch.full(shape, -1), torch.full(shape, -1)
-    link, size = torch.full((len(written), n), -1), torch.ones(shape)
+    target, number, pointer = torch.full(shape, -100), torch.full(shape, -1), torch.full(shape, UNTAUGHT)
+    link, size = torch.full((len(written), n), UNTAUGHT), torch.ones(shape)
     for b, (sample, x) in enumerate(zip(samples, written, strict=True)):
         row = [*x.before, *[tokenizer.convert_tokens_to_ids("<|image_pad|>")] * n, *x.after, *x.answer]
         ids[b, : len(row)] = torch.tensor(row)
         start = len(row) - len(x.answer) - 1  # the position that predicts the answer's first token
-        said = slice(start, start + len(x.answer))
-        target[b, said], number[b, said] = torch.tensor(x.answer), torch.tensor(x.number)
+        answer = slice(start, start + len(x.answer))
+        target[b, answer], number[b, answer] = torch.tensor(x.answer), torch.tensor(x.number)
         order, owners = order_and_owners(sample)
-        place = {int(k): int(o) for k, o in zip(order, owners, strict=True)}
-        pointer[b, said] = torch.tensor([{-1: -1, -2: n}.get(k, place.get(k, -1)) for k in x.about])
+        owner_of = {int(k): int(o) for k, o in zip(order, owners, strict=True)} | {NONE: UNTAUGHT, END: n}
+        pointer[b, answer] = torch.tensor([owner_of.get(k, UNTAUGHT) for k in x.about])
         sides = np.sqrt((sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(1))
-        size[b, said] = torch.tensor([float(sides[k]) if k >= 0 else 1.0 for k in x.about])
-        last: dict[int, int] = {}
+        size[b, answer] = torch.tensor([float(sides[k]) if k >= 0 else 1.0 for k in x.about])
+        last: dict[int, int] = {}  # class -> the owner before; two objects of a class in one token are one link
         for k, owner in zip(order, owners, strict=True):
             c = int(sample.classes[k])
             if last.get(c, -1) < owner:
@@ -172,7 +190,11 @@ def make_batch(samples: list[Sample], written: list[TokenizedAnswer], tokenizer)
 
 
 def _positions(first: int, h: int, w: int, length: int) -> Tensor:
-    """mRoPE positions [3, 1, T]: text, then the image's (time, row, column), then text from the largest on."""
+    """M-RoPE positions [3, 1, T] (Qwen2-VL, arXiv 2409.12191, section 2.1), of text, image, and text again.
+
+    Text has the same position on all three axes. A visual token has (time, row, column), counted from where the image
+    begins; text goes on after the largest of these, not after their number.
+    """
     rows, cols = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     image = torch.stack([torch.zeros(h * w, dtype=torch.long), rows.flatten(), cols.flatten()]) + first
     before = torch.arange(first).expand(3, -1)
@@ -181,39 +203,44 @@ def _positions(first: int, h: int, w: int, length: int) -> Tensor:
 
 
 def _losses(
-    model, head, reader, hint, samples, batch: Batch, taught, ids: Tensor, *, vision: bool, joined: bool
+    model, head, reader, hint, samples, batch: Batch, supervised, ids: Tensor, *, vision: bool, joined: bool
 ) -> dict[str, Tensor]:
+    """The losses by the names of WEIGHTS, and three shares and errors for the log (`off`, `pointed`, `linked`).
+
+    `vision`: the tower trains; `joined`: from the answers too, not from its dense head alone.
+    """
     b, n, first = len(samples), batch.link.shape[1], batch.first
     table = model.get_input_embeddings().weight
-    link, point, inner = taught
+    link, point, inner = supervised
     image = slice(first, first + n)
     pixels, grid = patches([s.image for s in samples])
     dense = dense_targets(samples)
     losses: dict[str, Tensor] = {}
     with torch.autocast("cpu", torch.bfloat16):
         with torch.set_grad_enabled(vision):
-            seen = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
+            features = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
         if vision:
-            losses["heat"], losses["box"] = dense_loss(*head(seen), dense)
-            losses["hint"] = hint(seen, samples)
+            losses["heat"], losses["box"] = dense_loss(*head(features), dense)
+            losses["hint"] = hint(features, samples)
         if not joined:
-            seen = seen.detach()
-        embeds = torch.cat([table[batch.ids[:, :first]], seen.to(table.dtype), table[batch.ids[:, first + n :]]], 1)
+            features = features.detach()
+        embeds = torch.cat([table[batch.ids[:, :first]], features.to(table.dtype), table[batch.ids[:, first + n :]]], 1)
         states = model.model.language_model(
             inputs_embeds=embeds, position_ids=batch.positions.expand(3, b, -1), use_cache=False
         ).last_hidden_state
-        said = batch.target >= 0
-        logits = (states[said] @ table.T).float()
+        answered = batch.target >= 0
+        logits = (states[answered] @ table.T).float()  # input and output embeddings are one table
         pointing = point.logits(slice(None), slice(first, first + n + 1))
         linking = link.logits(image, slice(first - 1, first + n))
-        inside = dense.weight > 0.8
-        boxes = reader(inner.seen[0][:, image][inside], table[ids]).float()
-    weight = batch.fade[:, None].expand_as(said)[said]
+        inside = dense.weight > INSIDE
+        boxes = reader(inner.hidden[:, image][inside], table[ids]).float()
+    weight = batch.fade[:, None].expand_as(answered)[answered]
     losses["say"], losses["number"], losses["off"] = _token_losses(
-        logits, batch.target[said], batch.number[said], batch.size[said], weight, ids
+        logits, batch.target[answered], batch.number[answered], batch.size[answered], weight, ids
     )
     losses["pointer"], losses["pointed"] = _attention_loss(pointing, batch.pointer, batch.fade)
-    later = torch.ones(n, n + 1).triu(2).bool()  # a token cannot look at those after it; column 0 is <|vision_start|>
+    # The causal mask: token i sees columns 0 (<|vision_start|>) to i + 1 (itself).
+    later = torch.ones(n, n + 1).triu(2).bool()
     losses["link"], losses["linked"] = _attention_loss(linking.masked_fill(later, -1e9), batch.link, batch.fade)
     losses["reader"] = _reader_loss(boxes, dense, inside, samples[0].image.shape, batch.fade)
     return losses
@@ -228,39 +255,41 @@ def _token_losses(
     say = _mean(words, weight[~is_number])
     if not is_number.any():
         return say, logits.sum() * 0, torch.zeros(())
-    wanted = number[is_number]
+    true = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
-    off = (log_p.argmax(-1) - wanted).abs().float().mean()
-    return (
-        say,
-        _mean(-(gaussian_targets(wanted, deviation(size[is_number], *SHARP), NUMBERS) * log_p).sum(-1), weight[is_number]),
-        off,
-    )
+    off = (log_p.argmax(-1) - true).abs().float().mean()
+    q = gaussian_targets(true, deviation(size[is_number], *SHARP), NUMBERS)
+    return say, _mean(-(q * log_p).sum(-1), weight[is_number]), off
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean."""
     return (values * weight).sum() / weight.sum()
 
 
 def _attention_loss(logits: Tensor, target: Tensor, fade: Tensor) -> tuple[Tensor, Tensor]:
-    """(cross entropy, share right) of taught heads; logits [B, HEADS, q, k], target [B, q] with -1 untaught."""
+    """(cross entropy, share right) of supervised heads: -log of the attention that each query gives to its target key.
+
+    logits [B, HEADS, queries, keys], target [B, queries] with UNTAUGHT where free. All the heads get the same target.
+    """
     taught = target >= 0
     if not taught.any():
         return logits.sum() * 0, torch.zeros(())
-    chosen = logits.transpose(1, 2)[taught]  # [m, HEADS, k]
-    wanted = target[taught][:, None].expand(-1, HEADS)
-    loss = nn.functional.cross_entropy(chosen.transpose(1, 2), wanted, reduction="none").mean(-1)
-    return _mean(loss, fade[:, None].expand_as(target)[taught]), (chosen.argmax(-1) == wanted).float().mean()
+    chosen = logits.transpose(1, 2)[taught]  # [m, HEADS, keys]
+    key = target[taught][:, None].expand(-1, HEADS)
+    loss = nn.functional.cross_entropy(chosen.transpose(1, 2), key, reduction="none").mean(-1)
+    return _mean(loss, fade[:, None].expand_as(target)[taught]), (chosen.argmax(-1) == key).float().mean()
 
 
 def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], fade: Tensor) -> Tensor:
+    """The probe's cross entropy: logits [m, 4, NUMBERS] of the m tokens inside objects, against their boxes in pixels."""
     h, w = shape[0] // TOKEN_PX, shape[1] // TOKEN_PX
     ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-    at = torch.stack([xs, ys, xs, ys], -1).view(1, -1, 4)
-    wanted = ((dense.box + at) * TOKEN_PX).round().long().clamp(0, 999)[inside]
-    if not len(wanted):
+    centers = torch.stack([xs, ys, xs, ys], -1).view(1, -1, 4)  # of the tokens, to which boxes are relative
+    corners = ((dense.box + centers) * TOKEN_PX).round().long().clamp(0, 999)[inside]
+    if not len(corners):
         return logits.sum() * 0
     size = (dense.box[..., 2:] - dense.box[..., :2]).prod(-1).sqrt()[inside] * TOKEN_PX
-    spread = gaussian_targets(wanted.flatten(), deviation(size.repeat_interleave(4), *SHARP), NUMBERS)
+    q = gaussian_targets(corners.flatten(), deviation(size.repeat_interleave(4), *SHARP), NUMBERS)
     weight = fade[:, None].expand_as(inside)[inside].repeat_interleave(4)
-    return _mean(-(spread * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)
+    return _mean(-(q * logits.flatten(0, 1).log_softmax(-1)).sum(-1), weight)

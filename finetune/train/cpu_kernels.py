@@ -1,7 +1,8 @@
-"""PEFT's LoRA layers as one function each: the same sum, without its copies to float32 and back, its separate scaling and sum.
+"""Fused LoRA layers for training on a CPU: y = x W^T + b + s (x A^T) B^T as one autograd function.
 
-4-bit weights are dequantised once, not twice a step, where all of them together are small. Adapters that are switched off,
-mixed or of another kind than plain LoRA without dropout go through PEFT as before.
+PEFT computes the same sum in separate steps, with copies to float32 and back. 4-bit weights are dequantised once, not twice a
+step, where all of them together are small. Adapters that are switched off, mixed, or more than plain LoRA (dropout, DoRA) go
+through PEFT as before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-KEPT_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
+DEQUANTISED_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
 
 
 def fuse_lora(model: Any) -> None:
@@ -20,36 +21,38 @@ def fuse_lora(model: Any) -> None:
     from peft.tuners.lora import LoraLayer
 
     layers = [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
-    keep = sum(2 * m.in_features * m.out_features for m in layers) <= KEPT_BYTES
+    keep = sum(2 * m.in_features * m.out_features for m in layers) <= DEQUANTISED_BYTES
     for layer in layers:
         plain = all(isinstance(d, nn.Identity) for d in layer.lora_dropout.values()) and not any(layer.use_dora.values())
         if plain and (keep or not _is_4_bit(layer.get_base_layer())):
-            layer.forward = _Layer(layer)
+            layer.forward = _FusedForward(layer)
 
 
 def _is_4_bit(linear: nn.Linear) -> bool:
     return getattr(linear.weight, "quant_state", None) is not None
 
 
-class _Layer:
+class _FusedForward:
+    """The forward of one LoRA layer: fused where exactly one adapter is active, PEFT's own otherwise."""
+
     def __init__(self, module: Any) -> None:
-        self.module, self.before = module, module.forward
-        self.weight: Tensor | None = None
+        self.module, self.original = module, module.forward
+        self.weight: Tensor | None = None  # dequantised; the base's weights never change in training
 
     def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         m = self.module
         active = [name for name in m.active_adapters if name in m.lora_A]
         if args or kwargs or m.disable_adapters or m.merged or len(active) != 1:
-            return self.before(x, *args, **kwargs)
+            return self.original(x, *args, **kwargs)
         name, dtype = active[0], torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         base = m.get_base_layer()
         bias = None if base.bias is None else base.bias.to(dtype)
-        return _Sum.apply(
+        return _LoraLinear.apply(
             x.to(dtype), self._weight(base, dtype), bias, m.lora_A[name].weight, m.lora_B[name].weight, m.scaling[name]
         )
 
     def _weight(self, base: nn.Linear, dtype: torch.dtype) -> Tensor:
-        """[out, in]"""
+        """The base's weight W [out, in]."""
         if not _is_4_bit(base):
             return base.weight.to(dtype)
         if self.weight is None or self.weight.dtype != dtype:
@@ -61,21 +64,24 @@ class _Layer:
         return self.weight
 
 
-class _Sum(torch.autograd.Function):
-    """x W^T + bias + scale (x A^T) B^T, with gradients for x, A and B."""
+class _LoraLinear(torch.autograd.Function):
+    """y = x W^T + b + (x A^T) B'^T with B' = s B. W and b are frozen; x, A and B get gradients.
+
+    With G the gradient of y:  dx = G W + (G B') A,  dA = (G B')^T x,  dB = s G^T (x A^T).
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
         flat, a, b = x.flatten(0, -2), a.to(x.dtype), (b * scale).to(x.dtype)
-        low = flat @ a.T
-        ctx.save_for_backward(flat, weight, low, a, b)
+        low_rank = flat @ a.T
+        ctx.save_for_backward(flat, weight, low_rank, a, b)
         ctx.scale = scale
-        return nn.functional.linear(flat, weight, bias).addmm_(low, b.T).view(*x.shape[:-1], -1)
+        return nn.functional.linear(flat, weight, bias).addmm_(low_rank, b.T).view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, low, a, b = ctx.saved_tensors
+        x, weight, low_rank, a, b = ctx.saved_tensors
         shape, grad = grads[0].shape, grads[0].flatten(0, -2)
-        back = grad @ b
-        to_x = (grad @ weight).addmm_(back, a).view(*shape[:-1], -1) if ctx.needs_input_grad[0] else None
-        return to_x, None, None, (back.T @ x).float(), ctx.scale * (grad.T @ low).float(), None
+        grad_low_rank = grad @ b
+        grad_x = (grad @ weight).addmm_(grad_low_rank, a).view(*shape[:-1], -1) if ctx.needs_input_grad[0] else None
+        return grad_x, None, None, (grad_low_rank.T @ x).float(), ctx.scale * (grad.T @ low_rank).float(), None

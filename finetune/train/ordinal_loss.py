@@ -1,8 +1,13 @@
-"""The loss of answers whose coordinates are whole-number tokens: a near miss costs less than a far one.
+"""Ordinal loss: label-smoothed coordinates, for which a near miss costs less than a far one.
 
-A coordinate's target is a Gaussian over the numbers around it, as wide as a share of its object's side, in the manner of
-label distribution learning (Geng 2016, arXiv 1408.6027). Everything else keeps its one-hot target. Tokenizers that
-write numbers digit by digit, Qwen2.5-VL's own among them, have no such tokens and keep TRL's loss.
+Under one-hot cross entropy the number 119 is as wrong for 118 as 500 is. Here the target of a coordinate c is a Gaussian
+over the number tokens, cut off at 0 and 999 and normalised:
+
+    q(v) = exp(-(v - c)^2 / 2 d^2) / Z,    d = clamp(0.06 * side of the object, 1, 8) pixels
+    loss = -sum over v of q(v) log p(v)
+
+This is label distribution learning (Geng 2016, arXiv 1408.6027). All other tokens keep their one-hot target. Tokenizers that
+write numbers digit by digit, Qwen2.5-VL's own among them, have no number tokens and keep TRL's loss.
 """
 
 from __future__ import annotations
@@ -13,13 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-SHARE, LEAST, MOST = 0.06, 1.0, 8.0  # the Gaussian's deviation: in sides of the object, least and most, in pixels
-POINT_SIDE = 30.0  # pixels; of a point the object's size is not known
+SHARE, LEAST, MOST = 0.06, 1.0, 8.0  # the Gaussian's deviation d: in sides of the object; least and most, in pixels
+POINT_SIDE = 30.0  # pixels, assumed for a point's object, whose size is not known
 STEP = 2  # tokens from one coordinate to the next: a comma lies between
 
 
 class NumberTokens:
-    """The tokens of 0, 1, ... 999: `ids` [n], and `value` [vocabulary], -1 for every other token."""
+    """The number tokens 0, 1, ... 999 of a vocabulary: their `ids` [n]; `value` [vocabulary], -1 for every other token."""
 
     def __init__(self, ids: Tensor, vocabulary: int) -> None:
         self.ids = ids
@@ -27,20 +32,22 @@ class NumberTokens:
         self.value[ids] = torch.arange(len(ids))
 
     @classmethod
-    def of(cls, tokenizer: Any, most: int = 999) -> NumberTokens | None:
+    def of(cls, tokenizer: Any, largest: int = 999) -> NumberTokens | None:
         """None when the tokenizer does not write each of these numbers as one token."""
-        pieces = tokenizer([str(n) for n in range(most + 1)], add_special_tokens=False).input_ids
+        pieces = tokenizer([str(n) for n in range(largest + 1)], add_special_tokens=False).input_ids
         if any(len(piece) != 1 for piece in pieces):
             return None
         return cls(torch.tensor(pieces).flatten(), len(tokenizer))
 
-    def sides(self, said: Tensor) -> Tensor:
-        """Of each token [n] of an answer the side of its object in pixels; 0 where it is no coordinate. Four numbers with a
-        token between them are a box, two a point, one alone is a count."""
-        values, sides = self.value[said.cpu()].tolist(), [0.0] * len(said)
+    def sides(self, tokens: Tensor) -> Tensor:
+        """Per token [n] of an answer, the side of its object in pixels; 0 where it is no coordinate.
+
+        Read from the tokens alone: four numbers with one token between each are a box, two a point; one alone is a count.
+        """
+        values, sides = self.value[tokens.cpu()].tolist(), [0.0] * len(tokens)
         i = 0
         while i < len(values):
-            end = i
+            end = i  # numbers stand at i, i + STEP, ... before `end`
             while end < min(len(values), i + 4 * STEP) and values[end] >= 0:
                 end += STEP
             at = range(i, end, STEP)
@@ -48,21 +55,23 @@ class NumberTokens:
                 side = _side([values[k] for k in at])
                 for k in at:
                     sides[k] = side
-            i = max(i + 1, end - 1)
+            i = max(i + 1, end - 1)  # end - 1 is the token after the last number
         return torch.tensor(sides)
 
-    def loss(self, logits: Tensor, said: Tensor) -> Tensor:
-        """Cross entropy [n] of each token, in nats; logits [n, vocabulary] float32."""
-        losses, place = nn.functional.cross_entropy(logits, said, reduction="none"), logits.device
-        sides = self.sides(said).to(place)
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Cross entropy [n] in nats of logits [n, vocabulary] float32 with target tokens [n], coordinates smoothed."""
+        losses, device = nn.functional.cross_entropy(logits, target, reduction="none"), logits.device
+        sides = self.sides(target).to(device)
         if not (soft := sides > 0).any():
             return losses
-        likely = logits[soft].log_softmax(-1)[:, self.ids.to(place)]
-        wanted = gaussian_targets(self.value[said[soft].cpu()].to(place), deviation(sides[soft]), len(self.ids))
-        return losses.masked_scatter(soft, -(wanted * likely).sum(-1))
+        # The softmax runs over the whole vocabulary: mass on other tokens than numbers is lost.
+        log_p = logits[soft].log_softmax(-1)[:, self.ids.to(device)]
+        q = gaussian_targets(self.value[target[soft].cpu()].to(device), deviation(sides[soft]), len(self.ids))
+        return losses.masked_scatter(soft, -(q * log_p).sum(-1))
 
 
 def _side(numbers: list[int]) -> float:
+    """The side of a square of the object's area, in pixels."""
     if len(numbers) == 2:
         return POINT_SIDE
     x1, y1, x2, y2 = numbers
@@ -70,36 +79,38 @@ def _side(numbers: list[int]) -> float:
 
 
 def deviation(side: Tensor, share: float = SHARE, least: float = LEAST) -> Tensor:
-    """Of the Gaussians, in pixels, for objects of that side."""
+    """The Gaussians' standard deviations d in pixels, for objects of these sides."""
     return (share * side).clamp(least, MOST)
 
 
 def gaussian_targets(center: Tensor, deviation: Tensor, numbers: int) -> Tensor:
-    """[n, numbers] weights around whole numbers [n]; each row sums to 1."""
-    away = (torch.arange(numbers, device=center.device) - center[:, None]) / deviation[:, None]
-    weights = torch.exp(-0.5 * away**2)
+    """The targets q [n, numbers] around whole numbers `center` [n]; each row sums to 1."""
+    z = (torch.arange(numbers, device=center.device) - center[:, None]) / deviation[:, None]
+    weights = torch.exp(-0.5 * z**2)
     return weights / weights.sum(-1, keepdim=True)
 
 
 def ordinal_loss(trainer_class: type, numbers: NumberTokens) -> type:
-    """TRL's SFT trainer with this loss; the projection to the vocabulary is done for the answers' tokens only."""
+    """TRL's SFT trainer with this loss. Only the answers' tokens are projected to the vocabulary, its costliest product."""
 
     class Ordinal(trainer_class):  # type: ignore[misc, valid-type]
+        """The trainer class, with `compute_loss` replaced."""
+
         def compute_loss(
             self, model: nn.Module, inputs: Mapping[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             """Mean over the answers' tokens; in a packed batch, the only row's."""
-            said = inputs["labels"][:, 1:]
-            answered = said >= 0
-            keep = answered.any(0).nonzero()[:, 0]
+            targets = inputs["labels"][:, 1:]  # position t predicts token t + 1
+            answered = targets >= 0
+            keep = answered.any(0).nonzero()[:, 0]  # positions where any row's next token is an answer's
             rest = {k: v for k, v in inputs.items() if k != "labels"}
             outputs = model(**rest, use_cache=False, logits_to_keep=keep)
             chosen = answered[:, keep]
-            logits, target = outputs.logits[chosen].float(), said[:, keep][chosen]
+            logits, target = outputs.logits[chosen].float(), targets[:, keep][chosen]
             total = len(target) if num_items_in_batch is None else num_items_in_batch
             loss = numbers.loss(logits, target).sum() / max(int(total), 1)
             if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-                loss = loss * self.accelerator.num_processes  # DDP takes the mean of what is already shared out
+                loss = loss * self.accelerator.num_processes  # DDP will average: num_items counts all processes already
             right = (logits.argmax(-1) == target).float().mean()
             self._metrics["train"]["mean_token_accuracy"].append(float(right))
             return (loss, outputs) if return_outputs else loss

@@ -1,14 +1,18 @@
-"""Fold reviews into LoRA weights by TRL's trainers, loss on the answer only, told to stop by a file or the clock.
+"""The trainer: supervised fine-tuning of one LoRA adapter on reviews, by TRL, with the loss on the answers only.
 
-With `preference` the reader's answer is also to become likelier than the one it corrects: DPO (Rafailov et al. 2023, eq. 7)
-beside the reader's answer's own likelihood, without which both may become unlikely (Pang et al. 2024, eq. 1).
+With `preference` > 0 it is DPO: the reader's answer y+ is also to become likelier than the one it corrects, y- (Rafailov et
+al. 2023, arXiv 2305.18290, eq. 7). With pi the model, and ref the same model before training:
+
+    loss = -preference * log sigmoid(beta * [log pi(y+)/ref(y+) - log pi(y-)/ref(y-)]) - log pi(y+)
+
+Without the last term both answers may become unlikely (Pang et al. 2024, arXiv 2404.19733, eq. 1). Training stops at the last
+step, at the time limit, or when a stop file appears in the run folder.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ from finetune.train import checkpoints, distributed
 from finetune.train.cpu_speed import make_fast
 from finetune.train.lora import attach, save, to_float32
 from finetune.train.ordinal_loss import NumberTokens, ordinal_loss
+from finetune.train.schedule import LearningRateSchedule
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
 from pdc.files import read_json
@@ -33,47 +38,15 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
-WARM_UP = 0.03  # share of training in which the learning rate rises
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training did: optimiser steps taken, questions seen, seconds, and whether it was stopped by hand."""
+    """The outcome of a training: optimiser steps taken, questions seen, seconds, and whether it was stopped by hand."""
 
     steps: int
     examples: int
     seconds: float
     stopped: bool
-
-
-class LearningRateSchedule:
-    """How far training is, 0 to 1, by steps or by time, whichever is further.
-
-    As long as time is not the further one, nothing depends on the speed of the machine.
-    """
-
-    def __init__(self, steps: int, max_seconds: float, now: Callable[[], float] = time.monotonic, peak: float = 1.0) -> None:
-        self.steps, self.max_seconds, self.now, self.peak = steps, max_seconds, now, peak
-        self.start = now()
-        self.agreed: float | None = None  # what rank 0's clock said, where several processes train: they must not drift apart
-
-    def share(self, step: int) -> float:
-        return min(1.0, max(step / self.steps, self.elapsed / self.max_seconds))
-
-    @property
-    def elapsed(self) -> float:
-        return self.now() - self.start if self.agreed is None else self.agreed
-
-    def rate(self, step: int) -> float:
-        """Factor on the learning rate: up to `peak` over the first 3 %, then down to zero on a cosine."""
-        share = self.share(step) if step else 0.5 / self.steps
-        if share < WARM_UP:
-            return self.peak * share / WARM_UP
-        return self.peak * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
-
-    def seconds_left(self, step: int) -> float:
-        share = self.share(step)
-        return self.elapsed * (1 - share) / share if share else self.max_seconds
 
 
 def train(
@@ -84,7 +57,7 @@ def train(
     say: Callable[[str], None] = print,
     replay: Sequence[Row] = (),
 ) -> Trained:
-    """Train on `rows`, and on `replay` so that nothing is forgotten, and write run/adapter.
+    """Train on `rows` and write run/adapter; `replay` (rehearsal) rows are mixed in against forgetting.
 
     `parent`: name and folder of the adapter to go on from, or None. A run that was killed goes on from its newest whole
     checkpoint and, unless its time ran out, ends with the weights it would have had.
@@ -144,19 +117,23 @@ def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> 
 
 
 def _peak(config: TrainConfig, rows: Sequence[Row], qwen: Qwen) -> float:
+    """Factor on the learning rate: lower for labels that the base knows, where less is to be learnt and more to be lost."""
     asked = {label for row in rows for label in row.question.labels}
     return 1.0 if qwen.base_labels.isdisjoint(asked) else config.known_lr
 
 
 def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
+    """Every label that the weights were trained on, the parent's and the replayed ones too."""
     before = labels_of(str(parent[1])) if parent else frozenset()
     return before | {label for row in (*rows, *replay) for label in row.question.labels}
 
 
 def _serves(rows: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
-    """Empty when its parent answers everything."""
+    """The labels that the adapter answers for: its parent's and those of the rows. Empty means all of them."""
     before = labels_served(parent[1]) if parent else frozenset()
-    return before | {label for row in rows for label in row.question.labels} if before or not parent else before
+    if parent and not before:
+        return frozenset()  # its parent answers everything
+    return before | {label for row in rows for label in row.question.labels}
 
 
 def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:
@@ -196,7 +173,7 @@ def build_trainer(
     packer = None if run.config.preference else Packer(qwen)
     if packer and (numbers := NumberTokens.of(qwen.tokenizer)):
         trainer_class = ordinal_loss(trainer_class, numbers)
-    trainer = _sealing(trainer_class, clock, say)(
+    trainer = checkpoints.with_sealed_checkpoints(trainer_class, lambda: clock.elapsed, say)(
         model=model,
         args=config_class(**_arguments(run, qwen, clock.steps), **options),
         train_dataset=examples.as_dataset(),
@@ -205,14 +182,14 @@ def build_trainer(
         callbacks=[_callback(run, clock)],
     )
     trainer.remove_callback(PrinterCallback)
-    to_float32(model)  # TRL casts the weights of QLoRA adapters to bf16
+    to_float32(model)  # TRL casts QLoRA adapters to bf16, in which small updates would round to nothing
     trainer.optimizer = _optimizer(model, run.config)
     trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(trainer.optimizer, clock.rate)
     return trainer
 
 
 def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]]:
-    """TRL's trainer, its config, and what only that takes."""
+    """TRL's trainer class, its config class, and the options that only this one takes."""
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     if config.preference:
@@ -221,29 +198,8 @@ def _method(config: TrainConfig) -> tuple[type[AnyTrainer], type, dict[str, Any]
     return SFTTrainer, SFTConfig, {"completion_only_loss": True}
 
 
-def _sealing(trainer_class: type[AnyTrainer], clock: LearningRateSchedule, say: Callable[[str], None]) -> type[AnyTrainer]:
-    from safetensors import SafetensorError
-
-    class Trainer(trainer_class):  # type: ignore[misc, valid-type]
-        """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
-
-        def _save_checkpoint(self, model: Any, trial: Any) -> None:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-            try:
-                super()._save_checkpoint(model, trial)
-                distributed.barrier()
-                if distributed.rank() == 0:
-                    checkpoints.seal_checkpoint(folder, clock.elapsed)
-                    checkpoints.drop_old(folder.parent)
-            except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
-                shutil.rmtree(folder, ignore_errors=True)
-                say(f"The checkpoint at step {self.state.global_step} could not be written ({error}); training goes on.")
-
-    return Trainer
-
-
 def _optimizer(model: PeftModel, config: TrainConfig) -> Optimizer:
-    """Over the LoRA weights, which are all matrices. Weight decay would pull towards the base, so there is none."""
+    """AdamW or Muon over the LoRA weights, which are all matrices. Decay would pull them towards the base, so there is none."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -307,8 +263,11 @@ def _callback(run: Run, clock: LearningRateSchedule) -> Any:
 
 
 def log_row(step: int, clock: LearningRateSchedule, logs: dict[str, float]) -> dict[str, float]:
-    """One line of the log: loss in nats a token, share of answer tokens guessed right, share of pairs in which the reader's
-    answer has become the likelier one more than the model's, seconds."""
+    """One line of the log.
+
+    `loss` in nats a token; `accuracy`: share of answer tokens predicted right; `preferred`: share of pairs in which training
+    raised the reader's answer above the model's, by DPO's implicit reward; times in seconds.
+    """
     row = {
         "step": step,
         "steps": clock.steps,

@@ -1,4 +1,4 @@
-"""What decoding gives back."""
+"""Values that decoding gives back: steps, proposals, and the decoded answer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 class TokenStep:
     """One generated token: its text, its probability among the legal tokens, and the mass those had before the mask.
 
-    `more` is the mass, among the legal tokens, of those that go on with the list: at a token that follows a shape or opens
-    a list, the probability that there is another mark.
+    `continues` is the mass, among the legal tokens, of those that go on with the list: at a token that follows a shape or
+    opens a list, the probability that there is another mark.
     """
 
     text: str
     probability: float
     legal_mass: float
-    more: float = 0.0
+    continues: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A mark guessed before the language model spoke: `numbers` as the answer would list them, score 0 to 1."""
+    """A mark that is expected before the language model writes it: `numbers` as the answer would list them, score 0 to 1."""
 
     label: str
     numbers: tuple[int, ...]
@@ -35,9 +35,9 @@ DenseOpinion = Mapping[str, tuple[Proposal, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`text` is the whole answer; `finished` is False when it was cut at the token limit or cancelled.
+    """An answer as it was decoded. `finished` is False when it was cut at the token limit or cancelled.
 
-    `tokens` are its ids (without the end of the turn), one per step; `passes` the number of runs of the language model;
+    `tokens` are its ids (without the end of the turn), one per step; `passes` the number of forward passes of the language model;
     `second_opinion` what the dense head saw on its own, shaped for the task, None when there is no head.
     """
 

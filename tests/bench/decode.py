@@ -44,8 +44,8 @@ def main() -> None:
     pipe = make_pipeline("image-text-to-text", model=qwen.model, processor=qwen.processor)
     ways: dict[str, Callable[[Any, Question], Timed]] = {
         "pipeline, no grammar": lambda image, q: pipeline(pipe, qwen, image, q),
-        BARE: lambda image, q: generate(qwen, decoder.words, image, q),
-        "generate + prompt lookup": lambda image, q: generate(qwen, decoder.words, image, q, prompt_lookup_num_tokens=8),
+        BARE: lambda image, q: generate(qwen, decoder.vocabulary, image, q),
+        "generate + prompt lookup": lambda image, q: generate(qwen, decoder.vocabulary, image, q, prompt_lookup_num_tokens=8),
         STEPS: lambda image, q: ours(plain, image, q),
         OURS: lambda image, q: ours(decoder, image, q),
     }
@@ -141,9 +141,9 @@ def _memory(decoder: Decoder, question: Question, options: argparse.Namespace) -
     """Bytes of one remembered image, and the most this process ever held (Linux: ru_maxrss in KiB)."""
     import resource
 
-    seen = decoder.see(next(_images(options)))
+    encoded = decoder.encode(next(_images(options)))
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"one image seen": f"{seen.nbytes / 2**20:.1f} MB", "whole process at most": f"{most / 2**10:.0f} MB"}
+    return {"one image seen": f"{encoded.nbytes / 2**20:.1f} MB", "whole process at most": f"{most / 2**10:.0f} MB"}
 
 
 def _spread(ratios: list[float]) -> str:

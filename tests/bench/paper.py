@@ -10,7 +10,7 @@ A pass takes as long as the slower of two: reading the weights, and the arithmet
 - bitsandbytes 0.50 multiplies few tokens with the packed weights themselves; for more it writes the weights out in bf16 and
   multiplies those: 0.52 + 2 + 2 bytes of traffic a weight instead of 0.52. Which it does was asked of
   `_gemm_4bit_use_custom_cuda` in its backends/cuda/ops.py with the shapes of this model: T4 in bf16 packed below 8 tokens; L4
-  packed to 16, 98 % of the weights to 32; A100 60 % of the weights to 48. Hence the decoder's FUSED windows.
+  packed to 16, 98 % of the weights to 32; A100 60 % of the weights to 48. Hence the decoder's NF4 windows.
 - An answer has 243 tokens on average (the published answers of arXiv 2505.16647); an image of 640 x 480 has 391 visual tokens.
 - Real kernels reach a part of both peaks: 0.7 of the bandwidth and 0.5 of the arithmetic are assumed.
 - PASSES: measured on the embedded model (10 dev images of blood cells, its shipped adapter), with the decoder's window for each
@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from pdc.inference.decoding.engine import FUSED, FUSED_OLD, TOGETHER
+from pdc.inference.decoding.engine import GPU_WINDOW, NF4_WINDOW, NF4_WINDOW_OLD
 
 BANDWIDTH_REACHED, ARITHMETIC_REACHED = 0.7, 0.5
 HIDDEN, MLP, LAYERS, PAIRS, VOCABULARY = 3584, 18944, 28, 4 * 128, 152064
@@ -31,7 +31,8 @@ LAST = VOCABULARY * HIDDEN
 VISION = 32 * (4 * 1280 * 1280 + 3 * 1280 * 3420)
 KEPT = LAYERS * 2 * PAIRS * 2  # bytes of keys and values a token
 NF4 = 4.127 / 8
-PASSES = {FUSED_OLD + 1: 0.31, FUSED + 1: 0.19, TOGETHER: 0.18}  # of the language model per token, by the tokens a pass may run
+# passes of the language model per token, by the tokens a pass may run
+PASSES = {NF4_WINDOW_OLD + 1: 0.31, NF4_WINDOW + 1: 0.19, GPU_WINDOW: 0.18}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ class Gpu:
 
 
 GPUS = (
-    Gpu("T4", 320e9, 65e12, FUSED_OLD + 1, 1.0),
-    Gpu("L4", 300e9, 121e12, FUSED + 1, 0.98),
-    Gpu("A100 80 GB", 2039e9, 312e12, FUSED + 1, 0.6),
+    Gpu("T4", 320e9, 65e12, NF4_WINDOW_OLD + 1, 1.0),
+    Gpu("L4", 300e9, 121e12, NF4_WINDOW + 1, 0.98),
+    Gpu("A100 80 GB", 2039e9, 312e12, NF4_WINDOW + 1, 0.6),
 )
 
 
@@ -82,7 +83,7 @@ def main() -> None:
 def _row(gpu: Gpu, nf4: bool, options: argparse.Namespace) -> str:
     before = options.visual + 60
     look = look_seconds(gpu, options.visual, 60, nf4)
-    tokens = gpu.window if nf4 else TOGETHER
+    tokens = gpu.window if nf4 else GPU_WINDOW
     one, draft = (pass_seconds(gpu, n, before, nf4) for n in (1, tokens))
     plain, drafted = look + options.tokens * one, look + options.tokens * PASSES[tokens] * draft
     again = (drafted - look) / drafted

@@ -60,7 +60,8 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
     from finetune.data.replay import drawn_rows
     from finetune.train.cpu_speed import make_fast
     from finetune.train.lora import attach
-    from finetune.train.trainer import LearningRateSchedule, build_trainer
+    from finetune.train.schedule import LearningRateSchedule
+    from finetune.train.trainer import build_trainer
     from pdc.inference.qwen import load
     from pdc.settings import EMBEDDED_MODEL
     from pdc.training.config import TrainConfig

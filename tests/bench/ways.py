@@ -35,13 +35,13 @@ class Timed:
 class Grammar:
     """A logits processor for `generate`: our grammar and our rule against runaway lists. Rolls back with its caller."""
 
-    def __init__(self, words: Vocabulary, question: Question, model_wh: Size, style: str, prompt: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, question: Question, model_wh: Size, style: str, prompt: int) -> None:
         import xgrammar
 
-        self.words, self.prompt, self.said = words, prompt, []
-        compiled = words.grammar(question, model_wh, style)
+        self.vocabulary, self.prompt, self.said = vocabulary, prompt, []
+        compiled = vocabulary.grammar(question, model_wh, style)
         self.matcher = xgrammar.GrammarMatcher(compiled)
-        self.legal = xgrammar.allocate_token_bitmask(1, words.size)
+        self.legal = xgrammar.allocate_token_bitmask(1, vocabulary.size)
 
     def __call__(self, ids: Any, logits: Any) -> Any:
         import xgrammar
@@ -52,9 +52,9 @@ class Grammar:
             return logits
         self.matcher.fill_next_token_bitmask(self.legal)
         xgrammar.apply_token_bitmask_inplace(logits, self.legal)
-        text = b"".join(self.words.bytes[t] for t in self.said).decode("utf-8", "replace")
+        text = b"".join(self.vocabulary.bytes[t] for t in self.said).decode("utf-8", "replace")
         if repeats(text):
-            self.words.close(logits[0])
+            self.vocabulary.close_list(logits[0])
         return logits
 
     def _follow(self, said: list[int]) -> None:
@@ -99,14 +99,14 @@ def counted(qwen: Qwen, ask: Callable[[], Any]) -> tuple[Any, int]:
         hook.remove()
 
 
-def generate(qwen: Qwen, words: Vocabulary, image: PilImage, question: Question, **options: Any) -> Timed:
+def generate(qwen: Qwen, vocabulary: Vocabulary, image: PilImage, question: Question, **options: Any) -> Timed:
     """transformers' `generate`, greedy, under the same grammar."""
     from transformers import LogitsProcessorList
 
     started, watch = CLOCK(), Watch(qwen.tokenizer)
     inputs = qwen.inputs(image, question)
     prompt = inputs["input_ids"].shape[1]
-    rule = Grammar(words, question, qwen.frame(*image.size).model_wh, qwen.prompt_style, prompt)
+    rule = Grammar(vocabulary, question, qwen.frame(*image.size).model_wh, qwen.prompt_style, prompt)
     options = {**options, "logits_processor": LogitsProcessorList([rule]), "streamer": watch}
     ids, passes = counted(qwen, lambda: qwen.model.generate(**inputs, do_sample=False, max_new_tokens=LIMIT, **options))
     return _timed(qwen, ids[0, prompt:].tolist(), passes, started, watch)
@@ -124,14 +124,14 @@ def pipeline(pipe: Any, qwen: Qwen, image: PilImage, question: Question) -> Time
 
 def ours(decoder: Decoder, image: PilImage, question: Question, *, fresh: bool = True) -> Timed:
     if fresh:
-        decoder.memory.clear()
+        decoder.image_cache.clear()
     started, first = CLOCK(), None
-    seen = decoder.see(image)
-    line = decoder.line(seen, question, LIMIT)
-    for _ in decoder.run([seen], [line]):
-        if first is None and find_shapes(line.text):
+    encoded = decoder.encode(image)
+    sequence = decoder.begin(encoded, question, LIMIT)
+    for _ in decoder.run([encoded], [sequence]):
+        if first is None and find_shapes(sequence.text):
             first = CLOCK() - started
-    return Timed(line.text, tuple(line.tokens), line.passes + fresh, CLOCK() - started, first)
+    return Timed(sequence.text, tuple(sequence.tokens), sequence.passes + fresh, CLOCK() - started, first)
 
 
 def _timed(qwen: Qwen, ids: Sequence[int], passes: int, started: float, watch: Watch) -> Timed:

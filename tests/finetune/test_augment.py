@@ -27,7 +27,7 @@ def test_a_box_stays_on_its_pixels(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 40), rng.integers(0, 25)
     box = (int(x), int(y), int(x + rng.integers(3, 20)), int(y + rng.integers(3, 15)))
-    image, findings = random_view((60, 40), rng, may_cut=True).apply(picture(box), Findings((Mark("1", Box(*box), "cell"),)))
+    image, findings = random_view((60, 40), rng, may_crop=True).apply(picture(box), Findings((Mark("1", Box(*box), "cell"),)))
     if findings.marks:
         assert findings.marks[0].shape.xyxy == white(image)
     else:  # at most the stated share of it is still to be seen
@@ -37,7 +37,7 @@ def test_a_box_stays_on_its_pixels(seed):
 
 
 def test_all_eight_symmetries_occur_and_windows_too():
-    views = [random_view((60, 40), RNG, may_cut=True) for _ in range(200)]
+    views = [random_view((60, 40), RNG, may_crop=True) for _ in range(200)]
     assert len({(v.mirror, v.flip, v.swap) for v in views}) == 8
     cut = [v for v in views if v.window]
     assert 70 < len(cut) < 130
@@ -45,7 +45,7 @@ def test_all_eight_symmetries_occur_and_windows_too():
 
 
 def test_a_count_is_never_cut():
-    assert all(random_view((60, 40), RNG, may_cut=False).window is None for _ in range(50))
+    assert all(random_view((60, 40), RNG, may_crop=False).window is None for _ in range(50))
 
 
 def test_points_move_with_the_picture_and_leave_with_it():

@@ -12,7 +12,8 @@ from finetune.data.coco import read_coco
 from finetune.evaluate.compare import Stopped, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.train.lora import attach, can_continue
-from finetune.train.trainer import LearningRateSchedule, train
+from finetune.train.schedule import LearningRateSchedule
+from finetune.train.trainer import train
 from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, BadSetting
 from pdc.domain.values import Box, Point, Task

@@ -56,7 +56,7 @@ def test_drafted_answers_are_the_step_by_step_ones(qwen, smears, task: Task, sty
 def test_the_answer_is_that_of_transformers_generate_under_the_same_grammar(exact, smears, adapter: str | None):
     exact.use_adapter(adapter, adapter)
     decoder, question = Decoder(exact), Question(Task.COUNT_AND_BOX, LABELS[:1])
-    theirs = generate(exact, decoder.words, smears[1][0], question)
+    theirs = generate(exact, decoder.vocabulary, smears[1][0], question)
     ours = decoder.decode(smears[1][0], question)
     assert ours.tokens == theirs.tokens and ours.text == theirs.text
     assert ours.passes < theirs.passes / 2
@@ -77,17 +77,18 @@ def test_no_draft_however_wrong_changes_the_answer(qwen, smears, proposals: str)
     qwen.use_adapter(None, None)
     rng, question = random.Random(3), Question(Task.COUNT_AND_BOX, LABELS)
     decoder = Decoder(qwen)
-    seen = decoder.see(smears[2][0])
+    encoded = decoder.encode(smears[2][0])
     wanted = decoder.decode(smears[2][0], question, max_new_tokens=SHORT).tokens
     made = {
         "none": (),
         "nonsense": tuple(_random_box(rng) for _ in range(40)),
-        "too many": tuple(Proposal(p.label, p.numbers, 1.0) for p in seen.proposals * 3),
+        "too many": tuple(Proposal(p.label, p.numbers, 1.0) for p in encoded.proposals * 3),
     }[proposals]
-    line = decoder.line(EncodedImage(seen.kept, seen.offset, seen.tokens, seen.model_wh, made), question, SHORT)
-    for _ in decoder.run([seen], [line]):
+    other = EncodedImage(encoded.prefix, encoded.offset, encoded.tokens, encoded.model_wh, made)
+    sequence = decoder.begin(other, question, SHORT)
+    for _ in decoder.run([encoded], [sequence]):
         pass
-    assert tuple(line.tokens) == wanted
+    assert tuple(sequence.tokens) == wanted
 
 
 def _random_box(rng: random.Random) -> Proposal:
@@ -120,7 +121,7 @@ def test_the_copy_in_float32_computes_what_the_modules_compute(exact):
         for ids, kept in ((first, (2, 1)), (second, (3, 0)), (third, (0, 2))):  # the second row takes some back
             parts += language.extend(ids, [0, 3], rows)
             for b, n in enumerate(kept):
-                rows.move(b, n)
+                rows.advance(b, n)
         assert rows.lengths == [5, 3] and [len(part) for part in parts] == [2, 2, 3, 1, 0, 2]
         logits.append(torch.cat(parts))
     assert torch.allclose(*logits, atol=1e-4)
@@ -152,7 +153,7 @@ def test_rows_grow_as_long_as_the_answer(exact):
     rows, parts = PackedKVCache([KVCache(1, 6)]), []
     for start in range(0, 700, 100):
         parts += language.extend([ids[start : start + 100]], [0], rows)
-        rows.move(0, 100)
+        rows.advance(0, 100)
     assert torch.allclose(whole[0], torch.cat(parts), atol=1e-3)
 
 
@@ -180,15 +181,15 @@ def test_what_one_adapter_saw_is_not_shown_to_another(qwen, smears):
 
 
 def test_memory_keeps_what_was_used_last_within_its_bytes(qwen, smears):
-    seen = Decoder(qwen).see(smears[0][0])
-    memory = ImageCache(2 * seen.nbytes)
+    encoded = Decoder(qwen).encode(smears[0][0])
+    memory = ImageCache(2 * encoded.nbytes)
     for key in "ab":
-        memory.put(key, seen)
-    assert memory.get("a") is seen
-    memory.put("c", seen)
-    assert memory.get("b") is None and memory.get("a") and memory.get("c") and memory.used == 2 * seen.nbytes
-    small = ImageCache(seen.nbytes - 1)
-    small.put("a", seen)
+        memory.put(key, encoded)
+    assert memory.get("a") is encoded
+    memory.put("c", encoded)
+    assert memory.get("b") is None and memory.get("a") and memory.get("c") and memory.used == 2 * encoded.nbytes
+    small = ImageCache(encoded.nbytes - 1)
+    small.put("a", encoded)
     assert small.get("a") is None and small.used == 0
 
 

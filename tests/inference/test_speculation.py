@@ -43,7 +43,7 @@ def test_true_proposals_finish_an_answer_from_wherever_it_stands(task: Task, sty
     whole = answer(question, Findings(tuple(marks)), style)
     drafter = Drafter(question, style, as_proposals(marks))
     for at in sorted(set(range(len(whole))) - _inside_a_number(whole)):
-        assert whole[:at] + drafter.rest(whole[:at]) == whole
+        assert whole[:at] + drafter.draft(whole[:at]) == whole
 
 
 def _inside_a_number(text: str) -> set[int]:
@@ -68,15 +68,15 @@ def test_complete_marks_are_read_from_any_prefix_in_order(task: Task, style: str
 def test_a_begun_mark_takes_the_proposal_it_fits():
     question = Question(Task.BOUNDING, ("a",))
     drafter = Drafter(question, COMPACT, [Proposal("a", (10, 10, 40, 40), 0.9), Proposal("a", (100, 12, 130, 44), 0.9)])
-    assert drafter.rest('[{"label":"a","bbox_2d":[[98,') == "12,130,44]]}]"
-    assert drafter.rest('[{"label":"a","bbox_2d":[[11,').startswith("10,40,40],[100,12,130,44]]")
+    assert drafter.draft('[{"label":"a","bbox_2d":[[98,') == "12,130,44]]}]"
+    assert drafter.draft('[{"label":"a","bbox_2d":[[11,').startswith("10,40,40],[100,12,130,44]]")
 
 
 def test_a_closed_list_is_not_opened_again_and_a_stated_count_is_kept_to():
     three = [Proposal("a", (10 + 60 * i, 10, 40 + 60 * i, 40), 0.9 - i / 10) for i in range(3)]
-    closed = Drafter(Question(Task.COUNT_AND_BOX, ("a",)), COMPACT, three).rest('[{"label":"a","bbox_2d":[],')
+    closed = Drafter(Question(Task.COUNT_AND_BOX, ("a",)), COMPACT, three).draft('[{"label":"a","bbox_2d":[],')
     assert closed == '"counts":0}]'
-    stated = Drafter(Question(Task.COUNT_AND_BOX, ("a",)), PAPER, three).rest('```json\n{"counts": 2, "bbox_2d": [')
+    stated = Drafter(Question(Task.COUNT_AND_BOX, ("a",)), PAPER, three).draft('```json\n{"counts": 2, "bbox_2d": [')
     assert stated == '[10, 10, 40, 40], [70, 10, 100, 40]], "label": "a"}\n```'
 
 
@@ -85,20 +85,20 @@ def test_a_draft_learns_what_the_model_would_have_said():
     drafter = Drafter(question, COMPACT, [Proposal("a", (10, 20), 0.9), Proposal("a", (200, 20), 0.9)])
     start = '[{"label":"a","point_2d":['
     pieces = ["[", "10", ",", "20", "],[", "200", ",", "20", "]]", "}]"]
-    assert "".join(pieces) == drafter.rest(start)
+    assert "".join(pieces) == drafter.draft(start)
     drafter.learn(pieces, ["[", "12", ",", "21", "],[", "203", ",", "900", "]]", "}]"])
-    assert drafter.rest(start) == "[12,21],[203,20]]}]"
+    assert drafter.draft(start) == "[12,21],[203,20]]}]"
 
 
 def test_a_correction_too_far_for_its_box_is_another_marks():
     drafter = Drafter(Question(Task.BOUNDING, ("a",)), COMPACT, [Proposal("a", (10, 20, 30, 80), 0.9)])
     start = '[{"label":"a","bbox_2d":['
     pieces = ["[", "10", ",", "20", ",", "30", ",", "80", "]]", "}]"]
-    assert "".join(pieces) == drafter.rest(start)
+    assert "".join(pieces) == drafter.draft(start)
     drafter.learn(pieces, ["[", "17", ",", "37", ",", "35", ",", "99", "]]", "}]"])  # a third of 20 wide, of 60 high
-    assert drafter.rest(start) == "[10,37,35,80]]}]"
+    assert drafter.draft(start) == "[10,37,35,80]]}]"
 
 
 def test_nothing_fits_gives_no_draft():
     question = Question(Task.BOUNDING, ("a",))
-    assert Drafter(question, COMPACT, []).rest("no such answer") == ""
+    assert Drafter(question, COMPACT, []).draft("no such answer") == ""

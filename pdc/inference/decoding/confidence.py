@@ -1,14 +1,20 @@
-"""How sure the model is of each mark and of the count, read from the probabilities of the tokens that said them.
+"""The confidence of each mark and of the count, from the probabilities of the tokens that wrote them.
 
-Three signals a mark: that there is another mark of this label at all (the branch between going on and closing the list,
-and the label where it is a choice), its coordinates (the mass near each number), and whether the dense head, asked on its
-own, sees the same object there.
+A mark has three signals, each 0 to 1:
+
+    exists       p(another mark): at the branch between going on and closing the list; times p(label) where that is a choice
+    coordinates  geometric mean over its numbers of the probability mass near each (`Vocabulary.confidence`)
+    agreement    max over the dense head's proposals of score * overlap: a second opinion, from the same visual tokens
+
+    score = (exists * coordinates)^(1 - w) * max(agreement, floor)^w        w = OPINION_WEIGHT, floor = UNSEEN
+
+The score is a weighted geometric mean. It ranks marks; what share of a score is right, calibration says later.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -18,14 +24,14 @@ from pdc.inference.decoding.partial_answer import PartialMark, read_partial, sha
 from pdc.inference.types import Decoded, DenseOpinion, TokenStep
 
 _LABELLED = re.compile(r', "label": "[^"]*"')
-SAME_PIXELS = 20.0  # a point and the dense head's centre this far apart agree by nothing
-ALONE = 0.02  # agreement of a mark that the dense head does not see
-TRUST = 0.8  # weight of the second opinion: on unseen images it tells right marks from wrong ones better than the tokens do
+FAR_PIXELS = 20.0  # a point and the dense head's centre this far apart agree by nothing
+UNSEEN = 0.02  # agreement of a mark that the dense head does not see
+OPINION_WEIGHT = 0.8  # on unseen images the second opinion tells right marks from wrong ones better than the tokens do
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceSignals:
-    """Each 0 to 1; `agreement` is None when there is no second opinion."""
+    """What speaks for a mark, each 0 to 1; `agreement` is None when there is no second opinion."""
 
     exists: float
     coordinates: float
@@ -33,9 +39,11 @@ class ConfidenceSignals:
 
     @property
     def score(self) -> float:
-        """The signals as one number. Says which marks are surer than others; what share is right, calibration says."""
-        said = self.exists * self.coordinates
-        return said if self.agreement is None else said ** (1 - TRUST) * max(self.agreement, ALONE) ** TRUST
+        """The signals as one number, by the formula above; uncalibrated."""
+        tokens = self.exists * self.coordinates
+        if self.agreement is None:
+            return tokens
+        return tokens ** (1 - OPINION_WEIGHT) * max(self.agreement, UNSEEN) ** OPINION_WEIGHT
 
 
 def with_scores(findings: Findings, question: Question, decoded: Decoded, style: str) -> Findings:
@@ -49,8 +57,8 @@ def with_scores(findings: Findings, question: Question, decoded: Decoded, style:
 
 def partial_findings(question: Question, decoded: Decoded, style: str) -> Findings:
     """The complete marks of a half-written answer, in the model's frame, each with its score."""
-    said = read_partial(question, decoded.text, style).marks
-    marks = tuple(Mark(f"m{i}", shape_of(s.numbers), s.label) for i, s in enumerate(said, start=1))
+    written = read_partial(question, decoded.text, style).marks
+    marks = tuple(Mark(f"m{i}", shape_of(m.numbers), m.label) for i, m in enumerate(written, start=1))
     return with_scores(Findings(marks), question, decoded, style)
 
 
@@ -60,71 +68,77 @@ def _known(decoded: Decoded) -> bool:
 
 
 def mark_signals(question: Question, decoded: Decoded, style: str) -> list[ConfidenceSignals]:
-    """Of every complete mark, in the answer's order."""
+    """The signals of every complete mark, in the answer's order."""
     so_far, ends, before, signals = read_partial(question, decoded.text, style), _ends(decoded.steps), 0, []
-    for said in so_far.marks:
-        inside = _between(decoded, ends, said.start, said.end - 1)
+    for mark in so_far.marks:
+        # The token that opens the shape (`[`, `],[`) is the one chosen over closing the list.
+        inside = _between(decoded, ends, mark.start, mark.end - 1)
         numbers = [s.probability for s in inside[1:] if s.text.strip().isdigit()]
         exists = inside[0].probability if inside else 1.0
         if so_far.flat:  # the branch lies before the key, and the label, a choice of its own, comes after the shape
-            label = _LABELLED.match(decoded.text, said.end)
-            opening, naming = _between(decoded, ends, before, said.start), _between(decoded, ends, said.end, label.end())
+            label = _LABELLED.match(decoded.text, mark.end)
+            opening, naming = _between(decoded, ends, before, mark.start), _between(decoded, ends, mark.end, label.end())
             exists, before = prod(s.probability for s in (*opening, *inside[:1], *naming)), label.end()
         coordinates = prod(numbers) ** (1 / max(len(numbers), 1))
-        signals.append(ConfidenceSignals(exists, coordinates, _agreement(said, decoded.second_opinion)))
+        signals.append(ConfidenceSignals(exists, coordinates, _agreement(mark, decoded.second_opinion)))
     return signals
 
 
 def _between(decoded: Decoded, ends: Sequence[int], start: int, end: int) -> list[TokenStep]:
     """Steps whose text ends after `start` and not after `end`."""
-    return [s for s, at in zip(decoded.steps, ends, strict=True) if start < at <= end]
+    return [step for step, step_end in zip(decoded.steps, ends, strict=True) if start < step_end <= end]
 
 
-def _agreement(said: PartialMark, opinion: DenseOpinion | None) -> float | None:
-    """The dense head's score of the object that lies best over the mark, times how well it does; None where it has no say."""
-    if opinion is None or said.label not in opinion:
+def _agreement(mark: PartialMark, opinion: DenseOpinion | None) -> float | None:
+    """The best score * overlap among the dense head's proposals; None where it does not know the label."""
+    if opinion is None or mark.label not in opinion:
         return None
-    return max((p.score * _overlap(said.numbers, p.numbers) for p in opinion[said.label]), default=0.0)
+    return max((p.score * _overlap(mark.numbers, p.numbers) for p in opinion[mark.label]), default=0.0)
 
 
 def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
+    """How much two shapes agree, 0 to 1: sqrt(IoU) of boxes; of points 1 at no distance, 0 from FAR_PIXELS on."""
     first, second = shape_of(a), shape_of(b)
     if isinstance(first, Box) and isinstance(second, Box):
         return iou(first, second) ** 0.5
-    return max(0.0, 1 - distance(first, second) / SAME_PIXELS)
+    return max(0.0, 1 - distance(first, second) / FAR_PIXELS)
 
 
 def count_distribution(question: Question, decoded: Decoded, style: str) -> dict[str, Mapping[int, float]]:
-    """Per label: the probability of each count up to the one said, and under said + 1 that of any larger one.
+    """Per label: the probability of each count up to the number of marks n, and under n + 1 that of any larger one.
 
-    It follows the list as it was written: how likely it was to stop after none, one, two marks, and so on. Empty for a
-    task without marks, for the paper's flat list, in which labels take turns, and where no probabilities are known.
+    With g(k) the probability that the list goes on after k marks, it is that of a first stop:
+
+        P(count = k) = g(0) g(1) ... g(k - 1) (1 - g(k))          P(count > n) = g(0) g(1) ... g(n)
+
+    It holds along the answer that was written, not over all answers. Empty for a task without marks, for the paper's flat
+    list, in which labels take turns, and where no probabilities are known.
     """
     so_far = read_partial(question, decoded.text, style)
     if not question.task.has_marks or so_far.flat or not decoded.steps:
         return {}
-    goes_on = _branches(decoded)
+    continues = _continue_probability(decoded)
     counts: dict[str, Mapping[int, float]] = {}
     for label in question.labels:
-        mine = [s for s in so_far.marks if s.label == label]
-        first, counted = _list_start(question, decoded.text, label), 1.0
-        odds: dict[int, float] = {}
-        for n, at in enumerate([first, *(s.end for s in mine)]):
-            more = goes_on(at)
-            odds[n], counted = counted * (1 - more), counted * more
-        counts[label] = {**odds, len(mine) + 1: counted}
+        marks = [m for m in so_far.marks if m.label == label]
+        first, reached = _list_start(question, decoded.text, label), 1.0
+        p: dict[int, float] = {}
+        for k, at in enumerate([first, *(m.end for m in marks)]):
+            g = continues(at)
+            p[k], reached = reached * (1 - g), reached * g
+        counts[label] = {**p, len(marks) + 1: reached}
     return counts
 
 
-def _branches(decoded: Decoded):
-    """position in the text -> the probability that the list goes on there."""
+def _continue_probability(decoded: Decoded) -> Callable[[int], float]:
+    """A function: position in the text -> the probability that the list goes on there."""
     ends = _ends(decoded.steps)
 
-    def goes_on(at: int) -> float:
+    def continues(at: int) -> float:
         step = next((s for s, end in zip(decoded.steps, ends, strict=True) if end > at), None)
-        return min(max(step.more, 0.0), 1.0) if step else 0.0
+        return min(max(step.continues, 0.0), 1.0) if step else 0.0
 
-    return goes_on
+    return continues
 
 
 def _list_start(question: Question, text: str, label: str) -> int:
@@ -136,6 +150,7 @@ def _list_start(question: Question, text: str, label: str) -> int:
 
 
 def _ends(steps: Sequence[TokenStep]) -> list[int]:
+    """Where in the text each step's token ends."""
     ends, position = [], 0
     for step in steps:
         position += len(step.text)

@@ -1,8 +1,9 @@
-"""A small Qwen2.5-VL on a CPU, written out with every weight in float32: 4-bit ones dequantised, LoRA added in.
+"""The CPU backend: a small Qwen2.5-VL written out in float32, 4-bit weights dequantised and LoRA merged into them.
 
-There the modules' overhead is many times the arithmetic. The copy takes four bytes per weight beside the model's own, so it
-is only made of parts up to `SMALL` weights; of the vision tower only where that is in float32 already. Float32 has a second
-virtue: rounding hardly depends on how many tokens run together, so a checked draft equals step-by-step decoding.
+With so small a model the overhead of transformers' modules is many times the arithmetic. The copy takes four bytes a weight
+beside the model's own, so only parts up to `SMALL` weights are copied; the vision tower only if it is in float32 already.
+Float32 has a second virtue. Its rounding hardly depends on how many tokens share a pass, so a verified draft equals
+step-by-step decoding.
 
 Imports torch: import it late.
 """
@@ -21,17 +22,21 @@ from torch.nn import functional as F
 from pdc.inference.decoding.kv_cache import KVCache, PackedKVCache
 
 SMALL = 64_000_000
-PLAIN = ("Linear", "Linear4bit")
-PACKS = torch.backends.mkldnn.is_available()
-New = tuple[KVCache, int]  # a row, and how many new tokens it gets
+COPIED_TYPES = ("Linear", "Linear4bit")
+HAS_ONEDNN = torch.backends.mkldnn.is_available()
+VISION_EPS = 1e-6  # of the vision tower's RMS norms; transformers has it as a constant too
+NewTokens = tuple[KVCache, int]  # a row of the cache, and how many new tokens it gets
 
 
 class Linear:
-    """x [..., in] -> [..., out]. In float32 the weight is laid out once as oneDNN wants it: twice as fast as doing so at
-    each call, and with the same numbers however many tokens run together."""
+    """A linear map x [..., in] -> [..., out].
+
+    In float32 the weight is laid out once in the blocked format of oneDNN. That is twice as fast as doing so at each call,
+    and gives the same numbers however many tokens share the pass.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.bias, self.packed = bias, PACKS and weight.dtype == torch.float32
+        self.bias, self.packed = bias, HAS_ONEDNN and weight.dtype == torch.float32
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 32) if self.packed else weight
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -41,36 +46,44 @@ class Linear:
 
 
 def padded_length(n: int) -> int:
-    """Tokens to run instead of `n`: oneDNN prepares itself for each number it meets, for milliseconds, so it meets few."""
+    """Tokens to run instead of `n`: the next multiple of 8, 16 or 64, by size.
+
+    oneDNN prepares a kernel for each shape that it meets, which takes milliseconds. Padding lets it meet few shapes, and a
+    few rows of zeros cost less.
+    """
     step = 8 if n <= 32 else 16 if n <= 128 else 64
-    return -(-n // step) * step
+    return -(-n // step) * step  # rounded up
 
 
 def _padded(x: Tensor) -> Tensor:
-    """x [n, width] with rows of zeros up to a roomy number."""
+    """x [n, width] with rows of zeros up to the padded length."""
     return F.pad(x, (0, 0, 0, padded_length(len(x)) - len(x)))
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of either part: pre-norm attention and SwiGLU."""
+    """The weights of one transformer layer of either part: pre-norm attention, then a SwiGLU MLP.
+
+    `x += out(attention(qkv(norm(x))))`, then `x += down(silu(gate(norm(x))) * up(norm(x)))`.
+    """
 
     qkv: Linear
     out: Linear
     gate_up: Linear
     down: Linear
-    before: Tensor
-    between: Tensor
+    attention_norm: Tensor
+    mlp_norm: Tensor
 
-    def fed(self, x: Tensor, eps: float) -> Tensor:
-        gate, up = self.gate_up(F.rms_norm(x, x.shape[-1:], self.between, eps)).chunk(2, -1)
+    def add_mlp(self, x: Tensor, eps: float) -> Tensor:
+        """x with the second of these added."""
+        gate, up = self.gate_up(F.rms_norm(x, x.shape[-1:], self.mlp_norm, eps)).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
 
 
 class CpuLanguageModel:
-    """Qwen2.5's text layers; rows are packed one behind the other."""
+    """Qwen2.5's text layers. Rows are packed: only attention looks at one row at a time, all else runs over all tokens."""
 
-    rows = PackedKVCache.of
+    new_cache = PackedKVCache.of
 
     def __init__(self, base: Any, dtype: torch.dtype = torch.float32) -> None:
         self.dtype = dtype
@@ -80,105 +93,125 @@ class CpuLanguageModel:
         self.norm, self.head = model.norm.weight.to(dtype), _linear([base.lm_head], dtype)
         self.eps = self.config.rms_norm_eps
 
-    def extend(self, language: Any, ids: Sequence[Sequence[int]], starts: Sequence[int], rows: PackedKVCache) -> list[Tensor]:
+    def extend(self, language: Any, ids: Sequence[Sequence[int]], starts: Sequence[int], cache: PackedKVCache) -> list[Tensor]:
+        """As `LanguageBackend.extend`; `starts` are the rows' next positions."""
         embedded = language.embed([token for row in ids for token in row])
         positions = torch.cat([torch.arange(start, start + len(row)) for row, start in zip(ids, starts, strict=True)])
-        new = [(row, len(own)) for row, own in zip(rows.rows, ids, strict=True) if own]
-        out = self._through(embedded, positions.expand(3, 1, -1), new, [row.mask(n, "cpu") for row, n in new])
+        new = [(row, len(tokens)) for row, tokens in zip(cache.rows, ids, strict=True) if tokens]
+        out = self._run_layers(embedded, positions.expand(3, 1, -1), new, [row.mask(n, "cpu") for row, n in new])
         logits = self.head(F.rms_norm(out, out.shape[-1:], self.norm, self.eps))
         return list(logits[: len(embedded)].split([len(row) for row in ids]))
 
-    def __call__(self, embedded: Tensor, positions: Tensor, rows: KVCache, mask: Tensor | None) -> Tensor:
-        """[1, n, hidden] of one row's embedded tokens [1, n, hidden] at rope positions [3, 1, n]."""
+    def __call__(self, embedded: Tensor, positions: Tensor, cache: KVCache, mask: Tensor | None) -> Tensor:
+        """[1, n, hidden] of one row's embedded tokens [1, n, hidden] at M-RoPE positions [3, 1, n]."""
         n = embedded.shape[1]
-        return self._through(embedded[0], positions, [(rows, n)], [mask])[None, :n]
+        return self._run_layers(embedded[0], positions, [(cache, n)], [mask])[None, :n]
 
-    def _through(self, embedded: Tensor, positions: Tensor, new: Sequence[New], masks: Sequence[Tensor | None]) -> Tensor:
-        """[roomy n, hidden] of [n, hidden]; the rows behind the n-th mean nothing."""
+    def _run_layers(
+        self, embedded: Tensor, positions: Tensor, new: Sequence[NewTokens], masks: Sequence[Tensor | None]
+    ) -> Tensor:
+        """[padded n, hidden] of [n, hidden]; the rows behind the n-th are padding."""
         x = _padded(embedded.to(self.dtype))
         cos, sin = (t[:, None] for t in self.rope(x, positions))
         for i, layer in enumerate(self.layers):
-            x = x + layer.out(self._attend(F.rms_norm(x, x.shape[-1:], layer.before, self.eps), layer, i, cos, sin, new, masks))
-            x = layer.fed(x, self.eps)
+            normed = F.rms_norm(x, x.shape[-1:], layer.attention_norm, self.eps)
+            x = x + layer.out(self._attend(normed, layer, i, cos, sin, new, masks))
+            x = layer.add_mlp(x, self.eps)
         return x
 
     def _attend(
-        self, x: Tensor, layer: Layer, i: int, cos: Tensor, sin: Tensor, new: Sequence[New], masks: Sequence[Tensor | None]
+        self, x: Tensor, layer: Layer, i: int, cos: Tensor, sin: Tensor, new: Sequence[NewTokens], masks: Sequence[Tensor | None]
     ) -> Tensor:
-        heads, pairs, lengths = self.config.num_attention_heads, self.config.num_key_value_heads, [n for _, n in new]
-        mixed = layer.qkv(x)[: sum(lengths)].view(1, sum(lengths), heads + 2 * pairs, -1).transpose(1, 2)
-        turned, out, at = _turned(mixed[:, : heads + pairs], cos, sin), torch.zeros_like(x), 0
-        parts = zip(turned.split(lengths, 2), mixed[:, heads + pairs :].split(lengths, 2), new, masks, strict=True)
+        """[padded n, hidden]: attention of layer `i`, each row's new tokens over all keys of that row.
+
+        Grouped-query attention: `heads` query heads share `kv_heads` heads of keys and values.
+        """
+        heads, kv_heads, lengths = self.config.num_attention_heads, self.config.num_key_value_heads, [n for _, n in new]
+        qkv = layer.qkv(x)[: sum(lengths)].view(1, sum(lengths), heads + 2 * kv_heads, -1).transpose(1, 2)
+        rotated, out, start = _rotate(qkv[:, : heads + kv_heads], cos, sin), torch.zeros_like(x), 0
+        parts = zip(rotated.split(lengths, 2), qkv[:, heads + kv_heads :].split(lengths, 2), new, masks, strict=True)
         for part, values, (row, n), mask in parts:
-            queries, keys = part.split([heads, pairs], 1)
+            queries, keys = part.split([heads, kv_heads], 1)
             keys, values = row.update(keys, values, i)
-            seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, enable_gqa=heads != pairs)
-            out[at : at + n] = seen[0].transpose(0, 1).flatten(1)
-            at += n
+            attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, enable_gqa=heads != kv_heads)
+            out[start : start + n] = attended[0].transpose(0, 1).flatten(1)
+            start += n
         return out
 
 
 class CpuVisionTower:
-    """Qwen2.5-VL's vision tower, for one image at a time."""
+    """Qwen2.5-VL's vision tower, for one image at a time (Qwen2.5-VL report, arXiv 2502.13923, section 2.1).
+
+    Most layers attend within windows of patches, a few over the whole image. The merger joins each 2 x 2 patches to one
+    visual token.
+    """
 
     def __init__(self, visual: Any) -> None:
         self.visual, self.config, self.merge = visual, visual.config, visual.spatial_merge_size**2
+        # The patch embedding is a convolution whose stride is its kernel: one product with the flattened patches.
         self.embed = Linear(visual.patch_embed.proj.weight.detach().float().flatten(1))
         self.layers = [_vision_layer(block) for block in visual.blocks]
-        self.norm, merge = visual.merger.ln_q, visual.merger.mlp
-        self.wide, self.narrow = _linear([merge[0]], torch.float32), _linear([merge[2]], torch.float32)
-        self.last = self.norm.weight.detach().float()
-        self.plan = lru_cache(maxsize=64)(self._plan)
+        mlp = visual.merger.mlp
+        self.merger_up, self.merger_down = _linear([mlp[0]], torch.float32), _linear([mlp[2]], torch.float32)
+        self.merger_norm = visual.merger.ln_q.weight.detach().float()
+        self.layout = lru_cache(maxsize=64)(self._layout)
 
     @torch.inference_mode()
     def __call__(self, pixels: dict[str, Tensor]) -> Tensor:
         """[visual tokens, hidden] of one image's `pixel_values` [n, values] and `image_grid_thw` [1, 3]."""
         patches = pixels["pixel_values"]
-        order, windows, cos, sin = self.plan(tuple(pixels["image_grid_thw"][0].tolist()))
+        order, windows, cos, sin = self.layout(tuple(pixels["image_grid_thw"][0].tolist()))
         n = len(patches)
+        # The patches of a visual token stay together while tokens are put in order of their windows.
         x = self.embed(_padded(patches.float()))[:n].unflatten(0, (-1, self.merge))[order].flatten(0, 1)
         x = _padded(x)
         for i, layer in enumerate(self.layers):
             lengths = [n] if i in self.config.fullatt_block_indexes else windows
-            x = x + layer.out(self._attend(F.rms_norm(x, x.shape[-1:], layer.before, 1e-6), layer, cos, sin, lengths))
-            x = layer.fed(x, 1e-6)
-        x = F.rms_norm(x[:n], x.shape[-1:], self.last, 1e-6).view(n // self.merge, -1)
-        merged = self.narrow(F.gelu(self.wide(_padded(x))))[: len(x)]
-        return merged[order.argsort()]
+            normed = F.rms_norm(x, x.shape[-1:], layer.attention_norm, VISION_EPS)
+            x = x + layer.out(self._attend(normed, layer, cos, sin, lengths))
+            x = layer.add_mlp(x, VISION_EPS)
+        x = F.rms_norm(x[:n], x.shape[-1:], self.merger_norm, VISION_EPS).view(n // self.merge, -1)
+        merged = self.merger_down(F.gelu(self.merger_up(_padded(x))))[: len(x)]
+        return merged[order.argsort()]  # back to rows and columns
 
-    def _plan(self, grid: tuple[int, int, int]) -> tuple[Tensor, list[int], Tensor, Tensor]:
-        """Of an image: the order in which visual tokens are read, patches a window, and the rope's cosines and sines."""
+    def _layout(self, grid: tuple[int, int, int]) -> tuple[Tensor, list[int], Tensor, Tensor]:
+        """For an image's grid: visual tokens in order of their windows, patches per window, and RoPE's cosines and sines."""
         from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs
 
         c, thw = self.config, torch.tensor([grid])
         order, ends = theirs.get_vision_window_index(thw, c.spatial_merge_size, c.window_size, c.patch_size)
         positions = theirs.get_vision_position_ids(thw, c.spatial_merge_size)
-        turns = (t.unflatten(0, (-1, self.merge))[order].flatten(0, 1) for t in self.visual.rotary_pos_emb(positions, positions))
-        cos, sin = (t.float()[None] for t in turns)
+        angles = self.visual.rotary_pos_emb(positions, positions)
+        cos, sin = (t.unflatten(0, (-1, self.merge))[order].flatten(0, 1).float()[None] for t in angles)
         return order, ends.diff().tolist(), cos, sin
 
     def _attend(self, x: Tensor, layer: Layer, cos: Tensor, sin: Tensor, lengths: Sequence[int]) -> Tensor:
-        n, heads, out, at = sum(lengths), self.config.num_heads, torch.zeros_like(x), 0
-        mixed = layer.qkv(x)[:n].view(n, 3 * heads, -1).transpose(0, 1)
-        turned, values = _turned(mixed[: 2 * heads], cos, sin), mixed[2 * heads :]
-        for part, value in zip(turned.split(lengths, 1), values.split(lengths, 1), strict=True):
+        """[padded n, width]: attention within segments of `lengths` patches, in both directions."""
+        n, heads, out, start = sum(lengths), self.config.num_heads, torch.zeros_like(x), 0
+        qkv = layer.qkv(x)[:n].view(n, 3 * heads, -1).transpose(0, 1)
+        rotated, values = _rotate(qkv[: 2 * heads], cos, sin), qkv[2 * heads :]
+        for part, value in zip(rotated.split(lengths, 1), values.split(lengths, 1), strict=True):
             queries, keys = part.split(heads)
-            seen = F.scaled_dot_product_attention(queries[None], keys[None], value[None])
-            out[at : at + part.shape[1]] = seen[0].transpose(0, 1).flatten(1)
-            at += part.shape[1]
+            attended = F.scaled_dot_product_attention(queries[None], keys[None], value[None])
+            out[start : start + part.shape[1]] = attended[0].transpose(0, 1).flatten(1)
+            start += part.shape[1]
         return out
 
 
-def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions applied to [..., n, width]."""
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary position embedding of x [..., n, width] (RoPE; Su et al. 2021, arXiv 2104.09864).
+
+    Dimension k of the first half and k of the second are a plane, turned by an angle that grows with the position:
+    (a, b) -> (a cos - b sin, b cos + a sin). With M-RoPE each plane belongs to one axis: time, row or column.
+    """
     a, b = x.chunk(2, -1)
     return x * cos + torch.cat([-b, a], -1) * sin
 
 
 def fits_cpu_model(base: Any) -> bool:
-    """Whether a part of a model, as it is now, is small, on a CPU and of linear maps that can be copied."""
+    """Whether a part of a model, with its adapter as it is now, is small, on a CPU and made of linear maps to copy."""
     maps = [m for m in base.modules() if hasattr(m, "in_features") and not hasattr(m, "base_layer")]
-    plain = all(type(m).__name__ in PLAIN for m in maps)
+    plain = all(type(m).__name__ in COPIED_TYPES for m in maps)
     device = next(base.parameters()).device.type
     return device == "cpu" and plain and sum(m.in_features * m.out_features for m in maps) <= SMALL
 
@@ -197,20 +230,20 @@ def _vision_layer(block: Any) -> Layer:
 
 
 def _layer(maps: Sequence[Sequence[Any]], norms: Sequence[Any], dtype: torch.dtype) -> Layer:
-    qkv, out, gate_up, down = (_linear(some, dtype) for some in maps)
-    before, between = (norm.weight.detach().to(dtype) for norm in norms)
-    return Layer(qkv, out, gate_up, down, before, between)
+    qkv, out, gate_up, down = (_linear(modules, dtype) for modules in maps)
+    attention_norm, mlp_norm = (norm.weight.detach().to(dtype) for norm in norms)
+    return Layer(qkv, out, gate_up, down, attention_norm, mlp_norm)
 
 
 @torch.no_grad()
 def _linear(modules: Sequence[Any], dtype: torch.dtype) -> Linear:
-    """Several linear maps of the same input as one."""
+    """Several linear maps of the same input as one: their weights stacked, so that one product serves them all."""
     biases = [m.bias.to(dtype) for m in modules if m.bias is not None]
     return Linear(torch.cat([_weight(m).to(dtype) for m in modules]), torch.cat(biases) if biases else None)
 
 
 def _weight(module: Any) -> Tensor:
-    """A linear map's float32 weight [out, in]: dequantised if it is in 4 bit, with its serving LoRA added."""
+    """A linear map's float32 weight [out, in]: W + scaling * B A, W dequantised if it is in 4 bit."""
     base = getattr(module, "base_layer", module)
     weight = _dequantised(base).float()
     for name in getattr(module, "active_adapters", ()) if not getattr(module, "disable_adapters", False) else ():

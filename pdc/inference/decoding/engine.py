@@ -1,7 +1,11 @@
-"""The answer decoder: sees an image once, then answers questions about it, several at a time if asked to.
+"""The decoding engine: encodes an image once, then answers questions about it, several in one batch if asked to.
 
-The grammar is made from the task, the asked labels and the size at which the model sees the image, so an unreadable
-answer cannot occur and "none" can. Every step keeps the probability of the chosen token among the legal ones.
+Decoding is greedy and constrained: a grammar of the task, the labels and the image's size allows only valid JSON, "none"
+included. It is speculative: each forward pass checks a draft of the tokens to come. Drafts save passes and change no token.
+
+    encode   image -> vision tower -> language model -> KV cache of the prefix      once per image, kept in the image cache
+    begin    question -> prompt, grammar, drafter                                   once per question
+    run      draft -> one forward pass -> accepted tokens                           until every answer is complete
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.values import Question
 from pdc.inference.decoding.grammar import Vocabulary
 from pdc.inference.decoding.image_cache import EncodedImage, ImageCache
-from pdc.inference.decoding.sequence import ALONE, DecodingSequence
+from pdc.inference.decoding.sequence import CPU_WINDOW, DecodingSequence
 from pdc.inference.types import Decoded
 
 if TYPE_CHECKING:
@@ -23,41 +27,49 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 MAX_NEW_TOKENS = 3072
-MEMORY_BYTES = 256 * 2**20
-TOGETHER = 64  # drafted tokens a pass on a GPU: to about a hundred a pass costs what one token costs (tests/bench/paper.py)
-# In 4 bit a GPU reads few tokens straight from the packed weights; for more bitsandbytes unpacks them all, every pass.
-FUSED, FUSED_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matrix units)
+CACHE_BYTES = 256 * 2**20  # of encoded images
+# Decoding is bound by reading the weights, not by arithmetic: a GPU runs about a hundred tokens in the time of one
+# (tests/bench/paper.py). So drafts may be long.
+GPU_WINDOW = 64
+# In 4 bit that holds for few tokens only. bitsandbytes multiplies those with the packed weights directly; for more it
+# dequantises every weight matrix first, in every pass.
+NF4_WINDOW, NF4_WINDOW_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matrix units)
 
 
 class Decoder:
-    """Answers with one model. Not thread-safe: callers serialise. `window=0` decides one token a pass."""
+    """Greedy, constrained, speculative decoding with one model. Not thread-safe: callers serialise.
 
-    def __init__(self, qwen: Qwen, *, memory_bytes: int = MEMORY_BYTES, window: int | None = None) -> None:
-        self.qwen, self.memory = qwen, ImageCache(memory_bytes)
-        self.window, self.most = (window, None) if window is not None else _window(qwen)
-        self.words = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
-        self._serving: tuple[Any, ...] = ()  # not loaded yet
+    `window` is the number of drafted tokens a pass; None chooses it for the device, 0 decodes one token a pass.
+    """
+
+    def __init__(self, qwen: Qwen, *, cache_bytes: int = CACHE_BYTES, window: int | None = None) -> None:
+        self.qwen, self.image_cache = qwen, ImageCache(cache_bytes)
+        self.window, self.max_window = (window, None) if window is not None else _draft_window(qwen)
+        self.vocabulary = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
+        self._serving: tuple[Any, ...] = ()  # adapter and its number; empty: no backend is chosen yet
         self._language: Any = None
-        self._sight: Any = None
+        self._vision: Any = None
 
-    def see(self, image: PilImage) -> EncodedImage:
-        """The image as this model with this adapter sees it: from memory, or looked at now."""
+    def encode(self, image: PilImage) -> EncodedImage:
+        """The image as this model with this adapter encodes it: out of the cache, or computed now."""
         self._follow_adapter()
         key = (*_fingerprint(image), self.qwen.name, *self._serving)
-        if (seen := self.memory.get(key)) is None:
-            seen = self._look(image)
-            self.memory.put(key, seen)
-        return seen
+        if (encoded := self.image_cache.get(key)) is None:
+            encoded = self._encode(image)
+            self.image_cache.put(key, encoded)
+        return encoded
 
     def _follow_adapter(self) -> None:
+        """Choose the backends anew when the serving adapter changed; cached images were encoded by other weights."""
         from pdc.inference.decoding.backends import select_backend, select_vision_tower
 
         serving = self.qwen.adapter, self.qwen.changes
         if serving != self._serving:
-            self._language, self._sight, self._serving = select_backend(self.qwen.base), select_vision_tower(self.qwen), serving
-            self.memory.clear()
+            self._language, self._vision, self._serving = select_backend(self.qwen.base), select_vision_tower(self.qwen), serving
+            self.image_cache.clear()
 
-    def _look(self, image: PilImage) -> EncodedImage:
+    def _encode(self, image: PilImage) -> EncodedImage:
+        """Vision tower and dense head, then the language model's prefill of system line and image."""
         import torch
 
         from pdc.inference.dense_head import proposals
@@ -65,45 +77,50 @@ class Decoder:
         pixels = self.qwen.pixels(image)
         ids = self.qwen.before_answer(None, pixels["image_grid_thw"])
         with torch.inference_mode():
-            features = self._sight(pixels)
+            features = self._vision(pixels)
             positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
             embedded = self._language.embed(ids)
+            # The prompt holds one <|image_pad|> per visual token: its embedding is replaced by the visual feature.
             embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
-            kept = self._language.read(embedded, positions)
+            prefix = self._language.prefill(embedded, positions)
         wh = self.qwen.frame(*image.size).model_wh
-        found = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
-        return EncodedImage(kept, offset, len(features), wh, found)
+        proposed = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
+        return EncodedImage(prefix, offset, len(features), wh, proposed)
 
-    def line(self, seen: EncodedImage, question: Question, limit: int = MAX_NEW_TOKENS) -> DecodingSequence:
-        """An answer not yet begun, for `run`."""
+    def begin(self, encoded: EncodedImage, question: Question, limit: int = MAX_NEW_TOKENS) -> DecodingSequence:
+        """An answer with no token yet, for `run`."""
         prompt = self.qwen.before_answer(question, None)
-        style, drafts = self.qwen.prompt_style, seen.drafts(question)
-        settle = partial(self._language.settle, seen.kept, seen.offset) if self._language.settles else None
+        style, drafts = self.qwen.prompt_style, encoded.drafts(question)
+        exact = partial(self._language.exact_logits, encoded.prefix, encoded.offset) if self._language.breaks_ties else None
         return DecodingSequence(
-            self.words,
+            self.vocabulary,
             question,
-            seen.model_wh,
+            encoded.model_wh,
             style,
             prompt,
             drafts,
             window=self.window,
-            most=self.most,
+            max_window=self.max_window,
             limit=limit,
-            settle=settle,
-            second_opinion=seen.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
+            exact_logits=exact,
+            second_opinion=encoded.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
         )
 
-    def run(self, seen: Sequence[EncodedImage], lines: Sequence[DecodingSequence]) -> Iterator[None]:
-        """Pass by pass until every line is done; stop iterating to cancel."""
-        rows, offsets = self._language.rows([s.kept for s in seen]), [s.offset for s in seen]
-        while not all(line.done for line in lines):
-            tokens = [[] if line.done else line.next() for line in lines]
-            logits = self._language.extend(tokens, offsets, rows)
-            for b, line in enumerate(lines):
-                if not line.done:
-                    rows.move(b, line.take(logits[b]))
-                    if line.done:
-                        seen[b].remember(line.question, line.said.marks)
+    def run(self, encoded: Sequence[EncodedImage], sequences: Sequence[DecodingSequence]) -> Iterator[None]:
+        """One forward pass an iteration until every sequence is done; stop iterating to cancel.
+
+        A pass runs, per sequence, its decided tokens that are not in the cache yet and its draft. The cache then advances
+        over the accepted tokens only: keys and values of rejected ones are overwritten by the next pass.
+        """
+        cache, offsets = self._language.cache([e.prefix for e in encoded]), [e.offset for e in encoded]
+        while not all(sequence.done for sequence in sequences):
+            tokens = [[] if sequence.done else sequence.next_tokens() for sequence in sequences]
+            logits = self._language.extend(tokens, offsets, cache)
+            for row, sequence in enumerate(sequences):
+                if not sequence.done:
+                    cache.advance(row, sequence.accept(logits[row]))
+                    if sequence.done:
+                        encoded[row].remember(sequence.question, sequence.partial.marks)
             yield
 
     def decode(
@@ -115,33 +132,36 @@ class Decoder:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Decoded:
         """Greedy answer to one question about one upright RGB image of any size."""
-        seen = self.see(image)
-        line = self.line(seen, question, max_new_tokens)
-        for _ in self.run([seen], [line]):
+        encoded = self.encode(image)
+        sequence = self.begin(encoded, question, max_new_tokens)
+        for _ in self.run([encoded], [sequence]):
             if cancelled():
                 break
-        return line.decoded()
+        return sequence.decoded()
 
-    def decode_many(self, asked: Sequence[tuple[PilImage, Question]], *, max_new_tokens: int = MAX_NEW_TOKENS) -> list[Decoded]:
-        """Greedy answers to several questions, about one image or many, their passes shared."""
-        seen = [self.see(image) for image, _ in asked]
-        lines = [self.line(s, question, max_new_tokens) for s, (_, question) in zip(seen, asked, strict=True)]
-        for _ in self.run(seen, lines):
+    def decode_many(
+        self, questions: Sequence[tuple[PilImage, Question]], *, max_new_tokens: int = MAX_NEW_TOKENS
+    ) -> list[Decoded]:
+        """Greedy answers to several questions, about one image or many, in one batch."""
+        encoded = [self.encode(image) for image, _ in questions]
+        sequences = [self.begin(e, question, max_new_tokens) for e, (_, question) in zip(encoded, questions, strict=True)]
+        for _ in self.run(encoded, sequences):
             pass
-        return [line.decoded() for line in lines]
+        return [sequence.decoded() for sequence in sequences]
 
 
-def _window(qwen: Qwen) -> tuple[int, int | None]:
-    """(tokens to draft a pass, at most while all agree; None for the usual) on the model's device in its precision."""
+def _draft_window(qwen: Qwen) -> tuple[int, int | None]:
+    """(drafted tokens a pass, at most while all are accepted; None: the usual) for the model's device and precision."""
     if qwen.device == "cpu":
-        return ALONE, None
+        return CPU_WINDOW, None
     if not getattr(qwen.base, "is_loaded_in_4bit", False):
-        return TOGETHER, None
+        return GPU_WINDOW, None
     import torch
 
-    few = FUSED if torch.cuda.get_device_capability() >= (8, 0) else FUSED_OLD
+    few = NF4_WINDOW if torch.cuda.get_device_capability() >= (8, 0) else NF4_WINDOW_OLD
     return few, few
 
 
 def _fingerprint(image: PilImage) -> tuple[str, tuple[int, int], bytes]:
+    """Mode, size and a hash of the pixels: equal images share a cache entry, whichever file they came from."""
     return image.mode, image.size, hashlib.blake2b(image.tobytes(), digest_size=16).digest()

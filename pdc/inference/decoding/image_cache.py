@@ -1,4 +1,7 @@
-"""What was seen of an image, kept for the next question about it within a budget of bytes."""
+"""The image cache: encoded images, so that the next question about one skips the vision tower and the prefill.
+
+This is prefix caching: system line and image come first in every prompt, so their keys and values serve any question.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """The prompt up to the end of the image, already read.
+    """An image as the model encoded it: the KV cache of the prompt up to the image's end, and the dense head's proposals.
 
-    `kept`: keys and values per layer; `offset`: rope position of the next token minus its index; `tokens`: visual tokens.
-    `proposals` are the dense head's; `answers` what was answered about this image before, per label.
+    `prefix`: keys and values [heads, length, width] per layer; `tokens`: number of visual tokens; `model_wh`: width and
+    height in pixels at which the model sees the image; `answers`: what was answered about it before, per label.
+
+    `offset` is the M-RoPE position of the next token minus its index (Qwen2-VL, arXiv 2409.12191, section 2.1). An image of
+    r rows and c columns takes r * c indices but only max(r, c) positions, so the offset is max(r, c) - r * c.
     """
 
-    kept: list[tuple[torch.Tensor, torch.Tensor]]
+    prefix: list[tuple[torch.Tensor, torch.Tensor]]
     offset: int
     tokens: int
     model_wh: Size
@@ -33,74 +39,78 @@ class EncodedImage:
 
     def drafts(self, question: Question) -> tuple[Proposal, ...]:
         """Marks to expect in an answer: those of an earlier answer that fit, else the dense head's; shaped for the task."""
-        size, found = (4 if question.task.has_boxes else 2), []
+        size, expected = (4 if question.task.has_boxes else 2), []
         for label in question.labels:
             before = self.answers.get(label)
             if before is None or any(len(p.numbers) < size for p in before):
                 before = [p for p in self.proposals if p.label == label]
-            found += before
-        return _shaped(found, question)
+            expected += before
+        return _as_shapes(expected, question)
 
     def opinion(self, question: Question, known: Collection[str]) -> DenseOpinion:
-        """What the dense head, which knows those labels, found for this question, shaped for the task."""
+        """What the dense head, which knows the labels `known`, sees of the asked ones; shaped for the task."""
         return dense_opinion(self.proposals, question, known)
 
     def remember(self, question: Question, marks: Sequence[PartialMark]) -> None:
-        """Keep what was answered, for the drafts of the next answer. Points do not replace boxes."""
+        """Keep the marks of an answer, as drafts for the next. Points do not replace boxes, which give points too."""
         for label in question.labels if question.task.has_marks else ():
-            said = tuple(Proposal(label, s.numbers, 1.0) for s in marks if s.label == label)
+            answered = tuple(Proposal(label, m.numbers, 1.0) for m in marks if m.label == label)
             if question.task.has_boxes or label not in self.answers:
-                self.answers[label] = said
+                self.answers[label] = answered
 
     @property
     def nbytes(self) -> int:
-        return sum(t.nbytes for pair in self.kept for t in pair)
+        """Bytes of the keys and values; nothing else of it is large."""
+        return sum(t.nbytes for pair in self.prefix for t in pair)
 
 
 def dense_opinion(proposals: Sequence[Proposal], question: Question, known: Collection[str]) -> DenseOpinion:
     """The proposals per asked label, shaped for the task; of a label that the dense head does not know it has no opinion."""
-    asked = [label for label in question.labels if label in known]
-    return {label: _shaped([p for p in proposals if p.label == label], question) for label in asked}
+    labels = [label for label in question.labels if label in known]
+    return {label: _as_shapes([p for p in proposals if p.label == label], question) for label in labels}
 
 
-def _shaped(found: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
-    return tuple(_centered(p) if question.task.has_points else p for p in found)
+def _as_shapes(proposals: Sequence[Proposal], question: Question) -> tuple[Proposal, ...]:
+    """The proposals as the task wants them: boxes, or their centres."""
+    return tuple(_center(p) if question.task.has_points else p for p in proposals)
 
 
-def _centered(p: Proposal) -> Proposal:
+def _center(p: Proposal) -> Proposal:
     if len(p.numbers) == 2:
         return p
     return Proposal(p.label, (round((p.numbers[0] + p.numbers[2]) / 2), round((p.numbers[1] + p.numbers[3]) / 2)), p.score)
 
 
 class ImageCache:
-    """The most recently used, as many as fit into `budget` bytes; one larger than that is not kept at all."""
+    """A least-recently-used cache of encoded images within `budget` bytes; one larger than that is not kept at all."""
 
     def __init__(self, budget: int) -> None:
         self.budget, self.used = budget, 0
-        self._kept: OrderedDict[Hashable, EncodedImage] = OrderedDict()
+        self._images: OrderedDict[Hashable, EncodedImage] = OrderedDict()
 
     def get(self, key: Hashable) -> EncodedImage | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
+        """The image under this key, or None; it counts as used now."""
+        if key in self._images:
+            self._images.move_to_end(key)
+        return self._images.get(key)
 
-    def put(self, key: Hashable, seen: EncodedImage) -> None:
+    def put(self, key: Hashable, encoded: EncodedImage) -> None:
+        """Keep the image; those used longest ago make room for it."""
         self.forget(key)
-        if seen.nbytes > self.budget:
+        if encoded.nbytes > self.budget:
             return
-        self._kept[key] = seen
-        self.used += seen.nbytes
+        self._images[key] = encoded
+        self.used += encoded.nbytes
         while self.used > self.budget:
-            self.used -= self._kept.popitem(last=False)[1].nbytes
+            self.used -= self._images.popitem(last=False)[1].nbytes
 
     def forget(self, key: Hashable) -> None:
-        if key in self._kept:
-            self.used -= self._kept.pop(key).nbytes
+        if key in self._images:
+            self.used -= self._images.pop(key).nbytes
 
     def clear(self) -> None:
-        self._kept.clear()
+        self._images.clear()
         self.used = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._images)

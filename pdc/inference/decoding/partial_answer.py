@@ -1,4 +1,8 @@
-"""What a half-written answer has said so far: the marks that are complete, and the one being written."""
+"""The partial-answer parser: of a half-written answer, the marks that are complete and the one being written.
+
+It reads a prefix of JSON, which no JSON parser does, and runs after every pass; so it works with regular expressions. The
+drafter, the confidence and the marks that stream to the screen all stand on it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ _OPEN = re.compile(r"\[(\d{1,6}(?:, ?\d{1,6})*)?(?:, ?)?$", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PartialMark:
-    """A complete shape: its label, its numbers as written, and where its brackets stand in the text (start, end)."""
+    """A complete mark of a half-written answer: its label, its numbers as written, and where its brackets stand in the text."""
 
     label: str
     numbers: tuple[int, ...]
@@ -27,9 +31,10 @@ class PartialMark:
 
 @dataclass(frozen=True, slots=True)
 class PartialAnswer:
-    """`label` is the one whose list is being written, or None; `begun` the numbers of the unfinished shape, or None.
+    """A half-written answer, parsed: its complete marks, and what is being written.
 
-    `count` was stated before the list; in a `flat` list a mark of any later label may follow.
+    `label` is the one whose list is under way, or None; `begun` the numbers of the unfinished shape, or None. `count` is
+    the number of marks that was stated before the list. In a `flat` list a mark of any later label may follow.
     """
 
     marks: tuple[PartialMark, ...]
@@ -45,6 +50,7 @@ def without_labels(text: str) -> str:
 
 
 def find_shapes(text: str) -> list[re.Match[str]]:
+    """The complete shapes in the text, `[x,y]` or `[x1,y1,x2,y2]`, in order."""
     return list(SHAPE.finditer(without_labels(text)))
 
 
@@ -62,9 +68,9 @@ def read_partial(question: Question, text: str, style: str) -> PartialAnswer:
         label = _current(question, i + 1)
         if label is None:
             break
-        found = list(SHAPE.finditer(part))
-        marks += [PartialMark(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in found]
-        begun = _begun(part[found[-1].end() if found else 0 :])
+        shapes = list(SHAPE.finditer(part))
+        marks += [PartialMark(label, _numbers(m[0]), start + m.start(), start + m.end()) for m in shapes]
+        begun = _begun(part[shapes[-1].end() if shapes else 0 :])
         stated = re.search(r'"counts": (\d{1,6}),', part)
         count = int(stated[1]) if stated and style != COMPACT else None
     return PartialAnswer(tuple(marks), label, begun, count)
@@ -73,23 +79,24 @@ def read_partial(question: Question, text: str, style: str) -> PartialAnswer:
 def _parts(text: str, opener: str) -> list[tuple[int, str]]:
     """(where it starts, the text) of each label's object."""
     blank = without_labels(text)
-    at = [m.start() for m in re.finditer(re.escape(opener), blank)]
-    return [(a, blank[a:b]) for a, b in zip(at, [*at[1:], len(blank)], strict=False)]
+    starts = [m.start() for m in re.finditer(re.escape(opener), blank)]
+    return [(a, blank[a:b]) for a, b in zip(starts, [*starts[1:], len(blank)], strict=False)]
 
 
 def _current(question: Question, nth: int) -> str | None:
+    """The label of the nth object, from 1: the grammar keeps the question's order."""
     return question.labels[nth - 1] if 1 <= nth <= len(question.labels) else None
 
 
 def _flat(question: Question, text: str) -> PartialAnswer:
     """A list of {shape, label}: the label comes last, so a shape without one is still begun."""
     blank, marks, last, begun, end = without_labels(text), [], question.labels[0], None, 0
-    for found in SHAPE.finditer(blank):
-        named = re.match(r', "label": "([^"]*)"', text[found.end() :])
-        end, begun = found.end(), None if named else _numbers(found[0])
+    for shape in SHAPE.finditer(blank):
+        named = re.match(r', "label": "([^"]*)"', text[shape.end() :])
+        end, begun = shape.end(), None if named else _numbers(shape[0])
         if named and named[1] in question.labels:
             last = named[1]
-            marks.append(PartialMark(last, _numbers(found[0]), *found.span()))
+            marks.append(PartialMark(last, _numbers(shape[0]), *shape.span()))
     return PartialAnswer(tuple(marks), last, begun or _begun(blank[end:], flat=True), flat=True)
 
 
@@ -99,14 +106,14 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _begun(tail: str, flat: bool = False) -> tuple[int, ...] | None:
     """The numbers of a shape that is open at the end of the text. An opened list with no shape in it is not one."""
-    found = _OPEN.search(tail)
-    if not found or (found[1] is None and not re.search(r'": \[$' if flat else r"[\[,]\s*\[$", tail)):
+    opened = _OPEN.search(tail)
+    if not opened or (opened[1] is None and not re.search(r'": \[$' if flat else r"[\[,]\s*\[$", tail)):
         return None
-    return _numbers(found[0])
+    return _numbers(opened[0])
 
 
 def shape_of(numbers: Sequence[int]) -> Box | Point:
-    """A point of two numbers, a box of four; corners in either order, as `pdc.tasks.parse` reads them."""
+    """A point of two numbers, a box of four; corners in either order, as `pdc.domain.prompts.parse` reads them."""
     if len(numbers) == 2:
         return Point(*map(float, numbers))
     x1, y1, x2, y2 = map(float, numbers)

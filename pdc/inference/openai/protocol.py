@@ -1,8 +1,9 @@
 """PDC's questions and answers as an OpenAI-compatible chat, both ways: what is sent to a server, and what a server reads.
 
 Only what every such server knows is needed: one user message of an image and words, `response_format` with a JSON schema,
-`logprobs`. In the entries of `logprobs` PDC's own server adds `more` (see `pdc.decoding.values.Step`), and its `logprob` is
-that of the step: for a coordinate the mass near it. From other servers both are put together from `top_logprobs`.
+`logprobs`. In the entries of `logprobs` PDC's own server adds `more`, which is `continues` of a `TokenStep`, and its
+`logprob` is that of the step: for a coordinate the mass near it. From other servers both are put together from
+`top_logprobs`.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def logprob_entries(steps: Sequence[TokenStep]) -> list[dict[str, Any]]:
             "logprob": log(max(s.probability, 1e-12)),
             "bytes": list(s.text.encode()),
             "top_logprobs": [],
-            "more": s.more,
+            "more": s.continues,
         }
         for s in steps
     ]

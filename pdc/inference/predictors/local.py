@@ -69,11 +69,11 @@ class LocalPredictor:
             started, shown = time.perf_counter(), 0
             asked = _asked(qwen, question)
             looks = plan_requests(decoder, image, asked.put)
-            for _ in decoder.run([k.seen for k in looks], [k.line for k in looks]):
+            for _ in decoder.run([k.encoded for k in looks], [k.sequence for k in looks]):
                 if cancelled():
                     return
                 marks = asked.so_far([k.answered() for k in looks])
-                if len(marks.marks) > shown and not all(k.line.done for k in looks):
+                if len(marks.marks) > shown and not all(k.sequence.done for k in looks):
                     shown = len(marks.marks)
                     yield marks
             yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
@@ -98,7 +98,7 @@ class LocalPredictor:
         decoder, qwen = self._ready(wanted)
         looks = [plan_requests(decoder, image, qwen.asked(question)) for image, question in asked]
         every = [k for some in looks for k in some]
-        for _ in decoder.run([k.seen for k in every], [k.line for k in every]):
+        for _ in decoder.run([k.encoded for k in every], [k.sequence for k in every]):
             pass
         return [_asked(qwen, q).answer([k.answered() for k in some], 0.0) for (_, q), some in zip(asked, looks, strict=True)]
 
@@ -109,16 +109,16 @@ class LocalPredictor:
         """
         with self._lock:
             decoder, _ = self._ready(wanted)
-            seen = decoder.see(image)
-            line = decoder.line(seen, question, limit)
-            for _ in decoder.run([seen], [line]):
-                yield line.decoded()
+            encoded = decoder.encode(image)
+            sequence = decoder.begin(encoded, question, limit)
+            for _ in decoder.run([encoded], [sequence]):
+                yield sequence.decoded()
 
     def proposals(self, image: PilImage, wanted: AdapterRef) -> tuple[Proposal, ...] | None:
         """What the dense head sees, in the model's own frame; None when there is no head."""
         with self._lock:
             decoder, qwen = self._ready(wanted)
-            return decoder.see(image).proposals if qwen.head else None
+            return decoder.encode(image).proposals if qwen.head else None
 
     def _try_to_be_ready(self) -> None:
         try:

@@ -29,15 +29,15 @@ SURE = 0.3  # a proposal of the dense head counts from this score when tiles are
 
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """A tile of the image, what the model saw there, and its answer in the making."""
+    """A tile of the image, encoded by the model, and its answer in the making."""
 
     tile: Tile
     frame: Frame
-    seen: EncodedImage
-    line: DecodingSequence
+    encoded: EncodedImage
+    sequence: DecodingSequence
 
     def answered(self) -> TileAnswer:
-        return TileAnswer(self.tile, self.frame, self.line.decoded())
+        return TileAnswer(self.tile, self.frame, self.sequence.decoded())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +92,19 @@ class TiledQuestion:
 
 def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list[TileRequest]:
     """Looks whose tiles cover the image; a single one when the model has no dense head to tell what an image holds."""
-    seen: dict[Box, EncodedImage] = {}
+    encoded: dict[Box, EncodedImage] = {}
 
     def look(window: Box) -> EncodedImage:
-        if window not in seen:
-            seen[window] = decoder.see(crop(image, window))
-        return seen[window]
+        if window not in encoded:
+            encoded[window] = decoder.encode(crop(image, window))
+        return encoded[window]
 
     def propose(window: Box) -> list[Box]:
         return expected_boxes(look(window).proposals, question, _frame(decoder, window))
 
     whole = Box(0, 0, *image.size)
     tiles = plan_tiles(image.size, propose) if decoder.qwen.head else (Tile(whole, whole),)
-    return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.line(look(t.window), question)) for t in tiles]
+    return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), question)) for t in tiles]
 
 
 def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
