@@ -23,7 +23,7 @@ import numpy as np
 
 from finetune.evaluate.bootstrap import RESAMPLES, SEED, Estimate, ratio, totals
 from finetune.evaluate.coco_map import Boxes, Precision, mean_average_precision
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark, Question
 
 MIN_IOU = 0.5

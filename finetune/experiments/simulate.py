@@ -26,7 +26,7 @@ from finetune.experiments.curve import CurvePoint, describe_point
 from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef

@@ -19,7 +19,7 @@ from finetune.data.coco import read_coco
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.predictors.base import Answer, Predictor
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pdc.domain.geometry import distance, iou
+from pdc.domain.matching import DRAFT
 from pdc.domain.prompts import answer
-from pdc.domain.values import Box, Findings, Mark, Question
+from pdc.domain.values import Findings, Mark, Question
 from pdc.inference.decoding.partial_answer import PartialAnswer, find_shapes, read_partial, shape_of
 from pdc.inference.types import Proposal
 
@@ -164,10 +164,7 @@ def _same(a: Sequence[int], said: Sequence[Sequence[int]]) -> bool:
     """Whether the shape is the one of `said`, if there is one."""
     if not said or _apart(a, said[0]):
         return False
-    first, second = shape_of(a), shape_of(said[0])
-    if isinstance(first, Box) and isinstance(second, Box):
-        return iou(first, second) > 0.4
-    return distance(first, second) < 8
+    return DRAFT.same(shape_of(a), shape_of(said[0]))
 
 
 def _apart(a: Sequence[int], b: Sequence[int]) -> bool:
