@@ -1,9 +1,9 @@
 // What looks wrong: two marks on one object, marks beyond the image, boxes that its edge cuts. Hints only; nothing is changed.
 (function (PDC) {
   "use strict";
-  const { shapes } = PDC;
-  const SAME = 0.6; // IoU above which two boxes of one label look like one object
-  const NEAR = 5; // pixels between two points of one label; more in a large image
+  const { shapes, same } = PDC;
+  // PDC.same comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels
+  // or, in a large image, than `share` of its longer side.
 
   const iou = (a, b) => {
     const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
@@ -15,7 +15,7 @@
 
   const alike = (a, b, near) => {
     if (a.label !== b.label || Boolean(a.box) !== Boolean(b.box)) return false;
-    if (a.box) return iou(a.box, b.box) > SAME;
+    if (a.box) return iou(a.box, b.box) > same.iou;
     return Math.hypot(a.point[0] - b.point[0], a.point[1] - b.point[1]) < near;
   };
 
@@ -47,7 +47,7 @@
       const kind = placed(mark, size);
       if (kind) found.set(mark.id, { kind, text: PDC.t(WORDS[kind]) });
     }
-    const near = Math.max(NEAR, 0.004 * Math.max(size.width, size.height));
+    const near = Math.max(same.distance, same.share * Math.max(size.width, size.height));
     const tell = (a, b) => {
       found.set(a.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: b.id }) });
       found.set(b.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: a.id }) });

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finetune.cli.train import compare_with, predictor_of, settings_of
 from finetune.data.coco import read_coco
+from finetune.evaluate.bootstrap import FEW_GROUPS
 from finetune.evaluate.compare import Comparison, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table
@@ -102,14 +103,28 @@ def _show(arguments: argparse.Namespace, evaluations: Mapping[str, Evaluation]) 
         return
     some = next(iter(evaluations.values()))
     print(table(evaluations))
-    print(f"\n{some.n} images. {how_measured(some)}")
+    print(f"\n{number_measured(some)}. {how_measured(some)}")
+
+
+def number_measured(some: Evaluation) -> str:
+    """60 images, or 60 images in 12 groups where that is known."""
+    return f"{some.n} images" + (f" in {some.groups} groups" if some.groups is not None else "")
 
 
 def how_measured(some: Evaluation) -> str:
     return (
         f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
-        "interval over images."
+        f"interval over {_what_is_drawn(some)}"
     )
+
+
+def _what_is_drawn(some: Evaluation) -> str:
+    if some.groups is None or some.groups == some.n:
+        return "images."
+    if some.groups == 1:
+        return "images. All are of one group (patient, sequence), so it says nothing about others."
+    few = f" {some.groups} groups are few: the true interval is wider." if some.groups < FEW_GROUPS else ""
+    return f"groups of images (patients, sequences), each drawn whole.{few}"
 
 
 def audit(arguments: argparse.Namespace) -> int:

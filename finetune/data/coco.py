@@ -1,53 +1,87 @@
-"""COCO files as rows of truth, to measure on or to rehearse with."""
+"""COCO files as rows of truth, to measure on or to rehearse with. `pdc.formats.coco` reads the file.
+
+A truth file is its user's word: an image without annotations shows none of the labels. Two things say otherwise. An object
+that is left out makes its label unknown in that image; and an image that PDC exported names what was looked for there.
+What is unknown is not asked, and said to be left out.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from finetune.data.dataset import Row
-from pdc.domain.errors import BadSetting
-from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
+from pdc.domain.errors import BadSetting, PdcError
+from pdc.domain.values import Box, Findings, Mark, Question, Shape, Task
+from pdc.formats.coco import Described, Labelled, parse, record
+from pdc.formats.contents import LeftOut, Record, Silence, What, told_left_out
+from pdc.formats.registry import load_json
+
+Say = Callable[[str], None]
 
 
-def read_coco(path: Path, task: Task, labels: Sequence[str] = (), limit: int | None = None) -> list[Row]:
+def to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def read_coco(path: Path, task: Task, labels: Sequence[str] = (), limit: int | None = None, say: Say = to_stderr) -> list[Row]:
     """A COCO file as rows that ask `task` for `labels` (all categories if none); image names are relative to the file.
 
-    BadSetting when it is no COCO file or an image is not there.
+    `say` gets a sentence about what was left out. BadSetting when it is no COCO file, an image is not there, or nothing is
+    left.
     """
+    value = load_json(path)
     try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
-        names = {c["id"]: c["name"] for c in coco["categories"]}
-        question = Question(task, tuple(labels or names.values()))
-        boxes: dict[int, list[tuple[str, list[float]]]] = {i["id"]: [] for i in coco["images"]}
-        for a in coco["annotations"]:
-            boxes[a["image_id"]].append((names[a["category_id"]], a["bbox"]))
-        images = coco["images"][:limit]
-        return [_row(path.parent, image, question, boxes[image["id"]]) for image in images]
-    except OSError as error:
-        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadSetting(f"{path} is not a COCO detection file ({error!r}).") from error
+        declared, images = parse(value)
+    except PdcError as error:
+        raise BadSetting(f"{path} is not a COCO detection file: {error}") from error
+    wanted = tuple(labels or dict.fromkeys(declared))
+    found = [_row(path.parent, image, task, wanted) for image in images[:limit]]
+    rows, left_out = [row for row, _ in found if row], [e for _, out in found for e in out]
+    if left_out and not rows:
+        raise BadSetting(f"{path} has no image that can be asked about. {told_left_out(left_out)}")
+    if left_out:
+        say(f"{path.name}: {told_left_out(left_out)}")
+    return rows
 
 
-def _row(folder: Path, image: Mapping, question: Question, boxes: Sequence[tuple[str, list[float]]]) -> Row:
-    file = folder / image["file_name"]
+def _row(folder: Path, image: Described, task: Task, labels: Sequence[str]) -> tuple[Row | None, list[LeftOut]]:
+    """The row that asks for the labels that are known, None when none is; and why the others are not."""
+    told = record(image)
+    file = folder / told.picture.file
     if not file.is_file():
         raise BadSetting(f"The image {file} is not there; image names are relative to the COCO file.")
-    asked = [(label, box) for label, box in boxes if label in question.labels]
-    findings = _findings(question.task, asked)
-    return Row(file, image["width"], image["height"], str(image.get("group", image["file_name"])), question, findings)
+    unknown = {label: _why_unknown(told, task, label) for label in labels}
+    left_out = list(dict.fromkeys(e for reasons in unknown.values() for e in reasons))
+    asked = tuple(label for label, reasons in unknown.items() if not reasons)
+    if labels and not asked:
+        return None, left_out
+    question = Question(task, asked)
+    return Row(file, *image.size, told.picture.group, question, _findings(image, told, question)), left_out
 
 
-def _findings(task: Task, boxes: Sequence[tuple[str, list[float]]]) -> Findings:
-    marks = []
-    for i, (label, (x, y, w, h)) in enumerate(boxes, start=1):
-        box = Box(x, y, x + w, y + h)
-        marks.append(Mark(f"m{i}", Point(box.center.x, box.center.y) if task.has_points else box, label))
-    if task.has_marks:
-        return Findings(tuple(marks))
-    counts: dict[str, int] = {}
-    for mark in marks:
-        counts[mark.label] = counts.get(mark.label, 0) + 1
-    return Findings((), counts)
+def _why_unknown(told: Record, task: Task, label: str) -> list[LeftOut]:
+    """Why the file does not say what of the label is in the image. Empty when it does."""
+    file, asked = told.picture.file, next((a for a in told.picture.asked if a.label == label), None)
+    reasons = [e for e in told.left_out if e.label in (None, label)]
+    if asked is None and told.silence is Silence.TOLD:
+        reasons.append(LeftOut(What.ANSWER, "the file does not say that it was looked for there", file, label))
+    if asked and task.has_marks and asked.count != len(asked.shapes):
+        reasons.append(LeftOut(What.ANSWER, "it was counted without marks, and marks are asked for", file, label))
+    if asked and task.has_boxes and not all(isinstance(s, Box) for s in asked.shapes):
+        reasons.append(LeftOut(What.ANSWER, "it is marked by points, and boxes are asked for", file, label))
+    return reasons
+
+
+def _findings(image: Described, told: Record, question: Question) -> Findings:
+    if not question.task.has_marks:
+        counts = {a.label: a.count for a in told.picture.asked if a.label in question.labels and a.count}
+        return Findings((), counts)
+    found: list[Labelled] = [e for e in image.objects if not isinstance(e, LeftOut) and e[0] in question.labels]
+    marks = (Mark(f"m{i}", _placed(shape, question.task), label) for i, (label, shape) in enumerate(found, start=1))
+    return Findings(tuple(marks))
+
+
+def _placed(shape: Shape, task: Task) -> Shape:
+    return shape.center if task.has_points else shape

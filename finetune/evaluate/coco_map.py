@@ -1,4 +1,8 @@
-"""COCO mean average precision by pycocotools (Lin et al. 2014, arXiv 1405.0312), with a bootstrap over images."""
+"""COCO mean average precision by pycocotools (Lin et al. 2014, arXiv 1405.0312), with a bootstrap over images or groups.
+
+COCO looks at the 100 surest detections of an image and class. A field of cells holds more, and then even perfect answers
+get less than 1. So the limit is a number of the result, and shown beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from finetune.evaluate.bootstrap import SEED, Estimate, draws
+from finetune.evaluate.bootstrap import SEED, Estimate, Group, draws, interval, units
 
 RESAMPLES = 200  # a draw costs a few milliseconds
-MAX_DETECTIONS = 100  # an image and class; COCO's own limit
+COCO_DETECTIONS = 100  # an image and class; COCO's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +42,40 @@ class Boxes:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """mAP over IoU 0.5 to 0.95, at 0.5 and at 0.75; None where there is no true box."""
+    """mAP over IoU 0.5 to 0.95, at 0.5 and at 0.75; None where there is no true box. At most `max_detections` an image and
+    class were looked at."""
 
     map: Estimate | None
     map_50: Estimate | None
     map_75: Estimate | None
+    max_detections: int = COCO_DETECTIONS
 
 
 def mean_average_precision(
-    true: Sequence[Boxes], predicted: Sequence[Boxes], *, resamples: int = RESAMPLES, seed: int = SEED
+    true: Sequence[Boxes],
+    predicted: Sequence[Boxes],
+    *,
+    groups: Sequence[Group] | None = None,
+    max_detections: int = COCO_DETECTIONS,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Precision:
-    """COCO's mAP, averaged over the classes that have true boxes; at most 100 detections an image and class."""
+    """COCO's mAP, averaged over the classes that have true boxes. `groups` of images are drawn whole."""
     if not sum(len(t.classes) for t in true):
-        return Precision(None, None, None)
-    evaluator = _evaluated(true, predicted)
+        return Precision(None, None, None, max_detections)
+    evaluator = _evaluated(true, predicted, max_detections)
     value = _accumulated(evaluator, np.arange(len(true)))
-    drawn = np.array([_accumulated(evaluator, d) for d in draws(len(true), resamples, seed)])
-    return Precision(*(_estimate(value[i], drawn[:, i]) for i in range(3)))
+    members = units(groups or [None] * len(true))
+    chosen = (np.concatenate([members[i] for i in d]) for d in draws(len(members), resamples, seed))
+    drawn = np.array([_accumulated(evaluator, images) for images in chosen])
+    return Precision(*(_estimate(value[i], drawn[:, i]) for i in range(3)), max_detections)
 
 
 def _estimate(value: float, drawn: np.ndarray) -> Estimate:
-    low, high = np.percentile(drawn[drawn >= 0], [2.5, 97.5])  # -1: no true box in the draw
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(float(value), *interval(drawn[drawn >= 0]))  # -1: no true box in the draw
 
 
-def _evaluated(true: Sequence[Boxes], predicted: Sequence[Boxes]) -> Any:
+def _evaluated(true: Sequence[Boxes], predicted: Sequence[Boxes], max_detections: int) -> Any:
     """A COCOeval whose images are matched and only need to be accumulated."""
     from pycocotools.cocoeval import COCOeval
 
@@ -70,7 +83,7 @@ def _evaluated(true: Sequence[Boxes], predicted: Sequence[Boxes]) -> Any:
     with redirect_stdout(StringIO()):
         evaluator = COCOeval(_coco(true, classes), _coco(predicted, classes, scored=True), iouType="bbox")
         evaluator.params.areaRng, evaluator.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluator.params.maxDets = [MAX_DETECTIONS]
+        evaluator.params.maxDets = [max_detections]
         evaluator.evaluate()
     return evaluator
 
@@ -101,8 +114,9 @@ def _annotations(image: int, boxes: Boxes, scored: bool) -> list[dict[str, Any]]
 
 def _accumulated(evaluator: Any, images: np.ndarray) -> tuple[float, float, float]:
     """mAP, at 0.5 and at 0.75, as if the data set were these images (a number may come several times)."""
-    drawn = copy.copy(evaluator)
-    n = len(evaluator.params.imgIds)
+    drawn, n = copy.copy(evaluator), len(evaluator.params.imgIds)
+    drawn.params = drawn._paramsEval = copy.copy(evaluator.params)
+    drawn.params.imgIds = list(range(len(images)))  # groups differ in size, so draws differ in the number of images
     drawn.evalImgs = [evaluator.evalImgs[c * n + i] for c in range(len(evaluator.params.catIds)) for i in images]
     with redirect_stdout(StringIO()):
         drawn.accumulate()

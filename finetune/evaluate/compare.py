@@ -33,7 +33,7 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     cases = []
     for row in rows:
         answer = predictor.predict(row.image(), row.question)
-        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, answer.findings))
+        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, answer.findings, row.group))
         after_each(len(cases))
     return cases
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from finetune.evaluate.metrics import MAX_DISTANCE, MIN_IOU, ScoredAnswer
 from finetune.evaluate.tables import align_columns
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark
 
 MOST_PIXELS = 480  # of the longer side of a picture

@@ -1,11 +1,14 @@
 """How good a model's answers are, as pure functions. Every number comes with n and a 95 % interval over images.
 
+Groups   Where it is known which images belong together (patient, sequence, slide), groups are drawn whole and counted.
+
 Marks    One-to-one matching within a label, as in COCO's evaluation (Lin et al. 2014, arXiv 1405.0312) but greedy by
-         agreement instead of by score: boxes at an IoU of 0.5 or more, points within a stated distance in image pixels.
+         agreement instead of by score: boxes by IoU, points by distance in image pixels, both as `EVALUATION` says.
          Precision = matched / predicted, recall = matched / true, F1 = 2 matched / (predicted + true), summed over
          images (Everingham et al. 2010 for the threshold; Schmidt et al. 2018, StarDist, for matching without scores).
-Scores   COCO's mAP over the model's own scores, and the expected calibration error (Guo et al. 2017) of the same scores
-         against "has a partner": ten bins of equal width.
+Scores   COCO's mAP over the model's own scores, but of up to 1,000 detections an image and class where COCO looks at 100.
+         The expected calibration error (Guo et al. 2017) of the same scores against "has a partner": ten bins of equal
+         width.
 Counts   Per question and label: mean absolute and squared error, bias (predicted minus true) and the share within one.
 Answers  An unreadable answer has no marks and counts 0, so it costs recall and count error, and its rate is shown. The
          zero-case rate is the share of answers that report nothing among the questions where there is something.
@@ -21,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from finetune.evaluate.bootstrap import RESAMPLES, SEED, Estimate, ratio, totals
-from finetune.evaluate.coco_map import Boxes, Precision, mean_average_precision
-from pdc.domain.geometry import match
+from finetune.evaluate.bootstrap import RESAMPLES, SEED, Estimate, interval, ratio, totals
+from finetune.evaluate.coco_map import COCO_DETECTIONS, Boxes, Precision, mean_average_precision
+from pdc.domain.matching import EVALUATION, match
 from pdc.domain.values import Box, Findings, Mark, Question
 
-MIN_IOU = 0.5
-MAX_DISTANCE = 10.0
+MIN_IOU, MAX_DISTANCE = EVALUATION.iou, EVALUATION.distance
+MAX_DETECTIONS = 1000  # an image and class, for mAP; fields of cells hold more than COCO's 100
 SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, float("inf"))}  # area, pixels
 DENSITIES = {"1 to 5": (1, 5), "6 to 20": (6, 20), "over 20": (21, 10**9)}  # true objects in the question
 BINS = 10
@@ -38,17 +41,24 @@ COLUMNS = 12
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
-    """One question about one image, the truth and the answer; `predicted` is None when the answer was unreadable."""
+    """One question about one image, the truth and the answer; `predicted` is None when the answer was unreadable.
+
+    `group` names what the image belongs to (patient, sequence, slide); None where that is not known.
+    """
 
     image: str
     question: Question
     true: Findings
     predicted: Findings | None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What was measured on one slice. Rates 0 to 1, counts in objects; None where nothing could be measured."""
+    """What was measured on one slice. Rates 0 to 1, counts in objects; None where nothing could be measured.
+
+    `groups` is the number of groups that the images belong to; None where that is not known.
+    """
 
     images: int
     answers: int
@@ -63,13 +73,15 @@ class Scores:
     unreadable: Estimate | None
     count_mse: Estimate | None = None
     zero_case: Estimate | None = None
+    groups: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One model on one set of images. `score` is what promotion compares: F1, or within-1 where nothing has marks.
 
-    `map`, `map_50` and `calibration_error` are of boxes and of marks with scores; `sizes` are of boxes.
+    `map`, `map_50` and `calibration_error` are of boxes and of marks with scores; `sizes` are of boxes. `n` is the number of
+    images, `groups` that of the groups they belong to, where it is known.
     """
 
     model: str
@@ -90,6 +102,9 @@ class Evaluation:
     resamples: int = RESAMPLES
     seed: int = SEED
     seconds: float = 0.0
+    groups: int | None = None
+    max_detections: int = COCO_DETECTIONS
+    """an image and class, that mAP looked at"""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what metrics.json and the registry keep."""
@@ -134,7 +149,7 @@ def evaluate(
     ruler = _Ruler(min_iou, max_distance, resamples, seed)
 
     def scores(chosen: Sequence[ScoredAnswer] = cases, label: str | None = None) -> Scores:
-        return _measure(_sums(chosen, lambda case: _row(case, ruler, label)), ruler)
+        return _measure(chosen, _sums(chosen, lambda case: _row(case, ruler, label)), ruler)
 
     labels = sorted({label for case in cases for label in case.question.labels})
     tasks = sorted({case.question.task for case in cases})
@@ -160,6 +175,8 @@ def evaluate(
         resamples,
         seed,
         seconds,
+        overall.groups,
+        precision.max_detections,
     )
 
 
@@ -178,7 +195,7 @@ def change(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Estimate | None:
-    """How much the score rose from one model to another on the same questions, by a paired bootstrap over images.
+    """How much the score rose from one model to another on the same questions, by a paired bootstrap over images or groups.
 
     The score is F1, or the share of counts within 1 where nothing has marks. None when there is nothing to compare.
     """
@@ -188,12 +205,12 @@ def change(
         return None
     marked = any(table[:, TRUE].sum() + table[:, PREDICTED].sum() for table in tables)
     part, whole = (_twice_matched, _marks_of_both) if marked else (_column(WITHIN), _column(COUNTS))
-    drawn = [totals(table, resamples, seed) for table in tables]
+    drawn = [totals(table, resamples, seed, _groups(before)) for table in tables]
     defined = (whole(drawn[0]) > 0) & (whole(drawn[1]) > 0)
     shares = [part(d[defined]) / whole(d[defined]) for d in drawn]
     value = [float(_share(part(t.sum(0)), whole(t.sum(0)))) for t in tables]
-    low, high = np.percentile(shares[1] - shares[0], [2.5, 97.5]) if defined.any() else (-1.0, 1.0)
-    return Estimate(value[1] - value[0], float(low), float(high))
+    low, high = interval(shares[1] - shares[0]) if defined.any() else (-1.0, 1.0)
+    return Estimate(value[1] - value[0], low, high)
 
 
 def _share(part: float, whole: float) -> float:
@@ -206,6 +223,11 @@ def _sums(cases: Sequence[ScoredAnswer], row_of: Callable[[ScoredAnswer], np.nda
     for case in cases:
         rows[case.image] = rows.get(case.image, np.zeros(columns)) + row_of(case)
     return np.stack(list(rows.values())) if rows else np.zeros((0, columns))
+
+
+def _groups(cases: Sequence[ScoredAnswer]) -> list[str | None]:
+    """The group of each row of `_sums`."""
+    return list({case.image: case.group for case in cases}.values())
 
 
 def _row(case: ScoredAnswer, ruler: _Ruler, label: str | None) -> np.ndarray:
@@ -233,7 +255,7 @@ def _marks(findings: Findings, label: str | None = None) -> list[Mark]:
 def _sizes(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> dict[str, Scores]:
     boxed = [c for c in cases if c.question.task.has_boxes]
     tables = {name: _sums(boxed, lambda case, s=limits: _sized_row(case, ruler, s)) for name, limits in SIZES.items()}
-    return {name: _measure(t, ruler) for name, t in tables.items() if t[:, TRUE].sum() or t[:, PREDICTED].sum()}
+    return {name: _measure(boxed, t, ruler) for name, t in tables.items() if t[:, TRUE].sum() or t[:, PREDICTED].sum()}
 
 
 def _sized_row(case: ScoredAnswer, ruler: _Ruler, limits: tuple[float, float]) -> np.ndarray:
@@ -259,7 +281,8 @@ def _precision(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Precision:
     classes = {label: i for i, label in enumerate(sorted({n for c in boxed for n in c.question.labels}), start=1)}
     true = [_boxes(c.true, classes) for c in boxed]
     found = [_boxes(c.predicted or Findings(), classes) for c in boxed]
-    return mean_average_precision(true, found, seed=ruler.seed)
+    groups = [c.group for c in boxed]
+    return mean_average_precision(true, found, groups=groups, max_detections=MAX_DETECTIONS, seed=ruler.seed)
 
 
 def _boxes(findings: Findings, classes: dict[str, int]) -> Boxes:
@@ -275,7 +298,8 @@ def _calibration_error(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Estimate
     def off(sums: np.ndarray) -> np.ndarray:
         return np.abs(sums[..., :BINS] - sums[..., BINS : 2 * BINS]).sum(-1)
 
-    return ratio(table, totals(table, ruler.resamples, ruler.seed), off, lambda s: s[..., 2 * BINS :].sum(-1))
+    drawn = totals(table, ruler.resamples, ruler.seed, _groups(cases))
+    return ratio(table, drawn, off, lambda s: s[..., 2 * BINS :].sum(-1))
 
 
 def _bins(case: ScoredAnswer, ruler: _Ruler) -> np.ndarray:
@@ -302,8 +326,9 @@ def _marks_of_both(sums: np.ndarray) -> np.ndarray:
     return sums[..., PREDICTED] + sums[..., TRUE]
 
 
-def _measure(table: np.ndarray, ruler: _Ruler) -> Scores:
-    drawn, total = totals(table, ruler.resamples, ruler.seed), table.sum(0)
+def _measure(cases: Sequence[ScoredAnswer], table: np.ndarray, ruler: _Ruler) -> Scores:
+    groups = _groups(cases)
+    drawn, total = totals(table, ruler.resamples, ruler.seed, groups), table.sum(0)
 
     def share(part: int, whole: int) -> Estimate | None:
         return ratio(table, drawn, _column(part), _column(whole))
@@ -322,6 +347,7 @@ def _measure(table: np.ndarray, ruler: _Ruler) -> Scores:
         within_1=share(WITHIN, COUNTS),
         unreadable=share(UNREADABLE, ANSWERS),
         zero_case=share(ZERO, WITH),
+        groups=None if None in groups else len(set(groups)),
     )
 
 

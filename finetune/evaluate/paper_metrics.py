@@ -8,8 +8,8 @@ Counts   Mean absolute and mean squared error over all samples. In a combined ta
 Points   Each predicted point's distance to its nearest true point; mean and root mean square per sample, then the mean
          over samples that have predicted points. Matching accuracy: the share closer than 10 pixels, averaged alike.
          Zero-case: samples without a usable predicted point.
-Boxes    COCO mAP with one class and every score 1; IoU: the mean over predictions of the best IoU, then the mean over
-         images where both sides have boxes.
+Boxes    COCO mAP with one class and every score 1, of at most 100 detections an image; IoU: the mean over predictions of
+         the best IoU, then the mean over images where both sides have boxes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 
 from finetune.evaluate.bootstrap import Estimate, mean
-from finetune.evaluate.coco_map import Boxes, mean_average_precision
-from finetune.evaluate.tables import align_columns
+from finetune.evaluate.coco_map import COCO_DETECTIONS, Boxes, mean_average_precision
+from finetune.evaluate.tables import align_columns, detections_note
+from pdc.domain.matching import PAPER
 from pdc.domain.values import Task
-
-NEAR = 10.0  # pixels; closer than this is a match
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def _points(samples: Sequence[Sample]) -> dict[str, Estimate | int | None]:
     return {
         "point_mae": mean(np.array([d.mean() for d in nearest])),
         "point_rmse": mean(np.array([np.sqrt((d**2).mean()) for d in nearest])),
-        "matching_accuracy": mean(np.array([(d < NEAR).mean() for d in nearest])),
+        "matching_accuracy": mean(np.array([(d < PAPER.distance).mean() for d in nearest])),
         "zero_case": len(samples) - len(nearest),
     }
 
@@ -113,7 +112,8 @@ def paper_table(scores: dict[Task, PaperScores]) -> str:
         values = [getattr(s, name) for s in scores.values()]
         if any(v is not None for v in values):
             rows.append((name, *map(_cell, values)))
-    return align_columns(rows)
+    note = f"\n{detections_note(COCO_DETECTIONS)}, as COCO does." if any(s.map for s in scores.values()) else ""
+    return align_columns(rows) + note
 
 
 def _cell(value: Estimate | int | None) -> str:

@@ -11,6 +11,7 @@ HEAD = (
     "model",
     "slice",
     "images",
+    "groups",
     "marks",
     "F1",
     "precision",
@@ -52,6 +53,7 @@ def _line(name: str, part: str, s: Scores) -> tuple[str, ...]:
         name,
         part,
         str(s.images),
+        "-" if s.groups is None else str(s.groups),
         str(s.true_marks),
         _full(s.f1),
         _full(s.precision),
@@ -67,8 +69,15 @@ def _line(name: str, part: str, s: Scores) -> tuple[str, ...]:
 
 def _scored(name: str, e: Evaluation) -> str:
     found = {"mAP": e.map, "mAP at 0.5": e.map_50, "calibration error": e.calibration_error}
-    said = ", ".join(f"{what} {_full(value)}" for what, value in found.items() if value is not None)
-    return said and f"{name}: {said}"
+    said = [f"{what} {_full(value)}" for what, value in found.items() if value is not None]
+    if e.map is not None:
+        said.append(detections_note(e.max_detections))
+    return f"{name}: {', '.join(said)}" if said else ""
+
+
+def detections_note(limit: int) -> str:
+    """How many detections mAP looks at: above them even perfect answers get less than 1."""
+    return f"mAP looks at the {limit} surest boxes of an image and label"
 
 
 def _full(e: Estimate | None) -> str:

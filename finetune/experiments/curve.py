@@ -64,7 +64,9 @@ def write(points: Sequence[CurvePoint], about: Mapping[str, Any], out: Path) -> 
     panels = {
         title: {order: _line([p for p in points if p.order == order], key) for order in orders} for key, title in TITLES.items()
     }
-    bands = "lowest and highest of the seeds" if len({p.seed for p in points}) > 1 else "95 % over held-out images"
+    bands = (
+        "lowest and highest of the seeds" if len({p.seed for p in points}) > 1 else "95 % over held-out images or their groups"
+    )
     curves(out / "curve.png", panels, "corrected images", f"A played reader; bands: {bands}")
 
 

@@ -19,14 +19,14 @@ import numpy as np
 
 from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
-from finetune.evaluate.bootstrap import mean
+from finetune.evaluate.bootstrap import Estimate, mean
 from finetune.evaluate.compare import ask, free
 from finetune.evaluate.metrics import ScoredAnswer, change, evaluate
 from finetune.experiments.curve import CurvePoint, describe_point
 from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
@@ -180,7 +180,7 @@ class Simulation:
         cases, known = ask(predictor, self.held_out), ask(predictor, self.known)
         overall = evaluate(cases, model=self.config.model, adapter=wanted.name).overall
         known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
-        needed, strict = (mean(np.array([edits_of(c, iou) for c in cases])) for iou in (plan.accept_iou, STRICT_IOU))
+        needed, strict = (_mean_edits(cases, iou) for iou in (plan.accept_iou, STRICT_IOU))
         return CurvePoint(
             plan.order,
             plan.seed,
@@ -220,6 +220,10 @@ def edits_of(case: ScoredAnswer, accept_iou: float) -> int:
     predicted = case.predicted or Findings()
     changes = diff(predicted, correct_row(predicted, case.true, accept_iou))
     return sum(c.kind is not CorrectionKind.KEPT for c in changes)
+
+
+def _mean_edits(cases: Sequence[ScoredAnswer], accept_iou: float) -> Estimate | None:
+    return mean([edits_of(c, accept_iou) for c in cases], groups=[c.group for c in cases])
 
 
 def correct_row(predicted: Findings, true: Findings, accept_iou: float) -> Findings:

@@ -130,7 +130,7 @@ def report(title: str, found: Mapping[str, Evaluation], out: Path) -> str:
     text = f"{title}\n\n{overall_table(dict(found))}\n\n{spread_table(found)}\n"
     (out / "table.txt").write_text(text, encoding="utf-8")
     write_json(out / "results.json", {"study": title, "arms": {name: e.to_json() for name, e in found.items()}})
-    bars(out / "plot.png", panels(found), f"{title}; bars: 95 % over images")
+    bars(out / "plot.png", panels(found), f"{title}; bars: 95 % over images or their groups")
     return text
 
 

@@ -5,7 +5,6 @@ Every batch is a function of (seed, step), so a resumed run sees what an uninter
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from finetune.data.coco import read_coco
+from finetune.data.dataset import Row
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
+from pdc.domain.values import Box, Task
 
 MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
 LEAST_SHARE = {"blood_cells": 0.35, "nuclei": 0.22, "polyps": 0.5}  # of the image's side: as fine as tiles get when serving
@@ -45,23 +47,18 @@ def load_split(data: Path, split: str) -> dict[str, list[Sample]]:
 
 
 def _load_source(folder: Path, source: str, split: str) -> list[Sample]:
-    coco = json.loads((folder / f"{split}.json").read_text())
-    names = {c["id"]: c["name"] for c in coco["categories"]}
-    found: dict[int, list] = {i["id"]: [] for i in coco["images"]}
-    for a in coco["annotations"]:
-        x, y, w, h = a["bbox"]
-        found[a["image_id"]].append((x, y, x + w, y + h, LABELS.index(names[a["category_id"]])))
-
-    def load(info: dict) -> Sample:
-        image = cv2.cvtColor(cv2.imread(str(folder / info["file_name"]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        rows = np.array(found[info["id"]], np.float32).reshape(-1, 5)
+    def load(row: Row) -> Sample:
+        image = cv2.cvtColor(cv2.imread(str(row.path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        boxes = np.array([m.shape.xyxy for m in row.findings.marks if isinstance(m.shape, Box)], np.float32).reshape(-1, 4)
+        classes = np.array([LABELS.index(m.label) for m in row.findings.marks], np.int64)
         scale = min(1.0, KEEP_SIDE / max(image.shape[:2]))
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return Sample(image, rows[:, :4] * scale, rows[:, 4].astype(np.int64), source)
+        return Sample(image, boxes * scale, classes, source)
 
+    rows = read_coco(folder / f"{split}.json", Task.BOUNDING)
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(load, coco["images"]))
+        return list(pool.map(load, rows))
 
 
 def batches(

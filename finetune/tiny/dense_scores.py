@@ -10,7 +10,7 @@ import torch
 
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, TOKEN_PX
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Mark
 from pdc.inference.dense_head import dense_boxes
 

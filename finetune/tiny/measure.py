@@ -1,7 +1,8 @@
 """The embedded model's numbers: one table on `dev` images, each with n and a 95 % interval, by the same predictor that serves.
 
-Boxes match at an IoU of 0.5, points within 12 px of the true box's centre (polyps: within the box), one-to-one.
-Intervals are percentile bootstraps over images.
+One-to-one matching by two rules of `pdc.domain.matching`. EVALUATION is what `finetune evaluate` measures by too: boxes at an
+IoU of 0.5, points within 10 px of the true box's centre. CARD is for points alone, as the model card has counted them since
+its first version: within 12 px, polyps within the box. Intervals are percentile bootstraps over images.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import numpy as np
 from PIL import Image
 
 from finetune.data.coco import read_coco
+from finetune.evaluate.bootstrap import ratio_of_pairs
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN
-from pdc.domain.geometry import match
-from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.domain.matching import CARD, EVALUATION, match, match_inside
+from pdc.domain.values import Findings, Mark, Question, Task
 from pdc.inference.predictors.base import Answer, Predictor
 
 FULL_FIELD = 40  # nuclei fields above it are a row of their own
-POINT_PX = 12.0
+INSIDE = "polyps"  # a point anywhere in a polyp's box says where it is
+BOXES, COUNT = f"F1, IoU {EVALUATION.iou:g}", "count MAE / mean"
+POINTS, CARD_POINTS = f"F1, points {EVALUATION.distance:g} px", f"{CARD.distance:g} px or in polyp"
 RESAMPLES = 2000
 
 
@@ -41,7 +45,7 @@ def measure(predictor: Predictor, data: Path, limit: int, say: Callable[[str], N
     """Measure on the first `limit` dev images of each kind; says a row at a time and returns all numbers."""
     kinds = fields(data, limit)
     numbers: dict[str, object] = {}
-    say(f"{'kind':<22}{'n':>5}  {'F1, IoU 0.5':<22}{'F1, points':<22}{'count MAE / mean':<22}{'seconds':>8}")
+    say(f"{'kind':<22}{'n':>5}  " + "".join(f"{title:<22}" for title in (BOXES, POINTS, CARD_POINTS, COUNT)) + f"{'seconds':>8}")
     for kind, some in kinds.items():
         if some:
             numbers[kind] = _kind(predictor, kind, some, say)
@@ -71,47 +75,34 @@ def ask(predictor: Predictor, path: Path, task: Task, labels: Sequence[str]) -> 
 
 
 def _kind(predictor: Predictor, kind: str, some: Sequence[Field], say: Callable[[str], None]) -> dict[str, object]:
-    boxes, points, counts, seconds = [], [], [], []
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in (BOXES, POINTS, CARD_POINTS, COUNT)}
+    seconds = []
     for field in some:
         answer = ask(predictor, field.path, Task.COUNT_AND_BOX, field.labels)
         found, true = _marks(answer), field.true.marks
-        boxes.append((2 * len(match(found, true)), len(found) + len(true)))
         pointed = _marks(ask(predictor, field.path, Task.POINTING, field.labels))
-        points.append((2 * _hits(pointed, true, inside=kind == "polyps"), len(pointed) + len(true)))
-        counts.append((abs(len(found) - len(true)), len(true)))
+        both = len(pointed) + len(true)
+        pairs[BOXES].append((2 * len(match(found, true, min_iou=EVALUATION.iou)), len(found) + len(true)))
+        pairs[POINTS].append((2 * len(match(pointed, true, max_distance=EVALUATION.distance)), both))
+        pairs[CARD_POINTS].append((2 * _card_hits(kind, pointed, true), both))
+        pairs[COUNT].append((abs(len(found) - len(true)), len(true)))
         seconds.append(answer.seconds)
-    row = {"n": len(some), "boxes": ratio(boxes), "points": ratio(points), "count": ratio(counts)}
+    row = {name: ratio(some_pairs) for name, some_pairs in pairs.items()}
     spread = np.percentile(seconds, [50, 95]).round(2).tolist()
-    say(
-        f"{kind:<22}{len(some):>5}  "
-        + "".join(f"{format_estimate(row[k]):<22}" for k in ("boxes", "points", "count"))
-        + f"{spread[0]:>8} (95 %: {spread[1]})"
-    )
-    return {**row, "seconds": spread}
+    cells = "".join(f"{format_estimate(row[name]):<22}" for name in row)
+    say(f"{kind:<22}{len(some):>5}  {cells}{spread[0]:>8} (95 %: {spread[1]})")
+    return {"n": len(some), **row, "seconds": spread}
+
+
+def _card_hits(kind: str, points: Sequence[Mark], boxes: Sequence[Mark]) -> int:
+    return len(match_inside(points, boxes) if kind == INSIDE else match(points, boxes, max_distance=CARD.distance))
 
 
 def _marks(answer: Answer) -> tuple[Mark, ...]:
     return tuple(m for m in answer.findings.marks if m.counts) if answer.findings else ()
 
 
-def _hits(points: Sequence[Mark], boxes: Sequence[Mark], *, inside: bool) -> int:
-    """Points that say where a true box is, one-to-one: in it, or within POINT_PX of its centre."""
-    if not inside:
-        return len(match(points, boxes, max_distance=POINT_PX))
-    free, hits = list(boxes), 0
-    for p in points:
-        if holder := next((b for b in free if b.label == p.label and _holds(b.shape, p)), None):
-            free.remove(holder)
-            hits += 1
-    return hits
-
-
-def _holds(box: Box, mark: Mark) -> bool:
-    c = mark.shape.center
-    return box.x1 <= c.x <= box.x2 and box.y1 <= c.y <= box.y2
-
-
-def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float]:
+def _none(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float] | None:
     """Share of questions about labels that are not there which are answered with none: foreign labels, and empty fields."""
     right = []
     for some in kinds.values():
@@ -165,7 +156,7 @@ def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str],
     return numbers
 
 
-def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float]:
+def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float] | None:
     """Share of images where all five tasks come to the same count."""
     same = []
     for some in kinds.values():
@@ -176,16 +167,15 @@ def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callabl
     return ratio(same)
 
 
-def ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list[float]:
-    """[sum of the first / sum of the second, lower, upper end of the 95 % interval]; one pair an image."""
-    values = np.array(pairs, float)
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    sums = values[draws].sum(1)
-    low, high = np.percentile(sums[:, 0] / np.maximum(sums[:, 1], 1e-9), [2.5, 97.5])
-    return [round(float(v), 3) for v in (values[:, 0].sum() / max(values[:, 1].sum(), 1e-9), low, high)]
+def ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list[float] | None:
+    """[sum of the first / sum of the second, lower, upper end of the 95 % interval]; one pair an image. None: 0 / 0."""
+    found = ratio_of_pairs(pairs, RESAMPLES, seed)
+    return found and [round(v, 3) for v in (found.value, found.low, found.high)]
 
 
-def format_estimate(estimate: object) -> str:
+def format_estimate(estimate: Sequence[float] | None) -> str:
+    if estimate is None:
+        return "-"
     value, low, high = estimate
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 

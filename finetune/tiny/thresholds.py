@@ -17,7 +17,7 @@ from PIL import Image
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.measure import Field, fields
 from finetune.tiny.prompts import OWN
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Findings, Mark, Question, Task
 from pdc.inference.adapter_folder import MANIFEST
 from pdc.inference.predictors.base import Predictor

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pdc import files
 from pdc.domain.errors import Unreadable
-from pdc.domain.geometry import match
+from pdc.domain.matching import GOLDEN, match
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, Findings, Question, Task
 from pdc.files import read_json, sha256, write_json
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 FILE = "golden.json"
-SAME_IOU = 0.9
-SAME_PIXELS = 5.0
 LOOK = re.compile(r"(\[\d+, \d+, \d+, \d+\]) (.*)")  # how an answer of several looks is written, a line each
 
 
@@ -48,7 +46,7 @@ def record(folder: Path, predictor: Predictor, images: Sequence[PilImage], quest
 def check(folder: Path, predictor: Predictor) -> str | None:
     """What is wrong, as a sentence; None when every answer is as it was, or none was recorded.
 
-    The same number of marks, each with a partner of its label: boxes at an IoU of 0.9, points within 5 pixels.
+    The same number of marks, each with a partner of its label by `GOLDEN`.
     """
     from PIL import Image
 
@@ -89,8 +87,8 @@ def _same(question: Question, raw: str, before: str, style: str) -> bool:
     now, then = (_read(question, text, style) for text in (raw, before))
     if now is None or then is None or len(now.marks) != len(then.marks):
         return False
-    limit = SAME_PIXELS if question.task.has_points else None
-    return len(match(now.marks, then.marks, min_iou=SAME_IOU, max_distance=limit)) == len(then.marks)
+    limit = GOLDEN.distance if question.task.has_points else None
+    return len(match(now.marks, then.marks, min_iou=GOLDEN.iou, max_distance=limit)) == len(then.marks)
 
 
 def _read(question: Question, text: str, style: str) -> Findings | None:

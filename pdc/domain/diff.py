@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pdc.domain.geometry import match
+from pdc.domain.matching import CORRECTION, match
 from pdc.domain.values import Box, Findings, Mark, Shape, Status
 
-SAME_PIXELS = 0.01
-SAME_OBJECT_IOU = 0.5
-SAME_OBJECT_PIXELS = 10.0
+SAME_PIXELS = 0.01  # a side that differs by less has not moved
 
 
 class CorrectionKind(StrEnum):
@@ -37,8 +35,8 @@ class Correction:
 def diff(predicted: Findings, reviewed: Findings) -> tuple[Correction, ...]:
     """Each predicted mark's fate in order, then what was added, in the review's order.
 
-    Marks are the same object when they share an id; those left over, when boxes overlap by IoU 0.5 or points lie within
-    10 pixels, the same label first. A rejected mark counts as not there. A shape that differs by less than 0.01 pixel
+    Marks are the same object when they share an id; those left over, when the shapes agree by `CORRECTION`,
+    the same label first. A rejected mark counts as not there. A shape that differs by less than 0.01 pixel
     has not moved.
     """
     before = [m for m in predicted.marks if m.counts]
@@ -67,9 +65,9 @@ def _partners(before: Sequence[Mark], after: Sequence[Mark], rejected: set[str])
 def _same_place(before: Sequence[Mark], after: Sequence[Mark], any_label: bool) -> list[tuple[int, int]]:
     if any_label:
         before, after = ([replace(m, label="") for m in marks] for marks in (before, after))
-    boxes = match(before, after, min_iou=SAME_OBJECT_IOU)
+    boxes = match(before, after, min_iou=CORRECTION.iou)
     p, a = [i for i, m in enumerate(before) if not _is_box(m)], [j for j, m in enumerate(after) if not _is_box(m)]
-    points = match([before[i] for i in p], [after[j] for j in a], max_distance=SAME_OBJECT_PIXELS)
+    points = match([before[i] for i in p], [after[j] for j in a], max_distance=CORRECTION.distance)
     return boxes + [(p[i], a[j]) for i, j in points]
 
 

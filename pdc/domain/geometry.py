@@ -1,4 +1,4 @@
-"""Pure maths on marks: rescale, clip, IoU, distance and one-to-one matching. Pixels in, pixels out."""
+"""Pure maths on marks: rescale, clip, IoU, distance and reading order. Pixels in, pixels out."""
 
 from __future__ import annotations
 
@@ -46,60 +46,6 @@ def distance(a: Shape, b: Shape) -> float:
     """Pixels between the centres."""
     p, q = a.center, b.center
     return hypot(p.x - q.x, p.y - q.y)
-
-
-def match(
-    predicted: Sequence[Mark], true: Sequence[Mark], *, min_iou: float = 0.5, max_distance: float | None = None
-) -> list[tuple[int, int]]:
-    """Pairs (index in predicted, index in true) of the same label, one-to-one, best agreement first.
-
-    With `max_distance` (pixels) marks match by the distance of their centres, else boxes match by IoU. Greedy by
-    agreement, as in COCO's evaluation but without its order by score.
-    """
-    pairs = []
-    for i, p in enumerate(predicted):
-        for j, t in enumerate(true):
-            if p.label == t.label and (cost := _cost(p.shape, t.shape, min_iou, max_distance)) is not None:
-                pairs.append((cost, i, j))
-    used_p: set[int] = set()
-    used_t: set[int] = set()
-    matched = []
-    for _, i, j in sorted(pairs):
-        if i not in used_p and j not in used_t:
-            used_p.add(i)
-            used_t.add(j)
-            matched.append((i, j))
-    return sorted(matched)
-
-
-def without_duplicates(findings: Findings, *, max_iou: float = 0.6, min_distance: float = 6.0) -> Findings:
-    """The findings without marks that say the same object of the same label again; of two, the surer one stays.
-
-    Boxes are the same object above `max_iou`, points within `min_distance` pixels. A model that reads a list out can
-    name an object twice, like a detector before non-maximum suppression. The order is kept.
-    """
-    kept: list[Mark] = []
-    for mark in sorted(findings.marks, key=lambda m: -(m.score or 0.0)):
-        if not any(mark.label == k.label and _same(mark.shape, k.shape, max_iou, min_distance) for k in kept):
-            kept.append(mark)
-    ids = {m.id for m in kept}
-    return replace(findings, marks=tuple(m for m in findings.marks if m.id in ids))
-
-
-def _same(a: Shape, b: Shape, max_iou: float, min_distance: float) -> bool:
-    if isinstance(a, Box) and isinstance(b, Box):
-        return iou(a, b) > max_iou
-    return distance(a, b) < min_distance
-
-
-def _cost(a: Shape, b: Shape, min_iou: float, max_distance: float | None) -> float | None:
-    if max_distance is not None:
-        d = distance(a, b)
-        return d if d <= max_distance else None
-    if isinstance(a, Box) and isinstance(b, Box):
-        overlap = iou(a, b)
-        return -overlap if overlap >= min_iou else None
-    return None
 
 
 def reading_order(marks: Sequence[Mark], wh: Size, cell: float) -> list[Mark]:

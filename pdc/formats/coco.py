@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pdc.domain.errors import BadSetting
@@ -79,11 +80,29 @@ def _span(start: float, end: float) -> float:
     return next((c for c in (round(exact, digits) for digits in range(17)) if start + c == end), exact)
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One image of a file: its entry, its size (width, height), and its objects in the file's order, those left out too."""
+
+    entry: Mapping[str, Any]
+    size: Size
+    objects: tuple[Labelled | LeftOut, ...]
+
+
 def read(value: Any, complete: bool = False) -> Contents:
     """The file's images with what is in them, and what was left out. BadSetting when the file as a whole is wrong.
 
+    A label that an image neither draws nor names is "none" only if `complete`.
+    """
+    labels, images = parse(value)
+    return settle(map(record, images), labels, complete)
+
+
+def parse(value: Any) -> tuple[tuple[str, ...], list[Described]]:
+    """The labels that the file declares, and its images. BadSetting when the file as a whole is wrong.
+
     Boxes are cut at the image's border. What is no single box or point is left out: crowds, masks and outlines without a
-    bbox, turned boxes, predictions. A label that an image neither draws nor names is "none" only if `complete`.
+    bbox, turned boxes, predictions.
     """
     lists = {key: _list(value, key) for key in ("images", "categories", "annotations")}
     categories = {_get(c, "id", (int, str), "A category"): _label(c) for c in lists["categories"]}
@@ -95,7 +114,8 @@ def read(value: Any, complete: bool = False) -> Contents:
     for annotation in lists["annotations"]:
         image, label = _about(annotation, categories, sizes)
         found[image].append(_labelled(annotation, label, files[image], sizes[image]))
-    return settle([_record(i, sizes[i["id"]], found[i["id"]]) for i in lists["images"]], tuple(categories.values()), complete)
+    images = [Described(i, sizes[i["id"]], tuple(found[i["id"]])) for i in lists["images"]]
+    return tuple(categories.values()), images
 
 
 def _list(value: Any, key: str) -> list[Any]:
@@ -123,21 +143,23 @@ def _size(image: Any) -> Size:
     return int(width), int(height)
 
 
-def _record(image: Mapping[str, Any], size: Size, entries: Sequence[Labelled | LeftOut]) -> Record:
-    file, name, group, labels = (image.get(key) for key in ("file_name", "name", "group", "labels"))
-    left_out, found = (tuple(e for e in entries if isinstance(e, LeftOut) is out) for out in (True, False))
+def record(image: Described) -> Record:
+    """What the file says about the image, before anything is concluded from what it does not say."""
+    file, name, group, labels = (image.entry.get(key) for key in ("file_name", "name", "group", "labels"))
+    left_out = tuple(e for e in image.objects if isinstance(e, LeftOut))
+    found = [e for e in image.objects if not isinstance(e, LeftOut)]
     named = isinstance(labels, list) and all(isinstance(n, str) for n in labels)
     asked = dict.fromkeys([*(map(check_label, labels) if named else ()), *(label for label, _ in found)])
     picture = Picture(
         file,
         name if isinstance(name, str) else file,
         str(group) if group not in (None, "") else file,
-        size,
+        image.size,
         tuple(Asked.of_shapes(n, [s for label, s in found if label == n]) for n in asked),
     )
     if not named:
         return Record(picture, Silence.UNKNOWN, left_out)
-    return Record(with_told(picture, {"asked": image.get("asked")}), Silence.TOLD, left_out)
+    return Record(with_told(picture, {"asked": image.entry.get("asked")}), Silence.TOLD, left_out)
 
 
 def _about(annotation: Any, categories: Mapping[Id, str], sizes: Mapping[Id, Size]) -> tuple[Id, str]:

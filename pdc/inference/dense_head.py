@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pdc.domain.errors import BadModel
-from pdc.domain.geometry import Size, iou
+from pdc.domain.geometry import Size
+from pdc.domain.matching import DENSE_HEAD, suppress
 from pdc.domain.values import Box
 from pdc.inference.types import Proposal
 
@@ -45,7 +46,7 @@ class DenseHead(nn.Module):
 
 
 @torch.no_grad()
-def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold: float = 0.3, max_iou: float = 0.5):
+def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold: float = 0.3):
     """Decode one image's dense output ([N, C], [N, 4]) on a grid of (rows, columns) visual tokens, after NMS.
 
     Returns xyxy [n, 4] in pixels of the image the model sees, classes [n] and scores [n], surest first.
@@ -58,10 +59,7 @@ def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold:
     xyxy = torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
     ranked = [i for i in score.argsort(descending=True).tolist() if score[i] >= threshold]
     classes, shapes = label.tolist(), [Box(*corners) for corners in xyxy.tolist()]
-    keep: list[int] = []
-    for i in ranked:
-        if all(classes[i] != classes[j] or iou(shapes[i], shapes[j]) < max_iou for j in keep):
-            keep.append(i)
+    keep = suppress(ranked, lambda i, j: classes[i] == classes[j] and DENSE_HEAD.same(shapes[i], shapes[j]))
     return xyxy[keep], label[keep], score[keep]
 
 

@@ -19,12 +19,11 @@ import numpy as np
 
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.doubt import opened
-from pdc.domain.geometry import distance, iou
-from pdc.domain.values import Box, Findings, Prediction, Review, Status, Verdict
+from pdc.domain.matching import CALIBRATION
+from pdc.domain.values import Findings, Prediction, Review, Status, Verdict
 
 ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
 PLENTY = 1000  # reviewed marks from which on the curve may take any rising shape
-RIGHT_IOU, RIGHT_PIXELS = 0.5, 10.0
 
 Scored = tuple[float, bool]  # a mark's score, and whether it was right
 Key = tuple[str, str | None]  # task, adapter
@@ -81,10 +80,7 @@ def _right(fate: Correction) -> bool:
         return True
     if fate.kind is not CorrectionKind.MOVED:
         return False
-    before, after = fate.before.shape, fate.after.shape
-    if isinstance(before, Box) and isinstance(after, Box):
-        return iou(before, after) >= RIGHT_IOU
-    return distance(before, after) <= RIGHT_PIXELS
+    return CALIBRATION.same(fate.before.shape, fate.after.shape)
 
 
 def calibrate(scored: Sequence[Scored]) -> Calibration:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from finetune.tiny.measure import Field, fields, format_estimate, ratio
-from pdc.domain.geometry import match
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Mark
 
 SIDE = 384  # images are shrunk or grown to this longer side

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from pdc.domain.geometry import clip, distance, iou, match, reading_order, rescale, without_duplicates
-from pdc.domain.values import Box, Findings, Mark, Point
+from pdc.domain.geometry import clip, distance, iou, reading_order, rescale
+from pdc.domain.values import Box, Mark, Point
 
 
 def test_rescaling_there_and_back_changes_nothing():
@@ -37,37 +37,12 @@ def test_iou(a: Box, b: Box, expected: float):
     assert iou(a, b) == pytest.approx(expected)
 
 
-def marks(*shapes, label: str = "a") -> list[Mark]:
-    return [Mark(str(i), s, label) for i, s in enumerate(shapes)]
-
-
-def test_matching_is_one_to_one_and_takes_the_best():
-    predicted = marks(Box(0, 0, 10, 10), Box(1, 0, 11, 10))
-    assert match(predicted, marks(Box(1, 0, 11, 10))) == [(1, 0)]
-
-
-def test_marks_of_other_labels_never_match():
-    assert match(marks(Box(0, 0, 1, 1)), marks(Box(0, 0, 1, 1), label="b")) == []
-
-
-def test_points_match_by_distance_and_also_boxes_by_their_centres():
-    assert match(marks(Point(0, 0)), marks(Point(3, 4)), max_distance=5) == [(0, 0)]
-    assert match(marks(Point(0, 0)), marks(Point(3, 4)), max_distance=4.9) == []
-    assert match(marks(Point(5, 5)), marks(Box(0, 0, 10, 10)), max_distance=1) == [(0, 0)]
+def test_distance_is_between_the_centres():
     assert distance(Point(0, 0), Box(0, 0, 6, 8)) == 5
 
 
-def test_an_object_named_twice_is_kept_once_and_the_surer_mark_stays():
-    said = (
-        Mark("1", Box(0, 0, 10, 10), "a", score=0.4),
-        Mark("2", Box(0, 1, 10, 10), "a", score=0.9),
-        Mark("3", Box(0, 0, 10, 10), "b", score=0.1),
-        Mark("4", Box(5, 0, 15, 10), "a", score=0.3),
-        Mark("5", Point(50, 50), "a", score=0.2),
-        Mark("6", Point(52, 50), "a", score=0.1),
-        Mark("7", Point(60, 50), "a"),
-    )
-    assert [m.id for m in without_duplicates(Findings(said)).marks] == ["2", "3", "4", "5", "7"]
+def marks(*shapes, label: str = "a") -> list[Mark]:
+    return [Mark(str(i), s, label) for i, s in enumerate(shapes)]
 
 
 def test_reading_order_goes_by_rows_of_cells():

@@ -127,8 +127,8 @@ def test_no_cases_is_zero_images_not_a_crash():
 def test_table_names_n_and_interval_of_every_slice():
     text = table({"base": run(ScoredAnswer("a", CELLS, found(*boxes(0)), found(*boxes(0))))})
     header, every, cell, nucleus, small, few, scores = text.splitlines()
-    assert header.split()[:4] == ["model", "slice", "images", "marks"]
-    assert every.split()[:4] == ["base", "all", "1", "1"] and "1.00 [1.00, 1.00]" in every
+    assert header.split()[:5] == ["model", "slice", "images", "groups", "marks"]
+    assert every.split()[:5] == ["base", "all", "1", "-", "1"] and "1.00 [1.00, 1.00]" in every
     assert cell.split()[1] == "cell" and " - " in nucleus
     assert small.split()[1] == "small" and "1 to 5 objects" in few and scores.startswith("base: mAP 1.00")
 
@@ -173,6 +173,26 @@ def test_average_precision_goes_by_the_models_own_scores():
     first, last = run(ScoredAnswer("a", CELLS, true, sure)), run(ScoredAnswer("a", CELLS, true, unsure))
     assert first.map.value == pytest.approx(1) and last.map_50.value == pytest.approx(2 / 3, abs=0.01)
     assert first.overall.f1 == last.overall.f1
+
+
+def full_field(n: int) -> Findings:
+    return found(*[scored(20.0 * i, 0.9) for i in range(n)])
+
+
+def test_perfect_answers_about_a_full_field_get_a_precision_of_1_and_the_limit_is_shown():
+    """COCO itself looks at 100 detections: at that limit 150 objects, all found, would get 2/3."""
+    e = run(ScoredAnswer("a", CELLS, full_field(150), full_field(150)))
+    assert e.map.value == pytest.approx(1) and e.map_50.value == pytest.approx(1)
+    assert e.max_detections == e.to_json()["max_detections"] == 1000
+    assert "mAP looks at the 1000 surest boxes of an image and label" in table({"m": e}).splitlines()[-1]
+
+
+def test_the_limit_of_an_older_measurement_is_cocos():
+    value = run(ScoredAnswer("a", CELLS, full_field(3), full_field(3))).to_json()
+    del value["max_detections"], value["groups"], value["overall"]["groups"]
+    older = Evaluation.from_json(value)
+    assert older.max_detections == 100 and older.groups is None
+    assert "mAP looks at the 100 surest boxes" in table({"m": older})
 
 
 def test_calibration_error_is_how_far_scores_are_from_being_right():

@@ -220,6 +220,13 @@ def test_score_prints_both_tables(write, capsys):
     assert main(["score", str(path.with_name("nothing"))]) == 1
 
 
+def test_the_papers_map_keeps_cocos_limit_and_says_so():
+    shapes = [[20 * i, 0, 20 * i + 10, 10] for i in range(150)]
+    scores = paper_scores([sample(Task.BOUNDING, shapes, shapes)])
+    assert scores[Task.BOUNDING].map.value == pytest.approx(2 / 3, abs=0.01)
+    assert paper_table(scores).splitlines()[-1] == "mAP looks at the 100 surest boxes of an image and label, as COCO does."
+
+
 def test_paper_table_has_a_column_per_task():
     text = paper_table(paper_scores([sample(Task.COUNTING, [], [], (1, 1)), sample(Task.POINTING, [[1, 1]], [[1, 1]])]))
     assert text.splitlines()[0].split()[-2:] == ["pointing", "counting"] and "zero_case" in text

@@ -49,7 +49,7 @@ def test_cells_are_found_where_they_were_drawn(embedded, smears):
     import numpy as np
 
     from finetune.data.drawings import RED, smear
-    from pdc.domain.geometry import match
+    from pdc.domain.matching import match
     from pdc.domain.values import Mark
 
     hits = found = there = 0

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from pdc.domain.errors import BadQuestion, Unreadable
-from pdc.domain.geometry import iou, match
+from pdc.domain.geometry import iou
+from pdc.domain.matching import match
 from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Status, Task
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.zoom import least_certain_regions, merge_marks, zoom_answer, zoom_in

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pdc.domain.geometry import distance, iou
+from pdc.domain.matching import AGREEMENT_PIXELS
 from pdc.domain.values import Box, Findings, Mark, Question
 from pdc.inference.decoding.partial_answer import PartialMark, read_partial, shape_of, without_labels
 from pdc.inference.types import Decoded, DenseOpinion, TokenStep
 
 _LABELLED = re.compile(r', "label": "[^"]*"')
-FAR_PIXELS = 20.0  # a point and the dense head's centre this far apart agree by nothing
 UNSEEN = 0.02  # agreement of a mark that the dense head does not see
 OPINION_WEIGHT = 0.8  # on unseen images the second opinion tells right marks from wrong ones better than the tokens do
 
@@ -101,7 +101,7 @@ def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
     first, second = shape_of(a), shape_of(b)
     if isinstance(first, Box) and isinstance(second, Box):
         return iou(first, second) ** 0.5
-    return max(0.0, 1 - distance(first, second) / FAR_PIXELS)
+    return max(0.0, 1 - distance(first, second) / AGREEMENT_PIXELS)
 
 
 def count_distribution(question: Question, decoded: Decoded, style: str) -> dict[str, Mapping[int, float]]:

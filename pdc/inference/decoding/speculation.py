@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pdc.domain.geometry import distance, iou
+from pdc.domain.matching import DRAFT
 from pdc.domain.prompts import answer
-from pdc.domain.values import Box, Findings, Mark, Question
+from pdc.domain.values import Findings, Mark, Question
 from pdc.inference.decoding.partial_answer import PartialAnswer, find_shapes, read_partial, shape_of
 from pdc.inference.types import Proposal
 
@@ -21,7 +21,6 @@ MIN_SCORE = 0.3  # proposals above are expected in the answer; weaker ones only 
 TOKEN_PX = 28  # pixels of a visual token: answers list marks by the token that holds their centre
 # A number corrected by more pixels than this, or than this share of its box's side, is another mark's.
 MAX_SHIFT, MAX_SHIFT_SHARE = 40, 0.3
-SAME_IOU, SAME_PIXELS = 0.4, 8  # a proposal this close to the mark written last is that mark
 ORDER_PENALTY, SCORE_PENALTY = 30, 10  # in pixels: for a proposal out of order, for one without any score
 
 
@@ -182,10 +181,7 @@ def _same(a: Sequence[int], last: Sequence[Sequence[int]]) -> bool:
     """Whether the shape is that of the mark in `last`, which holds one or none."""
     if not last or _disjoint(a, last[0]):
         return False
-    first, second = shape_of(a), shape_of(last[0])
-    if isinstance(first, Box) and isinstance(second, Box):
-        return iou(first, second) > SAME_IOU
-    return distance(first, second) < SAME_PIXELS
+    return DRAFT.same(shape_of(a), shape_of(last[0]))
 
 
 def _disjoint(a: Sequence[int], b: Sequence[int]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
-from pdc.domain.geometry import without_duplicates
+from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse
 from pdc.domain.values import Box, Findings, Mark, Question
 from pdc.inference.decoding import Decoder

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pdc.domain.geometry import Size, clip, iou, map_findings
+from pdc.domain.geometry import Size, clip, map_findings
+from pdc.domain.matching import LOOKS, suppress
 from pdc.domain.values import Box, Findings, Mark, Point
 
 MAX_DEPTH = 3  # 8 x 8 tiles at most
@@ -18,7 +19,6 @@ FINE = (2, 0.07), (5, 0.12)  # (objects, share of a look's side): more of them, 
 LEAST_SIDE = 48  # image pixels: a core is not cut smaller
 MARGIN = 0.12  # of a core's side, at least
 SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre
-SAME_IOU, SAME_INSIDE, SAME_DISTANCE = 0.4, 0.75, 0.3
 
 Propose = Callable[[Box], Sequence[Box]]
 
@@ -129,27 +129,10 @@ def fuse_marks(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
 
     Of two, the one seen whole stays (`cut` holds the `id()` of the others), else the surer one.
     """
-    kept: list[Mark] = []
     gap = median_spacing(marks)
-    for mark in sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0))):
-        if not any(mark.label == k.label and is_same_object(mark, k, gap) for k in kept):
-            kept.append(mark)
-    chosen = {id(m) for m in kept}
+    ranked = sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0)))
+    chosen = {id(m) for m in suppress(ranked, lambda m, k: m.label == k.label and LOOKS.same(m.shape, k.shape, gap))}
     return [m for m in marks if id(m) in chosen]
-
-
-def is_same_object(a: Mark, b: Mark, gap: float) -> bool:
-    """Whether two looks show one object, labels aside; points within a share of `gap`, the `spacing` of all marks."""
-    if isinstance(a.shape, Box) and isinstance(b.shape, Box):
-        return iou(a.shape, b.shape) > SAME_IOU or _inside(a.shape, b.shape) > SAME_INSIDE
-    p, q = a.shape.center, b.shape.center
-    return max(abs(p.x - q.x), abs(p.y - q.y)) < SAME_DISTANCE * gap
-
-
-def _inside(a: Box, b: Box) -> float:
-    """The share of the smaller box that lies in the other."""
-    w, h = min(a.x2, b.x2) - max(a.x1, b.x1), min(a.y2, b.y2) - max(a.y1, b.y1)
-    return max(w, 0.0) * max(h, 0.0) / max(min(a.area, b.area), 1e-9)
 
 
 def median_spacing(marks: Sequence[Mark]) -> float:

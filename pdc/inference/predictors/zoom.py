@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.errors import BadImage, BadQuestion, Unreadable
 from pdc.domain.geometry import Size, clip, map_findings, rescale
+from pdc.domain.matching import LOOKS
 from pdc.domain.values import Box, Findings, Mark, Question, Status
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiling import Tile, claim_marks, is_same_object, median_spacing, window_of
+from pdc.inference.predictors.tiling import Tile, claim_marks, median_spacing, window_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -146,7 +147,7 @@ def _shows(known: Mark, mark: Mark, gap: float) -> bool:
     """Whether the known mark is this object. What was rejected under another label may still be there under this one."""
     if known.label != mark.label and (known.untouched or known.status is Status.REJECTED):
         return False
-    return is_same_object(known, mark, gap)
+    return LOOKS.same(known.shape, mark.shape, gap)
 
 
 def _stated(marks: tuple[Mark, ...], question: Question) -> Findings:

@@ -30,6 +30,7 @@ import gradio as gr
 
 from pdc.domain.errors import PdcError
 from pdc.domain.geometry import Size, clip
+from pdc.domain.matching import EDITOR, EDITOR_SHARE
 from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
 from pdc.domain.values import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Question, Shape, Status, Task, check_label
 from pdc.settings import ASSETS
@@ -101,9 +102,10 @@ def css() -> str:
 
 @cache
 def script() -> str:
-    """The editor's plain script: the dictionaries, then all modules, in order."""
+    """The editor's plain script: the dictionaries, when two marks look like one object, then all modules, in order."""
     modules = ((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    return "\n".join((f"window.PDC = {{ dictionaries: {json.dumps(dictionaries())} }};", *modules))
+    same = {"iou": EDITOR.iou, "distance": EDITOR.distance, "share": EDITOR_SHARE}
+    return "\n".join((f"window.PDC = {json.dumps({'dictionaries': dictionaries(), 'same': same})};", *modules))
 
 
 @cache
