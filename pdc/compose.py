@@ -77,20 +77,8 @@ def _wanted(settings: Settings, adapters: Adapters) -> AdapterRef:
     return AdapterRef(adapter.name, adapter.path) if is_there(adapter) else AdapterRef(missing=adapter.name)
 
 
-def serve(settings: Settings) -> None:
-    """The review app of these settings, until it is stopped."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-    import uvicorn
-
-    app, warm_up, stop = build(settings)
-    warm_up()
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
-    stop()
-
-
-def build(settings: Settings) -> tuple[FastAPI, Callable[[], object], Callable[[], object]]:
-    """The web app of these settings, what loads its model meanwhile, and what ends its work in the background.
+def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]], object], Callable[[], object]]:
+    """The web app of these settings, what loads its model meanwhile and says so, and what ends its work in the background.
 
     On a Space every visitor sees only their own images, and nobody trains.
     """

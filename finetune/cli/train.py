@@ -1,288 +1,31 @@
-"""`python -m finetune train`: reviews -> training folder -> LoRA -> measured candidate in the registry."""
+"""`python -m finetune train`: the current reviews are folded into a new adapter."""
 
 from __future__ import annotations
 
-import argparse
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
+import typer
 
-from finetune.evaluate.compare import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare
-from finetune.evaluate.gallery import changes_html
-from finetune.evaluate.metrics import Evaluation
-from finetune.evaluate.tables import table
-from finetune.train import distributed
-from pdc import files
-from pdc.adapters.registry import Adapters, is_there
-from pdc.compose import adapters_of, open_store
-from pdc.domain.errors import BadSetting, PdcError
-from pdc.domain.values import Question, RunStatus, Task
-from pdc.inference.adapter_ref import AdapterRef
-from pdc.inference.predictors.local import LocalPredictor
-from pdc.settings import Settings
-from pdc.store.records import RunRecord
-from pdc.store.store import Store
-from pdc.training.config import TrainConfig
-from pdc.training.process import ProcessTrainer, is_alive, process_start
-from pdc.training.run_folder import Run
-
-if TYPE_CHECKING:
-    from finetune.data.dataset import Row
-    from finetune.train.trainer import Trained
+from finetune.cli.options import Place, Training, config_of, settings_of
+from pdc.cli.entry import DONE
+from pdc.cli.progress import shown
 
 
-GOLDEN_SEED = 77
-Say = Callable[[str], None]
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """A new run, or one that was prepared or interrupted."""
+
+    name: Annotated[str | None, typer.Option(help="Name of the run and of its adapter (default: the date and time).")] = None
+    run: Annotated[str | None, typer.Option(hidden=True)] = None  # a run folder that the app has prepared
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with a run that was interrupted.")] = None
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings from the environment, with --home and --model over them."""
-    settings = Settings.from_env()
-    changes = {k: getattr(arguments, k, None) for k in ("home", "model")}
-    settings = replace(settings, **{k: v for k, v in changes.items() if v is not None})
-    if Path(settings.model).is_dir():
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    return settings
+def train(place: Place, options: RunOptions, training: Training) -> int:
+    """Learn from the current reviews; registers a candidate, promotes nothing."""
+    from finetune.cli.fold import fold
 
-
-def train(arguments: argparse.Namespace) -> int:
-    """Fold the current reviews into a new adapter, measure it and register it as a candidate."""
-    settings = settings_of(arguments)
-    distributed.join_processes(settings.device)
-    if distributed.rank():
-        return _help(settings)
-    run = _new_or_prepared_run(arguments, settings)
-    run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
-    try:
-        store = open_store(settings)
-        _note_running(store, run)
-        with _failure_noted(store, run):
-            store.set_run_status(run.name, _train(run, settings, store))
-    except BaseException as error:
-        with suppress(OSError):  # a full disk must not hide what went wrong
-            run.mark_failed(sentence(error))
-        raise
-    return 0
-
-
-def _help(settings: Settings) -> int:
-    """What the other processes of torchrun do: train along, and write nothing."""
-    from finetune.data.dataset import read_rows
-
-    folder, parent = distributed.broadcast(None)  # once rank 0 has made the training set
-    run = Run(Path(folder))
-    _learn(run, read_rows(run.data / "train.jsonl", [settings.images]), parent, lambda text: None)
-    return 0
-
-
-def _note_running(store: Store, run: Run) -> None:
-    if run.name in {r.name for r in store.runs()}:
-        store.set_run_status(run.name, RunStatus.RUNNING)
-    else:
-        store.add_run(RunRecord(run.name, str(run.folder), RunStatus.RUNNING, datetime.now(UTC)))
-
-
-@contextmanager
-def _failure_noted(store: Store, run: Run) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        store.set_run_status(run.name, RunStatus.FAILED)
-        raise
-
-
-def _new_or_prepared_run(arguments: argparse.Namespace, settings: Settings) -> Run:
-    runs = settings.runs.resolve()
-    if arguments.run:
-        return _opened(Run.open(runs, arguments.run))
-    if name := ProcessTrainer(settings).running():
-        raise BadSetting(f"The run {name} is still training; wait for it, or stop it from the Training tab.")
-    return Run.create(runs, config_of(arguments, settings), arguments.name)
-
-
-def _opened(run: Run) -> Run:
-    """A run that was prepared or interrupted, ready to go on."""
-    if run.is_complete():
-        raise BadSetting(f"The run {run.name} is complete; start a new one.")
-    if is_alive(run) and run.process() != (os.getpid(), process_start(os.getpid())):
-        raise BadSetting(f"The run {run.name} is still training; wait for it.")
-    ended = [run.folder / mark for mark in ("STOPPED", "FAILED") if (run.folder / mark).exists()]
-    for path in [*ended, run.folder / "STOP"] if ended else ():  # asked to stop before it began, it still stops
-        path.unlink(missing_ok=True)
-    return run
-
-
-def config_of(arguments: argparse.Namespace, settings: Settings) -> TrainConfig:
-    """The model's defaults, changed by what was given on the command line."""
-    names = {f.name for f in fields(TrainConfig)} - {"model"}
-    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    if given.get("parent") == "none":
-        given["parent"] = None
-    start = {"quantization": settings.quantization, "device": settings.device}
-    return TrainConfig.for_model(settings.model, **{**start, **given})
-
-
-def _train(run: Run, settings: Settings, store: Store) -> RunStatus:
-    from finetune.data.dataset import read_rows, refuse_leaks
-
-    adapters = adapters_of(settings, store)
-    adapters.ensure_shipped()
-    say = _teller(run)
-    if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
-        say("Building the training set from the current reviews.")
-        build_data(store, settings, run.data)
-    rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
-    refuse_leaks(rows, held_out)
-    say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
-    done = _fold(run, adapters, rows, say)
-    say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
-    if done.stopped or not _measure(run, adapters, thin_out(held_out, run.config.held_out_limit), say):
-        run.mark_stopped()
-        say("Stopped as asked; the adapter was not registered.")
-        return RunStatus.STOPPED
-    _keep_golden(run, rows[0].question.labels)
-    run.mark_complete()
-    adapter = adapters.register(run)
-    say(f"Registered {adapter.name}. It does not serve yet.")
-    print(f"Let it serve: python -m finetune promote {adapter.name}")
-    return RunStatus.COMPLETE
-
-
-def thin_out(rows: list[Row], limit: int) -> list[Row]:
-    """At most `limit` rows, evenly spread over all of them; the same ones every time."""
-    return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
-
-
-def build_data(store: Store, settings: Settings, folder: Path) -> None:
-    """manifest.json, train.jsonl and held_out.jsonl from the current reviews."""
-    from pdc.images.intake import ImageFiles
-    from pdc.training.dataset_export import export_training_set
-
-    export_training_set(store, ImageFiles(settings.images), folder)
-
-
-def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say) -> Trained:
-    parent = parent_of(run.config, adapters, say)
-    distributed.broadcast((run.folder, parent))
-    return _learn(run, rows, parent, say)
-
-
-def _learn(run: Run, rows: list[Row], parent: tuple[str, Path] | None, say: Say) -> Trained:
-    from finetune.data.replay import replay_rows
-    from finetune.train.trainer import train as fold
-    from pdc.inference.qwen import load
-
-    config = run.config
-    qwen = load(config.model, quantization=config.quantization, device=config.device)
-    known = replay_rows(config.replay_data, run.folder / f"replay-{distributed.rank()}")  # each draws its own: nobody waits
-    return fold(run, qwen, rows, parent, say, known)
-
-
-def _keep_golden(run: Run, labels: Sequence[str]) -> None:
-    """What the new adapter answers about three drawings; loaded as it will serve."""
-    from PIL import Image
-
-    from finetune.data.drawings import fluorescence, mucosa, smear
-    from pdc.adapters import golden_images
-
-    drawn = [Image.fromarray(draw(np.random.default_rng(GOLDEN_SEED)).image) for draw in (smear, fluorescence, mucosa)]
-    question = Question(Task.COUNT_AND_BOX, tuple(labels))
-    golden_images.record(run.adapter, predictor_of(run.config, AdapterRef(run.name, str(run.adapter))), drawn, question)
-
-
-def predictor_of(config: TrainConfig, wanted: AdapterRef) -> LocalPredictor:
-    """A model of its own with that adapter; it loads at the first question."""
-    from pdc.inference.qwen import load
-
-    return LocalPredictor(lambda: load(config.model, quantization=config.quantization, device=config.device), lambda: wanted)
-
-
-def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
-    """Name and folder of the adapter to go on from. The active one is passed over, aloud, when it does not fit."""
-    from finetune.train.lora import can_continue
-
-    if config.parent is None:
-        return None
-    active = config.parent == "active"
-    adapter = adapters.active() if active else adapters.get(config.parent)
-    if adapter is None:
-        return None
-    if active and not is_there(adapter):
-        say(f"The folder of {adapter.name} is missing, so a fresh adapter is trained.")
-        return None
-    adapters.verify(adapter.name)
-    if can_continue(Path(adapter.path), config):
-        return adapter.name, Path(adapter.path)
-    if active:
-        say(f"{adapter.name} has its weights in other places than this run asks for, so a fresh adapter is trained.")
-        return None
-    raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
-
-
-def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> bool:
-    """Write metrics.json for base, active and candidate; False when stopped on the way."""
-    if not held_out:
-        say("No image is held out yet, so nothing was measured.")
-        return True
-    config, candidate = run.config, AdapterRef(run.name, str(run.adapter))
-    try:
-        found = compare_with(
-            config.model, config.quantization, config.device, adapters, candidate, held_out, say, lambda: run.stop_asked
-        )
-    except Stopped:
-        return False
-    run.write_metrics(found.to_json())
-    names = found.evaluations[ACTIVE].adapter or "the base model", run.name
-    files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
-    print(table(_titles(found.evaluations)), flush=True)
-    return True
-
-
-def compare_with(
-    model: str,
-    quantization: str,
-    device: str,
-    adapters: Adapters,
-    candidate: AdapterRef,
-    rows: list[Row],
-    say: Say = lambda text: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Comparison:
-    """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
-    from pdc.inference.qwen import load
-
-    active = adapters.serving()
-    serving = AdapterRef(active.name, active.path) if active else AdapterRef()
-    qwen = load(model, quantization=quantization, device=device)
-    return compare(qwen, rows, {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}, report=say, stop=stop)
-
-
-def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    return {f"{name} ({e.adapter or e.model})": e for name, e in evaluations.items()}
-
-
-def _teller(run: Run) -> Say:
-    """Says a sentence on the terminal and in the run's log."""
-
-    def say(text: str) -> None:
-        print(text, flush=True)
-        run.append_log(message=text)
-
-    return say
-
-
-def sentence(error: BaseException) -> str:
-    """What went wrong, for whoever started the run."""
-    if isinstance(error, PdcError):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError):
-        return f"The library {error.name} is missing; `pip install 'pdc-app[train]'` installs what training needs."
-    if isinstance(error, KeyboardInterrupt):
-        return "It was interrupted from the keyboard."
-    return f"It ended with an error we did not foresee ({type(error).__name__}: {error}); output.txt has the details."
+    settings = settings_of(place)
+    with shown() as progress:
+        fold(settings, lambda: config_of(training, settings), options.name, options.resume or options.run, progress)
+    return DONE

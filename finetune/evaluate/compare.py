@@ -11,6 +11,7 @@ from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
+from pdc.domain.progress import Progress, unseen
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.local import LocalPredictor
@@ -76,6 +77,7 @@ def compare(
     *,
     report: Report = lambda text: None,
     stop: Callable[[], bool] = lambda: False,
+    progress: Progress = unseen,
 ) -> Comparison:
     """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
     is the candidate.
@@ -88,7 +90,7 @@ def compare(
     done: dict[AdapterRef, Evaluation] = {}
     for wanted in dict.fromkeys(adapters.values()):
         serving[0], started = wanted, time.monotonic()
-        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop))
+        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
         seconds = round(time.monotonic() - started, 1)
         done[wanted] = evaluate(answers[wanted], model=qwen.name, adapter=wanted.name, seconds=seconds)
     *others, candidate = adapters
@@ -111,8 +113,9 @@ def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:
     return sum(a.count(q.task) for a, q in zip(answers, [q for q in questions for _ in range(BLANKS)], strict=True) if a)
 
 
-def _watch(wanted: AdapterRef, total: int, report: Report, stop: Callable[[], bool]) -> Callable[[int], None]:
+def _watch(wanted: AdapterRef, total: int, report: Report, stop: Callable[[], bool], progress: Progress) -> Callable[[int], None]:
     def after_each(done: int) -> None:
+        progress(f"Measuring {wanted.name or 'the base model'}", done, total)
         if stop():
             raise Stopped
         report(f"Measuring {wanted.name or 'the base model'}: {done} of {total} held-out questions.")

@@ -27,6 +27,7 @@ from finetune.experiments.sampling import choose_diverse, describe_image, uncert
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
 from pdc.domain.matching import match
+from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
@@ -73,9 +74,16 @@ class Simulation:
     """One reader on `rows`, with one order and seed. All that is needed to go on after a kill is in its folder."""
 
     def __init__(
-        self, rows: Sequence[Row], known: Sequence[Row], config: TrainConfig, plan: SimulationPlan, out: Path, say: Say = print
+        self,
+        rows: Sequence[Row],
+        known: Sequence[Row],
+        config: TrainConfig,
+        plan: SimulationPlan,
+        out: Path,
+        say: Say = print,
+        progress: Progress = unseen,
     ) -> None:
-        self.config, self.plan, self.say = config, plan.checked(), say
+        self.config, self.plan, self.say, self.progress = config, plan.checked(), say, progress
         self.folder, self.shared = out / f"{plan.order}-{plan.seed}", out
         self.pool, self.held_out = split_rows(rows, plan.held_out)
         self.known, self.known_before = known, []
@@ -91,12 +99,18 @@ class Simulation:
         if len(points) > self.plan.rounds:
             return points
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.known_before = ask(self._predictor(AdapterRef()), self.known)
-        for number in range(len(points), self.plan.rounds + 1):
+        self.known_before = self._ask(self._predictor(AdapterRef()), self.known)
+        rounds = range(self.plan.rounds + 1)
+        for number in rounds[len(points) :]:
+            self.progress(self._named("Rounds"), number, len(rounds))
             points.append(self._round(number))
             write_json(self.folder / "points.json", {"points": [asdict(p) for p in points]})
             self.say(f"{self.plan.order} {self.plan.seed}, round {number}: {describe_point(points[-1])}.")
+        self.progress(self._named("Rounds"), len(rounds), len(rounds))
         return points
+
+    def _named(self, what: str) -> str:
+        return f"{what}, {self.plan.order} {self.plan.seed}"
 
     def _round(self, number: int) -> CurvePoint:
         started, edits = time.monotonic(), 0.0
@@ -134,7 +148,7 @@ class Simulation:
         looked = looked[: MOST_LOOKED_AT if unsure else self.plan.per_round]
         qwen, wanted = self._load(), self._serving(number - 1)
         predictor = LocalPredictor(lambda: qwen, lambda: wanted)
-        answers = [predictor.predict(row.image(), row.question) for row in looked]
+        answers = [predictor.predict(r.image(), r.question) for r in follow("Choosing images", looked, self.progress)]
         taken = self._unsure(qwen, predictor, looked, answers, chance) if unsure else range(len(looked))
         cases = [ScoredAnswer(str(looked[i].path), looked[i].question, looked[i].findings, answers[i].findings) for i in taken]
         edits = float(np.mean([edits_of(c, self.plan.accept_iou) for c in cases]))
@@ -156,6 +170,9 @@ class Simulation:
         rows = {str(row.path): row for row in self.pool}
         return [replace(rows[image], predicted=None if b is None else _findings(b)) for image, b in said.items()]
 
+    def _ask(self, predictor: LocalPredictor, rows: Sequence[Row]) -> list[ScoredAnswer]:
+        return ask(predictor, rows, lambda done: self.progress("Measuring images", done, len(rows)))
+
     def _fold(self, number: int) -> None:
         from finetune.train.trainer import train
 
@@ -169,7 +186,8 @@ class Simulation:
         qwen = self._load()
         before = self._serving(number - 1)
         parent = (before.name, Path(before.folder)) if plan.warm and before.name and before.folder else None
-        train(run, qwen, self.corrected(number), parent, self.say, replay_rows(self.config.replay_data, self.shared / "replay"))
+        known = replay_rows(self.config.replay_data, self.shared / "replay")
+        train(run, qwen, self.corrected(number), parent, self.say, known, self.progress)
         run.mark_complete()
         del qwen
         free()
@@ -177,7 +195,7 @@ class Simulation:
     def _measure(self, number: int, edits: float, started: float) -> CurvePoint:
         wanted, plan = self._serving(number), self.plan
         predictor = self._predictor(wanted)
-        cases, known = ask(predictor, self.held_out), ask(predictor, self.known)
+        cases, known = (self._ask(predictor, rows) for rows in (self.held_out, self.known))
         overall = evaluate(cases, model=self.config.model, adapter=wanted.name).overall
         known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
         needed, strict = (_mean_edits(cases, iou) for iou in (plan.accept_iou, STRICT_IOU))

@@ -20,6 +20,7 @@ from finetune.evaluate.compare import ask, free
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, evaluate
 from finetune.evaluate.tables import align_columns, overall_table
 from finetune.experiments.plots import bars
+from pdc.domain.progress import Progress, unseen
 from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
 from pdc.files import read_json, write_json
@@ -58,8 +59,8 @@ class Arm:
 class Player:
     """Trains and measures into the folder `out`; one model is in memory at a time."""
 
-    def __init__(self, config: TrainConfig, out: Path, say: Say = print) -> None:
-        self.config, self.out, self.say = config, out, say
+    def __init__(self, config: TrainConfig, out: Path, say: Say = print, progress: Progress = unseen) -> None:
+        self.config, self.out, self.say, self.progress = config, out, say, progress
         self.serving = AdapterRef()
         self._forget()
 
@@ -83,7 +84,7 @@ class Player:
         """What the arm answers to its rows."""
         self.serving = self.trained(arm.adapter) if isinstance(arm.adapter, StudyTraining) else arm.adapter or AdapterRef()
         self.qwen.words = arm.words
-        return ask(self.predictor, arm.rows)
+        return ask(self.predictor, arm.rows, lambda done: self.progress(f"Asking: {arm.name}", done, len(arm.rows)))
 
     def trained(self, training: StudyTraining) -> AdapterRef:
         """The training's adapter, trained now unless that was done before."""
@@ -100,7 +101,7 @@ class Player:
             start = (parent.name or "", Path(parent.folder or "")) if parent else None
             self.say(f"Training {training.name}.")
             self._forget()
-            train(run, self._load(), rows, start, self.say, known)
+            train(run, self._load(), rows, start, self.say, known, self.progress)
             free()
             run.mark_complete()
         return AdapterRef(training.name, str(run.adapter))

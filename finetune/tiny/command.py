@@ -5,69 +5,83 @@ Every stage goes on from its last checkpoint, so a killed run is resumed by the 
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
 
 from finetune.tiny import LABELS, SOURCES
+from pdc.domain.errors import BadSetting
 
-STAGES = ("teach", "see", "read", "join", "ship", "thresholds", "measure")
 ON_FINISHED = ("thresholds", "measure")  # stages that need a finished model and no training
 FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
 FINISHED_RATES = {"muon_lr": 1.5e-3, "adam_lr": 7e-4, "decay": 0.95, "joined_from": 0.2}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m finetune tiny",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description="Train the embedded model from scratch: the vision tower sees, the language model reads, both join.",
-    )
-    wanted = f"folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO)"
-    top.add_argument("--data", type=Path, required=True, help=wanted)
-    top.add_argument("--out", type=Path, required=True, help="working folder: checkpoints, logs and the finished model")
-    top.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    top.add_argument("--teach-steps", type=int, default=1200, help="steps of 16 crops for the teacher")
-    top.add_argument("--see-steps", type=int, default=1900, help="steps of 16 crops for the vision tower alone")
-    top.add_argument("--read-steps", type=int, default=1200, help="steps of 16 crops for the language model alone")
-    top.add_argument("--join-steps", type=int, default=2000, help="steps of 16 crops for both")
-    top.add_argument("--start", type=Path, help="go on from the weights of a finished model folder")
-    top.add_argument("--join-from", type=Path, help="go on from an earlier join.pt: weights that do not ship too")
-    top.add_argument("--limit", type=int, default=60, help="dev images of each kind to measure on")
-    top.add_argument("--quantization", choices=("nf4", "none"), default="nf4", help="how the model is measured: 4 bit, or bf16")
-    top.add_argument("--seed", type=int, default=0, help="seeds weights, crops and questions")
-    top.add_argument("--threads", type=int, default=2)
-    return top
+class Stage(StrEnum):
+    """What is done, in this order."""
+
+    TEACH = "teach"
+    SEE = "see"
+    READ = "read"
+    JOIN = "join"
+    SHIP = "ship"
+    THRESHOLDS = "thresholds"
+    MEASURE = "measure"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
-    missing = [s for s in SOURCES if not (arguments.data / s / "train.json").is_file()]
+def _steps(whom: str) -> Any:
+    return typer.Option(help=f"Steps of 16 crops for {whom}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is built from what, and for how long."""
+
+    data: Annotated[Path, typer.Option(help=f"Folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO).")]
+    out: Annotated[Path, typer.Option(help="Working folder: checkpoints, logs and the finished model.")]
+    stages: Annotated[list[Stage] | None, typer.Option(help="What is done; name several (default: all).")] = None
+    teach_steps: Annotated[int, _steps("the teacher")] = 1200
+    see_steps: Annotated[int, _steps("the vision tower alone")] = 1900
+    read_steps: Annotated[int, _steps("the language model alone")] = 1200
+    join_steps: Annotated[int, _steps("both")] = 2000
+    start: Annotated[Path | None, typer.Option(help="Go on from the weights of a finished model folder.")] = None
+    join_from: Annotated[Path | None, typer.Option(help="Go on from an earlier join.pt: weights that do not ship too.")] = None
+    limit: Annotated[int, typer.Option(help="Dev images of each kind to measure on.")] = 60
+    quantization: Annotated[Literal["nf4", "none"], typer.Option(help="How the model is measured: 4 bit, or bf16.")] = "nf4"
+    seed: Annotated[int, typer.Option(help="Seeds weights, crops and questions.")] = 0
+    threads: Annotated[int, typer.Option(help="Threads to compute with.")] = 2
+
+
+def build(plan: Plan) -> int:
+    """Build and train the embedded model from scratch: the vision tower sees, the language model reads, both join."""
+    missing = [s for s in SOURCES if not (plan.data / s / "train.json").is_file()]
     if missing:
-        print(f"finetune: {arguments.data} lacks {', '.join(missing)} with a train.json; see --help.", file=sys.stderr)
-        return 1
-    if trained := [s for s in arguments.stages if s not in ON_FINISHED]:
-        _run(arguments, trained)
-    model = arguments.out / "model" if trained or not arguments.start else arguments.start
-    _finish(arguments, model)
+        raise BadSetting(f"{plan.data} lacks {', '.join(missing)} with a train.json; see --help.")
+    stages = plan.stages or tuple(Stage)
+    if trained := [s for s in stages if s not in ON_FINISHED]:
+        _run(plan, trained)
+    _finish(plan, stages, plan.out / "model" if trained or not plan.start else plan.start)
     return 0
 
 
-def _finish(arguments: argparse.Namespace, model: Path) -> None:
+def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
     from finetune.tiny.measure import measure_folder
     from finetune.tiny.thresholds import choose_folder
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    plan.out.mkdir(parents=True, exist_ok=True)
     for stage, run in zip(ON_FINISHED, (choose_folder, measure_folder), strict=True):
-        if stage in arguments.stages:
-            run(model, arguments.data, arguments.out, arguments.limit, arguments.quantization)
+        if stage in stages:
+            run(model, plan.data, plan.out, plan.limit, plan.quantization)
 
 
-def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
+def _run(plan: Plan, stages: Sequence[str]) -> None:
     import torch
 
     from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer
@@ -78,8 +92,8 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     from finetune.tiny.vision_stage import VisionStageConfig, train_vision
     from pdc.inference.dense_head import DenseHead
 
-    torch.set_num_threads(arguments.threads)
-    out, seed = arguments.out, arguments.seed
+    torch.set_num_threads(plan.threads)
+    out, seed = plan.out, plan.seed
     build_tokenizer(out / "tokenizer")
     (out / "tokenizer" / "config.json").write_text('{"model_type": "qwen2_5_vl"}\n')
     tokenizer = load_tokenizer(out / "tokenizer")
@@ -88,32 +102,30 @@ def _run(arguments: argparse.Namespace, stages: Sequence[str]) -> None:
     head, reader = DenseHead(HIDDEN, len(LABELS)), Reader()
     fast_vision(model.model.visual)
     fast_language(model.model.language_model)
-    if arguments.start:
-        _take_shipped(arguments.start, model, head)
+    if plan.start:
+        _take_shipped(plan.start, model, head)
     teacher = None
     if "teach" in stages:
-        teacher = train_teacher(arguments.data, out, TeacherConfig(steps=arguments.teach_steps, seed=seed + 11))
+        teacher = train_teacher(plan.data, out, TeacherConfig(steps=plan.teach_steps, seed=seed + 11))
     elif (out / "teach.pt").is_file():
         teacher = load_teacher(out / "teach.pt")
     hint = DistillationHint(teacher)
     if "see" in stages:
-        train_vision(
-            model.model.visual, head, hint, arguments.data, out, VisionStageConfig(steps=arguments.see_steps, seed=seed + 1)
-        )
+        train_vision(model.model.visual, head, hint, plan.data, out, VisionStageConfig(steps=plan.see_steps, seed=seed + 1))
     elif (out / "see.pt").is_file():
         _take(out / "see.pt", model, head, reader, hint)
     if "read" in stages:
-        config = ReadingStageConfig(steps=arguments.read_steps, decay=0.05, seed=seed + 2)
-        train_reading(model, tokenizer, head, reader, hint, arguments.data, out, config, "read")
+        config = ReadingStageConfig(steps=plan.read_steps, decay=0.05, seed=seed + 2)
+        train_reading(model, tokenizer, head, reader, hint, plan.data, out, config, "read")
     elif (out / "read.pt").is_file():
         _take(out / "read.pt", model, head, reader, hint)
-    if arguments.join_from:
-        _take(arguments.join_from, model, head, reader, hint)
+    if plan.join_from:
+        _take(plan.join_from, model, head, reader, hint)
     if "join" in stages:
         # A finished model is shaken by the rates that a fresh one needs.
-        rates = FINISHED_RATES if arguments.start or arguments.join_from else FRESH_RATES
-        config = ReadingStageConfig(steps=arguments.join_steps, vision=True, seed=seed + 3, **rates)
-        train_reading(model, tokenizer, head, reader, hint, arguments.data, out, config, "join")
+        rates = FINISHED_RATES if plan.start or plan.join_from else FRESH_RATES
+        config = ReadingStageConfig(steps=plan.join_steps, vision=True, seed=seed + 3, **rates)
+        train_reading(model, tokenizer, head, reader, hint, plan.data, out, config, "join")
     if "ship" in stages:
         _take(out / "join.pt", model, head, reader, hint)
         ship(model, head, out / "tokenizer", out / "model")
@@ -159,7 +171,3 @@ def ship(model, head, tokenizer_folder: Path, folder: Path) -> None:
     save_file({k: v.bfloat16().contiguous() for k, v in head.state_dict().items()}, folder / "dense_head.safetensors")
     described = {"name": "pdc-tiny", "prompt_version": COMPACT, "labels": list(LABELS), "lists": Task.COUNT_AND_BOX}
     (folder / "pdc.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

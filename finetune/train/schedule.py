@@ -41,6 +41,10 @@ class LearningRateSchedule:
             return self.peak * share / WARM_UP
         return self.peak * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
 
+    def steps_in_all(self, step: int) -> int:
+        """How many steps there will be, as far as can be told after `step` of them: time may end training earlier."""
+        return max(step, round(step / share)) if (share := self.share(step)) else self.steps
+
     def seconds_left(self, step: int) -> float:
         """Estimated from the pace so far."""
         share = self.share(step)

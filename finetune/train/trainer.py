@@ -26,6 +26,7 @@ from finetune.train.lora import attach, save, to_float32
 from finetune.train.ordinal_loss import NumberTokens, ordinal_loss
 from finetune.train.schedule import LearningRateSchedule
 from pdc.domain.errors import BadSetting
+from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Task
 from pdc.files import read_json
 from pdc.inference.adapter_folder import AdapterManifest, labels_served
@@ -56,6 +57,7 @@ def train(
     parent: tuple[str, Path] | None,
     say: Callable[[str], None] = print,
     replay: Sequence[Row] = (),
+    progress: Progress = unseen,
 ) -> Trained:
     """Train on `rows` and write run/adapter; `replay` (rehearsal) rows are mixed in against forgetting.
 
@@ -87,7 +89,7 @@ def train(
         pairs=config.preference > 0,
     )
     clock = LearningRateSchedule(steps, config.max_seconds, peak=_peak(config, rows, qwen))
-    trainer = build_trainer(run, qwen, model, examples, clock, say)
+    trainer = build_trainer(run, qwen, model, examples, clock, say, progress)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
     _run(run, trainer, clock, say)
@@ -163,7 +165,13 @@ def _checkpoints(run: Run) -> Path:
 
 
 def build_trainer(
-    run: Run, qwen: Qwen, model: PeftModel, examples: Examples, clock: LearningRateSchedule, say: Callable[[str], None] = print
+    run: Run,
+    qwen: Qwen,
+    model: PeftModel,
+    examples: Examples,
+    clock: LearningRateSchedule,
+    say: Callable[[str], None] = print,
+    progress: Progress = unseen,
 ) -> AnyTrainer:
     """TRL's trainer on float32 LoRA weights, with our schedule, log and checkpoints."""
     import torch
@@ -179,7 +187,7 @@ def build_trainer(
         train_dataset=examples.as_dataset(),
         data_collator=packer,
         processing_class=qwen.processor,
-        callbacks=[_callback(run, clock)],
+        callbacks=[_callback(run, clock, progress)],
     )
     trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts QLoRA adapters to bf16, in which small updates would round to nothing
@@ -240,7 +248,7 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     )
 
 
-def _callback(run: Run, clock: LearningRateSchedule) -> Any:
+def _callback(run: Run, clock: LearningRateSchedule, progress: Progress) -> Any:
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
@@ -252,6 +260,7 @@ def _callback(run: Run, clock: LearningRateSchedule) -> Any:
                 clock.agreed = distributed.broadcast(clock.elapsed)
 
         def on_step_end(self, args, state, control, **_) -> None:
+            progress("Training steps", state.global_step, clock.steps_in_all(state.global_step))
             if distributed.broadcast(run.stop_asked or clock.elapsed >= clock.max_seconds):
                 control.should_training_stop = True
 

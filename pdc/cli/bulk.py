@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from pdc import files
 from pdc.cli.answer_lines import answer_row
+from pdc.cli.predict import BATCH
+from pdc.cli.progress import say as say_line
 from pdc.domain.errors import BadImage, BadSetting
 from pdc.domain.geometry import Size
+from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Question
 from pdc.images.intake import Accepted, accept
 from pdc.inference.predictors.zoom import zoom_answer
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from pdc.inference.predictors.base import Answer, Predictor
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
-BATCH = 8  # images whose passes of the model are shared
 AHEAD = 4  # batches decoded together, so that images of like size can be put together
 
 
@@ -61,27 +62,26 @@ class BulkImage:
         return (self.image.width, self.image.height) if isinstance(self.image, Accepted) else (0, 0)
 
 
-def run(bulk: BulkRun, predictor: Predictor, say: Callable[[str], None] | None = None) -> int:
+def run(bulk: BulkRun, predictor: Predictor, say: Callable[[str], None] = say_line, progress: Progress = unseen) -> int:
     """Answer every image that has no line yet; returns how many lines of the file say that an image failed.
 
     Raises BadSetting when the folder or the file cannot be used, and whatever stops the model; a rerun goes on.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     paths = images_under(bulk.folder)
     rows = lines_of(bulk.out, bulk.question)
     done = {(r["image"], r["sha256"]) for r in rows}
-    failed, progress = sum("error" in r for r in rows), BulkProgress(len(paths), say)
+    failed, count = sum("error" in r for r in rows), BulkCount(len(paths), say, progress)
     with Output(bulk.out) as out:
         for chunk in _chunks(bulk, paths):
             new = [f for f in chunk if (f.name, f.sha256) not in done]
-            progress.skip(len(chunk) - len(new))
+            count.skip(len(chunk) - len(new))
             for batch in _parts(sorted(new, key=lambda f: f.wh), bulk.batch):
                 answered = _rows(bulk, predictor, batch)
                 out.add(answered)
                 failed += sum("error" in r for r in answered)
                 for row in answered:
-                    progress.one(row)
-    progress.end(bulk.out)
+                    count.one(row)
+    count.end(bulk.out)
     return failed
 
 
@@ -135,37 +135,31 @@ class Output:
             os.fsync(self._file.fileno())
 
 
-class BulkProgress:
-    """Says how far a run is, how fast, and how long it will take."""
+class BulkCount:
+    """Counts what a run has answered; says which images failed and, at the end, how fast it was."""
 
-    def __init__(self, total: int, say: Callable[[str], None], every: float = 5.0) -> None:
-        self.total, self.say, self.every = total, say, every
+    def __init__(self, total: int, say: Callable[[str], None], progress: Progress) -> None:
+        self.total, self.say, self.progress = total, say, progress
         self.known = self.answered = 0
-        self.started = self.said = time.monotonic()
+        self.started = time.monotonic()
 
     def skip(self, n: int) -> None:
         self.known += n
+        self._tell()
 
     def one(self, row: dict[str, Any]) -> None:
         self.answered += 1
         if "error" in row:
             self.say(f"pdc: {row['image']}: {row['error']}")
-        if time.monotonic() - self.said >= self.every:
-            self.said = time.monotonic()
-            left = (self.total - self.known - self.answered) / self.speed
-            self.say(f"{self.known + self.answered} of {self.total} images, {self.speed:.2f} a second, {_minutes(left)} left")
+        self._tell()
+
+    def _tell(self) -> None:
+        self.progress("Answering images", self.known + self.answered, self.total)
 
     def end(self, out: Path) -> None:
         old = f", {self.known} had an answer already" if self.known else ""
-        self.say(f"{self.answered} images answered, {self.speed:.2f} a second{old}: {out}")
-
-    @property
-    def speed(self) -> float:
-        return self.answered / max(time.monotonic() - self.started, 1e-6)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+        speed = self.answered / max(time.monotonic() - self.started, 1e-6)
+        self.say(f"{self.answered} images answered, {speed:.2f} a second{old}: {out}")
 
 
 def _parts(items: Sequence[Any], n: int) -> Iterator[Sequence[Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pdc import files
 from pdc.domain.errors import BadSetting
+from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Review
 from pdc.formats import medmultipoints
 from pdc.formats.records import Case, best, picture_of
@@ -28,7 +29,7 @@ class Exported:
     left_out: int = 0
 
 
-def export(store: Store, images: ImageFiles, folder: Path, format: str) -> Exported:
+def export(store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen) -> Exported:
     """Write what the current reviews say, and the images they are about, into `folder`.
 
     Rejected and skipped reviews are left out. Images are copied to images/<sha256>.png, or go into the file where the
@@ -42,9 +43,9 @@ def export(store: Store, images: ImageFiles, folder: Path, format: str) -> Expor
         raise BadSetting("There are no accepted or corrected reviews to export; review some images first.")
     folder = Path(folder)
     if format == "medmultipoints":
-        files.write(folder / medmultipoints.PARQUET, _parquet(cases, images))
+        files.write(folder / medmultipoints.PARQUET, _parquet(cases, images, progress))
     else:
-        for case in cases:
+        for case in follow("Exporting images", cases, progress):
             files.copy(images.path(case.image.sha256), folder / "images" / f"{case.image.sha256}.png")
         for name, text in texts_of(cases, format).items():
             files.write(folder / name, text.encode())
@@ -61,8 +62,9 @@ def _exported(folder: Path, format: str, cases: Sequence[Case]) -> Exported:
     return Exported(folder, format, len(cases), reviews, asked - sum(map(len, told)))
 
 
-def _parquet(cases: Sequence[Case], images: ImageFiles) -> bytes:
-    data = {f"images/{c.image.sha256}.png": images.path(c.image.sha256).read_bytes() for c in cases}
+def _parquet(cases: Sequence[Case], images: ImageFiles, progress: Progress) -> bytes:
+    taken = follow("Exporting images", cases, progress)
+    data = {f"images/{c.image.sha256}.png": images.path(c.image.sha256).read_bytes() for c in taken}
     return medmultipoints.to_parquet([picture_of(c) for c in cases], data)
 
 

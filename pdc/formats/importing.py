@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from pdc.domain.errors import BadImage, BadQuestion, BadSetting
 from pdc.domain.geometry import Size
+from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Question, Review, Status, Task, Verdict
 from pdc.formats.contents import Contents, LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Picture, inside
@@ -67,6 +68,7 @@ def import_file(
     labels: Sequence[str] | None = None,
     complete: bool = False,
     max_megapixels: float = 50,
+    progress: Progress = unseen,
 ) -> Imported:
     """Add a file's or folder's images, each with one review by `author` per task.
 
@@ -83,7 +85,7 @@ def import_file(
     find = _finder(path if path.is_dir() else path.parent, contents)
     left_out = [*contents.left_out, *(entry for _, gone in fitting for entry in gone)]
     reviews: list[Review] = []
-    for picture in (p for p, _ in fitting if p.asked):
+    for picture in follow("Importing images", [p for p, _ in fitting if p.asked], progress):
         ready = _ready(find, picture, max_megapixels)
         if isinstance(ready, LeftOut):
             left_out.append(ready)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,8 @@ from adapter_files import SHIPPED
 from pictures import encoded
 
 from pdc.adapters.registry import Adapters
-from pdc.cli import commands
+from pdc.cli import doctor
+from pdc.cli.predict import PredictOptions, predict
 from pdc.compose import adapters_of, local_predictor, open_store, routing_of
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Question, Task
@@ -145,16 +145,16 @@ def test_the_command_line_and_the_doctor_name_a_lost_adapter(lost: Settings, sme
     for name, value in {"PDC_HOME": lost.home, "PDC_MODEL": lost.model, "PDC_DEVICE": "cpu"}.items():
         monkeypatch.setenv(name, str(value))
     smears[0][0].crop((0, 0, 160, 120)).save(tmp_path / "a.png")
-    asked = Namespace(images=[tmp_path / "a.png"], task="counting", label=["bacterium"], closer=0, json=True, out=None, batch=1)
-    assert commands.predict(asked) == 0
+    asked = PredictOptions([tmp_path / "a.png"], task="counting", label=["bacterium"], json=True)
+    assert predict(asked) == 0
     said = capsys.readouterr()
     assert "The adapter mine is missing" in said.err and json.loads(said.out)["adapter"] is None
     with pytest.raises(BadModel, match=r"no adapter folder .*mine"):
-        commands._model(lost)
+        doctor._model(lost)
 
 
 def test_training_starts_afresh_when_what_served_is_lost(lost: Settings):
-    from finetune.cli.train import parent_of
+    from finetune.cli.fold import parent_of
 
     said: list[str] = []
     with opened(lost) as (_, adapters):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from finetune.cli.main import main
 from finetune.data.drawings import smear
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import LEAST_SIDE, clean_piece
-from finetune.tiny.command import main
 from finetune.tiny.prompts import OWN
 from finetune.tiny.thresholds import STEPS, Seen, best_of, row
 from pdc.domain.values import Box, Mark
@@ -104,7 +104,7 @@ def test_one_command_chooses_thresholds_for_a_finished_model_and_keeps_what_else
         _source(data / name, name)
     before = json.loads((model / "pdc.json").read_text())
     (model / "pdc.json").write_text(json.dumps({**before, "thresholds": {"something old": 0.9}}))
-    assert main(["--stages", "thresholds", "--start", str(model), "--data", str(data), "--out", str(out)]) == 0
+    assert main(["tiny", "--stages", "thresholds", "--start", str(model), "--data", str(data), "--out", str(out)]) == 0
     after = json.loads((model / "pdc.json").read_text())
     assert {**after, "thresholds": 0} == {**before, "thresholds": 0}
     rows = json.loads((out / "thresholds.json").read_text())

@@ -67,9 +67,9 @@ class RemotePredictor:
         self._left_out: set[str] = set()
         self._served: ServedModel | None = None
 
-    def warm_up(self) -> None:
-        """Find out in the background what the server offers. A failure is told to whoever asks first."""
-        threading.Thread(target=self._try_to_be_ready, name="model-server-probe", daemon=True).start()
+    def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Find out in the background what the server offers, and say so. A failure is told to whoever asks first."""
+        threading.Thread(target=self._try_to_be_ready, args=(say,), name="model-server-probe", daemon=True).start()
 
     def load(self) -> None:
         """Find out now what the server offers. Raises PdcError when it is away or does not serve the model."""
@@ -211,9 +211,11 @@ class RemotePredictor:
 
     # What the server offers
 
-    def _try_to_be_ready(self) -> None:
+    def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         try:
+            say("Asking the model server what it offers.")
             self.load()
+            say("The model server answers.")
         except PdcError as error:
             log.error("%s", error)
 

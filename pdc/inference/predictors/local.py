@@ -35,9 +35,9 @@ class LocalPredictor:
         self._decoder: Decoder | None = None
         self._serving: AdapterRef | None = None
 
-    def warm_up(self) -> None:
-        """Load in the background. A failure is kept for the first question, which then says what is wrong."""
-        threading.Thread(target=self._try_to_be_ready, name="model-loader", daemon=True).start()
+    def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Load in the background, and say so. A failure is kept for the first question, which then says what is wrong."""
+        threading.Thread(target=self._try_to_be_ready, args=(say,), name="model-loader", daemon=True).start()
 
     def load(self) -> None:
         """Load now, and swap to the wanted adapter. Raises BadModel when either cannot be used."""
@@ -120,9 +120,12 @@ class LocalPredictor:
             decoder, qwen = self._ready(wanted)
             return decoder.encode(image).proposals if qwen.head else None
 
-    def _try_to_be_ready(self) -> None:
+    def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
+        started = time.monotonic()
         try:
+            say("Loading the model, once.")
             self.load()
+            say(f"The model is loaded, after {time.monotonic() - started:.1f} s.")
         except PdcError as error:
             log.error("%s", error)
         except Exception:

@@ -1,0 +1,195 @@
+"""`python -m finetune evaluate`, `score` and `audit`: how good are the answers, and how alike are the readers?"""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finetune.cli.options import Place, settings_of
+from pdc.cli.entry import DONE, FAILED
+from pdc.cli.progress import shown
+from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.progress import Progress
+from pdc.domain.values import USABLE, Task
+from pdc.inference.adapter_ref import AdapterRef
+
+if TYPE_CHECKING:
+    from finetune.evaluate.compare import Comparison
+    from finetune.evaluate.metrics import Evaluation
+    from pdc.adapters.registry import Adapters
+    from pdc.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What is measured, and on which images."""
+
+    adapter: Annotated[str, typer.Option(help="`active`, `none`, a name or a folder.")] = "active"
+    data: Annotated[Path | None, typer.Option(metavar="COCO.json", help="Measure on this, not on held-out reviews.")] = None
+    task: Annotated[Task, typer.Option(help="With --data.")] = Task.COUNT_AND_BOX
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="With --data: ask for this; repeat for several (default: all categories)."),
+    ] = None
+    limit: Annotated[int | None, typer.Option(metavar="N", help="With --data: only the first N images.")] = None
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False
+
+
+def evaluate(place: Place, options: EvaluateOptions) -> int:
+    """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
+    settings = settings_of(place)
+    adapters = registered(settings)
+    wanted = wanted_of(options.adapter, adapters)
+    with shown() as progress:
+        if options.data:
+            found = _measure_file(options.data, options, settings, wanted, progress)
+        else:
+            found = _measure_held_out(settings, adapters, wanted, progress)
+    _show(found.evaluations, options.json)
+    return DONE
+
+
+def registered(settings: Settings) -> Adapters:
+    """The adapters of these settings, those that ship with the model included."""
+    from pdc.compose import adapters_of, open_store
+
+    adapters = adapters_of(settings, open_store(settings))
+    adapters.ensure_shipped()
+    return adapters
+
+
+def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
+    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
+    from pdc.inference.adapter_folder import verify
+
+    if name == "none":
+        return AdapterRef()
+    if name == "active":
+        active = adapters.active()
+        return AdapterRef(active.name, active.path) if active else AdapterRef()
+    if name in {a.name for a in adapters.all()}:
+        adapters.verify(name)
+        return AdapterRef(name, adapters.get(name).path)
+    if not Path(name).is_dir():
+        known = ", ".join(a.name for a in adapters.all()) or "none yet"
+        raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
+    return AdapterRef(verify(Path(name), adapters.base, adapters.folder).name, name)
+
+
+def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: AdapterRef, progress: Progress) -> Comparison:
+    from finetune.data.coco import read_coco
+    from finetune.evaluate.compare import compare
+    from pdc.inference.qwen import load
+
+    rows = read_coco(data, options.task, options.label or (), options.limit)
+    qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
+    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress)
+
+
+def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
+    """On the held-out reviews; what was found is kept with the adapter."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        found = _compare_held_out(Path(folder), settings, adapters, wanted, progress)
+    if wanted.name in {a.name for a in adapters.all()}:
+        adapters.store.set_metrics(wanted.name, found.to_json())
+    return found
+
+
+def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
+    from finetune.cli.fold import compare_with
+    from finetune.data.dataset import read_rows
+    from pdc.images.intake import ImageFiles
+    from pdc.training.dataset_export import export_held_out
+
+    if not export_held_out(adapters.store, ImageFiles(settings.images), folder):
+        raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
+    rows = read_rows(folder / "held_out.jsonl", [])
+    return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows, progress=progress)
+
+
+def _show(evaluations: Mapping[str, Evaluation], as_json: bool) -> None:
+    from finetune.evaluate.tables import table
+
+    if as_json:
+        print(json_text.dumps({name: e.to_json() for name, e in evaluations.items()}, ensure_ascii=False))
+        return
+    some = next(iter(evaluations.values()))
+    print(table(evaluations))
+    print(f"\n{number_measured(some)}. {how_measured(some)}")
+
+
+def number_measured(some: Evaluation) -> str:
+    """60 images, or 60 images in 12 groups where that is known."""
+    return f"{some.n} images" + (f" in {some.groups} groups" if some.groups is not None else "")
+
+
+def how_measured(some: Evaluation) -> str:
+    return (
+        f"Boxes match at IoU {some.min_iou} or more, points within {some.max_distance:g} px, one to one. In brackets: 95 % "
+        f"interval over {_what_is_drawn(some)}"
+    )
+
+
+def _what_is_drawn(some: Evaluation) -> str:
+    from finetune.evaluate.bootstrap import FEW_GROUPS
+
+    if some.groups is None or some.groups == some.n:
+        return "images."
+    if some.groups == 1:
+        return "images. All are of one group (patient, sequence), so it says nothing about others."
+    few = f" {some.groups} groups are few: the true interval is wider." if some.groups < FEW_GROUPS else ""
+    return f"groups of images (patients, sequences), each drawn whole.{few}"
+
+
+def score(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS.jsonl", help="Lines with response, labels, messages, images.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> int:
+    """Measure an ms-swift result file, as the paper does and honestly."""
+    from finetune.evaluate.metrics import evaluate as measure
+    from finetune.evaluate.paper_metrics import paper_scores, paper_table
+    from finetune.evaluate.results_files import read_results
+    from finetune.evaluate.tables import table
+
+    found = read_results(results)
+    paper = paper_scores(found.samples)
+    honest = measure(found.cases, model=results.stem, adapter=None)
+    if json:
+        value = {"paper": {t: asdict(s) for t, s in paper.items()}, "honest": honest.to_json(), "skipped": found.skipped}
+        print(json_text.dumps(value, ensure_ascii=False))
+        return DONE
+    print(paper_table(paper))
+    print(f"\n{table({honest.model: honest})}\n")
+    print(f"{len(found.samples)} answers about {honest.n} images. {how_measured(honest)}")
+    if found.skipped:
+        print(f"{found.skipped} line(s) of the file are no results and were left out.")
+    return DONE
+
+
+def audit(place: Place) -> int:
+    """Name readers who treat the model's marks unlike the others; the exit code is 1 when there is one."""
+    from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table
+    from pdc.compose import open_store
+
+    store = open_store(settings_of(place))
+    predictions = {p.id: p.findings for p in store.predictions()}
+    reviews = [
+        JudgedReview(r.author, findings, r.findings)
+        for r in store.reviews()
+        if r.prediction_id and (findings := predictions.get(r.prediction_id)) and r.verdict in USABLE
+    ]
+    found = audit_readers(reviews)
+    readers = len({r.reader for r in reviews})
+    print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
+    if found:
+        print(f"{audit_table(found)}\nLook at these readers' images together; the audit cannot tell a slip from an insight.")
+        return FAILED
+    print("Nobody stands out." if readers > 1 else "There are no two readers to compare.")
+    return DONE

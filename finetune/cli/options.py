@@ -1,0 +1,92 @@
+"""Options that several commands have: where the reviews and the model are, and how to train."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from pdc.settings import Settings
+from pdc.training.config import TrainConfig
+
+Quantization = Literal["nf4", "none"]
+Device = Literal["auto", "cpu", "cuda"]
+Optimizer = Literal["adamw", "muon"]  # those of pdc.training.config; a test compares them
+FITS = " (default: fits the model)."
+Label = Annotated[
+    list[str] | None, typer.Option(metavar="LABEL", help="Ask for this; repeat for several (default: all categories).")
+]
+Truth = Annotated[Path, typer.Option(metavar="COCO.json", help="Images and what is in them.")]
+HeldOut = Annotated[int, typer.Option(metavar="N", help="Images to measure on.")]
+Known = Annotated[int, typer.Option(metavar="N", help="Drawings of each known kind, to measure what is forgotten.")]
+KnownData = Annotated[Path | None, typer.Option(metavar="COCO.json", help="Images for that instead of drawings.")]
+Asked = Annotated[str, typer.Option(help="Whom to ask: `active`, `none`, a name or a folder.")]
+
+
+def number(help: str, metavar: str = "N") -> Any:
+    """An option that takes a number."""
+    return typer.Option(metavar=metavar, help=help)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where reviews, runs and adapters are, and which model they are about."""
+
+    home: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of reviews, runs and adapters (default: PDC_HOME).")
+    ] = None
+    model: Annotated[str | None, typer.Option(help="Base model, folder or hub name (default: PDC_MODEL).")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How to train; None is what fits the model. The names are those of TrainConfig."""
+
+    parent: Annotated[
+        str | None, typer.Option(help="Adapter to go on from: `active` (default), `none`, or a registered name.")
+    ] = None
+    vision: Annotated[bool | None, typer.Option(help="Train the vision blocks too.")] = None
+    augment: Annotated[bool | None, typer.Option(help="Flip, turn and cut the images.")] = None
+    rank: Annotated[int | None, number("Rank of a fresh adapter" + FITS)] = None
+    alpha: Annotated[int | None, number("LoRA scale of a fresh adapter" + FITS)] = None
+    lr: Annotated[float | None, number("Peak learning rate" + FITS)] = None
+    epochs: Annotated[float | None, number("Visits to each reviewed question" + FITS)] = None
+    batch: Annotated[int | None, number("Questions per step" + FITS)] = None
+    max_seconds: Annotated[float | None, number("Longest training time, seconds" + FITS)] = None
+    replay: Annotated[float | None, number("Share of views that show what the model knew" + FITS)] = None
+    save_every: Annotated[int | None, number("Steps between checkpoints" + FITS)] = None
+    questions: Annotated[int | None, number("Questions about each view of an image" + FITS)] = None
+    seed: Annotated[int | None, number("Seed of weights, order and views" + FITS)] = None
+    preference: Annotated[
+        float | None,
+        number(
+            "Also prefer each correction to the prediction it corrects (DPO), with this weight (default: 0; without a number 1).",
+            "WEIGHT",
+        ),
+    ] = None
+    replay_data: Annotated[str | None, typer.Option(help="What the model knew before: `drawn` or a COCO file" + FITS)] = None
+    optimizer: Annotated[Optimizer | None, typer.Option(help="Default: fits the model.")] = None
+    quantization: Annotated[Quantization | None, typer.Option(help="4 bit or bf16 (default: PDC_QUANTIZATION).")] = None
+    device: Annotated[Device | None, typer.Option(help="Default: PDC_DEVICE.")] = None
+
+
+def settings_of(place: Place) -> Settings:
+    """Settings from the environment, with --home and --model over them."""
+    settings = Settings.from_env()
+    changes = {"home": place.home, "model": place.model}
+    settings = replace(settings, **{k: v for k, v in changes.items() if v is not None})
+    if Path(settings.model).is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    return settings
+
+
+def config_of(training: Training, settings: Settings) -> TrainConfig:
+    """The model's defaults, changed by what was given on the command line."""
+    given = {f.name: v for f in fields(Training) if (v := getattr(training, f.name)) is not None}
+    if given.get("parent") == "none":
+        given["parent"] = None
+    start = {"quantization": settings.quantization, "device": settings.device}
+    return TrainConfig.for_model(settings.model, **{**start, **given})

@@ -1,0 +1,88 @@
+"""`pdc doctor`: versions, device, model, database and disk."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from pdc.cli.entry import DONE, FAILED
+from pdc.domain.errors import BadSetting, PdcError
+
+if TYPE_CHECKING:
+    from pdc.settings import Settings
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "xgrammar",
+    "gradio",
+    "sqlalchemy",
+    "pillow",
+    "opencv-python-headless",
+    "pandas",
+)
+
+
+def doctor() -> int:
+    """Versions, device, model, database and disk; the exit code is 1 when something would stop the app."""
+    from pdc.settings import Settings
+
+    settings = Settings.from_env()
+    for package in PACKAGES:
+        print(f"{package:24} {_version(package)}")
+    checks = {"device": _device, "database": _database, "model": _model, "disk": _disk}
+    failed = 0
+    for name, check in checks.items():
+        try:
+            print(f"{name:24} {check(settings)}")
+        except PdcError as error:
+            print(f"{name:24} PROBLEM: {error}")
+            failed += 1
+    return FAILED if failed else DONE
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed: run pip install -r requirements.txt"
+
+
+def _device(settings: Settings) -> str:
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return f"{settings.device} -> {gpu or f'CPU, {os.cpu_count()} cores'}; quantization {settings.quantization}"
+
+
+def _database(settings: Settings) -> str:
+    from pdc.compose import open_store
+
+    store = open_store(settings)
+    return f"{settings.url.split('@')[-1]}; {len(store.images())} images, {len(store.current_reviews())} current reviews"
+
+
+def _model(settings: Settings) -> str:
+    from pdc.compose import adapters_of, open_store, predictor_of, routing_of
+
+    store = open_store(settings)
+    predictor = predictor_of(settings, store, wanted := routing_of(settings, store))
+    if missing := wanted().missing:
+        adapters_of(settings, store).verify(missing)
+    started = time.monotonic()
+    predictor.load()
+    seconds = time.monotonic() - started
+    return f"{settings.server_url or settings.model}; adapter {predictor.adapter or 'none'}; ready in {seconds:.1f} s"
+
+
+def _disk(settings: Settings) -> str:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free / 1e9
+    if free < 1:
+        raise BadSetting(f"only {free:.2f} GB are free in {settings.home}; make room, or set PDC_HOME to another disk.")
+    return f"{free:.0f} GB free in {settings.home.resolve()}"

@@ -1,0 +1,46 @@
+"""A web app at an address: a taken port is a sentence, and it is said when questions are answered there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pdc.domain.errors import BadSetting
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+LAST_WORDS = 3  # seconds that open connections have to end once it is stopped
+
+
+def url_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def bound(host: str, port: int, change: str) -> Iterator[socket.socket]:
+    """The address, taken before anything slow begins. BadSetting when it cannot be; `change` says where another is named."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as place:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((host, port))
+        except OSError as error:
+            raise BadSetting(f"Nothing can listen at {url_of(host, port)} ({error.strerror}); {change}.") from None
+        yield place
+
+
+def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -> None:
+    """The app until it is stopped. `ready` is called once it answers."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    # No logging of its own: --log-level rules it too.
+    config = uvicorn.Config(app, log_config=None, log_level=None, timeout_graceful_shutdown=LAST_WORDS)
+    Server(config).run(sockets=[place])

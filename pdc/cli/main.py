@@ -1,0 +1,40 @@
+"""The commands of `pdc`: serve, predict, serve-model, import, export, users, doctor; train and its kin go on to finetune.
+
+The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pdc.cli import doctor, entry, exchange, handed_on, model_server, predict, serve, users
+from pdc.cli.options import spelled_out
+
+ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
+EXAMPLES = """examples:
+  python -m pdc serve
+  python -m pdc predict smear.png --task count_and_box --label platelet
+  python -m pdc predict folder/*.png --json > answers.jsonl
+  python -m pdc predict folder/ --out answers.jsonl
+  python -m pdc import annotations.json
+  python -m pdc export reviews/ --format coco
+  python -m pdc users add maria
+  python -m pdc doctor
+
+Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` shows their effect."""
+
+app = entry.new_app(ABOUT, EXAMPLES)
+app.command("serve")(serve.serve)
+app.command("predict")(spelled_out(predict.predict))
+app.command("serve-model")(model_server.serve_model)
+app.command("import")(spelled_out(exchange.import_))
+app.command("export")(exchange.export)
+app.add_typer(users.app, name="users")
+app.command("doctor")(doctor.doctor)
+handed_on.add_to(app)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of these words, or of the process's own: 0 done, 1 failed or refused, 2 wrong use, 130 interrupted."""
+    return entry.run(app, sys.argv[1:] if argv is None else argv, "pdc")

@@ -1,0 +1,128 @@
+"""`pdc predict`: one question about image files, or about every image of a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdc.cli.entry import DONE, FAILED
+from pdc.cli.progress import say, shown
+from pdc.domain.errors import BadImage, BadSetting, PdcError
+from pdc.domain.progress import follow
+from pdc.domain.values import Question, Task
+
+if TYPE_CHECKING:
+    from pdc.inference.predictors.base import Answer, Predictor
+    from pdc.settings import Settings
+
+BATCH = 8  # images of a folder whose passes of the model are shared
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """The images, the question about them, and where the answers go."""
+
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files, or one folder.")]
+    task: Annotated[str, typer.Option(help=f"One of {', '.join(Task)}.")] = Task.COUNT_AND_BOX.value
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="What to look for; repeat for several (default: all the embedded model knows)."),
+    ] = None
+    closer: Annotated[
+        int, typer.Option(metavar="N", help="Look again, larger, at the N regions it is least sure of.", show_default=False)
+    ] = 0
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For a folder: file of JSON lines to add answers to; a run goes on where it stopped "
+            "(default: FOLDER.jsonl here).",
+        ),
+    ] = None
+    batch: Annotated[int, typer.Option(metavar="N", help="For a folder: images asked together.")] = BATCH
+
+
+def predict(options: PredictOptions) -> int:
+    """Ask the model about image files, or about every image of a folder.
+
+    A bad file is reported and the others go on; the exit code is 1 when any failed.
+    """
+    from pdc.compose import open_store, predictor_of, routing_of
+    from pdc.settings import Settings
+
+    settings = Settings.from_env()
+    question = _question(options, settings)
+    wanted = routing_of(settings, store := open_store(settings))
+    predictor = predictor_of(settings, store, wanted)
+    if trouble := wanted.trouble():
+        say(f"pdc: {trouble}")
+    folders = [p for p in options.images if p.is_dir()]
+    if not folders:
+        return _predict_files(options, settings, question, predictor)
+    if len(options.images) > 1:
+        raise BadSetting("Name one folder, or any number of files; a folder's answers go into one file.")
+    return _predict_folder(folders[0], options, settings, question, predictor)
+
+
+def _question(options: PredictOptions, settings: Settings) -> Question:
+    from pdc.domain.prompts import task_from
+    from pdc.inference.qwen import labels_of
+    from pdc.review.examples import KNOWN_LABELS, taught
+
+    labels = options.label or taught(labels_of(settings.model)) or KNOWN_LABELS
+    return Question(task_from(options.task), tuple(labels))
+
+
+def _predict_folder(folder: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> int:
+    from pdc.cli.bulk import BulkRun, run
+
+    out = options.out or Path(f"{folder.resolve().name}.jsonl")
+    bulk = BulkRun(folder, out, question, options.closer, max(1, options.batch), settings.max_megapixels)
+    with shown() as progress:
+        return FAILED if run(bulk, predictor, progress=progress) else DONE
+
+
+def _predict_files(options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> int:
+    failures = 0
+    with shown() as progress:
+        for path in follow("Answering images", options.images, progress):
+            try:
+                _predict_file(path, options, settings, question, predictor)
+            except PdcError as error:
+                say(f"pdc: {path}: {error}")
+                failures += 1
+    return FAILED if failures else DONE
+
+
+def _predict_file(path: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> None:
+    from PIL import Image
+
+    from pdc.cli.answer_lines import answer_row, in_words, untaught_notes
+    from pdc.images.intake import accept
+    from pdc.inference.predictors.zoom import zoom_answer
+
+    accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
+    image = Image.open(BytesIO(accepted.png))
+    answer = zoom_answer(predictor, image, question, predictor.predict(image, question), options.closer)
+    _say_notes(path, accepted.notes, answer, untaught_notes(answer, predictor.untaught(question)))
+    row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
+    print(json.dumps(row, ensure_ascii=False) if options.json else in_words(row), flush=True)
+
+
+def _say_notes(path: Path, of_image: Sequence[str], answer: Answer, untaught: Sequence[str]) -> None:
+    for note in (*of_image, *answer.notes, *untaught):
+        say(f"pdc: {path}: {note}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadImage(f"cannot be read: {error.strerror}.") from error

@@ -1,0 +1,29 @@
+"""`pdc serve`: the review app, until it is stopped."""
+
+from __future__ import annotations
+
+import os
+
+from pdc.cli.entry import DONE
+from pdc.cli.listening import answer_at, bound, url_of
+
+
+def serve() -> int:
+    """Start the review app."""
+    from pdc.compose import build
+    from pdc.settings import Settings
+
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+    settings = Settings.from_env()
+    with bound(settings.host, settings.port, "stop what does, or name another port with PDC_PORT") as place:
+        app, warm_up, stop = build(settings)
+        warm_up(_say)
+        try:
+            answer_at(place, app, lambda: _say(f"PDC is ready at {url_of(settings.host, settings.port)}"))
+        finally:
+            stop()
+    return DONE
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,22 @@
+"""How far a long piece of work is: told by whoever does it, shown by whoever started it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+"""Takes what is being done ("Importing images"), how many are done, and how many there are in all."""
+
+
+def unseen(what: str, done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def follow(what: str, items: Sequence[T], progress: Progress) -> Iterator[T]:
+    """The items one by one; `progress` is told before each and after the last."""
+    for done, item in enumerate(items):
+        progress(what, done, len(items))
+        yield item
+    progress(what, len(items), len(items))
