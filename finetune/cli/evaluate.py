@@ -33,8 +33,7 @@ class EvaluateOptions:
     data: Annotated[Path | None, typer.Option(metavar="COCO.json", help="Measure on this, not on held-out reviews.")] = None
     task: Annotated[Task, typer.Option(help="With --data.")] = Task.COUNT_AND_BOX
     label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LABEL", help="With --data: ask for this; repeat for several (default: all categories)."),
+        list[str] | None, typer.Option(metavar="LABEL", help="With --data: ask for this; repeat (default: all categories).")
     ] = None
     limit: Annotated[int | None, typer.Option(metavar="N", help="With --data: only the first N images.")] = None
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False

@@ -49,10 +49,7 @@ class SimulateOptions:
     per_round: Annotated[int, number("Images corrected a round.")] = 10
     order: Annotated[
         list[Order] | None,
-        typer.Option(
-            metavar="ORDER",
-            help="`uncertainty`, `random`: which images come next; name both to compare them (default: uncertainty).",
-        ),
+        typer.Option(metavar="ORDER", help="Next come images by `uncertainty` (default), or `random`; name both to compare."),
     ] = None
     seeds: Annotated[int, number("Repeats with other seeds.")] = 1
     held_out: HeldOut = 20

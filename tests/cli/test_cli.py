@@ -134,10 +134,3 @@ def test_training_and_its_kin_go_on_to_finetune_with_their_words_and_exit_codes(
     assert shown.returncode == 0 and "--max-seconds" in shown.stdout
     refused = pdc(tmp_path, "promote", "nobody")
     assert refused.returncode == 1 and refused.stderr.startswith("finetune: ") and "nobody" in refused.stderr
-
-
-def test_every_command_of_finetune_is_a_verb_of_pdc(tmp_path: Path):
-    from finetune.__main__ import parser
-    from pdc.__main__ import FINETUNE
-
-    assert set(parser()._subparsers._group_actions[0].choices) == set(FINETUNE)

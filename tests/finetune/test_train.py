@@ -55,14 +55,18 @@ def test_training_learns_and_leaves_a_folder_that_explains_itself(qwen, rows, tm
 
 def test_the_trained_adapter_serves_through_the_same_door_and_is_measured(qwen, rows, tmp_path, config, model_folder):
     run = new_run(tmp_path, config)
-    train(run, qwen, rows[:1], None, say=lambda text: None)
+    steps: list[tuple[str, int, int]] = []
+    train(run, qwen, rows[:1], None, say=lambda text: None, progress=lambda *far: steps.append(far))
+    assert steps and [n for _, n, _ in steps] == list(range(1, len(steps) + 1)) and steps[-1][1] == steps[-1][2]
     served, said = load(str(model_folder), quantization="none", device="cpu"), []
     adapters = {"base": AdapterRef(), "active": AdapterRef(), "candidate": AdapterRef(run.name, str(run.adapter))}
-    comparison = compare(served, rows[:2], adapters, report=said.append)
+    told: list[tuple[str, int, int]] = []
+    comparison = compare(served, rows[:2], adapters, report=said.append, progress=lambda *far: told.append(far))
     found = comparison.evaluations
     assert found["base"] is found["active"] and found["candidate"].adapter == "one"
     assert found["candidate"].n == 2 and found["candidate"].overall.true_marks == 4
     assert len(said) == 4 and "2 of 2" in said[-1]
+    assert told == [(f"Measuring {who}", n, 2) for who in ("the base model", "one") for n in (1, 2)]
     metrics = json.loads(json.dumps(comparison.to_json()))
     assert metrics["n"] == 2 and Evaluation.from_json(metrics["candidate"]) == found["candidate"]
     assert metrics["changes"]["base"] == metrics["changes"]["active"] and len(metrics["held_out"]) == 2
