@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +43,13 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -
             if self.started:
                 ready()
 
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     # No logging of its own: --log-level rules it too.
     config = uvicorn.Config(app, log_config=None, log_level=None, timeout_graceful_shutdown=LAST_WORDS)
     Server(config).run(sockets=[place])
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what uvicorn says of pages that were still open when it was stopped: their requests end, as they should."""
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and "graceful shutdown exceeded" not in record.getMessage()

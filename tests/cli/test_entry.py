@@ -198,8 +198,9 @@ def test_the_app_says_when_it_is_ready_and_when_its_model_is_and_stops_cleanly(t
         if "is ready" in line:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
                 assert answer.status == 200
-    app.send_signal(signal.SIGINT)
-    rest, said = app.communicate(timeout=60)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/heartbeat/abc", timeout=30):  # a page that stays open
+        app.send_signal(signal.SIGINT)
+        rest, said = app.communicate(timeout=60)
     assert app.returncode == 130 and said.splitlines()[-1] == "pdc: Interrupted."
     assert rest == "" and "Traceback" not in said and "alembic" not in said
     assert lines[0] == "Loading the model, once." and re.fullmatch(r"The model is loaded, after \d+\.\d s\.", sorted(lines)[-1])
