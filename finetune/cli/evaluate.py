@@ -104,10 +104,11 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
 def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
     from finetune.cli.fold import compare_with
     from finetune.data.dataset import read_rows
+    from pdc.compose import open_store
     from pdc.images.intake import ImageFiles
     from pdc.training.dataset_export import export_held_out
 
-    if not export_held_out(adapters.store, ImageFiles(settings.images), folder):
+    if not export_held_out(open_store(settings), ImageFiles(settings.images), folder):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = read_rows(folder / "held_out.jsonl", [])
     return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows, progress=progress)

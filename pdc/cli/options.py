@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 def spelled_out(command: Callable[..., int]) -> Callable[..., int]:
     """The command with each dataclass among its parameters spelled out into its fields, whose types carry typer's words."""
-    kinds = {name: kind for name, kind in get_type_hints(command).items() if is_dataclass(kind)}
+    kinds: dict[str, Any] = {name: kind for name, kind in get_type_hints(command).items() if is_dataclass(kind)}
 
     @wraps(command)
     def told(**given: Any) -> int:
