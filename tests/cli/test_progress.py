@@ -9,7 +9,7 @@ import pytest
 from annotations import BOXED, a_coco
 from places import Place
 
-from finetune.train.trainer import LearningRateSchedule
+from finetune.train.schedule import LearningRateSchedule
 from pdc.cli import progress
 from pdc.domain.progress import follow
 from pdc.formats.exporting import export
