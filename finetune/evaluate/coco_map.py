@@ -68,7 +68,7 @@ def mean_average_precision(
     members = units(groups or [None] * len(true))
     chosen = (np.concatenate([members[i] for i in d]) for d in draws(len(members), resamples, seed))
     drawn = np.array([_accumulated(evaluator, images) for images in chosen])
-    return Precision(*(_estimate(value[i], drawn[:, i]) for i in range(3)), max_detections)
+    return Precision(*(_estimate(value[i], drawn[:, i]) for i in range(3)), max_detections=max_detections)
 
 
 def _estimate(value: float, drawn: np.ndarray) -> Estimate:
