@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def packages() -> set[str]:
 
 def test_every_package_is_a_room_of_the_architecture_and_every_room_is_there():
     assert set(rooms()) == packages()
+
+
+def test_the_picture_of_the_floors_is_the_contract():
+    picture = page("ARCHITECTURE.md").split("```")[1]
+    left = [re.findall(r"[a-z]+", row.split("|")[1].split("(")[0]) for row in picture.splitlines() if row.startswith(" |  ")]
+    contracts = tomllib.loads(page("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    floors = [[name.removeprefix("pdc.") for name in floor.split(" | ")] for floor in contracts[0]["layers"]]
+    assert [row for row in left if row] == floors
 
 
 def test_every_module_that_the_architecture_names_is_there():

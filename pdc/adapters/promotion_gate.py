@@ -1,6 +1,6 @@
 """May an adapter serve? The reasons against it, each a sentence, from what was measured and what it was trained on. Pure.
 
-Damaged or foreign files are not weighed here: `manifest.verify` refuses them, and nothing overrides that.
+Damaged or foreign files are not weighed here: `adapter_folder.verify` refuses them, and nothing overrides that.
 """
 
 from __future__ import annotations

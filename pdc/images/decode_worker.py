@@ -1,6 +1,6 @@
 """Decode an untrusted image file to upright RGB pixels. Runs as a child process; imports Pillow and nothing of PDC.
 
-    python pixels.py        reads requests from standard input and answers on standard output until it is closed
+    python decode_worker.py        reads requests from standard input and answers on standard output until it is closed
 
 A request or an answer is a JSON line, then as many bytes as its "size" says. How a file is shown is settled here:
 

@@ -1,6 +1,6 @@
 """Accept an image file from anybody, and keep the accepted ones on disk under their sha256.
 
-Decoding happens in child processes (`pixels.py`) that may crash, hang or run out of memory without harm to the server.
+Decoding happens in child processes (`decode_worker.py`) that may crash, hang or run out of memory without harm to the server.
 They are started at the first image and kept, so that a usual image costs tens of milliseconds.
 """
 

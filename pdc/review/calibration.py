@@ -3,8 +3,8 @@
 Platt     P(right) = 1 / (1 + exp(-(a x + b))) of the score's logit x, fitted by Newton's method on targets that are kept
           off 0 and 1 (Platt 1999; Lin, Lin & Weng 2007). Two numbers, so a hundred marks are enough.
 Isotonic  the best rising step function (pool adjacent violators), for a thousand marks and more.
-Recall    split conformal (Vovk et al. 2005; Angelopoulos & Bates 2021): the threshold below which at most a wanted share
-          of the right marks falls, whatever the scores mean, as long as new images are like the reviewed ones.
+Recall    split conformal (Vovk et al. 2005; Angelopoulos & Bates 2021): a threshold chosen so that at most a share alpha
+          of the right marks scores below it. It holds for any score, if new images are exchangeable with the reviewed ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Constrained decoding: the grammar of an answer, and what each token of a vocabulary can mean in one.
 
-The grammar is the JSON schema of the question, compiled by XGrammar (Dong et al. 2024, arXiv 2411.15100). Before every token
-it yields a bitmask of the legal ones; the others' logits become minus infinity.
+The grammar is the JSON schema of the question, compiled by XGrammar (Dong et al. 2024, arXiv 2411.15100). At each step
+it gives a bitmask of the legal tokens; the logits of all other tokens are set to minus infinity.
 """
 
 from __future__ import annotations

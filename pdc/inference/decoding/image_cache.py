@@ -1,6 +1,7 @@
 """The image cache: encoded images, so that the next question about one skips the vision tower and the prefill.
 
-This is prefix caching: system line and image come first in every prompt, so their keys and values serve any question.
+This is prefix caching: every prompt starts with the system prompt and the image, so their keys and values are reused for
+every question.
 """
 
 from __future__ import annotations

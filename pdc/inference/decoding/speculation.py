@@ -3,6 +3,7 @@
 A draft model is usually a smaller language model. Here the dense head has proposed all marks in one look, and the answer
 format turns proposals into text, so a draft takes no pass at all. A wrong draft costs only its share of the pass that
 verifies it. What the model would have written instead corrects the proposals, so the next draft is better.
+Drafts are accepted or rejected in `sequence`.
 """
 
 from __future__ import annotations
