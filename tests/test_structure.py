@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import grimp
 import pytest
 
 import pdc
@@ -26,6 +27,15 @@ def test_imports_point_down_the_floors_and_no_packages_import_each_other():
     script = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([script, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_inside_functions():
+    graph = grimp.build_graph("pdc", "finetune", exclude_type_checking_imports=True, cache_dir=None)
+    left = {name: set(graph.find_modules_directly_imported_by(name)) for name in graph.modules}
+    while ends := [name for name, used in left.items() if not used & left.keys()]:
+        for name in ends:
+            del left[name]
+    assert not left, f"these go round in circles, or lead into one: {sorted(left)}"
 
 
 def test_no_folder_holds_more_modules_than_a_reader_can_scan():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc import files
 from pdc.cli.answer_lines import answer_row
-from pdc.cli.predict import BATCH
+from pdc.cli.options import BATCH
 from pdc.cli.progress import say as say_line
 from pdc.domain.errors import BadImage, BadSetting
 from pdc.domain.geometry import Size

@@ -8,6 +8,8 @@ from functools import wraps
 from inspect import Parameter, Signature
 from typing import Any, get_type_hints
 
+BATCH = 8  # images of a folder whose passes of the model are shared
+
 
 def spelled_out(command: Callable[..., int]) -> Callable[..., int]:
     """The command with each dataclass among its parameters spelled out into its fields, whose types carry typer's words."""

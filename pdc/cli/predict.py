@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdc.cli.entry import DONE, FAILED
+from pdc.cli.options import BATCH
 from pdc.cli.progress import say, shown
 from pdc.domain.errors import BadImage, BadSetting, PdcError
 from pdc.domain.progress import follow
@@ -20,8 +21,6 @@ from pdc.domain.values import Question, Task
 if TYPE_CHECKING:
     from pdc.inference.predictors.base import Answer, Predictor
     from pdc.settings import Settings
-
-BATCH = 8  # images of a folder whose passes of the model are shared
 
 
 @dataclass(frozen=True, slots=True)
