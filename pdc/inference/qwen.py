@@ -101,6 +101,7 @@ class Qwen:
         text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         before, after = text.split(end)
         if question is None:
+            assert grid is not None, "an image is asked for, and its grid is not given"
             n = int(grid[0].prod()) // self.processor.image_processor.merge_size**2
             after = before.replace(image_token, image_token * n) + end
         return self.tokenizer.encode(after, add_special_tokens=False)
@@ -186,7 +187,7 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
         raise _cannot_load(model, error) from error
     for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # pyright: ignore[reportArgumentType]  # torch's stub: modules only
     name = Path(model).name if Path(model).is_dir() else model
     return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
 
@@ -227,7 +228,9 @@ def _image_only_processor() -> type:
         def get_attributes(cls) -> list[str]:
             return ["image_processor", "tokenizer"]
 
-        def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs) -> None:
+        def __init__(
+            self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **kwargs: Any
+        ) -> None:
             self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
             self.image_token_id, self.video_token_id = tokenizer.convert_tokens_to_ids([self.image_token, self.video_token])
             ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
