@@ -50,7 +50,8 @@ class Qwen:
         self.base, self.model = model, model
         self.adapter: str | None = None
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
-        self.head, self.words = head, words  # how a question is put; training and inference alike
+        self.head = head
+        self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
         self.base_style = self.prompt_style = style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
         self.base_labels = labels_of(folder)
