@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 from pdc.domain.errors import BadSetting
+
+T = TypeVar("T")
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # where both packages are: a checkout, or what pip installs into
@@ -23,7 +26,7 @@ ASSETS = _assets(PACKAGE)
 EMBEDDED_MODEL = ASSETS / "models" / "pdc-tiny"
 
 
-def _setting(variable: str, default: object, what: str):
+def _setting(variable: str, default: T, what: str) -> T:
     return field(default=default, metadata={"variable": variable, "what": what})
 
 

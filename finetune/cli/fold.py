@@ -66,8 +66,9 @@ def _help(settings: Settings) -> None:
     """What the other processes of torchrun do: train along, and write nothing."""
     from finetune.data.dataset import read_rows
 
-    folder, parent = distributed.broadcast(None)  # once rank 0 has made the training set
-    run = Run(Path(folder))
+    told: tuple[Path, tuple[str, Path] | None] | None = distributed.broadcast(None)
+    assert told is not None  # rank 0 tells once it has made the training set
+    run, parent = Run(told[0]), told[1]
     _learn(run, read_rows(run.data / "train.jsonl", [settings.images]), parent, lambda text: None)
 
 

@@ -93,7 +93,7 @@ def _coco(images: Sequence[Boxes], classes: Sequence[int], scored: bool = False)
 
     found = COCO()
     annotations = [a for i, boxes in enumerate(images) for a in _annotations(i, boxes, scored)]
-    found.dataset = {
+    found.dataset = {  # pyright: ignore[reportAttributeAccessIssue]  # its stub asks for more than it reads
         "images": [{"id": i} for i in range(len(images))],
         "categories": [{"id": c} for c in classes],
         "annotations": [{**a, "id": n} for n, a in enumerate(annotations, start=1)],

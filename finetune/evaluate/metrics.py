@@ -208,7 +208,7 @@ def change(
     drawn = [totals(table, resamples, seed, _groups(before)) for table in tables]
     defined = (whole(drawn[0]) > 0) & (whole(drawn[1]) > 0)
     shares = [part(d[defined]) / whole(d[defined]) for d in drawn]
-    value = [float(_share(part(t.sum(0)), whole(t.sum(0)))) for t in tables]
+    value = [_share(float(part(t.sum(0))), float(whole(t.sum(0)))) for t in tables]
     low, high = interval(shares[1] - shares[0]) if defined.any() else (-1.0, 1.0)
     return Estimate(value[1] - value[0], low, high)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, Scores
 
-HEAD = (
+HEAD: tuple[str, ...] = (
     "model",
     "slice",
     "images",

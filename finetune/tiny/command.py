@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -124,7 +124,7 @@ def _run(plan: Plan, stages: Sequence[str]) -> None:
     if "join" in stages:
         # A finished model is shaken by the rates that a fresh one needs.
         rates = FINISHED_RATES if plan.start or plan.join_from else FRESH_RATES
-        config = ReadingStageConfig(steps=plan.join_steps, vision=True, seed=seed + 3, **rates)
+        config = replace(ReadingStageConfig(steps=plan.join_steps, vision=True, seed=seed + 3), **rates)
         train_reading(model, tokenizer, head, reader, hint, plan.data, out, config, "join")
     if "ship" in stages:
         _take(out / "join.pt", model, head, reader, hint)

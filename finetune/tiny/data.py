@@ -17,6 +17,7 @@ from finetune.data.coco import read_coco
 from finetune.data.dataset import Row
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, SOURCES, TOKEN_PX
+from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Task
 
 MAX_OBJECTS = 32  # per crop: fuller fields are served as tiles
@@ -48,7 +49,7 @@ def load_split(data: Path, split: str) -> dict[str, list[Sample]]:
 
 def _load_source(folder: Path, source: str, split: str) -> list[Sample]:
     def load(row: Row) -> Sample:
-        image = cv2.cvtColor(cv2.imread(str(row.path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        image = _read_image(row.path)
         boxes = np.array([m.shape.xyxy for m in row.findings.marks if isinstance(m.shape, Box)], np.float32).reshape(-1, 4)
         classes = np.array([LABELS.index(m.label) for m in row.findings.marks], np.int64)
         scale = min(1.0, KEEP_SIDE / max(image.shape[:2]))
@@ -100,8 +101,16 @@ def _drawn(rng: np.random.Generator, wh: tuple[int, int]) -> Sample:
     from finetune.data import drawings
 
     draw = (drawings.smear, drawings.fluorescence, drawings.mucosa)[rng.integers(3)]
-    sample = draw(rng, wh, 0) if draw is drawings.mucosa and rng.random() < 0.3 else draw(rng, wh)
+    sample = drawings.mucosa(rng, wh, 0) if draw is drawings.mucosa and rng.random() < 0.3 else draw(rng, wh)
     return sample if len(sample.boxes) else Sample(sample.image, sample.boxes, sample.classes, "blank")
+
+
+def _read_image(path: Path) -> np.ndarray:
+    """uint8 RGB [h, w, 3]; BadSetting when the file is no image."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise BadSetting(f"The image {path} cannot be read; get the file again.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def crop(sample: Sample, rng: np.random.Generator, wh: tuple[int, int]) -> Sample:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def quantized_weights(language: Any) -> Iterator[None]:
             p.data = data
 
 
-def save(path: Path, step: int, modules: dict[str, nn.Module], optimiser: Optimiser) -> None:
+def save(path: Path, step: int, modules: Mapping[str, nn.Module], optimiser: Optimiser | torch.optim.Optimizer) -> None:
     """Write a checkpoint beside the old one, then rename over it: a kill leaves the old or the new, never half."""
     state = {"step": step, "optimiser": optimiser.state_dict(), **{k: m.state_dict() for k, m in modules.items()}}
     part = path.with_suffix(".part")
@@ -87,7 +87,7 @@ def save(path: Path, step: int, modules: dict[str, nn.Module], optimiser: Optimi
     part.replace(path)
 
 
-def load(path: Path, modules: dict[str, nn.Module], optimiser: Optimiser | None = None) -> int:
+def load(path: Path, modules: Mapping[str, nn.Module], optimiser: Optimiser | torch.optim.Optimizer | None = None) -> int:
     """Load what `save` wrote; returns the step to go on with (0 when there is no checkpoint)."""
     if not path.exists():
         return 0

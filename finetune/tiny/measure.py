@@ -22,7 +22,7 @@ from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.clean import clean_piece
 from finetune.tiny.prompts import OWN
 from pdc.domain.matching import CARD, EVALUATION, match, match_inside
-from pdc.domain.values import Findings, Mark, Question, Task
+from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.predictors.base import Answer, Predictor
 
 FULL_FIELD = 40  # nuclei fields above it are a row of their own
@@ -127,7 +127,7 @@ def _alarms(predictor: Predictor, some: Sequence[Field], say: Callable[[str], No
         with Image.open(field.path) as file:
             image = file.convert("RGB")
         question = Question(Task.COUNT_AND_BOX, field.labels)
-        piece = clean_piece(image.size, [m.shape for m in field.true.marks])
+        piece = clean_piece(image.size, [m.shape for m in field.true.marks if isinstance(m.shape, Box)])
         for kind, shown_part in (("frames", image), ("clean pieces", image.crop(piece) if piece else None)):
             if shown_part is not None:
                 said[kind].append((bool(_marks(predictor.predict(shown_part, question))), 1))
@@ -153,7 +153,7 @@ def _one_label(predictor: Predictor, some: Sequence[Field], say: Callable[[str],
             f"{label}: F1 alone {format_estimate(ways['alone'])}, "
             f"with the others {format_estimate(ways['together'])}, n = {len(some)}"
         )
-    return numbers
+    return {**numbers}
 
 
 def _agreement(predictor: Predictor, kinds: dict[str, list[Field]], say: Callable[[str], None]) -> list[float] | None:

@@ -24,7 +24,11 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
     """A fresh model, float32, with number embeddings that already know their order."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-    ids = tokenizer.convert_tokens_to_ids
+    def ids(token: str) -> int:
+        found = tokenizer.convert_tokens_to_ids(token)
+        assert isinstance(found, int)  # a list is for lists
+        return found
+
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": VOCAB_SIZE,
@@ -59,7 +63,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(config).float()
     with torch.no_grad():
-        table = model.get_input_embeddings().weight
+        embeddings = model.get_input_embeddings()
+        assert isinstance(embeddings, nn.Embedding)
+        table = embeddings.weight
         table.normal_(std=0.05)
         table[number_ids(tokenizer)] = _number_codes()
     model.generation_config.update(

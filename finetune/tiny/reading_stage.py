@@ -110,6 +110,7 @@ class AttentionSupervision:
 
     def logits(self, queries: slice, keys: slice) -> Tensor:
         """q k^T / sqrt(width) [B, HEADS, queries, keys], before mask and softmax."""
+        assert self._rope is not None, "the layer has not run yet"
         hidden, (cos, sin), a = self.hidden, self._rope, self.attention
         q = a.q_proj(hidden).unflatten(-1, (-1, a.head_dim))[:, :, :HEADS].transpose(1, 2)
         k = a.k_proj(hidden).unflatten(-1, (-1, a.head_dim))[:, :, :1].transpose(1, 2)
@@ -150,7 +151,8 @@ def train_reading(
             rounded = config.vision and step >= config.served_from * config.steps
             with quantized_weights(language) if rounded else nullcontext():
                 losses = _losses(model, head, reader, hint, crops, batch, supervised, ids, vision=config.vision, joined=joined)
-                (sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS) / 2).backward()
+                weighted = [WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS]
+                (sum(weighted, torch.zeros(())) / 2).backward()
             for k, v in losses.items():
                 sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
         norm = optimiser.step(step)
@@ -220,7 +222,8 @@ def _losses(
         with torch.set_grad_enabled(vision):
             features = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
         if vision:
-            losses["heat"], losses["box"] = dense_loss(*head(features), dense)
+            logits, boxes = head(features)
+            losses["heat"], losses["box"] = dense_loss(logits, boxes, dense)
             losses["hint"] = hint(features, samples)
         if not joined:
             features = features.detach()

@@ -30,7 +30,9 @@ def _patch_matmul(self: Any, patches: Tensor) -> Tensor:
     return nn.functional.linear(patches, self.proj.weight.flatten(1))
 
 
-def _batched_attention(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **_) -> Tensor:
+def _batched_attention(
+    self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: tuple[Tensor, Tensor], **rest: Any
+) -> Tensor:
     """hidden_states [images * patches, width]; every image has the same number of patches and attends to itself only."""
     images, length = len(cu_seqlens) - 1, len(hidden_states)
     q, k, v = self.qkv(hidden_states).view(length, 3, self.num_heads, self.head_dim).unbind(1)
@@ -41,7 +43,9 @@ def _batched_attention(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, pos
     return self.proj(mixed.view(images, self.num_heads, -1, self.head_dim).transpose(1, 2).reshape(length, self.dim))
 
 
-def _causal_attention(self: Any, hidden_states: Tensor, position_embeddings=None, **_) -> tuple[Tensor, None]:
+def _causal_attention(
+    self: Any, hidden_states: Tensor, position_embeddings: tuple[Tensor, Tensor], **rest: Any
+) -> tuple[Tensor, None]:
     """hidden_states [B, T, hidden]; every token attends to itself and those before it."""
     b, t, _ = hidden_states.shape
     q, k, v = (p(hidden_states).view(b, t, -1, self.head_dim).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))

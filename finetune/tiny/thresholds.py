@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from finetune.tiny.clean import clean_piece
+from finetune.tiny.clean import Piece, clean_piece
 from finetune.tiny.measure import Field, fields
 from finetune.tiny.prompts import OWN
 from pdc.domain.matching import match
-from pdc.domain.values import Findings, Mark, Question, Task
+from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.adapter_folder import MANIFEST
 from pdc.inference.predictors.base import Predictor
 
@@ -94,9 +94,7 @@ def _of(marks: Sequence[Mark], label: str, threshold: float = 0.0) -> list[Mark]
     return [m for m in marks if m.label == label and (m.score is None or m.score >= threshold)]
 
 
-def _seen(
-    predictor: Predictor, path: Path, labels: Sequence[str], true: tuple[Mark, ...], piece: tuple[int, ...] | None = None
-) -> Seen:
+def _seen(predictor: Predictor, path: Path, labels: Sequence[str], true: tuple[Mark, ...], piece: Piece | None = None) -> Seen:
     with Image.open(path) as file:
         image = file.convert("RGB")
     answer = predictor.predict(image.crop(piece) if piece else image, Question(Task.COUNT_AND_BOX, tuple(labels)))
@@ -106,7 +104,7 @@ def _seen(
 def _clean(predictor: Predictor, field: Field) -> Seen | None:
     """A piece of the image that shows none of its objects, if there is one that is large enough."""
     with Image.open(field.path) as file:
-        piece = clean_piece(file.size, [m.shape for m in field.true.marks])
+        piece = clean_piece(file.size, [m.shape for m in field.true.marks if isinstance(m.shape, Box)])
     return _seen(predictor, field.path, field.labels, (), piece) if piece else None
 
 

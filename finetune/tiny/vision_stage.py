@@ -65,7 +65,8 @@ def train_vision(
 def _losses(visual: nn.Module, head: DenseHead, hint: DistillationHint, samples: list[Sample]) -> dict[str, torch.Tensor]:
     with torch.autocast("cpu", torch.bfloat16):
         seen = _features(visual, [s.image for s in samples])
-        heat, box = dense_loss(*head(seen), dense_targets(samples))
+        logits, boxes = head(seen)
+        heat, box = dense_loss(logits, boxes, dense_targets(samples))
         return {"heat": heat, "box": box, "hint": hint(seen, samples)}
 
 

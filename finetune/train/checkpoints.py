@@ -70,6 +70,7 @@ def with_sealed_checkpoints(
         """Seals its checkpoints. One that the disk refuses is removed, and training goes on without it."""
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            assert self.args.output_dir is not None  # build_trainer sets it
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             try:
                 super()._save_checkpoint(model, trial)

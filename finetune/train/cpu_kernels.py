@@ -16,20 +16,22 @@ from torch import Tensor, nn
 DEQUANTISED_BYTES = 1 << 30  # of dequantised 4-bit weights, at most; a larger model's are dequantised at every call
 
 
-def fuse_lora(model: Any) -> None:
+def fuse_lora(model: nn.Module) -> None:
     """Replace the forwards of the model's LoRA layers."""
     from peft.tuners.lora import LoraLayer
 
-    layers = [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
-    keep = sum(2 * m.in_features * m.out_features for m in layers) <= DEQUANTISED_BYTES
-    for layer in layers:
+    found = [(m, m.get_base_layer()) for m in model.modules() if isinstance(m, LoraLayer)]
+    layers = [(m, base) for m, base in found if isinstance(base, nn.Linear)]
+    keep = sum(2 * base.in_features * base.out_features for _, base in layers) <= DEQUANTISED_BYTES
+    for layer, base in layers:
         plain = all(isinstance(d, nn.Identity) for d in layer.lora_dropout.values()) and not any(layer.use_dora.values())
-        if plain and (keep or not _is_4_bit(layer.get_base_layer())):
+        if plain and (keep or _quant_state(base) is None):
             layer.forward = _FusedForward(layer)
 
 
-def _is_4_bit(linear: nn.Linear) -> bool:
-    return getattr(linear.weight, "quant_state", None) is not None
+def _quant_state(linear: nn.Linear) -> Any | None:
+    """How bitsandbytes packed the weights; None when they are not in 4 bit."""
+    return getattr(linear.weight, "quant_state", None)
 
 
 class _FusedForward:
@@ -53,12 +55,13 @@ class _FusedForward:
 
     def _weight(self, base: nn.Linear, dtype: torch.dtype) -> Tensor:
         """The base's weight W [out, in]."""
-        if not _is_4_bit(base):
+        packed = _quant_state(base)
+        if packed is None:
             return base.weight.to(dtype)
         if self.weight is None or self.weight.dtype != dtype:
             from bitsandbytes.functional import dequantize_4bit
 
-            state = copy(base.weight.quant_state)
+            state = copy(packed)
             state.dtype = dtype
             self.weight = dequantize_4bit(base.weight.data, state)
         return self.weight

@@ -156,6 +156,7 @@ def _run(run: Run, trainer: AnyTrainer, clock: LearningRateSchedule, say: Callab
     if checkpoint is not None:
         say(f"Going on from {checkpoint.name} of the run that was interrupted.")
     clock.start = clock.now() - (checkpoints.seconds(checkpoint) if checkpoint else 0.0)
+    assert trainer.model is not None  # build_trainer gave it one
     trainer.model.train()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 

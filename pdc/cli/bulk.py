@@ -196,9 +196,9 @@ def _found(bulk: BulkRun, path: Path) -> BulkImage:
 
 
 def _rows(bulk: BulkRun, predictor: Predictor, batch: Sequence[BulkImage]) -> list[dict[str, Any]]:
-    good = [f for f in batch if isinstance(f.image, Accepted)]
-    answers = dict(zip((f.name for f in good), _answers(bulk, predictor, [_opened(f) for f in good]), strict=True))
-    return [_row(bulk, f, answers.get(f.name, f.image)) for f in batch]
+    good = {f.name: f.image for f in batch if isinstance(f.image, Accepted)}
+    answers = dict(zip(good, _answers(bulk, predictor, [_opened(i) for i in good.values()]), strict=True))
+    return [_row(bulk, f, f.image if isinstance(f.image, BadImage) else answers[f.name]) for f in batch]
 
 
 def _row(bulk: BulkRun, found: BulkImage, answer: Answer | BadImage) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def _answers(bulk: BulkRun, predictor: Predictor, images: Sequence[PilImage]) ->
     return [zoom_answer(predictor, image, bulk.question, a, bulk.closer) for image, a in pairs]
 
 
-def _opened(found: BulkImage) -> PilImage:
+def _opened(image: Accepted) -> PilImage:
     from PIL import Image
 
-    return Image.open(BytesIO(found.image.png)).convert("RGB")
+    return Image.open(BytesIO(image.png)).convert("RGB")

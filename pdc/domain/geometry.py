@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import hypot
+from typing import overload
 
 from pdc.domain.values import Box, Findings, Mark, Point, Shape
 
@@ -19,6 +20,12 @@ def rescale(shape: Shape, from_wh: Size, to_wh: Size) -> Shape:
     return Box(shape.x1 * sx, shape.y1 * sy, shape.x2 * sx, shape.y2 * sy)
 
 
+@overload
+def clip(shape: Point, wh: Size) -> Point: ...
+@overload
+def clip(shape: Box, wh: Size) -> Box: ...
+@overload
+def clip(shape: Shape, wh: Size) -> Shape: ...
 def clip(shape: Shape, wh: Size) -> Shape:
     """The part of the shape that lies in an image of (width, height) pixels; at least a point on its border."""
     w, h = wh

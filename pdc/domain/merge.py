@@ -11,7 +11,7 @@ from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.doubt import opened
 from pdc.domain.values import Findings, Mark
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Mark | int)
 
 
 class Take(StrEnum):
@@ -85,7 +85,7 @@ def _not_theirs(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark,
     named = tuple(replace(m, id=f"mine-{i}") for i, m in enumerate(mine))
     others = tuple(replace(m, id=f"theirs-{i}") for i, m in enumerate(theirs))
     both = (CorrectionKind.KEPT, CorrectionKind.MOVED)
-    shared = {c.before.id for c in diff(opened(Findings(named)), Findings(others)) if c.kind in both}
+    shared = {c.before.id for c in diff(opened(Findings(named)), Findings(others)) if c.before is not None and c.kind in both}
     return tuple(m for m, n in zip(mine, named, strict=True) if n.id not in shared)
 
 

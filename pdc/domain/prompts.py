@@ -197,9 +197,9 @@ def _paper_object(task: Task, label: str, shapes: list[list[int]], count: int) -
 def _paper_answer(question: Question, findings: Findings) -> Any:
     entries = [_entry(question.task, label, findings) for label in question.labels]
     key = shape_key(question.task)
-    if not question.task.states_count:
+    if key and not question.task.states_count:
         return [{key: s, "label": e["label"]} for e in entries for s in e[key]]
-    objects = [_paper_object(question.task, e["label"], e.get(key, []), e["counts"]) for e in entries]
+    objects = [_paper_object(question.task, e["label"], e[key] if key else [], e["counts"]) for e in entries]
     return objects[0] if len(objects) == 1 else objects
 
 

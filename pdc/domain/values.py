@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from math import isfinite
+from typing import Any
 
 from pdc.domain.errors import BadQuestion
 
@@ -270,5 +271,5 @@ class Adapter:
     status: AdapterStatus
     parent: str | None
     prompt_version: str
-    metrics: Mapping[str, object]
+    metrics: Mapping[str, Any]
     created_at: datetime

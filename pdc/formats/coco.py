@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size, clip
@@ -50,8 +50,8 @@ def _image(number: int, picture: Picture) -> dict[str, Any]:
     return {
         "id": number,
         "file_name": picture.file,
-        "width": picture.size[0],
-        "height": picture.size[1],
+        "width": picture.known_size[0],
+        "height": picture.known_size[1],
         "name": picture.name,
         "group": picture.group,
         "labels": [a.label for a in picture.asked],
@@ -145,11 +145,12 @@ def _size(image: Any) -> Size:
 
 def record(image: Described) -> Record:
     """What the file says about the image, before anything is concluded from what it does not say."""
-    file, name, group, labels = (image.entry.get(key) for key in ("file_name", "name", "group", "labels"))
+    file, entry, labels = image.entry["file_name"], image.entry, image.entry.get("labels")
+    name, group = entry.get("name"), entry.get("group")
     left_out = tuple(e for e in image.objects if isinstance(e, LeftOut))
     found = [e for e in image.objects if not isinstance(e, LeftOut)]
-    named = isinstance(labels, list) and all(isinstance(n, str) for n in labels)
-    asked = dict.fromkeys([*(map(check_label, labels) if named else ()), *(label for label, _ in found)])
+    named = labels if isinstance(labels, list) and all(isinstance(n, str) for n in labels) else None
+    asked = dict.fromkeys([*map(check_label, named or ()), *(label for label, _ in found)])
     picture = Picture(
         file,
         name if isinstance(name, str) else file,
@@ -157,7 +158,7 @@ def record(image: Described) -> Record:
         image.size,
         tuple(Asked.of_shapes(n, [s for label, s in found if label == n]) for n in asked),
     )
-    if not named:
+    if named is None:
         return Record(picture, Silence.UNKNOWN, left_out)
     return Record(with_told(picture, {"asked": image.entry.get("asked")}), Silence.TOLD, left_out)
 
@@ -225,7 +226,7 @@ def _point(annotation: Mapping[str, Any]) -> Point | None:
     return Point(*single) if _has_numbers(single, 2) else None
 
 
-def _has_numbers(value: Any, count: int) -> bool:
+def _has_numbers(value: Any, count: int) -> TypeGuard[list[float]]:
     return isinstance(value, list) and len(value) == count and all(map(is_number, value))
 
 

@@ -53,7 +53,7 @@ def write(cases: Sequence[Case]) -> Mapping[str, str]:
     """marks.csv: a line per mark; a label without marks has one line, whose kind is `none`, or `count` in a counting
     task. `x`, `y` is the centre; `count` is the label's, repeated on each of its lines."""
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(buffer, CSV_COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for case in cases:
         for review in case.reviews:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
+from typing import TypedDict, Unpack
 from uuid import uuid4
 
 from pdc.domain.errors import BadImage, BadQuestion, BadSetting
@@ -47,12 +48,27 @@ class Imported:
         return f"{added}: {', '.join(parts)}. {told_left_out(self.left_out)}".rstrip()
 
 
-def import_coco(store: Store, images: ImageFiles, json_path: Path, author: str, **options: object) -> int:
+class FileOptions(TypedDict, total=False):
+    """What `import_file` takes by name, beside the format."""
+
+    task: Task | None
+    labels: Sequence[str] | None
+    complete: bool
+    max_megapixels: float
+
+
+class ImportOptions(FileOptions, total=False):
+    """All that `import_file` takes by name."""
+
+    format: str | None
+
+
+def import_coco(store: Store, images: ImageFiles, json_path: Path, author: str, **options: Unpack[FileOptions]) -> int:
     """`import_annotations` of a COCO file."""
     return import_annotations(store, images, json_path, author, format="coco", **options)
 
 
-def import_annotations(store: Store, images: ImageFiles, path: Path, author: str, **options: object) -> int:
+def import_annotations(store: Store, images: ImageFiles, path: Path, author: str, **options: Unpack[ImportOptions]) -> int:
     """`import_file`, for those who only want the number of reviews."""
     return len(import_file(store, images, path, author, **options).reviews)
 

@@ -47,7 +47,7 @@ def _config(labels: Sequence[str]) -> str:
 
 def _task(number: int, picture: Picture) -> dict[str, Any]:
     shapes = [(a.label, s) for a in picture.asked for s in a.shapes]
-    result = [_region(f"r{number}-{i}", label, s, picture.size) for i, (label, s) in enumerate(shapes, start=1)]
+    result = [_region(f"r{number}-{i}", label, s, picture.known_size) for i, (label, s) in enumerate(shapes, start=1)]
     return {"id": number, "data": {"image": picture.file, "pdc": told(picture)}, "annotations": [{"result": result}]}
 
 
@@ -138,7 +138,9 @@ def _why_not_done(task: Mapping[str, Any]) -> str:
 def _unread(region: Any) -> str | None:
     """Why the region is no upright box or point with one label on this very image; None when it is."""
     value = region.get("value") if isinstance(region, dict) else None
-    kind = region.get("type") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return "an unknown shape is not read"
+    kind = region.get("type", "")
     if kind not in KINDS:
         return f"{UNREAD.get(kind, kind or 'an unknown shape')} is not read"
     if value.get("rotation") or region.get("image_rotation"):
@@ -155,7 +157,7 @@ def _labels(region: Any) -> list[str]:
 
 
 def _read_region(region: Mapping[str, Any], where: str) -> tuple[str, Shape, Size]:
-    value, size = region["value"], (region.get("original_width"), region.get("original_height"))
+    value, size = region["value"], (region.get("original_width", 0), region.get("original_height", 0))
     shares = [value.get(n) for n in KINDS[region["type"]]]
     if not all(type(v) is int and v > 0 for v in size) or not all(map(is_number, shares)):
         raise BadSetting(f"{where} has a region without numbers or without the image's size; export it again.")

@@ -29,7 +29,7 @@ def rows(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
 def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
     return {
         "image_sha256": Path(picture.file).stem,
-        "img_size": list(picture.size),
+        "img_size": list(picture.known_size),
         "points": [[s.center.x, s.center.y] for s in asked.shapes],
         "bbox": [numbers(s) for s in asked.shapes if isinstance(s, Box)],
         "count": asked.count,
@@ -114,7 +114,7 @@ def _picture(row: Any, folder: Path, where: str) -> Picture:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         raise BadSetting(f"{where} has no label, so it is no row of MedMultiPoints; correct the file.")
     size, data = _size(row.get("img_size"), where), _bytes(row.get("image_data"))
-    sha256 = row.get("image_sha256") if isinstance(row.get("image_sha256"), str) else ""
+    sha256 = given if isinstance(given := row.get("image_sha256"), str) else ""
     file = _file(row, folder, sha256)
     if file is None and data is None:
         raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size, clip
@@ -40,6 +40,12 @@ class Picture:
     size: Size | None
     asked: tuple[Asked, ...]
     data: bytes | None = None
+
+    @property
+    def known_size(self) -> Size:
+        """`size` of a picture that must have one: it is to be written, or its file has been opened."""
+        assert self.size is not None, f"the size of {self.file} is not known"
+        return self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def keeps_area(shape: Shape, size: Size) -> bool:
     return not isinstance(shape, Box) or not shape.area or clip(shape, size).area > 0
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and -1e9 < value < 1e9
 
 

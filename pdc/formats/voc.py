@@ -29,7 +29,7 @@ def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
 def _document(picture: Picture) -> str:
     root = Element("annotation")
     _texts(root, folder="images", filename=Path(picture.file).name)
-    _texts(SubElement(root, "size"), width=picture.size[0], height=picture.size[1], depth=3)
+    _texts(SubElement(root, "size"), width=picture.known_size[0], height=picture.known_size[1], depth=3)
     _texts(root, segmented=0)
     for asked in picture.asked:
         for shape in asked.shapes:
@@ -112,8 +112,8 @@ def _record(root: Element, where: str) -> Record:
 def _size(root: Element) -> Size | None:
     """None also where a tool that did not know it wrote 0."""
     try:
-        size = int(float(root.findtext("size/width"))), int(float(root.findtext("size/height")))
-    except (TypeError, ValueError, OverflowError):
+        size = int(float(root.findtext("size/width", ""))), int(float(root.findtext("size/height", "")))
+    except (ValueError, OverflowError):
         return None
     return size if min(size) > 0 else None
 
@@ -136,10 +136,9 @@ def _is_turned(degrees: str | None) -> bool:
 
 
 def _shape(found: Element, size: Size | None, where: str) -> Shape:
-    names = CORNERS if found.find("bndbox") is not None else ("x", "y")
-    place = found.find("bndbox") if names is CORNERS else found.find("point")
+    place, names = ("bndbox", CORNERS) if found.find("bndbox") is not None else ("point", ("x", "y"))
     try:
-        values = [float(place.findtext(n)) for n in names]
-    except (AttributeError, TypeError, ValueError):
+        values = [float(found.findtext(f"{place}/{n}", "")) for n in names]
+    except ValueError:
         raise BadSetting(f"{where} has an object without usable corners; correct the file.") from None
     return shape_of(values, size, where)

@@ -45,7 +45,7 @@ def _only_counted(picture: Picture) -> bool:
 
 def _lines(picture: Picture, classes: Mapping[str, int]) -> list[str]:
     return [
-        f"{classes[a.label]} " + " ".join(f"{v:.17g}" for v in _shares(s, picture.size)) + "\n"
+        f"{classes[a.label]} " + " ".join(f"{v:.17g}" for v in _shares(s, picture.known_size)) + "\n"
         for a in picture.asked
         for s in a.shapes
     ]
@@ -183,7 +183,7 @@ def _labelled(words: Sequence[str], names: Mapping[int, str], picture: Picture, 
     label = names.get(number, f"class number {number}")
     if len(words) > 5 or number not in names:
         return LeftOut(What.OBJECT, _unread(words), picture.file, label)
-    return label, _shape((x, y, w, h), picture.size, kept, where)
+    return label, _shape((x, y, w, h), picture.known_size, kept, where)
 
 
 def _unread(words: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
-from typing import Any, BinaryIO
+from typing import IO, Any, cast
 
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
@@ -138,7 +138,7 @@ def _on_black(rgba: Image.Image, notes: list[str]) -> Image.Image:
 
 def _eight_bit(image: Image.Image, notes: list[str]) -> Image.Image:
     values = image if image.mode == "F" else image.convert("I")
-    low, high = values.getextrema()
+    low, high = cast(tuple[float, float], values.getextrema())  # one channel
     if not (isfinite(low) and isfinite(high)):
         raise Refused("The image holds values that are not numbers; save it as 8-bit or 16-bit grayscale.")
     if low < 0 or image.mode == "F":
@@ -172,13 +172,13 @@ def answer(data: bytes, max_megapixels: float) -> tuple[dict[str, Any], bytes]:
     return {"width": rgb.width, "height": rgb.height, "notes": notes}, png
 
 
-def send(stream: BinaryIO, head: Mapping[str, Any], body: bytes) -> None:
+def send(stream: IO[bytes], head: Mapping[str, Any], body: bytes) -> None:
     stream.write(json.dumps({**head, "size": len(body)}).encode() + b"\n")
     stream.write(body)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """Head and body, or None when the other side is gone."""
     line = stream.readline()
     if not line.endswith(b"\n"):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from queue import LifoQueue
 from threading import Event, Timer
+from typing import IO
 
 import PIL.Image
 
@@ -116,8 +117,9 @@ class _Worker:
         timer = Timer(seconds, lambda: (timed_out.set(), process.kill()))
         timer.start()
         try:
-            decode_worker.send(process.stdin, {"max_megapixels": max_megapixels}, data)
-            answer = decode_worker.receive(process.stdout)
+            questions, answers = _pipes(process)
+            decode_worker.send(questions, {"max_megapixels": max_megapixels}, data)
+            answer = decode_worker.receive(answers)
         except OSError:
             answer = None
         finally:
@@ -141,9 +143,16 @@ class _Worker:
             return
         process.kill()
         process.wait()
-        process.stdout.close()
+        questions, answers = _pipes(process)
+        answers.close()
         with suppress(OSError):
-            process.stdin.close()
+            questions.close()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """(what it reads, what it writes), as `_start` made them."""
+    assert process.stdin is not None and process.stdout is not None
+    return process.stdin, process.stdout
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -257,7 +257,9 @@ def _finite(dtype: str, data: bytes) -> bool:
 
 def _zero(dtype: str, data: bytes) -> bool:
     kind = _FLOATS.get(dtype)
-    values = np.frombuffer(data, kind) if kind else np.ones(1)
+    if kind is None:
+        return False
+    values = np.frombuffer(data, kind)
     return not bool((values & 0x7FFF if dtype == "BF16" else values).any())  # minus zero is zero
 
 

@@ -125,7 +125,7 @@ def _placed(config: LoraConfig, modules: Collection[str], named: Named) -> LoraC
 
     for field in ("rank_pattern", "alpha_pattern"):
         given = getattr(config, field) or {}
-        keys = {m: get_pattern_key(given.keys(), named(m)) for m in modules}
+        keys = {m: get_pattern_key(list(given), named(m)) for m in modules}
         setattr(config, field, {re.escape(m): given[key] for m, key in keys.items() if key in given})
     config.target_modules = "|".join(map(re.escape, sorted(modules)))
     config.exclude_modules = config.layers_to_transform = config.layers_pattern = None

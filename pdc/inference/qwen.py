@@ -50,7 +50,8 @@ class Qwen:
         self.base, self.model = model, model
         self.adapter: str | None = None
         self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
-        self.head, self.words = head, words  # how a question is put; training and inference alike
+        self.head = head
+        self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
         self.base_style = self.prompt_style = style_of(folder) or COMPACT
         self.base_lists = self.lists = lists_of(folder)
         self.base_labels = labels_of(folder)
@@ -101,6 +102,7 @@ class Qwen:
         text = self.processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         before, after = text.split(end)
         if question is None:
+            assert grid is not None, "an image is asked for, and its grid is not given"
             n = int(grid[0].prod()) // self.processor.image_processor.merge_size**2
             after = before.replace(image_token, image_token * n) + end
         return self.tokenizer.encode(after, add_special_tokens=False)
@@ -186,7 +188,7 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
         raise _cannot_load(model, error) from error
     for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # pyright: ignore[reportArgumentType]  # torch's stub: modules only
     name = Path(model).name if Path(model).is_dir() else model
     return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
 
@@ -227,7 +229,9 @@ def _image_only_processor() -> type:
         def get_attributes(cls) -> list[str]:
             return ["image_processor", "tokenizer"]
 
-        def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs) -> None:
+        def __init__(
+            self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **kwargs: Any
+        ) -> None:
             self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
             self.image_token_id, self.video_token_id = tokenizer.convert_tokens_to_ids([self.image_token, self.video_token])
             ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)

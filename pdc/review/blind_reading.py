@@ -33,7 +33,7 @@ def _uncounted(mark: Mark) -> Status:
 
 def _unknown(own: Findings, model: Findings) -> list[Mark]:
     """The model's marks, doubtful ones too, of objects that are not among `own`."""
-    added = {c.after.id for c in diff(own, opened(model)) if c.kind is CorrectionKind.ADDED}
+    added = {c.after.id for c in diff(own, opened(model)) if c.after and c.kind is CorrectionKind.ADDED}
     return [m for m in model.marks if m.id in added]
 
 

@@ -78,7 +78,7 @@ def _right(fate: Correction) -> bool:
     """Kept as it was, or moved by so little that it was the same object."""
     if fate.kind is CorrectionKind.KEPT:
         return True
-    if fate.kind is not CorrectionKind.MOVED:
+    if fate.kind is not CorrectionKind.MOVED or fate.before is None or fate.after is None:
         return False
     return CALIBRATION.same(fate.before.shape, fate.after.shape)
 

@@ -48,8 +48,8 @@ class ConfidenceWords:
                 self._fits = {key: calibrate(scored) for key, scored in self._gathered().items()}
 
     def _pairs(self, sha256: str) -> list[tuple[Prediction, Review]]:
-        newest = {r.question: r for r in self._store.reviews(sha256) if r.prediction_id}
-        return [(self._store.prediction(r.prediction_id), r) for r in newest.values()]
+        newest = {r.question: (r.prediction_id, r) for r in self._store.reviews(sha256) if r.prediction_id}
+        return [(self._store.prediction(shown), r) for shown, r in newest.values()]
 
     def _gathered(self) -> dict[Key, list[Scored]]:
         gathered: dict[Key, list[Scored]] = defaultdict(list)

@@ -55,10 +55,10 @@ class History:
     def ask(self, draft: Draft, adapter: str | None) -> Watch[Part]:
         """Have this adapter (None: the base alone) answer too; its answer is stored. NotFound when there is no such adapter."""
         self._check(draft)
-        paths = {a.name: a.path for a in self.adapters()}
-        if adapter is not None and adapter not in paths:
+        paths: dict[str | None, str | None] = {None: None, **{a.name: a.path for a in self.adapters()}}
+        if adapter not in paths:
             raise NotFound(f"There is no adapter {adapter!r}; choose another.")
-        with self.serving.instead(AdapterRef(adapter, paths.get(adapter))):
+        with self.serving.instead(AdapterRef(adapter, paths[adapter])):
             return self.service.request(draft.image, draft.question)
 
     def reopen(self, draft: Draft, version: Version) -> Draft:

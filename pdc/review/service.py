@@ -231,8 +231,8 @@ class ReviewService(ImageAccess):
         started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
         if started is not None and not (self.apart and started.author != draft.author):
             return Conflict(started.findings, draft, theirs)
-        same = draft.prediction is not None and theirs.prediction_id == draft.prediction.id
-        base = draft.prediction.findings if same else None
+        shown = draft.prediction
+        base = shown.findings if shown is not None and shown.id == theirs.prediction_id else None
         return Conflict(base or Findings(), draft, theirs)
 
     def resolve(self, draft: Draft, take: Take) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +18,7 @@ from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, LabelRow, OwnerRow, PredictionRow, ReviewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
+Columns = TypeVarTuple("Columns")
 
 
 class ReviewQueries(Database):
@@ -235,7 +236,7 @@ def _is(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
     return table.image_sha256 == sha256, table.task == task, table.labels == labels
 
 
-def _of_image(query: Select[Any], column: InstrumentedAttribute[str], sha256: str | None) -> Select[Any]:
+def _of_image(query: Select[*Columns], column: InstrumentedAttribute[str], sha256: str | None) -> Select[*Columns]:
     return query if sha256 is None else query.where(column == sha256)
 
 

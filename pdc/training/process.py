@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -151,7 +151,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**values, "HF_HUB_OFFLINE": "1"} if Path(settings.model).is_dir() else values
 
 
-def _message(run: Run, status: RunStatus, rows: list[Mapping[str, Any]]) -> str:
+def _message(run: Run, status: RunStatus, rows: Sequence[Mapping[str, Any]]) -> str:
     if status is RunStatus.FAILED:
         return run.failure or "The training process ended without a word; output.txt in the run folder may say why."
     if status is RunStatus.STOPPED:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from finetune.data.drawings import Sample
+from finetune.tiny import SOURCES
+from finetune.tiny.data import load_split
 from finetune.tiny.model import HIDDEN
 from finetune.tiny.teacher import DistillationHint, Teacher
+from pdc.domain.errors import BadSetting
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +49,17 @@ def test_no_hint_without_a_teacher_or_a_kind_it_knows(teacher, known):
     hint = DistillationHint(teacher if known else None)
     source = "nuclei" if known else "polyps"
     assert hint(torch.randn(1, 88, HIDDEN), [a_sample(source)]).item() == 0
+
+
+def test_a_training_image_that_cannot_be_read_is_a_sentence(tmp_path: Path):
+    folder = tmp_path / SOURCES[0]
+    folder.mkdir()
+    (folder / "torn.png").write_bytes(b"not a picture")
+    about = {
+        "images": [{"id": 1, "file_name": "torn.png", "width": 40, "height": 40}],
+        "categories": [{"id": 1, "name": "platelet"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [3, 4, 5, 6]}],
+    }
+    (folder / "train.json").write_text(json.dumps(about))
+    with pytest.raises(BadSetting, match=r"torn\.png cannot be read"):
+        load_split(tmp_path, "train")

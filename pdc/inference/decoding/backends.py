@@ -8,7 +8,7 @@ Imports torch: import it late.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,19 +20,34 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 
-class LanguageBackend:
+Cache = TypeVar("Cache", KVCache, PackedKVCache)
+
+
+class Implementation(Protocol[Cache]):
+    """Runs the language model's layers over a KV cache of its own kind."""
+
+    def new_cache(self, prefixes: Sequence[list[LayerKV]], /) -> Cache: ...
+
+    def extend(
+        self, language: LanguageBackend[Cache], ids: Sequence[Sequence[int]], starts: Sequence[int], cache: Cache
+    ) -> list[Tensor]: ...
+
+    def __call__(self, embedded: Tensor, positions: Tensor, cache: KVCache, mask: Tensor | None) -> Tensor: ...
+
+
+class LanguageBackend(Generic[Cache]):
     """The language model, run by one of two implementations. Advancing the cache's rows is the caller's affair.
 
     `breaks_ties` says that the implementation is precise enough for `exact_logits` to be worth its time.
     """
 
-    def __init__(self, base: Any, implementation: TransformersBackend | CpuLanguageModel) -> None:
+    def __init__(self, base: Any, implementation: Implementation[Cache]) -> None:
         self._base, self._implementation = base, implementation
         self.breaks_ties = isinstance(implementation, CpuLanguageModel)
         self.layers = base.config.get_text_config().num_hidden_layers
         self.device = str(base.device)
 
-    def cache(self, prefixes: Sequence[list[LayerKV]]) -> KVCache | PackedKVCache:
+    def cache(self, prefixes: Sequence[list[LayerKV]]) -> Cache:
         """A KV cache for `extend`: a row per prefix, each beginning with a copy of it."""
         return self._implementation.new_cache(prefixes)
 
@@ -50,7 +65,7 @@ class LanguageBackend:
         return cache.copy_row()
 
     @torch.inference_mode()
-    def extend(self, ids: Sequence[Sequence[int]], offsets: Sequence[int], cache: KVCache | PackedKVCache) -> list[Tensor]:
+    def extend(self, ids: Sequence[Sequence[int]], offsets: Sequence[int], cache: Cache) -> list[Tensor]:
         """Float32 logits [n, V] of each row's n new text tokens; a row may have none.
 
         Text tokens have the same M-RoPE position on all three axes: their index plus the row's offset (`EncodedImage`).
@@ -69,10 +84,10 @@ class LanguageBackend:
         return exact.extend([list(ids)], [offset], cache)[0][-1].float()
 
 
-def select_backend(base: Any) -> LanguageBackend:
+def select_backend(base: Any) -> LanguageBackend[KVCache] | LanguageBackend[PackedKVCache]:
     """The faster backend that gives the same answers for this model, on its device, with its adapter as it is now."""
     copied = fits_cpu_model(base.model.language_model) and fits_cpu_model(base.lm_head)
-    return LanguageBackend(base, CpuLanguageModel(base) if copied else TransformersBackend(base))
+    return LanguageBackend(base, CpuLanguageModel(base)) if copied else LanguageBackend(base, TransformersBackend(base))
 
 
 def select_vision_tower(qwen: Qwen) -> Callable[[dict[str, Tensor]], Tensor]:

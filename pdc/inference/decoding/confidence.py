@@ -77,6 +77,7 @@ def mark_signals(question: Question, decoded: Decoded, style: str) -> list[Confi
         exists = inside[0].probability if inside else 1.0
         if so_far.flat:  # the branch lies before the key, and the label, a choice of its own, comes after the shape
             label = _LABELLED.match(decoded.text, mark.end)
+            assert label is not None, "in a flat list a mark is complete once its label is"
             opening, naming = _between(decoded, ends, before, mark.start), _between(decoded, ends, mark.end, label.end())
             exists, before = prod(s.probability for s in (*opening, *inside[:1], *naming)), label.end()
         coordinates = prod(numbers) ** (1 / max(len(numbers), 1))

@@ -207,6 +207,7 @@ class RemotePredictor:
                 log.warning("The model server does without %s: %s", ", ".join(more), refusal)
             self._left_out = left_out
             return said
+        assert refusal is not None  # the first time, nothing is left out but what was before: answered, or refused
         raise refusal
 
     # What the server offers
@@ -227,7 +228,7 @@ class RemotePredictor:
             self._offered = self._probe()
         wanted = wanted or self._wanted()
         if self._served is None or self._served.adapter != wanted.name:
-            self._served = self._serve(wanted)
+            self._served = self._serve(wanted, self._offered)
         return self._served
 
     def _probe(self) -> set[str]:
@@ -242,7 +243,7 @@ class RemotePredictor:
         self._proposes = offered.get(self.model) == "pdc"
         return {*offered, self.model}
 
-    def _serve(self, wanted: AdapterRef) -> ServedModel:
+    def _serve(self, wanted: AdapterRef, offered: set[str]) -> ServedModel:
         from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
 
         style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
@@ -254,8 +255,9 @@ class RemotePredictor:
                 f"The adapter {name} has weights in the vision tower, which this model server would leave out. Use PDC's own "
                 "model server (`python -m pdc serve-model`), or promote an adapter trained without them."
             )
-        if name not in self._offered:
+        if name not in offered:
             self._load_adapter(name, wanted.folder)
+            offered.add(name)
         style = adapter_style(wanted.folder, self.folder)
         labels = labels | labels_of(wanted.folder) if labels else labels
         return ServedModel(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
@@ -270,7 +272,6 @@ class RemotePredictor:
                 f"The model server does not serve the adapter {name} and does not load it ({error.status}); start it with that "
                 "adapter, or set PDC_ADAPTER to none."
             ) from error
-        self._offered.add(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class WrongKey(PdcError):
     """The request has no key, or another one."""
 
 
-def _refused(_: HttpRequest, error: PdcError) -> Response:
+def _refused(_: HttpRequest, error: Exception) -> Response:
     known = {WrongKey: 401, NotFound: 404, BadQuestion: 400, BadImage: 400}
     status = known.get(type(error), 503)
     return JSONResponse({"error": {"message": str(error), "type": type(error).__name__, "code": status}}, status)

@@ -71,7 +71,7 @@ def zoom_answer(predictor: Predictor, image: PilImage, question: Question, answe
     failed: list[str] = []
     for region in least_certain_regions(findings.marks, image.size, regions):
         try:
-            findings = zoom_in(predictor, image, question, region, findings.marks)
+            findings = zoom_in(predictor, image, question, region, findings.marks) or findings  # nobody cancels
         except (BadImage, BadQuestion, Unreadable) as error:
             failed.append(f"One closer look failed, and its region keeps its marks: {error}")
     return replace(answer, findings=findings, counts={}, notes=(*answer.notes, *failed))
@@ -84,7 +84,7 @@ def least_certain_regions(marks: Sequence[Mark], wh: Size, regions: int = 2) -> 
     picked: list[Box] = []
     while left and len(picked) < regions:
         squares = [_square(m, side, wh) for m in left]
-        best = max(squares, key=lambda s: sum(1 - m.score for m in left if _within(m, s)))
+        best = max(squares, key=lambda s: sum(1 - (m.score or 0.0) for m in left if _within(m, s)))
         picked.append(best)
         left = [m for m in left if not _within(m, best)]
     return picked
@@ -126,7 +126,8 @@ def _enlarged(image: PilImage, window: Box) -> tuple[PilImage, Size]:
     """(the window's part of the image, as large as the whole one was shown; its size)."""
     from PIL.Image import Resampling
 
-    crop = image.crop(tuple(round(v) for v in window.xyxy))
+    x1, y1, x2, y2 = map(round, window.xyxy)
+    crop = image.crop((x1, y1, x2, y2))
     factor = min(max(image.size), ENOUGH) / max(crop.size)
     if factor <= 1:
         return crop, crop.size

@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 
@@ -237,8 +237,8 @@ def _numbers(value: object, size: int, name: str) -> list[float]:
     raise BadDraft(f"Mark {name} needs {size} finite numbers for its place; draw it again.")
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e9  # also false for NaN
+def _is_number(value: object) -> TypeGuard[float]:
+    return (type(value) is int or type(value) is float) and abs(value) < 1e9  # also false for NaN
 
 
 def _label(value: object, labels: Sequence[str] | None) -> str:

@@ -130,7 +130,7 @@ class ReviewTab:
         bar = question_from(task, labels) if draft is None and labels else None
         return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
 
-    async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str]]:
+    async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read."""
         if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
             yield gr.skip(), gr.skip()
@@ -268,8 +268,8 @@ class ReviewTab:
 
     def value_of(self, draft: Draft, shown: Any = None, **more: Any) -> dict[str, Any]:
         """The draft for the editor, with what its scores are worth."""
-        known = draft.prediction is not None and not draft.blind
-        words = self.sureness.words(draft.question, draft.prediction.adapter) if known else None
+        known = None if draft.blind else draft.prediction
+        words = self.sureness.words(draft.question, known.adapter) if known else None
         return editor_value(draft, shown, words=words, **more)
 
     def _wanted(self, worklist: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.domain.values import Prediction, Review
+from pdc.domain.values import Findings, Review
 from pdc.review.blind_reading import Changes, Reading, blind_readings, count_changes
 from pdc.review.service import ReviewService
 from pdc.web.ui.screen import show_errors, user_of
@@ -77,19 +77,20 @@ class StudyTab:
         total = sum((count_changes(r, t.findings) for r, t in judged), Changes())
         numbers = (total.wrong_to_right, total.right_to_wrong, total.wrong_before, total.wrong_after)
         second = [r for r in own if r.after]
-        model = [(r, self.service.store.prediction(r.after.prediction_id)) for r in second]
+        model = [(r, found) for r in second if (found := self._answer_shown(r)) is not None]
         return (
             author,
             len(own),
             len(second),
             *(numbers if judged else ("–",) * 4),
-            *_agreement([(r, p.findings.count(r.question.task)) for r, p in model if _read(p)]),
+            *_agreement([(r, found.count(r.question.task)) for r, found in model]),
             *_agreement([(r, t.findings.count(r.question.task)) for r, t in judged]),
         )
 
-
-def _read(prediction: Prediction) -> bool:
-    return prediction.findings is not None
+    def _answer_shown(self, reading: Reading) -> Findings | None:
+        """What the model had answered when the reader read again; None when nothing was shown or readable."""
+        shown = reading.after.prediction_id if reading.after else None
+        return self.service.store.prediction(shown).findings if shown else None
 
 
 def _agreement(pairs: Sequence[tuple[Reading, int]]) -> tuple[str, str]:
@@ -97,5 +98,5 @@ def _agreement(pairs: Sequence[tuple[Reading, int]]) -> tuple[str, str]:
     if not pairs:
         return "–", "–"
     before = sum(r.blind.findings.count(r.question.task) == n for r, n in pairs)
-    after = sum(r.after.findings.count(r.question.task) == n for r, n in pairs)
+    after = sum((r.after or r.blind).findings.count(r.question.task) == n for r, n in pairs)
     return f"{before} / {len(pairs)}", f"{after} / {len(pairs)}"

@@ -75,7 +75,7 @@ class TrainingTab:
                     y="loss",
                     x_title="step",
                     y_title="loss",
-                    title=word("Loss on the answers"),
+                    title=_title("Loss on the answers"),
                     height=220,
                 )
                 log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
@@ -98,7 +98,7 @@ class TrainingTab:
                 tooltip="all",
                 x_title="in order of making",
                 y_title="score",
-                title=word("Held-out score of each adapter, and of what served then"),
+                title=_title("Held-out score of each adapter, and of what served then"),
             )
             edits = gr.LinePlot(
                 self.edits(),
@@ -109,7 +109,7 @@ class TrainingTab:
                 y_lim=[0, None],
                 x_title="reviewed image",
                 y_title="edits",
-                title=word(f"Edits per image, mean of the last {TOGETHER} reviewed"),
+                title=_title(f"Edits per image, mean of the last {TOGETHER} reviewed"),
             )
         seen = gr.State(None)
         watched, registry = [status, bar, curve, log], [adapters, chosen]
@@ -215,6 +215,11 @@ class TrainingTab:
 
         points = [(row["step"], row["loss"]) for row in rows or () if "loss" in row]
         return pandas.DataFrame(points, columns=["step", "loss"], dtype=float)  # Gradio plots objects as names
+
+
+def _title(english: str) -> str:
+    """A plot's title. Gradio translates it like a label, though its signature says `str`."""
+    return word(english)  # pyright: ignore[reportReturnType]
 
 
 def standing(progress: TrainingProgress | None) -> str:

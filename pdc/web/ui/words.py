@@ -12,6 +12,7 @@ import re
 from functools import cache
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from pdc.settings import ASSETS
 
@@ -44,7 +45,7 @@ def i18n() -> gr.I18n:
     return gr.I18n(en={_key(k): k for words in dictionaries().values() for k in words if "{" not in k}, **own)
 
 
-def word(english: str) -> object:
+def word(english: str) -> I18nData:
     """A label or a button's text, in the language of whoever looks at it."""
     return i18n()(_key(english))
 
