@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finetune.cli.commands import how_measured, number_measured
 
+from finetune.cli.evaluate import how_measured, number_measured
 from finetune.evaluate.bootstrap import draws, mean, ratio_of_pairs, units
 from finetune.evaluate.coco_map import Boxes, mean_average_precision
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
