@@ -96,6 +96,20 @@ def train(
     done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
     if distributed.rank():
         return done
+    _save(run, qwen, model, rows, parent, replay, lists)
+    shutil.rmtree(_checkpoints(run), ignore_errors=True)
+    return done
+
+
+def _save(
+    run: Run,
+    qwen: Qwen,
+    model: PeftModel,
+    rows: Sequence[Row],
+    parent: tuple[str, Path] | None,
+    replay: Sequence[Row],
+    lists: Task | None,
+) -> None:
     data = read_json(run.data / "manifest.json") or {}
     save(
         model,
@@ -109,8 +123,6 @@ def train(
         labels=_labels(rows, replay, parent),
         serves=_serves(rows, parent),
     )
-    shutil.rmtree(_checkpoints(run), ignore_errors=True)
-    return done
 
 
 def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:

@@ -60,71 +60,68 @@ class TrainingTab:
         """Add the components to the surrounding Blocks and wire them."""
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                minutes = gr.Number(self.defaults.max_seconds / 60, label=word("Longest training time, minutes"), minimum=0.1)
-                source = gr.Dropdown(START_FROM, value="active", label=word("Go on from"))
-                vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
-                with gr.Row():
-                    start = gr.Button(word("Start training"), variant="primary", min_width=120)
-                    stop = gr.Button(word("Stop"), min_width=80)
-                status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
-                bar = gr.HTML(0, html_template=BAR)
+                self._build_form()
             with gr.Column(scale=2, min_width=420):
-                curve = gr.LinePlot(
-                    self.curve(None),
-                    x="step",
-                    y="loss",
-                    x_title="step",
-                    y_title="loss",
-                    title=_title("Loss on the answers"),
-                    height=220,
+                self.loss = _plot(
+                    self.curve(None), "step", "loss", "Loss on the answers", x_title="step", y_title="loss", height=220
                 )
-                log = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
-        adapters = NodeView(elem_classes="pdc-adapters")
+                self.lines = gr.Textbox(label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True)
+        self._build_registry()
         with gr.Row():
-            chosen = gr.Dropdown([], label=word("Adapter"), scale=2)
-            reason = gr.Textbox(label=word("Reason"), placeholder=word("why it should serve; kept with the decision"), scale=3)
-            force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
-            promote = gr.Button(word("Let it serve"), scale=1)
-            back = gr.Button(word("Roll back"), scale=1)
-        changed = gr.HTML("", html_template=CHANGES)
+            self._build_plots()
+        self._wire(demo)
+
+    def _build_form(self) -> None:
+        minutes = self.defaults.max_seconds / 60
+        self.minutes = gr.Number(minutes, label=word("Longest training time, minutes"), minimum=0.1)
+        self.source = gr.Dropdown(START_FROM, value="active", label=word("Go on from"))
+        self.vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
         with gr.Row():
-            scores = gr.LinePlot(
-                self.scores(),
-                x="made as",
-                y="score",
-                color="model",
-                height=240,
-                y_lim=[0, 1],
-                tooltip="all",
-                x_title="in order of making",
-                y_title="score",
-                title=_title("Held-out score of each adapter, and of what served then"),
-            )
-            edits = gr.LinePlot(
-                self.edits(),
-                x="image",
-                y="edits",
-                color="answered by",
-                height=240,
-                y_lim=[0, None],
-                x_title="reviewed image",
-                y_title="edits",
-                title=_title(f"Edits per image, mean of the last {TOGETHER} reviewed"),
-            )
+            self.start_button = gr.Button(word("Start training"), variant="primary", min_width=120)
+            self.stop_button = gr.Button(word("Stop"), min_width=80)
+        self.status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
+        self.bar = gr.HTML(0, html_template=BAR)
+
+    def _build_registry(self) -> None:
+        self.table = NodeView(elem_classes="pdc-adapters")
+        with gr.Row():
+            self.chosen = gr.Dropdown([], label=word("Adapter"), scale=2)
+            why = word("why it should serve; kept with the decision")
+            self.reason = gr.Textbox(label=word("Reason"), placeholder=why, scale=3)
+            self.force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
+            self.promote_button = gr.Button(word("Let it serve"), scale=1)
+            self.back_button = gr.Button(word("Roll back"), scale=1)
+        self.pictures = gr.HTML("", html_template=CHANGES)
+
+    def _build_plots(self) -> None:
+        title = "Held-out score of each adapter, and of what served then"
+        axes: dict[str, Any] = {
+            "x_title": "in order of making",
+            "y_title": "score",
+            "color": "model",
+            "y_lim": [0, 1],
+            "tooltip": "all",
+        }
+        scores = _plot(self.scores(), "made as", "score", title, **axes)
+        title = f"Edits per image, mean of the last {TOGETHER} reviewed"
+        axes = {"x_title": "reviewed image", "y_title": "edits", "color": "answered by", "y_lim": [0, None]}
+        self.plotted = [scores, _plot(self.edits(), "image", "edits", title, **axes)]
+
+    def _wire(self, demo: gr.Blocks) -> None:
         seen = gr.State(None)
-        watched, registry = [status, bar, curve, log], [adapters, chosen]
-        everything = [seen, *watched, *registry]
-        demo.load(show_errors(self.look), None, everything, show_progress="hidden")
-        timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
-        timer.tick(show_errors(self.look_again), [seen], everything, show_progress="hidden")
-        plots = [scores, edits]
-        demo.load(self.plots, None, plots, show_progress="hidden")
-        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, plots, show_progress="hidden")
-        chosen.change(show_errors(self.changed), [chosen], [changed], show_progress="hidden")
-        start.click(show_errors(self.start), [minutes, source, vision], everything, show_progress="hidden")
-        stop.click(show_errors(self.stop), None, [status], show_progress="hidden")
-        promote.click(show_errors(self.promote), [chosen, reason, force], [status, *registry], show_progress="hidden")
-        back.click(show_errors(self.rollback), [reason], [status, *registry], show_progress="hidden")
+        hidden: dict[str, Any] = {"show_progress": "hidden"}
+        registry = [self.table, self.chosen]
+        everything = [seen, self.status, self.bar, self.loss, self.lines, *registry]
+        demo.load(show_errors(self.look), None, everything, **hidden)
+        gr.Timer(SECONDS_BETWEEN_LOOKS).tick(show_errors(self.look_again), [seen], everything, **hidden)
+        demo.load(self.plots, None, self.plotted, **hidden)
+        gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, self.plotted, **hidden)
+        self.chosen.change(show_errors(self.changed), [self.chosen], [self.pictures], **hidden)
+        asked, decided = [self.minutes, self.source, self.vision], [self.status, *registry]
+        self.start_button.click(show_errors(self.start), asked, everything, **hidden)
+        self.stop_button.click(show_errors(self.stop), None, [self.status], **hidden)
+        self.promote_button.click(show_errors(self.promote), [self.chosen, self.reason, self.force], decided, **hidden)
+        self.back_button.click(show_errors(self.rollback), [self.reason], decided, **hidden)
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
@@ -220,6 +217,10 @@ class TrainingTab:
 def _title(english: str) -> str:
     """A plot's title. Gradio translates it like a label, though its signature says `str`."""
     return word(english)  # pyright: ignore[reportReturnType]
+
+
+def _plot(rows: pandas.DataFrame, x: str, y: str, title: str, *, height: int = 240, **axes: Any) -> gr.LinePlot:
+    return gr.LinePlot(rows, x=x, y=y, title=_title(title), height=height, **axes)
 
 
 def standing(progress: TrainingProgress | None) -> str:
