@@ -120,10 +120,10 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         private=visitors,
         trouble=wanted.trouble,
     )
-    ahead = Prefetcher(service)
+    prefetcher = Prefetcher(service)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, wanted.instead))
-    review = ReviewTab(service, Worklist(service), ahead, first_question(labels_of(settings.model)))
+    review = ReviewTab(service, Worklist(service), prefetcher, first_question(labels_of(settings.model)))
     history = HistoryTab(History(service, wanted, adapters.there), review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
     if not visitors:
@@ -134,9 +134,9 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         service,
         access,
         blocks,
-        ahead=ahead,
+        prefetcher=prefetcher,
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
     )
-    return app, model.warm_up, ahead.stop
+    return app, model.warm_up, prefetcher.stop

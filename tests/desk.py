@@ -66,8 +66,8 @@ class Desk:
     def __init__(self, folder: Path, *, blind: bool = False) -> None:
         self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
-        self.images, self.ahead = Worklist(self.service), Prefetcher(self.service)
-        self.tab = ReviewTab(self.service, self.images, self.ahead)
+        self.images, self.prefetcher = Worklist(self.service), Prefetcher(self.service)
+        self.tab = ReviewTab(self.service, self.images, self.prefetcher)
 
     def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:
         picture = Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))

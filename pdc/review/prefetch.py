@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from threading import Condition, Thread
 
 from pdc.domain.errors import PdcError
@@ -35,16 +36,17 @@ class Prefetcher:
         self._error: str | None = None
         self._thread: Thread | None = None
 
-    def follow(self, reader: str, wanted: Sequence[tuple[Image, Question]]) -> None:
-        """Look ahead at these for this reader, in this order, instead of what was asked for before."""
+    def follow(self, reader: str, wanted: Iterable[tuple[Image, Question]]) -> None:
+        """Prefetch the first of these for this reader, in this order, instead of what was asked for before."""
+        first = list(islice(wanted, PREFETCHED_IMAGES))
         with self._changed:
             if self._stopped:
                 return
             self._queues.pop(reader, None)
-            if wanted:
-                self._queues[reader] = list(wanted)
+            if first:
+                self._queues[reader] = first
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="look-ahead", daemon=True)
+                self._thread = Thread(target=self._run, name="prefetch", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
@@ -92,8 +94,8 @@ class Prefetcher:
             self.service.answer(image, question, Priority.PREFETCH)
             return None
         except PdcError as error:
-            log.warning("Looking ahead at %s: %s", image.name, error)
+            log.warning("Prefetching %s: %s", image.name, error)
             return str(error)
         except Exception:
-            log.exception("Looking ahead at %s failed", image.name)
+            log.exception("Prefetching %s failed", image.name)
             return "Looking ahead failed; the log says why. The image is asked about again when you open it."

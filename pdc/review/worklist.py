@@ -117,11 +117,10 @@ class Worklist:
         shown = [e for e in entries if _fits(e, wanted) or e.image.sha256 == keep]
         return sorted(shown, key=lambda e: _place(e, wanted.order))
 
-    def following(self, reader: str, wanted: WorklistFilter, after: str | None, n: int = 1) -> list[Image]:
-        """The next n images after one that still need work, round the end. NotFound when there are no images at all."""
+    def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> list[Image]:
+        """The images after one that still need work, round the end."""
         shown = self.chosen(self.entries(reader), wanted, keep=after)
-        ring = [e for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
-        return [e.image for e in ring[:n]]
+        return [e.image for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""

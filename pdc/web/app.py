@@ -48,7 +48,7 @@ def build_server(
     access: Access,
     blocks: Any,
     *,
-    ahead: Prefetcher,
+    prefetcher: Prefetcher,
     max_upload_mb: int = 64,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
@@ -62,7 +62,7 @@ def build_server(
     app.exception_handler(PdcError)(_say)
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
-    _worklist_routes(app, access, Worklist(service), ahead)
+    _worklist_routes(app, access, Worklist(service), prefetcher)
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -213,7 +213,7 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         )
 
 
-def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Prefetcher) -> None:
+def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher) -> None:
     @app.get("/api/worklist")
     def rows(request: Request) -> JSONResponse:
         """The images one reader wants to see, in the order they want, and how far they are."""
@@ -224,7 +224,7 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, ahead: Pref
             worklist_page(
                 shown,
                 images.progress(reader, shown),
-                ahead.now,
+                prefetcher.now,
                 readers=images.readers(),
                 labels=images.store.labels(),
                 visitors=images.service.private,

@@ -93,4 +93,4 @@ def workbench(tmp_path: Path, embedded: Any, serve: Callable[[object], str]) -> 
 
     yield make
     for bench in made:
-        bench.ahead.stop()
+        bench.prefetcher.stop()

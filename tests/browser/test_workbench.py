@@ -64,7 +64,7 @@ def test_no_byte_of_a_prediction_is_sent_before_the_blind_read_is_saved(browser,
     page.get_by_role("tab", name="Reading study").click()
     page.get_by_text("There are no blind reads yet").wait_for()
     page.get_by_role("tab", name="Review").click()
-    bench.ahead.wait(60)
+    bench.prefetcher.wait(60)
     page.wait_for_timeout(500)
     sent = said_by(bench)
     assert traces_of(secret, sent) == []

@@ -61,15 +61,15 @@ class Workbench:
     ) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind, private=private)
-        self.images, ahead = Worklist(self.service), Prefetcher(self.service)
-        review = ReviewTab(self.service, self.images, ahead)
+        self.images, prefetcher = Worklist(self.service), Prefetcher(self.service)
+        review = ReviewTab(self.service, self.images, prefetcher)
         history = HistoryTab(History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review)
         tabs = {"Review": review, "History": history, "Reading study": StudyTab(self.service)}
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)
-        self.app = Recorder(build_server(self.service, access, blocks, ahead=ahead, gradio_options=gradio_options()))
+        self.app = Recorder(build_server(self.service, access, blocks, prefetcher=prefetcher, gradio_options=gradio_options()))
         self.url = serve(self.app)
-        self.ahead = ahead
+        self.prefetcher = prefetcher
 
     def add(self, n: int) -> list[str]:
         from finetune.data.drawings import smear

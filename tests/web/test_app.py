@@ -35,7 +35,7 @@ def client(folder: Path, *, login: bool = False, visitors: bool = False, max_upl
     with gr.Blocks() as blocks:
         gr.Markdown("hello")
     access = Access(store, folder, login=login, visitors=visitors)
-    app = build_server(service, access, blocks, ahead=Prefetcher(service), max_upload_mb=max_upload_mb)
+    app = build_server(service, access, blocks, prefetcher=Prefetcher(service), max_upload_mb=max_upload_mb)
     app.state.store = store
     return TestClient(app, base_url="https://testserver", follow_redirects=False)
 

@@ -284,16 +284,16 @@ def test_work_that_began_before_reads_were_blind_does_not_show_the_model(tmp_pat
     assert Desk(tmp_path, blind=True).choose(draft.image.sha256)[1]["marks"] == []
 
 
-def test_looking_ahead_follows_the_list_and_skips_what_is_done(desk: Desk):
+def test_prefetching_follows_the_list_and_skips_what_is_done(desk: Desk):
     shas = [desk.image(f"{i}.png") for i in range(8)]
     desk.service.skip(desk.service.open(shas[2], ASK, "ben"))
     draft, value, *_ = desk.choose(shas[0])
     list(watch(desk.tab.ask_if_new(draft, value)))
-    desk.tab.look_ahead(draft, {})
-    assert desk.ahead.wait(20) and desk.ahead.now.error is None
+    desk.tab.prefetch(draft, {})
+    assert desk.prefetcher.wait(20) and desk.prefetcher.now.error is None
     assert len(desk.model.asked) == 6 and {q for _, q in desk.model.asked} == {ASK}
     assert desk.choose(shas[1])[0].prediction.findings == FOUND and len(desk.model.asked) == 6
-    desk.ahead.stop()
+    desk.prefetcher.stop()
 
 
 def under_the_bar(desk: Desk, name: str, draft, value: dict, *labels: str, task: str = "count_and_box") -> tuple:
@@ -327,7 +327,7 @@ def test_a_change_of_the_bar_that_an_image_brought_with_it_asks_nothing_anew(des
 
 
 def test_a_first_visit_asks_for_everything_the_model_knows(desk: Desk):
-    asked = ReviewTab(desk.service, desk.images, desk.ahead).questions.first
+    asked = ReviewTab(desk.service, desk.images, desk.prefetcher).questions.first
     assert asked == first_question(labels_of(str(EMBEDDED_MODEL))) == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
     assert first_question(frozenset({"polyp", "egg", "cyst", "nucleus"})).labels == ("nucleus", "polyp", "cyst", "egg")
     assert first_question(frozenset()).labels == KNOWN_LABELS[:3]  # a model that does not say what it was taught
@@ -341,11 +341,11 @@ def test_no_image_is_opened_under_the_question_of_another_unless_the_reader_chos
     assert draft.question == example.question
     following, *_ = desk.tab.next(draft, value, {}, ADA)
     assert following.question == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
-    desk.tab.look_ahead(draft, {})
-    assert desk.ahead.wait(20) and desk.model.asked[-1][1] == following.question
+    desk.tab.prefetch(draft, {})
+    assert desk.prefetcher.wait(20) and desk.model.asked[-1][1] == following.question
     mine, *_ = desk.tab.ask_anew("pointing", ["cyst"], draft)
     assert desk.tab.next(mine, value, {}, ADA)[0].question == mine.question
-    desk.ahead.stop()
+    desk.prefetcher.stop()
 
 
 def test_an_image_comes_back_under_the_question_of_the_unsaved_work_on_it(desk: Desk):

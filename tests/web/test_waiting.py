@@ -26,14 +26,14 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     yield desk
     desk.model.go.set()
-    desk.ahead.stop()
+    desk.prefetcher.stop()
 
 
 @pytest.fixture
 def address(desk: Desk, tmp_path: Path) -> Iterator[str]:
     """Where a server with this desk's review tab answers."""
     blocks = build_ui({"Review": desk.tab})
-    app = build_server(desk.service, Access(desk.store, tmp_path, login=False), blocks, ahead=desk.ahead)
+    app = build_server(desk.service, Access(desk.store, tmp_path, login=False), blocks, prefetcher=desk.prefetcher)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -115,7 +115,7 @@ def test_every_sentence_a_reader_may_hear_has_its_german(module):
 
 def test_every_label_of_the_page_has_its_german(tmp_path):
     desk = Desk(tmp_path)
-    review = ReviewTab(desk.service, desk.images, desk.ahead)
+    review = ReviewTab(desk.service, desk.images, desk.prefetcher)
     trainer, adapters = ProcessTrainer(Settings(home=tmp_path, model="base")), Adapters(desk.store, "base", tmp_path)
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}

@@ -20,7 +20,7 @@ from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
-from pdc.review.prefetch import PREFETCHED_IMAGES, Prefetcher
+from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import Questions, question_from
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist as Images
@@ -46,8 +46,8 @@ class ReviewTab:
     `screen` lists the components that show one draft; handlers that open another return a value for each.
     """
 
-    def __init__(self, service: ReviewService, images: Images, ahead: Prefetcher, first: Question | None = None) -> None:
-        self.service, self.images, self.ahead = service, images, ahead
+    def __init__(self, service: ReviewService, images: Images, prefetcher: Prefetcher, first: Question | None = None) -> None:
+        self.service, self.images, self.prefetcher = service, images, prefetcher
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first or first_question())
         self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
@@ -82,7 +82,7 @@ class ReviewTab:
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
             opened = event(show_errors(handler), inputs, self.screen, show_progress="hidden")
             asked = opened.then(show_errors(self.ask_if_new), work, answer[1:], **streaming)
-            asked.then(show_errors(self.look_ahead), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+            asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
         opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
         moving = [*work, self.worklist]
@@ -138,14 +138,14 @@ class ReviewTab:
             async for shown in self.ask(draft, value):
                 yield shown
 
-    def look_ahead(self, draft: Draft | None, worklist: Any) -> Any:
+    def prefetch(self, draft: Draft | None, worklist: Any) -> Any:
         """Have the next images of this list answered while the reader works on this one."""
         self.sureness.learn()
         if draft is None:
             return gr.skip()
-        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256, PREFETCHED_IMAGES)
-        asked = [(image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following]
-        self.ahead.follow(draft.author, asked)
+        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256)
+        asked = ((image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following)
+        self.prefetcher.follow(draft.author, asked)
         return self._rows(draft)
 
     def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
