@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +196,7 @@ def _found(bulk: BulkRun, path: Path) -> BulkImage:
 
 def _rows(bulk: BulkRun, predictor: Predictor, batch: Sequence[BulkImage]) -> list[dict[str, Any]]:
     good = {f.name: f.image for f in batch if isinstance(f.image, Accepted)}
-    answers = dict(zip(good, _answers(bulk, predictor, [_opened(i) for i in good.values()]), strict=True))
+    answers = dict(zip(good, _answers(bulk, predictor, [image.pixels() for image in good.values()]), strict=True))
     return [_row(bulk, f, f.image if isinstance(f.image, BadImage) else answers[f.name]) for f in batch]
 
 
@@ -220,9 +219,3 @@ def _answers(bulk: BulkRun, predictor: Predictor, images: Sequence[PilImage]) ->
     shared = [replace(a, seconds=round(a.seconds / len(images), 3)) for a in answers]
     pairs = zip(images, shared, strict=True)
     return [zoom_answer(predictor, image, bulk.question, a, bulk.closer) for image, a in pairs]
-
-
-def _opened(image: Accepted) -> PilImage:
-    from PIL import Image
-
-    return Image.open(BytesIO(image.png)).convert("RGB")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,14 +100,12 @@ def _predict_files(options: PredictOptions, settings: Settings, question: Questi
 
 
 def _predict_file(path: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> None:
-    from PIL import Image
-
     from pdc.cli.answer_lines import answer_row, in_words, untaught_notes
     from pdc.images.intake import accept
     from pdc.inference.predictors.zoom import zoom_answer
 
     accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
-    image = Image.open(BytesIO(accepted.png))
+    image = accepted.pixels()
     answer = zoom_answer(predictor, image, question, predictor.predict(image, question), options.closer)
     _say_notes(path, accepted.notes, answer, untaught_notes(answer, predictor.untaught(question)))
     row = answer_row(path.name, (accepted.width, accepted.height), question, answer)

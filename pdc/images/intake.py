@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,10 @@ class Accepted:
     height: int
     notes: tuple[str, ...] = ()
 
+    def pixels(self) -> PIL.Image.Image:
+        """The image, loaded, RGB."""
+        return open_png(io.BytesIO(self.png))
+
 
 def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float = DECODE_SECONDS) -> Accepted:
     """The file's first page as upright RGB pixels, or BadImage saying what is wrong with it and what to do.
@@ -54,6 +59,16 @@ def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float
         raise BadImage(head["error"])
     digest = hashlib.sha256(png).hexdigest()
     return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(head["notes"]))
+
+
+def open_png(source: Path | IO[bytes]) -> PIL.Image.Image:
+    """A PNG of ours, loaded, RGB. Pillow's own limit of 179 megapixels is lifted: its size was checked when it was accepted.
+
+    Pillow checks a cropped part against that limit too, so it stays lifted.
+    """
+    PIL.Image.MAX_IMAGE_PIXELS = None
+    with PIL.Image.open(source, formats=("PNG",)) as image:
+        return image.convert("RGB")
 
 
 def clean_name(name: str) -> str:
@@ -85,10 +100,8 @@ class ImageFiles:
     def open(self, sha256: str) -> PIL.Image.Image:
         """The image, loaded, RGB. NotFound when it is missing, StoreUnavailable when its file is damaged."""
         path = self.path(sha256)
-        PIL.Image.MAX_IMAGE_PIXELS = None  # our own files; their size was checked when they were accepted
         try:
-            with PIL.Image.open(path, formats=("PNG",)) as image:
-                return image.convert("RGB")
+            return open_png(path)
         except (OSError, SyntaxError, ValueError):
             raise StoreUnavailable(f"The image file {path} is damaged; restore it from a backup.") from None
 

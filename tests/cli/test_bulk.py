@@ -15,9 +15,11 @@ from PIL import Image
 
 from pdc.cli import bulk
 from pdc.cli.bulk import BulkRun
+from pdc.cli.predict import PredictOptions, _predict_files
 from pdc.domain.errors import BadImage, BadModel, BadSetting
 from pdc.domain.values import Findings, Mark, Point, Question, Task
 from pdc.inference.predictors.base import Answer
+from pdc.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = Question(Task.COUNTING, ("polyp",))
@@ -71,6 +73,14 @@ def run(folder: Path, out: Path, predictor=None, **options) -> tuple[int, list[s
     said: list[str] = []
     failed = bulk.run(BulkRun(folder, out, options.pop("question", ASKED), **options), predictor or Shades(), said.append)
     return failed, said
+
+
+def test_images_over_the_limit_of_pillow_are_answered_in_a_folder_and_as_files(folder: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # PDC's own limit is the one that holds
+    assert run(folder, tmp_path / "out.jsonl")[0] == 3  # the strip, and two files that are none
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    options = PredictOptions([folder / "07.png"])
+    assert _predict_files(options, Settings.from_env({}), ASKED, Shades()) == 0 and "7" in capsys.readouterr().out
 
 
 def test_every_image_gets_one_line_and_every_bad_file_one_with_its_reason(folder: Path, tmp_path: Path):

@@ -41,6 +41,14 @@ def test_an_image_is_put_once_and_opens_as_rgb(tmp_path: Path):
     assert [p.name for p in path.parent.iterdir()] == [f"{accepted.sha256}.png"]
 
 
+def test_what_was_accepted_opens_however_large_pillow_thinks_it(tmp_path: Path, monkeypatch):
+    accepted, files = accept(encoded(corners()), "x"), ImageFiles(tmp_path / "images")
+    files.put(accepted)
+    for opened in (accepted.pixels, lambda: files.open(accepted.sha256)):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+        assert is_upright(opened())
+
+
 @pytest.mark.parametrize("name", ["b" * 64, "../" + "a" * 61, "A" * 64, "", "x"])
 def test_an_image_that_is_not_there_is_not_found(tmp_path: Path, name: str):
     (tmp_path / "images").mkdir()
