@@ -6,15 +6,18 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 
 import pytest
 import uvicorn
 from adapter_files import old_with_vision, write
+from PIL import Image
 
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
-from pdc.domain.prompts import STYLES, words
+from pdc.domain.prompts import COMPACT, STYLES, words
 from pdc.domain.values import Findings, Question, Task
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.frame import read_processor_config
@@ -74,8 +77,6 @@ def test_remote_and_local_give_the_same_marks_and_scores(embedded, smears, ours:
 
 
 def test_a_field_for_tiles_is_tiled_by_the_client_as_by_the_model_itself(embedded, smears, ours: str):
-    from PIL import Image
-
     field = Image.new("RGB", (1280, 960))
     for i in range(4):
         field.paste(smears[i][0], (640 * (i % 2), 480 * (i // 2)))
@@ -198,6 +199,29 @@ def test_our_server_takes_no_endless_request(embedded):
         assert httpx.post(f"{url}/v1/chat/completions", content=b"x" * 5000).status_code == 400
 
 
+def test_our_server_opens_images_over_the_limit_of_pillow(smears, ours: str, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert remote(ours, AdapterRef()).predict(smears[0][0], POLYP).findings is not None
+
+
+def test_a_client_that_leaves_in_the_midst_of_an_answer_frees_the_model_at_once(embedded, smears, ours: str):
+    import gc
+
+    import httpx
+
+    smears[2][0].save(png := BytesIO(), "PNG")
+    body = request("pdc-tiny", png.getvalue(), Question(Task.COUNT_AND_BOX, LABELS), COMPACT, smears[2][0].size)
+    ask = {"url": f"{ours}/v1/chat/completions", "headers": {"Authorization": "Bearer secret"}, "timeout": 20}
+    gc.disable()  # it may come by hours later
+    try:
+        with httpx.stream("POST", json={**body, "stream": True}, **ask) as response:
+            next(response.iter_lines())
+            assert embedded._lock.locked()
+        assert httpx.post(json=body, **ask).status_code == 200
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("labels", [("polyp",), ("red blood cell", "platelet"), ("cell, dividing", "debris")])
@@ -313,6 +337,47 @@ def test_what_a_server_refuses_is_left_out_from_then_on(smears):
     assert all("response_format" in body for _, body in server.asked[1:])
 
 
+def test_what_one_thread_found_to_be_refused_another_does_not_forget(smears):
+    slow, learnt = threading.Event(), threading.Event()
+
+    def say(path: str, body: dict) -> tuple[int, object]:
+        if "logprobs" in body and not slow.is_set():
+            slow.set()
+            assert learnt.wait(20)
+            return chat(ANSWER)  # asked before the server stopped giving them
+        return (400, {"error": {"message": "no logprobs"}}) if "logprobs" in body else models(path) or chat(ANSWER)
+
+    with Played(say) as server:
+        predictor = remote(server.url, AdapterRef())
+        first = threading.Thread(target=predictor.predict, args=(smears[0][0], POLYP))
+        first.start()
+        assert slow.wait(20)
+        predictor.predict(smears[0][0], POLYP)
+        learnt.set()
+        first.join()
+        predictor.predict(smears[0][0], POLYP)
+    assert ["logprobs" in body for path, body in server.asked if path != "/v1/models"] == [True, True, False, False]
+
+
+def test_an_adapter_that_two_threads_ask_for_at_once_is_loaded_once(smears, language_only):
+    another = threading.Event()
+
+    def say(path: str, body: dict) -> tuple[int, object]:
+        if path != "/v1/load_lora_adapter":
+            return models(path) or chat(ANSWER.replace("polyp", "bacterium"))
+        if sum(path == "/v1/load_lora_adapter" for path, _ in server.asked) > 1:
+            another.set()
+            return 400, {"error": {"message": "The lora adapter 'language-1' has already been loaded."}}
+        another.wait(0.5)  # so long may a second thread ask too
+        return 200, "Success"
+
+    with Played(say) as server, ThreadPoolExecutor(2) as pool:
+        predictor = remote(server.url, language_only)
+        answers = [pool.submit(predictor.predict, smears[0][0], RODS) for _ in range(2)]
+        assert {answer.result().adapter for answer in answers} == {"language-1"}
+    assert not another.is_set()
+
+
 def test_a_refusal_of_the_question_itself_is_told(smears):
     refusing = Played(lambda path, _: models(path) or (400, {"detail": "The image is too large."}))
     with refusing as server, pytest.raises(BadModel, match="too large"):
@@ -376,10 +441,6 @@ def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_t
 def test_the_image_is_sent_at_the_size_at_which_the_model_sees_it(smears):
     with Played(lambda path, _: models(path) or chat(ANSWER)) as server:
         remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
-    from io import BytesIO
-
-    from PIL import Image
-
     sent = Image.open(BytesIO(read_request(server.asked[-1][1]).image))
     eyes = read_processor_config(str(EMBEDDED_MODEL))
     assert sent.width % 28 == sent.height % 28 == 0 and eyes.least <= sent.width * sent.height <= eyes.most

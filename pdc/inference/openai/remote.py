@@ -16,15 +16,13 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from pdc.domain.doubt import Thresholds
-from pdc.domain.errors import BadModel, PdcError, Unreachable
-from pdc.domain.prompts import COMPACT
-from pdc.domain.values import Box, Findings, Question, Task
-from pdc.inference.adapter_folder import has_vision, thresholds_of
+from pdc.domain.errors import PdcError, Unreachable
+from pdc.domain.values import Box, Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.decoding.image_cache import dense_opinion
 from pdc.inference.frame import read_processor_config
-from pdc.inference.openai.http import HttpClient, RequestRefused
+from pdc.inference.openai.http import HttpClient
+from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
@@ -39,19 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 TOGETHER = 8  # questions under way at once; the server batches them or lets them wait
 CHAT = "/v1/chat/completions"
-OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in this order, when a server refuses them
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """The model that answers now: its id at the server, and what its folder says of it."""
-
-    model: str
-    adapter: str | None
-    style: str
-    lists: Task | None
-    labels: frozenset[str]
-    thresholds: Thresholds
 
 
 class RemotePredictor:
@@ -60,12 +45,8 @@ class RemotePredictor:
     def __init__(
         self, wire: HttpClient, folder: str, base: str, wanted: Callable[[], AdapterRef] = AdapterRef, *, model: str = ""
     ) -> None:
-        self.wire, self.folder, self.base, self.model = wire, folder, base, model or base
-        self._named, self._wanted, self._eyes = bool(model), wanted, read_processor_config(folder)
-        self._offered: set[str] | None = None
-        self._proposes = False
-        self._left_out: set[str] = set()
-        self._served: ServedModel | None = None
+        self.wire, self.folder, self.base, self._wanted = wire, folder, base, wanted
+        self._offer, self._eyes = ServerOffer(wire, folder, model or base, named=bool(model)), read_processor_config(folder)
 
     def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Find out in the background what the server offers, and say so. A failure is told to whoever asks first."""
@@ -73,19 +54,20 @@ class RemotePredictor:
 
     def load(self) -> None:
         """Find out now what the server offers. Raises PdcError when it is away or does not serve the model."""
-        self._ready()
+        self._offer.served(self._wanted())
 
     @property
     def loaded(self) -> bool:
-        return self._served is not None
+        return self._offer.last is not None
 
     @property
     def adapter(self) -> str | None:
         """The name of the adapter that answered last, or None."""
-        return self._served.adapter if self._served else None
+        served = self._offer.last
+        return served.adapter if served else None
 
     def untaught(self, question: Question) -> tuple[str, ...]:
-        known = self._serving(question).labels if self._served else frozenset()
+        known = self._serving(question).labels if self.loaded else frozenset()
         return tuple(label for label in question.labels if label not in known) if known else ()
 
     def predict(self, image: PilImage, question: Question) -> Answer:
@@ -138,7 +120,7 @@ class RemotePredictor:
             return seen[window]
 
         whole = Box(0, 0, *image.size)
-        if not self._proposes:
+        if not served.proposes:
             return [look(whole)]
         tiles = plan_tiles(image.size, lambda window: expected_boxes(look(window).proposals or (), question, look(window).frame))
         return [replace(look(t.window), tile=t) for t in tiles]
@@ -154,7 +136,7 @@ class RemotePredictor:
         part = crop(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
         body = request(served.model, png.getvalue(), question, served.style, frame.model_wh)
-        proposals = self._proposals(body) if self._proposes else None
+        proposals = self._proposals(body) if served.proposes else None
         return ServerWindow(Tile(window, window), frame, body, proposals, labels_of(self.folder))
 
     def _proposals(self, body: Mapping[str, Any]) -> tuple[Proposal, ...] | None:
@@ -164,7 +146,7 @@ class RemotePredictor:
     # Answers
 
     def _decoded(self, served: ServedModel, look: ServerWindow, question: Question) -> Decoded:
-        said = self._allowed(lambda left_out: self.wire.post(CHAT, _without(look.body, left_out)))
+        said = self._offer.allowed(lambda left_out: self.wire.post(CHAT, _without(look.body, left_out)))
         try:
             choice = said["choices"][0]
             text, finished = choice["message"]["content"], choice.get("finish_reason") == "stop"
@@ -177,7 +159,7 @@ class RemotePredictor:
         """The answer so far at each event; the whole one at last."""
         text, steps, finished = "", [], False
         body = {**look.body, "stream": True}
-        events = self._allowed(lambda left_out: _begun(self.wire.events(CHAT, _without(body, left_out))))
+        events = self._offer.allowed(lambda left_out: _begun(self.wire.events(CHAT, _without(body, left_out))))
         for event in events:
             try:
                 choice = event["choices"][0]
@@ -189,29 +171,6 @@ class RemotePredictor:
             yield read_answer(text, steps, finished, look.opinion(question))
         yield read_answer(text, steps, finished, look.opinion(question))
 
-    def _allowed(self, ask: Callable[[set[str]], Any]) -> Any:
-        """What `ask` gives when the server is spared the parts of a question that it refuses."""
-        refusal: RequestRefused | None = None
-        for more in ((), *OPTIONAL):
-            left_out = self._left_out | set(more)
-            if refusal and left_out == self._left_out:
-                continue
-            try:
-                said = ask(left_out)
-            except RequestRefused as error:
-                if error.status not in (400, 422):
-                    raise
-                refusal = refusal or error
-                continue
-            if more:
-                log.warning("The model server does without %s: %s", ", ".join(more), refusal)
-            self._left_out = left_out
-            return said
-        assert refusal is not None  # the first time, nothing is left out but what was before: answered, or refused
-        raise refusal
-
-    # What the server offers
-
     def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         try:
             say("Asking the model server what it offers.")
@@ -221,57 +180,7 @@ class RemotePredictor:
             log.error("%s", error)
 
     def _serving(self, question: Question) -> ServedModel:
-        return self._ready(self._wanted().about(question))
-
-    def _ready(self, wanted: AdapterRef | None = None) -> ServedModel:
-        if self._offered is None:
-            self._offered = self._probe()
-        wanted = wanted or self._wanted()
-        if self._served is None or self._served.adapter != wanted.name:
-            self._served = self._serve(wanted, self._offered)
-        return self._served
-
-    def _probe(self) -> set[str]:
-        said = self.wire.get("/v1/models")
-        try:
-            offered = {m["id"]: m.get("owned_by") for m in said["data"]}
-        except (TypeError, KeyError):
-            raise BadModel(f"{self.wire.url} is not an OpenAI-compatible server; check PDC_SERVER_URL.") from None
-        if self.model not in offered and not self._named:  # some servers answer for more than they list
-            names = ", ".join(sorted(offered)) or "no model"
-            raise BadModel(f"The model server serves {names}, not {self.model}; set PDC_SERVER_MODEL to the one to ask.")
-        self._proposes = offered.get(self.model) == "pdc"
-        return {*offered, self.model}
-
-    def _serve(self, wanted: AdapterRef, offered: set[str]) -> ServedModel:
-        from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
-
-        style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
-        if wanted.folder is None:
-            return ServedModel(self.model, None, style, lists, labels, thresholds_of(self.folder))
-        name = wanted.name or wanted.folder
-        if not self._proposes and has_vision(wanted.folder):
-            raise BadModel(
-                f"The adapter {name} has weights in the vision tower, which this model server would leave out. Use PDC's own "
-                "model server (`python -m pdc serve-model`), or promote an adapter trained without them."
-            )
-        if name not in offered:
-            self._load_adapter(name, wanted.folder)
-            offered.add(name)
-        style = adapter_style(wanted.folder, self.folder)
-        labels = labels | labels_of(wanted.folder) if labels else labels
-        return ServedModel(name, name, style, lists_of(wanted.folder, lists), labels, thresholds_of(wanted.folder))
-
-    def _load_adapter(self, name: str, folder: str) -> None:
-        """Ask a server that can (vLLM with runtime updates allowed) to load it. A name means one version for ever."""
-        try:
-            self.wire.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
-        except RequestRefused as error:
-            self._offered = None
-            raise BadModel(
-                f"The model server does not serve the adapter {name} and does not load it ({error.status}); start it with that "
-                "adapter, or set PDC_ADAPTER to none."
-            ) from error
+        return self._offer.served(self._wanted().about(question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +203,7 @@ def _asked(served: ServedModel, base: str, question: Question) -> TiledQuestion:
     return TiledQuestion(question, put, base, served.adapter, served.style, served.thresholds)
 
 
-def _without(body: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
+def _without(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in left_out}
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
 from pdc.images.intake import accept
@@ -70,7 +70,7 @@ class ModelServer:
         steps = self._steps(request)
         if request.stream:
             first = await run_in_threadpool(next, steps)  # what is wrong with the question is said before a stream begins
-            return StreamingResponse(_events(request, first, steps), media_type="text/event-stream")
+            return ClosingStream(_events(request, first, steps), steps)
         decoded = await run_in_threadpool(lambda: [*steps][-1])
         return JSONResponse(_completion(request, decoded))
 
@@ -80,7 +80,7 @@ class ModelServer:
         found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request)))
         return JSONResponse({"proposals": None if found is None else [asdict(p) for p in found]})
 
-    def _steps(self, request: Request) -> Iterator[Decoded]:
+    def _steps(self, request: Request) -> Generator[Decoded]:
         wanted = self._wanted(request)
         yield from self.predictor.complete(self._opened(request), request.question, wanted, request.limit)
 
@@ -95,9 +95,7 @@ class ModelServer:
         return AdapterRef(model, folder).about(request.question)
 
     def _opened(self, request: Request) -> PilImage:
-        from PIL import Image
-
-        return Image.open(BytesIO(accept(request.image, "image", max_megapixels=self.max_megapixels).png)).convert("RGB")
+        return accept(request.image, "image", max_megapixels=self.max_megapixels).pixels()
 
     async def _body(self, http: HttpRequest) -> Any:
         self._admit(http)
@@ -115,6 +113,20 @@ class ModelServer:
         given = http.headers.get("authorization", "").removeprefix("Bearer ")
         if self.key and not secrets.compare_digest(given.encode(), self.key.encode()):
             raise WrongKey("This server wants a key: set PDC_SERVER_KEY.")
+
+
+class ClosingStream(StreamingResponse):
+    """Server-sent events. `steps`, which hold the model, are closed with the response, also when the client left early."""
+
+    def __init__(self, events: Iterator[str], steps: Generator[Decoded]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._steps = steps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._steps.close()
 
 
 class WrongKey(PdcError):

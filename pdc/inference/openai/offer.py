@@ -1,0 +1,146 @@
+"""What a model server offers, found out once: names, adapters, and the parts of a question that it does without."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pdc.domain.doubt import Thresholds
+from pdc.domain.errors import BadModel
+from pdc.domain.prompts import COMPACT
+from pdc.domain.values import Task
+from pdc.inference.adapter_folder import has_vision, thresholds_of
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.openai.http import HttpClient, RequestRefused
+
+log = logging.getLogger(__name__)
+OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in this order, when a server refuses them
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedNames:
+    """The names that a server answers to, and whether it is PDC's own, which proposes marks too."""
+
+    names: frozenset[str]
+    is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model that answers now: its id at the server, whether that proposes marks, and what its folder says of it."""
+
+    model: str
+    proposes: bool
+    adapter: str | None
+    style: str
+    lists: Task | None
+    labels: frozenset[str]
+    thresholds: Thresholds
+
+
+class ServerOffer:
+    """What a server offers, for any thread. `folder` and `model` are as in `RemotePredictor`; `named` says that a setting
+    names the model.
+
+    What was found out lies in values that never change; another takes their place under `_lock`.
+    """
+
+    def __init__(self, wire: HttpClient, folder: str, model: str, named: bool) -> None:
+        self.wire, self.folder, self.model, self._named = wire, folder, model, named
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._names: OfferedNames | None = None
+        self._left_out: frozenset[str] = frozenset()
+        self.last: ServedModel | None = None
+
+    def served(self, wanted: AdapterRef) -> ServedModel:
+        """Who answers. PdcError when the server is away, or does not serve that. Threads with different wishes get their own."""
+        offer, served = self._known(), self.last
+        if served is None or served.adapter != wanted.name:
+            served = self.last = self._serve(offer, wanted)
+        return served
+
+    def _known(self) -> OfferedNames:
+        """What the server offers. Threads that find it out at once find the same: none waits for another's retries."""
+        offer = self._names or self._probe()
+        with self._lock:
+            self._names = self._names or offer
+            return self._names
+
+    def _probe(self) -> OfferedNames:
+        said = self.wire.get("/v1/models")
+        try:
+            offered = {m["id"]: m.get("owned_by") for m in said["data"]}
+        except (TypeError, KeyError):
+            raise BadModel(f"{self.wire.url} is not an OpenAI-compatible server; check PDC_SERVER_URL.") from None
+        if self.model not in offered and not self._named:  # some servers answer for more than they list
+            names = ", ".join(sorted(offered)) or "no model"
+            raise BadModel(f"The model server serves {names}, not {self.model}; set PDC_SERVER_MODEL to the one to ask.")
+        return OfferedNames(frozenset({*offered, self.model}), offered.get(self.model) == "pdc")
+
+    def _serve(self, offer: OfferedNames, wanted: AdapterRef) -> ServedModel:
+        from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
+
+        style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
+        if wanted.folder is None:
+            return ServedModel(self.model, offer.is_ours, None, style, lists, labels, thresholds_of(self.folder))
+        name = wanted.name or wanted.folder
+        if not offer.is_ours and has_vision(wanted.folder):
+            raise BadModel(
+                f"The adapter {name} has weights in the vision tower, which this model server would leave out. Use PDC's own "
+                "model server (`python -m pdc serve-model`), or promote an adapter trained without them."
+            )
+        if name not in offer.names:
+            self._load_adapter(name, wanted.folder)
+        style = adapter_style(wanted.folder, self.folder)
+        labels = labels | labels_of(wanted.folder) if labels else labels
+        thresholds = thresholds_of(wanted.folder)
+        return ServedModel(name, offer.is_ours, name, style, lists_of(wanted.folder, lists), labels, thresholds)
+
+    def _load_adapter(self, name: str, folder: str) -> None:
+        """Ask a server that can (vLLM with runtime updates allowed) to load it, once. A name means one version for ever."""
+        with self._loading:
+            offer = self._known()
+            if name in offer.names:
+                return
+            try:
+                self.wire.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
+            except RequestRefused as error:
+                self._know(None)
+                raise BadModel(
+                    f"The model server does not serve the adapter {name} and does not load it ({error.status}); start it with "
+                    "that adapter, or set PDC_ADAPTER to none."
+                ) from error
+            self._know(replace(offer, names=offer.names | {name}))
+
+    def _know(self, offer: OfferedNames | None) -> None:
+        with self._lock:
+            self._names = offer
+
+    def allowed(self, ask: Callable[[frozenset[str]], Any]) -> Any:
+        """What `ask` gives when the server is spared the parts of a question that it refuses."""
+        refusal: RequestRefused | None = None
+        before = self._left_out
+        for more in ((), *OPTIONAL):
+            left_out = before | set(more)
+            if refusal and left_out == before:
+                continue
+            try:
+                said = ask(left_out)
+            except RequestRefused as error:
+                if error.status not in (400, 422):
+                    raise
+                refusal = refusal or error
+                continue
+            if more:
+                log.warning("The model server does without %s: %s", ", ".join(more), refusal)
+                self._leave_out(more)
+            return said
+        assert refusal is not None  # the first time, nothing is left out but what was before: answered, or refused
+        raise refusal
+
+    def _leave_out(self, more: Sequence[str]) -> None:
+        with self._lock:
+            self._left_out |= set(more)
