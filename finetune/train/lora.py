@@ -29,7 +29,7 @@ def attach(qwen: Qwen, config: TrainConfig, parent: Path | None) -> PeftModel:
     from peft import LoraConfig, PeftModel, get_peft_model
 
     torch.manual_seed(config.seed)
-    qwen.use_adapter(None, None)
+    qwen.unload_adapters()
     if parent is not None:
         model = PeftModel.from_pretrained(qwen.base, str(parent), is_trainable=True)
     else:

@@ -131,6 +131,13 @@ def fingerprint(folder: str | Path) -> str | None:
     return digest.hexdigest()
 
 
+def stamp(folder: str | Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file of an adapter does: name, time and size of each. Nothing for an adapter on the hub."""
+    folder = Path(folder)
+    found = ((p.name, p.stat()) for p in sorted(folder.iterdir())) if folder.is_dir() else ()
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)
+
+
 def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> AdapterManifest:
     """The manifest of an adapter that may serve on `base`; BadModel when it is missing, damaged or foreign.
 

@@ -1,4 +1,5 @@
-"""LoRA adapters on a loaded model: names of older libraries brought up to date, and none served that did not load entirely.
+"""LoRA adapters on a loaded model: kept in memory, with names of older libraries brought up to date, and none served that did
+not load entirely.
 
 PEFT loads an adapter whose keys it does not know as zeros, with no more than a warning, and its answers would be the base's.
 """
@@ -7,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pdc.domain.errors import BadModel, first_sentence
@@ -20,35 +22,83 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Named = Callable[[str], str]
-SLOTS = ("pdc", "pdc_next")  # what PEFT calls the adapter that serves, and the one that takes its place
+KEPT_ADAPTERS = 3  # in memory beside the base; an adapter of the 7B model takes 160 MB at rank 16
 _KEY = re.compile(re.escape(PREFIX) + r"(?P<module>.+)\.lora_(?:embedding_)?(?P<side>[AB])(?:\.weight)?")
 
 
-def swap(base: Any, model: Any, folder: str) -> PeftModel:
-    """`base` with the adapter in `folder` (or on the hub) instead of any other; `model` is what serves now, `base` if none does.
+@dataclass(frozen=True, slots=True)
+class LoadedAdapter:
+    """An adapter in memory: what tells it from others, PEFT's name for it, and whether it changes the vision tower."""
 
-    BadModel, and everything is as it was, when it is not LoRA, does not fit, or was not loaded entirely.
+    key: Hashable
+    slot: str
+    has_vision: bool
+
+
+class LoadedAdapters:
+    """The adapters that PEFT holds in memory on `base`; `serving` is the one that answers, None the base alone.
+
+    Switching sets flags of PEFT's layers. The adapter used longest ago makes room for another. Not thread-safe.
     """
-    try:
-        return _swapped(base, model, folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        log.error("The adapter %r cannot be loaded: %s", folder, error)
-        raise _bad(folder, first_sentence(error)) from error
 
+    def __init__(self, base: Any) -> None:
+        self.base = self.model = base
+        self.serving: LoadedAdapter | None = None
+        self._loaded: dict[Hashable, LoadedAdapter] = {}  # the one used last at the end
+        self._count = 0
 
-def _swapped(base: Any, model: Any, folder: str) -> PeftModel:
-    config, weights = _read(folder, base)
-    slot = SLOTS[0] if model is base else next(name for name in SLOTS if name not in model.peft_config)
-    new = _attach(base, model, config, slot)
-    try:
-        _fill(new, slot, weights, folder)
-    except BaseException:
-        _take_out(new, slot)
-        raise
-    new.set_adapter(slot, inference_mode=True)
-    for old in [name for name in new.peft_config if name != slot]:
-        new.delete_adapter(old)
-    return new.eval()
+    def serve(self, folder: str, key: Hashable) -> None:
+        """Answer with the adapter in `folder` (or on the hub) from now on; equal keys mean equal weights.
+
+        BadModel, and everything is as it was, when it is not LoRA, does not fit, or was not loaded entirely.
+        """
+        adapter = self._loaded.pop(key, None) or self._load(folder, key)
+        self._loaded[key] = adapter
+        self._activate(adapter)
+        for oldest in list(self._loaded)[:-KEPT_ADAPTERS]:
+            self.model.delete_adapter(self._loaded.pop(oldest).slot)
+
+    def serve_base(self) -> None:
+        """Answer without an adapter from now on; all stay in memory."""
+        self._activate(None)
+
+    def unload(self) -> None:
+        """Take every adapter out of memory: the base is as it was loaded, ready to be trained."""
+        if self.model is not self.base:
+            self.base = self.model.unload()
+        self.model, self.serving, self._loaded = self.base, None, {}
+
+    def _load(self, folder: str, key: Hashable) -> LoadedAdapter:
+        try:
+            return self._put_in(folder, key)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            log.error("The adapter %r cannot be loaded: %s", folder, error)
+            raise _bad(folder, first_sentence(error)) from error
+
+    def _put_in(self, folder: str, key: Hashable) -> LoadedAdapter:
+        config, weights = _read(folder, self.base)
+        self._count += 1
+        slot = f"pdc_{self._count}"
+        model = _attach(self.base, self.model, config, slot)
+        try:
+            _fill(model, slot, weights, folder)
+        except BaseException:
+            _take_out(model, slot)
+            self._activate(self.serving)
+            raise
+        self.model = model.eval()
+        return LoadedAdapter(key, slot, any(".visual." in name for name in weights))
+
+    def _activate(self, adapter: LoadedAdapter | None) -> None:
+        """Set the flags of all LoRA layers, also of those that came with an adapter loaded just now."""
+        self.serving = adapter
+        if self.model is self.base:
+            return
+        if adapter is None:
+            self.model.base_model.disable_adapter_layers()
+        else:
+            self.model.base_model.enable_adapter_layers()
+            self.model.set_adapter(adapter.slot, inference_mode=True)
 
 
 def _read(folder: str, base: Any) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
@@ -59,6 +109,8 @@ def _read(folder: str, base: Any) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
     config = PeftConfig.from_pretrained(folder)
     if not isinstance(config, LoraConfig):
         raise _bad(folder, f"It is of the kind {config.peft_type}, not LoRA.")
+    if config.bias != "none":
+        raise _bad(folder, "It changes the biases of its base, which would then no longer answer as it did.")
     written = load_peft_weights(folder, device="cpu")
     weights = {_todays_key(key): values for key, values in written.items()}
     modules, layers = {m["module"] for key in weights if (m := _KEY.fullmatch(key))}, _layers(base)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel, BadSetting, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER, STYLES, words
 from pdc.domain.values import Question, Task
-from pdc.inference.adapter_folder import MANIFEST, thresholds_of, verify
+from pdc.inference.adapter_folder import MANIFEST, stamp, thresholds_of, verify
 from pdc.inference.frame import Frame, resized_wh
-from pdc.inference.lora_loading import swap
+from pdc.inference.lora_loading import LoadedAdapters
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +38,15 @@ LORA_TARGETS_VISION = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How a model or adapter is asked and read: prompt style, the task by which it answers all five, and its thresholds."""
+
+    style: str
+    lists: Task | None
+    thresholds: Thresholds
+
+
 class Qwen:
     """A loaded Qwen2.5-VL, with or without a LoRA adapter.
 
@@ -47,15 +57,35 @@ class Qwen:
     def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str, head: Head | None = None) -> None:
         self.name, self.folder, self.processor, self.device = name, folder, processor, device
         self.tokenizer = processor.tokenizer
-        self.base, self.model = model, model
-        self.adapter: str | None = None
-        self.changes = 0  # how often the serving adapter changed: what was computed before is another model's
+        self._adapters = LoadedAdapters(model)
+        self._verified: dict[Hashable, AnswerSettings] = {}  # by folder and stamp
+        self.base_lists = lists_of(folder)
+        self._base_settings = AnswerSettings(style_of(folder) or COMPACT, self.base_lists, thresholds_of(folder))
         self.head = head
         self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
-        self.base_style = self.prompt_style = style_of(folder) or COMPACT
-        self.base_lists = self.lists = lists_of(folder)
         self.base_labels = labels_of(folder)
-        self.base_thresholds = self.thresholds = thresholds_of(folder)
+        self._answer_as(None, self._base_settings)
+
+    @property
+    def base(self) -> Any:
+        """The model itself, whose linear maps PEFT wraps while it holds adapters."""
+        return self._adapters.base
+
+    @property
+    def model(self) -> Any:
+        """What answers: PEFT's model, or the base where no adapter is in memory."""
+        return self._adapters.model
+
+    @property
+    def weights(self) -> Hashable:
+        """Tells apart what different weights compute: None is the base alone. Found again after a switch back."""
+        return self._adapters.serving and self._adapters.serving.key
+
+    @property
+    def vision_weights(self) -> Hashable:
+        """As `weights`, for the vision tower: None also with an adapter that leaves it as it is."""
+        serving = self._adapters.serving
+        return serving.key if serving and serving.has_vision else None
 
     def asked(self, question: Question) -> Question:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
@@ -121,25 +151,32 @@ class Qwen:
 
         Raises BadModel, and keeps serving what it served, when the adapter cannot be loaded.
         """
-        self.changes += 1
         if folder is None:
-            self._drop_adapter()
-            self.adapter, self.prompt_style = None, self.base_style
-            self.lists, self.thresholds = self.base_lists, self.base_thresholds
-            return
+            self._adapters.serve_base()
+            return self._answer_as(None, self._base_settings)
+        key = folder, stamp(folder)
+        settings = self._verified.get(key) or self._verify(folder)
+        self._adapters.serve(folder, key)
+        self._verified[key] = settings
+        self._answer_as(name or folder, settings)
+
+    def unload_adapters(self) -> None:
+        """Take every adapter out of memory, for a base that is to be trained."""
+        self._adapters.unload()
+        self._answer_as(None, self._base_settings)
+
+    def _verify(self, folder: str) -> AnswerSettings:
+        """What the adapter says of itself; BadModel when it is damaged or foreign."""
         if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
         elif Path(folder).is_absolute() and not Path(folder).is_dir():
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
-        style, lists = adapter_style(folder, self.folder), lists_of(folder, self.base_lists)
-        self.model = swap(self.base, self.model, folder)
-        self.adapter, self.prompt_style, self.lists = name or folder, style, lists
-        self.thresholds = thresholds_of(folder)
+        lists = lists_of(folder, self.base_lists)
+        return AnswerSettings(adapter_style(folder, self.folder), lists, thresholds_of(folder))
 
-    def _drop_adapter(self) -> None:
-        if self.model is not self.base:
-            self.base = self.model.unload()
-            self.model = self.base
+    def _answer_as(self, adapter: str | None, settings: AnswerSettings) -> None:
+        self.adapter: str | None = adapter
+        self.prompt_style, self.lists, self.thresholds = settings.style, settings.lists, settings.thresholds
 
 
 def messages(

@@ -124,7 +124,7 @@ def pipeline(pipe: Any, qwen: Qwen, image: PilImage, question: Question) -> Time
 
 def ours(decoder: Decoder, image: PilImage, question: Question, *, fresh: bool = True) -> Timed:
     if fresh:
-        decoder.image_cache.clear()
+        decoder.forget_images()
     started, first = CLOCK(), None
     encoded = decoder.encode(image)
     sequence = decoder.begin(encoded, question, LIMIT)

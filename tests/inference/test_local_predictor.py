@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from adapter_files import write
 
 from pdc.domain.errors import BadImage, BadModel
 from pdc.domain.prompts import answer, parse
 from pdc.domain.values import Box, Point, Question, Task
+from pdc.inference import lora_loading, qwen
 from pdc.inference.adapter_folder import thresholds_of
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.decoding import cpu_model, engine
 from pdc.inference.frame import Frame, resized_wh
 from pdc.inference.predictors.local import LocalPredictor
-from pdc.inference.qwen import load
+from pdc.inference.qwen import Qwen, load
 from pdc.settings import EMBEDDED_MODEL
 
 pytestmark = pytest.mark.slow  # a model is loaded in every other test
@@ -84,6 +88,93 @@ def test_an_adapter_is_swapped_in_and_out_without_a_reload(smears):
     again = predictor.predict(image, question)
     assert (base.adapter, adapted.adapter, again.adapter) == (None, "mine", None)
     assert base.raw == again.raw
+
+
+def loads(log: list[str], monkeypatch) -> Callable[[], Qwen]:
+    """Loads the embedded model, which then notes in `log` each adapter verified or read and each image seen."""
+    model = load(str(EMBEDDED_MODEL), device="cpu")
+
+    def noting(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args: log.append(name) or real(*args))
+
+    noting(qwen, "verify")
+    noting(lora_loading, "_read")
+    noting(model, "pixels")
+    noting(engine.Decoder, "_select_language")
+    return lambda: model
+
+
+def test_base_and_adapter_in_turn_answer_as_each_alone_and_nothing_is_computed_twice(smears, monkeypatch):
+    shipped = AdapterRef("mine", str(next((EMBEDDED_MODEL / "adapters").iterdir())))
+    images, question = [image for image, _ in smears], Question(Task.COUNT_AND_BOX, (*LABELS[:1], "bacterium"))
+    log: list[str] = []
+    wanted = [AdapterRef()]
+    predictor = LocalPredictor(loads(log, monkeypatch), lambda: wanted[0])
+
+    def answers(adapter: AdapterRef) -> list[tuple]:
+        wanted[0] = adapter
+        found = [predictor.predict(image, question) for image in images]
+        return [(a.raw, a.adapter, a.prompt_version, a.thresholds) for a in found]
+
+    base, adapted = answers(AdapterRef()), answers(shipped)
+    assert base != adapted and sorted(set(log)) == ["_read", "_select_language", "pixels", "verify"]
+    log.clear()
+    assert answers(AdapterRef()) == base and answers(shipped) == adapted
+    assert log == []
+    for who, expected in ((AdapterRef(), base), (shipped, adapted)):
+        alone = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda who=who: who)
+        assert [alone.predict(image, question).raw for image in images] == [raw for raw, *_ in expected]
+
+
+def test_an_adapter_of_the_language_model_shares_what_the_base_saw(smears, monkeypatch, tmp_path: Path):
+    log: list[str] = []
+    wanted = [AdapterRef()]
+    predictor = LocalPredictor(loads(log, monkeypatch), lambda: wanted[0])
+    base = predictor.predict(smears[0][0], RODS)
+    wanted[0] = AdapterRef("language", str(write(tmp_path / "language")))
+    shared = predictor.predict(smears[0][0], RODS)
+    assert log.count("pixels") == 1 and shared.counts != base.counts
+    alone = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted[0])
+    assert (shared.raw, shared.counts) == ((other := alone.predict(smears[0][0], RODS)).raw, other.counts)
+
+
+def test_an_adapter_that_changed_on_disk_is_verified_again(smears, corrected_on_rods: Path):
+    wanted = [AdapterRef("rods", str(corrected_on_rods))]
+    predictor = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted[0])
+    image = smears[0][0].crop((0, 0, 320, 240))
+    predictor.predict(image, RODS)
+    predictor.predict(image, CELLS)
+    weights = corrected_on_rods / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(BadModel, match="changed or damaged"):
+        predictor.predict(image, RODS)
+    assert predictor.predict(image, CELLS).adapter is None
+
+
+def test_the_adapter_used_longest_ago_makes_room_and_can_come_back(smears, tmp_path: Path):
+    model = load(str(EMBEDDED_MODEL), device="cpu")
+    folders = [write(tmp_path / str(i), lora_alpha=2**i) for i in range(lora_loading.KEPT_ADAPTERS + 1)]
+    wanted, image = [AdapterRef()], smears[0][0].crop((0, 0, 320, 240))
+    predictor = LocalPredictor(lambda: model, lambda: wanted[0])
+    counts = []
+    for folder in (*folders, folders[0]):
+        wanted[0] = AdapterRef(folder.name, str(folder))
+        counts.append(predictor.predict(image, RODS).counts)
+        assert len(model.model.peft_config) <= lora_loading.KEPT_ADAPTERS
+    assert counts[-1] == counts[0] != counts[1]
+    model.unload_adapters()
+    assert not any("lora_" in name for name, _ in model.base.named_parameters()) and model.adapter is model.weights is None
+
+
+def test_how_many_adapters_are_in_memory_does_not_decide_what_computes(tmp_path: Path, monkeypatch):
+    model = load(str(EMBEDDED_MODEL), device="cpu")
+    language = model.base.model.language_model
+    maps = [m for m in language.modules() if hasattr(m, "in_features")]
+    monkeypatch.setattr(cpu_model, "SMALL", sum(m.in_features * m.out_features for m in maps))
+    assert cpu_model.fits_cpu_model(language)
+    model.use_adapter("mine", str(write(tmp_path / "mine")))
+    assert cpu_model.fits_cpu_model(language)
 
 
 def test_a_damaged_adapter_is_refused_and_what_served_goes_on(smears, tmp_path: Path):

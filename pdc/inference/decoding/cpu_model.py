@@ -209,8 +209,9 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def fits_cpu_model(base: Any) -> bool:
-    """Whether a part of a model, with its adapter as it is now, is small, on a CPU and made of linear maps to copy."""
-    maps = [m for m in base.modules() if hasattr(m, "in_features") and not hasattr(m, "base_layer")]
+    """Whether a part of a model is small, on a CPU and made of linear maps to copy."""
+    layers = [m for name, m in base.named_modules() if ".lora_" not in name]  # however many adapters are in memory
+    maps = [m for m in layers if hasattr(m, "in_features") and not hasattr(m, "base_layer")]
     plain = all(type(m).__name__ in COPIED_TYPES for m in maps)
     device = next(base.parameters()).device.type
     return device == "cpu" and plain and sum(m.in_features * m.out_features for m in maps) <= SMALL

@@ -11,14 +11,15 @@ included. It is speculative: each forward pass checks a draft of the tokens to c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pdc.domain.values import Question
 from pdc.inference.decoding.grammar import Vocabulary
-from pdc.inference.decoding.image_cache import EncodedImage, ImageCache
+from pdc.inference.decoding.image_cache import EncodedImage, ImageCache, VisualFeatures
 from pdc.inference.decoding.sequence import CPU_WINDOW, DecodingSequence
+from pdc.inference.lora_loading import KEPT_ADAPTERS
 from pdc.inference.types import Decoded
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 MAX_NEW_TOKENS = 3072
-CACHE_BYTES = 256 * 2**20  # of encoded images
+CACHE_BYTES = 256 * 2**20  # of encoded images; an eighth of it for their features
+BACKENDS = KEPT_ADAPTERS + 1  # the base's too: on a CPU each is a float32 copy of the weights
 # Decoding is bound by reading the weights, not by arithmetic: a GPU runs about a hundred tokens in the time of one
 # (tests/bench/paper.py). So drafts may be long.
 GPU_WINDOW = 64
@@ -43,49 +45,69 @@ class Decoder:
     """
 
     def __init__(self, qwen: Qwen, *, cache_bytes: int = CACHE_BYTES, window: int | None = None) -> None:
-        self.qwen, self.image_cache = qwen, ImageCache(cache_bytes)
+        self.qwen = qwen
+        self.image_cache: ImageCache[EncodedImage] = ImageCache(cache_bytes)
+        self.feature_cache: ImageCache[VisualFeatures] = ImageCache(cache_bytes // 8)
         self.window, self.max_window = (window, None) if window is not None else _draft_window(qwen)
         self.vocabulary = Vocabulary(qwen.tokenizer, qwen.base.config.get_text_config().vocab_size)
-        self._serving: tuple[Any, ...] = ()  # adapter and its number; empty: no backend is chosen yet
         self._language: Any = None
-        self._vision: Any = None
+        self._language_of = lru_cache(maxsize=BACKENDS)(self._select_language)
+        self._vision_of = lru_cache(maxsize=BACKENDS)(self._select_vision)
 
     def encode(self, image: PilImage) -> EncodedImage:
         """The image as this model with this adapter encodes it: out of the cache, or computed now."""
-        self._follow_adapter()
-        key = (*_fingerprint(image), self.qwen.name, *self._serving)
-        if (encoded := self.image_cache.get(key)) is None:
-            encoded = self._encode(image)
-            self.image_cache.put(key, encoded)
+        image_key, weights = _fingerprint(image), self.qwen.weights
+        self._language = self._language_of(weights)
+        if (encoded := self.image_cache.get((image_key, weights))) is None:
+            encoded = self._encode(image, self._features(image, (image_key, self.qwen.vision_weights)))
+            self.image_cache.put((image_key, weights), encoded)
         return encoded
 
-    def _follow_adapter(self) -> None:
-        """Choose the backends anew when the serving adapter changed; cached images were encoded by other weights."""
-        from pdc.inference.decoding.backends import select_backend, select_vision_tower
+    def forget_images(self) -> None:
+        """Encode every image anew from now on."""
+        self.image_cache.clear()
+        self.feature_cache.clear()
 
-        serving = self.qwen.adapter, self.qwen.changes
-        if serving != self._serving:
-            self._language, self._vision, self._serving = select_backend(self.qwen.base), select_vision_tower(self.qwen), serving
-            self.image_cache.clear()
+    def _select_language(self, weights: Hashable) -> Any:
+        """The backend for the adapter that serves now, which `weights` tells from others."""
+        from pdc.inference.decoding.backends import select_backend
 
-    def _encode(self, image: PilImage) -> EncodedImage:
-        """Vision tower and dense head, then the language model's prefill of system line and image."""
+        return select_backend(self.qwen.base)
+
+    def _select_vision(self, weights: Hashable) -> Any:
+        """As `_select_language`, the vision tower."""
+        from pdc.inference.decoding.backends import select_vision_tower
+
+        return select_vision_tower(self.qwen)
+
+    def _features(self, image: PilImage, key: tuple[Hashable, Hashable]) -> VisualFeatures:
+        """What the vision tower and the dense head see: out of the cache, or computed now."""
         import torch
 
         from pdc.inference.dense_head import proposals
 
-        pixels = self.qwen.pixels(image)
-        ids = self.qwen.before_answer(None, pixels["image_grid_thw"])
+        if (seen := self.feature_cache.get(key)) is None:
+            pixels = self.qwen.pixels(image)
+            with torch.inference_mode():
+                features = self._vision_of(self.qwen.vision_weights)(pixels)
+            wh = self.qwen.frame(*image.size).model_wh
+            proposed = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
+            seen = VisualFeatures(features, pixels["image_grid_thw"], proposed)
+            self.feature_cache.put(key, seen)
+        return seen
+
+    def _encode(self, image: PilImage, seen: VisualFeatures) -> EncodedImage:
+        """The language model's prefill of system line and image."""
+        import torch
+
+        ids = self.qwen.before_answer(None, seen.grid)
         with torch.inference_mode():
-            features = self._vision(pixels)
-            positions, offset = self.qwen.positions(ids, pixels["image_grid_thw"])
+            positions, offset = self.qwen.positions(ids, seen.grid)
             embedded = self._language.embed(ids)
             # The prompt holds one <|image_pad|> per visual token: its embedding is replaced by the visual feature.
-            embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = features.to(embedded.dtype)
+            embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = seen.features.to(embedded.dtype)
             prefix = self._language.prefill(embedded, positions)
-        wh = self.qwen.frame(*image.size).model_wh
-        proposed = proposals(self.qwen.head, features, wh) if self.qwen.head else ()
-        return EncodedImage(prefix, offset, len(features), wh, proposed)
+        return EncodedImage(prefix, offset, len(seen.features), self.qwen.frame(*image.size).model_wh, seen.proposals)
 
     def begin(self, encoded: EncodedImage, question: Question, limit: int = MAX_NEW_TOKENS) -> DecodingSequence:
         """An answer with no token yet, for `run`."""

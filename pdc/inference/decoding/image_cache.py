@@ -1,7 +1,7 @@
 """The image cache: encoded images, so that the next question about one skips the vision tower and the prefill.
 
 This is prefix caching: every prompt starts with the system prompt and the image, so their keys and values are reused for
-every question.
+every question. They are those of one adapter. What the vision tower saw is kept beside them, for all that leave it as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pdc.domain.geometry import Size
 from pdc.domain.values import Question
@@ -18,6 +18,30 @@ from pdc.inference.types import DenseOpinion, Proposal
 
 if TYPE_CHECKING:
     import torch
+
+
+class Sized(Protocol):
+    """Anything that knows the bytes it takes."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Kept = TypeVar("Kept", bound=Sized)
+
+
+@dataclass(frozen=True, slots=True)
+class VisualFeatures:
+    """An image as the vision tower saw it: `features` [visual tokens, hidden], their `grid` [1, 3], and the dense head's
+    proposals."""
+
+    features: torch.Tensor
+    grid: torch.Tensor
+    proposals: tuple[Proposal, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return self.features.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +106,20 @@ def _center(p: Proposal) -> Proposal:
     return Proposal(p.label, (round((p.numbers[0] + p.numbers[2]) / 2), round((p.numbers[1] + p.numbers[3]) / 2)), p.score)
 
 
-class ImageCache:
-    """A least-recently-used cache of encoded images within `budget` bytes; one larger than that is not kept at all."""
+class ImageCache(Generic[Kept]):
+    """A least-recently-used cache of encoded images, or of their features, within `budget` bytes; none larger is kept."""
 
     def __init__(self, budget: int) -> None:
         self.budget, self.used = budget, 0
-        self._images: OrderedDict[Hashable, EncodedImage] = OrderedDict()
+        self._images: OrderedDict[Hashable, Kept] = OrderedDict()
 
-    def get(self, key: Hashable) -> EncodedImage | None:
+    def get(self, key: Hashable) -> Kept | None:
         """The image under this key, or None; it counts as used now."""
         if key in self._images:
             self._images.move_to_end(key)
         return self._images.get(key)
 
-    def put(self, key: Hashable, encoded: EncodedImage) -> None:
+    def put(self, key: Hashable, encoded: Kept) -> None:
         """Keep the image; those used longest ago make room for it."""
         self.forget(key)
         if encoded.nbytes > self.budget:
