@@ -1,4 +1,4 @@
-"""The one file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, processor, 4-bit load.
+"""The file that knows Qwen2.5-VL: pixel budget, resized frame, chat text, 4-bit load. Its processor is in `processor.py`.
 
 Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28; `Frame` converts, both ways.
 The embedded model, the 3B and the 7B load through the same function.
@@ -21,6 +21,7 @@ from pdc.domain.values import Question, Task
 from pdc.inference.adapter_folder import MANIFEST, stamp, thresholds_of, verify
 from pdc.inference.frame import Frame, resized_wh
 from pdc.inference.lora_loading import LoadedAdapters
+from pdc.inference.processor import load_processor
 
 if TYPE_CHECKING:
     import torch
@@ -186,21 +187,6 @@ def messages(
     return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": put(question, style)}]}]
 
 
-def load_processor(folder: str) -> Any:
-    """Tokenizer + image processor under one roof, without the video processor (which would need torchvision)."""
-    from transformers import AutoProcessor, AutoTokenizer, Qwen2_5_VLConfig
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
-
-    cls = _image_only_processor()
-    AutoProcessor.register(Qwen2_5_VLConfig, cls, exist_ok=True)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise _cannot_load(folder, error) from error
-    return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
-
-
 def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen:
     """Load a Qwen2.5-VL from a folder or the hub. `quantization`: nf4 (4 bit, bitsandbytes), none (bf16) or fp32.
 
@@ -216,7 +202,10 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
     if place == "cuda" and not torch.cuda.is_available():
         raise BadSetting("PDC_DEVICE is cuda but torch sees no GPU; set it to auto or cpu.")
     _check_folder(model)
-    processor = load_processor(model)
+    try:
+        processor = load_processor(model)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(model, error) from error
     options = {"quantization_config": _nf4(place)} if quantization == "nf4" else {}
     dtype = torch.float32 if quantization == "fp32" else torch.bfloat16
     try:
@@ -253,27 +242,6 @@ def _nf4(device: str) -> Any:
     )
     assert config.bnb_4bit_compute_dtype is torch.bfloat16 and config.bnb_4bit_quant_type == "nf4"
     return config
-
-
-def _image_only_processor() -> type:
-    from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
-    from transformers.processing_utils import ProcessorMixin
-
-    class ImageOnlyProcessor(Qwen2_5_VLProcessor):
-        """Qwen2.5-VL's processor for still images: no video processor, so no torchvision."""
-
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            return ["image_processor", "tokenizer"]
-
-        def __init__(
-            self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None, **kwargs: Any
-        ) -> None:
-            self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
-            self.image_token_id, self.video_token_id = tokenizer.convert_tokens_to_ids([self.image_token, self.video_token])
-            ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
-
-    return ImageOnlyProcessor
 
 
 def _check_folder(model: str) -> None:
