@@ -13,12 +13,13 @@
     return values ? found.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all)) : found;
   };
 
-  // A text for a template of Gradio's, as markup that says just this.
-  PDC.markup = (english) => {
+  // For the templates of Gradio's components: markup that says just this text, and the same of an English one.
+  PDC.escaped = (text) => {
     const said = document.createElement("span");
-    said.textContent = PDC.t(english);
+    said.textContent = text;
     return said.innerHTML;
   };
+  PDC.markup = (english) => PDC.escaped(PDC.t(english));
 
   // Gradio's own message about an error that nobody foresaw, in a corner of the page.
   const messages = () => {

@@ -21,7 +21,8 @@ from pdc.settings import ASSETS
 
 FOLDER = ASSETS / "words"
 _TAKEN_UP = {ord(c): f"\\u{ord(c):04x}" for c in "'`$<>&{}"}
-LINE = "<p role='status'>{{value}}</p>"  # a line of the server's, as a template; what it says is never markup
+# A line of the server's, as a template; what it says is never markup. Not {{value}}: Gradio would run a ${...} in it as script.
+LINE = "<p role='status'>${window.PDC?.escaped ? window.PDC.escaped(value) : ''}</p>"
 
 
 class HasHeaders(Protocol):
