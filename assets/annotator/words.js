@@ -14,11 +14,7 @@
   };
 
   // For the templates of Gradio's components: markup that says just this text, and the same of an English one.
-  PDC.escaped = (text) => {
-    const said = document.createElement("span");
-    said.textContent = text;
-    return said.innerHTML;
-  };
+  PDC.escaped = (text) => new XMLSerializer().serializeToString(document.createTextNode(text));
   PDC.markup = (english) => PDC.escaped(PDC.t(english));
 
   // Gradio's own message about an error that nobody foresaw, in a corner of the page.

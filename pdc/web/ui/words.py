@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -23,13 +23,6 @@ FOLDER = ASSETS / "words"
 _TAKEN_UP = {ord(c): f"\\u{ord(c):04x}" for c in "'`$<>&{}"}
 # A line of the server's, as a template; what it says is never markup. Not {{value}}: Gradio would run a ${...} in it as script.
 LINE = "<p role='status'>${window.PDC?.escaped ? window.PDC.escaped(value) : ''}</p>"
-
-
-class HasHeaders(Protocol):
-    """A request, of Gradio's or of Starlette's."""
-
-    @property
-    def headers(self) -> Any: ...
 
 
 def template_sentence(english: str) -> str:
@@ -66,9 +59,9 @@ def word(english: str) -> I18nData:
     return i18n()(_key(english))
 
 
-def language_of(request: HasHeaders | None) -> str:
-    """The language the reader's browser asks for first, as in "de"."""
-    return (request.headers.get("accept-language") or "en")[:2] if request else "en"
+def language_of(request: Any) -> str:
+    """The language that the browser of a request, of Gradio's or Starlette's, asks for first, as in "de"; "en" without one."""
+    return (getattr(request, "headers", {}).get("accept-language") or "en")[:2]
 
 
 def language_now() -> str:
