@@ -80,7 +80,7 @@
       node.root.toggleAttribute("data-active", at === this.active);
       set(node.root, "title", reader ? PDC.t("{name}, for {reader}", { name, reader }) : name);
       text(node.name, name);
-      text(node.stage, [PDC.t(stage), stage === "sent back" ? detail : PDC.line(detail), reader && `@${reader}`].filter(Boolean).join(" · "));
+      text(node.stage, [PDC.t(stage), detail, reader && `@${reader}`].filter(Boolean).join(" · "));
     }
 
     move(at) {

@@ -56,7 +56,7 @@
         try {
           const image = await this.store(file);
           stored += 1;
-          for (const note of image.notes) said.push(`${file.name}: ${PDC.line(note)}`);
+          for (const note of image.notes) said.push(`${file.name}: ${note}`);
           if (stored === 1) this.opened(image.sha256);
           else if (stored % 20 === 0) this.changed();
         } catch (error) {
@@ -71,7 +71,7 @@
     async store(file) {
       const answer = await fetch(`api/images?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
       const stored = await answer.json();
-      if (!answer.ok) throw new Error(PDC.line(stored.error));
+      if (!answer.ok) throw new Error(stored.error);
       return stored;
     }
 

@@ -17,12 +17,12 @@
   const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
 
   PDC.build = (node) => {
-    if (!Array.isArray(node)) return document.createTextNode(PDC.line(String(node)));
+    if (!Array.isArray(node)) return document.createTextNode(String(node));
     const [tag, attributes, ...children] = node;
     if (!TAGS.has(tag)) throw new Error(`A view may not hold <${tag}>.`);
     const made = DRAWING.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
-      if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, name === "aria-label" ? PDC.line(value) : value);
+      if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, value);
     }
     made.append(...children.map(PDC.build));
     return made;

@@ -172,7 +172,7 @@
         const answer = await fetch(`api/worklist?${new URLSearchParams(this.wanted())}`);
         const said = await answer.json();
         if (turn !== this.asked) return;
-        if (!answer.ok) throw new Error(PDC.line(said.error));
+        if (!answer.ok) throw new Error(said.error);
         this.show(said);
       } catch (error) {
         if (turn === this.asked) text(this.ahead, PDC.t("The list could not be loaded: {error}", { error: error.message }));
@@ -193,7 +193,7 @@
       this.bar.max = said.total || 1;
       this.bar.value = said.done;
       this.bar.hidden = !said.total;
-      text(this.ahead, said.error ? PDC.line(said.error) : said.waiting ? PDC.t("Looking ahead: {n} to go", { n: said.waiting }) : "");
+      text(this.ahead, said.error ? said.error : said.waiting ? PDC.t("Looking ahead: {n} to go", { n: said.waiting }) : "");
       this.ahead.toggleAttribute("data-error", Boolean(said.error));
       if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
       if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
@@ -212,7 +212,7 @@
       const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
       const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
       if (answer.ok) return this.refresh();
-      text(this.ahead, PDC.line((await answer.json()).error || "") || PDC.t("Assigning failed; try again."));
+      text(this.ahead, (await answer.json()).error || PDC.t("Assigning failed; try again."));
     }
   }
 

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.routing import AdapterRouting
@@ -22,6 +22,10 @@ from pdc.store.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from pdc.inference.predictors.base import Predictor
+    from pdc.review.prefetch import Prefetcher
+    from pdc.review.service import ReviewService
 
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
@@ -82,61 +86,71 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
 
     On a Space every visitor sees only their own images, and nobody trains.
     """
-    from pdc.adapters import golden_images
-    from pdc.adapters.registry import Adapters
-    from pdc.images.intake import ImageFiles
-    from pdc.inference.qwen import labels_of
-    from pdc.review.edit_counts import count_edits
-    from pdc.review.examples import first_question
-    from pdc.review.history import History
     from pdc.review.prefetch import Prefetcher
-    from pdc.review.service import ReviewService
-    from pdc.review.worklist import Worklist
-    from pdc.training.config import TrainConfig
-    from pdc.training.process import ProcessTrainer
     from pdc.web.app import build_server
     from pdc.web.auth import Access
     from pdc.web.ui.app import build_ui, gradio_options
-    from pdc.web.ui.history_tab import HistoryTab
-    from pdc.web.ui.review_tab import ReviewTab
-    from pdc.web.ui.study_tab import StudyTab
-    from pdc.web.ui.training_tab import TrainingTab
 
     visitors = bool(os.environ.get("SPACE_ID"))
     store = open_store(settings)
-    wanted = routing_of(settings, store)
-    if trouble := wanted.trouble():
+    routing = routing_of(settings, store)
+    if trouble := routing.trouble():
         logging.error("%s", trouble)
-    model = predictor_of(settings, store, wanted)
-    files = ImageFiles(settings.images)
-    service = ReviewService(
-        store,
-        files,
-        model,
-        settings.max_megapixels,
-        serving=wanted.now,
-        at_once=SERVER_TAKES if settings.server_url else 1,
-        blind=settings.blind,
-        private=visitors,
-        trouble=wanted.trouble,
-    )
+    model = predictor_of(settings, store, routing)
+    service = _service(settings, store, model, routing, private=visitors)
     prefetcher = Prefetcher(service)
-    access = Access(store, settings.home, login=settings.needs_login, visitors=visitors)
-    adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, wanted.instead))
-    review = ReviewTab(service, Worklist(service), prefetcher, first_question(labels_of(settings.model)))
-    history = HistoryTab(History(service, wanted, adapters.there), review)
-    tabs = {"Review": review, "History": history, "Reading study": StudyTab(service)}
-    if not visitors:
-        worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
-        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
-    blocks = build_ui(tabs)
     app = build_server(
         service,
-        access,
-        blocks,
+        Access(store, settings.home, login=settings.needs_login, visitors=visitors),
+        build_ui(_tabs(settings, service, prefetcher, model, routing)),
         prefetcher=prefetcher,
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
     )
     return app, model.warm_up, prefetcher.stop
+
+
+def _service(settings: Settings, store: Store, model: Predictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
+    from pdc.images.intake import ImageFiles
+    from pdc.review.service import ReviewService
+
+    return ReviewService(
+        store,
+        ImageFiles(settings.images),
+        model,
+        settings.max_megapixels,
+        serving=routing.now,
+        at_once=SERVER_TAKES if settings.server_url else 1,
+        blind=settings.blind,
+        private=private,
+        trouble=routing.trouble,
+    )
+
+
+def _tabs(
+    settings: Settings, service: ReviewService, prefetcher: Prefetcher, model: Predictor, routing: AdapterRouting
+) -> dict[str, Any]:
+    """The tabs by their names; none to train in where every visitor has images of their own."""
+    from pdc.adapters import golden_images
+    from pdc.inference.qwen import labels_of
+    from pdc.review.edit_counts import count_edits
+    from pdc.review.examples import first_question
+    from pdc.review.history import History
+    from pdc.review.worklist import Worklist
+    from pdc.training.config import TrainConfig
+    from pdc.training.process import ProcessTrainer
+    from pdc.web.ui.history_tab import HistoryTab
+    from pdc.web.ui.review_tab import ReviewTab
+    from pdc.web.ui.study_tab import StudyTab
+    from pdc.web.ui.training_tab import TrainingTab
+
+    store = service.store
+    adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
+    review = ReviewTab(service, Worklist(service), prefetcher, first_question(labels_of(settings.model)))
+    history = HistoryTab(History(service, routing, adapters.there), review)
+    tabs: dict[str, Any] = {"Review": review, "History": history, "Reading study": StudyTab(service)}
+    if not service.private:
+        worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
+        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
+    return tabs

@@ -23,9 +23,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except OSError as error:
-        raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
+        raise BadSetting("{path} cannot be read ({why}); check the path.", path=path, why=error.strerror) from None
     except UnicodeDecodeError as error:
-        raise BadSetting(f"{path} is not text in UTF-8 ({error.reason}); save it again.") from None
+        raise BadSetting("{path} is not text in UTF-8 ({why}); save it again.", path=path, why=error.reason) from None
 
 
 def write(path: Path, data: bytes) -> None:
@@ -127,8 +127,10 @@ def sentences(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StoreUnavailable(
-                f"The disk is full: {path} could not be written. Free some space, then try again; nothing is lost."
+                "The disk is full: {path} could not be written. Free some space, then try again; nothing is lost.", path=path
             ) from error
         raise StoreUnavailable(
-            f"{path} could not be written ({error.strerror or error}). Check that its folder exists and may be written."
+            "{path} could not be written ({why}). Check that its folder exists and may be written.",
+            path=path,
+            why=error.strerror or error,
         ) from error

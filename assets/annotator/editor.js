@@ -5,7 +5,7 @@
 
   class Editor {
     constructor(host, link) {
-      this.link = new PDC.Link(link);
+      this.link = new PDC.Link(link, host);
       this.tool = "select";
       this.hidden = false;
       this.plain = false;

@@ -8,12 +8,17 @@
     constructor(fields) { Object.assign(this, fields); }
   }
 
+  // Whatever the reader does next outside the image may read the component's value. Gradio may build the editor again and says
+  // nothing of the old one: what left the page is forgotten when the next one comes.
+  const links = new Set();
+  const flush = () => links.forEach((link) => link.flush());
+  for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
+
   class Link {
-    constructor({ put, trigger }) {
-      Object.assign(this, { send: trigger, raw: put, last: null, waiting: null, timer: null });
-      const flush = () => this.flush();
-      // Whatever the reader does next outside the image may read the component's value.
-      for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
+    constructor({ put, trigger }, host) {
+      Object.assign(this, { host, send: trigger, raw: put, last: null, waiting: null, timer: null });
+      for (const link of links) if (!link.host.isConnected) links.delete(link);
+      links.add(this);
     }
 
     put(fields) {

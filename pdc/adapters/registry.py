@@ -125,7 +125,7 @@ class Adapters:
         """What a roll-back would bring into service (None: the base alone). NotFound when nothing was ever promoted."""
         line = _line_of_succession(self.history())
         if len(line) < 2:
-            raise NotFound(f"There is nothing to roll back to: {self.base} serves without an adapter.")
+            raise NotFound("There is nothing to roll back to: {name} serves without an adapter.", name=self.base)
         return line[-2]
 
     def ensure_shipped(self) -> None:

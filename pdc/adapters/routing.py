@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from pdc.domain.message import Message
 from pdc.domain.values import Question
 from pdc.inference.adapter_ref import AdapterRef
 
@@ -26,10 +27,10 @@ class AdapterRouting:
         """The names of the model and of the adapter that would answer this now."""
         return self.base, self().about(question).name
 
-    def trouble(self) -> str | None:
+    def trouble(self) -> Message | None:
         """A sentence where the base answers for an adapter that is missing."""
         missing = self().missing
-        return MISSING.format(name=missing) if missing else None
+        return Message(MISSING, name=missing) if missing else None
 
     @contextmanager
     def instead(self, wanted: AdapterRef) -> Iterator[None]:

@@ -41,7 +41,7 @@ def _mark_row(mark: Mark) -> dict[str, Any]:
 def in_words(row: dict[str, Any]) -> str:
     if not row["readable"]:
         return f"{row['image']}: the answer could not be read"
-    found = f"{row['count']} found" if row["count"] else none_found(row["labels"])
+    found = f"{row['count']} found" if row["count"] else none_found(row["labels"]).removesuffix(".")
     found += _doubts(row)
     who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""

@@ -2,11 +2,20 @@
 
 import re
 
+from pdc.domain.message import Message
+
 LONGEST = 300  # characters of another library's sentence that are shown
 
 
 class PdcError(Exception):
-    """Something the user can understand and act on; every other exception is a fault of ours."""
+    """Something the user can understand and act on; every other exception is a fault of ours.
+
+    `message` is its sentence, with fields: `BadImage("The image has {n} pixels.", n=3)`. str() is the same in English.
+    """
+
+    def __init__(self, text: str, /, **fields: object) -> None:
+        self.message = text if isinstance(text, Message) else Message(text, **fields)
+        super().__init__(self.message)
 
 
 class BadImage(PdcError):

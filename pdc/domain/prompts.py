@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from pdc.domain.errors import BadQuestion, Unreadable
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
 
 COMPACT = "compact-1"
@@ -270,7 +271,9 @@ def _shape(value: Any, size: int) -> Shape:
     return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
-def none_found(labels: Sequence[str]) -> str:
-    """That nothing was found, and of what: "No red blood cell or platelet found", without its full stop."""
+def none_found(labels: Sequence[str]) -> Message:
+    """That nothing was found, and of what: "No red blood cell or platelet found."."""
     *others, last = labels
-    return f"No {', '.join(others)} or {last} found" if others else f"No {last} found"
+    if not others:
+        return Message("No {label} found.", label=last)
+    return Message("No {labels} or {last} found.", labels=", ".join(others), last=last)

@@ -209,7 +209,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_LABELS:
-            raise BadQuestion(f"Ask for 1 to {MAX_LABELS} labels; this question has {len(self.labels)}.")
+            raise BadQuestion("Ask for 1 to {n} labels; this question has {m}.", n=MAX_LABELS, m=len(self.labels))
         if len(set(self.labels)) != len(self.labels):
             raise BadQuestion("A label is named twice in this question; name each once.")
         for label in self.labels:
@@ -219,9 +219,13 @@ class Question:
 def check_label(label: str) -> str:
     """The label itself, or BadQuestion saying why it cannot be one."""
     if not label or label != label.strip() or len(label) > MAX_LABEL_LENGTH:
-        raise BadQuestion(f"A label has 1 to {MAX_LABEL_LENGTH} characters and no spaces around it; this is {label!r}.")
+        raise BadQuestion(
+            "A label has 1 to {n} characters and no spaces around it; this is {label}.", n=MAX_LABEL_LENGTH, label=repr(label)
+        )
     if not label.isprintable() or any(c in label for c in '"\\<>|'):
-        raise BadQuestion(f"A label may not contain quotes, backslashes, control characters or < > |; this is {label!r}.")
+        raise BadQuestion(
+            "A label may not contain quotes, backslashes, control characters or < > |; this is {label}.", label=repr(label)
+        )
     return label
 
 

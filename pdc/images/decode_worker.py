@@ -41,22 +41,33 @@ _UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 
+Note = tuple[str, dict[str, Any]]
+"""A sentence for a reader, as `pdc.domain.message.Message` wants it: the text and the fields that fill it in."""
+
 
 class Refused(Exception):
-    """One sentence: what is wrong with the file and what to do."""
+    """One sentence, as a `Note`: what is wrong with the file and what to do."""
+
+    def __init__(self, text: str, **fields: object) -> None:
+        super().__init__(text.format(**fields) if fields else text)
+        self.note = (text, fields)
 
 
-def decode(data: bytes, max_megapixels: float) -> tuple[Image.Image, list[str]]:
+def note(text: str, **fields: object) -> Note:
+    return text, fields
+
+
+def decode(data: bytes, max_megapixels: float) -> tuple[Image.Image, list[Note]]:
     """RGB image and notes on what was changed, or Refused. The size is checked before any pixel is decoded."""
     Image.MAX_IMAGE_PIXELS = None
     image = _opened(data)
     _check_size(image.size, max_megapixels)
     orientation = _orientation(image)
-    notes = ["The file has several pages or frames; only the first is used."] if _has_more_pages(data) else []
+    notes = [note("The file has several pages or frames; only the first is used.")] if _has_more_pages(data) else []
     _load(image)
     rgb = _to_rgb(image, notes)
     if orientation in _UPRIGHT:
-        notes.append("The image was turned upright, as its EXIF data says.")
+        notes.append(note("The image was turned upright, as its EXIF data says."))
         if image.format != "TIFF":  # Pillow has turned a TIFF while loading it
             rgb = rgb.transpose(_UPRIGHT[orientation])
     return rgb, notes
@@ -68,7 +79,9 @@ def _opened(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise Refused(f"The file is not an image that can be read; use {', '.join(FORMATS[:-1])} or GIF.") from None
+        raise Refused(
+            "The file is not an image that can be read; use {formats} or GIF.", formats=", ".join(FORMATS[:-1])
+        ) from None
     except Exception:
         raise Refused("The image is damaged; export it again from where it came.") from None
 
@@ -78,11 +91,14 @@ def _check_size(size: tuple[int, int], max_megapixels: float) -> None:
     megapixels = width * height / 1e6
     if megapixels > max_megapixels:
         raise Refused(
-            f"The image has {width} x {height} pixels, {megapixels:.1f} megapixels; "
-            f"the limit is {max_megapixels:g}. Make it smaller or cut out a part."
+            "The image has {w} x {h} pixels, {n} megapixels; the limit is {m}. Make it smaller or cut out a part.",
+            w=width,
+            h=height,
+            n=f"{megapixels:.1f}",
+            m=f"{max_megapixels:g}",
         )
     if max(size) > MAX_ASPECT * min(size):
-        raise Refused(f"The image has {width} x {height} pixels, which is too narrow a strip; cut out a part.")
+        raise Refused("The image has {w} x {h} pixels, which is too narrow a strip; cut out a part.", w=width, h=height)
 
 
 def _has_more_pages(data: bytes) -> bool:
@@ -115,39 +131,39 @@ def _load(image: Image.Image) -> None:
         raise Refused("The image is damaged; export it again from where it came.") from None
 
 
-def _to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
+def _to_rgb(image: Image.Image, notes: list[Note]) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bit(image, notes).convert("RGB")
     if image.mode == "CMYK":
-        notes.append("The image's print colours (CMYK) were converted to RGB.")
+        notes.append(note("The image's print colours (CMYK) were converted to RGB."))
     try:
         return _on_black(image.convert("RGBA"), notes) if image.has_transparency_data else image.convert("RGB")
     except ValueError:
-        raise Refused(f"The image's colours ({image.mode}) cannot be converted; save it as RGB.") from None
+        raise Refused("The image's colours ({mode}) cannot be converted; save it as RGB.", mode=image.mode) from None
 
 
-def _on_black(rgba: Image.Image, notes: list[str]) -> Image.Image:
+def _on_black(rgba: Image.Image, notes: list[Note]) -> Image.Image:
     alpha = rgba.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return rgba.convert("RGB")
-    notes.append("Transparent parts of the image are shown black.")
+    notes.append(note("Transparent parts of the image are shown black."))
     shown = Image.new("RGB", rgba.size)
     shown.paste(rgba, mask=alpha)
     return shown
 
 
-def _eight_bit(image: Image.Image, notes: list[str]) -> Image.Image:
+def _eight_bit(image: Image.Image, notes: list[Note]) -> Image.Image:
     values = image if image.mode == "F" else image.convert("I")
     low, high = cast(tuple[float, float], values.getextrema())  # one channel
     if not (isfinite(low) and isfinite(high)):
         raise Refused("The image holds values that are not numbers; save it as 8-bit or 16-bit grayscale.")
     if low < 0 or image.mode == "F":
         scale, offset = 255 / (high - low) if high > low else 0.0, low
-        notes.append(f"Brightness {low:g} to {high:g} was stretched to 0 to 255.")
+        notes.append(note("Brightness {low} to {high} was stretched to 0 to 255.", low=f"{low:g}", high=f"{high:g}"))
     else:
         white = next(w for w in _WHITES if high <= w)
         scale, offset = 255 / white, 0
-        notes.append(f"Grayscale of {white.bit_length()} bit was scaled to 8 bit.")
+        notes.append(note("Grayscale of {n} bit was scaled to 8 bit.", n=white.bit_length()))
     return values.convert("F").point(lambda v: v * scale + (0.5 - offset * scale)).convert("L")
 
 
@@ -164,11 +180,12 @@ def answer(data: bytes, max_megapixels: float) -> tuple[dict[str, Any], bytes]:
         rgb, notes = decode(data, max_megapixels)
         png = to_png(rgb)
     except Refused as refusal:
-        return {"error": str(refusal)}, b""
+        return {"error": refusal.note}, b""
     except MemoryError:
-        return {"error": "The image needs too much memory; make it smaller."}, b""
+        return {"error": note("The image needs too much memory; make it smaller.")}, b""
     except Exception as error:
-        return {"error": f"The image cannot be decoded ({type(error).__name__}); save it as PNG and try again."}, b""
+        why = type(error).__name__
+        return {"error": note("The image cannot be decoded ({why}); save it as PNG and try again.", why=why)}, b""
     return {"width": rgb.width, "height": rgb.height, "notes": notes}, png
 
 

@@ -23,6 +23,7 @@ import PIL.Image
 
 from pdc import files
 from pdc.domain.errors import BadImage, NotFound, StoreUnavailable
+from pdc.domain.message import Message
 from pdc.images import decode_worker
 
 WORKERS = 2
@@ -39,7 +40,7 @@ class Accepted:
     name: str
     width: int
     height: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def pixels(self) -> PIL.Image.Image:
         """The image, loaded, RGB."""
@@ -56,9 +57,14 @@ def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float
     with _worker() as worker:
         head, png = worker.ask(data, max_megapixels, seconds)
     if "error" in head:
-        raise BadImage(head["error"])
+        raise BadImage(_message(head["error"]))
     digest = hashlib.sha256(png).hexdigest()
-    return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(head["notes"]))
+    return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(map(_message, head["notes"])))
+
+
+def _message(note: decode_worker.Note) -> Message:
+    text, fields = note
+    return Message(text, **fields)
 
 
 def open_png(source: Path | IO[bytes]) -> PIL.Image.Image:
@@ -94,7 +100,7 @@ class ImageFiles:
         """Where the image lies; NotFound when it does not."""
         path = self._place(sha256)
         if not path.is_file():
-            raise NotFound(f"The file of image {sha256[:12]} is missing; upload the image again.")
+            raise NotFound("The file of image {id} is missing; upload the image again.", id=sha256[:12])
         return path
 
     def open(self, sha256: str) -> PIL.Image.Image:
@@ -103,7 +109,7 @@ class ImageFiles:
         try:
             return open_png(path)
         except (OSError, SyntaxError, ValueError):
-            raise StoreUnavailable(f"The image file {path} is damaged; restore it from a backup.") from None
+            raise StoreUnavailable("The image file {path} is damaged; restore it from a backup.", path=path) from None
 
     def _place(self, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -140,7 +146,7 @@ class _Worker:
         if answer is None:
             self.stop()
         if answer is None and timed_out.is_set():
-            raise BadImage(f"The image took longer than {seconds:g} s to decode; save it as a plain PNG and try again.")
+            raise BadImage("The image took longer than {n} s to decode; save it as a plain PNG and try again.", n=f"{seconds:g}")
         return answer
 
     def _alive(self) -> subprocess.Popen[bytes]:
@@ -173,7 +179,7 @@ def _start() -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # its errors go into our log
     except OSError as error:
-        raise BadImage(f"No decoder could be started ({error.strerror}); free some memory and try again.") from error
+        raise BadImage("No decoder could be started ({why}); free some memory and try again.", why=error.strerror) from error
 
 
 _workers: LifoQueue[_Worker] = LifoQueue()

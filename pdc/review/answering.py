@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Findings, Image, Prediction, Question
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer, Predictor
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 Part = Findings | Prediction
 """An answer in the making, and the whole one."""
 MOST = 200  # answers kept for drafts that are open somewhere, beside those that are still being made
-STOPPED = "Stopped. What the model found so far stays; ask again for the whole answer."
-STOPPED_ZOOM = "Stopped looking closer; your marks are as they were."
+STOPPED = Message("Stopped. What the model found so far stays; ask again for the whole answer.")
+STOPPED_ZOOM = Message("Stopped looking closer; your marks are as they were.")
 
 
 class Answers:
@@ -106,7 +107,7 @@ class DraftAnswer:
     `show` puts a part of the answer beside the draft; `stopped` is the note of a draft whose reader stopped it.
     """
 
-    def __init__(self, draft: Draft, watch: Watch[Any], show: Callable[[Draft, Any], Draft], stopped: str) -> None:
+    def __init__(self, draft: Draft, watch: Watch[Any], show: Callable[[Draft, Any], Draft], stopped: Message) -> None:
         self.watch = watch
         self._draft, self._show, self._note = draft, show, stopped
         self._stopped: Draft | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pdc.domain.message import Message
 from pdc.domain.values import Findings, Image, Prediction, Question, Review
 from pdc.store.review_queries import DraftVersion
 
@@ -27,7 +28,7 @@ class Draft:
     base_revision: int
     key: str
     rev: int = 0
-    note: str = ""
+    note: Message = Message("")
     seen: DraftVersion | None = None
     blind: bool = False
     chosen: Question | None = None

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.errors import NotFound, ReadFirst
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, Findings, Prediction, Review
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.answering import Part
@@ -19,11 +20,10 @@ from pdc.review.service import READ_FIRST, ReviewService
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A review or an answer. `id` is unique among both; `findings` is None for an answer that could not be read. The parts of
-    `title` stand between " · "."""
+    """A review or an answer. `id` is unique among both; `findings` is None for an answer that could not be read."""
 
     id: str
-    title: str
+    title: Message
     findings: Findings | None
     at: datetime
     review: Review | None = None
@@ -57,7 +57,7 @@ class History:
         self._check(draft)
         paths: dict[str | None, str | None] = {None: None, **{a.name: a.path for a in self.adapters()}}
         if adapter not in paths:
-            raise NotFound(f"There is no adapter {adapter!r}; choose another.")
+            raise NotFound("There is no adapter {name}; choose another.", name=repr(adapter))
         with self.serving.instead(AdapterRef(adapter, paths[adapter])):
             return self.service.request(draft.image, draft.question)
 
@@ -76,7 +76,7 @@ class History:
             key=uuid4().hex,
             rev=draft.rev + 1,
             chosen=draft.chosen,
-            note=f"Reopened; nothing is replaced until you save. · {version.title} · ",
+            note=Message("Reopened; nothing is replaced until you save. · {version} · ", version=version.title),
         )
         self.service.edit(again, again.findings)
         return again
@@ -91,14 +91,16 @@ class History:
 
 
 def _of_review(review: Review) -> Version:
-    blind = ["blind"] if review.blind else []
-    title = [f"Revision {review.revision}", review.verdict, *blind, review.author, _clock(review.created_at)]
-    return Version(review.id, " · ".join(title), review.findings, review.created_at, review=review)
+    blind = [Message("blind")] if review.blind else []
+    revision = Message("Revision {n}", n=review.revision)
+    title = [revision, Message(review.verdict), *blind, review.author, _clock(review.created_at)]
+    return Version(review.id, joined(title, " · "), review.findings, review.created_at, review=review)
 
 
 def _of_prediction(answer: Prediction) -> Version:
-    title = ["Model", answer.model, f"adapter {answer.adapter}" if answer.adapter else "no adapter", _clock(answer.created_at)]
-    return Version(answer.id, " · ".join(title), answer.findings, answer.created_at, prediction=answer)
+    adapter = Message("adapter {name}", name=answer.adapter) if answer.adapter else Message("no adapter")
+    title = [Message("Model"), answer.model, adapter, _clock(answer.created_at)]
+    return Version(answer.id, joined(title, " · "), answer.findings, answer.created_at, prediction=answer)
 
 
 def _clock(at: datetime) -> str:

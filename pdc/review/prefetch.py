@@ -9,6 +9,7 @@ from itertools import islice
 from threading import Condition, Thread
 
 from pdc.domain.errors import PdcError
+from pdc.domain.message import Message
 from pdc.domain.values import Image, Question
 from pdc.review.requests import Priority
 from pdc.review.service import ReviewService
@@ -22,7 +23,7 @@ class PrefetchState:
     """How many images wait for an answer, and what went wrong last, if anything did since the last good answer."""
 
     waiting: int
-    error: str | None = None
+    error: Message | None = None
 
 
 class Prefetcher:
@@ -33,7 +34,7 @@ class Prefetcher:
         self._changed = Condition()
         self._queues: dict[str, list[tuple[Image, Question]]] = {}
         self._busy = self._stopped = False
-        self._error: str | None = None
+        self._error: Message | None = None
         self._thread: Thread | None = None
 
     def follow(self, reader: str, wanted: Iterable[tuple[Image, Question]]) -> None:
@@ -89,13 +90,13 @@ class Prefetcher:
             self._busy = True
             return queue[0]
 
-    def _ask(self, image: Image, question: Question) -> str | None:
+    def _ask(self, image: Image, question: Question) -> Message | None:
         try:
             self.service.answer(image, question, Priority.PREFETCH)
             return None
         except PdcError as error:
             log.warning("Prefetching %s: %s", image.name, error)
-            return str(error)
+            return error.message
         except Exception:
             log.exception("Prefetching %s failed", image.name)
-            return "Looking ahead failed; the log says why. The image is asked about again when you open it."
+            return Message("Looking ahead failed; the log says why. The image is asked about again when you open it.")

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pdc.domain.errors import BadQuestion
+from pdc.domain.message import Message
 from pdc.domain.prompts import task_from
 from pdc.domain.values import Findings, Question, Status
 from pdc.review.drafts import Draft
 from pdc.review.service import ReviewService
 
-SET_BACK = "Ask the model, or set the bar back, then save."
-NOT_YET = "Not saved yet: nothing is marked, and {} is a question you chose for another image. Save again if it suits this one."
+OTHER_LABELS = "The bar asks for {bar}; the marks on the screen answer {marks}. Ask the model, or set the bar back, then save."
+OTHER_TASK = "The bar names another task than the marks on the screen answer. Ask the model, or set the bar back, then save."
+NOT_YET = (
+    "Not saved yet: nothing is marked, and {labels} is a question you chose for another image. Save again if it suits this one."
+)
 
 
 class Questions:
@@ -47,7 +51,7 @@ class Questions:
         left_out = set(self.first.labels) - set(draft.question.labels)
         if not (draft.carried and left_out and says_none(draft.findings, draft.question)):
             return None
-        return replace(draft, carried=False, note=NOT_YET.format(", ".join(draft.question.labels)))
+        return replace(draft, carried=False, note=Message(NOT_YET, labels=", ".join(draft.question.labels)))
 
     def _own(self, sha256: str, reader: str) -> Question | None:
         draft = self.service.store.newest_draft(reader, sha256)
@@ -69,6 +73,6 @@ def check_bar(asked: Question, shown: Question) -> None:
     """Raises BadQuestion when the bar asks for something else than the marks on the screen answer."""
     if set(asked.labels) != set(shown.labels):
         bar, marks = ", ".join(asked.labels), ", ".join(shown.labels)
-        raise BadQuestion(f"The bar asks for {bar}; the marks on the screen answer {marks}. {SET_BACK}")
+        raise BadQuestion(OTHER_LABELS, bar=bar, marks=marks)
     if asked.task is not shown.task:
-        raise BadQuestion(f"The bar names another task than the marks on the screen answer. {SET_BACK}")
+        raise BadQuestion(OTHER_TASK)

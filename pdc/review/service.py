@@ -12,6 +12,7 @@ from uuid import uuid4
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
-SECOND_LOOK = "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
-UNREADABLE = "The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again."
+SECOND_LOOK = Message(
+    "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
+)
+UNREADABLE = Message("The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again.")
+UNTAUGHT = "The model was never taught {labels}: mark by hand; train when some images are done."
+OVER = "Now over revision {n} by {reader}. Look it over, then save."
 
 
 class ReviewService(ImageAccess):
@@ -51,7 +56,7 @@ class ReviewService(ImageAccess):
         at_once: int = 1,
         blind: bool = False,
         private: bool = False,
-        trouble: Callable[[], str | None] = lambda: None,
+        trouble: Callable[[], Message | None] = lambda: None,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
@@ -73,17 +78,17 @@ class ReviewService(ImageAccess):
         if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
             return self._resumed(draft, mine)
         if hidden:
-            return replace(draft, note="Blind read: the model's answer is kept from you until you have saved.")
+            return replace(draft, note=Message("Blind read: the model's answer is kept from you until you have saved."))
         if review and (review.verdict is not Verdict.SKIPPED or review.findings != Findings()):
             prediction = self.store.prediction(review.prediction_id) if review.prediction_id else None
-            note = f"Saved by {review.author}, revision {review.revision}."
+            note = Message("Saved by {reader}, revision {n}.", reader=review.author, n=review.revision)
             return replace(draft, findings=review.findings, prediction=prediction, note=note)
         known = self.known(sha256, question)
         return self._answered(replace(draft, rev=1), known) if known else draft
 
     def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
         prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
-        note = f"Your unsaved work of {_clock(mine.saved_at)} is back."
+        note = Message("Your unsaved work of {time} is back.", time=_clock(mine.saved_at))
         base = draft.base_revision if draft.blind else mine.base_revision
         return replace(draft, findings=mine.findings, prediction=prediction, base_revision=base, seen=mine.seen, note=note)
 
@@ -134,12 +139,12 @@ class ReviewService(ImageAccess):
         findings = look(draft.findings, found, draft.question.task)
         return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
 
-    def _note(self, question: Question) -> str:
-        return " · ".join(filter(None, (self.trouble(), SECOND_LOOK if self.blind else self._untaught(question))))
+    def _note(self, question: Question) -> Message:
+        return joined((self.trouble() or "", SECOND_LOOK if self.blind else self._untaught(question)), " · ")
 
     def _untaught(self, question: Question) -> str:
         unknown = ", ".join(self.predictor.untaught(question))
-        return f"The model was never taught {unknown}: mark by hand; train when some images are done." if unknown else ""
+        return Message(UNTAUGHT, labels=unknown) if unknown else ""
 
     # Keep
 
@@ -243,7 +248,7 @@ class ReviewService(ImageAccess):
         theirs = conflict.theirs
         merged = merge(conflict.base, draft.findings, theirs.findings).findings
         findings = {Take.MINE: draft.findings, Take.THEIRS: theirs.findings, Take.MERGE: merged}[take]
-        note = f"Now over revision {theirs.revision} by {theirs.author}. Look it over, then save."
+        note = Message(OVER, n=theirs.revision, reader=theirs.author)
         over = replace(draft, findings=findings, base_revision=theirs.revision, rev=draft.rev + 1, note=note)
         if take is not Take.THEIRS:
             self.edit(over, findings)
@@ -262,7 +267,7 @@ def _content(review: Review) -> tuple[object, ...]:
 
 def _zoomed(draft: Draft, found: Findings) -> Draft:
     known = {m.id for m in draft.findings.marks}
-    note = f"Looked closer: {sum(m.counts and m.id not in known for m in found.marks)} more found."
+    note = Message("Looked closer: {n} more found.", n=sum(m.counts and m.id not in known for m in found.marks))
     return replace(draft, findings=replace(draft.findings, marks=found.marks), note=note)
 
 
@@ -283,9 +288,11 @@ def verdict_of(draft: Draft) -> Verdict:
     return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
 
 
-def said_when_saved(review: Review) -> str:
+def said_when_saved(review: Review) -> Message:
     n, at = review.revision, f"{review.created_at.astimezone():%H:%M}"
-    return f"Skipped, revision {n}, {at}." if review.verdict is Verdict.SKIPPED else f"Saved, revision {n}, {at}."
+    if review.verdict is Verdict.SKIPPED:
+        return Message("Skipped, revision {n}, {time}.", n=n, time=at)
+    return Message("Saved, revision {n}, {time}.", n=n, time=at)
 
 
 def _clock(at: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pdc.domain.errors import NotFound
+from pdc.domain.message import Message
 from pdc.domain.values import Image, Question, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
@@ -23,7 +24,7 @@ class ImageAccess(Answers):
 
     def add_image(
         self, data: bytes, name: str, group: str | None = None, *, owner: str | None = None
-    ) -> tuple[Image, tuple[str, ...]]:
+    ) -> tuple[Image, tuple[Message, ...]]:
         """Accept and store a file that `owner` brought; returns the image and notes on what was changed to make it safe."""
         accepted = accept(data, name, max_megapixels=self.max_megapixels)
         self.files.put(accepted)
@@ -38,7 +39,7 @@ class ImageAccess(Answers):
             return self.store.image(sha256)
         if own := self.store.images_of(reader, sha256):
             return own[0]
-        raise NotFound(f"There is no image {sha256[:12]}; upload it again.")
+        raise NotFound("There is no image {id}; upload it again.", id=sha256[:12])
 
     def images(self, reader: str) -> list[Image]:
         """Those that this reader may see, oldest first."""

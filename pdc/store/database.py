@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from pdc.domain.errors import StoreUnavailable
+from pdc.domain.message import Message
 
 BUSY_SECONDS = 15.0
 _WRITE = "pdc_write"
@@ -62,9 +63,11 @@ def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
             return create_engine(parsed, pool_pre_ping=True)
         return _sqlite_engine(parsed, busy_seconds)
     except (ArgumentError, NoSuchModuleError):
-        raise StoreUnavailable(f"The database URL {_hidden(url)!r} cannot be used; see PDC_DATABASE_URL.") from None
+        raise StoreUnavailable("The database URL {url} cannot be used; see PDC_DATABASE_URL.", url=repr(_hidden(url))) from None
     except ModuleNotFoundError as error:
-        raise StoreUnavailable(f"The database URL needs the Python package {error.name!r}; install it with pip.") from None
+        raise StoreUnavailable(
+            "The database URL needs the Python package {name}; install it with pip.", name=repr(error.name)
+        ) from None
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
@@ -104,7 +107,7 @@ def _make_folder(url: URL) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(
-            f"The database's folder {folder} cannot be made ({error.strerror}); choose another with PDC_HOME."
+            "The database's folder {path} cannot be made ({why}); choose another with PDC_HOME.", path=folder, why=error.strerror
         ) from None
 
 
@@ -181,23 +184,29 @@ def sentences(url: URL) -> Iterator[None]:
         raise StoreUnavailable("The database is busy with too many readers; try again in a moment.") from error
 
 
-def _sentence(said: str, url: URL) -> str:
+def _sentence(said: str, url: URL) -> Message:
     where = url.database if url.get_backend_name() == "sqlite" else _hidden(url)
     for words, meaning in _MEANINGS:
         if words in said:
-            return f"The database {where} {meaning}"
-    return f"The database {where} does not answer as it should ({said}); run `python -m pdc doctor`."
+            return Message(meaning, path=where)
+    return Message("The database {path} does not answer as it should ({why}); run `python -m pdc doctor`.", path=where, why=said)
 
 
 _MEANINGS = (
-    ("locked", "is locked by another program; close that program, then try again. Nothing was saved."),
-    ("full", "cannot grow because the disk is full; free some space, then try again. Nothing was saved."),
-    ("readonly", "may not be written; give this user the right to write the file and its folder. Nothing was saved."),
-    ("unable to open", "cannot be opened; check that its folder exists and that this user may write there."),
-    ("not a database", "is not a database; restore a backup, or choose another file with PDC_DATABASE_URL."),
-    ("malformed", "is damaged; restore a backup of it."),
-    ("disk i/o", "cannot be read or written because the disk reports an error; check the disk. Nothing was saved."),
-    ("connect", "cannot be reached; check that its server runs and that PDC_DATABASE_URL is right."),
+    ("locked", "The database {path} is locked by another program; close that program, then try again. Nothing was saved."),
+    ("full", "The database {path} cannot grow because the disk is full; free some space, then try again. Nothing was saved."),
+    (
+        "readonly",
+        "The database {path} may not be written; give this user the right to write the file and its folder. Nothing was saved.",
+    ),
+    ("unable to open", "The database {path} cannot be opened; check that its folder exists and that this user may write there."),
+    ("not a database", "The database {path} is not a database; restore a backup, or choose another file with PDC_DATABASE_URL."),
+    ("malformed", "The database {path} is damaged; restore a backup of it."),
+    (
+        "disk i/o",
+        "The database {path} cannot be read or written because the disk reports an error; check the disk. Nothing was saved.",
+    ),
+    ("connect", "The database {path} cannot be reached; check that its server runs and that PDC_DATABASE_URL is right."),
 )
 
 

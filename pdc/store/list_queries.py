@@ -33,7 +33,7 @@ class ListQueries(Database):
         with self._write() as session:
             known = set(session.scalars(select(ImageRow.sha256)))
             if missing := [sha for sha in shas if sha not in known]:
-                raise NotFound(f"There is no image {missing[0][:12]}; upload it again.")
+                raise NotFound("There is no image {id}; upload it again.", id=missing[0][:12])
             session.add_all(EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas)
 
     def events(self, by: str | None = None) -> list[Event]:

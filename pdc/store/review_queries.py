@@ -247,14 +247,14 @@ def _image_row(session: Session, sha256: str) -> ImageRow | None:
 def _known_image(session: Session, sha256: str) -> ImageRow:
     row = _image_row(session, sha256)
     if row is None:
-        raise NotFound(f"There is no image {sha256[:12]}; upload it again.")
+        raise NotFound("There is no image {id}; upload it again.", id=sha256[:12])
     return row
 
 
 def _known_prediction(session: Session, id: str) -> PredictionRow:
     row = session.scalar(select(PredictionRow).where(PredictionRow.id == id))
     if row is None:
-        raise NotFound(f"There is no prediction {id}; open the image again.")
+        raise NotFound("There is no prediction {id}; open the image again.", id=id)
     return row
 
 
@@ -269,8 +269,9 @@ def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
     if current is None:
         raise StaleSave("The review you started from is not stored; open the image again. Your draft is kept.")
     raise StaleSave(
-        f"{current.author} saved this image at {current.created_at:%Y-%m-%d %H:%M} UTC, after you had opened it. "
-        "Your draft is kept; open the image again to compare."
+        "{reader} saved this image at {time} UTC, after you had opened it. Your draft is kept; open the image again to compare.",
+        reader=current.author,
+        time=f"{current.created_at:%Y-%m-%d %H:%M}",
     )
 
 

@@ -63,7 +63,7 @@ def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
     """
     if not 0 <= held_out_share < 1:
-        raise BadSetting(f"held_out_share is {held_out_share}; it needs a number from 0 up to but not including 1.")
+        raise BadSetting("held_out_share is {value}; it needs a number from 0 up to but not including 1.", value=held_out_share)
     reviews = store.usable_reviews()
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
@@ -198,7 +198,7 @@ def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> di
         source = images.path(sha256)
         with source.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise StoreUnavailable(f"The image file {source} is damaged; restore it from a backup.")
+                raise StoreUnavailable("The image file {path} is damaged; restore it from a backup.", path=source)
         files.link_or_copy(source, folder / "images" / f"{sha256}.png")
     return {f"images/{sha256}.png": sha256 for sha256 in hashes}
 

@@ -69,7 +69,7 @@ class ProcessTrainer:
         config = TrainConfig.for_model(self.settings.model, **{**defaults, **changes})
         with self._lock:
             if name := self.running():
-                raise BadSetting(f"The run {name} is still training; wait for it, or stop it first.")
+                raise BadSetting("The run {name} is still training; wait for it, or stop it first.", name=name)
             run = Run.create(self.runs, config)
             self._spawn(run)
         return run.name

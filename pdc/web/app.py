@@ -14,10 +14,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
 
 from pdc import __version__
 from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
+from pdc.domain.message import Message
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.examples import examples
 from pdc.review.prefetch import Prefetcher
@@ -25,9 +27,14 @@ from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.sessions import Sessions
+from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
 
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
+TOO_LARGE = "The upload is larger than {n} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB."
+ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
+FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
+LOG_IN = Message("Please log in again; your work is kept.")
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
@@ -113,7 +120,7 @@ class Guard:
         self.access.remember(request, extra)
         added = [h for h in extra.raw_headers if h[0] != b"content-length"]
 
-        async def send_with_headers(message: Message) -> None:
+        async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", []), *added]}
             await send(message)
@@ -130,19 +137,19 @@ class Guard:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
         route = request.scope["path"].removeprefix(GRADIO)
         if not route.startswith(USED):
-            return _sentence(404, "There is no such page."), receive
+            return _sentence(request, 404, Message("There is no such page.")), receive
         body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
         if len(body) > self.limit:
-            return _sentence(413, _too_large(self.limit)), again
+            return _sentence(request, 413, _too_large(self.limit)), again
         user = self.access.user(request) or LOCAL_USER
         refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
         sentence = next(filter(None, refused), None)
-        return _sentence(403, sentence) if sentence else None, again
+        return _sentence(request, 403, sentence) if sentence else None, again
 
 
 async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
     """The body, given up once it is past the limit, and a `receive` that hands it out again."""
-    messages: list[Message] = []
+    messages: list[AsgiMessage] = []
     size, more = 0, True
     while more and size <= limit:
         messages.append(await receive())
@@ -150,7 +157,7 @@ async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
         more = messages[-1].get("more_body", False)
     body = b"".join(message.get("body", b"") for message in messages)
 
-    async def again() -> Message:
+    async def again() -> AsgiMessage:
         return messages.pop(0) if messages else await receive()
 
     return body, again
@@ -168,15 +175,15 @@ def _sessions_named(request: Request, route: str, body: bytes) -> list[str]:
 
 def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     if not access.host_allowed(request):
-        return _sentence(400, "This address is not served here. Open PDC by the address it printed when it started.")
+        return _sentence(request, 400, ELSEWHERE)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
-        return _sentence(403, "This request came from another site and was refused. Reload the page.")
+        return _sentence(request, 403, FROM_ANOTHER_SITE)
     length = request.headers.get("content-length")
     if length is not None and (not length.isdecimal() or int(length) > limit):
-        return _sentence(413, _too_large(limit))
+        return _sentence(request, 413, _too_large(limit))
     if request.url.path not in OPEN_PATHS and access.user(request) is None:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        return RedirectResponse("/login", 303) if wants_page else _sentence(401, "Please log in again; your work is kept.")
+        return RedirectResponse("/login", 303) if wants_page else _sentence(request, 401, LOG_IN)
     return None
 
 
@@ -201,7 +208,7 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         for shipped in examples():
             if shipped.path.name == name:
                 return FileResponse(shipped.path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
-        raise NotFound(f"There is no example {name!r}.")
+        raise NotFound("There is no example {name}.", name=repr(name))
 
     @app.post("/api/images")
     async def upload(request: Request, name: str = "image") -> JSONResponse:
@@ -209,7 +216,13 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
         image, notes = await run_in_threadpool(service.add_image, data, name, owner=owner)
         return JSONResponse(
-            {"sha256": image.sha256, "name": image.name, "width": image.width, "height": image.height, "notes": list(notes)}
+            {
+                "sha256": image.sha256,
+                "name": image.name,
+                "width": image.width,
+                "height": image.height,
+                "notes": [in_language(note, language_of(request)) for note in notes],
+            }
         )
 
 
@@ -228,6 +241,7 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher:
                 readers=images.readers(),
                 labels=images.store.labels(),
                 visitors=images.service.private,
+                language=language_of(request),
             )
         )
 
@@ -249,8 +263,8 @@ async def _body(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(limit: int) -> str:
-    return f"The upload is larger than {limit // 1_000_000} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB."
+def _too_large(limit: int) -> Message:
+    return Message(TOO_LARGE, n=limit // 1_000_000)
 
 
 def _login_routes(app: FastAPI, access: Access) -> None:
@@ -269,9 +283,10 @@ def _login_routes(app: FastAPI, access: Access) -> None:
         return access.log_out()
 
 
-async def _say(_request: Request, error: Exception) -> Response:
-    return _sentence(STATUS.get(type(error), 400), str(error))
+async def _say(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PdcError)
+    return _sentence(request, STATUS.get(type(error), 400), error.message)
 
 
-def _sentence(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status)
+def _sentence(request: Request, status: int, sentence: Message) -> Response:
+    return JSONResponse({"error": in_language(sentence, language_of(request))}, status)

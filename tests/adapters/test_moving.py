@@ -28,7 +28,7 @@ from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
-from pdc.web.ui.words import line
+from pdc.web.ui.words import in_language
 
 RODS, CELLS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("bacterium", "red blood cell"))
 
@@ -123,7 +123,7 @@ def test_a_lost_adapter_leaves_every_question_to_the_base_and_the_reader_is_told
             for draft in (fresh, service.open(image.sha256, question, "ben")):
                 assert draft.prediction.adapter is None
                 assert draft.note.startswith("The adapter mine is missing, so the base model answers;")
-                assert line(draft.note, "de").startswith("Der Adapter mine fehlt, deshalb antwortet das Grundmodell;")
+                assert in_language(draft.note, "de").startswith("Der Adapter mine fehlt, deshalb antwortet das Grundmodell;")
         assert "never taught bacterium" in service.open(image.sha256, RODS, "ada").note
         assert {p.adapter for p in store.predictions()} == {None}
         assert History(service, wanted, adapters.there).unasked(draft) == []

@@ -261,3 +261,22 @@ def test_a_refused_edit_is_loud_until_one_is_taken(driver: Driver) -> None:
     driver.press("2")
     bar.wait_for(state="hidden")
     driver.until(lambda: driver.received and driver.received[-1]["marks"][0]["label"] == LABELS[1], "both edits")
+
+
+def test_an_editor_that_is_built_again_adds_nothing_to_the_document(driver: Driver) -> None:
+    build = """(n) => {
+      const added = [], sent = [], add = document.addEventListener;
+      document.addEventListener = (type, ...rest) => { added.push(type); return add.call(document, type, ...rest); };
+      for (let i = 0; i < n; i += 1) {
+        const host = document.createElement("div");
+        document.body.append(host);
+        const link = new PDC.Link({ put: (value) => sent.push([i, value]), trigger: () => {} }, host);
+        link.edited(() => ({ edit: 1 }));
+        link.edited(() => ({ edit: 2 }));
+        if (i < n - 1) host.remove();
+      }
+      document.addEventListener = add;
+      document.dispatchEvent(new Event("pointerdown"));
+      return { added, last: sent.filter(([i]) => i === n - 1).map(([, value]) => value.edit) };
+    }"""
+    assert driver.page.evaluate(build, 5) == {"added": [], "last": [1, 2]}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import gradio as gr
 import pytest
+from fastapi import FastAPI
 from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.web.ui.words import line
+from pdc.web.ui.annotator import head_html
+from pdc.web.ui.words import LINE, template_sentence
 
 pytestmark = pytest.mark.browser
 TABS = ("Review", "History", "Reading study", "Training")
@@ -52,13 +55,34 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     assert page.locator(".pda-name").first.inner_text() == "red blood cell"
     press(page, "?")
     assert "nächste / vorige Markierung" in page.inner_text(".pda-help")
-    told = "Revision 2 · accepted · maria · The label 'x' is not part of this question; use one of a, b. Your draft is kept."
-    assert page.evaluate("told => PDC.line(told)", told) == line(told, "de") != told
-    press(page, "Escape")
+    upload = "fetch('api/images', { method: 'POST', body: '' }).then((answer) => answer.json())"
+    assert page.evaluate(upload) == {"error": "Die Datei ist leer; wählen Sie eine andere."}
+    press(page, "Escape", "s")
+    says(page, "Gespeichert, Fassung 1")
+    page.get_by_role("tab", name="Verlauf").click()
+    page.get_by_text("gleich: ").first.wait_for()
+    assert page.get_by_label("Von", exact=True).input_value().startswith("Modell · pdc-tiny · ")
+    assert page.get_by_label("Nach", exact=True).input_value().startswith("Fassung 1 · angenommen · reader · ")
     page.get_by_role("tab", name="Training").click()
     page.get_by_role("button", name="Anhalten").last.click()
     page.get_by_text("Nichts wird trainiert, es gibt nichts anzuhalten.").wait_for()
     assert not page.errors
+    page.close()
+
+
+@pytest.mark.parametrize(("locale", "after"), [("en-GB", "Delete"), ("de-DE", "Löschen")])
+def test_a_template_says_any_sentence_and_takes_none_for_markup(browser, serve, locale: str, after: str):
+    odd = 'Don\'t say "no" to `this` \\ or ${that} or {{those}} <b>&amp;</b>'
+    said = "".join(f"<p>{template_sentence(text)}</p>" for text in (odd, "Delete"))
+    with gr.Blocks() as blocks:
+        gr.HTML(html_template=said, elem_id="said")
+        line = gr.HTML("", html_template=LINE, elem_id="line")
+        blocks.load(lambda: odd, None, line)
+    page = browser.new_page(locale=locale)
+    page.goto(serve(gr.mount_gradio_app(FastAPI(), blocks, path="/", head=head_html())))
+    page.wait_for_function("document.querySelector('#line p')?.textContent")
+    assert page.locator("#said p").all_inner_texts() == [odd, after]
+    assert page.inner_text("#line p") == odd
     page.close()
 
 

@@ -87,7 +87,7 @@ def test_an_autosave_that_fails_is_loud(desk: Desk, monkeypatch):
         raise StoreUnavailable("The disk is full <b>.")
 
     monkeypatch.setattr(desk.store, "put_draft", full)
-    assert desk.tab.edit(draft, edited(value, drawn()))[0].startswith("NOT SAVED: The disk is full &lt;b&gt;.")
+    assert desk.tab.edit(draft, edited(value, drawn()))[0].startswith("NOT SAVED: The disk is full <b>.")
     monkeypatch.setattr(desk.store, "put_draft", lambda *args: 1 / 0)
     assert desk.tab.edit(draft, edited(value, drawn()))[0].startswith("NOT SAVED")
 

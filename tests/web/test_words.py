@@ -5,27 +5,35 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from desk import Desk
+from gradio.context import LocalContext
 
 from pdc.adapters.registry import Adapters
+from pdc.domain.errors import BadImage, PdcError
+from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
+from pdc.review.examples import examples
 from pdc.settings import ASSETS, Settings
-from pdc.store.database import _MEANINGS
 from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
 from pdc.web.ui.annotator import SCRIPTS
 from pdc.web.ui.app import build_ui
-from pdc.web.ui.history_tab import KINDS, HistoryTab
+from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.review_tab import ReviewTab
-from pdc.web.ui.study_tab import HEAD, StudyTab
-from pdc.web.ui.training_tab import HEADERS, TrainingTab, standing
-from pdc.web.ui.words import FOLDER, _sentences, dictionaries, i18n, line
+from pdc.web.ui.screen import show_errors
+from pdc.web.ui.study_tab import StudyTab
+from pdc.web.ui.training_tab import TrainingTab
+from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
 PANELS = ("worklist", "rows", "upload", "tour")
+EVERY_SCRIPT = [*ASSETS.glob("*.js"), *(ASSETS / "annotator").glob("*.js")]
 FILES = [*(ASSETS / "annotator" / f"{name}.js" for name in SCRIPTS), *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
@@ -48,6 +56,8 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "store/list_queries.py",
     "store/review_queries.py",
     "inference/openai/http.py",
+    "training/dataset_export.py",
+    "training/process.py",
     "web/ui/annotator.py",
     "web/ui/app.py",
     "web/ui/conflict.py",
@@ -59,45 +69,88 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/ui/training_tab.py",
     "web/ui/view.py",
 )
+SAYING = {"Message", "note", "Refused", "word", "template_sentence", "sentence_expression"}  # and every error of ours
+GRADIO = {"Error"}  # what Gradio says by itself
 SENTENCE = re.compile(r"^(?!.*%s)[^a-z\s].* .*[.:]$", re.DOTALL)
+CHOSEN = re.compile(r'\bt\((?!")([^()]*"[^()]*)\)')  # t(... ? "one text" : "another")
+LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 
 
 def places(text: str) -> list[str]:
-    return sorted(re.findall(r"\{(\w+)\}", text))
+    return sorted(set(re.findall(r"\{(\w+)\}", text)))
 
 
-def sentences(path: Path) -> set[str]:
-    """What a module says in whole sentences, docstrings apart; what is filled in is a number sign."""
-    tree = ast.parse(path.read_text("utf-8"))
-    silent = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
-    inner = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
-    said = set()
-    for node in ast.walk(tree):
+def texts(module: ast.Module) -> dict[str, bool]:
+    """Every text in a module, docstrings apart, and whether it is whole; the fields of an f-string stand as a number sign."""
+    silent = {id(n.value) for n in ast.walk(module) if isinstance(n, ast.Expr)}
+    inner = {id(v) for n in ast.walk(module) if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
+    said = {}
+    for node in ast.walk(module):
         if id(node) in silent | inner:
             continue
         if isinstance(node, ast.JoinedStr):
-            said.add("".join(v.value if isinstance(v, ast.Constant) else "№" for v in node.values))
+            said["".join(str(v.value) if isinstance(v, ast.Constant) else "№" for v in node.values)] = False
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            said.add(node.value)
-    return {text for text in said if SENTENCE.match(text)}
+            said[node.value] = True
+    return said
 
 
-def left_english(text: str) -> str:
-    """What remains of a line when everything with a translation is taken out."""
-    parts = ("" if part in dictionaries()["de"] else part for part in text.split(" · "))
-    left = " ".join(parts)
-    for pattern, _ in _sentences("de"):
-        left = pattern.sub("", left)
-    return " ".join(re.findall(r"[A-Za-z]{2,}", left))
+def said_in(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The text and the names of the fields of each message or error that a module makes of a text it has itself."""
+    module = ast.parse(path.read_text("utf-8"))
+    named = {n.targets[0].id: n.value for n in module.body if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}
+    for node in ast.walk(module):
+        name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if name not in SAYING | errors() or not node.args:
+            continue
+        text = node.args[0]
+        text = named.get(text.id, text) if isinstance(text, ast.Name) else text
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            yield text.value, sorted(k.arg or "**" for k in node.keywords)
+
+
+def errors(kind: type[Exception] = PdcError) -> set[str]:
+    """The names of every error of ours, of those that were loaded."""
+    return {kind.__name__}.union(*map(errors, kind.__subclasses__()))
 
 
 def _read(escaped: str) -> str:
     return json.loads(f'"{escaped}"')
 
 
-def test_both_languages_have_the_same_places_to_fill_in():
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What Gradio looks up for the components of every tab."""
+    folder = tmp_path_factory.mktemp("page")
+    desk = Desk(folder)
+    review = ReviewTab(desk.service, desk.images, desk.prefetcher)
+    trainer, adapters = ProcessTrainer(Settings(home=folder, model="base")), Adapters(desk.store, "base", folder)
+    training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
+    tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
+    shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
+    return {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
+
+
+def used(labels: set[str]) -> Iterator[str]:
+    """Every text there is in the source of the app."""
+    for path in PDC.rglob("*.py"):
+        yield from texts(ast.parse(path.read_text("utf-8")))
+        yield from (text for text, _ in said_in(path))
+    for file in EVERY_SCRIPT:
+        yield from map(_read, LITERAL.findall(file.read_text("utf-8")))
+    yield from (key.replace("․", ".") for key in labels)
+    yield from (example.title for example in examples())
+    keys = (ASSETS / "annotator" / "keys.js").read_text("utf-8")
+    yield from (key for named in LITERAL.findall(keys) for key in named.split())  # such as "Shift A"
+
+
+def test_both_languages_have_the_same_fields():
     for language, words in dictionaries().items():
-        assert not [english for english, own in words.items() if set(places(english)) != set(places(own))], language
+        assert not [english for english, own in words.items() if places(english) != places(own)], language
+
+
+def test_no_translation_is_left_over(labels):
+    assert set(dictionaries()["de"]) - set(used(labels)) - GRADIO == set()
 
 
 @pytest.mark.parametrize("pattern", [ASKED, SHOWN], ids=["asked", "shown"])
@@ -107,31 +160,28 @@ def test_what_the_scripts_show_is_in_the_dictionary(pattern):
     assert found - set(dictionaries()["de"]) == set()
 
 
+def test_what_the_scripts_choose_between_is_in_the_dictionary():
+    chosen = [c for file in FILES for c in CHOSEN.findall(file.read_text("utf-8"))]
+    found = {text for c in chosen for text in LITERAL.findall(re.sub(r'===? "\w*"', "", c)) if text}
+    assert len(found) > 8
+    assert found - set(dictionaries()["de"]) == set()
+
+
 @pytest.mark.parametrize("module", HEARD)
 def test_every_sentence_a_reader_may_hear_has_its_german(module):
-    missing = {text: left for text in sentences(PDC / module) if (left := left_english(text))}
-    assert missing == {}
+    german = dictionaries()["de"]
+    said = texts(ast.parse((PDC / module).read_text("utf-8")))
+    assert [text for text, whole in said.items() if SENTENCE.match(text) and not (whole and text in german)] == []
+    assert [text for text, _ in said_in(PDC / module) if text not in german] == []
 
 
-def test_every_label_of_the_page_has_its_german(tmp_path):
-    desk = Desk(tmp_path)
-    review = ReviewTab(desk.service, desk.images, desk.prefetcher)
-    trainer, adapters = ProcessTrainer(Settings(home=tmp_path, model="base")), Adapters(desk.store, "base", tmp_path)
-    training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
-    tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
-    shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
-    asked = {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
-    assert len(asked) > 30 and asked <= set(i18n().translations_dict["de"])
+@pytest.mark.parametrize("module", HEARD)
+def test_every_message_is_given_the_fields_that_it_names(module):
+    assert [(text, fields) for text, fields in said_in(PDC / module) if fields != places(text)] == []
 
 
-def test_what_a_database_refuses_has_its_german():
-    assert [meaning for _, meaning in _MEANINGS if left_english(f"The database № {meaning}")] == []
-
-
-def test_tables_and_lists_have_their_german():
-    told = [f"{kind}: 3" for kind in KINDS] + [standing(None), "Revision 2", "adapter new", "step 3 of at most 9"]
-    words = [*HEADERS, *HEAD, *told, "minutes of training left: about 3"]
-    assert [word for word in words if left_english(word)] == []
+def test_every_label_of_the_page_has_its_german(labels):
+    assert len(labels) > 30 and labels <= set(i18n().translations_dict["de"])
 
 
 def test_gradio_looks_up_words_and_keeps_english_as_it_is():
@@ -140,11 +190,63 @@ def test_gradio_looks_up_words_and_keeps_english_as_it_is():
     assert not [key for key in told["de"] if "." in key]
 
 
-def test_a_line_is_translated_part_by_part_and_what_is_unknown_stays():
-    assert line("Revision 3 · accepted · maria · 2026-01-01 10:00", "de") == "Fassung 3 · angenommen · maria · 2026-01-01 10:00"
-    said = "Looked closer: 0 more found. No polyp found. Answered by tiny, adapter a-1, in 0.5 s."
-    german = "Genauer hingesehen: 0 mehr gefunden. Nicht gefunden: polyp. Antwort von tiny, Adapter a-1, in 0.5 s."
-    assert line(said, "de") == german
-    none = f"{none_found(['red blood cell', 'nucleus', 'polyp'])}."
-    assert line(none, "de") == "Nicht gefunden: red blood cell, nucleus oder polyp."
-    assert line(said, "fr") == said and line("Nobody said this.", "de") == "Nobody said this."
+def test_a_message_reads_as_english_and_keeps_its_fields_apart():
+    said = Message("There is no example {name}.", name="{id}")
+    assert said == "There is no example {id}." and (said.text, said.fields) == ("There is no example {name}.", {"name": "{id}"})
+    assert in_language(said, "de") == "Es gibt kein Beispiel {id}." and in_language(said, "fr") == said
+    again = deepcopy(said)
+    assert again == said and in_language(again, "de") == in_language(said, "de")
+
+
+def test_an_error_has_its_sentence_as_a_message():
+    error = BadImage("The image took longer than {n} s to decode; save it as a plain PNG and try again.", n=5)
+    assert str(error) == "The image took longer than 5 s to decode; save it as a plain PNG and try again."
+    assert in_language(error.message, "de").startswith("Das Bild ließ sich nicht in 5 s lesen;")
+    assert str(PdcError("A library said {this}.")) == "A library said {this}."
+
+
+def test_messages_stand_beside_each_other_and_inside_each_other():
+    said = joined([Message("Looked closer: {n} more found.", n=0), "", none_found(["red blood cell", "nucleus", "polyp"])])
+    assert said == "Looked closer: 0 more found. No red blood cell, nucleus or polyp found."
+    german = "Genauer hingesehen: 0 mehr gefunden. Nicht gefunden: red blood cell, nucleus oder polyp."
+    assert in_language(said, "de") == german
+    loud = Message("NOT SAVED: {error} What you marked is still on this screen; keep it open.", error=said)
+    assert in_language(loud, "de").startswith(f"NICHT GESPEICHERT: {german} Was Sie")
+
+
+def test_data_that_reads_like_a_word_of_ours_is_not_translated():
+    told = joined([Message("Revision {n}", n=3), Message("accepted"), "accepted", "No polyp found."], " · ")
+    assert in_language(told, "de") == "Fassung 3 · angenommen · accepted · No polyp found."
+
+
+class Asked:
+    def __init__(self, language: str) -> None:
+        self.headers = {"accept-language": language}
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    """As Gradio runs a handler for a German browser."""
+    token = LocalContext.request.set(Asked("de-AT,de;q=0.9"))
+    yield
+    LocalContext.request.reset(token)
+
+
+def test_what_a_handler_returns_or_refuses_is_in_the_language_of_its_reader(german):
+    saved = Message("Saved, revision {n}, {time}.", n=2, time="10:00")
+    update = gr.update(choices=[(Message("no adapter"), "a")])
+    node = ["p", {"aria-label": Message("Conflict")}, saved, "Saved"]
+    told = show_errors(lambda: (saved, update, node))()
+    assert told[0] == "Gespeichert, Fassung 2, 10:00." and told[1]["choices"] == [("ohne Adapter", "a")]
+    assert told[2] == ["p", {"aria-label": "Konflikt"}, told[0], "Saved"]
+
+    def refuse() -> None:
+        raise BadImage("The file is empty; choose another.")
+
+    with pytest.raises(gr.Error) as refused:
+        show_errors(refuse)()
+    assert (refused.value.message, refused.value.title) == ("Die Datei ist leer; wählen Sie eine andere.", "Das ging nicht")
+
+
+def test_a_handler_says_english_where_nobody_asks_for_german():
+    assert translated((Message("blind"), None, 3)) == ("blind", None, 3)

@@ -13,17 +13,23 @@ from typing import Any
 import httpx
 
 from pdc.domain.errors import BadModel, BadSetting, Unreachable
+from pdc.domain.message import Message
 
 log = logging.getLogger(__name__)
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that the same request may not get again
 CONNECT_SECONDS = 5.0
+NO_ANSWER = (
+    "The model server {url} did not answer ({why}). Nothing is lost: check that it runs and PDC_SERVER_URL, then ask again."
+)
+NO_ADDRESS = "PDC_SERVER_URL is {url}; it needs an address such as {example}."
+EXAMPLE = "http://127.0.0.1:8000"
 
 
 class RequestRefused(BadModel):
     """The server understood that it was asked and said no: asking the same again will not help."""
 
     def __init__(self, status: int, why: str) -> None:
-        super().__init__(f"The model server refused the question ({status}): {why}")
+        super().__init__("The model server refused the question ({status}): {why}", status=status, why=why)
         self.status = status
 
 
@@ -38,7 +44,7 @@ class HttpClient:
         try:
             self._client = httpx.Client(base_url=self.url, headers=headers, timeout=timeout)
         except (httpx.InvalidURL, ValueError):
-            raise BadSetting(f"PDC_SERVER_URL is {url!r}; it needs an address such as http://127.0.0.1:8000.") from None
+            raise BadSetting(NO_ADDRESS, url=repr(url), example=EXAMPLE) from None
 
     def get(self, path: str) -> Any:
         return self._tried("GET", path, None)
@@ -74,18 +80,18 @@ class HttpClient:
         try:
             yield
         except httpx.TimeoutException:
-            raise self._away("it took too long") from None
+            raise self._away(Message("it took too long")) from None
         except httpx.UnsupportedProtocol:
-            raise BadSetting(f"PDC_SERVER_URL is {self.url!r}; it needs an address such as http://127.0.0.1:8000.") from None
+            raise BadSetting(NO_ADDRESS, url=repr(self.url), example=EXAMPLE) from None
         except httpx.HTTPError as error:
             raise self._away(str(error).strip(". ") or type(error).__name__) from None
 
     def _read(self, response: httpx.Response) -> Any:
         status = response.status_code
         if status in (401, 403):
-            raise BadSetting(f"The model server {self.url} wants another key; check PDC_SERVER_KEY.")
+            raise BadSetting("The model server {url} wants another key; check PDC_SERVER_KEY.", url=self.url)
         if status in PASSING:
-            raise self._away(f"it said {status}: {_why(response)}")
+            raise self._away(Message("it said {status}: {why}", status=status, why=_why(response)))
         if not response.is_success:
             raise RequestRefused(status, _why(response))
         return self._json(response.text) if response.text.strip() else None
@@ -96,13 +102,10 @@ class HttpClient:
         except (ValueError, RecursionError):
             if not text.lstrip().startswith(("{", "[")):  # such as vLLM's plain "Success: ..."
                 return text
-            raise self._away("its answer broke off") from None
+            raise self._away(Message("its answer broke off")) from None
 
     def _away(self, why: str) -> Unreachable:
-        return Unreachable(
-            f"The model server {self.url} did not answer ({why}). Nothing is lost: check that it runs and PDC_SERVER_URL, "
-            "then ask again."
-        )
+        return Unreachable(NO_ANSWER, url=self.url, why=why)
 
 
 def _why(response: httpx.Response) -> str:

@@ -115,7 +115,7 @@ def _tile(region: Box, marks: Sequence[Mark], wh: Size) -> Tile:
     """The region, and the window around it that shows whole what lies in it."""
     core = clip(region, wh)
     if min(core.width, core.height) < LEAST_REGION:
-        raise BadQuestion(f"The region has no {LEAST_REGION:g} x {LEAST_REGION:g} pixels in the image; drag a larger one.")
+        raise BadQuestion("The region has no {n} x {n} pixels in the image; drag a larger one.", n=f"{LEAST_REGION:g}")
     sides = sorted(max(m.shape.width, m.shape.height) for m in marks if isinstance(m.shape, Box) and _within(m, core))
     reach = 0.6 * sides[int(0.9 * (len(sides) - 1))] if sides else 0.0
     reach = max(reach, (LEAST_WINDOW - min(core.width, core.height)) / 2)

@@ -183,7 +183,7 @@ def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str
     size = wh or _size(draft.get("image"))
     raw = draft.get("marks")  # without the key it is a note, and no draft of nothing
     if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
-        raise BadDraft(f"A draft holds a list of at most {MAX_MARKS * MAX_LABELS} marks; remove some and save again.")
+        raise BadDraft("A draft holds a list of at most {n} marks; remove some and save again.", n=MAX_MARKS * MAX_LABELS)
     marks = tuple(_mark(entry, size, labels) for entry in raw)
     if len({mark.id for mark in marks}) != len(marks):
         raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
@@ -197,7 +197,7 @@ def region_from(value: object) -> Box:
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise BadDraft(f"{what} is not an object; reload the page and try again.")
+        raise BadDraft("{what} is not an object; reload the page and try again.", what=what)
     return value
 
 
@@ -213,18 +213,18 @@ def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
     raw = _mapping(entry, "A mark")
     name = raw.get("id")
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_ID_LENGTH or not name.isprintable():
-        raise BadDraft(f"A mark's id has 1 to {MAX_ID_LENGTH} printable characters; this is {name!r:.80}.")
+        raise BadDraft("A mark's id has 1 to {n} printable characters; this is {id}.", n=MAX_ID_LENGTH, id=f"{name!r:.80}")
     try:
         origin, status = Origin(raw.get("origin")), Status(raw.get("status"))
     except ValueError:
-        raise BadDraft(f"Mark {name} has an unknown origin or status; reload the page and try again.") from None
+        raise BadDraft("Mark {id} has an unknown origin or status; reload the page and try again.", id=name) from None
     shape = clip(_shape(raw, name), wh)
     return Mark(name, shape, _label(raw.get("label"), labels), origin, status, _score(raw.get("score"), name))
 
 
 def _shape(raw: Mapping[str, Any], name: str) -> Shape:
     if ("box" in raw) == ("point" in raw):
-        raise BadDraft(f"Mark {name} needs either a box or a point; reload the page and try again.")
+        raise BadDraft("Mark {id} needs either a box or a point; reload the page and try again.", id=name)
     if "point" in raw:
         return Point(*_numbers(raw["point"], 2, name))
     x1, y1, x2, y2 = _numbers(raw["box"], 4, name)
@@ -234,7 +234,7 @@ def _shape(raw: Mapping[str, Any], name: str) -> Shape:
 def _numbers(value: object, size: int, name: str) -> list[float]:
     if isinstance(value, list) and len(value) == size and all(_is_number(v) for v in value):
         return [float(v) for v in value]
-    raise BadDraft(f"Mark {name} needs {size} finite numbers for its place; draw it again.")
+    raise BadDraft("Mark {id} needs {n} finite numbers for its place; draw it again.", id=name, n=size)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -246,7 +246,9 @@ def _label(value: object, labels: Sequence[str] | None) -> str:
         raise BadDraft("A label is not text; reload the page and try again.")
     check_label(value)
     if labels is not None and value not in labels:
-        raise BadDraft(f"The label {value!r} is not part of this question; use one of {', '.join(labels)}.")
+        raise BadDraft(
+            "The label {label} is not part of this question; use one of {labels}.", label=repr(value), labels=", ".join(labels)
+        )
     return value
 
 
@@ -254,16 +256,18 @@ def _score(value: object, name: str) -> float | None:
     if value is None:
         return None
     if not _is_number(value) or not 0 <= value <= 1:
-        raise BadDraft(f"Mark {name} has a score that is not between 0 and 1; reload the page and try again.")
+        raise BadDraft("Mark {id} has a score that is not between 0 and 1; reload the page and try again.", id=name)
     return float(value)
 
 
 def _stated(value: object, labels: Sequence[str] | None) -> dict[str, int]:
     stated = _mapping(value, "The stated count")
     if len(stated) > MAX_LABELS:
-        raise BadDraft(f"A draft states counts for at most {MAX_LABELS} labels.")
+        raise BadDraft("A draft states counts for at most {n} labels.", n=MAX_LABELS)
     for label, n in stated.items():
         _label(label, labels)
         if type(n) is not int or not 0 <= n <= MAX_COUNT:
-            raise BadDraft(f"The count of {label!r} must be a whole number from 0 to {MAX_COUNT}; correct it.")
+            raise BadDraft(
+                "The count of {label} must be a whole number from 0 to {n}; correct it.", label=repr(label), n=MAX_COUNT
+            )
     return dict(stated)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.merge import Clash, merge
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Findings, Image, Mark, Task
 from pdc.review.drafts import Conflict
 from pdc.web.ui.view import Node, draw_correction, el, picture, stands, table
+
+SAVED_MEANWHILE = "{reader} saved revision {n} at {time}, after you had opened this."
+HEAD = (Message("Mark"), Message("Yours"), Message("Theirs"), Message("Before"))
 
 
 def conflict_view(conflict: Conflict) -> Node:
@@ -14,36 +18,36 @@ def conflict_view(conflict: Conflict) -> Node:
     mine, theirs = conflict.mine, conflict.theirs
     clashes = merge(conflict.base, mine.findings, theirs.findings).clashes
     at = f"{theirs.created_at.astimezone():%H:%M}"
-    said = f"{theirs.author} saved revision {theirs.revision} at {at}, after you had opened this."
+    said = Message(SAVED_MEANWHILE, reader=theirs.author, n=theirs.revision, time=at)
     sides = (
-        ("Yours", mine.findings),
-        (f"Theirs, revision {theirs.revision}", theirs.findings),
-        ("Both started from", conflict.base),
+        (Message("Yours"), mine.findings),
+        (Message("Theirs, revision {n}", n=theirs.revision), theirs.findings),
+        (Message("Both started from"), conflict.base),
     )
     figures = [_figure(mine.image, title, f, conflict.base, mine.question.task) for title, f in sides]
-    listed = table(("Mark", "Yours", "Theirs", "Before"), map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
+    listed = table(HEAD, map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
     return el(
         "section",
-        el("h3", "Somebody else saved this image"),
-        el("p", said, " ", "Your draft is kept."),
+        el("h3", Message("Somebody else saved this image")),
+        el("p", said, " ", Message("Your draft is kept.")),
         el("div", *figures, cls="pdc-three"),
         el("div", listed, cls="pdc-clashes"),
-        aria_label="Conflict",
+        aria_label=Message("Conflict"),
     )
 
 
-def _figure(image: Image, title: str, findings: Findings, base: Findings, task: Task) -> Node:
+def _figure(image: Image, title: Message, findings: Findings, base: Findings, task: Task) -> Node:
     changes = diff(base, findings)
     shapes = [node for c in changes for node in draw_correction(c)] if findings is not base else [stands(m) for m in base.marks]
     count = findings.count(task)
     changed = sum(c.kind is not CorrectionKind.KEPT for c in changes)
-    words = f"counted: {count}" + (f" · changed: {changed}" if changed else "")
-    return el("figure", picture(image, shapes, f"{title} · {words}"), el("figcaption", el("strong", title), " ", words))
+    words = joined([Message("counted: {n}", n=count), Message("changed: {n}", n=changed) if changed else ""], " · ")
+    return el("figure", picture(image, shapes, joined([title, words], " · ")), el("figcaption", el("strong", title), " ", words))
 
 
-def _no_clash(conflict: Conflict) -> str:
+def _no_clash(conflict: Conflict) -> Message:
     merged = merge(conflict.base, conflict.mine.findings, conflict.theirs.findings).findings.count(conflict.mine.question.task)
-    return f"You changed different things: a merge holds both, {merged} counted."
+    return Message("You changed different things: a merge holds both, {n} counted.", n=merged)
 
 
 def _row(clash: Clash) -> tuple[str, ...]:
@@ -52,7 +56,7 @@ def _row(clash: Clash) -> tuple[str, ...]:
 
 def _words(value: Mark | int | None) -> str:
     if not isinstance(value, Mark):
-        return "removed" if value is None else str(value)
+        return Message("removed") if value is None else str(value)
     at = value.shape.center
     size = [f"{value.shape.width:.0f} × {value.shape.height:.0f}"] if isinstance(value.shape, Box) else []
-    return " · ".join([value.label, f"{at.x:.0f}, {at.y:.0f}", *size, value.status])
+    return joined([value.label, f"{at.x:.0f}, {at.y:.0f}", *size, Message(value.status)], " · ")

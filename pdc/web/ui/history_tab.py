@@ -10,17 +10,20 @@ import gradio as gr
 
 from pdc.domain.diff import diff
 from pdc.domain.errors import NotFound
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Findings
 from pdc.review.drafts import Draft
 from pdc.review.history import History, Version
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors, status_line
-from pdc.web.ui.view import Node, NodeView, draw_correction, el, picture, stands
-from pdc.web.ui.words import language_of, line, word
+from pdc.web.ui.view import FATES, Node, NodeView, draw_correction, el, picture, stands
+from pdc.web.ui.words import word
 
-NOTHING = "Open an image on the review tab first; everything that was said about it is shown here."
+NOTHING = Message("Open an image on the review tab first; everything that was said about it is shown here.")
 KINDS = ("kept", "moved", "relabelled", "added", "removed")
-BASE_ALONE = "the base model alone"
+COUNTED = "{name}: counted {n}, then {m}."
+BASE_ALONE = Message("the base model alone")
+UNREAD = Message("The answer could not be read.")
 
 
 class HistoryTab:
@@ -39,7 +42,7 @@ class HistoryTab:
         with gr.Row(elem_classes="pdc-question"):
             self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
             self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
-        self.view = NodeView(el("p", NOTHING))
+        self.view = NodeView()
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         """Wire the components, once the review tab has its own."""
@@ -55,15 +58,14 @@ class HistoryTab:
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
-    def show(self, draft: Draft | None, request: gr.Request | None = None) -> tuple[Any, Any, Any, Node]:
+    def show(self, draft: Draft | None) -> tuple[Any, Any, Any, Node]:
         """The versions of the open image, the last against what it corrects (else against the one before)."""
         if draft is None:
             return gr.update(choices=[]), gr.update(choices=[]), gr.update(choices=[]), el("p", NOTHING)
         versions = self.history.versions(draft)
         before, after = _last_two(versions)
-        language = language_of(request)
-        named = [(line(v.title, language), v.id) for v in versions]
-        unasked = [(name or line(BASE_ALONE, language), name or "") for name in self.history.unasked(draft)]
+        named = [(v.title, v.id) for v in versions]
+        unasked = [(name or BASE_ALONE, name or "") for name in self.history.unasked(draft)]
         view = _compared(draft, before, after, beside=False)
         return (
             gr.update(choices=named, value=before.id if before else None),
@@ -78,14 +80,12 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)}
         return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
 
-    async def ask(
-        self, draft: Draft | None, adapter: str | None, request: gr.Request | None = None
-    ) -> tuple[Any, Any, Any, Node]:
+    async def ask(self, draft: Draft | None, adapter: str | None) -> tuple[Any, Any, Any, Node]:
         """Have one more adapter answer, for comparison; the draft stays as it is. Waiting for it holds no thread."""
         if draft is not None and adapter is not None:
             watch = await to_thread(self.history.ask, draft, adapter or None)
             await watch.whole()
-        return await to_thread(self.show, draft, request)
+        return await to_thread(self.show, draft)
 
     def reopen(self, draft: Draft | None, shown: Any, version: str | None) -> tuple[Draft, Any, str, Any]:
         """An old revision or an answer as a new draft, on the review tab."""
@@ -108,25 +108,25 @@ def _last_two(versions: list[Version]) -> tuple[Version | None, Version | None]:
 
 def _compared(draft: Draft, before: Version | None, after: Version | None, beside: bool) -> Node:
     if after is None:
-        return el("p", "Nothing has been said about this image and question yet.")
+        return el("p", Message("Nothing has been said about this image and question yet."))
     old, new = (before.findings if before else None) or Findings(), after.findings or Findings()
     changes = diff(old, new)
     n = Counter(str(c.kind) for c in changes)
     task = draft.question.task
-    told = [f"{kind}: {n[kind]}" for kind in KINDS]
+    told = [Message(FATES[kind], n=n[kind]) for kind in KINDS]
     legend = [el("li", words, data_kind=kind) for kind, words in zip(KINDS, told, strict=True)]
-    counts = f"{draft.image.name}: counted {old.count(task)}, then {new.count(task)}."
+    counts = Message(COUNTED, name=draft.image.name, n=old.count(task), m=new.count(task))
     if beside and before is not None:
         pictures = [_figure(draft, v) for v in (before, after)]
     else:
         shapes = [node for c in changes for node in draw_correction(c)]
-        pictures = [el("figure", picture(draft.image, shapes, " · ".join([counts, *told])))]
+        pictures = [el("figure", picture(draft.image, shapes, joined([counts, *told], " · ")))]
     words = el("p", counts, *_unread(before, after))
     return el("section", words, el("ul", *legend, cls="pdc-legend"), el("div", *pictures, cls="pdc-pair"))
 
 
-def _unread(*versions: Version | None) -> list[str]:
-    return [f" · {v.title} · The answer could not be read." for v in versions if v is not None and v.findings is None]
+def _unread(*versions: Version | None) -> list[Message]:
+    return [joined([" ", v.title, UNREAD], " · ") for v in versions if v is not None and v.findings is None]
 
 
 def _figure(draft: Draft, version: Version) -> Node:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from pdc.domain.errors import PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Question
 from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
@@ -28,7 +28,7 @@ from pdc.review.worklist import without_hints
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import Bar, under_bar
 from pdc.web.ui.conflict import conflict_view
-from pdc.web.ui.screen import WELCOME, editor_value, findings_of, on_screen, show_errors, shows, status_line, user_of
+from pdc.web.ui.screen import WELCOME, editor_value, error_shown, findings_of, on_screen, show_errors, shows, status_line, user_of
 from pdc.web.ui.view import NodeView
 from pdc.web.ui.words import LINE, word
 from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
@@ -36,8 +36,8 @@ from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
 log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
-ANSWERING = "The model is answering; Esc stops it."
-LOUD = "NOT SAVED: {} What you marked is still on this screen; keep it open."
+ANSWERING = Message("The model is answering; Esc stops it.")
+LOUD = "NOT SAVED: {error} What you marked is still on this screen; keep it open."
 
 
 class ReviewTab:
@@ -109,7 +109,7 @@ class ReviewTab:
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
         self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
-        self.editor.edit(self.edit, work, [self.kept, self.editor], trigger_mode="always_last", **now)
+        self.editor.edit(show_errors(self.edit), work, [self.kept, self.editor], trigger_mode="always_last", **now)
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class ReviewTab:
     def ask_for(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
         """Before the model is asked: the question that the page names, about the open image."""
         if draft is None:
-            raise gr.Error(WELCOME, print_exception=False, title="No image is open")
+            raise error_shown(WELCOME, Message("No image is open"))
         question_from(task, labels)
         return self.ask_anew(task, labels, draft)
 
@@ -187,12 +187,12 @@ class ReviewTab:
                 return gr.skip(), gr.skip()
             self.service.edit(self.asking.now(draft), findings)
             stored = notes_value(value["case"], 0, acked=int(value["edits"]))
-            return f"Draft saved {datetime.now():%H:%M:%S}", stored
+            return Message("Draft saved {time}", time=f"{datetime.now():%H:%M:%S}"), stored
         except PdcError as error:
-            return LOUD.format(escape(str(error))), gr.skip()
+            return Message(LOUD, error=error.message), gr.skip()
         except Exception:
             log.exception("A draft could not be kept")
-            return LOUD.format("the draft could not be kept; the log says why."), gr.skip()
+            return Message(LOUD, error=Message("the draft could not be kept; the log says why.")), gr.skip()
 
     def save(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Append a review; when somebody else did meanwhile, show both instead."""
@@ -208,7 +208,7 @@ class ReviewTab:
         try:
             self.service.skip(edited)
         except StaleSave as refused:
-            return self._conflict(edited, str(refused))
+            return self._conflict(edited, refused.message)
         return self._next(edited, worklist, edited.author)
 
     def send_back(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
@@ -258,7 +258,7 @@ class ReviewTab:
         try:
             saved, _ = self.service.save(edited)
         except StaleSave as refused:
-            return self._conflict(edited, str(refused))
+            return self._conflict(edited, refused.message)
         return then(saved)
 
     def leave(self, draft: Draft | None) -> None:
@@ -292,13 +292,13 @@ class ReviewTab:
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
         return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), status_line(draft), "", *CLOSED)
 
-    def _conflict(self, draft: Draft, refused: str) -> tuple[Any, ...]:
+    def _conflict(self, draft: Draft, refused: Message) -> tuple[Any, ...]:
         conflict = self.service.conflict(draft)
         if conflict is None:
             return self._stay(draft)
         view = conflict_view(conflict)
         skip = gr.skip()
-        return draft, skip, self._rows(draft), skip, skip, escape(refused), "", gr.update(visible=True), view
+        return draft, skip, self._rows(draft), skip, skip, refused, "", gr.update(visible=True), view
 
     def _rows(self, draft: Draft) -> dict[str, Any]:
         return worklist_value(self.examples, draft.image.sha256, self.service.blind)

@@ -7,43 +7,48 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import wraps
-from html import escape
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 
 import gradio as gr
 
 from pdc.domain.errors import BadQuestion, PdcError
+from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
-from pdc.domain.values import Findings
+from pdc.domain.values import Findings, Prediction
 from pdc.review.answering import STOPPED
 from pdc.review.confidence_words import WordThresholds
 from pdc.review.drafts import Draft
 from pdc.web.ui.annotator import findings_from, to_value
+from pdc.web.ui.words import translated
 from pdc.web.ui.worklist import image_url
 
-WELCOME = "Open an example, or upload an image of your own."
+WELCOME = Message("Open an example, or upload an image of your own.")
+FAILED = Message("That did not work")
 CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
 def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A PdcError becomes a message the reader sees; their work stays as it is. Also for handlers that wait or yield."""
+    """The handler in its reader's language. A PdcError becomes a message; the reader's work stays as it is.
+
+    Also for handlers that wait or yield.
+    """
 
     @wraps(handler)
     def spoken(*args: Any) -> Any:
         with _spoken():
-            return handler(*args)
+            return translated(handler(*args))
 
     @wraps(handler)
     async def waiting(*args: Any) -> Any:
         with _spoken():
-            return await handler(*args)
+            return translated(await handler(*args))
 
     @wraps(handler)
     async def yielding(*args: Any) -> Any:
         with _spoken():
             async for value in handler(*args):
-                yield value
+                yield translated(value)
 
     if isasyncgenfunction(handler):
         return yielding
@@ -55,7 +60,13 @@ def _spoken() -> Iterator[None]:
     try:
         yield
     except PdcError as error:
-        raise gr.Error(str(error), duration=12, print_exception=False, title="That did not work") from error
+        raise error_shown(error.message) from error
+
+
+def error_shown(message: Message, title: Message = FAILED, language: str | None = None) -> gr.Error:
+    """The message in a corner of the page, in its reader's language."""
+    said, above = translated((message, title), language)
+    return gr.Error(said, duration=12, print_exception=False, title=above)
 
 
 def case_of(draft: Draft) -> str:
@@ -101,24 +112,29 @@ def user_of(request: gr.Request | None) -> str:
 def on_screen(draft: Draft | None, value: Any) -> Draft:
     """The draft with the marks on the screen; an error says why there is nothing to save."""
     if draft is None:
-        raise gr.Error(WELCOME, print_exception=False, title="Nothing to save")
+        raise error_shown(WELCOME, Message("Nothing to save"))
     findings = findings_of(draft, value)
     if findings is None:
         raise BadQuestion(CHANGING)
     return replace(draft, findings=findings)
 
 
-def status_line(draft: Draft | None) -> str:
-    """One line, safe as markup: what was saved, who answered, and how long it took."""
+def status_line(draft: Draft | None) -> Message:
+    """One line: what was saved, who answered, and how long it took."""
     if draft is None:
         return WELCOME
-    parts = [draft.note] if draft.note else []
+    parts = [draft.note]
     if answer := draft.prediction:
         if answer.findings is not None and not answer.findings.count(draft.question.task):
-            parts.append(f"{none_found(draft.question.labels)}.")
-        model, adapter, took = answer.model, answer.adapter, f"{answer.seconds:.1f}"
-        whole = f"Answered by {model}, adapter {adapter}, in {took} s."
-        parts.append(whole if adapter else f"Answered by {model}, no adapter, in {took} s.")
+            parts.append(none_found(draft.question.labels))
+        parts.append(_who_answered(answer))
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
-        parts.append("The model has not been asked yet.")
-    return escape(" ".join(parts), quote=False)
+        parts.append(Message("The model has not been asked yet."))
+    return joined(parts)
+
+
+def _who_answered(answer: Prediction) -> Message:
+    model, took = answer.model, f"{answer.seconds:.1f}"
+    if answer.adapter is None:
+        return Message("Answered by {model}, no adapter, in {seconds} s.", model=model, seconds=took)
+    return Message("Answered by {model}, adapter {adapter}, in {seconds} s.", model=model, adapter=answer.adapter, seconds=took)

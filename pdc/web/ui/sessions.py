@@ -8,9 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.web.ui.screen import user_of
+from pdc.domain.message import Message
+from pdc.web.ui.screen import error_shown, user_of
+from pdc.web.ui.words import language_of
 
-VISITED = "This page was opened by another visitor. Allow cookies for this site, then reload the page."
+VISITED = Message("This page was opened by another visitor. Allow cookies for this site, then reload the page.")
+OTHER_USER = (
+    "You are logged in as {user}, but this page was opened by {owner}; nothing was changed. "
+    "Reload the page, then open the image again; what {owner} marked is kept."
+)
 
 
 class Sessions:
@@ -19,7 +25,7 @@ class Sessions:
     def __init__(self, blocks: gr.Blocks, *, visitors: bool) -> None:
         self.blocks, self.visitors = blocks, visitors
 
-    def refusal(self, session_hash: str, user: str) -> str | None:
+    def refusal(self, session_hash: str, user: str) -> Message | None:
         """Why this user may not use that session; None when it is theirs, or nobody's yet."""
         holder = getattr(self.blocks, "state_holder", None)
         return self._refusal(holder.session_data.get(session_hash) if holder else None, user)
@@ -30,20 +36,20 @@ class Sessions:
 
         async def process_own(*args: Any, **named: Any) -> dict[str, Any]:
             state, request = named.get("state"), named.get("request")
-            for user in map(user_of, request if isinstance(request, list) else [request]):
+            for asked in request if isinstance(request, list) else [request]:
+                user = user_of(asked)
                 if refused := self._refusal(state, user):
-                    raise gr.Error(refused, duration=12, print_exception=False, title="That did not work")
+                    raise error_shown(refused, language=language_of(asked))
                 if state is not None:
                     state.owner = user
             return await process(*args, **named)
 
         self.blocks.process_api = process_own
 
-    def _refusal(self, state: Any, user: str) -> str | None:
+    def _refusal(self, state: Any, user: str) -> Message | None:
         owner = getattr(state, "owner", user)
         if owner == user:
             return None
         if self.visitors:
             return VISITED
-        now = f"You are logged in as {user}, but this page was opened by {owner}; nothing was changed."
-        return f"{now} Reload the page, then open the image again; what {owner} marked is kept."
+        return Message(OTHER_USER, user=user, owner=owner)

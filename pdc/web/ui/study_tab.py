@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.domain.message import Message
 from pdc.domain.values import Findings, Review
 from pdc.review.blind_reading import Changes, Reading, blind_readings, count_changes
 from pdc.review.service import ReviewService
@@ -15,25 +16,27 @@ from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import word
 
 HEAD = (
-    "Reader",
-    "Reads",
-    "Then shown the model",
-    "Wrong → right",
-    "Right → wrong",
-    "Wrong before",
-    "Wrong after",
-    "Same count as the model, before",
-    "after",
-    "Same count as the reference, before",
-    "after",
+    Message("Reader"),
+    Message("Reads"),
+    Message("Then shown the model"),
+    Message("Wrong → right"),
+    Message("Right → wrong"),
+    Message("Wrong before"),
+    Message("Wrong after"),
+    Message("Same count as the model, before"),
+    Message("after"),
+    Message("Same count as the reference, before"),
+    Message("after"),
 )
-EXPLAINED = (
+EXPLAINED = Message(
     "Counted in objects: one of the reference that was not found (same place and label), or a mark that fits none of it; when "
     "only counting, labels with another number. The reference is the newest review by the reader you choose, and never judges "
     "that reader. It is taken for true here; nothing else makes it so."
 )
-EMPTY = "There are no blind reads yet. Start PDC with PDC_BLIND=on; every reader then saves a read before the model is shown."
-HIDDEN = "While reads are blind this page shows only images you have read yourself."
+EMPTY = Message(
+    "There are no blind reads yet. Start PDC with PDC_BLIND=on; every reader then saves a read before the model is shown."
+)
+HIDDEN = Message("While reads are blind this page shows only images you have read yourself.")
 
 
 class StudyTab:
@@ -45,7 +48,7 @@ class StudyTab:
     def build(self, demo: gr.Blocks) -> None:
         with gr.Row(elem_classes="pdc-question"):
             self.reference = gr.Dropdown([], label=word("Reference reader"), scale=1, min_width=240)
-        self.view = NodeView(el("p", EMPTY))
+        self.view = NodeView()
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         tab.select(show_errors(self.show), None, [self.reference, self.view], show_progress="hidden")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -11,6 +10,7 @@ import gradio as gr
 from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters, is_there
 from pdc.domain.errors import BadSetting
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.inference.adapter_folder import labels_served
 from pdc.review.edit_counts import TOGETHER, EditCount
@@ -18,7 +18,7 @@ from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
 from pdc.web.ui.screen import show_errors, user_of
 from pdc.web.ui.view import Node, NodeView, table
-from pdc.web.ui.words import LINE, language_of, line, template_sentence, word
+from pdc.web.ui.words import LINE, in_language, language_of, sentence_expression, word
 
 if TYPE_CHECKING:
     import pandas
@@ -26,26 +26,29 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
 NO_CHANGES = "Pictures of what changed on held-out images appear here for adapters that were measured when they were made."
-CHANGES = f"${{value || '<p>' + {template_sentence(NO_CHANGES)[2:-1]} + '</p>'}}"
+CHANGES = f"${{value || '<p>' + {sentence_expression(NO_CHANGES)} + '</p>'}}"
 EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
 HEADERS = [
-    "Adapter",
-    "Status",
-    "Answers about",
-    "Held-out score",
-    "Base",
-    "Served then",
-    "Change, points",
-    "Not assessable",
-    "Images",
-    "Goes on from",
-    "Made",
+    Message("Adapter"),
+    Message("Status"),
+    Message("Answers about"),
+    Message("Held-out score"),
+    Message("Base"),
+    Message("Served then"),
+    Message("Change, points"),
+    Message("Not assessable"),
+    Message("Images"),
+    Message("Goes on from"),
+    Message("Made"),
 ]
 START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
 LOG_LINES = 200
 BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
+BASE_ALONE = Message("the base alone")
+LEFT = "minutes of training left: about {n}"
+SERVES = "{name} serves from the next question on."
 VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
-IDLE = "Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure."
+IDLE = Message("Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure.")
 
 
 class TrainingTab:
@@ -132,30 +135,30 @@ class TrainingTab:
         self.trainer.start(max_seconds=float(minutes) * 60, parent=parent, vision=bool(vision))
         return self.look()
 
-    def stop(self) -> str:
+    def stop(self) -> Message:
         name = self.trainer.running()
         if name is None:
             raise BadSetting("Nothing is training, so there is nothing to stop.")
         self.trainer.stop(name)
-        return f"{name} was asked to stop; it ends at its next step."
+        return Message("{name} was asked to stop; it ends at its next step.", name=name)
 
     def promote(self, name: str | None, reason: str, force: bool, request: gr.Request | None = None) -> tuple[Any, ...]:
         if not name:
             raise BadSetting("Choose the adapter that should serve.")
         self.adapters.promote(name, by=user_of(request), reason=reason.strip() or "no reason given", force=bool(force))
-        return f"{name} serves from the next question on.", *self.registry()
+        return Message(SERVES, name=name), *self.registry()
 
     def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
         adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
-        name = adapter.name if adapter else "The base model without an adapter"
-        return f"{name} serves from the next question on.", *self.registry()
+        name = adapter.name if adapter else Message("The base model without an adapter")
+        return Message(SERVES, name=name), *self.registry()
 
     def look(self) -> tuple[Any, ...]:
         """Everything the tab shows, read anew."""
         name = self.trainer.latest()
         rows = self.trainer.log(name) if name else []
         progress = self.trainer.progress(name) if name else None
-        watched = (escape(standing(progress), quote=False), progress.share if progress else 0, self.curve(rows), log_text(rows))
+        watched = (standing(progress), progress.share if progress else 0, self.curve(rows), log_text(rows))
         return (self.mark(), *watched, *self.registry())
 
     def look_again(self, seen: Any) -> tuple[Any, ...]:
@@ -189,10 +192,10 @@ class TrainingTab:
         """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
         import pandas
 
-        sides = {"candidate": "the adapter", "active": "served then", "base": "the base alone"}
+        sides = {"candidate": Message("the adapter"), "active": Message("served then"), "base": BASE_ALONE}
         measured = [a for a in self.adapters.all() if a.metrics.get("candidate")]
         rows = [
-            (f"{i:02}", float(a.metrics[side]["score"]), line(name, language), a.name)
+            (f"{i:02}", float(a.metrics[side]["score"]), in_language(name, language), a.name)
             for i, a in enumerate(measured, start=1)
             for side, name in sides.items()
             if a.metrics.get(side)
@@ -203,7 +206,7 @@ class TrainingTab:
         """The running mean of edits, image by image."""
         import pandas
 
-        rows = [(float(e.number), e.mean, e.adapter or line("the base alone", language)) for e in self.efforts()]
+        rows = [(float(e.number), e.mean, e.adapter or in_language(BASE_ALONE, language)) for e in self.efforts()]
         return pandas.DataFrame(rows, columns=EDITS)
 
     def curve(self, rows: Sequence[Mapping[str, Any]] | None) -> pandas.DataFrame:
@@ -223,15 +226,15 @@ def _plot(rows: pandas.DataFrame, x: str, y: str, title: str, *, height: int = 2
     return gr.LinePlot(rows, x=x, y=y, title=_title(title), height=height, **axes)
 
 
-def standing(progress: TrainingProgress | None) -> str:
+def standing(progress: TrainingProgress | None) -> Message:
     """One or two sentences on how the run stands."""
     if progress is None:
         return IDLE
     if progress.status is not RunStatus.RUNNING or not progress.steps:
-        return " · ".join([progress.name, progress.status, progress.message])
-    step = f"step {progress.step} of at most {progress.steps}"
-    left = [f"minutes of training left: about {progress.seconds_left / 60:.0f}"] if progress.seconds_left else []
-    return " · ".join([progress.name, step, *left, progress.message])
+        return joined([progress.name, Message(progress.status), Message(progress.message)], " · ")
+    step = Message("step {n} of at most {all}", n=progress.step, all=progress.steps)
+    left = [Message(LEFT, n=f"{progress.seconds_left / 60:.0f}")] if progress.seconds_left else []
+    return joined([progress.name, step, *left, Message(progress.message)], " · ")
 
 
 def log_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -251,9 +254,24 @@ def adapter_row(adapter: Adapter) -> list[str]:
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
     unknown = ", ".join(not_assessable(metrics))
-    about = (", ".join(sorted(labels_served(adapter.path))) or "everything") if is_there(adapter) else "its folder is missing"
-    parent = adapter.parent or "the base"
-    return [adapter.name, str(adapter.status), about, *scores, change_text(metrics), unknown, images, parent, made]
+    parent = adapter.parent or Message("the base")
+    return [
+        adapter.name,
+        Message(adapter.status),
+        _answers_about(adapter),
+        *scores,
+        change_text(metrics),
+        unknown,
+        images,
+        parent,
+        made,
+    ]
+
+
+def _answers_about(adapter: Adapter) -> str:
+    if not is_there(adapter):
+        return Message("its folder is missing")
+    return ", ".join(sorted(labels_served(adapter.path))) or Message("everything")
 
 
 def change_text(metrics: Mapping[str, Any]) -> str:
@@ -267,7 +285,7 @@ def change_text(metrics: Mapping[str, Any]) -> str:
 def _score(evaluation: Any) -> str:
     """F1 with its 95 % interval, or the score that stands in for it."""
     if not isinstance(evaluation, Mapping) or "score" not in evaluation:
-        return "not measured"
+        return Message("not measured")
     text = f"{evaluation['score_name']} {evaluation['score']:.2f}"
     f1 = (evaluation.get("overall") or {}).get("f1")
     return f"{text} [{f1['low']:.2f}, {f1['high']:.2f}]" if f1 else text

@@ -8,8 +8,19 @@ from typing import Any
 import gradio as gr
 
 from pdc.domain.diff import Correction
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Image, Mark, Status
 
+FATES = {
+    "kept": "kept: {n}",
+    "moved": "moved: {n}",
+    "relabelled": "relabelled: {n}",
+    "added": "added: {n}",
+    "removed": "removed: {n}",
+    "was": "was: {n}",
+    "doubtful": "doubtful: {n}",
+}
+"""What became of a mark -> how that is told, of its label or of how many there are."""
 Node = list[Any]  # [tag, {attribute: text}, child, ...]; a child is a Node or text
 
 _TEMPLATE = '<div class="pdc-view"></div>'
@@ -35,12 +46,16 @@ class NodeView(gr.HTML):
 
 def el(tag: str, *children: Node | str, **attrs: str | int | float) -> Node:
     """An element. `cls` is its class; underscores in names become hyphens."""
-    named = {("class" if k == "cls" else k.replace("_", "-")): str(v) for k, v in attrs.items()}
+    named = {("class" if k == "cls" else k.replace("_", "-")): _shown(v) for k, v in attrs.items()}
     return [tag, named, *children]
 
 
+def _shown(value: object) -> str:
+    return value if isinstance(value, Message) else str(value)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Node:
-    body = [el("tr", *(el("td", str(cell)) for cell in row)) for row in rows]
+    body = [el("tr", *(el("td", _shown(cell)) for cell in row)) for row in rows]
     return el("table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), el("tbody", *body))
 
 
@@ -53,7 +68,7 @@ def picture(image: Image, marks: Sequence[Node], said: str) -> Node:
 def draw_mark(mark: Mark, cls: str) -> Node:
     """A mark as a shape whose look is its class; its title says label and score."""
     score = "" if mark.score is None else f", {mark.score:.2f}"
-    title = el("title", f"{cls}: {mark.label}{score}")
+    title = el("title", Message(FATES[cls], n=f"{mark.label}{score}"))
     if isinstance(mark.shape, Box):
         x, y, w, h = mark.shape.x1, mark.shape.y1, mark.shape.width, mark.shape.height
         return el("rect", title, x=x, y=y, width=w, height=h, cls=f"pdc-{cls}")

@@ -1,35 +1,44 @@
-"""Words in the reader's language: English is the key, and a dictionary in assets/words maps it.
+"""The pages in the reader's language: a dictionary in assets/words for each, whose keys are the English texts.
 
-Gradio's own components look their words up in the browser (`word`); our scripts have the same dictionaries (words.js), also
-for the lines that the server writes, messages about errors among them: they are put into the reader's language where they are
-shown. Only what a component takes as data is translated here (`line`).
+Every look-up is of a whole text; what is filled in, such as {name}, goes in afterwards. What the server says (`Message`) is
+translated here when it leaves, what the scripts say in the browser (`PDC.t` in words.js), and Gradio looks up the words of its
+own components there too (`word`). A test finds every text without its translation, and every translation without its text.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
+from html import escape
+from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
+from pdc.domain.message import Message
 from pdc.settings import ASSETS
 
 FOLDER = ASSETS / "words"
-FIELD = re.compile(r"\\{(\w+)\\}")  # in an escaped pattern
+_TAKEN_UP = {ord(c): f"\\u{ord(c):04x}" for c in "'`$<>&{}"}
+# A line of the server's, as a template; what it says is never markup. Not {{value}}: Gradio would run a ${...} in it as script.
+LINE = "<p role='status'>${window.PDC?.escaped ? window.PDC.escaped(value) : ''}</p>"
 
 
 def template_sentence(english: str) -> str:
     """A fixed sentence inside an `html_template`."""
-    return _line(json.dumps(english).replace('"', "'"))
+    return f"${{{sentence_expression(english)}}}"
 
 
-def _line(expression: str) -> str:
-    return f"${{window.PDC && window.PDC.line ? window.PDC.line({expression}) : {expression}}}"
+def sentence_expression(english: str) -> str:
+    """The sentence as markup, as an expression of JavaScript: translated in the browser, for the template is every reader's."""
+    return f"(window.PDC?.markup ? window.PDC.markup({_literal(english)}) : {_literal(escape(english))})"
 
 
-LINE = f"<p role='status'>{_line('value')}</p>"  # a line of the server's, as a template
+def _literal(text: str) -> str:
+    """The text as a literal of JavaScript in single quotes, with nothing in it that a template or markup could take up."""
+    escaped = json.dumps(text)[1:-1].replace('\\"', "\\u0022")
+    return f"'{escaped.translate(_TAKEN_UP)}'"
 
 
 @cache
@@ -50,47 +59,34 @@ def word(english: str) -> I18nData:
     return i18n()(_key(english))
 
 
-def language_of(request: gr.Request | None) -> str:
-    """The language the reader's browser asks for first, as in "de"."""
-    return (request.headers.get("accept-language") or "en")[:2] if request else "en"
+def language_of(request: Any) -> str:
+    """The language that the browser of a request, of Gradio's or Starlette's, asks for first, as in "de"; "en" without one."""
+    return (getattr(request, "headers", {}).get("accept-language") or "en")[:2]
 
 
-def line(english: str, language: str) -> str:
-    """A line of ours in that language, as words.js does it; what has no translation stays English."""
-    return " · ".join(_part(part, language) for part in english.split(" · "))
+def language_now() -> str:
+    """The language of the reader whose event this thread or task handles."""
+    return language_of(LocalContext.request.get(None))
 
 
-def _part(english: str, language: str) -> str:
-    known = dictionaries().get(language, {})
-    if english in known:
-        return known[english]
-    for pattern, own in _sentences(language):
-        english = pattern.sub(lambda found, own=own: re.sub(r"\{(\w+)\}", lambda field: found[field[1]], own), english)
-    return english
+def in_language(said: Any, language: str) -> Any:
+    """A Message in that language; what has no translation stays English, and anything else as it is."""
+    if not isinstance(said, Message):
+        return said
+    text = dictionaries().get(language, {}).get(said.text, said.text)
+    fields = {name: in_language(f, language) for name, f in said.fields.items()}
+    return text.format(**fields) if fields else text
 
 
-@cache
-def _sentences(language: str) -> list[tuple[re.Pattern[str], str]]:
-    """What may stand beside other sentences, or alone with something to fill in at its end."""
-    found = []
-    for english, own in dictionaries().get(language, {}).items():
-        if english[-1] in ".!:":
-            found.append((re.compile(_pattern(english)), own))
-        elif re.match(r"[A-Za-z].*\}$", english):
-            found.append((re.compile(f"^{_pattern(english)}$"), own))
-    return found
-
-
-def _pattern(english: str) -> str:
-    named: set[str] = set()
-
-    def field(found: re.Match[str]) -> str:
-        name = found[1]
-        again = name in named
-        named.add(name)
-        return f"(?P={name})" if again else f"(?P<{name}>.+?)"
-
-    return FIELD.sub(field, re.escape(english))
+def translated(value: Any, language: str | None = None) -> Any:
+    """What a handler returns, with each Message in the reader's language: however deep in it."""
+    language = language or language_now()
+    if type(value) in (tuple, list):
+        return type(value)(translated(v, language) for v in value)
+    if type(value) is dict:
+        deep = translated if "__type__" in value else in_language
+        return {k: deep(v, language) for k, v in value.items()}
+    return in_language(value, language)
 
 
 def _key(english: str) -> str:

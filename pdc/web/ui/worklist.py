@@ -13,11 +13,13 @@ from uuid import uuid4
 
 import gradio as gr
 
+from pdc.domain.message import Message, joined
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
 from pdc.review.worklist import Entry, Order, Progress, Stage, WorklistFilter
 from pdc.settings import ASSETS
 from pdc.store.records import Digest
+from pdc.web.ui.words import in_language
 
 SCRIPTS = ("tour.js", "upload.js", "rows.js", "worklist.js", "view.js", "charts.js")
 STYLES = ("worklist.css", "view.css")
@@ -76,16 +78,17 @@ def worklist_page(
     readers: Sequence[str],
     labels: Sequence[str],
     visitors: bool = False,
+    language: str = "en",
 ) -> dict[str, Any]:
     """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
     pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
-        "rows": [[e.image.sha256, e.image.name, str(e.stage), detail(e), e.reader or ""] for e in shown],
+        "rows": [[e.image.sha256, e.image.name, str(e.stage), in_language(detail(e), language), e.reader or ""] for e in shown],
         "done": progress.done,
         "total": progress.total,
         "pace": pace,
         "waiting": prefetch.waiting,
-        "error": prefetch.error,
+        "error": in_language(prefetch.error, language),
         "readers": list(readers),
         "labels": list(labels),
         "stages": ["to do", *map(str, Stage)],
@@ -98,7 +101,7 @@ def detail(entry: Entry) -> str:
     if entry.stage is Stage.SENT_BACK:
         return entry.note
     if entry.stage is Stage.DONE:
-        return f"{_count(entry.reviewed)}{f' · model {entry.model.total}' if entry.model else ''}"
+        return joined([_count(entry.reviewed), Message("model {n}", n=entry.model.total) if entry.model else ""], " · ")
     if entry.stage is Stage.PREDICTED and entry.model:
         doubt = "" if entry.model.doubt is None else f" · {entry.model.doubt:.1f}?"
         return f"{_count(entry.model)}{doubt}"
