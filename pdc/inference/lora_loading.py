@@ -94,10 +94,11 @@ class LoadedAdapters:
         self.serving = adapter
         if self.model is self.base:
             return
+        layers: Any = self.model.base_model  # torch's stubs take what a module has for a tensor
         if adapter is None:
-            self.model.base_model.disable_adapter_layers()
+            layers.disable_adapter_layers()
         else:
-            self.model.base_model.enable_adapter_layers()
+            layers.enable_adapter_layers()
             self.model.set_adapter(adapter.slot, inference_mode=True)
 
 
