@@ -42,7 +42,8 @@ class LoadedAdapters:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = self.model = base
+        self.base: Any = base
+        self.model: Any = base
         self.serving: LoadedAdapter | None = None
         self._loaded: dict[Hashable, LoadedAdapter] = {}  # the one used last at the end
         self._count = 0
