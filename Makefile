@@ -2,9 +2,9 @@
 PYTHON ?= python
 QUICK = not slow and not browser
 
-.PHONY: check format-check lint types test quick nightly
+.PHONY: check format-check lint types scripts test quick nightly
 
-check: format-check lint types quick  ## everything that is fast enough to run before each commit
+check: format-check lint types scripts quick  ## everything that is fast enough to run before each commit
 
 format-check:
 	$(PYTHON) -m ruff format --check .
@@ -15,6 +15,10 @@ lint:
 types:  # gradio writes stubs of our components beside them, and a type checker would read those instead
 	find pdc -name '*.pyi' -delete
 	$(PYTHON) -m pyright --pythonpath "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+
+scripts:  ## types and lint of the browser's scripts, where node is there and `npm install --no-package-lock` has brought the tools
+	@if command -v npm >/dev/null && test -d node_modules; then npm run --silent check; \
+	else echo "The browser's scripts were not checked: install node, then run npm install --no-package-lock."; fi
 
 quick:  ## tests without a model, a browser or another process
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "$(QUICK)"

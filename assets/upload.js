@@ -1,82 +1,82 @@
 // Uploads: files and folders, picked or dropped, one after the other; a bad file says why and the others go on.
-(function (PDC) {
-  "use strict";
 
-  const IMAGE = /\.(png|jpe?g|tiff?|bmp|webp|gif)$/i;
+import { html } from "./annotator/core.js";
+import { t } from "./annotator/words.js";
 
-  // Every file under a dropped entry; a folder answers in portions until it is empty.
-  async function filesUnder(entry) {
-    if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
-    const reader = entry.createReader();
-    const found = [];
-    for (;;) {
-      const part = await new Promise((done, fail) => reader.readEntries(done, fail));
-      if (!part.length) return found.filter((file) => IMAGE.test(file.name));
-      for (const inner of part) found.push(...(await filesUnder(inner)));
-    }
+const IMAGE = /\.(png|jpe?g|tiff?|bmp|webp|gif)$/i;
+
+// Every file under a dropped entry; a folder answers in portions until it is empty.
+async function filesUnder(entry) {
+  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const part = await new Promise((done, fail) => reader.readEntries(done, fail));
+    if (!part.length) return found.filter((file) => IMAGE.test(file.name));
+    for (const inner of part) found.push(...(await filesUnder(inner)));
+  }
+}
+
+export class Upload {
+  constructor({ opened, changed }) {
+    this.opened = opened;
+    this.changed = changed;
+    this.running = false;
+    this.files = this.input("file", { accept: "image/*,.tif,.tiff" });
+    this.folder = this.input("folder", { webkitdirectory: "" });
+    this.status = html("p", { class: "pdc-upload-status", role: "status" });
+    const pick = (input, words, title) => html("button", { type: "button", title, on: { click: () => input.click() } }, words);
+    this.root = html("div", { class: "pdc-upload" },
+      html("div", { class: "pdc-drop" }, pick(this.files, "Upload", "images; or drop them here"), pick(this.folder, "Folder", "all images in it")),
+      this.files, this.folder, this.status);
   }
 
-  class Upload {
-    constructor({ opened, changed }) {
-      Object.assign(this, { opened, changed, running: false });
-      this.files = this.input("file", { accept: "image/*,.tif,.tiff" });
-      this.folder = this.input("folder", { webkitdirectory: "" });
-      this.status = PDC.html("p", { class: "pdc-upload-status", role: "status" });
-      const pick = (input, words, title) => PDC.html("button", { type: "button", title, on: { click: () => input.click() } }, words);
-      this.root = PDC.html("div", { class: "pdc-upload" },
-        PDC.html("div", { class: "pdc-drop" }, pick(this.files, "Upload", "images; or drop them here"), pick(this.folder, "Folder", "all images in it")),
-        this.files, this.folder, this.status);
-    }
-
-    input(role, attributes) {
-      const input = PDC.html("input", { type: "file", multiple: "", hidden: "", "data-role": role, ...attributes });
-      input.addEventListener("change", () => {
-        const files = [...input.files].filter((file) => role === "file" || IMAGE.test(file.name));
-        input.value = "";
-        this.send(files);
-      });
-      return input;
-    }
-
-    async dropped(event) {
-      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-      const files = entries.length ? (await Promise.all(entries.map(filesUnder))).flat() : [...event.dataTransfer.files];
+  input(role, attributes) {
+    const input = html("input", { type: "file", multiple: "", hidden: "", "data-role": role, ...attributes });
+    input.addEventListener("change", () => {
+      const files = [...input.files].filter((file) => role === "file" || IMAGE.test(file.name));
+      input.value = "";
       this.send(files);
-    }
-
-    // The first good one is opened, unless an image is open already.
-    async send(files) {
-      if (this.running) return this.say(PDC.t("Wait until the images before these are stored."));
-      if (!files.length) return this.say(PDC.t("There are no images in this folder."));
-      this.running = true;
-      const said = [];
-      let stored = 0;
-      for (const [i, file] of files.entries()) {
-        this.say([PDC.t("Uploading {n} of {all}: {name}", { n: i + 1, all: files.length, name: file.name }), ...said.slice(-3)].join("\n"));
-        try {
-          const image = await this.store(file);
-          stored += 1;
-          for (const note of image.notes) said.push(`${file.name}: ${note}`);
-          if (stored === 1) this.opened(image.sha256);
-          else if (stored % 20 === 0) this.changed();
-        } catch (error) {
-          said.push(`${file.name}: ${error.message || PDC.t("the upload failed; try again.")}`);
-        }
-      }
-      this.running = false;
-      this.say([...(files.length > 1 ? [PDC.t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
-      if (stored > 1) this.changed();
-    }
-
-    async store(file) {
-      const answer = await fetch(`api/images?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-      const stored = await answer.json();
-      if (!answer.ok) throw new Error(stored.error);
-      return stored;
-    }
-
-    say(words) { this.status.textContent = words; }
+    });
+    return input;
   }
 
-  PDC.Upload = Upload;
-})((window.PDC = window.PDC || {}));
+  async dropped(event) {
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
+    const files = entries.length ? (await Promise.all(entries.map(filesUnder))).flat() : [...event.dataTransfer.files];
+    this.send(files);
+  }
+
+  // The first good one is opened, unless an image is open already.
+  async send(files) {
+    if (this.running) return this.say(t("Wait until the images before these are stored."));
+    if (!files.length) return this.say(t("There are no images in this folder."));
+    this.running = true;
+    const said = [];
+    let stored = 0;
+    for (const [i, file] of files.entries()) {
+      this.say([t("Uploading {n} of {all}: {name}", { n: i + 1, all: files.length, name: file.name }), ...said.slice(-3)].join("\n"));
+      try {
+        const image = await this.store(file);
+        stored += 1;
+        for (const note of image.notes) said.push(`${file.name}: ${note}`);
+        if (stored === 1) this.opened(image.sha256);
+        else if (stored % 20 === 0) this.changed();
+      } catch (error) {
+        said.push(`${file.name}: ${error.message || t("the upload failed; try again.")}`);
+      }
+    }
+    this.running = false;
+    this.say([...(files.length > 1 ? [t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
+    if (stored > 1) this.changed();
+  }
+
+  async store(file) {
+    const answer = await fetch(`api/images?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+    const stored = await answer.json();
+    if (!answer.ok) throw new Error(stored.error);
+    return stored;
+  }
+
+  say(words) { this.status.textContent = words; }
+}

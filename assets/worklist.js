@@ -1,225 +1,238 @@
 // The worklist beside the editor: uploads, how far the reader is, what to show, the rows, and the keys that finish an image.
-(function (PDC) {
-  "use strict";
-  const { html, text } = PDC;
-  const POLL_MS = 2500;
-  const KEYS = [
-    ["Enter", "save, next image", "finish"],
-    ["Shift Enter", "skip this image", "skip"],
-    ["Shift Backspace", "send back", "back"],
-    ["W", "to this list; arrows, then Enter", "list"],
-    ["/", "search", "search"],
-  ];
-  const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
 
-  const option = ([value, words, translate]) => html("option", { value, translate }, words);
-  const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
+import { html, text } from "./annotator/core.js";
+import { tab } from "./annotator/keeper.js";
+import { t } from "./annotator/words.js";
+import { Rows, toImage } from "./rows.js";
+import { Tour } from "./tour.js";
+import { Upload } from "./upload.js";
 
-  class Worklist {
-    constructor(host, link) {
-      Object.assign(this, { host, link, timer: null, asked: 0, stamp: null, empty: null });
-      this.upload = new PDC.Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
-      this.tour = new PDC.Tour();
-      this.rows = new PDC.Rows((sha256) => this.choose({ sha256 }));
-      this.build();
-      for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
-      if (PDC.worklist) document.removeEventListener("keydown", PDC.worklist.onKey, true);
-      this.onKey = (event) => this.key(event);
-      document.addEventListener("keydown", this.onKey, true);
-      PDC.worklist = this;
-    }
+const POLL_MS = 2500;
+const KEYS = [
+  ["Enter", "save, next image", "finish"],
+  ["Shift Enter", "skip this image", "skip"],
+  ["Shift Backspace", "send back", "back"],
+  ["W", "to this list; arrows, then Enter", "list"],
+  ["/", "search", "search"],
+];
+const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
 
-    build() {
-      const changed = () => this.refresh();
-      this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: changed, keydown: (e) => this.leaveSearch(e) } });
-      this.stage = select("stage", "Show", [["", "all"]], changed);
-      this.order = select("order", "Order", ORDERS, changed);
-      this.label = select("label", "With label", [["", "any label"]], changed);
-      this.reader = select("reader", "Assigned to", [["", "any reader"]], changed);
-      this.to = html("input", { type: "text", placeholder: "reader", "aria-label": "Assign to", list: "pdc-readers", maxlength: 64 });
-      this.why = html("input", { type: "text", placeholder: "why? Enter sends", "aria-label": "Why it is sent back; Enter sends it, Escape keeps it here", maxlength: 200,
-        on: { keydown: (event) => this.whyKey(event), blur: () => this.askWhy(false) } });
-      this.known = html("datalist", { id: "pdc-readers" });
-      this.give = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
-      this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
-        html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, this.give, this.known));
-      this.notice = html("p", { class: "pdc-visitors", hidden: "" }, PDC.t("Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient."));
-      this.count = html("p", { class: "pdc-progress" });
-      this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
-      this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
-      this.ahead = html("p", { class: "pdc-ahead", role: "status" });
-      this.examples = html("ul", { class: "pdc-thumbs" });
-      this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
-      const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
-        html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
-      this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
-      this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
-        html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.rows.root, this.ahead, this.shipped, this.legend);
-    }
+const option = ([value, words, translate]) => html("option", { value, translate }, words);
+const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
 
-    dragged(event) {
-      event.preventDefault();
-      this.host.toggleAttribute("data-over", event.type === "dragover");
-      if (event.type === "drop") this.upload.dropped(event);
-    }
+// Gradio may build the list again and says nothing of the old one.
+let mounted = null;
 
-    wanted() {
-      const fields = [this.search, this.stage, this.order, this.label, this.reader];
-      return Object.fromEntries(fields.map((field) => [field.dataset.name, field.value]));
-    }
+class Worklist {
+  constructor(host, link) {
+    this.host = host;
+    this.link = link;
+    this.timer = null;
+    this.asked = 0;
+    this.stamp = null;
+    this.empty = null;
+    this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
+    this.tour = new Tour();
+    this.rows = new Rows((sha256) => this.choose({ sha256 }));
+    this.build();
+    for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
+    if (mounted) document.removeEventListener("keydown", mounted.onKey, true);
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey, true);
+    mounted = this;
+  }
 
-    send(event, more) {
-      this.link.put({ ...this.link.value(), wanted: this.wanted(), ...more });
-      this.link.trigger(event);
-    }
+  build() {
+    const changed = () => this.refresh();
+    this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: changed, keydown: (e) => this.leaveSearch(e) } });
+    this.stage = select("stage", "Show", [["", "all"]], changed);
+    this.order = select("order", "Order", ORDERS, changed);
+    this.label = select("label", "With label", [["", "any label"]], changed);
+    this.reader = select("reader", "Assigned to", [["", "any reader"]], changed);
+    this.to = html("input", { type: "text", placeholder: "reader", "aria-label": "Assign to", list: "pdc-readers", maxlength: 64 });
+    this.why = html("input", { type: "text", placeholder: "why? Enter sends", "aria-label": "Why it is sent back; Enter sends it, Escape keeps it here", maxlength: 200,
+      on: { keydown: (event) => this.whyKey(event), blur: () => this.askWhy(false) } });
+    this.known = html("datalist", { id: "pdc-readers" });
+    this.give = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
+    this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
+      html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, this.give, this.known));
+    this.notice = html("p", { class: "pdc-visitors", hidden: "" }, t("Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient."));
+    this.count = html("p", { class: "pdc-progress" });
+    this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
+    this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
+    this.ahead = html("p", { class: "pdc-ahead", role: "status" });
+    this.examples = html("ul", { class: "pdc-thumbs" });
+    this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
+    const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
+      html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
+    this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
+    this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.rows.root, this.ahead, this.shipped, this.legend);
+  }
 
-    choose(chosen) {
-      this.flush();
-      this.send("choose", { chosen });
-    }
+  dragged(event) {
+    event.preventDefault();
+    this.host.toggleAttribute("data-over", event.type === "dragover");
+    if (event.type === "drop") this.upload.dropped(event);
+  }
 
-    // What the reader drew a moment ago belongs to what is saved now.
-    flush() {
-      const editor = document.querySelector(".pdc-editor");
-      if (editor && editor.pdc) editor.pdc.link.flush();
-      return editor && editor.hasAttribute("data-open") && editor.getClientRects().length > 0;
-    }
+  wanted() {
+    const fields = [this.search, this.stage, this.order, this.label, this.reader];
+    return Object.fromEntries(fields.map((field) => [field.dataset.name, field.value]));
+  }
 
-    act(name) {
-      if (name === "list") return this.rows.root.focus();
-      if (name === "search") return this.search.select(), this.search.focus();
-      if (!this.flush()) return undefined;
-      return name === "back" ? this.askWhy(true) : this.send(name);
-    }
+  send(event, more) {
+    this.link.put({ ...this.link.value(), wanted: this.wanted(), ...more });
+    this.link.trigger(event);
+  }
 
-    // A line for the reason before an image is sent back; it may stay empty.
-    askWhy(on) {
-      this.back.hidden = !on;
-      this.why.value = "";
-      if (on) this.why.focus();
-    }
+  choose(chosen) {
+    this.flush();
+    this.send("choose", { chosen });
+  }
 
-    whyKey(event) {
-      if (event.key !== "Enter" && event.key !== "Escape") return;
-      const note = this.why.value.trim();
-      this.askWhy(false);
-      PDC.toImage();
-      if (event.key === "Enter") this.send("back", { note });
-      event.preventDefault();
-      event.stopPropagation();
-    }
+  // What the reader drew a moment ago belongs to what is saved now.
+  flush() {
+    /** @type {(HTMLElement & { pdc?: import("./annotator/editor.js").Editor }) | null} */
+    const editor = document.querySelector(".pdc-editor");
+    if (editor && editor.pdc) editor.pdc.link.flush();
+    return editor && editor.hasAttribute("data-open") && editor.getClientRects().length > 0;
+  }
 
-    meaning(event) {
-      if (event.altKey || event.isComposing || event.repeat) return null;
-      const target = event.composedPath()[0];
-      const ctrl = event.ctrlKey || event.metaKey;
-      const typing = target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], .pdc-conflict");
-      if (target === this.why) return null;
-      if (event.key === "Enter" && ctrl) return "finish";
-      if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
-      if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
-      if (event.key === "Backspace" && event.shiftKey) return "back";
-      if (ctrl || event.shiftKey) return event.key === "/" ? "search" : null;
-      return { w: "list", "/": "search" }[event.key.toLowerCase()] || null;
-    }
+  act(name) {
+    if (name === "list") return this.rows.root.focus();
+    if (name === "search") return this.search.select(), this.search.focus();
+    if (!this.flush()) return undefined;
+    return name === "back" ? this.askWhy(true) : this.send(name);
+  }
 
-    key(event) {
-      if (!this.host.isConnected || !this.host.getClientRects().length) return;
-      const name = this.meaning(event);
-      if (!name) return;
-      event.preventDefault();
-      event.stopPropagation();
-      this.act(name);
-    }
+  // A line for the reason before an image is sent back; it may stay empty.
+  askWhy(on) {
+    this.back.hidden = !on;
+    this.why.value = "";
+    if (on) this.why.focus();
+  }
 
-    leaveSearch(event) {
-      if (event.key === "Enter" || event.key === "ArrowDown") this.rows.root.focus();
-      else if (event.key === "Escape") PDC.toImage();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    }
+  whyKey(event) {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    const note = this.why.value.trim();
+    this.askWhy(false);
+    toImage();
+    if (event.key === "Enter") this.send("back", { note });
+    event.preventDefault();
+    event.stopPropagation();
+  }
 
-    receive(value) {
-      if (!value || value.stamp === this.stamp) return;
-      this.stamp = value.stamp;
-      this.current = value.current;
-      for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
-      if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
-      this.tour.receive(value);
-      this.refresh();
-      this.reopen(value.current);
-    }
+  meaning(event) {
+    if (event.altKey || event.isComposing || event.repeat) return null;
+    const target = event.composedPath()[0];
+    const ctrl = event.ctrlKey || event.metaKey;
+    const typing = target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], .pdc-conflict");
+    if (target === this.why) return null;
+    if (event.key === "Enter" && ctrl) return "finish";
+    if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
+    if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
+    if (event.key === "Backspace" && event.shiftKey) return "back";
+    if (ctrl || event.shiftKey) return event.key === "/" ? "search" : null;
+    return { w: "list", "/": "search" }[event.key.toLowerCase()] || null;
+  }
 
-    // What this tab had open comes back when its page is loaded again.
-    reopen(current) {
-      const before = PDC.tab("pdc-open", current);
-      if (!current && before && !this.opened) this.choose({ sha256: before });
-      this.opened = true;
-    }
+  key(event) {
+    if (!this.host.isConnected || !this.host.getClientRects().length) return;
+    const name = this.meaning(event);
+    if (!name) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.act(name);
+  }
 
-    example({ name, title, url }) {
-      const picture = html("img", { src: url, alt: "", loading: "lazy", width: 42, height: 42 });
-      const open = { click: () => this.choose({ example: name }) };
-      return html("li", {}, html("button", { type: "button", class: "pdc-item", on: open }, picture, html("span", { class: "pdc-item-name" }, title)));
-    }
+  leaveSearch(event) {
+    if (event.key === "Enter" || event.key === "ArrowDown") this.rows.root.focus();
+    else if (event.key === "Escape") toImage();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
 
-    // Asks for the rows; an answer that a later question has overtaken is left aside.
-    async refresh() {
-      const turn = (this.asked += 1);
-      clearTimeout(this.timer);
-      try {
-        const answer = await fetch(`api/worklist?${new URLSearchParams(this.wanted())}`);
-        const said = await answer.json();
-        if (turn !== this.asked) return;
-        if (!answer.ok) throw new Error(said.error);
-        this.show(said);
-      } catch (error) {
-        if (turn === this.asked) text(this.ahead, PDC.t("The list could not be loaded: {error}", { error: error.message }));
-      }
-    }
+  receive(value) {
+    if (!value || value.stamp === this.stamp) return;
+    this.stamp = value.stamp;
+    this.current = value.current;
+    for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
+    if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
+    this.tour.receive(value);
+    this.refresh();
+    this.reopen(value.current);
+  }
 
-    show(said) {
-      this.rows.show(said.rows, this.current);
-      this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
-      this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
-      this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
-      this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
-      for (const field of [this.reader, this.to, this.give]) field.hidden = said.visitors;
-      this.notice.hidden = !said.visitors;
-      const pace = said.pace === null ? "" : PDC.t(", {n} images an hour", { n: said.pace });
-      const none = PDC.t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
-      text(this.count, said.total ? PDC.t("{done} of {total} done", said) + pace : none);
-      this.bar.max = said.total || 1;
-      this.bar.value = said.done;
-      this.bar.hidden = !said.total;
-      text(this.ahead, said.error ? said.error : said.waiting ? PDC.t("Looking ahead: {n} to go", { n: said.waiting }) : "");
-      this.ahead.toggleAttribute("data-error", Boolean(said.error));
-      if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
-      if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
-    }
+  // What this tab had open comes back when its page is loaded again.
+  reopen(current) {
+    const before = tab("pdc-open", current);
+    if (!current && before && !this.opened) this.choose({ sha256: before });
+    this.opened = true;
+  }
 
-    filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }
+  example({ name, title, url }) {
+    const picture = html("img", { src: url, alt: "", loading: "lazy", width: 42, height: 42 });
+    const open = { click: () => this.choose({ example: name }) };
+    return html("li", {}, html("button", { type: "button", class: "pdc-item", on: open }, picture, html("span", { class: "pdc-item-name" }, title)));
+  }
 
-    choices(field, options) {
-      if ([...field.options].map((o) => o.value).join("\n") === options.map(([value]) => value).join("\n")) return;
-      const kept = field.value;
-      field.replaceChildren(...options.map(option));
-      field.value = options.some(([value]) => value === kept) ? kept : "";
-    }
-
-    async assign() {
-      const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
-      const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
-      if (answer.ok) return this.refresh();
-      text(this.ahead, (await answer.json()).error || PDC.t("Assigning failed; try again."));
+  // Asks for the rows; an answer that a later question has overtaken is left aside.
+  async refresh() {
+    const turn = (this.asked += 1);
+    clearTimeout(this.timer);
+    try {
+      const answer = await fetch(`api/worklist?${new URLSearchParams(this.wanted())}`);
+      const said = await answer.json();
+      if (turn !== this.asked) return;
+      if (!answer.ok) throw new Error(said.error);
+      this.show(said);
+    } catch (error) {
+      if (turn === this.asked) text(this.ahead, t("The list could not be loaded: {error}", { error: error.message }));
     }
   }
 
-  PDC.mountWorklist = ({ element, props, trigger, watch }) => {
-    const link = { value: () => props.value, put: (value) => { props.value = value; }, trigger };
-    const list = new Worklist(element.querySelector(".pdc-worklist"), link);
-    watch("value", () => list.receive(props.value));
-    list.receive(props.value);
-  };
-})((window.PDC = window.PDC || {}));
+  show(said) {
+    this.rows.show(said.rows, this.current);
+    this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
+    this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
+    this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
+    this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
+    for (const field of [this.reader, this.to, this.give]) field.hidden = said.visitors;
+    this.notice.hidden = !said.visitors;
+    const pace = said.pace === null ? "" : t(", {n} images an hour", { n: said.pace });
+    const none = t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
+    text(this.count, said.total ? t("{done} of {total} done", said) + pace : none);
+    this.bar.max = said.total || 1;
+    this.bar.value = said.done;
+    this.bar.hidden = !said.total;
+    text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting }) : "");
+    this.ahead.toggleAttribute("data-error", Boolean(said.error));
+    if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
+    if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
+  }
+
+  filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }
+
+  choices(field, options) {
+    if ([...field.options].map((o) => o.value).join("\n") === options.map(([value]) => value).join("\n")) return;
+    const kept = field.value;
+    field.replaceChildren(...options.map(option));
+    field.value = options.some(([value]) => value === kept) ? kept : "";
+  }
+
+  async assign() {
+    const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
+    const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    if (answer.ok) return this.refresh();
+    text(this.ahead, (await answer.json()).error || t("Assigning failed; try again."));
+  }
+}
+
+export const mountWorklist = ({ element, props, trigger, watch }) => {
+  const link = { value: () => props.value, put: (value) => { props.value = value; }, trigger };
+  const list = new Worklist(element.querySelector(".pdc-worklist"), link);
+  watch("value", () => list.receive(props.value));
+  list.receive(props.value);
+};

@@ -72,7 +72,7 @@ def test_the_deployment_page_names_every_setting_with_its_default():
 
 
 def test_the_guide_names_every_key_of_the_editor():
-    bound = re.findall(r'^      \["([^"]+)", "', page("assets/annotator/keys.js"), re.MULTILINE)
+    bound = re.findall(r'^    \["([^"]+)", "', page("assets/annotator/keys.js"), re.MULTILINE)
     parts = {part for keys in bound for part in re.split(r" / | or | – ", keys)}
     cells = re.findall(r"^\|(.*?)\|", page("docs/guide.md"), re.MULTILINE)
     guide = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
@@ -81,7 +81,7 @@ def test_the_guide_names_every_key_of_the_editor():
 
 
 def test_the_guide_names_every_key_of_the_worklist():
-    bound = re.findall(r'^    \["([^"]+)", "[^"]+", "\w+"\],$', page("assets/worklist.js"), re.MULTILINE)
+    bound = re.findall(r'^  \["([^"]+)", "[^"]+", "\w+"\],$', page("assets/worklist.js"), re.MULTILINE)
     assert len(bound) == 5
     assert set(bound) <= set(re.findall(r"`([^`]+)`", page("docs/guide.md")))
 

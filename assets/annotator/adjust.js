@@ -1,51 +1,49 @@
 // How the picture is shown: brightness, contrast, gamma, invert. The stored image and the marks are never touched.
-(function (PDC) {
-  "use strict";
-  const { html, svg } = PDC;
-  const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 
-  class Adjust {
-    constructor(picture, done) {
-      Object.assign(this, { picture, done });
-      this.id = `pdc-gamma-${Math.random().toString(36).slice(2)}`;
-      this.functions = ["R", "G", "B"].map((c) => svg(`feFunc${c}`, { type: "gamma", exponent: "1" }));
-      this.defs = svg("svg", { class: "pda-defs", "aria-hidden": "true" },
-        svg("filter", { id: this.id, "color-interpolation-filters": "sRGB" }, svg("feComponentTransfer", {}, ...this.functions)));
-      this.inputs = {};
-      this.root = html("div", { class: "pda-adjust", role: "group", "aria-label": "How the image is shown", "data-overlay": "", hidden: "" },
-        this.slider("brightness", "Brightness", 0.2, 3), this.slider("contrast", "Contrast", 0.2, 3),
-        this.slider("gamma", "Gamma", 0.3, 3), this.switch("invert", "Invert"),
-        html("button", { type: "button", class: "pda-close", on: { click: () => this.show({ ...PLAIN }) } }, "As stored"));
-      this.now = { ...PLAIN };
-    }
+import { html, svg } from "./core.js";
 
-    slider(name, title, min, max) {
-      const run = () => this.show({ ...this.now, [name]: Number(input.value) });
-      const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run, pointerup: this.done } });
-      this.inputs[name] = input;
-      return html("label", {}, html("span", {}, title), input);
-    }
+const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 
-    switch(name, title) {
-      const input = html("input", { type: "checkbox", on: { change: () => this.show({ ...this.now, [name]: input.checked }) } });
-      this.inputs[name] = input;
-      return html("label", {}, html("span", {}, title), input);
-    }
-
-    show(values) {
-      this.now = values;
-      for (const name of ["brightness", "contrast", "gamma"]) this.inputs[name].value = String(values[name]);
-      this.inputs.invert.checked = values.invert;
-      for (const node of this.functions) node.setAttribute("exponent", String(1 / values.gamma));
-      const gamma = values.gamma === 1 ? "" : `url(#${this.id}) `;
-      const plain = Object.keys(PLAIN).every((key) => values[key] === PLAIN[key]);
-      this.picture.style.filter = plain ? "" :
-        `${gamma}brightness(${values.brightness}) contrast(${values.contrast}) invert(${values.invert ? 1 : 0})`;
-    }
-
-    get open() { return !this.root.hidden; }
-    toggle(on = !this.open) { this.root.hidden = !on; }
+export class Adjust {
+  constructor(picture, done) {
+    this.picture = picture;
+    this.done = done;
+    this.id = `pdc-gamma-${Math.random().toString(36).slice(2)}`;
+    this.functions = ["R", "G", "B"].map((c) => svg(`feFunc${c}`, { type: "gamma", exponent: "1" }));
+    this.defs = svg("svg", { class: "pda-defs", "aria-hidden": "true" },
+      svg("filter", { id: this.id, "color-interpolation-filters": "sRGB" }, svg("feComponentTransfer", {}, ...this.functions)));
+    this.inputs = {};
+    this.root = html("div", { class: "pda-adjust", role: "group", "aria-label": "How the image is shown", "data-overlay": "", hidden: "" },
+      this.slider("brightness", "Brightness", 0.2, 3), this.slider("contrast", "Contrast", 0.2, 3),
+      this.slider("gamma", "Gamma", 0.3, 3), this.switch("invert", "Invert"),
+      html("button", { type: "button", class: "pda-close", on: { click: () => this.show({ ...PLAIN }) } }, "As stored"));
+    this.now = { ...PLAIN };
   }
 
-  PDC.Adjust = Adjust;
-})((window.PDC = window.PDC || {}));
+  slider(name, title, min, max) {
+    const run = () => this.show({ ...this.now, [name]: Number(input.value) });
+    const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run, pointerup: this.done } });
+    this.inputs[name] = input;
+    return html("label", {}, html("span", {}, title), input);
+  }
+
+  switch(name, title) {
+    const input = html("input", { type: "checkbox", on: { change: () => this.show({ ...this.now, [name]: input.checked }) } });
+    this.inputs[name] = input;
+    return html("label", {}, html("span", {}, title), input);
+  }
+
+  show(values) {
+    this.now = values;
+    for (const name of ["brightness", "contrast", "gamma"]) this.inputs[name].value = String(values[name]);
+    this.inputs.invert.checked = values.invert;
+    for (const node of this.functions) node.setAttribute("exponent", String(1 / values.gamma));
+    const gamma = values.gamma === 1 ? "" : `url(#${this.id}) `;
+    const plain = Object.keys(PLAIN).every((key) => values[key] === PLAIN[key]);
+    this.picture.style.filter = plain ? "" :
+      `${gamma}brightness(${values.brightness}) contrast(${values.contrast}) invert(${values.invert ? 1 : 0})`;
+  }
+
+  get open() { return !this.root.hidden; }
+  toggle(on = !this.open) { this.root.hidden = !on; }
+}

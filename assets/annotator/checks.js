@@ -1,58 +1,59 @@
 // What looks wrong: two marks on one object, marks beyond the image, boxes that its edge cuts. Hints only; nothing is changed.
-(function (PDC) {
-  "use strict";
-  const { shapes, same } = PDC;
-  // PDC.same comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels
-  // or, in a large image, than `share` of its longer side.
+// `same` comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels
+// or, in a large image, than `share` of its longer side.
 
-  const iou = (a, b) => {
-    const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-    const high = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-    if (wide <= 0 || high <= 0) return 0;
-    const area = (c) => (c[2] - c[0]) * (c[3] - c[1]);
-    return (wide * high) / (area(a) + area(b) - wide * high);
-  };
+import { same } from "../page.js";
+import { counted } from "./core.js";
+import * as shapes from "./shapes.js";
+import { t } from "./words.js";
 
-  const alike = (a, b, near) => {
-    if (a.label !== b.label || Boolean(a.box) !== Boolean(b.box)) return false;
-    if (a.box) return iou(a.box, b.box) > same.iou;
-    return Math.hypot(a.point[0] - b.point[0], a.point[1] - b.point[1]) < near;
-  };
+const iou = (a, b) => {
+  const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const high = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (wide <= 0 || high <= 0) return 0;
+  const area = (c) => (c[2] - c[0]) * (c[3] - c[1]);
+  return (wide * high) / (area(a) + area(b) - wide * high);
+};
 
-  // Pairs by a sweep from left to right: only marks whose widths overlap are compared.
-  function duplicates(marks, near, tell) {
-    const sorted = marks.map((mark) => [shapes.bounds(mark), mark]).sort((a, b) => a[0][0] - b[0][0]);
-    let open = [];
-    for (const [bounds, mark] of sorted) {
-      open = open.filter(([other, twin]) => other[2] + (twin.box ? 0 : near) > bounds[0]);
-      for (const [, twin] of open) if (alike(mark, twin, near)) tell(mark, twin);
-      open.push([bounds, mark]);
-    }
+const alike = (a, b, near) => {
+  if (a.label !== b.label || Boolean(a.box) !== Boolean(b.box)) return false;
+  if (a.box) return iou(a.box, b.box) > same.iou;
+  return Math.hypot(a.point[0] - b.point[0], a.point[1] - b.point[1]) < near;
+};
+
+// Pairs by a sweep from left to right: only marks whose widths overlap are compared.
+function duplicates(marks, near, tell) {
+  const sorted = marks.map((mark) => [shapes.bounds(mark), mark]).sort((a, b) => a[0][0] - b[0][0]);
+  let open = [];
+  for (const [bounds, mark] of sorted) {
+    open = open.filter(([other, twin]) => other[2] + (twin.box ? 0 : near) > bounds[0]);
+    for (const [, twin] of open) if (alike(mark, twin, near)) tell(mark, twin);
+    open.push([bounds, mark]);
   }
+}
 
-  function placed(mark, { width, height }) {
-    const [cx, cy] = shapes.center(mark);
-    if (cx < 0 || cy < 0 || cx > width || cy > height) return "outside";
-    const [x1, y1, x2, y2] = shapes.bounds(mark);
-    return mark.box && (x1 <= 0.5 || y1 <= 0.5 || x2 >= width - 0.5 || y2 >= height - 0.5) ? "edge" : null;
+function placed(mark, { width, height }) {
+  const [cx, cy] = shapes.center(mark);
+  if (cx < 0 || cy < 0 || cx > width || cy > height) return "outside";
+  const [x1, y1, x2, y2] = shapes.bounds(mark);
+  return mark.box && (x1 <= 0.5 || y1 <= 0.5 || x2 >= width - 0.5 || y2 >= height - 0.5) ? "edge" : null;
+}
+
+const WORDS = { outside: "Mostly outside the image", edge: "Cut by the image's edge" };
+
+// Map: mark id -> {kind: "duplicate" | "outside" | "edge", text}. Marks that do not count have no hints.
+export const check = (marks, size) => {
+  const found = new Map();
+  const live = marks.filter(counted);
+  for (const mark of live) {
+    const kind = placed(mark, size);
+    if (kind) found.set(mark.id, { kind, text: t(WORDS[kind]) });
   }
-
-  const WORDS = { outside: "Mostly outside the image", edge: "Cut by the image's edge" };
-
-  // Map: mark id -> {kind: "duplicate" | "outside" | "edge", text}. Marks that do not count have no hints.
-  PDC.check = (marks, size) => {
-    const found = new Map();
-    const live = marks.filter(PDC.counted);
-    for (const mark of live) {
-      const kind = placed(mark, size);
-      if (kind) found.set(mark.id, { kind, text: PDC.t(WORDS[kind]) });
-    }
-    const near = Math.max(same.distance, same.share * Math.max(size.width, size.height));
-    const tell = (a, b) => {
-      found.set(a.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: b.id }) });
-      found.set(b.id, { kind: "duplicate", text: PDC.t("Maybe the same object as {id}", { id: a.id }) });
-    };
-    duplicates(live, near, tell);
-    return found;
+  const near = Math.max(same.distance, same.share * Math.max(size.width, size.height));
+  const tell = (a, b) => {
+    found.set(a.id, { kind: "duplicate", text: t("Maybe the same object as {id}", { id: b.id }) });
+    found.set(b.id, { kind: "duplicate", text: t("Maybe the same object as {id}", { id: a.id }) });
   };
-})((window.PDC = window.PDC || {}));
+  duplicates(live, near, tell);
+  return found;
+};

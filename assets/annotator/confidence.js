@@ -1,64 +1,61 @@
 // How sure the model is: a threshold that hides (never deletes), the order of the list, and words once scores are calibrated.
-(function (PDC) {
-  "use strict";
-  const { html, text, t } = PDC;
 
-  // What a score is called: "" for a mark without one, and always while the scores are uncalibrated.
-  PDC.sureness = (score, calibration) => {
-    if (score === null || !calibration) return "";
-    return score >= calibration.confident ? "confident" : score >= calibration.unsure ? "unsure" : "no answer";
-  };
+import { clamp, html, round, text } from "./core.js";
+import { t } from "./words.js";
 
-  class Confidence {
-    constructor(editor) {
-      this.editor = editor;
-      this.slider = html("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0", class: "pda-threshold",
-        "aria-label": "Hide marks the model scored below", title: "Hide marks scored below (, and .)",
-        on: { input: () => this.hideBelow(Number(this.slider.value)), pointerup: () => editor.focus() } });
-      this.value = html("output", { class: "pda-threshold-value" });
-      this.order = html("button", { type: "button", class: "pda-order", title: "Unsure marks first in the list (U)", on: { click: () => {
-        this.toggleOrder();
-        editor.focus();
-      } } }, "Unsure first");
-      this.words = html("span", { class: "pda-calibration" });
-      this.hidden = html("button", { type: "button", class: "pda-hidden-count", title: "Show them again", hidden: "", on: { click: () => {
-        this.hideBelow(0);
-        editor.focus();
-      } } });
-      this.root = html("div", { class: "pda-confidence", role: "group", "aria-label": "Scores" },
-        html("label", {}, html("span", {}, "Hide below"), this.slider, this.value), html("div", {}, this.words, this.order));
-    }
+// What a score is called: "" for a mark without one, and always while the scores are uncalibrated.
+export const sureness = (score, calibration) => {
+  if (score === null || !calibration) return "";
+  return score >= calibration.confident ? "confident" : score >= calibration.unsure ? "unsure" : "no answer";
+};
 
-    hideBelow(score) {
-      const { editor } = this;
-      editor.doc.look({ below: PDC.clamp(PDC.round(score), 0, 1) });
-      editor.render();
-    }
-
-    step(by) { this.hideBelow(this.editor.doc.sight.below + by); }
-
-    toggleOrder() {
-      const { editor } = this;
-      editor.doc.look({ uncertain: !editor.doc.sight.uncertain });
-      editor.render();
-      editor.list.follow();
-    }
-
-    render() {
-      const { doc } = this.editor;
-      const { below, uncertain } = doc.sight;
-      const scored = doc.marks.some((mark) => mark.score !== null);
-      this.root.hidden = !scored;
-      const n = doc.marks.length - doc.shown.length;
-      this.hidden.hidden = n === 0;
-      text(this.hidden, n ? t("{n} hidden below {score}", { n, score: below.toFixed(2) }) : "");
-      this.slider.value = String(below);
-      text(this.value, below.toFixed(2));
-      this.order.setAttribute("aria-pressed", String(uncertain));
-      const { calibration } = doc.head || {};
-      text(this.words, calibration ? t("Calibrated on {n} reviewed marks", calibration) : t("Uncalibrated scores"));
-    }
+export class Confidence {
+  constructor(editor) {
+    this.editor = editor;
+    this.slider = html("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0", class: "pda-threshold",
+      "aria-label": "Hide marks the model scored below", title: "Hide marks scored below (, and .)",
+      on: { input: () => this.hideBelow(Number(this.slider.value)), pointerup: () => editor.focus() } });
+    this.value = html("output", { class: "pda-threshold-value" });
+    this.order = html("button", { type: "button", class: "pda-order", title: "Unsure marks first in the list (U)", on: { click: () => {
+      this.toggleOrder();
+      editor.focus();
+    } } }, "Unsure first");
+    this.words = html("span", { class: "pda-calibration" });
+    this.hidden = html("button", { type: "button", class: "pda-hidden-count", title: "Show them again", hidden: "", on: { click: () => {
+      this.hideBelow(0);
+      editor.focus();
+    } } });
+    this.root = html("div", { class: "pda-confidence", role: "group", "aria-label": "Scores" },
+      html("label", {}, html("span", {}, "Hide below"), this.slider, this.value), html("div", {}, this.words, this.order));
   }
 
-  PDC.Confidence = Confidence;
-})((window.PDC = window.PDC || {}));
+  hideBelow(score) {
+    const { editor } = this;
+    editor.doc.look({ below: clamp(round(score), 0, 1) });
+    editor.render();
+  }
+
+  step(by) { this.hideBelow(this.editor.doc.sight.below + by); }
+
+  toggleOrder() {
+    const { editor } = this;
+    editor.doc.look({ uncertain: !editor.doc.sight.uncertain });
+    editor.render();
+    editor.list.follow();
+  }
+
+  render() {
+    const { doc } = this.editor;
+    const { below, uncertain } = doc.sight;
+    const scored = doc.marks.some((mark) => mark.score !== null);
+    this.root.hidden = !scored;
+    const n = doc.marks.length - doc.shown.length;
+    this.hidden.hidden = n === 0;
+    text(this.hidden, n ? t("{n} hidden below {score}", { n, score: below.toFixed(2) }) : "");
+    this.slider.value = String(below);
+    text(this.value, below.toFixed(2));
+    this.order.setAttribute("aria-pressed", String(uncertain));
+    const { calibration } = doc.head || {};
+    text(this.words, calibration ? t("Calibrated on {n} reviewed marks", calibration) : t("Uncalibrated scores"));
+  }
+}

@@ -1,297 +1,296 @@
 // The document: marks and counts of one image, every change undoable. No DOM here.
-(function (PDC) {
-  "use strict";
-  const { shapes } = PDC;
-  const MERGE_MS = 800;
 
-  const finite = (values, n) => Array.isArray(values) && values.length === n && values.every(Number.isFinite);
+import { counted, untouched } from "./core.js";
+import { changedKeys, mergeInto, withdrawn } from "./merge.js";
+import * as shapes from "./shapes.js";
 
-  function cleanMark(raw) {
-    const shape = finite(raw.box, 4) ? { box: [...raw.box] } : finite(raw.point, 2) ? { point: [...raw.point] } : null;
-    if (!shape) return null;
-    return Object.freeze({
-      id: String(raw.id),
-      label: String(raw.label),
-      ...shape,
-      origin: String(raw.origin || "human"),
-      status: String(raw.status || "open"),
-      score: Number.isFinite(raw.score) ? raw.score : null,
-    });
+const MERGE_MS = 800;
+
+const finite = (values, n) => Array.isArray(values) && values.length === n && values.every(Number.isFinite);
+
+function cleanMark(raw) {
+  const shape = finite(raw.box, 4) ? { box: [...raw.box] } : finite(raw.point, 2) ? { point: [...raw.point] } : null;
+  if (!shape) return null;
+  return Object.freeze({
+    id: String(raw.id),
+    label: String(raw.label),
+    ...shape,
+    origin: String(raw.origin || "human"),
+    status: String(raw.status || "open"),
+    score: Number.isFinite(raw.score) ? raw.score : null,
+  });
+}
+
+function cleanCounts(raw) {
+  const pairs = Object.entries(raw || {}).filter(([, n]) => Number.isFinite(n) && n >= 0);
+  return Object.fromEntries(pairs.map(([label, n]) => [label, Math.round(n)]));
+}
+
+export class Doc {
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.head = null;
+    this.sight = { below: 0, uncertain: false };
+    this.seen = {};
+    this.reset({ marks: [], stated: {} });
   }
 
-  function cleanCounts(raw) {
-    const pairs = Object.entries(raw || {}).filter(([, n]) => Number.isFinite(n) && n >= 0);
-    return Object.fromEntries(pairs.map(([label, n]) => [label, Math.round(n)]));
+  reset(state) {
+    this.state = state;
+    this.past = [];
+    this.future = [];
+    this.lastMerge = null;
+    this.selected = null;
+    this.cursor = -1;
+    this.serial = 0;
+    this.touched = new Map();
   }
 
-  class Doc {
-    constructor(onChange) {
-      this.onChange = onChange;
-      this.head = null;
-      this.sight = { below: 0, uncertain: false };
-      this.seen = {};
-      this.reset({ marks: [], stated: {} });
-    }
+  get open() { return this.head !== null && this.head.image !== null && this.head.image !== undefined; }
+  get marks() { return this.state.marks; }
+  get stated() { return this.state.stated; }
+  get labels() { return this.head ? this.head.labels : []; }
+  get kind() { return this.head ? this.head.kind : "box"; }
+  get size() { return this.open ? this.head.image : { width: 1, height: 1 }; }
+  get readonly() { return !this.open || Boolean(this.head.readonly); }
 
-    reset(state) {
-      this.state = state;
-      this.past = [];
-      this.future = [];
-      this.lastMerge = null;
-      this.selected = null;
-      this.cursor = -1;
-      this.serial = 0;
-      this.touched = new Map();
-    }
+  // A low score hides the model's own marks only while nobody has judged them; it changes neither marks nor count.
+  hides(mark) {
+    return mark.score !== null && mark.score < this.sight.below && untouched(mark);
+  }
 
-    get open() { return this.head !== null && this.head.image !== null && this.head.image !== undefined; }
-    get marks() { return this.state.marks; }
-    get stated() { return this.state.stated; }
-    get labels() { return this.head ? this.head.labels : []; }
-    get kind() { return this.head ? this.head.kind : "box"; }
-    get size() { return this.open ? this.head.image : { width: 1, height: 1 }; }
-    get readonly() { return !this.open || Boolean(this.head.readonly); }
+  // The marks in sight, in the order the reader chose.
+  get shown() {
+    const { sight, seen, marks } = this;
+    if (seen.marks !== marks || seen.sight !== sight) this.seen = { marks, sight, list: this.inSight() };
+    return this.seen.list;
+  }
 
-    // A low score hides the model's own marks only while nobody has judged them; it changes neither marks nor count.
-    hides(mark) {
-      return mark.score !== null && mark.score < this.sight.below && PDC.untouched(mark);
-    }
+  inSight() {
+    const { below, uncertain } = this.sight;
+    const list = below > 0 ? this.marks.filter((mark) => !this.hides(mark)) : this.marks;
+    const rank = (mark) => (mark.score === null ? 2 : mark.score);
+    return uncertain ? [...list].sort((a, b) => rank(a) - rank(b)) : list;
+  }
 
-    // The marks in sight, in the order the reader chose.
-    get shown() {
-      const { sight, seen, marks } = this;
-      if (seen.marks !== marks || seen.sight !== sight) this.seen = { marks, sight, list: this.inSight() };
-      return this.seen.list;
-    }
+  look(change) {
+    this.sight = { ...this.sight, ...change };
+    if (this.mark && this.hides(this.mark)) this.selected = null;
+  }
 
-    inSight() {
-      const { below, uncertain } = this.sight;
-      const list = below > 0 ? this.marks.filter((mark) => !this.hides(mark)) : this.marks;
-      const rank = (mark) => (mark.score === null ? 2 : mark.score);
-      return uncertain ? [...list].sort((a, b) => rank(a) - rank(b)) : list;
-    }
+  find(id) { return this.marks.find((mark) => mark.id === id) || null; }
+  get mark() { return this.selected === null ? null : this.find(this.selected); }
 
-    look(change) {
-      this.sight = { ...this.sight, ...change };
-      if (this.mark && this.hides(this.mark)) this.selected = null;
-    }
-
-    find(id) { return this.marks.find((mark) => mark.id === id) || null; }
-    get mark() { return this.selected === null ? null : this.find(this.selected); }
-
-    // A value from the server. "opened": another case. "accepted": a newer revision, as one undoable step.
-    // "late": a newer revision that was made before the reader's last edits, "ignored": an older one; the local state stands.
-    // "merged": marks of an answer that is still coming, beside what the reader did meanwhile. "noted": no marks, only notes.
-    receive(raw) {
-      if (!raw || typeof raw !== "object") return this.close();
-      if (this.head) this.note(raw);
-      if (this.head && !Array.isArray(raw.marks)) return "noted";
-      if (this.head && raw.merge && raw.case !== this.head.case) return "ignored";
-      const value = JSON.parse(JSON.stringify(raw));
-      const state = { marks: (value.marks || []).map(cleanMark).filter(Boolean), stated: cleanCounts(value.stated) };
-      if (!this.head || value.case !== this.head.case) {
-        this.takeHead(value, value.edits || 0);
-        this.reset(state);
-        this.drawLabel = this.labels[0] || "";
-        return "opened";
-      }
-      const newer = value.rev > this.head.rev || (value.rev === this.head.rev && value.edits > this.head.edits);
-      if (!newer) return "ignored";
-      if (value.merge) return this.merge(value, state);
-      if ((value.edits || 0) < this.head.edits) {
-        this.takeHead(value, this.head.edits);
-        return "late";
-      }
-      this.past.push(this.state);
-      this.future = [];
-      this.lastMerge = null;
-      this.state = state;
-      this.takeHead(value, Math.max(value.edits || 0, this.head.edits));
-      if (!this.labels.includes(this.drawLabel)) this.drawLabel = this.labels[0] || "";
-      if (!this.mark) this.selected = null;
-      return "accepted";
-    }
-
-    // What the server says beside the marks: how many edits it has stored, and whether the model is still answering.
-    note({ case: name, rev, acked, answering }) {
-      if (name !== this.head.case) return;
-      if (Number.isFinite(acked)) this.head.acked = Math.max(acked, this.head.acked || 0);
-      if (typeof answering === "boolean" && (rev || 0) >= this.head.rev) this.head.answering = answering;
-    }
-
-    // Not a step of its own, unless it says so: undo goes on to mean the reader's last edit, and never takes the model's marks away.
-    merge(value, incoming) {
-      const since = value.edits || 0;
-      const mine = (key) => (this.touched.get(key) || 0) > since;
-      const gone = PDC.withdrawn(this.state, incoming, mine);
-      const add = (state) => PDC.mergeInto(state, incoming, mine, gone);
-      if (value.merge === "step") this.push(add(this.state));
-      else this.addToAll(add);
-      this.takeHead(value, Math.max(since, this.head.edits));
-      return "merged";
-    }
-
-    addToAll(add) {
-      this.state = add(this.state);
-      this.past = this.past.map(add);
-      this.future = this.future.map(add);
-    }
-
-    push(state) {
-      if (!PDC.changedKeys(this.state, state).length) return;
-      this.past.push(this.state);
-      this.future = [];
-      this.lastMerge = null;
-      this.state = state;
-    }
-
-    close() {
-      this.head = null;
-      this.reset({ marks: [], stated: {} });
+  // A value from the server. "opened": another case. "accepted": a newer revision, as one undoable step.
+  // "late": a newer revision that was made before the reader's last edits, "ignored": an older one; the local state stands.
+  // "merged": marks of an answer that is still coming, beside what the reader did meanwhile. "noted": no marks, only notes.
+  receive(raw) {
+    if (!raw || typeof raw !== "object") return this.close();
+    if (this.head) this.note(raw);
+    if (this.head && !Array.isArray(raw.marks)) return "noted";
+    if (this.head && raw.merge && raw.case !== this.head.case) return "ignored";
+    const value = JSON.parse(JSON.stringify(raw));
+    const state = { marks: (value.marks || []).map(cleanMark).filter(Boolean), stated: cleanCounts(value.stated) };
+    if (!this.head || value.case !== this.head.case) {
+      this.takeHead(value, value.edits || 0);
+      this.reset(state);
+      this.drawLabel = this.labels[0] || "";
       return "opened";
     }
-
-    takeHead(value, edits) {
-      const labels = (value.labels || []).map(String);
-      const acked = this.head && this.head.case === value.case ? this.head.acked : value.acked;
-      this.head = { ...value, labels, rev: value.rev || 0, edits, acked };
-      for (const key of ["marks", "stated", "merge"]) delete this.head[key];
+    const newer = value.rev > this.head.rev || (value.rev === this.head.rev && value.edits > this.head.edits);
+    if (!newer) return "ignored";
+    if (value.merge) return this.merge(value, state);
+    if ((value.edits || 0) < this.head.edits) {
+      this.takeHead(value, this.head.edits);
+      return "late";
     }
-
-    value() {
-      return { ...this.head, marks: this.marks, stated: this.stated };
-    }
-
-    replace(marks, stated) {
-      if (!this.readonly) this.commit({ marks: marks.map(cleanMark).filter(Boolean), stated: cleanCounts(stated) });
-    }
-
-    // One undoable step; steps with the same `merge` key within a moment become one.
-    commit(next, merge) {
-      const now = performance.now();
-      const joins = merge && this.lastMerge && this.lastMerge.key === merge && now - this.lastMerge.at < MERGE_MS;
-      if (!joins) this.past.push(this.state);
-      this.lastMerge = merge ? { key: merge, at: now } : null;
-      this.future = [];
-      this.swap({ ...this.state, ...next });
-    }
-
-    swap(state) {
-      this.head.edits += 1;
-      for (const key of PDC.changedKeys(this.state, state)) this.touched.set(key, this.head.edits);
-      this.state = state;
-      if (this.selected !== null && !this.mark) this.selected = null;
-      this.onChange();
-    }
-
-    undo() {
-      if (this.readonly || !this.past.length) return;
-      this.future.push(this.state);
-      this.lastMerge = null;
-      this.swap(this.past.pop());
-    }
-
-    redo() {
-      if (this.readonly || !this.future.length) return;
-      this.past.push(this.state);
-      this.lastMerge = null;
-      this.swap(this.future.pop());
-    }
-
-    nextId() {
-      const taken = new Set(this.marks.map((mark) => mark.id));
-      do this.serial += 1;
-      while (taken.has(`h${this.serial}`));
-      return `h${this.serial}`;
-    }
-
-    add(shape, label) {
-      if (this.readonly || this.kind === "count") return null;
-      const mark = cleanMark({ id: this.nextId(), label, ...shape, origin: "human", status: "open", score: null });
-      this.selected = mark.id;
-      this.commit({ marks: [...this.marks, mark] });
-      this.cursor = this.shown.indexOf(mark);
-      return mark;
-    }
-
-    patch(id, change, merge) {
-      if (this.readonly) return;
-      const marks = this.marks.map((mark) => (mark.id === id ? Object.freeze({ ...mark, ...change }) : mark));
-      this.commit({ marks }, merge);
-    }
-
-    // Whose mark it is once a person has changed it; a doubtful one counts from then on.
-    edited({ origin, status }) {
-      return { origin: origin === "model" ? "edited" : origin, status: status === "doubtful" ? "open" : status };
-    }
-
-    reshape(id, shape, merge) {
-      const mark = this.find(id);
-      if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...this.edited(mark) }, merge);
-    }
-
-    relabel(id, label) {
-      const mark = this.find(id);
-      if (mark && mark.label !== label) this.patch(id, { label, ...this.edited(mark) });
-    }
-
-    setStatus(id, status) {
-      const mark = this.find(id);
-      if (mark) this.patch(id, { status: mark.status === status ? this.unjudged(mark) : status });
-    }
-
-    // What a mark is when its verdict is taken back: the model's is doubtful again if it was.
-    unjudged({ id, origin }) {
-      const was = (state) => state.marks.some((mark) => mark.id === id && mark.status === "doubtful");
-      return origin === "model" && this.past.some(was) ? "doubtful" : "open";
-    }
-
-    acceptAll() {
-      const open = (mark) => mark.status === "open" && !this.hides(mark);
-      if (this.readonly || !this.marks.some(open)) return;
-      const accept = (mark) => (open(mark) ? Object.freeze({ ...mark, status: "accepted" }) : mark);
-      this.commit({ marks: this.marks.map(accept) });
-    }
-
-    // A person's mark goes; the model's stays as rejected, because what it got wrong is worth keeping.
-    remove(id) {
-      const mark = this.find(id);
-      if (!mark || this.readonly) return;
-      if (mark.origin === "human") {
-        this.cursor = this.shown.indexOf(mark) - 1;
-        this.commit({ marks: this.marks.filter((other) => other !== mark) });
-      } else if (mark.status !== "rejected") this.patch(id, { status: "rejected" });
-    }
-
-    stateCount(label, n) {
-      if (this.readonly || this.stated[label] === n) return;
-      this.commit({ stated: { ...this.stated, [label]: n } }, `count:${label}`);
-    }
-
-    step(by) {
-      const { shown, mark } = this;
-      if (!shown.length) return null;
-      const at = mark ? shown.indexOf(mark) : this.cursor;
-      const from = at < 0 && by < 0 && !mark ? shown.length : at;
-      this.cursor = (from + by + shown.length) % shown.length;
-      return shown[this.cursor].id;
-    }
-
-    // Count per label: it follows the marks wherever there are marks.
-    counts() {
-      if (this.kind === "count") return { ...this.stated };
-      const counts = {};
-      for (const mark of this.marks) if (PDC.counted(mark)) counts[mark.label] = (counts[mark.label] || 0) + 1;
-      return counts;
-    }
-
-    // What the model itself said, per label, or null.
-    said() {
-      if (!this.head) return null;
-      const said = this.head.model_stated || (this.kind === "count" ? null : this.stated);
-      return said && Object.keys(said).length ? said : null;
-    }
+    this.past.push(this.state);
+    this.future = [];
+    this.lastMerge = null;
+    this.state = state;
+    this.takeHead(value, Math.max(value.edits || 0, this.head.edits));
+    if (!this.labels.includes(this.drawLabel)) this.drawLabel = this.labels[0] || "";
+    if (!this.mark) this.selected = null;
+    return "accepted";
   }
 
-  PDC.Doc = Doc;
-})((window.PDC = window.PDC || {}));
+  // What the server says beside the marks: how many edits it has stored, and whether the model is still answering.
+  note({ case: name, rev, acked, answering }) {
+    if (name !== this.head.case) return;
+    if (Number.isFinite(acked)) this.head.acked = Math.max(acked, this.head.acked || 0);
+    if (typeof answering === "boolean" && (rev || 0) >= this.head.rev) this.head.answering = answering;
+  }
+
+  // Not a step of its own, unless it says so: undo goes on to mean the reader's last edit, and never takes the model's marks away.
+  merge(value, incoming) {
+    const since = value.edits || 0;
+    const mine = (key) => (this.touched.get(key) || 0) > since;
+    const gone = withdrawn(this.state, incoming, mine);
+    const add = (state) => mergeInto(state, incoming, mine, gone);
+    if (value.merge === "step") this.push(add(this.state));
+    else this.addToAll(add);
+    this.takeHead(value, Math.max(since, this.head.edits));
+    return "merged";
+  }
+
+  addToAll(add) {
+    this.state = add(this.state);
+    this.past = this.past.map(add);
+    this.future = this.future.map(add);
+  }
+
+  push(state) {
+    if (!changedKeys(this.state, state).length) return;
+    this.past.push(this.state);
+    this.future = [];
+    this.lastMerge = null;
+    this.state = state;
+  }
+
+  close() {
+    this.head = null;
+    this.reset({ marks: [], stated: {} });
+    return "opened";
+  }
+
+  takeHead(value, edits) {
+    const labels = (value.labels || []).map(String);
+    const acked = this.head && this.head.case === value.case ? this.head.acked : value.acked;
+    this.head = { ...value, labels, rev: value.rev || 0, edits, acked };
+    for (const key of ["marks", "stated", "merge"]) delete this.head[key];
+  }
+
+  value() {
+    return { ...this.head, marks: this.marks, stated: this.stated };
+  }
+
+  replace(marks, stated) {
+    if (!this.readonly) this.commit({ marks: marks.map(cleanMark).filter(Boolean), stated: cleanCounts(stated) });
+  }
+
+  // One undoable step; steps with the same `merge` key within a moment become one.
+  commit(next, merge) {
+    const now = performance.now();
+    const joins = merge && this.lastMerge && this.lastMerge.key === merge && now - this.lastMerge.at < MERGE_MS;
+    if (!joins) this.past.push(this.state);
+    this.lastMerge = merge ? { key: merge, at: now } : null;
+    this.future = [];
+    this.swap({ ...this.state, ...next });
+  }
+
+  swap(state) {
+    this.head.edits += 1;
+    for (const key of changedKeys(this.state, state)) this.touched.set(key, this.head.edits);
+    this.state = state;
+    if (this.selected !== null && !this.mark) this.selected = null;
+    this.onChange();
+  }
+
+  undo() {
+    if (this.readonly || !this.past.length) return;
+    this.future.push(this.state);
+    this.lastMerge = null;
+    this.swap(this.past.pop());
+  }
+
+  redo() {
+    if (this.readonly || !this.future.length) return;
+    this.past.push(this.state);
+    this.lastMerge = null;
+    this.swap(this.future.pop());
+  }
+
+  nextId() {
+    const taken = new Set(this.marks.map((mark) => mark.id));
+    do this.serial += 1;
+    while (taken.has(`h${this.serial}`));
+    return `h${this.serial}`;
+  }
+
+  add(shape, label) {
+    if (this.readonly || this.kind === "count") return null;
+    const mark = cleanMark({ id: this.nextId(), label, ...shape, origin: "human", status: "open", score: null });
+    this.selected = mark.id;
+    this.commit({ marks: [...this.marks, mark] });
+    this.cursor = this.shown.indexOf(mark);
+    return mark;
+  }
+
+  patch(id, change, merge) {
+    if (this.readonly) return;
+    const marks = this.marks.map((mark) => (mark.id === id ? Object.freeze({ ...mark, ...change }) : mark));
+    this.commit({ marks }, merge);
+  }
+
+  // Whose mark it is once a person has changed it; a doubtful one counts from then on.
+  edited({ origin, status }) {
+    return { origin: origin === "model" ? "edited" : origin, status: status === "doubtful" ? "open" : status };
+  }
+
+  reshape(id, shape, merge) {
+    const mark = this.find(id);
+    if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...this.edited(mark) }, merge);
+  }
+
+  relabel(id, label) {
+    const mark = this.find(id);
+    if (mark && mark.label !== label) this.patch(id, { label, ...this.edited(mark) });
+  }
+
+  setStatus(id, status) {
+    const mark = this.find(id);
+    if (mark) this.patch(id, { status: mark.status === status ? this.unjudged(mark) : status });
+  }
+
+  // What a mark is when its verdict is taken back: the model's is doubtful again if it was.
+  unjudged({ id, origin }) {
+    const was = (state) => state.marks.some((mark) => mark.id === id && mark.status === "doubtful");
+    return origin === "model" && this.past.some(was) ? "doubtful" : "open";
+  }
+
+  acceptAll() {
+    const open = (mark) => mark.status === "open" && !this.hides(mark);
+    if (this.readonly || !this.marks.some(open)) return;
+    const accept = (mark) => (open(mark) ? Object.freeze({ ...mark, status: "accepted" }) : mark);
+    this.commit({ marks: this.marks.map(accept) });
+  }
+
+  // A person's mark goes; the model's stays as rejected, because what it got wrong is worth keeping.
+  remove(id) {
+    const mark = this.find(id);
+    if (!mark || this.readonly) return;
+    if (mark.origin === "human") {
+      this.cursor = this.shown.indexOf(mark) - 1;
+      this.commit({ marks: this.marks.filter((other) => other !== mark) });
+    } else if (mark.status !== "rejected") this.patch(id, { status: "rejected" });
+  }
+
+  stateCount(label, n) {
+    if (this.readonly || this.stated[label] === n) return;
+    this.commit({ stated: { ...this.stated, [label]: n } }, `count:${label}`);
+  }
+
+  step(by) {
+    const { shown, mark } = this;
+    if (!shown.length) return null;
+    const at = mark ? shown.indexOf(mark) : this.cursor;
+    const from = at < 0 && by < 0 && !mark ? shown.length : at;
+    this.cursor = (from + by + shown.length) % shown.length;
+    return shown[this.cursor].id;
+  }
+
+  // Count per label: it follows the marks wherever there are marks.
+  counts() {
+    if (this.kind === "count") return { ...this.stated };
+    const counts = {};
+    for (const mark of this.marks) if (counted(mark)) counts[mark.label] = (counts[mark.label] || 0) + 1;
+    return counts;
+  }
+
+  // What the model itself said, per label, or null.
+  said() {
+    if (!this.head) return null;
+    const said = this.head.model_stated || (this.kind === "count" ? null : this.stated);
+    return said && Object.keys(said).length ? said : null;
+  }
+}

@@ -1,275 +1,296 @@
 // The editor: one document, its view, layer, panels and tools, and the link to the Gradio component around it.
-(function (PDC) {
-  "use strict";
-  const { html, svg } = PDC;
 
-  class Editor {
-    constructor(host, link) {
-      this.link = new PDC.Link(link, host);
-      this.tool = "select";
-      this.hidden = false;
-      this.plain = false;
-      this.doc = new PDC.Doc(() => this.changed());
-      this.build(host);
-      this.pointer = new PDC.Pointer(this);
-      this.picture.addEventListener("error", () => this.pictureFailed());
-      this.picture.addEventListener("load", () => this.stage.removeAttribute("data-loading"));
-      this.root.pdc = this;
-      PDC.listen(this);
-    }
+import { Adjust } from "./adjust.js";
+import { Confidence } from "./confidence.js";
+import { html, svg, text } from "./core.js";
+import { Counts } from "./counts.js";
+import { Doc } from "./doc.js";
+import { Grid } from "./grid.js";
+import { Help, legend } from "./help.js";
+import { Hints } from "./hints.js";
+import { keeper } from "./keeper.js";
+import { listen } from "./keys.js";
+import { Layer } from "./layer.js";
+import { Lens } from "./lens.js";
+import { Link } from "./link.js";
+import { List } from "./list.js";
+import { Notices } from "./notices.js";
+import { Pointer } from "./pointer.js";
+import * as shapes from "./shapes.js";
+import { Toolbar } from "./toolbar.js";
+import { View } from "./view.js";
+import { t } from "./words.js";
 
-    build(host) {
-      this.picture = html("img", { class: "pda-picture", draggable: "false", decoding: "async" });
-      this.canvas = svg("svg", { class: "pda-canvas", role: "group", "aria-label": "Marks on the image", tabindex: "0" });
-      this.overlays = html("div", { class: "pda-overlays" });
-      this.message = html("p", { class: "pda-message", role: "status" });
-      this.help = new PDC.Help();
-      this.adjust = new PDC.Adjust(this.picture, () => this.focus());
-      this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message);
-      this.root = host;
-      this.buildPanels();
-      this.stage.append(this.lens.root, this.adjust.root);
-      this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side, this.help.root);
-      this.view = new PDC.View(this.stage, this.picture, this.canvas, () => this.zoomed());
-      this.layer = new PDC.Layer(this.doc, this.view, this.canvas, this.overlays);
-      this.canvas.prepend(this.grid.lines);
-      this.overlays.append(this.grid.chips);
-      this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
-    }
+export class Editor {
+  // The document that was shown last: it outlives the editor, which Gradio may build again.
+  /** @type {Doc | null} */
+  static kept = null;
 
-    buildPanels() {
-      this.notices = new PDC.Notices(this);
-      this.hints = new PDC.Hints(this);
-      this.confidence = new PDC.Confidence(this);
-      this.grid = new PDC.Grid(this);
-      this.lens = new PDC.Lens(this);
-      this.toolbar = new PDC.Toolbar(this);
-      this.counts = new PDC.Counts(this);
-      this.list = new PDC.List(this);
-      this.panels = [this.counts, this.confidence, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
-      this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
-        this.counts.root, this.confidence.root, this.list.root, PDC.legend());
-    }
-
-    zoomed() {
-      if (!this.layer) return;
-      this.layer.overlays();
-      this.toolbar.zoomed(this.view.scale);
-      this.grid.place();
-      this.lens.render();
-    }
-
-    // A value from the server; what it says and what the reader did since never overwrite each other in silence.
-    receive(value) {
-      if (this.link.own(value)) return;
-      if (this.link.waiting) {
-        this.link.flush();
-        this.link.put(value);
-      }
-      const outcome = this.doc.receive(value);
-      if (this.doc.open) PDC.keeper.acked(this.doc.head);
-      this.notices.render();
-      if (outcome === "merged") this.render();
-      if (["ignored", "late", "noted", "merged"].includes(outcome)) return this.insist(value, outcome);
-      this.pointer.cancel();
-      if (outcome === "opened") this.opened();
-      else this.showPicture();
-      this.render();
-      if (outcome === "accepted" && JSON.stringify(this.doc.value()) !== JSON.stringify(value)) this.link.put(this.doc.value());
-      this.remember();
-    }
-
-    // The component now holds a stale value: put ours back, and send it again if it holds more than the server saw.
-    insist(value, outcome) {
-      const ours = this.doc.value();
-      if (JSON.stringify(ours) === JSON.stringify(value)) return;
-      this.link.put(ours);
-      if (outcome !== "noted" && ours.edits > (value.edits || 0)) this.link.tell("edit");
-    }
-
-    opened() {
-      if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
-      this.layer.hover(null);
-      this.adjust.toggle(false);
-      this.showPicture();
-      this.view.open(this.doc.size);
-      this.list.scroll(0);
-      if (this.doc.open) this.notices.opened();
-    }
-
-    showPicture() {
-      const { doc, picture, message } = this;
-      this.root.toggleAttribute("data-open", doc.open);
-      picture.hidden = !doc.open;
-      message.hidden = doc.open;
-      PDC.text(message, doc.open ? "" : PDC.t("No image is open."));
-      if (!doc.open) return picture.removeAttribute("src");
-      const { url, width, height, name } = doc.head.image;
-      picture.style.width = `${width}px`;
-      picture.style.height = `${height}px`;
-      picture.alt = name ? PDC.t("Image {name}", { name }) : PDC.t("Image");
-      if (picture.getAttribute("src") === url) return;
-      this.stage.setAttribute("data-loading", "");
-      picture.setAttribute("src", url);
-    }
-
-    pictureFailed() {
-      if (!this.doc.open) return;
-      this.stage.removeAttribute("data-loading");
-      this.message.hidden = false;
-      PDC.text(this.message, PDC.t("The image could not be loaded. Your marks are kept; reload the page to try again."));
-    }
-
-    changed() {
-      this.remember();
-      this.render();
-      this.link.edited(() => this.kept());
-    }
-
-    // What is about to be sent, with a copy in this browser in case it does not arrive.
-    kept() {
-      const value = this.doc.value();
-      this.notices.kept = PDC.keeper.keep(value);
-      return value;
-    }
-
-    remember() { PDC.kept = this.doc; }
-
-    render() {
-      this.root.setAttribute("data-tool", this.tool);
-      this.root.setAttribute("data-kind", this.doc.kind);
-      this.root.toggleAttribute("data-hidden", this.hidden);
-      this.root.toggleAttribute("data-readonly", this.doc.readonly);
-      this.root.toggleAttribute("data-plain", this.plain);
-      this.layer.render();
-      for (const panel of this.panels) panel.render();
-    }
-
-    focus() { this.canvas.focus({ preventScroll: true }); }
-    focused() { return this.canvas.contains(document.activeElement); }
-
-    focusedMark(event) {
-      const id = event.target.getAttribute && event.target.getAttribute("data-id");
-      if (id !== null && id !== this.doc.selected) this.select(id);
-    }
-
-    select(id, { reveal = true } = {}) {
-      this.doc.selected = id;
-      this.doc.lastMerge = null;
-      const mark = this.doc.mark;
-      if (mark) this.doc.cursor = this.doc.shown.indexOf(mark);
-      this.layer.showSelected(id);
-      this.list.follow();
-      this.list.window();
-      this.toolbar.render();
-      if (mark && reveal) this.view.show(PDC.shapes.bounds(mark));
-      this.layer.overlays();
-    }
-
-    step(by) {
-      const id = this.doc.step(by);
-      if (id !== null) this.goTo(id);
-    }
-
-    goTo(id) {
-      this.select(id, { reveal: false });
-      this.view.visit(PDC.shapes.bounds(this.doc.mark));
-    }
-
-    // Tab walks through the marks and, after the last, leaves the image.
-    tab(by) {
-      const { doc } = this;
-      const at = doc.mark ? doc.shown.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
-      if (at < 0 || at >= doc.shown.length) return false;
-      this.select(doc.shown[at].id);
-      this.layer.nodes.get(doc.selected).shape.focus({ preventScroll: true });
-      return true;
-    }
-
-    setTool(tool) {
-      if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
-      this.tool = tool;
-      this.stage.style.cursor = "";
-      if (this.hidden && tool !== "select") this.hidden = false;
-      this.render();
-    }
-
-    escape() {
-      if (this.help.open) return this.help.toggle(false);
-      if (this.adjust.open) return this.adjust.toggle(false);
-      if (this.pointer.busy) return this.pointer.cancel();
-      if (this.notices.stop()) return;
-      if (this.tool !== "select") return this.setTool("select");
-      this.select(null);
-    }
-
-    add(shape) {
-      this.doc.add(shape, this.doc.drawLabel);
-      this.list.follow();
-    }
-
-    // Ask the model again inside this box; what it finds comes back as one step.
-    lookCloser({ box }) {
-      this.setTool("select");
-      this.link.flush();
-      this.link.put({ ...this.doc.value(), region: box });
-      this.link.tell("closer");
-    }
-
-    judge(status) {
-      if (this.doc.mark && !this.pointer.busy) this.doc.setStatus(this.doc.selected, status);
-    }
-
-    remove() {
-      if (this.doc.mark && !this.pointer.busy) this.doc.remove(this.doc.selected);
-    }
-
-    nudge(dx, dy) {
-      const mark = this.doc.mark;
-      if (!mark || this.pointer.busy) return false;
-      this.doc.reshape(mark.id, PDC.shapes.move(mark, dx, dy, this.doc.size), `nudge:${mark.id}`);
-      return true;
-    }
-
-    digit(n) {
-      const label = this.doc.labels[n - 1];
-      if (label === undefined || this.pointer.busy) return false;
-      if (this.doc.kind === "count") return this.counts.type(n - 1);
-      this.chooseLabel(label);
-      return true;
-    }
-
-    // The selected mark's label, else the label of the next mark drawn; while drawing, both.
-    chooseLabel(label) {
-      const mark = this.doc.mark;
-      if (!mark || this.tool === "draw") this.doc.drawLabel = label;
-      if (mark && mark.label !== label && !this.doc.readonly) this.doc.relabel(mark.id, label);
-      else this.render();
-    }
-
-    // "hidden": no marks at all; "plain": outlines without glyphs, tags and fills.
-    toggle(which) {
-      this[which] = !this[which];
-      this.layer.hover(null);
-      this.render();
-    }
-
-    zoomToMark() {
-      if (this.doc.mark) this.view.zoomTo(PDC.shapes.bounds(this.doc.mark));
-    }
-
-    holdPan(on) {
-      this.pointer.panKey = on;
-      this.stage.toggleAttribute("data-pan", on);
-      return true;
-    }
-
-    send(name) {
-      if (this.pointer.busy) return;
-      if (name === "save" && this.doc.readonly) return;
-      this.link.tell(name);
-    }
+  constructor(host, link) {
+    this.link = new Link(link, host);
+    this.tool = "select";
+    this.hidden = false;
+    this.plain = false;
+    this.doc = new Doc(() => this.changed());
+    this.build(host);
+    this.pointer = new Pointer(this);
+    this.picture.addEventListener("error", () => this.pictureFailed());
+    this.picture.addEventListener("load", () => this.stage.removeAttribute("data-loading"));
+    this.root.pdc = this;
+    listen(this);
   }
 
-  PDC.Editor = Editor;
-})((window.PDC = window.PDC || {}));
+  build(host) {
+    this.picture = html("img", { class: "pda-picture", draggable: "false", decoding: "async" });
+    this.canvas = svg("svg", { class: "pda-canvas", role: "group", "aria-label": "Marks on the image", tabindex: "0" });
+    this.overlays = html("div", { class: "pda-overlays" });
+    this.message = html("p", { class: "pda-message", role: "status" });
+    this.help = new Help();
+    this.adjust = new Adjust(this.picture, () => this.focus());
+    this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message);
+    this.root = host;
+    this.buildPanels();
+    this.stage.append(this.lens.root, this.adjust.root);
+    this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side, this.help.root);
+    this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
+    this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
+    this.canvas.prepend(this.grid.lines);
+    this.overlays.append(this.grid.chips);
+    this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
+  }
+
+  buildPanels() {
+    this.notices = new Notices(this);
+    this.hints = new Hints(this);
+    this.confidence = new Confidence(this);
+    this.grid = new Grid(this);
+    this.lens = new Lens(this);
+    this.toolbar = new Toolbar(this);
+    this.counts = new Counts(this, {
+      beside: this.confidence.hidden, below: [this.notices.answering, this.grid.said], hints: this.hints.root,
+    });
+    this.list = new List(this);
+    this.panels = [this.counts, this.confidence, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
+    this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
+      this.counts.root, this.confidence.root, this.list.root, legend());
+  }
+
+  zoomed() {
+    if (!this.layer) return;
+    this.layer.overlays();
+    this.toolbar.zoomed(this.view.scale);
+    this.grid.place();
+    this.lens.render();
+  }
+
+  // A value from the server; what it says and what the reader did since never overwrite each other in silence.
+  receive(value) {
+    if (this.link.own(value)) return;
+    if (this.link.waiting) {
+      this.link.flush();
+      this.link.put(value);
+    }
+    const outcome = this.doc.receive(value);
+    if (this.doc.open) keeper.acked(this.doc.head);
+    this.notices.render();
+    if (outcome === "merged") this.render();
+    if (["ignored", "late", "noted", "merged"].includes(outcome)) return this.insist(value, outcome);
+    this.pointer.cancel();
+    if (outcome === "opened") this.opened();
+    else this.showPicture();
+    this.render();
+    if (outcome === "accepted" && JSON.stringify(this.doc.value()) !== JSON.stringify(value)) this.link.put(this.doc.value());
+    this.remember();
+  }
+
+  // The component now holds a stale value: put ours back, and send it again if it holds more than the server saw.
+  insist(value, outcome) {
+    const ours = this.doc.value();
+    if (JSON.stringify(ours) === JSON.stringify(value)) return;
+    this.link.put(ours);
+    if (outcome !== "noted" && ours.edits > (value.edits || 0)) this.link.tell("edit");
+  }
+
+  opened() {
+    if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
+    this.layer.hover(null);
+    this.adjust.toggle(false);
+    this.showPicture();
+    this.view.open(this.doc.size);
+    this.list.scroll(0);
+    if (this.doc.open) this.notices.opened();
+  }
+
+  showPicture() {
+    const { doc, picture, message } = this;
+    this.root.toggleAttribute("data-open", doc.open);
+    picture.hidden = !doc.open;
+    message.hidden = doc.open;
+    text(message, doc.open ? "" : t("No image is open."));
+    if (!doc.open) return picture.removeAttribute("src");
+    const { url, width, height, name } = doc.head.image;
+    picture.style.width = `${width}px`;
+    picture.style.height = `${height}px`;
+    picture.alt = name ? t("Image {name}", { name }) : t("Image");
+    if (picture.getAttribute("src") === url) return;
+    this.stage.setAttribute("data-loading", "");
+    picture.setAttribute("src", url);
+  }
+
+  pictureFailed() {
+    if (!this.doc.open) return;
+    this.stage.removeAttribute("data-loading");
+    this.message.hidden = false;
+    text(this.message, t("The image could not be loaded. Your marks are kept; reload the page to try again."));
+  }
+
+  changed() {
+    this.remember();
+    this.render();
+    this.link.edited(() => this.kept());
+  }
+
+  // What is about to be sent, with a copy in this browser in case it does not arrive.
+  kept() {
+    const value = this.doc.value();
+    this.notices.kept = keeper.keep(value);
+    return value;
+  }
+
+  remember() { Editor.kept = this.doc; }
+
+  render() {
+    this.root.setAttribute("data-tool", this.tool);
+    this.root.setAttribute("data-kind", this.doc.kind);
+    this.root.toggleAttribute("data-hidden", this.hidden);
+    this.root.toggleAttribute("data-readonly", this.doc.readonly);
+    this.root.toggleAttribute("data-plain", this.plain);
+    this.layer.render();
+    for (const panel of this.panels) panel.render();
+  }
+
+  focus() { this.canvas.focus({ preventScroll: true }); }
+  focused() { return this.canvas.contains(document.activeElement); }
+
+  focusedMark(event) {
+    const id = event.target.getAttribute && event.target.getAttribute("data-id");
+    if (id !== null && id !== this.doc.selected) this.select(id);
+  }
+
+  select(id, { reveal = true } = {}) {
+    this.doc.selected = id;
+    this.doc.lastMerge = null;
+    const mark = this.doc.mark;
+    if (mark) this.doc.cursor = this.doc.shown.indexOf(mark);
+    this.layer.showSelected(id);
+    this.list.follow();
+    this.list.window();
+    this.toolbar.render();
+    if (mark && reveal) this.view.show(shapes.bounds(mark));
+    this.layer.overlays();
+  }
+
+  step(by) {
+    const id = this.doc.step(by);
+    if (id !== null) this.goTo(id);
+  }
+
+  goTo(id) {
+    this.select(id, { reveal: false });
+    this.view.visit(shapes.bounds(this.doc.mark));
+  }
+
+  // Tab walks through the marks and, after the last, leaves the image.
+  tab(by) {
+    const { doc } = this;
+    const at = doc.mark ? doc.shown.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
+    if (at < 0 || at >= doc.shown.length) return false;
+    this.select(doc.shown[at].id);
+    this.layer.nodes.get(doc.selected).shape.focus({ preventScroll: true });
+    return true;
+  }
+
+  setTool(tool) {
+    if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
+    this.tool = tool;
+    this.stage.style.cursor = "";
+    if (this.hidden && tool !== "select") this.hidden = false;
+    this.render();
+  }
+
+  escape() {
+    if (this.help.open) return this.help.toggle(false);
+    if (this.adjust.open) return this.adjust.toggle(false);
+    if (this.pointer.busy) return this.pointer.cancel();
+    if (this.notices.stop()) return;
+    if (this.tool !== "select") return this.setTool("select");
+    this.select(null);
+  }
+
+  add(shape) {
+    this.doc.add(shape, this.doc.drawLabel);
+    this.list.follow();
+  }
+
+  // Ask the model again inside this box; what it finds comes back as one step.
+  lookCloser({ box }) {
+    this.setTool("select");
+    this.link.flush();
+    this.link.put({ ...this.doc.value(), region: box });
+    this.link.tell("closer");
+  }
+
+  judge(status) {
+    if (this.doc.mark && !this.pointer.busy) this.doc.setStatus(this.doc.selected, status);
+  }
+
+  remove() {
+    if (this.doc.mark && !this.pointer.busy) this.doc.remove(this.doc.selected);
+  }
+
+  nudge(dx, dy) {
+    const mark = this.doc.mark;
+    if (!mark || this.pointer.busy) return false;
+    this.doc.reshape(mark.id, shapes.move(mark, dx, dy, this.doc.size), `nudge:${mark.id}`);
+    return true;
+  }
+
+  digit(n) {
+    const label = this.doc.labels[n - 1];
+    if (label === undefined || this.pointer.busy) return false;
+    if (this.doc.kind === "count") return this.counts.type(n - 1);
+    this.chooseLabel(label);
+    return true;
+  }
+
+  // The selected mark's label, else the label of the next mark drawn; while drawing, both.
+  chooseLabel(label) {
+    const mark = this.doc.mark;
+    if (!mark || this.tool === "draw") this.doc.drawLabel = label;
+    if (mark && mark.label !== label && !this.doc.readonly) this.doc.relabel(mark.id, label);
+    else this.render();
+  }
+
+  // "hidden": no marks at all; "plain": outlines without glyphs, tags and fills.
+  toggle(which) {
+    this[which] = !this[which];
+    this.layer.hover(null);
+    this.render();
+  }
+
+  zoomToMark() {
+    if (this.doc.mark) this.view.zoomTo(shapes.bounds(this.doc.mark));
+  }
+
+  holdPan(on) {
+    this.pointer.panKey = on;
+    this.stage.toggleAttribute("data-pan", on);
+    return true;
+  }
+
+  send(name) {
+    if (this.pointer.busy) return;
+    if (name === "save" && this.doc.readonly) return;
+    this.link.tell(name);
+  }
+}

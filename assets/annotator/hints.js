@@ -1,57 +1,60 @@
 // The line under the count that says what looks wrong; a press goes to the next mark it is about.
-(function (PDC) {
-  "use strict";
-  const { html, text } = PDC;
-  const REST_MS = 60; // many quick edits are checked once
-  const KINDS = [
-    ["duplicate", (n) => PDC.t("{n} may be marked twice", { n })],
-    ["outside", (n) => PDC.t("{n} outside the image", { n })],
-    ["edge", (n) => PDC.t("{n} cut by the edge", { n })],
-  ];
 
-  class Hints {
-    constructor(editor) {
-      Object.assign(this, { editor, found: new Map(), timer: null, checked: null });
-      this.buttons = new Map(KINDS.map(([kind]) => [kind, this.button(kind)]));
-      this.root = html("div", { class: "pda-hints", role: "group", "aria-label": "Please check", hidden: "" }, ...this.buttons.values());
-    }
+import { check } from "./checks.js";
+import { html, text } from "./core.js";
+import { t } from "./words.js";
 
-    button(kind) {
-      const run = () => {
-        this.next(kind);
-        this.editor.focus();
-      };
-      return html("button", { type: "button", class: "pda-hint", "data-hint": kind, title: "Go to the next one (F)", hidden: "", on: { click: run } });
-    }
+const REST_MS = 60; // many quick edits are checked once
+/** @type {[string, (n: number) => string][]} */
+const KINDS = [
+  ["duplicate", (n) => t("{n} may be marked twice", { n })],
+  ["outside", (n) => t("{n} outside the image", { n })],
+  ["edge", (n) => t("{n} cut by the edge", { n })],
+];
 
-    render() {
-      if (this.checked === this.editor.doc.marks || this.timer !== null) return;
-      this.timer = setTimeout(() => this.check(), REST_MS);
-    }
-
-    check() {
-      this.timer = null;
-      const { doc, list } = this.editor;
-      this.checked = doc.marks;
-      this.found = doc.open ? PDC.check(doc.marks, doc.size) : new Map();
-      for (const [kind, words] of KINDS) {
-        const n = [...this.found.values()].filter((hint) => hint.kind === kind).length;
-        this.buttons.get(kind).hidden = n === 0;
-        text(this.buttons.get(kind), words(n));
-      }
-      this.root.hidden = this.found.size === 0;
-      list.window();
-    }
-
-    // The next mark in sight with a hint; without `kind`, whatever the hint, but only cuts when nothing else is wrong.
-    next(kind = KINDS.map(([name]) => name).find((name) => !this.buttons.get(name).hidden)) {
-      const { doc } = this.editor;
-      const from = doc.mark ? doc.shown.indexOf(doc.mark) + 1 : 0;
-      const order = [...doc.shown.slice(from), ...doc.shown.slice(0, from)];
-      const mark = order.find(({ id }) => this.found.has(id) && this.found.get(id).kind === kind);
-      if (mark) this.editor.goTo(mark.id);
-    }
+export class Hints {
+  constructor(editor) {
+    this.editor = editor;
+    this.found = new Map();
+    this.timer = null;
+    this.checked = null;
+    this.buttons = new Map(KINDS.map(([kind]) => [kind, this.button(kind)]));
+    this.root = html("div", { class: "pda-hints", role: "group", "aria-label": "Please check", hidden: "" }, ...this.buttons.values());
   }
 
-  PDC.Hints = Hints;
-})((window.PDC = window.PDC || {}));
+  button(kind) {
+    const run = () => {
+      this.next(kind);
+      this.editor.focus();
+    };
+    return html("button", { type: "button", class: "pda-hint", "data-hint": kind, title: "Go to the next one (F)", hidden: "", on: { click: run } });
+  }
+
+  render() {
+    if (this.checked === this.editor.doc.marks || this.timer !== null) return;
+    this.timer = setTimeout(() => this.check(), REST_MS);
+  }
+
+  check() {
+    this.timer = null;
+    const { doc, list } = this.editor;
+    this.checked = doc.marks;
+    this.found = doc.open ? check(doc.marks, doc.size) : new Map();
+    for (const [kind, words] of KINDS) {
+      const n = [...this.found.values()].filter((hint) => hint.kind === kind).length;
+      this.buttons.get(kind).hidden = n === 0;
+      text(this.buttons.get(kind), words(n));
+    }
+    this.root.hidden = this.found.size === 0;
+    list.window();
+  }
+
+  // The next mark in sight with a hint; without `kind`, whatever the hint, but only cuts when nothing else is wrong.
+  next(kind = KINDS.map(([name]) => name).find((name) => !this.buttons.get(name).hidden)) {
+    const { doc } = this.editor;
+    const from = doc.mark ? doc.shown.indexOf(doc.mark) + 1 : 0;
+    const order = [...doc.shown.slice(from), ...doc.shown.slice(0, from)];
+    const mark = order.find(({ id }) => this.found.has(id) && this.found.get(id).kind === kind);
+    if (mark) this.editor.goTo(mark.id);
+  }
+}

@@ -1,116 +1,115 @@
 // The keyboard. One table makes both the bindings and the help that `?` shows (help.js).
-(function (PDC) {
-  "use strict";
 
-  // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
-  const BINDINGS = (PDC.BINDINGS = [
-    ["Marks", [
-      ["N / P", "next / previous mark, in the middle and zoomed", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
-      ["A", "accept", { a: (e) => e.judge("accepted") }],
-      ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
-      ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
-      ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
-      ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
-      ["Arrows", "move 1 pixel, with Shift 10", {}],
-      ["F", "next mark that may be wrong: twice, outside, cut", { f: (e) => e.hints.next() }],
-      ["Ctrl Z / Ctrl Y", "undo / redo", {
-        "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
-      }],
-    ]],
-    ["Tools", [
-      ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
-      ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
-      ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
-    ]],
-    ["Scores", [
-      [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
-      ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
-      ["X or Esc", "stop the model's answer", { x: (e) => e.notices.stop() }],
-    ]],
-    ["View", [
-      ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
-      ["0", "whole image", { 0: (e) => e.view.fit() }],
-      ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
-      ["Space", "hold and drag to pan; the middle button too", {}],
-      ["H", "hide or show all marks", { h: (e) => e.toggle("hidden") }],
-      ["O", "outlines only", { o: (e) => e.toggle("plain") }],
-      ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
-      ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
-      ["I", "brightness, contrast, gamma, invert", { i: (e) => e.adjust.toggle() }],
-      ["?", "these keys", { "?": (e) => e.help.toggle() }],
-    ]],
-    ["Counting", [
-      ["G", "grid", { g: (e) => e.grid.toggle() }],
-      ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
-    ]],
-    ["Image", [
-      ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
-      ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
-      ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],
-    ]],
-  ]);
+// Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
+export const BINDINGS = [
+  ["Marks", [
+    ["N / P", "next / previous mark, in the middle and zoomed", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
+    ["A", "accept", { a: (e) => e.judge("accepted") }],
+    ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
+    ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
+    ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
+    ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
+    ["Arrows", "move 1 pixel, with Shift 10", {}],
+    ["F", "next mark that may be wrong: twice, outside, cut", { f: (e) => e.hints.next() }],
+    ["Ctrl Z / Ctrl Y", "undo / redo", {
+      "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
+    }],
+  ]],
+  ["Tools", [
+    ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+    ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
+    ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
+  ]],
+  ["Scores", [
+    [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
+    ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
+    ["X or Esc", "stop the model's answer", { x: (e) => e.notices.stop() }],
+  ]],
+  ["View", [
+    ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
+    ["0", "whole image", { 0: (e) => e.view.fit() }],
+    ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
+    ["Space", "hold and drag to pan; the middle button too", {}],
+    ["H", "hide or show all marks", { h: (e) => e.toggle("hidden") }],
+    ["O", "outlines only", { o: (e) => e.toggle("plain") }],
+    ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
+    ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
+    ["I", "brightness, contrast, gamma, invert", { i: (e) => e.adjust.toggle() }],
+    ["?", "these keys", { "?": (e) => e.help.toggle() }],
+  ]],
+  ["Counting", [
+    ["G", "grid", { g: (e) => e.grid.toggle() }],
+    ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
+  ]],
+  ["Image", [
+    ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
+    ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
+    ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],
+  ]],
+];
 
-  const RUN = {};
-  for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
-  const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-  const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
+const RUN = {};
+for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
+const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
+const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 
-  function chord(event) {
-    const key = event.key.toLowerCase();
-    const ctrl = event.ctrlKey || event.metaKey;
-    const shift = event.shiftKey && (ctrl || key === "a");
-    return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
+function chord(event) {
+  const key = event.key.toLowerCase();
+  const ctrl = event.ctrlKey || event.metaKey;
+  const shift = event.shiftKey && (ctrl || key === "a");
+  return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
+}
+
+// Runs a key on the editor; true when it meant something.
+export const press = (editor, event) => {
+  const key = event.key.toLowerCase();
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
+  if (plain && /^[1-9]$/.test(key)) return editor.digit(Number(key));
+  if (plain && key === "tab" && editor.focused()) return editor.tab(event.shiftKey ? -1 : 1);
+  if (plain && (key === "enter" || key === " ") && event.target.closest("button, a")) return false;
+  if (plain && key === " ") return editor.holdPan(true);
+  const run = event.altKey ? null : RUN[chord(event)];
+  if (!run) return false;
+  return run(editor) !== false;
+};
+
+const editors = new Set();
+
+// The editor keys go to: the one in sight.
+function inSight() {
+  for (const editor of editors) {
+    if (!editor.root.isConnected) editors.delete(editor);
+    else if (editor.root.getClientRects().length && editor.doc.open) return editor;
   }
+  return null;
+}
 
-  // Runs a key on the editor; true when it meant something.
-  PDC.press = (editor, event) => {
-    const key = event.key.toLowerCase();
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
-    if (plain && /^[1-9]$/.test(key)) return editor.digit(Number(key));
-    if (plain && key === "tab" && editor.focused()) return editor.tab(event.shiftKey ? -1 : 1);
-    if (plain && (key === "enter" || key === " ") && event.target.closest("button, a")) return false;
-    if (plain && key === " ") return editor.holdPan(true);
-    const run = event.altKey ? null : RUN[chord(event)];
-    if (!run) return false;
-    return run(editor) !== false;
-  };
+const typing = (event) => {
+  const target = event.composedPath()[0];
+  return target instanceof Element && target.closest(TYPING) !== null;
+};
 
-  const editors = new Set();
+function onKeyDown(event) {
+  if (event.defaultPrevented || event.isComposing) return;
+  const editor = inSight();
+  if (!editor || (typing(event) && chord(event) !== "ctrl+s")) return;
+  if (press(editor, event)) event.preventDefault();
+  else editor.link.flush();
+}
 
-  // The editor keys go to: the one in sight.
-  function inSight() {
-    for (const editor of editors) {
-      if (!editor.root.isConnected) editors.delete(editor);
-      else if (editor.root.getClientRects().length && editor.doc.open) return editor;
-    }
-    return null;
+function onKeyUp(event) {
+  if (event.key === " ") for (const editor of editors) editor.holdPan(false);
+}
+
+let listening = false;
+
+export const listen = (editor) => {
+  if (!listening) {
+    document.addEventListener("keydown", onKeyDown);
+    document.addEventListener("keyup", onKeyUp);
+    window.addEventListener("blur", () => onKeyUp({ key: " " }));
+    listening = true;
   }
-
-  const typing = (event) => {
-    const target = event.composedPath()[0];
-    return target instanceof Element && target.closest(TYPING) !== null;
-  };
-
-  function onKeyDown(event) {
-    if (event.defaultPrevented || event.isComposing) return;
-    const editor = inSight();
-    if (!editor || (typing(event) && chord(event) !== "ctrl+s")) return;
-    if (PDC.press(editor, event)) event.preventDefault();
-    else editor.link.flush();
-  }
-
-  function onKeyUp(event) {
-    if (event.key === " ") for (const editor of editors) editor.holdPan(false);
-  }
-
-  PDC.listen = (editor) => {
-    if (!PDC.listening) {
-      document.addEventListener("keydown", onKeyDown);
-      document.addEventListener("keyup", onKeyUp);
-      window.addEventListener("blur", () => onKeyUp({ key: " " }));
-      PDC.listening = true;
-    }
-    editors.add(editor);
-  };
-})((window.PDC = window.PDC || {}));
+  editors.add(editor);
+};

@@ -1,185 +1,185 @@
 // Marks twice over: drawn by few paths (ink.js), and as named nodes without ink, one a mark, for the pointer, the focus and the
 // screen reader. What the reader points at, has chosen or drags is drawn again on top.
-(function (PDC) {
-  "use strict";
-  const { svg, html, set, shapes } = PDC;
 
-  // `points` is no style property, unlike `d`, `x` or `width`: moving a mark then costs layout but no style.
-  const outline = PDC.outline = (shape) => {
-    const [x1, y1, x2, y2] = shapes.bounds(shape);
-    return shape.point ? `${x1},${y1} ${x1},${y1}` : `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
-  };
+import { clamp, colorOf, html, inkOn, set, svg, text } from "./core.js";
+import { Ink } from "./ink.js";
+import * as shapes from "./shapes.js";
+import { t } from "./words.js";
 
-  const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => PDC.t(word));
-  const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected", "doubtful"].map((word) => [word, PDC.t(word)]));
+// `points` is no style property, unlike `d`, `x` or `width`: moving a mark then costs layout but no style.
+export const outline = (shape) => {
+  const [x1, y1, x2, y2] = shapes.bounds(shape);
+  return shape.point ? `${x1},${y1} ${x1},${y1}` : `${x1},${y1} ${x2},${y1} ${x2},${y2} ${x1},${y2}`;
+};
 
-  const name = (mark, at) => {
-    const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;
-    return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}`;
-  };
+const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => t(word));
+const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected", "doubtful"].map((word) => [word, t(word)]));
 
-  class Layer {
-    constructor(doc, view, svgRoot, tags) {
-      Object.assign(this, { doc, view });
-      this.nodes = new Map();
-      this.marksGroup = svg("g", { class: "pda-marks" });
-      this.ink = new PDC.Ink("pda-ink");
-      this.pointed = new PDC.Ink("pda-ink pda-pointed");
-      this.chosen = new PDC.Ink("pda-ink pda-chosen");
-      this.draft = svg("polygon", { class: "pda-draft", points: "" });
-      this.handles = shapes.HANDLES.map((handle) => svg("rect", { class: "pda-handle", "data-handle": handle }));
-      this.overlay = svg("g", { class: "pda-overlay", "aria-hidden": "true" }, this.draft, ...this.handles);
-      svgRoot.append(this.ink.root, this.pointed.root, this.chosen.root, this.marksGroup, this.overlay);
-      this.hoverTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
-      this.selectedTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
-      tags.append(this.hoverTag, this.selectedTag);
-      this.hovered = null;
-      this.moving = null;
+const name = (mark, at) => {
+  const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;
+  return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}`;
+};
+
+export class Layer {
+  constructor(doc, view, svgRoot, tags) {
+    this.doc = doc;
+    this.view = view;
+    this.nodes = new Map();
+    this.marksGroup = svg("g", { class: "pda-marks" });
+    this.ink = new Ink("pda-ink");
+    this.pointed = new Ink("pda-ink pda-pointed");
+    this.chosen = new Ink("pda-ink pda-chosen");
+    this.draft = svg("polygon", { class: "pda-draft", points: "" });
+    this.handles = shapes.HANDLES.map((handle) => svg("rect", { class: "pda-handle", "data-handle": handle }));
+    this.overlay = svg("g", { class: "pda-overlay", "aria-hidden": "true" }, this.draft, ...this.handles);
+    svgRoot.append(this.ink.root, this.pointed.root, this.chosen.root, this.marksGroup, this.overlay);
+    this.hoverTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
+    this.selectedTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
+    tags.append(this.hoverTag, this.selectedTag);
+    this.hovered = null;
+    this.moving = null;
+  }
+
+  make(mark) {
+    const kind = mark.box ? "box" : "point";
+    const shape = svg(mark.box ? "polygon" : "polyline", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": kind });
+    const node = { shape, mark: null, at: -1, low: false };
+    this.nodes.set(mark.id, node);
+    this.marksGroup.append(shape);
+    return node;
+  }
+
+  node(mark) {
+    const node = this.nodes.get(mark.id);
+    if (node && Boolean(node.mark.box) === Boolean(mark.box)) return node;
+    if (node) node.shape.remove();
+    return this.make(mark);
+  }
+
+  render() {
+    const { marks, selected } = this.doc;
+    const gone = new Set(this.nodes.keys());
+    marks.forEach((mark, at) => {
+      gone.delete(mark.id);
+      const node = this.node(mark);
+      this.dim(node, this.doc.hides(mark));
+      if (node.mark !== mark || node.at !== at) this.say(node, mark, at);
+    });
+    for (const id of gone) {
+      this.nodes.get(id).shape.remove();
+      this.nodes.delete(id);
     }
+    if (this.hovered !== null && !this.nodes.has(this.hovered)) this.hovered = null;
+    this.draw();
+    this.showSelected(selected);
+    this.overlays();
+  }
 
-    make(mark) {
-      const kind = mark.box ? "box" : "point";
-      const shape = svg(mark.box ? "polygon" : "polyline", { class: "pda-mark", role: "button", tabindex: "-1", "data-id": mark.id, "data-kind": kind });
-      const node = { shape, mark: null, at: -1, low: false };
-      this.nodes.set(mark.id, node);
-      this.marksGroup.append(shape);
-      return node;
-    }
+  dim(node, low) {
+    if (node.low === low) return;
+    node.low = low;
+    node.shape.toggleAttribute("data-low", low);
+  }
 
-    node(mark) {
-      const node = this.nodes.get(mark.id);
-      if (node && Boolean(node.mark.box) === Boolean(mark.box)) return node;
-      if (node) node.shape.remove();
-      return this.make(mark);
-    }
+  say(node, mark, at) {
+    const { mark: before } = node;
+    if (!before || before.box !== mark.box || before.point !== mark.point) node.shape.setAttribute("points", outline(mark));
+    node.shape.setAttribute("aria-label", name(mark, at));
+    Object.assign(node, { mark, at });
+  }
 
-    render() {
-      const { marks, selected } = this.doc;
-      const gone = new Set(this.nodes.keys());
-      marks.forEach((mark, at) => {
-        gone.delete(mark.id);
-        const node = this.node(mark);
-        this.dim(node, this.doc.hides(mark));
-        if (node.mark !== mark || node.at !== at) this.say(node, mark, at);
-      });
-      for (const id of gone) {
-        this.nodes.get(id).shape.remove();
-        this.nodes.delete(id);
-      }
-      if (this.hovered !== null && !this.nodes.has(this.hovered)) this.hovered = null;
-      this.draw();
-      this.showSelected(selected);
-      this.overlays();
-    }
+  draw() {
+    const { marks, labels } = this.doc;
+    const moving = this.moving && this.moving.id;
+    this.ink.draw(marks.map((mark) => (mark.id === moving || this.doc.hides(mark) ? null : mark)), labels);
+    this.top();
+  }
 
-    dim(node, low) {
-      if (node.low === low) return;
-      node.low = low;
-      node.shape.toggleAttribute("data-low", low);
-    }
+  top() {
+    const { labels, selected } = this.doc;
+    const only = (id) => (this.nodes.has(id) ? [this.current(this.nodes.get(id).mark)] : []);
+    this.pointed.draw(this.hovered === selected ? [] : only(this.hovered), labels);
+    this.chosen.draw(only(selected), labels);
+  }
 
-    say(node, mark, at) {
-      const { mark: before } = node;
-      if (!before || before.box !== mark.box || before.point !== mark.point) node.shape.setAttribute("points", outline(mark));
-      node.shape.setAttribute("aria-label", name(mark, at));
-      Object.assign(node, { mark, at });
-    }
+  showSelected(id) {
+    for (const [key, tab] of [[this.shown, -1], [id, 0]]) if (this.nodes.has(key)) set(this.nodes.get(key).shape, "tabindex", tab);
+    this.shown = id;
+    this.top();
+  }
 
-    draw() {
-      const { marks, labels } = this.doc;
-      const moving = this.moving && this.moving.id;
-      this.ink.draw(marks.map((mark) => (mark.id === moving || this.doc.hides(mark) ? null : mark)), labels);
-      this.top();
-    }
+  // While a mark is dragged only what is on top moves; the document changes when the drag ends.
+  preview(id, shape) {
+    const starts = !this.moving;
+    this.moving = { id, shape };
+    if (starts) this.draw();
+    else this.top();
+    this.overlays();
+  }
 
-    top() {
-      const { labels, selected } = this.doc;
-      const only = (id) => (this.nodes.has(id) ? [this.current(this.nodes.get(id).mark)] : []);
-      this.pointed.draw(this.hovered === selected ? [] : only(this.hovered), labels);
-      this.chosen.draw(only(selected), labels);
-    }
+  drop() {
+    if (!this.moving) return;
+    this.moving = null;
+    this.draw();
+    this.overlays();
+  }
 
-    showSelected(id) {
-      for (const [key, tab] of [[this.shown, -1], [id, 0]]) if (this.nodes.has(key)) set(this.nodes.get(key).shape, "tabindex", tab);
-      this.shown = id;
-      this.top();
-    }
+  drawing(shape) {
+    this.draft.setAttribute("points", shape ? outline(shape) : "");
+    this.draft.setAttribute("stroke", colorOf(this.doc.labels, this.doc.drawLabel));
+  }
 
-    // While a mark is dragged only what is on top moves; the document changes when the drag ends.
-    preview(id, shape) {
-      const starts = !this.moving;
-      this.moving = { id, shape };
-      if (starts) this.draw();
-      else this.top();
-      this.overlays();
-    }
+  hover(id) {
+    if (this.hovered === id) return;
+    this.hovered = id;
+    this.top();
+    this.tags();
+  }
 
-    drop() {
-      if (!this.moving) return;
-      this.moving = null;
-      this.draw();
-      this.overlays();
-    }
+  // What keeps its size on the screen: handles and label tags. Called on every zoom, so it must stay small.
+  overlays() {
+    this.shapeHandles();
+    this.tags();
+  }
 
-    drawing(shape) {
-      this.draft.setAttribute("points", shape ? outline(shape) : "");
-      this.draft.setAttribute("stroke", PDC.colorOf(this.doc.labels, this.doc.drawLabel));
-    }
+  current(mark) { return this.moving && this.moving.id === mark.id ? { ...mark, ...this.moving.shape } : mark; }
 
-    hover(id) {
-      if (this.hovered === id) return;
-      this.hovered = id;
-      this.top();
-      this.tags();
-    }
-
-    // What keeps its size on the screen: handles and label tags. Called on every zoom, so it must stay small.
-    overlays() {
-      this.shapeHandles();
-      this.tags();
-    }
-
-    current(mark) { return this.moving && this.moving.id === mark.id ? { ...mark, ...this.moving.shape } : mark; }
-
-    shapeHandles() {
-      const mark = this.doc.mark;
-      const box = mark && mark.box && !this.doc.readonly ? this.current(mark).box : null;
-      this.overlay.toggleAttribute("data-handles", Boolean(box));
-      if (!box) return;
-      const side = 8 / this.view.scale;
-      const small = Math.min(box[2] - box[0], box[3] - box[1]) * this.view.scale < 36;
-      for (const handle of this.handles) {
-        const place = handle.getAttribute("data-handle");
-        const [x, y] = shapes.handleAt(box, place);
-        handle.toggleAttribute("data-off", small && place.length === 1);
-        set(handle, "x", x - side / 2);
-        set(handle, "y", y - side / 2);
-        set(handle, "width", side);
-        set(handle, "height", side);
-      }
-    }
-
-    tags() {
-      const selected = this.doc.mark;
-      this.tag(this.selectedTag, selected);
-      this.tag(this.hoverTag, this.hovered === null || (selected && selected.id === this.hovered) ? null : this.doc.find(this.hovered));
-    }
-
-    tag(node, mark) {
-      node.toggleAttribute("data-on", Boolean(mark));
-      if (!mark) return;
-      const [x1, y1, , y2] = shapes.bounds(this.current(mark));
-      const [left, top] = this.view.toStage(x1, y1);
-      const below = top < 26;
-      const lift = mark.point ? 10 : 5;
-      const edge = below ? this.view.toStage(x1, y2)[1] + lift : top - lift - 20;
-      const color = PDC.colorOf(this.doc.labels, mark.label);
-      PDC.text(node, mark.score === null ? mark.label : `${mark.label}  ${mark.score.toFixed(2)}`);
-      node.style.background = color;
-      node.style.color = PDC.inkOn(color);
-      node.style.transform = `translate(${Math.round(PDC.clamp(left, 2, this.view.width - 40))}px, ${Math.round(edge)}px)`;
+  shapeHandles() {
+    const mark = this.doc.mark;
+    const box = mark && mark.box && !this.doc.readonly ? this.current(mark).box : null;
+    this.overlay.toggleAttribute("data-handles", Boolean(box));
+    if (!box) return;
+    const side = 8 / this.view.scale;
+    const small = Math.min(box[2] - box[0], box[3] - box[1]) * this.view.scale < 36;
+    for (const handle of this.handles) {
+      const place = handle.getAttribute("data-handle");
+      const [x, y] = shapes.handleAt(box, place);
+      handle.toggleAttribute("data-off", small && place.length === 1);
+      set(handle, "x", x - side / 2);
+      set(handle, "y", y - side / 2);
+      set(handle, "width", side);
+      set(handle, "height", side);
     }
   }
 
-  PDC.Layer = Layer;
-})((window.PDC = window.PDC || {}));
+  tags() {
+    const selected = this.doc.mark;
+    this.tag(this.selectedTag, selected);
+    this.tag(this.hoverTag, this.hovered === null || (selected && selected.id === this.hovered) ? null : this.doc.find(this.hovered));
+  }
+
+  tag(node, mark) {
+    node.toggleAttribute("data-on", Boolean(mark));
+    if (!mark) return;
+    const [x1, y1, , y2] = shapes.bounds(this.current(mark));
+    const [left, top] = this.view.toStage(x1, y1);
+    const below = top < 26;
+    const lift = mark.point ? 10 : 5;
+    const edge = below ? this.view.toStage(x1, y2)[1] + lift : top - lift - 20;
+    const color = colorOf(this.doc.labels, mark.label);
+    text(node, mark.score === null ? mark.label : `${mark.label}  ${mark.score.toFixed(2)}`);
+    node.style.background = color;
+    node.style.color = inkOn(color);
+    node.style.transform = `translate(${Math.round(clamp(left, 2, this.view.width - 40))}px, ${Math.round(edge)}px)`;
+  }
+}

@@ -1,57 +1,58 @@
 // The way to the server. The first edit goes at once; edits that follow it closely go together, the last state winning.
-(function (PDC) {
-  "use strict";
-  const BURST_MS = 100;
 
-  // Not a plain object, so that Gradio's reactivity leaves it alone instead of wrapping every number of every mark.
-  class Value {
-    constructor(fields) { Object.assign(this, fields); }
+const BURST_MS = 100;
+
+// Not a plain object, so that Gradio's reactivity leaves it alone instead of wrapping every number of every mark.
+class Value {
+  constructor(fields) { Object.assign(this, fields); }
+}
+
+// Whatever the reader does next outside the image may read the component's value. Gradio may build the editor again and says
+// nothing of the old one: what left the page is forgotten when the next one comes.
+const links = new Set();
+const flush = () => links.forEach((link) => link.flush());
+for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
+
+export class Link {
+  constructor({ put, trigger }, host) {
+    this.host = host;
+    this.send = trigger;
+    this.raw = put;
+    this.last = null;
+    this.waiting = null;
+    this.timer = null;
+    for (const link of links) if (!link.host.isConnected) links.delete(link);
+    links.add(this);
   }
 
-  // Whatever the reader does next outside the image may read the component's value. Gradio may build the editor again and says
-  // nothing of the old one: what left the page is forgotten when the next one comes.
-  const links = new Set();
-  const flush = () => links.forEach((link) => link.flush());
-  for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
+  put(fields) {
+    this.last = fields && new Value(fields);
+    this.raw(this.last);
+  }
 
-  class Link {
-    constructor({ put, trigger }, host) {
-      Object.assign(this, { host, send: trigger, raw: put, last: null, waiting: null, timer: null });
-      for (const link of links) if (!link.host.isConnected) links.delete(link);
-      links.add(this);
-    }
+  // What comes back to us is what we have just put there.
+  own(value) { return value !== null && value === this.last; }
 
-    put(fields) {
-      this.last = fields && new Value(fields);
-      this.raw(this.last);
-    }
+  edited(value) {
+    this.waiting = value;
+    if (this.timer === null) this.flush();
+  }
 
-    // What comes back to us is what we have just put there.
-    own(value) { return value !== null && value === this.last; }
-
-    edited(value) {
-      this.waiting = value;
-      if (this.timer === null) this.flush();
-    }
-
-    flush() {
-      if (!this.waiting) return;
-      const value = this.waiting();
-      this.waiting = null;
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => {
-        this.timer = null;
-        this.flush();
-      }, BURST_MS);
-      this.put(value);
-      this.send("edit");
-    }
-
-    tell(name) {
+  flush() {
+    if (!this.waiting) return;
+    const value = this.waiting();
+    this.waiting = null;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.timer = null;
       this.flush();
-      this.send(name);
-    }
+    }, BURST_MS);
+    this.put(value);
+    this.send("edit");
   }
 
-  PDC.Link = Link;
-})((window.PDC = window.PDC || {}));
+  tell(name) {
+    this.flush();
+    this.send(name);
+  }
+}

@@ -1,23 +1,23 @@
 // The way in: called from the component's js_on_load, each time Gradio builds it.
-(function (PDC) {
-  "use strict";
 
-  PDC.mount = ({ element, props, trigger, watch }) => {
-    PDC.watchConnection();
-    const host = element.querySelector(".pdc-editor");
-    host.parentElement.style.container = "pdc-editor / inline-size"; // the style sheet asks how wide the editor is
-    const editor = new PDC.Editor(host, { put: (value) => { props.value = value; }, trigger });
-    const kept = PDC.kept;
-    if (kept && kept.head && props.value && kept.head.case === props.value.case) adopt(editor, kept);
-    watch("value", () => editor.receive(props.value));
-    editor.receive(props.value);
-  };
+import { watchConnection } from "./connection.js";
+import { Editor } from "./editor.js";
 
-  // A tab that was closed and opened again: the document of the same case goes on, with its undo steps.
-  function adopt(editor, kept) {
-    const { head, state, past, future, serial, touched, drawLabel } = kept;
-    Object.assign(editor.doc, { head, state, past, future, serial, touched, drawLabel });
-    editor.opened();
-    editor.render();
-  }
-})((window.PDC = window.PDC || {}));
+export const mount = ({ element, props, trigger, watch }) => {
+  watchConnection();
+  const host = element.querySelector(".pdc-editor");
+  host.parentElement.style.container = "pdc-editor / inline-size"; // the style sheet asks how wide the editor is
+  const editor = new Editor(host, { put: (value) => { props.value = value; }, trigger });
+  const { kept } = Editor;
+  if (kept && kept.head && props.value && kept.head.case === props.value.case) adopt(editor, kept);
+  watch("value", () => editor.receive(props.value));
+  editor.receive(props.value);
+};
+
+// A tab that was closed and opened again: the document of the same case goes on, with its undo steps.
+function adopt(editor, kept) {
+  const { head, state, past, future, serial, touched, drawLabel } = kept;
+  Object.assign(editor.doc, { head, state, past, future, serial, touched, drawLabel });
+  editor.opened();
+  editor.render();
+}

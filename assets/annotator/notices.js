@@ -1,95 +1,98 @@
 // What the reader must not miss, above the image: work that is not saved, a copy that can be restored, a model still answering.
-(function (PDC) {
-  "use strict";
-  const { html, text, t } = PDC;
-  const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
-  class Notices {
-    constructor(editor) {
-      Object.assign(this, { editor, copy: null, kept: true, stopping: false });
-      const push = (words, run) => html("button", { type: "button", class: "pda-close", on: { click: () => run() } }, words);
-      this.lostWords = html("span", {});
-      this.lost = html("div", { class: "pda-notice", "data-notice": "lost", role: "alert", hidden: "" },
-        this.lostWords, push("Download copy", () => this.download()));
-      this.restoreWords = html("span", {});
-      this.restore = html("div", { class: "pda-notice", "data-notice": "restore", role: "status", hidden: "" }, this.restoreWords,
-        push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
-      this.stopButton = push("Stop", () => this.stop());
-      this.stopButton.title = t("Stop the answer (Esc or X)");
-      this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
-        html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
-      this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
-      const changed = (event) => this.connection(event);
-      PDC.connection.listen(changed);
-      this.leave = () => PDC.connection.forget(changed);
-    }
+import { connection } from "./connection.js";
+import { html, text } from "./core.js";
+import { keeper } from "./keeper.js";
+import { t } from "./words.js";
 
-    get unsaved() {
-      const { head } = this.editor.doc;
-      return Boolean(head) && head.edits > 0 && !(head.acked >= head.edits);
-    }
+const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
-    // Back: what is not known to be stored goes again, and the bar stays until a call has come through.
-    connection({ back }) {
-      if (!this.editor.root.isConnected) return this.leave();
-      if (back && this.unsaved) this.editor.link.tell("edit");
-      else if (back) PDC.connection.settle();
-      this.render();
-    }
-
-    opened() {
-      const { doc } = this.editor;
-      this.stopping = false;
-      this.copy = doc.readonly ? null : PDC.keeper.find(doc.head, doc.state);
-    }
-
-    take() {
-      const { doc } = this.editor;
-      const { key, marks, stated } = this.copy;
-      this.copy = null;
-      doc.replace(marks, stated);
-      PDC.keeper.drop(key);
-      this.editor.focus();
-    }
-
-    discard() {
-      PDC.keeper.drop(this.copy.key);
-      this.copy = null;
-      this.render();
-      this.editor.focus();
-    }
-
-    // False when the model is not answering, or has been told to stop.
-    stop() {
-      if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return false;
-      this.stopping = true;
-      this.render();
-      this.editor.link.tell("stop");
-      this.editor.focus();
-      return true;
-    }
-
-    download() {
-      const value = this.editor.doc.value();
-      const url = URL.createObjectURL(new Blob([JSON.stringify(value, null, 1)], { type: "application/json" }));
-      html("a", { href: url, download: `${value.image.name || "image"}-marks.json` }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 10000);
-    }
-
-    render() {
-      const { head } = this.editor.doc;
-      this.lost.hidden = !PDC.connection.lost || !this.editor.doc.open;
-      const words = t(this.kept ? "A copy is kept in this browser." : "This browser has no room for a copy: download it.");
-      text(this.lostWords, this.unsaved ? `${t("Not saved.")} ${words}` : t("No connection to the server. What you change now is kept in this browser."));
-      this.restore.hidden = this.copy === null;
-      text(this.restoreWords, this.copy ? t("Changes from {time} did not reach the server.", { time: at(this.copy.at) }) : "");
-      const answering = Boolean(head && head.answering);
-      if (!answering) this.stopping = false;
-      this.answering.hidden = !answering;
-      this.stopButton.disabled = this.stopping;
-      text(this.stopButton, t(this.stopping ? "Stopping…" : "Stop"));
-    }
+export class Notices {
+  constructor(editor) {
+    this.editor = editor;
+    this.copy = null;
+    this.kept = true;
+    this.stopping = false;
+    const push = (words, run) => html("button", { type: "button", class: "pda-close", on: { click: () => run() } }, words);
+    this.lostWords = html("span", {});
+    this.lost = html("div", { class: "pda-notice", "data-notice": "lost", role: "alert", hidden: "" },
+      this.lostWords, push("Download copy", () => this.download()));
+    this.restoreWords = html("span", {});
+    this.restore = html("div", { class: "pda-notice", "data-notice": "restore", role: "status", hidden: "" }, this.restoreWords,
+      push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
+    this.stopButton = push("Stop", () => this.stop());
+    this.stopButton.title = t("Stop the answer (Esc or X)");
+    this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
+      html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
+    this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
+    const changed = (event) => this.connection(event);
+    connection.listen(changed);
+    this.leave = () => connection.forget(changed);
   }
 
-  PDC.Notices = Notices;
-})((window.PDC = window.PDC || {}));
+  get unsaved() {
+    const { head } = this.editor.doc;
+    return Boolean(head) && head.edits > 0 && !(head.acked >= head.edits);
+  }
+
+  // Back: what is not known to be stored goes again, and the bar stays until a call has come through.
+  connection({ back }) {
+    if (!this.editor.root.isConnected) return this.leave();
+    if (back && this.unsaved) this.editor.link.tell("edit");
+    else if (back) connection.settle();
+    this.render();
+  }
+
+  opened() {
+    const { doc } = this.editor;
+    this.stopping = false;
+    this.copy = doc.readonly ? null : keeper.find(doc.head, doc.state);
+  }
+
+  take() {
+    const { doc } = this.editor;
+    const { key, marks, stated } = this.copy;
+    this.copy = null;
+    doc.replace(marks, stated);
+    keeper.drop(key);
+    this.editor.focus();
+  }
+
+  discard() {
+    keeper.drop(this.copy.key);
+    this.copy = null;
+    this.render();
+    this.editor.focus();
+  }
+
+  // False when the model is not answering, or has been told to stop.
+  stop() {
+    if (!this.editor.doc.head || !this.editor.doc.head.answering || this.stopping) return false;
+    this.stopping = true;
+    this.render();
+    this.editor.link.tell("stop");
+    this.editor.focus();
+    return true;
+  }
+
+  download() {
+    const value = this.editor.doc.value();
+    const url = URL.createObjectURL(new Blob([JSON.stringify(value, null, 1)], { type: "application/json" }));
+    html("a", { href: url, download: `${value.image.name || "image"}-marks.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  }
+
+  render() {
+    const { head } = this.editor.doc;
+    this.lost.hidden = !connection.lost || !this.editor.doc.open;
+    const words = t(this.kept ? "A copy is kept in this browser." : "This browser has no room for a copy: download it.");
+    text(this.lostWords, this.unsaved ? `${t("Not saved.")} ${words}` : t("No connection to the server. What you change now is kept in this browser."));
+    this.restore.hidden = this.copy === null;
+    text(this.restoreWords, this.copy ? t("Changes from {time} did not reach the server.", { time: at(this.copy.at) }) : "");
+    const answering = Boolean(head && head.answering);
+    if (!answering) this.stopping = false;
+    this.answering.hidden = !answering;
+    this.stopButton.disabled = this.stopping;
+    text(this.stopButton, t(this.stopping ? "Stopping…" : "Stop"));
+  }
+}

@@ -1,78 +1,75 @@
 // The row of buttons above the image.
-(function (PDC) {
-  "use strict";
-  const { html, button } = PDC;
 
-  class Toolbar {
-    constructor(editor) {
-      this.editor = editor;
-      const on = (run) => () => {
-        run();
-        editor.focus();
-      };
-      const doc = editor.doc;
-      this.select = button("select", "Select (V)", on(() => editor.setTool("select")));
-      this.draw = button("box", "Draw (D)", on(() => editor.setTool("draw")));
-      this.closer = button("closer", "Look closer (E)", on(() => editor.setTool("closer")));
-      this.undo = button("undo", "Undo (Ctrl Z)", on(() => doc.undo()));
-      this.redo = button("redo", "Redo (Ctrl Y)", on(() => doc.redo()));
-      this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
-      this.reject = button("reject", "Reject (R)", on(() => editor.judge("rejected")));
-      this.remove = button("trash", "Delete (Del)", on(() => editor.remove()));
-      this.before = button("prev", "Previous mark (P)", on(() => editor.step(-1)));
-      this.after = button("next", "Next mark (N)", on(() => editor.step(1)));
-      this.hide = button("eye", "Hide marks (H)", on(() => editor.toggle("hidden")));
-      this.plain = button("outline", "Outlines only (O)", on(() => editor.toggle("plain")));
-      this.grid = button("grid", "Counting grid (G)", on(() => editor.grid.toggle()));
-      this.cross = button("cross", "Crosshair (C)", on(() => editor.lens.toggle("cross")));
-      this.loupe = button("loupe", "Loupe (L)", on(() => editor.lens.toggle("loupe")));
-      this.light = button("light", "Brightness and contrast (I)", on(() => editor.adjust.toggle()));
-      this.zoomText = html("button", { type: "button", class: "pda-zoom", title: "Whole image (0)", "aria-label": "Whole image (0)", on: { click: on(() => editor.view.fit()) } });
-      const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
-        button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
-      this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.remove);
-      this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
-      this.note = html("span", { class: "pda-note", role: "status" });
-      this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
-        this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note,
-        this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
-        this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
-    }
+import { button, html, text } from "./core.js";
+import { t } from "./words.js";
 
-    group(name, ...buttons) {
-      return html("div", { class: "pda-group", role: "group", "aria-label": name }, ...buttons);
-    }
-
-    render() {
-      const { editor } = this;
-      const { doc } = editor;
-      const press = (node, on) => node.setAttribute("aria-pressed", String(Boolean(on)));
-      const draws = doc.open && !doc.readonly && doc.kind !== "count";
-      press(this.select, editor.tool === "select");
-      press(this.draw, editor.tool === "draw");
-      press(this.closer, editor.tool === "closer");
-      press(this.hide, editor.hidden);
-      press(this.plain, editor.plain);
-      press(this.grid, editor.grid.on);
-      press(this.cross, editor.lens.cross);
-      press(this.loupe, editor.lens.loupe);
-      for (const node of [this.hide, this.plain, this.grid, this.cross, this.loupe, this.light]) node.disabled = !doc.open;
-      this.draw.disabled = this.closer.disabled = !draws;
-      this.select.disabled = !doc.open;
-      this.undo.disabled = doc.readonly || !doc.past.length;
-      this.redo.disabled = doc.readonly || !doc.future.length;
-      const mark = doc.mark;
-      for (const node of [this.accept, this.reject, this.remove]) node.disabled = doc.readonly || !mark;
-      press(this.accept, mark && mark.status === "accepted");
-      press(this.reject, mark && mark.status === "rejected");
-      this.before.disabled = this.after.disabled = !doc.shown.length;
-      this.markGroup.hidden = doc.kind === "count";
-      this.toolGroup.hidden = doc.kind === "count";
-      PDC.text(this.note, PDC.t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
-    }
-
-    zoomed(scale) { PDC.text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }
+export class Toolbar {
+  constructor(editor) {
+    this.editor = editor;
+    const on = (run) => () => {
+      run();
+      editor.focus();
+    };
+    const doc = editor.doc;
+    this.select = button("select", "Select (V)", on(() => editor.setTool("select")));
+    this.draw = button("box", "Draw (D)", on(() => editor.setTool("draw")));
+    this.closer = button("closer", "Look closer (E)", on(() => editor.setTool("closer")));
+    this.undo = button("undo", "Undo (Ctrl Z)", on(() => doc.undo()));
+    this.redo = button("redo", "Redo (Ctrl Y)", on(() => doc.redo()));
+    this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
+    this.reject = button("reject", "Reject (R)", on(() => editor.judge("rejected")));
+    this.remove = button("trash", "Delete (Del)", on(() => editor.remove()));
+    this.before = button("prev", "Previous mark (P)", on(() => editor.step(-1)));
+    this.after = button("next", "Next mark (N)", on(() => editor.step(1)));
+    this.hide = button("eye", "Hide marks (H)", on(() => editor.toggle("hidden")));
+    this.plain = button("outline", "Outlines only (O)", on(() => editor.toggle("plain")));
+    this.grid = button("grid", "Counting grid (G)", on(() => editor.grid.toggle()));
+    this.cross = button("cross", "Crosshair (C)", on(() => editor.lens.toggle("cross")));
+    this.loupe = button("loupe", "Loupe (L)", on(() => editor.lens.toggle("loupe")));
+    this.light = button("light", "Brightness and contrast (I)", on(() => editor.adjust.toggle()));
+    this.zoomText = html("button", { type: "button", class: "pda-zoom", title: "Whole image (0)", "aria-label": "Whole image (0)", on: { click: on(() => editor.view.fit()) } });
+    const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
+      button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
+    this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.remove);
+    this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
+    this.note = html("span", { class: "pda-note", role: "status" });
+    this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
+      this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note,
+      this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
+      this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
   }
 
-  PDC.Toolbar = Toolbar;
-})((window.PDC = window.PDC || {}));
+  group(name, ...buttons) {
+    return html("div", { class: "pda-group", role: "group", "aria-label": name }, ...buttons);
+  }
+
+  render() {
+    const { editor } = this;
+    const { doc } = editor;
+    const press = (node, on) => node.setAttribute("aria-pressed", String(Boolean(on)));
+    const draws = doc.open && !doc.readonly && doc.kind !== "count";
+    press(this.select, editor.tool === "select");
+    press(this.draw, editor.tool === "draw");
+    press(this.closer, editor.tool === "closer");
+    press(this.hide, editor.hidden);
+    press(this.plain, editor.plain);
+    press(this.grid, editor.grid.on);
+    press(this.cross, editor.lens.cross);
+    press(this.loupe, editor.lens.loupe);
+    for (const node of [this.hide, this.plain, this.grid, this.cross, this.loupe, this.light]) node.disabled = !doc.open;
+    this.draw.disabled = this.closer.disabled = !draws;
+    this.select.disabled = !doc.open;
+    this.undo.disabled = doc.readonly || !doc.past.length;
+    this.redo.disabled = doc.readonly || !doc.future.length;
+    const mark = doc.mark;
+    for (const node of [this.accept, this.reject, this.remove]) node.disabled = doc.readonly || !mark;
+    press(this.accept, mark && mark.status === "accepted");
+    press(this.reject, mark && mark.status === "rejected");
+    this.before.disabled = this.after.disabled = !doc.shown.length;
+    this.markGroup.hidden = doc.kind === "count";
+    this.toolGroup.hidden = doc.kind === "count";
+    text(this.note, t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
+  }
+
+  zoomed(scale) { text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }
+}

@@ -26,6 +26,7 @@ from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
@@ -67,6 +68,7 @@ def build_server(
     sessions.guard()
     app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
     app.exception_handler(PdcError)(_say)
+    scripts.add_routes(app)
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     _worklist_routes(app, access, Worklist(service), prefetcher)

@@ -47,9 +47,11 @@ def editor_app(received: list[dict], keys: list[str]) -> object:
     import gradio as gr
     from fastapi import FastAPI, Response
 
-    from pdc.web.ui.annotator import Annotator, head_html
+    from pdc.web.ui import scripts
+    from pdc.web.ui.annotator import Annotator
 
     app = FastAPI()
+    scripts.add_routes(app)
     png = _png()
     app.get("/picture.png")(lambda: Response(png, media_type="image/png"))
 
@@ -70,7 +72,7 @@ def editor_app(received: list[dict], keys: list[str]) -> object:
             tell = partial(_note, keys, name)
             getattr(editor, name)(tell, editor, None, queue=False, show_progress="hidden", trigger_mode="multiple")
     theme = gr.themes.Base(font=["sans-serif"], font_mono=["monospace"])
-    return gr.mount_gradio_app(app, blocks, path="/", head=head_html(), theme=theme)
+    return gr.mount_gradio_app(app, blocks, path="/", head=scripts.head_html(), theme=theme)
 
 
 def _note(keys: list[str], name: str, value: dict) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from editor_page import LABELS, Driver, box, point
 
+from pdc.web.ui.scripts import import_expression
+
 pytestmark = pytest.mark.browser
 
 
@@ -123,16 +125,18 @@ def test_doubles_and_marks_at_or_beyond_the_edge_are_pointed_out(driver: Driver)
 
 
 def test_a_crowd_of_marks_is_checked_as_every_pair_would_be(driver: Driver) -> None:
-    wrong = driver.js("""(() => {
+    wrong = driver.page.evaluate(
+        """CHECKS.then(({ check }) => {
         let seed = 7;
         const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
         const marks = Array.from({ length: 300 }, (_, i) => {
             const [x, y, w] = [random() * 300, random() * 200, 10 + random() * 20];
             return { id: `m${i}`, label: i % 2 ? "a" : "b", box: [x, y, x + w, y + w], status: "open" };
         });
-        const found = PDC.check(marks, { width: 1000, height: 1000 });
-        const pair = (a, b) => PDC.check([a, b], { width: 1000, height: 1000 }).get(a.id)?.kind === "duplicate";
+        const found = check(marks, { width: 1000, height: 1000 });
+        const pair = (a, b) => check([a, b], { width: 1000, height: 1000 }).get(a.id)?.kind === "duplicate";
         const twin = (a) => marks.some((b) => a !== b && pair(a, b));
         return marks.filter((m) => (found.get(m.id)?.kind === "duplicate") !== twin(m)).length;
-    })()""")
+    })""".replace("CHECKS", import_expression("annotator/checks.js"))
+    )
     assert wrong == 0

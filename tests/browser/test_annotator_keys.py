@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from editor_page import LABELS, Driver, H, W, box, draft, near, point
 
+from pdc.web.ui.scripts import import_expression
+
 pytestmark = pytest.mark.browser
 
 
@@ -33,7 +35,8 @@ def test_every_key_in_the_help_is_bound_and_every_bound_key_is_in_the_help(drive
     driver.open()
     driver.press("?")
     shown = driver.page.locator(".pda-help dt").all_inner_texts()
-    rows = driver.page.evaluate("PDC.BINDINGS.flatMap(([, rows]) => rows.map(([keys, does, run]) => [keys, Object.keys(run)]))")
+    listed = "BINDINGS.flatMap(([, rows]) => rows.map(([keys, does, run]) => [keys, Object.keys(run)]))"
+    rows = driver.page.evaluate(f"{import_expression('annotator/keys.js')}.then(({{ BINDINGS }}) => {listed})")
     assert [text.replace(" ", "").replace("\n", "") for text in shown] == [keys.replace(" ", "") for keys, _ in rows]
     bound = [key for _, keys in rows for key in keys]
     assert len(set(bound)) == len(bound)

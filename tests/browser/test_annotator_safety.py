@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from editor_page import LABELS, Driver, box, draft, near
 
+from pdc.web.ui.scripts import import_expression
+
 pytestmark = pytest.mark.browser
 
 
@@ -264,13 +266,14 @@ def test_a_refused_edit_is_loud_until_one_is_taken(driver: Driver) -> None:
 
 
 def test_an_editor_that_is_built_again_adds_nothing_to_the_document(driver: Driver) -> None:
-    build = """(n) => {
+    build = """async (n) => {
+      const { Link } = await LINK;
       const added = [], sent = [], add = document.addEventListener;
       document.addEventListener = (type, ...rest) => { added.push(type); return add.call(document, type, ...rest); };
       for (let i = 0; i < n; i += 1) {
         const host = document.createElement("div");
         document.body.append(host);
-        const link = new PDC.Link({ put: (value) => sent.push([i, value]), trigger: () => {} }, host);
+        const link = new Link({ put: (value) => sent.push([i, value]), trigger: () => {} }, host);
         link.edited(() => ({ edit: 1 }));
         link.edited(() => ({ edit: 2 }));
         if (i < n - 1) host.remove();
@@ -278,5 +281,5 @@ def test_an_editor_that_is_built_again_adds_nothing_to_the_document(driver: Driv
       document.addEventListener = add;
       document.dispatchEvent(new Event("pointerdown"));
       return { added, last: sent.filter(([i]) => i === n - 1).map(([, value]) => value.edit) };
-    }"""
+    }""".replace("LINK", import_expression("annotator/link.js"))
     assert driver.page.evaluate(build, 5) == {"added": [], "last": [1, 2]}

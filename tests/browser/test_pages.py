@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from workbench_page import Workbench, open_page, opened, press, says
 
-from pdc.web.ui.annotator import head_html
 from pdc.web.ui.words import LINE, template_sentence
 
 pytestmark = pytest.mark.browser
@@ -79,7 +78,7 @@ def test_a_template_says_any_sentence_and_takes_none_for_markup(browser, serve, 
         line = gr.HTML("", html_template=LINE, elem_id="line")
         blocks.load(lambda: odd, None, line)
     page = browser.new_page(locale=locale)
-    page.goto(serve(gr.mount_gradio_app(FastAPI(), blocks, path="/", head=head_html())))
+    page.goto(serve(gr.mount_gradio_app(FastAPI(), blocks, path="/")))
     page.wait_for_function("document.querySelector('#line p')?.textContent")
     assert page.locator("#said p").all_inner_texts() == [odd, after]
     assert page.inner_text("#line p") == odd

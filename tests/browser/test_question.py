@@ -7,6 +7,7 @@ from workbench_page import Workbench, open_page, opened, press, says
 
 from pdc.domain.values import Question, Task
 from pdc.review.examples import KNOWN_LABELS
+from pdc.web.ui.scripts import import_expression
 
 pytestmark = pytest.mark.browser
 FIRST = Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
@@ -40,7 +41,7 @@ def clear_bar(page) -> None:
 
 
 def on_image(page) -> None:
-    page.evaluate("PDC.toImage()")
+    page.evaluate(f"{import_expression('rows.js')}.then(({{ toImage }}) => toImage())")
 
 
 @pytest.mark.parametrize("taken_by", ["Enter", "Tab", "click"])

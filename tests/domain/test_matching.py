@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.matching import LOOKS, Threshold, match, match_inside, suppress, without_duplicates
 from pdc.domain.values import Box, Findings, Mark, Point
 from pdc.settings import ASSETS
-from pdc.web.ui.annotator import script
+from pdc.web.ui.scripts import page
 
 TABLE = {  # IoU, pixels, and whether the numbers themselves are the same object too
     "WITHIN_ANSWER": (0.6, 6.0, False),
@@ -64,7 +63,7 @@ def test_no_other_module_has_a_threshold_of_its_own():
 
 
 def test_the_editor_gets_its_numbers_from_the_table():
-    sent = json.loads(re.match(r"window\.PDC = (\{.*\});", script())[1])["same"]
+    sent = page("en")["same"]
     assert sent == {"iou": 0.6, "distance": 5.0, "share": 0.004}
     used = Path(ASSETS / "annotator" / "checks.js").read_text("utf-8")
     assert all(f"same.{name}" in used for name in sent)

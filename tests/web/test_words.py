@@ -22,7 +22,6 @@ from pdc.review.examples import examples
 from pdc.settings import ASSETS, Settings
 from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
-from pdc.web.ui.annotator import SCRIPTS
 from pdc.web.ui.app import build_ui
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.review_tab import ReviewTab
@@ -34,7 +33,7 @@ from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 PDC = FOLDER.parents[1] / "pdc"
 PANELS = ("worklist", "rows", "upload", "tour")
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *(ASSETS / "annotator").glob("*.js")]
-FILES = [*(ASSETS / "annotator" / f"{name}.js" for name in SCRIPTS), *(ASSETS / f"{name}.js" for name in PANELS)]
+FILES = [*sorted((ASSETS / "annotator").glob("*.js")), *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
@@ -64,12 +63,21 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/ui/history_tab.py",
     "web/ui/review_tab.py",
     "web/ui/screen.py",
+    "web/ui/scripts.py",
     "web/ui/sessions.py",
     "web/ui/study_tab.py",
     "web/ui/training_tab.py",
     "web/ui/view.py",
 )
-SAYING = {"Message", "note", "Refused", "word", "template_sentence", "sentence_expression"}  # and every error of ours
+SAYING = {
+    "Message",
+    "note",
+    "Refused",
+    "word",
+    "template_sentence",
+    "sentence_expression",
+    "text_expression",
+}  # and every error of ours
 GRADIO = {"Error"}  # what Gradio says by itself
 SENTENCE = re.compile(r"^(?!.*%s)[^a-z\s].* .*[.:]$", re.DOTALL)
 CHOSEN = re.compile(r'\bt\((?!")([^()]*"[^()]*)\)')  # t(... ? "one text" : "another")

@@ -21,62 +21,22 @@ The editor keeps a copy of what the server has not acknowledged in the browser, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, TypeGuard
 
 import gradio as gr
 
 from pdc.domain.errors import PdcError
 from pdc.domain.geometry import Size, clip
-from pdc.domain.matching import EDITOR, EDITOR_SHARE
 from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
 from pdc.domain.values import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Question, Shape, Status, Task, check_label
-from pdc.settings import ASSETS
-from pdc.web.ui.words import dictionaries
+from pdc.web.ui.scripts import on_load
 
-SCRIPTS = (
-    "words",
-    "core",
-    "shapes",
-    "merge",
-    "doc",
-    "view",
-    "ink",
-    "layer",
-    "pointer",
-    "keys",
-    "help",
-    "adjust",
-    "checks",
-    "hints",
-    "confidence",
-    "grid",
-    "lens",
-    "toolbar",
-    "counts",
-    "list",
-    "link",
-    "keeper",
-    "connection",
-    "notices",
-    "editor",
-    "mount",
-)
+EVENTS = ("edit", "save", "next", "previous", "stop", "closer")
 MAX_ID_LENGTH = 64
 Value = dict[str, Any]
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
-_ON_LOAD = """
-const events = ["edit", "save", "next", "previous", "stop", "closer"];
-const start = (tries) => {
-  if (window.PDC && window.PDC.mount) window.PDC.mount({ element, props, trigger, watch, events });
-  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
-  else console.error("The editor's script is missing from the page's head.");
-};
-start(200);
-"""
 
 
 class BadDraft(PdcError):
@@ -88,31 +48,12 @@ class Annotator(gr.HTML):
     when a region was dragged to look at again (`region_from`)."""
 
     def __init__(self, value: Value | None = None, *, label: str = "Image and marks", **kw: Any) -> None:
-        super().__init__(value=value, label=label, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
+        super().__init__(
+            value=value, label=label, html_template=_TEMPLATE, js_on_load=on_load("mount", EVENTS), apply_default_css=False, **kw
+        )
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
-
-
-@cache
-def css() -> str:
-    """The theme and the editor's style; already part of `head_html`."""
-    return "\n".join((ASSETS / name).read_text("utf-8") for name in ("theme.css", "annotator.css"))
-
-
-@cache
-def script() -> str:
-    """The editor's plain script: the dictionaries, when two marks look like one object, then all modules, in order."""
-    modules = ((ASSETS / "annotator" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    same = {"iou": EDITOR.iou, "distance": EDITOR.distance, "share": EDITOR_SHARE}
-    return "\n".join((f"window.PDC = {json.dumps({'dictionaries': dictionaries(), 'same': same})};", *modules))
-
-
-@cache
-def head_html() -> str:
-    """What goes into the page's head (`head=` of launch or mount): style and script, inline."""
-    plain = script().replace("</", "<\\/")
-    return f"<style>{css()}</style>\n<script>{plain}</script>"
 
 
 def kind_of(task: Task) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.web.ui import annotator, worklist
+from pdc.web.ui.scripts import head_html, import_expression
 from pdc.web.ui.words import i18n, template_sentence, word
 
 RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
@@ -17,19 +17,19 @@ HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{template_sen
 
 def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
     """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`."""
+    watch_charts = f"() => {{ {import_expression()}.then((main) => main.watchCharts()); }}"
     with gr.Blocks(title="PDC: Point, Detect, Count", analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(html_template=HEADER, apply_default_css=False, padding=False)
         with gr.Tabs() as bar:
             for title, tab in tabs.items():
                 with gr.Tab(word(title), id=title.lower()) as page:
                     tab.build(demo)
-                page.select(None, js="() => { window.PDC.watchCharts(); }", queue=False)
+                page.select(None, js=watch_charts, queue=False)
                 if hasattr(tab, "opens"):
                     tab.opens(page, bar)
     return demo
 
 
 def gradio_options() -> dict[str, Any]:
-    """What mounting needs: theme and head. Scripts are inlined; nothing is fetched from elsewhere."""
-    head = annotator.head_html() + worklist.head_html()
-    return {"head": head, "theme": gr.themes.Base(font=["system-ui", "sans-serif"]), "i18n": i18n()}
+    """What mounting needs: theme and head. Nothing is fetched from elsewhere."""
+    return {"head": head_html(), "theme": gr.themes.Base(font=["system-ui", "sans-serif"]), "i18n": i18n()}

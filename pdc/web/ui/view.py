@@ -10,6 +10,7 @@ import gradio as gr
 from pdc.domain.diff import Correction
 from pdc.domain.message import Message
 from pdc.domain.values import Box, Image, Mark, Status
+from pdc.web.ui.scripts import on_load
 
 FATES = {
     "kept": "kept: {n}",
@@ -24,21 +25,13 @@ FATES = {
 Node = list[Any]  # [tag, {attribute: text}, child, ...]; a child is a Node or text
 
 _TEMPLATE = '<div class="pdc-view"></div>'
-_ON_LOAD = """
-const start = (tries) => {
-  if (window.PDC && window.PDC.mountView) window.PDC.mountView({ element, props, watch });
-  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
-  else console.error("The view's script is missing from the page's head.");
-};
-start(200);
-"""
 
 
 class NodeView(gr.HTML):
     """Shows a Node; None shows nothing."""
 
     def __init__(self, value: Node | None = None, **kw: Any) -> None:
-        super().__init__(value=value, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
+        super().__init__(value=value, html_template=_TEMPLATE, js_on_load=on_load("mountView"), apply_default_css=False, **kw)
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "array", "items": {}}

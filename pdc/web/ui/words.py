@@ -1,13 +1,14 @@
 """The pages in the reader's language: a dictionary in assets/words for each, whose keys are the English texts.
 
 Every look-up is of a whole text; what is filled in, such as {name}, goes in afterwards. What the server says (`Message`) is
-translated here when it leaves, what the scripts say in the browser (`PDC.t` in words.js), and Gradio looks up the words of its
+translated here when it leaves, what the scripts say in the browser (`t` in words.js), and Gradio looks up the words of its
 own components there too (`word`). A test finds every text without its translation, and every translation without its text.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from html import escape
 from typing import Any
@@ -22,7 +23,7 @@ from pdc.settings import ASSETS
 FOLDER = ASSETS / "words"
 _TAKEN_UP = {ord(c): f"\\u{ord(c):04x}" for c in "'`$<>&{}"}
 # A line of the server's, as a template; what it says is never markup. Not {{value}}: Gradio would run a ${...} in it as script.
-LINE = "<p role='status'>${window.PDC?.escaped ? window.PDC.escaped(value) : ''}</p>"
+LINE = "<p role='status'>${new XMLSerializer().serializeToString(document.createTextNode(value))}</p>"
 
 
 def template_sentence(english: str) -> str:
@@ -31,8 +32,18 @@ def template_sentence(english: str) -> str:
 
 
 def sentence_expression(english: str) -> str:
-    """The sentence as markup, as an expression of JavaScript: translated in the browser, for the template is every reader's."""
-    return f"(window.PDC?.markup ? window.PDC.markup({_literal(english)}) : {_literal(escape(english))})"
+    """The sentence as markup, as an expression of JavaScript: chosen in the browser, for the template is every reader's."""
+    return _chosen(english, escape)
+
+
+def text_expression(english: str) -> str:
+    """The sentence as plain text, likewise."""
+    return _chosen(english, str)
+
+
+def _chosen(english: str, written: Callable[[str], str]) -> str:
+    own = (f"'{lang}': {_literal(written(words[english]))}" for lang, words in dictionaries().items() if english in words)
+    return f"({{ {', '.join(own)} }}[(navigator.language || 'en').slice(0, 2)] || {_literal(written(english))})"
 
 
 def _literal(text: str) -> str:

@@ -7,7 +7,6 @@ also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "la
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -17,39 +16,24 @@ from pdc.domain.message import Message, joined
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
 from pdc.review.worklist import Entry, Order, Progress, Stage, WorklistFilter
-from pdc.settings import ASSETS
 from pdc.store.records import Digest
+from pdc.web.ui.scripts import on_load
 from pdc.web.ui.words import in_language
 
-SCRIPTS = ("tour.js", "upload.js", "rows.js", "worklist.js", "view.js", "charts.js")
-STYLES = ("worklist.css", "view.css")
+EVENTS = ("choose", "finish", "skip", "back")
 _TEMPLATE = '<div class="pdc-worklist"></div>'
-_ON_LOAD = """
-const events = ["choose", "finish", "skip", "back"];
-const start = (tries) => {
-  if (window.PDC && window.PDC.mountWorklist) window.PDC.mountWorklist({ element, props, trigger, watch, events });
-  else if (tries > 0) setTimeout(() => start(tries - 1), 50);
-  else console.error("The worklist's script is missing from the page's head.");
-};
-start(200);
-"""
 
 
 class Worklist(gr.HTML):
     """Events: `choose` when an image or example was chosen; `finish` (save and next), `skip` and `back` (send back)."""
 
     def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
-        super().__init__(value=value, html_template=_TEMPLATE, js_on_load=_ON_LOAD, apply_default_css=False, **kw)
+        super().__init__(
+            value=value, html_template=_TEMPLATE, js_on_load=on_load("mountWorklist", EVENTS), apply_default_css=False, **kw
+        )
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
-
-
-@cache
-def head_html() -> str:
-    style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
-    script = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS).replace("</", "<\\/")
-    return f"<style>{style}</style>\n<script>{script}</script>"
 
 
 def image_url(sha256: str) -> str:

@@ -1,0 +1,6 @@
+// The way into the scripts: what the Gradio components on the page call, each once it is built.
+
+export { mount } from "./annotator/mount.js";
+export { watchCharts } from "./charts.js";
+export { mountView } from "./view.js";
+export { mountWorklist } from "./worklist.js";
