@@ -68,6 +68,7 @@ def imported_at_import(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_importing_the_app_loads_no_torch():
     code = "import sys, app, pdc.web.ui.app, pdc.web.app, pdc.compose; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -30,6 +30,8 @@ from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 from pdc.web.ui.words import in_language
 
+pytestmark = pytest.mark.slow  # a model is loaded
+
 RODS, CELLS = (Question(Task.COUNT_AND_BOX, (label,)) for label in ("bacterium", "red blood cell"))
 
 

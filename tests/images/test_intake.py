@@ -211,6 +211,7 @@ def test_a_decoder_that_was_killed_is_replaced():
     assert is_upright(shown(encoded(corners())))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no memory limit on Windows")
 def test_a_decoder_cannot_take_all_memory():
     hungry = encoded(Image.new("L", (12000, 12000)))  # 144 MB once decoded, 432 MB as RGB

@@ -31,6 +31,7 @@ def captioned(image: np.ndarray) -> np.ndarray:
     return marked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

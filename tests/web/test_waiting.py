@@ -18,6 +18,8 @@ from pdc.web.app import build_server
 from pdc.web.auth import Access
 from pdc.web.ui.app import build_ui
 
+pytestmark = pytest.mark.slow  # a server with many pages
+
 READERS = 45  # more than the event loop has threads
 
 
