@@ -40,7 +40,8 @@ def an_image(sha256: str = SHA, **changes) -> Image:
 
 
 def a_prediction(id: str = "p1", **changes) -> Prediction:
-    return replace(Prediction(id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT), **changes)
+    start = Prediction(id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT, True, 1_003_520, True)
+    return replace(start, **changes)
 
 
 def a_review(id: str = "r1", **changes) -> Review:

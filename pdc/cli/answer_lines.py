@@ -23,6 +23,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[
         "marks": [_mark_row(m) for m in findings.marks] if findings else [],
         "count": findings.count(question.task) if findings else None,
         "readable": findings is not None,
+        "cut": answer.cut,
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
         "model": answer.model,
         "adapter": answer.adapter,
@@ -43,6 +44,8 @@ def in_words(row: dict[str, Any]) -> str:
         return f"{row['image']}: the answer could not be read"
     found = f"{row['count']} found" if row["count"] else none_found(row["labels"]).removesuffix(".")
     found += _doubts(row)
+    if row["cut"]:
+        found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
     who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
     return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"

@@ -231,7 +231,12 @@ def check_label(label: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model answered; never changed. `findings` is None when the answer could not be read: that is not "none"."""
+    """What a model answered; never changed. `findings` is None when the answer could not be read: that is not "none".
+
+    `cut`: the answer ended at its longest length, so that the findings are only a part. `max_pixels`: the most pixels of one
+    look that the model was shown; None where that was not noted. `short_of_memory`: memory ran out, and these are fewer than
+    the settings allow.
+    """
 
     id: str
     image_sha256: str
@@ -243,6 +248,9 @@ class Prediction:
     prompt_version: str
     seconds: float
     created_at: datetime
+    cut: bool = False
+    max_pixels: int | None = None
+    short_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

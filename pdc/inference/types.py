@@ -35,7 +35,7 @@ DenseOpinion = Mapping[str, tuple[Proposal, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An answer as it was decoded. `finished` is False when it was cut at the token limit or cancelled.
+    """An answer as it was decoded. `finished` is False when it was cut at its longest length, or cancelled.
 
     `tokens` are its ids (without the end of the turn), one per step; `passes` the number of forward passes of the language model;
     `second_opinion` what the dense head saw on its own, shaped for the task, None when there is no head.

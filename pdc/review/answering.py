@@ -92,6 +92,7 @@ class Answers:
             answer.prompt_version,
             answer.seconds,
             datetime.now(UTC),
+            answer.cut,
         )
         self.store.add_prediction(prediction)
         return prediction

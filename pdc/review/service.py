@@ -274,16 +274,18 @@ def _zoomed(draft: Draft, found: Findings) -> Draft:
 def verdict_of(draft: Draft) -> Verdict:
     """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected.
 
-    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition.
+    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition. An answer that was
+    cut is only a part of one, and never accepted.
     """
     before = draft.prediction.findings if draft.prediction else None
-    if before is None:
+    if draft.prediction is None or before is None:
         return Verdict.CORRECTED
+    unchanged = Verdict.CORRECTED if draft.prediction.cut else Verdict.ACCEPTED
     if not draft.question.task.has_marks:
-        return Verdict.ACCEPTED if dict(before.stated) == dict(draft.findings.stated) else Verdict.CORRECTED
+        return unchanged if dict(before.stated) == dict(draft.findings.stated) else Verdict.CORRECTED
     changes = [c.kind for c in diff(before, draft.findings)]
     if all(kind is CorrectionKind.KEPT for kind in changes):
-        return Verdict.ACCEPTED
+        return unchanged
     kept = any(m.counts for m in draft.findings.marks)
     return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
 

@@ -96,6 +96,9 @@ def prediction(row: PredictionRow) -> Prediction:
         prompt_version=row.prompt_version,
         seconds=row.seconds,
         created_at=row.created_at,
+        cut=row.cut,
+        max_pixels=row.max_pixels,
+        short_of_memory=row.short_of_memory,
     )
 
 
@@ -113,6 +116,9 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         prompt_version=prediction.prompt_version,
         seconds=prediction.seconds,
         created_at=prediction.created_at,
+        cut=prediction.cut,
+        max_pixels=prediction.max_pixels,
+        short_of_memory=prediction.short_of_memory,
     )
 
 

@@ -86,6 +86,9 @@ class PredictionRow(Row):
     prompt_version: Mapped[str]
     seconds: Mapped[float]
     created_at: Mapped[datetime]
+    cut: Mapped[bool] = mapped_column(default=False, server_default=false())
+    max_pixels: Mapped[int | None]
+    short_of_memory: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class ReviewRow(Row):

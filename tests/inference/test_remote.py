@@ -26,6 +26,8 @@ from pdc.inference.openai.protocol import question_of, read_answer, read_request
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.openai.server import ModelServer
 from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.qwen import load
 from pdc.settings import EMBEDDED_MODEL
 
 LABELS = ("red blood cell", "white blood cell")
@@ -290,8 +292,8 @@ def models(path: str) -> tuple[int, object] | None:
     return (200, {"object": "list", "data": [{"id": "pdc-tiny", "object": "model"}]}) if path == "/v1/models" else None
 
 
-def chat(text: str, logprobs: object = None) -> tuple[int, object]:
-    return 200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": logprobs}]}
+def chat(text: str, logprobs: object = None, end: str | None = "stop") -> tuple[int, object]:
+    return 200, {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": end, "logprobs": logprobs}]}
 
 
 def test_a_broken_answer_is_asked_for_again(smears):
@@ -388,6 +390,26 @@ def test_a_refusal_of_the_question_itself_is_told(smears):
 def test_what_does_not_follow_the_schema_is_unreadable_and_not_none(smears, text):
     with Played(lambda path, _: models(path) or chat(text)) as server:
         assert remote(server.url, AdapterRef()).predict(smears[0][0], POLYP).findings is None
+
+
+@pytest.mark.parametrize(("end", "cut"), [("length", True), ("stop", False), (None, False)])
+def test_what_a_server_cut_by_its_length_is_told_from_what_cannot_be_read(smears, end: str | None, cut: bool):
+    text = ANSWER.replace("]]", "],[200,28,252,84],[30")[: -len(',"counts":1}]')]
+    with Played(lambda path, _: models(path) or chat(text, end=end)) as server:
+        answer = remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
+    assert answer.cut is cut and (answer.findings is not None) is cut
+    assert not cut or len(answer.findings.marks) == 2
+
+
+def test_an_answer_that_our_server_cuts_is_the_one_that_is_cut_in_this_process(smears):
+    image, cells = smears[2][0].crop((0, 0, 320, 240)), Question(Task.COUNT_AND_BOX, LABELS[:1])
+    short = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), limit=30)
+    local = short.predict(image, cells)
+    with serving(ModelServer(short, "pdc-tiny", dict).app()) as url:
+        predictor = remote(url, AdapterRef())
+        (*_, streamed), asked = predictor.stream(image, cells), predictor.predict(image, cells)
+    assert local.cut and local.findings.marks and local.counts == {}
+    assert all(a.cut and same(a, local) for a in (streamed, asked))
 
 
 @pytest.mark.parametrize("said", [[], {}, {"choices": []}, {"choices": [{"message": None}]}, "hello", None])

@@ -37,7 +37,7 @@ def refused_by_trigger(store: Store, statement: str) -> str:
 
 
 def test_values_survive_a_restart(tmp_path: Path, store: Store):
-    unreadable = a_prediction("p2", findings=None, raw="I see", adapter="x")
+    unreadable = a_prediction("p2", findings=None, raw="I see", adapter="x", cut=False, max_pixels=None, short_of_memory=False)
     store.add_prediction(a_prediction())
     store.add_prediction(unreadable)
     saved = store.save_review(a_review(prediction_id="p1"), key="k", base_revision=0)

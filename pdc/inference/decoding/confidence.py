@@ -21,7 +21,7 @@ from math import prod
 from pdc.domain.geometry import distance, iou
 from pdc.domain.matching import AGREEMENT_PIXELS
 from pdc.domain.values import Box, Findings, Mark, Question
-from pdc.inference.decoding.partial_answer import PartialMark, read_partial, shape_of, without_labels
+from pdc.inference.decoding.partial_answer import PartialMark, read_partial, shape_of, stated_counts, without_labels
 from pdc.inference.types import Decoded, DenseOpinion, TokenStep
 
 _LABELLED = re.compile(r', "label": "[^"]*"')
@@ -60,6 +60,11 @@ def partial_findings(question: Question, decoded: Decoded, style: str) -> Findin
     written = read_partial(question, decoded.text, style).marks
     marks = tuple(Mark(f"m{i}", shape_of(m.numbers), m.label) for i, m in enumerate(written, start=1))
     return with_scores(Findings(marks), question, decoded, style)
+
+
+def cut_findings(question: Question, decoded: Decoded, style: str) -> Findings:
+    """What an answer that was cut by its length had said in full: marks with their scores, and counts."""
+    return replace(partial_findings(question, decoded, style), stated=stated_counts(question, decoded.text, style))
 
 
 def _known(decoded: Decoded) -> bool:

@@ -41,11 +41,14 @@ NF4_WINDOW, NF4_WINDOW_OLD = 28, 6  # Ampere and newer; older (no bfloat16 matri
 class Decoder:
     """Greedy, constrained, speculative decoding with one model. Not thread-safe: callers serialise.
 
-    `window` is the number of drafted tokens a pass; None chooses it for the device, 0 decodes one token a pass.
+    `window` is the number of drafted tokens a pass; None chooses it for the device, 0 decodes one token a pass. `limit` is
+    the longest answer, in tokens.
     """
 
-    def __init__(self, qwen: Qwen, *, cache_bytes: int = CACHE_BYTES, window: int | None = None) -> None:
-        self.qwen = qwen
+    def __init__(
+        self, qwen: Qwen, *, cache_bytes: int = CACHE_BYTES, window: int | None = None, limit: int = MAX_NEW_TOKENS
+    ) -> None:
+        self.qwen, self.limit = qwen, limit
         self.image_cache: ImageCache[EncodedImage] = ImageCache(cache_bytes)
         self.feature_cache: ImageCache[VisualFeatures] = ImageCache(cache_bytes // 8)
         self.window, self.max_window = (window, None) if window is not None else _draft_window(qwen)
@@ -109,8 +112,8 @@ class Decoder:
             prefix = self._language.prefill(embedded, positions)
         return EncodedImage(prefix, offset, len(seen.features), self.qwen.frame(*image.size).model_wh, seen.proposals)
 
-    def begin(self, encoded: EncodedImage, question: Question, limit: int = MAX_NEW_TOKENS) -> DecodingSequence:
-        """An answer with no token yet, for `run`."""
+    def begin(self, encoded: EncodedImage, question: Question, limit: int | None = None) -> DecodingSequence:
+        """An answer with no token yet, for `run`; `limit` (None: the usual) is its longest length in tokens."""
         prompt = self.qwen.before_answer(question, None)
         style, drafts = self.qwen.prompt_style, encoded.drafts(question)
         exact = partial(self._language.exact_logits, encoded.prefix, encoded.offset) if self._language.breaks_ties else None
@@ -123,7 +126,7 @@ class Decoder:
             drafts,
             window=self.window,
             max_window=self.max_window,
-            limit=limit,
+            limit=self.limit if limit is None else limit,
             exact_logits=exact,
             second_opinion=encoded.opinion(question, self.qwen.head.labels) if self.qwen.head else None,
         )
@@ -150,7 +153,7 @@ class Decoder:
         image: PilImage,
         question: Question,
         *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
+        max_new_tokens: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Decoded:
         """Greedy answer to one question about one upright RGB image of any size."""
@@ -161,9 +164,7 @@ class Decoder:
                 break
         return sequence.decoded()
 
-    def decode_many(
-        self, questions: Sequence[tuple[PilImage, Question]], *, max_new_tokens: int = MAX_NEW_TOKENS
-    ) -> list[Decoded]:
+    def decode_many(self, questions: Sequence[tuple[PilImage, Question]], *, max_new_tokens: int | None = None) -> list[Decoded]:
         """Greedy answers to several questions, about one image or many, in one batch."""
         encoded = [self.encode(image) for image, _ in questions]
         sequences = [self.begin(e, question, max_new_tokens) for e, (_, question) in zip(encoded, questions, strict=True)]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pdc.domain.prompts import COMPACT
+from pdc.domain.prompts import COMPACT, MAX_COUNT
 from pdc.domain.values import Box, Point, Question
 
 # Six digits at most: a server's text may hold anything, and these become numbers.
@@ -61,10 +61,9 @@ def read_partial(question: Question, text: str, style: str) -> PartialAnswer:
         return PartialAnswer((), _current(question, text.count('"label"')), None)
     if style != COMPACT and not task.states_count:
         return _flat(question, text)
-    opener = '"label"' if style == COMPACT else '"counts"'
     marks: list[PartialMark] = []
     label, begun, count = None, None, None
-    for i, (start, part) in enumerate(_parts(text, opener)):
+    for i, (start, part) in enumerate(_parts(text, _opener(style))):
         label = _current(question, i + 1)
         if label is None:
             break
@@ -74,6 +73,21 @@ def read_partial(question: Question, text: str, style: str) -> PartialAnswer:
         stated = re.search(r'"counts": (\d{1,6}),', part)
         count = int(stated[1]) if stated and style != COMPACT else None
     return PartialAnswer(tuple(marks), label, begun, count)
+
+
+def stated_counts(question: Question, text: str, style: str) -> dict[str, int]:
+    """The count of each label that a half-written answer has stated in full."""
+    counts: dict[str, int] = {}
+    for i, (_, part) in enumerate(_parts(text, _opener(style))):
+        label, stated = _current(question, i + 1), re.search(r'"counts": ?(\d{1,6})[,}]', part)
+        if question.task.states_count and label and stated and int(stated[1]) <= MAX_COUNT:
+            counts[label] = int(stated[1])
+    return counts
+
+
+def _opener(style: str) -> str:
+    """The key with which each label's object begins."""
+    return '"label"' if style == COMPACT else '"counts"'
 
 
 def _parts(text: str, opener: str) -> list[tuple[int, str]]:

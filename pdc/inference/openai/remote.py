@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 TOGETHER = 8  # questions under way at once; the server batches them or lets them wait
 CHAT = "/v1/chat/completions"
+CUT = "length"  # why an answer ended that had reached its longest length
 
 
 class RemotePredictor:
@@ -149,15 +150,15 @@ class RemotePredictor:
         said = self._offer.allowed(lambda left_out: self.wire.post(CHAT, _without(look.body, left_out)))
         try:
             choice = said["choices"][0]
-            text, finished = choice["message"]["content"], choice.get("finish_reason") == "stop"
+            text, finished = choice["message"]["content"], choice.get("finish_reason") != CUT
             steps = (choice.get("logprobs") or {}).get("content") or ()
             return read_answer(text if isinstance(text, str) else "", steps, finished, look.opinion(question))
         except (KeyError, IndexError, TypeError, AttributeError):
-            return Decoded(json.dumps(said)[:2000], (), False, second_opinion=look.opinion(question))
+            return Decoded(json.dumps(said)[:2000], (), True, second_opinion=look.opinion(question))
 
     def _parts(self, served: ServedModel, look: ServerWindow, question: Question) -> Iterator[Decoded]:
         """The answer so far at each event; the whole one at last."""
-        text, steps, finished = "", [], False
+        text, steps, finished = "", [], True
         body = {**look.body, "stream": True}
         events = self._offer.allowed(lambda left_out: _begun(self.wire.events(CHAT, _without(body, left_out))))
         for event in events:
@@ -165,7 +166,7 @@ class RemotePredictor:
                 choice = event["choices"][0]
                 text += choice["delta"].get("content") or ""
                 steps += (choice.get("logprobs") or {}).get("content") or ()
-                finished = choice.get("finish_reason") == "stop"
+                finished = choice.get("finish_reason") != CUT
             except (KeyError, IndexError, TypeError, AttributeError):
                 continue  # an event of another kind
             yield read_answer(text, steps, finished, look.opinion(question))

@@ -20,6 +20,7 @@ class Answer:
     `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
     `notes`: sentences that whoever reads the answer should be told.
     `thresholds`: the scores per label below which its marks are doubtful.
+    `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
     """
 
     findings: Findings | None
@@ -31,6 +32,7 @@ class Answer:
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=dict)
+    cut: bool = False
 
 
 class Predictor(Protocol):

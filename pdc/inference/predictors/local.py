@@ -13,6 +13,7 @@ from pdc.domain.errors import PdcError
 from pdc.domain.values import Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.decoding import Decoder
+from pdc.inference.decoding.engine import MAX_NEW_TOKENS
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
@@ -26,10 +27,13 @@ log = logging.getLogger(__name__)
 
 
 class LocalPredictor:
-    """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart."""
+    """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart. `limit` is
+    the longest answer, in tokens."""
 
-    def __init__(self, load: Callable[[], Qwen], wanted: Callable[[], AdapterRef] = AdapterRef) -> None:
-        self._load, self._wanted = load, wanted
+    def __init__(
+        self, load: Callable[[], Qwen], wanted: Callable[[], AdapterRef] = AdapterRef, *, limit: int = MAX_NEW_TOKENS
+    ) -> None:
+        self._load, self._wanted, self._limit = load, wanted, limit
         self._lock = threading.Lock()
         self._qwen: Qwen | None = None
         self._decoder: Decoder | None = None
@@ -110,7 +114,7 @@ class LocalPredictor:
         with self._lock:
             decoder, _ = self._ready(wanted)
             encoded = decoder.encode(image)
-            sequence = decoder.begin(encoded, question, limit)
+            sequence = decoder.begin(encoded, question, min(limit, decoder.limit))
             for _ in decoder.run([encoded], [sequence]):
                 yield sequence.decoded()
 
@@ -134,7 +138,7 @@ class LocalPredictor:
     def _ready(self, wanted: AdapterRef | None = None) -> tuple[Decoder, Qwen]:
         if self._qwen is None or self._decoder is None:
             self._qwen = self._load()
-            self._decoder = Decoder(self._qwen)
+            self._decoder = Decoder(self._qwen, limit=self._limit)
         wanted = wanted or self._wanted()
         if wanted != self._serving:
             self._qwen.use_adapter(wanted.name, wanted.folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pdc.domain.doubt import Thresholds, with_doubts
@@ -12,7 +12,7 @@ from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse
 from pdc.domain.values import Box, Findings, Mark, Question
 from pdc.inference.decoding import Decoder
-from pdc.inference.decoding.confidence import count_distribution, partial_findings, with_scores
+from pdc.inference.decoding.confidence import count_distribution, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_tiles
 from pdc.inference.types import Decoded, Proposal
@@ -53,9 +53,15 @@ class TileAnswer:
         return self.frame.to_image(without_duplicates(partial_findings(question, self.decoded, style)))
 
     def findings(self, question: Question, style: str) -> Findings:
-        """The whole answer, in pixels of the tile's window; Unreadable when it cannot be read."""
+        """The answer in pixels of the tile's window, of a cut one what is complete; Unreadable when it cannot be read."""
+        if self.is_cut(question, style):
+            return self.frame.to_image(without_duplicates(cut_findings(question, self.decoded, style)))
         scored = with_scores(parse(question, self.decoded.text, style), question, self.decoded, style)
         return self.frame.to_image(without_duplicates(scored))
+
+    def is_cut(self, question: Question, style: str) -> bool:
+        """Whether it ended at its longest length, before it was whole."""
+        return not self.decoded.finished and not _is_whole(question, self.decoded.text, style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,26 @@ class TiledQuestion:
 
     def answer(self, looks: Sequence[TileAnswer], seconds: float) -> Answer:
         """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
-        try:
-            found: Findings | None = self._told([(k.tile, k.findings(self.put, self.style)) for k in looks])
-        except Unreadable:
-            found = None
-        counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 else {}
+        cut = any(k.is_cut(self.put, self.style) for k in looks)
+        counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 and not cut else {}
         return Answer(
-            found, _raw(looks), self.model, self.adapter, self.style, round(seconds, 3), counts, thresholds=self.thresholds
+            self._found(looks, cut),
+            _raw(looks),
+            self.model,
+            self.adapter,
+            self.style,
+            round(seconds, 3),
+            counts,
+            thresholds=self.thresholds,
+            cut=cut,
         )
+
+    def _found(self, looks: Sequence[TileAnswer], cut: bool) -> Findings | None:
+        try:
+            found = self._told([(k.tile, k.findings(self.put, self.style)) for k in looks])
+        except Unreadable:
+            return None
+        return _without_unsaid(found) if cut else found
 
     def _told(self, looks: Sequence[tuple[Tile, Findings]]) -> Findings:
         """What was found, its doubtful marks among it, as the reader's task states it."""
@@ -112,6 +130,20 @@ def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Fra
     sure = [p for p in proposals if p.score >= SURE and p.label in question.labels]
     found = frame.to_image(Findings(tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)))
     return [m.shape for m in found.marks if isinstance(m.shape, Box)]
+
+
+def _is_whole(question: Question, text: str, style: str) -> bool:
+    try:
+        parse(question, text, style)
+    except Unreadable:
+        return False
+    return True
+
+
+def _without_unsaid(found: Findings) -> Findings | None:
+    """A cut answer without the zeros of labels it did not come to; None where nothing is left: that is not "none"."""
+    said = replace(found, stated={label: n for label, n in found.stated.items() if n or found.marks})
+    return said if said.marks or said.stated else None
 
 
 def _raw(looks: Sequence[TileAnswer]) -> str:

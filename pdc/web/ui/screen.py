@@ -25,6 +25,9 @@ from pdc.web.ui.worklist import image_url
 
 WELCOME = Message("Open an example, or upload an image of your own.")
 FAILED = Message("That did not work")
+CUT = "The answer was cut off after {n} marks; what comes after is not known."
+CUT_ONE = Message("The answer was cut off after one mark; what comes after is not known.")
+CUT_COUNT = Message("The answer was cut off; what comes after is not known, so the count may be too low.")
 CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
@@ -125,12 +128,21 @@ def status_line(draft: Draft | None) -> Message:
         return WELCOME
     parts = [draft.note]
     if answer := draft.prediction:
-        if answer.findings is not None and not answer.findings.count(draft.question.task):
-            parts.append(none_found(draft.question.labels))
-        parts.append(_who_answered(answer))
+        parts += [*_what_it_found(answer), _who_answered(answer)]
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
+
+
+def _what_it_found(answer: Prediction) -> list[Message]:
+    """That nothing was found, or that the answer was cut; nothing where the marks speak for themselves."""
+    findings = answer.findings
+    if findings is None:
+        return []
+    if answer.cut:
+        n = len(findings.marks)
+        return [Message(CUT, n=n) if n > 1 else CUT_ONE if n else CUT_COUNT]
+    return [] if findings.count(answer.question.task) else [none_found(answer.question.labels)]
 
 
 def _who_answered(answer: Prediction) -> Message:
