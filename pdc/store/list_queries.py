@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from pdc.domain.errors import NotFound
+from pdc.domain.label_changes import counts_now
 from pdc.domain.values import Status, Verdict
-from pdc.store.database import Database
+from pdc.store.label_queries import LabelQueries
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
 
 CHUNK = 500
 
 
-class ListQueries(Database):
+class ListQueries(LabelQueries):
     """Events are only ever added. Digests are computed once per process: what they describe never changes."""
 
     def __init__(self, engine: Engine) -> None:
@@ -99,11 +100,20 @@ class ListQueries(Database):
                 columns = table.id, table.task, table.findings, table.labels
                 rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
                 known.update({id: _about(_digest(task, findings), labels) for id, task, findings, labels in rows})
-        return {id: digest for id in wanted if (digest := known.get(id)) is not None}
+            moved = self._dictionary(session).moved
+        return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
 
 
 def _about(digest: Digest | None, labels: str) -> Digest | None:
     return digest and replace(digest, asked=tuple(json.loads(labels)))
+
+
+def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:
+    """Under today's names of its labels."""
+    if moved.keys().isdisjoint((*digest.counts, *digest.asked)):
+        return digest
+    asked = tuple(dict.fromkeys(moved.get(n, n) for n in digest.asked))
+    return Digest(counts_now(digest.counts, moved), digest.doubt, asked)
 
 
 def _digest(task: str, findings: str | None) -> Digest | None:

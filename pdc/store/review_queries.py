@@ -1,28 +1,29 @@
-"""The store's half that readers use: images, labels, predictions, reviews and drafts."""
+"""The store's half that readers use: images, predictions, reviews and drafts, under today's names of their labels."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.errors import NotFound, StaleSave
-from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict, check_label
+from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.database import Database
+from pdc.store.label_queries import LabelQueries, asks
 from pdc.store.records import StoredDraft
-from pdc.store.tables import DraftRow, ImageRow, LabelRow, OwnerRow, PredictionRow, ReviewRow
+from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
 Columns = TypeVarTuple("Columns")
 
 
-class ReviewQueries(Database):
-    """Predictions and reviews are only ever added."""
+class ReviewQueries(LabelQueries):
+    """Predictions and reviews are only ever added. A label that was renamed or merged is read under its name of today; an
+    answer of the model is found again only under the names that were asked."""
 
     def add_image(self, image: Image, owner: str | None = None) -> Image:
         """The stored image of that sha256: this one, or the one that came first. From now on it is `owner`'s too."""
@@ -53,18 +54,6 @@ class ReviewQueries(Database):
         with self._read() as session:
             return [replace(mapping.image(row), name=name) for row, name in session.execute(query)]
 
-    def labels(self) -> list[str]:
-        """The dictionary, alphabetical."""
-        with self._read() as session:
-            return sorted(session.scalars(select(LabelRow.label)))
-
-    def add_label(self, label: str) -> None:
-        """Into the dictionary, if it is not there; BadQuestion when it cannot be a label."""
-        check_label(label)
-        with self._write() as session:
-            if session.get(LabelRow, label) is None:
-                session.add(LabelRow(label=label))
-
     def add_prediction(self, prediction: Prediction) -> None:
         """NotFound when its image is not stored."""
         with self._write() as session:
@@ -74,34 +63,34 @@ class ReviewQueries(Database):
     def prediction(self, id: str) -> Prediction:
         """NotFound when there is none."""
         with self._read() as session:
-            return mapping.prediction(_known_prediction(session, id))
+            return self._prediction(session, _known_prediction(session, id))
 
     def predictions(self, sha256: str | None = None) -> list[Prediction]:
         """Of one image or of all, oldest first."""
         query = _of_image(select(PredictionRow), PredictionRow.image_sha256, sha256).order_by(PredictionRow.seq)
         with self._read() as session:
-            return [mapping.prediction(row) for row in session.scalars(query)]
+            return [self._prediction(session, row) for row in session.scalars(query)]
 
     def latest_prediction(self, sha256: str, question: Question, model: str, adapter: str | None) -> Prediction | None:
         """The newest answer to this question about this image by this model with this adapter (None: without one)."""
         query = (
             select(PredictionRow)
-            .where(*_is(PredictionRow, sha256, question), PredictionRow.model == model)
+            .where(*asks(PredictionRow, sha256, question), PredictionRow.model == model)
             .where(PredictionRow.adapter.is_not_distinct_from(adapter))
             .order_by(PredictionRow.seq.desc())
             .limit(1)
         )
         with self._read() as session:
             row = session.scalar(query)
-            return row and mapping.prediction(row)
+            return row and self._prediction(session, row)
 
     def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
         """The newest answer to this question about this image, whoever gave it."""
-        where = _is(PredictionRow, sha256, question)
+        where = asks(PredictionRow, sha256, question)
         query = select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1)
         with self._read() as session:
             row = session.scalar(query)
-            return row and mapping.prediction(row)
+            return row and self._prediction(session, row)
 
     def save_review(self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None) -> Review:
         """Append the review as revision `base_revision` + 1, drop the draft of that key, and return it as stored.
@@ -120,41 +109,43 @@ class ReviewQueries(Database):
         with self._write() as session:
             saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
             if saved is not None:
-                return mapping.review(saved)
+                return self._review(session, saved)
             _known_image(session, review.image_sha256)
             if review.prediction_id is not None:
                 _known_prediction(session, review.prediction_id)
-            _refuse_stale(_current_row(session, review.image_sha256, review.question), base_revision)
+            _refuse_stale(self._current(session, review.image_sha256, review.question), base_revision)
             row = mapping.review_row(replace(review, revision=base_revision + 1), key)
             session.add(row)
-            _drop(session, review.author, review.image_sha256, review.question, key, seen)
-            return mapping.review(row)
+            self._drop(session, review.author, review.image_sha256, review.question, key, seen)
+            return self._review(session, row)
 
     def revision(self, sha256: str, question: Question, revision: int) -> Review | None:
         """That revision, or None when there is none."""
-        where = (*_is(ReviewRow, sha256, question), ReviewRow.revision == revision)
         with self._read() as session:
-            row = session.scalar(select(ReviewRow).where(*where))
-            return row and mapping.review(row)
+            where = (*self._of(session, ReviewRow, sha256, question), ReviewRow.revision == revision)
+            row = session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.seq.desc()).limit(1))
+            return row and self._review(session, row)
 
     def has_read(self, author: str, sha256: str, question: Question) -> bool:
         """Whether this reader has saved a read of their own; skipping is none."""
-        where = (*_is(ReviewRow, sha256, question), ReviewRow.author == author, ReviewRow.verdict != Verdict.SKIPPED)
         with self._read() as session:
+            mine = self._of(session, ReviewRow, sha256, question)
+            where = (*mine, ReviewRow.author == author, ReviewRow.verdict != Verdict.SKIPPED)
             return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
 
     def current_review(self, sha256: str, question: Question, author: str | None = None) -> Review | None:
         """The highest revision, by one author or by anybody; None when they have not reviewed this."""
         with self._read() as session:
-            row = _current_row(session, sha256, question, author)
-            return row and mapping.review(row)
+            return self._current(session, sha256, question, author)
 
     def current_reviews(self) -> list[Review]:
         """The highest revision of every image and question, in the order in which they were saved."""
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         query = select(ReviewRow).where(ReviewRow.seq.in_(newest)).order_by(ReviewRow.seq)
         with self._read() as session:
-            return [mapping.review(row) for row in session.scalars(query)]
+            found = [self._review(session, row) for row in session.scalars(query)]
+        current = {(r.image_sha256, r.question): r for r in found}  # the newest, where labels of several questions were merged
+        return sorted(current.values(), key=found.index) if len(current) < len(found) else found
 
     def usable_reviews(self) -> list[Review]:
         """Current reviews that say what is in the image: accepted or corrected."""
@@ -166,7 +157,7 @@ class ReviewQueries(Database):
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:
-            return [mapping.review(row) for row in session.scalars(query)]
+            return [self._review(session, row) for row in session.scalars(query)]
 
     def reviewed_images(self) -> frozenset[str]:
         """The sha256 of every image with a review of any question; cheap, for finding what is left to do."""
@@ -192,7 +183,7 @@ class ReviewQueries(Database):
         with self._write() as session:
             _known_image(session, sha256)
             if seen is not None and seen[0] != key:
-                _drop_seen(session, author, sha256, question, seen)
+                self._drop_seen(session, author, sha256, question, seen)
             session.merge(
                 DraftRow(
                     author=author,
@@ -217,23 +208,41 @@ class ReviewQueries(Database):
         where = DraftRow.author == author, DraftRow.image_sha256 == sha256
         with self._read() as session:
             row = session.scalar(select(DraftRow).where(*where).order_by(DraftRow.saved_at.desc()).limit(1))
-            return mapping.draft(row) if row else None
+            return self._draft(session, row) if row else None
 
     def drafts(self, sha256: str, question: Question, author: str | None = None) -> list[StoredDraft]:
         """Unsaved work on an image and question, of one reader or of all, oldest first."""
-        where = _is(DraftRow, sha256, question) + ((DraftRow.author == author,) if author is not None else ())
         with self._read() as session:
-            return [mapping.draft(row) for row in session.scalars(select(DraftRow).where(*where).order_by(DraftRow.saved_at))]
+            where = self._of(session, DraftRow, sha256, question) + ((DraftRow.author == author,) if author is not None else ())
+            rows = session.scalars(select(DraftRow).where(*where).order_by(DraftRow.saved_at))
+            return [self._draft(session, row) for row in rows]
 
     def drop_draft(self, author: str, sha256: str, question: Question, key: str = "", seen: DraftVersion | None = None) -> None:
         """The draft of that key, and the one it went on from as it was then. Nothing happens when there is none."""
         with self._write() as session:
-            _drop(session, author, sha256, question, key, seen)
+            self._drop(session, author, sha256, question, key, seen)
 
+    def _current(self, session: Session, sha256: str, question: Question, author: str | None = None) -> Review | None:
+        """The newest review. Where merged labels brought several questions together, its revision is the highest of them."""
+        of = self._of(session, ReviewRow, sha256, question)
+        where = of if author is None else (*of, ReviewRow.author == author)
+        row = session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.seq.desc()).limit(1))
+        if row is None:
+            return None
+        highest = session.scalar(select(func.max(ReviewRow.revision)).where(*where))
+        return replace(self._review(session, row), revision=highest)
 
-def _is(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
-    task, labels = mapping.question_key(question)
-    return table.image_sha256 == sha256, table.task == task, table.labels == labels
+    def _drop(self, session: Session, author: str, sha256: str, question: Question, key: str, seen: DraftVersion | None) -> None:
+        of = self._of(session, DraftRow, sha256, question)
+        session.execute(delete(DraftRow).where(DraftRow.author == author, *of, DraftRow.key == key))
+        if seen is not None:
+            self._drop_seen(session, author, sha256, question, seen)
+
+    def _drop_seen(self, session: Session, author: str, sha256: str, question: Question, seen: DraftVersion) -> None:
+        key, saved_at = seen
+        of = self._of(session, DraftRow, sha256, question)
+        where = (DraftRow.author == author, *of, DraftRow.key == key, DraftRow.saved_at == saved_at)
+        session.execute(delete(DraftRow).where(*where))
 
 
 def _of_image(query: Select[*Columns], column: InstrumentedAttribute[str], sha256: str | None) -> Select[*Columns]:
@@ -258,12 +267,7 @@ def _known_prediction(session: Session, id: str) -> PredictionRow:
     return row
 
 
-def _current_row(session: Session, sha256: str, question: Question, author: str | None = None) -> ReviewRow | None:
-    where = _is(ReviewRow, sha256, question) + ((ReviewRow.author == author,) if author is not None else ())
-    return session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.revision.desc()).limit(1))
-
-
-def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
+def _refuse_stale(current: Review | None, base_revision: int) -> None:
     if (current.revision if current else 0) == base_revision:
         return
     if current is None:
@@ -273,15 +277,3 @@ def _refuse_stale(current: ReviewRow | None, base_revision: int) -> None:
         reader=current.author,
         time=f"{current.created_at:%Y-%m-%d %H:%M}",
     )
-
-
-def _drop(session: Session, author: str, sha256: str, question: Question, key: str, seen: DraftVersion | None) -> None:
-    session.execute(delete(DraftRow).where(DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key))
-    if seen is not None:
-        _drop_seen(session, author, sha256, question, seen)
-
-
-def _drop_seen(session: Session, author: str, sha256: str, question: Question, seen: DraftVersion) -> None:
-    key, saved_at = seen
-    where = (DraftRow.author == author, *_is(DraftRow, sha256, question), DraftRow.key == key, DraftRow.saved_at == saved_at)
-    session.execute(delete(DraftRow).where(*where))

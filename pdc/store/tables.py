@@ -70,6 +70,19 @@ class LabelRow(Row):
     label: Mapped[str] = mapped_column(primary_key=True)
 
 
+class LabelEventRow(Row):
+    """A change of a label: added, renamed or merged into `other`, retired, restored, or `other` a spelling of it."""
+
+    __tablename__ = "label_events"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    change: Mapped[str]
+    other: Mapped[str | None]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
 class PredictionRow(Row):
     __tablename__ = "predictions"
     __table_args__ = (Index("ix_predictions_question", "image_sha256", "task", "labels"),)

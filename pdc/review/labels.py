@@ -1,0 +1,119 @@
+"""The labels a reader may ask for: looked up as they are typed, made new on request, renamed, merged and retired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+
+from pdc.domain.errors import Forbidden
+from pdc.domain.label_changes import LabelChange, LabelEvent, check_new_label
+from pdc.domain.labels import Found, LabelDictionary
+from pdc.domain.values import Question
+from pdc.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLine:
+    """A label in the list. `known` says whether the model was taught it, None where the model does not say; `used` is the
+    number of reviewed images, `words` every spelling that finds it, `synonyms` those that a person added."""
+
+    name: str
+    known: bool | None
+    used: int
+    words: tuple[str, ...]
+    synonyms: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
+    retired: bool = False
+
+
+class Labels:
+    """Every method may be called from any thread. `known` are the labels the serving model was taught, None where it does
+    not say. With `private` nobody manages them: a visitor's new label stays with their own questions."""
+
+    def __init__(self, store: Store, known: Callable[[], Set[str] | None] = lambda: None, *, private: bool = False) -> None:
+        self.store, self.known, self.private = store, known, private
+
+    def dictionary(self) -> LabelDictionary:
+        """The labels of the store, and those the model knows."""
+        return self.store.dictionary().also(sorted(self.known() or ()))
+
+    def find(self, text: str) -> Found:
+        """What a typed text means."""
+        return self.dictionary().find(text)
+
+    def resolved(self, question: Question) -> Question:
+        """The question under the names of the labels that it means."""
+        return self.dictionary().resolved(question)
+
+    def unknown(self, question: Question) -> tuple[str, ...]:
+        """Asked labels that the model was not taught."""
+        known = self.known()
+        return () if known is None else tuple(n for n in question.labels if n not in known)
+
+    def add(self, name: str, author: str) -> str:
+        """The label of that name: the one that is there already, one that was retired, or a new one. BadQuestion where it
+        says none, or a number."""
+        name = name.strip()
+        if there := self.find(name).name:
+            return there
+        check_new_label(name)
+        if not self.private:
+            self.store.add_label(name, author)
+        return name
+
+    def rename(self, label: str, to: str, author: str) -> None:
+        """Call it `to` from now on, also in what was saved before."""
+        self._change(label, LabelChange.RENAMED, to.strip(), author)
+
+    def merge(self, label: str, into: str, author: str) -> None:
+        """Count what was found as `label` as `into` from now on; every mark stays."""
+        self._change(label, LabelChange.MERGED, into, author)
+
+    def retire(self, label: str, author: str) -> None:
+        """Offer it no more; what was saved stays as it is."""
+        self._change(label, LabelChange.RETIRED, None, author)
+
+    def restore(self, label: str, author: str) -> None:
+        """Offer a retired label again, or part a merged one from the other."""
+        self._change(label, LabelChange.RESTORED, None, author)
+
+    def add_synonym(self, label: str, word: str, author: str) -> None:
+        """Find it by this word too."""
+        self._change(label, LabelChange.SYNONYM, word.strip(), author)
+
+    def remove_synonym(self, label: str, word: str, author: str) -> None:
+        self._change(label, LabelChange.NO_SYNONYM, word.strip(), author)
+
+    def lines(self, reader: str | None = None) -> list[LabelLine]:
+        """Every label by name, the retired ones last; where labels are private, `used` counts this reader's reviews."""
+        now, known = self.dictionary(), self.known()
+        used = self.store.label_uses(reader if self.private else None)
+        lines = (
+            LabelLine(
+                name,
+                None if known is None else name in known,
+                used.get(name, 0),
+                now.words_for(name),
+                label.synonyms,
+                label.former,
+                label.retired,
+            )
+            for name, label in now.labels.items()
+        )
+        return sorted(lines, key=lambda line: (line.retired, line.name.casefold()))
+
+    def history(self) -> list[LabelEvent]:
+        """Every change, oldest first."""
+        return self.store.label_events()
+
+    def _change(self, label: str, change: LabelChange, to: str | None, author: str) -> None:
+        if self.private:
+            raise Forbidden("Here every visitor works alone, so labels cannot be changed for all.")
+        self._keep(label, author)
+        self._keep(to if change is LabelChange.MERGED else None, author)
+        self.store.change_label(label, change, to, by=author)
+
+    def _keep(self, label: str | None, author: str) -> None:
+        """Put a label into the store that only the model names so far."""
+        if label is not None and label in self.dictionary().labels and label not in self.store.dictionary().labels:
+            self.store.add_label(label, author)
