@@ -1,6 +1,6 @@
 // What looks wrong: two marks on one object, marks beyond the image, boxes that its edge cuts. Hints only; nothing is changed.
-// `same` comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels
-// or, in a large image, than `share` of its longer side.
+// `same` comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels or,
+// whichever is most, than `share` of a large image's longer side, or `size` of the usual object's shorter one.
 
 import { same } from "../page.js";
 import { counted } from "./core.js";
@@ -18,15 +18,16 @@ const iou = (a, b) => {
 const alike = (a, b, near) => {
   if (a.label !== b.label || Boolean(a.box) !== Boolean(b.box)) return false;
   if (a.box) return iou(a.box, b.box) > same.iou;
-  return Math.hypot(a.point[0] - b.point[0], a.point[1] - b.point[1]) < near;
+  return Math.hypot(a.point[0] - b.point[0], a.point[1] - b.point[1]) < near.get(a.label);
 };
 
 // Pairs by a sweep from left to right: only marks whose widths overlap are compared.
 function duplicates(marks, near, tell) {
+  const farthest = Math.max(...near.values());
   const sorted = marks.map((mark) => [shapes.bounds(mark), mark]).sort((a, b) => a[0][0] - b[0][0]);
   let open = [];
   for (const [bounds, mark] of sorted) {
-    open = open.filter(([other, twin]) => other[2] + (twin.box ? 0 : near) > bounds[0]);
+    open = open.filter(([other, twin]) => other[2] + (twin.box ? 0 : farthest) > bounds[0]);
     for (const [, twin] of open) if (alike(mark, twin, near)) tell(mark, twin);
     open.push([bounds, mark]);
   }
@@ -39,21 +40,28 @@ function placed(mark, { width, height }) {
   return mark.box && (x1 <= 0.5 || y1 <= 0.5 || x2 >= width - 0.5 || y2 >= height - 0.5) ? "edge" : null;
 }
 
+// Per label, the distance in pixels below which two points look like one object.
+function reach(marks, size) {
+  const least = Math.max(same.distance, same.share * Math.max(size.width, size.height));
+  const of = (label) => same.size * Math.min(...(shapes.usual(marks, label, size) || [0]));
+  return new Map([...new Set(marks.map(({ label }) => label))].map((label) => [label, Math.max(least, of(label))]));
+}
+
 const WORDS = { outside: "Mostly outside the image", edge: "Cut by the image's edge" };
 
-// Map: mark id -> {kind: "duplicate" | "outside" | "edge", text}. Marks that do not count have no hints.
-export const check = (marks, size) => {
+// Map: mark id -> {kind: "duplicate" | "outside" | "edge" | "shape", text}. Marks that do not count have no hints.
+export const check = (marks, size, asked) => {
   const found = new Map();
   const live = marks.filter(counted);
   for (const mark of live) {
     const kind = placed(mark, size);
     if (kind) found.set(mark.id, { kind, text: t(WORDS[kind]) });
   }
-  const near = Math.max(same.distance, same.share * Math.max(size.width, size.height));
+  if (asked === "box") for (const mark of live) if (mark.point) found.set(mark.id, { kind: "shape", text: t("A point: it has no box yet") });
   const tell = (a, b) => {
     found.set(a.id, { kind: "duplicate", text: t("Maybe the same object as {id}", { id: b.id }) });
     found.set(b.id, { kind: "duplicate", text: t("Maybe the same object as {id}", { id: a.id }) });
   };
-  duplicates(live, near, tell);
+  duplicates(live, reach(live, size), tell);
   return found;
 };

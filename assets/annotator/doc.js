@@ -1,5 +1,6 @@
 // The document: marks and counts of one image, every change undoable. No DOM here.
 
+import { carry } from "./carry.js";
 import { counted, untouched } from "./core.js";
 import { changedKeys, mergeInto, withdrawn } from "./merge.js";
 import * as shapes from "./shapes.js";
@@ -18,13 +19,25 @@ function cleanMark(raw) {
     origin: String(raw.origin || "human"),
     status: String(raw.status || "open"),
     score: Number.isFinite(raw.score) ? raw.score : null,
+    ...(finite(raw.extent, 4) && shape.point ? { extent: [...raw.extent] } : {}),
   });
 }
+
+const cleanMarks = (raw) => (raw || []).map(cleanMark).filter(Boolean);
 
 function cleanCounts(raw) {
   const pairs = Object.entries(raw || {}).filter(([, n]) => Number.isFinite(n) && n >= 0);
   return Object.fromEntries(pairs.map(([label, n]) => [label, Math.round(n)]));
 }
+
+const cleanState = ({ marks, stated, aside, complete }) => ({
+  marks: cleanMarks(marks),
+  stated: cleanCounts(stated),
+  aside: { marks: cleanMarks(aside && aside.marks), stated: cleanCounts(aside && aside.stated) },
+  complete: complete !== false,
+});
+
+const EMPTY = cleanState({});
 
 export class Doc {
   constructor(onChange) {
@@ -32,7 +45,7 @@ export class Doc {
     this.head = null;
     this.sight = { below: 0, uncertain: false };
     this.seen = {};
-    this.reset({ marks: [], stated: {} });
+    this.reset(EMPTY);
   }
 
   reset(state) {
@@ -49,6 +62,7 @@ export class Doc {
   get open() { return this.head !== null && this.head.image !== null && this.head.image !== undefined; }
   get marks() { return this.state.marks; }
   get stated() { return this.state.stated; }
+  get complete() { return this.state.complete; }
   get labels() { return this.head ? this.head.labels : []; }
   get kind() { return this.head ? this.head.kind : "box"; }
   get size() { return this.open ? this.head.image : { width: 1, height: 1 }; }
@@ -90,7 +104,8 @@ export class Doc {
     if (this.head && !Array.isArray(raw.marks)) return "noted";
     if (this.head && raw.merge && raw.case !== this.head.case) return "ignored";
     const value = JSON.parse(JSON.stringify(raw));
-    const state = { marks: (value.marks || []).map(cleanMark).filter(Boolean), stated: cleanCounts(value.stated) };
+    const state = cleanState(value);
+    if (this.head && value.turned === this.head.case) return this.turn(value, state);
     if (!this.head || value.case !== this.head.case) {
       this.takeHead(value, value.edits || 0);
       this.reset(state);
@@ -109,9 +124,27 @@ export class Doc {
     this.lastMerge = null;
     this.state = state;
     this.takeHead(value, Math.max(value.edits || 0, this.head.edits));
+    this.settle();
+    return "accepted";
+  }
+
+  settle() {
     if (!this.labels.includes(this.drawLabel)) this.drawLabel = this.labels[0] || "";
     if (!this.mark) this.selected = null;
-    return "accepted";
+  }
+
+  // The same image under another question: the marks stay, and every step can still be undone. What the reader changed since the
+  // question was sent stays too.
+  turn(value, state) {
+    const { kind, labels, edits } = this.head;
+    const turned = (before) => carry(before, { kind, labels }, value);
+    this.past = this.past.map(turned);
+    this.future = this.future.map(turned);
+    this.lastMerge = null;
+    this.state = edits > (value.edits || 0) ? turned(this.state) : state;
+    this.takeHead(value, Math.max(value.edits || 0, edits));
+    this.settle();
+    return "turned";
   }
 
   // What the server says beside the marks: how many edits it has stored, and whether the model is still answering.
@@ -149,7 +182,7 @@ export class Doc {
 
   close() {
     this.head = null;
-    this.reset({ marks: [], stated: {} });
+    this.reset(EMPTY);
     return "opened";
   }
 
@@ -157,15 +190,15 @@ export class Doc {
     const labels = (value.labels || []).map(String);
     const acked = this.head && this.head.case === value.case ? this.head.acked : value.acked;
     this.head = { ...value, labels, rev: value.rev || 0, edits, acked };
-    for (const key of ["marks", "stated", "merge"]) delete this.head[key];
+    for (const key of ["marks", "stated", "aside", "complete", "merge", "turned"]) delete this.head[key];
   }
 
   value() {
-    return { ...this.head, marks: this.marks, stated: this.stated };
+    return { ...this.head, ...this.state };
   }
 
-  replace(marks, stated) {
-    if (!this.readonly) this.commit({ marks: marks.map(cleanMark).filter(Boolean), stated: cleanCounts(stated) });
+  replace(copy) {
+    if (!this.readonly) this.commit(cleanState(copy));
   }
 
   // One undoable step; steps with the same `merge` key within a moment become one.
@@ -201,7 +234,7 @@ export class Doc {
   }
 
   nextId() {
-    const taken = new Set(this.marks.map((mark) => mark.id));
+    const taken = new Set([...this.marks, ...this.state.aside.marks].map((mark) => mark.id));
     do this.serial += 1;
     while (taken.has(`h${this.serial}`));
     return `h${this.serial}`;

@@ -90,7 +90,9 @@ export class Editor {
       this.link.flush();
       this.link.put(value);
     }
+    const before = this.doc.head;
     const outcome = this.doc.receive(value);
+    if (outcome === "turned") keeper.acked({ ...before, acked: value.edits });
     if (this.doc.open) keeper.acked(this.doc.head);
     this.notices.render();
     if (outcome === "merged") this.render();
@@ -98,9 +100,18 @@ export class Editor {
     this.pointer.cancel();
     if (outcome === "opened") this.opened();
     else this.showPicture();
+    if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
     this.render();
+    if (outcome === "turned") return this.turned(value);
     if (outcome === "accepted" && JSON.stringify(this.doc.value()) !== JSON.stringify(value)) this.link.put(this.doc.value());
     this.remember();
+  }
+
+  // Under the new question from now on; what the reader changed meanwhile goes after it.
+  turned(value) {
+    this.remember();
+    this.link.put(this.doc.value());
+    if (this.doc.head.edits > (value.edits || 0)) this.link.tell("edit");
   }
 
   // The component now holds a stale value: put ours back, and send it again if it holds more than the server saw.
@@ -112,7 +123,6 @@ export class Editor {
   }
 
   opened() {
-    if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
     this.layer.hover(null);
     this.adjust.toggle(false);
     this.showPicture();

@@ -8,6 +8,7 @@ const REST_MS = 60; // many quick edits are checked once
 /** @type {[string, (n: number) => string][]} */
 const KINDS = [
   ["duplicate", (n) => t("{n} may be marked twice", { n })],
+  ["shape", (n) => (n === 1 ? t("1 point without a box") : t("{n} points without a box", { n }))],
   ["outside", (n) => t("{n} outside the image", { n })],
   ["edge", (n) => t("{n} cut by the edge", { n })],
 ];
@@ -18,6 +19,7 @@ export class Hints {
     this.found = new Map();
     this.timer = null;
     this.checked = null;
+    this.asked = null;
     this.buttons = new Map(KINDS.map(([kind]) => [kind, this.button(kind)]));
     this.root = html("div", { class: "pda-hints", role: "group", "aria-label": "Please check", hidden: "" }, ...this.buttons.values());
   }
@@ -31,7 +33,8 @@ export class Hints {
   }
 
   render() {
-    if (this.checked === this.editor.doc.marks || this.timer !== null) return;
+    const { marks, kind } = this.editor.doc;
+    if ((this.checked === marks && this.asked === kind) || this.timer !== null) return;
     this.timer = setTimeout(() => this.check(), REST_MS);
   }
 
@@ -39,7 +42,8 @@ export class Hints {
     this.timer = null;
     const { doc, list } = this.editor;
     this.checked = doc.marks;
-    this.found = doc.open ? check(doc.marks, doc.size) : new Map();
+    this.asked = doc.kind;
+    this.found = doc.open ? check(doc.marks, doc.size, doc.kind) : new Map();
     for (const [kind, words] of KINDS) {
       const n = [...this.found.values()].filter((hint) => hint.kind === kind).length;
       this.buttons.get(kind).hidden = n === 0;

@@ -27,7 +27,8 @@ const place = (head) => named(PREFIX, head);
 
 const plain = (mark) => [mark.id, mark.label, mark.status, ...(mark.box || mark.point).map((v) => Math.round(v * 100))].join("|");
 const same = (a, b) => a.marks.map(plain).sort().join("\n") === b.marks.map(plain).sort().join("\n")
-  && JSON.stringify(Object.entries(a.stated).sort()) === JSON.stringify(Object.entries(b.stated).sort());
+  && JSON.stringify(Object.entries(a.stated).sort()) === JSON.stringify(Object.entries(b.stated).sort())
+  && (a.complete !== false) === (b.complete !== false);
 
 // Every entry as [key, entry], newest first; what is broken or old is dropped on the way.
 function entries(prefix, whole) {
@@ -77,8 +78,8 @@ export const keeper = {
       return true;
     }
     const known = storage() && storage().getItem(key) !== null;
-    const { edits, marks, stated } = value;
-    const kept = write(key, JSON.stringify({ at: Date.now(), edits, marks, stated }));
+    const { edits, marks, stated, aside, complete } = value;
+    const kept = write(key, JSON.stringify({ at: Date.now(), edits, marks, stated, aside, complete }));
     if (!known) for (const [old] of copies().slice(MOST)) drop(old);
     return kept;
   },

@@ -6,9 +6,9 @@ import * as shapes from "./shapes.js";
 const STATED = "stated"; // no mark's key: those start with "mark "
 const keyOf = (id) => `mark ${id}`;
 
-// What differs between two states: marks added, changed or gone, and the stated counts.
+// What differs between two states: marks added, changed or gone, the stated counts, what is kept aside, and whether that is all.
 export const changedKeys = (before, after) => {
-  const keys = before.stated === after.stated ? [] : [STATED];
+  const keys = ["stated", "aside", "complete"].filter((key) => before[key] !== after[key]);
   if (before.marks === after.marks) return keys;
   if (before.marks.length === after.marks.length && after.marks.every((mark, at) => mark.id === before.marks[at].id)) {
     return [...keys, ...after.marks.filter((mark, at) => mark !== before.marks[at]).map((mark) => keyOf(mark.id))];
@@ -41,5 +41,5 @@ export const mergeInto = (state, incoming, mine, gone) => {
     coming.delete(mark.id);
     return theirs && !equal(mark, theirs) ? theirs : mark;
   });
-  return { marks: [...marks, ...coming.values()], stated: mine(STATED) ? state.stated : incoming.stated };
+  return { ...state, marks: [...marks, ...coming.values()], stated: mine(STATED) ? state.stated : incoming.stated };
 };

@@ -51,10 +51,10 @@ export class Notices {
 
   take() {
     const { doc } = this.editor;
-    const { key, marks, stated } = this.copy;
+    const { copy } = this;
     this.copy = null;
-    doc.replace(marks, stated);
-    keeper.drop(key);
+    doc.replace(copy);
+    keeper.drop(copy.key);
     this.editor.focus();
   }
 

@@ -20,6 +20,16 @@ export const move = (mark, dx, dy, size) => {
   return { box: [round(x1 + mx), round(y1 + my), round(x2 + mx), round(y2 + my)] };
 };
 
+// A box of the same size with its centre at (x, y).
+export const around = ([x1, y1, x2, y2], [x, y]) => {
+  const dx = x - (x1 + x2) / 2;
+  const dy = y - (y1 + y2) / 2;
+  return [x1 + dx, y1 + dy, x2 + dx, y2 + dy];
+};
+
+// The object itself, as far as it is known: a point's extent where it is now, else the shape.
+export const body = (mark) => (mark.point && mark.extent ? { box: around(mark.extent, mark.point) } : of(mark));
+
 // The box spanned by two corners, inside the image, corners in order.
 export const span = (x1, y1, x2, y2, size) => {
   const xs = [x1, x2].map((v) => round(clamp(v, 0, size.width))).sort((a, b) => a - b);
@@ -27,10 +37,11 @@ export const span = (x1, y1, x2, y2, size) => {
   return { box: [xs[0], ys[0], xs[1], ys[1]] };
 };
 
-// [width, height] that boxes of this label usually have (medians), or null. Those that the edge cuts or that do not count are left out.
+// [width, height] that objects of this label usually have (medians), or null. Those that the edge cuts or that do not count are left out.
 export const usual = (marks, label, size) => {
   const inside = ([x1, y1, x2, y2]) => x1 > 0.5 && y1 > 0.5 && x2 < size.width - 0.5 && y2 < size.height - 0.5;
-  const boxes = marks.filter((m) => m.box && m.label === label && counted(m)).map((m) => m.box).filter(inside);
+  const own = marks.filter((m) => m.label === label && counted(m)).map(body);
+  const boxes = own.filter((m) => m.box).map((m) => m.box).filter(inside);
   const median = (sides) => sides.sort((a, b) => a - b)[sides.length >> 1];
   return boxes.length ? [median(boxes.map((b) => b[2] - b[0])), median(boxes.map((b) => b[3] - b[1]))] : null;
 };

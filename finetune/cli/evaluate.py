@@ -177,13 +177,14 @@ def audit(place: Place) -> int:
     """Name readers who treat the model's marks unlike the others; the exit code is 1 when there is one."""
     from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table
     from pdc.compose import open_store
+    from pdc.domain.carrying import judged
 
     store = open_store(settings_of(place))
-    predictions = {p.id: p.findings for p in store.predictions()}
+    predictions = {p.id: p for p in store.predictions()}
     reviews = [
-        JudgedReview(r.author, findings, r.findings)
+        JudgedReview(r.author, *both)
         for r in store.reviews()
-        if r.prediction_id and (findings := predictions.get(r.prediction_id)) and r.verdict in USABLE
+        if r.prediction_id and r.verdict in USABLE and (both := judged(predictions[r.prediction_id], r))
     ]
     found = audit_readers(reviews)
     readers = len({r.reader for r in reviews})

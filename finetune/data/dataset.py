@@ -78,7 +78,8 @@ def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
         question = Question(task, tuple(value["labels"]))
         path, width, height = _find(str(value["image"]), folders), int(value["width"]), int(value["height"])
         predicted = _found(task, value["predicted"]) if "predicted" in value else None
-        return Row(path, width, height, str(value["group"]), question, _found(task, value), predicted)
+        found = replace(_found(task, value), complete=bool(value.get("complete", True)))
+        return Row(path, width, height, str(value["group"]), question, found, predicted)
     except FileNotFoundError as error:
         raise BadSetting(f"{where}: the image {error} is not there; export the training folder again.") from None
     except (ValueError, KeyError, TypeError, BadQuestion) as error:

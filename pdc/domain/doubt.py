@@ -16,7 +16,8 @@ def with_doubts(findings: Findings, thresholds: Thresholds) -> Findings:
     """The findings with every open mark below its label's threshold doubtful; stated counts leave those out."""
     marks = tuple(_doubted(m, thresholds.get(m.label, 0.0)) for m in findings.marks)
     doubtful = Counter(m.label for m in marks if m.status is Status.DOUBTFUL)
-    return Findings(marks, {label: max(n - doubtful[label], 0) for label, n in findings.stated.items()})
+    stated = {label: max(n - doubtful[label], 0) for label, n in findings.stated.items()}
+    return replace(findings, marks=marks, stated=stated)
 
 
 def _doubted(mark: Mark, threshold: float) -> Mark:

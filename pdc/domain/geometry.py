@@ -37,7 +37,14 @@ def clip(shape: Shape, wh: Size) -> Shape:
 
 
 def map_findings(findings: Findings, change: Callable[[Shape], Shape]) -> Findings:
-    return replace(findings, marks=tuple(replace(m, shape=change(m.shape)) for m in findings.marks))
+    return replace(
+        findings, marks=tuple(replace(m, shape=change(m.shape), extent=_changed(m.extent, change)) for m in findings.marks)
+    )
+
+
+def _changed(extent: Box | None, change: Callable[[Shape], Shape]) -> Box | None:
+    changed = extent and change(extent)
+    return changed if isinstance(changed, Box) else None
 
 
 def iou(a: Box, b: Box) -> float:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pdc.domain.errors import BadQuestion
 from pdc.domain.labels import Label, LabelDictionary, Vocabulary
 from pdc.domain.spelling import key, names_nothing
-from pdc.domain.values import Findings, Question, check_label
+from pdc.domain.values import Aside, Findings, Mark, Question, check_label
 
 NOT_A_NAME = "{label} is no kind of object: it says none, or a number. Name what is to be found, as in “polyp”."
 TAKEN = "{label} is a spelling of {name}; use {name}, or merge the two."
@@ -141,10 +141,15 @@ def question_now(question: Question, moved: Mapping[str, str]) -> Question:
 
 def findings_now(findings: Findings, moved: Mapping[str, str]) -> Findings:
     """The findings under today's names. Every mark stays; numbers that were stated of merged labels are added up."""
-    if moved.keys().isdisjoint((*(m.label for m in findings.marks), *findings.stated)):
+    every = (findings, findings.aside)
+    if moved.keys().isdisjoint(label for part in every for label in (*(m.label for m in part.marks), *part.stated)):
         return findings
-    marks = tuple(replace(m, label=moved[m.label]) if m.label in moved else m for m in findings.marks)
-    return replace(findings, marks=marks, stated=counts_now(findings.stated, moved))
+    aside = Aside(_marks_now(findings.aside.marks, moved), counts_now(findings.aside.stated, moved))
+    return replace(findings, marks=_marks_now(findings.marks, moved), stated=counts_now(findings.stated, moved), aside=aside)
+
+
+def _marks_now(marks: Iterable[Mark], moved: Mapping[str, str]) -> tuple[Mark, ...]:
+    return tuple(replace(m, label=moved[m.label]) if m.label in moved else m for m in marks)
 
 
 def counts_now(counts: Mapping[str, int], moved: Mapping[str, str]) -> dict[str, int]:

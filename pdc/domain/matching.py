@@ -69,6 +69,7 @@ PAPER = Threshold("matching accuracy as the paper counts it; it matches points a
 CARD = Threshold("points of the model card, kept to compare with its earlier versions; polyps count inside the box", 0.5, 12.0)
 EDITOR = Threshold("the editor's hint that an object may be marked twice", 0.6, 5.0, strict=True)
 EDITOR_SHARE = 0.004  # of the image's longer side: the editor's distance in a large image
+EDITOR_SIZE = 0.5  # of the shorter side of the usual object: centres of two that touch are a whole side apart
 AGREEMENT_PIXELS = 20.0  # confidence: a point and the dense head's centre this far apart agree by nothing
 
 

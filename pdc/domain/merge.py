@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from pdc.domain.carrying import free_id
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.doubt import opened
-from pdc.domain.values import Findings, Mark
+from pdc.domain.values import Aside, Findings, Mark
 
 T = TypeVar("T", bound=Mark | int)
 
@@ -51,9 +52,17 @@ def merge(base: Findings, mine: Findings, theirs: Findings) -> Merged:
     labels = list(dict.fromkeys((*base.stated, *mine.stated, *theirs.stated)))
     stated, more = _followed(labels, base.stated, mine.stated, theirs.stated)
     taken = known | {m.id for m in theirs_added}
-    added = tuple(replace(m, id=_free(m.id, taken)) for m in mine_added)
+    added = tuple(replace(m, id=free_id(m.id, taken)) for m in mine_added)
     in_order = tuple(followed[m.id] for m in base.marks if m.id in followed)
-    return Merged(Findings(in_order + theirs_added + added, stated), (*clashes, *more))
+    aside = _aside(mine.aside, theirs.aside)
+    complete = theirs.complete if mine.complete == base.complete else mine.complete
+    return Merged(Findings(in_order + theirs_added + added, stated, aside, complete), (*clashes, *more))
+
+
+def _aside(mine: Aside, theirs: Aside) -> Aside:
+    """What either put aside; of one mark, mine."""
+    marks = {m.id: m for m in (*theirs.marks, *mine.marks)}
+    return Aside(tuple(marks.values()), {**theirs.stated, **mine.stated})
 
 
 def _by_id(findings: Findings) -> dict[str, Mark]:
@@ -87,12 +96,3 @@ def _not_theirs(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark,
     both = (CorrectionKind.KEPT, CorrectionKind.MOVED)
     shared = {c.before.id for c in diff(opened(Findings(named)), Findings(others)) if c.before is not None and c.kind in both}
     return tuple(m for m, n in zip(mine, named, strict=True) if n.id not in shared)
-
-
-def _free(id: str, taken: set[str]) -> str:
-    """The id itself, or with a number behind it, when it is taken; it is taken from then on."""
-    name, n = id, 2
-    while name in taken:
-        name, n = f"{id}-{n}", n + 1
-    taken.add(name)
-    return name

@@ -105,9 +105,15 @@ def as_task(findings: Findings, asked: Question, task: Task) -> Findings:
         return findings
     if task is Task.COUNTING:
         counts = findings.counts(asked.task)
-        return Findings((), {label: counts.get(label, 0) for label in asked.labels})
-    marks = tuple(replace(m, shape=m.shape.center) for m in findings.marks) if task.has_points else findings.marks
-    return Findings(marks, findings.stated if task.states_count else {})
+        return replace(findings, marks=(), stated={label: counts.get(label, 0) for label in asked.labels})
+    marks = tuple(map(_as_point, findings.marks)) if task.has_points else findings.marks
+    return replace(findings, marks=marks, stated=findings.stated if task.states_count else {})
+
+
+def _as_point(mark: Mark) -> Mark:
+    """The mark as its centre, with its box behind it."""
+    box = mark.shape if isinstance(mark.shape, Box) else mark.extent
+    return replace(mark, shape=mark.shape.center, extent=box)
 
 
 def json_schema(question: Question, width: int, height: int, style: str = COMPACT) -> dict[str, Any]:

@@ -152,7 +152,10 @@ Shape = Point | Box
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One object in the image. `id` is unique within an image's draft; `score` is the model's, 0 to 1."""
+    """One object in the image. `id` is unique within an image's draft; `score` is the model's, 0 to 1.
+
+    `extent` is, of a point, the box of its object, where one is known: what the point was made from.
+    """
 
     id: str
     shape: Shape
@@ -160,6 +163,12 @@ class Mark:
     origin: Origin = Origin.MODEL
     status: Status = Status.OPEN
     score: float | None = None
+    extent: Box | None = None
+
+    @property
+    def body(self) -> Shape:
+        """The object itself, as far as it is known: a point's extent, else the shape."""
+        return self.extent or self.shape
 
     @property
     def counts(self) -> bool:
@@ -172,11 +181,28 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """Marks, and the number per label that was stated beside them (the whole answer when the task is counting)."""
+class Aside:
+    """What the present question does not ask for, kept for when it is asked again: neither found nor absent.
+
+    `stated` are numbers that a reader typed when counting.
+    """
 
     marks: tuple[Mark, ...] = ()
     stated: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Marks, and the number per label that was stated beside them (the whole answer when the task is counting).
+
+    `complete`: whether they are all that the image shows of the labels asked for. Where they are not, a label without a mark
+    is not "none", and every count is the least.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    stated: Mapping[str, int] = field(default_factory=dict)
+    aside: Aside = Aside()
+    complete: bool = True
 
     def counts(self, task: Task) -> dict[str, int]:
         """Count per label. It follows the marks wherever the task has marks; else it is what was stated."""
@@ -270,6 +296,11 @@ class Review:
     revision: int
     created_at: datetime
     blind: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the image shows no more of the labels asked for than the review says; else its counts are the least."""
+        return self.findings.complete
 
 
 @dataclass(frozen=True, slots=True)

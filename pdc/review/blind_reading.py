@@ -43,12 +43,12 @@ def beside(own: Findings, model: Findings, task: Task) -> Findings:
     A mark of the model with the id of one that the reader has is the same object. When counting, the model's number stands.
     """
     if not task.has_marks:
-        return model
+        return replace(own, stated=model.stated)
     mine = tuple(m for m in own.marks if not m.untouched)
     known = {m.id for m in mine}
     fresh = replace(model, marks=tuple(m for m in model.marks if m.id not in known))
     seen = Findings(tuple(replace(m, status=Status.OPEN) for m in mine))  # what was rejected is not found again
-    return replace(model, marks=(*mine, *_unknown(seen, fresh)))
+    return replace(own, marks=(*mine, *_unknown(seen, fresh)), stated=model.stated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from math import floor
 
 import numpy as np
 
+from pdc.domain.carrying import judged
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.doubt import opened
 from pdc.domain.matching import CALIBRATION
@@ -60,9 +61,8 @@ def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[S
     """Per task and adapter: every predicted mark's score and whether the reader kept it. Skipped reviews say nothing."""
     scored: dict[Key, list[Scored]] = defaultdict(list)
     for prediction, review in pairs:
-        if prediction.findings is None or review.verdict is Verdict.SKIPPED:
-            continue
-        for fate in diff(_judged(prediction.findings, review.findings), review.findings):
+        both = None if review.verdict is Verdict.SKIPPED else judged(prediction, review)
+        for fate in diff(_judged(*both), both[1]) if both else ():
             if fate.before is not None and fate.before.score is not None:
                 scored[prediction.question.task, prediction.adapter].append((fate.before.score, _right(fate)))
     return dict(scored)

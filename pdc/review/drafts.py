@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from pdc.domain.message import Message
+from pdc.domain.carrying import carried, unasked
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Findings, Image, Prediction, Question, Review
 from pdc.store.review_queries import DraftVersion
 
@@ -33,6 +36,61 @@ class Draft:
     blind: bool = False
     chosen: Question | None = None
     carried: bool = False
+    started: Mapping[Question, int] = field(default_factory=dict)
+    """the revisions that this work started from, under each question that it has been shown under"""
+    confirmed: tuple[str, ...] = ()
+    """labels of which the reader has been asked whether none is meant"""
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing on it that could be lost."""
+        return self.findings in (Findings(), Findings(complete=False))
+
+
+def carry(draft: Draft, question: Question) -> Draft:
+    """The draft under another question about its image: its marks stay, as that question shows them (`carried`).
+
+    `base_revision` is the one that this work started from under that question, 0 where it never was shown under it. A question
+    that only names its labels in another order is the one it was shown under.
+    """
+    started = {**draft.started, draft.question: draft.base_revision}
+    known = next((q for q in started if _same(q, question)), question)
+    return replace(
+        draft,
+        question=known,
+        findings=carried(draft.findings, draft.question, known),
+        base_revision=started.get(known, 0),
+        started=started,
+        rev=draft.rev + 1,
+        note=Message(""),
+        seen=None,
+        confirmed=(),
+    )
+
+
+def _same(a: Question, b: Question) -> bool:
+    return a.task is b.task and set(a.labels) == set(b.labels)
+
+
+def kept_aside(draft: Draft) -> Message:
+    """What of the marks the question does not show: "Kept aside: 3 marks of platelet."."""
+    labels = Counter(m.label for m in draft.findings.aside.marks if m.label not in draft.question.labels)
+    told = [Message("{n} of {label}", n=n, label=label) for label, n in labels.items()]
+    return Message("Kept aside, and not saved as found or absent: {marks}.", marks=joined(told, ", ")) if told else Message("")
+
+
+def unsaid_nones(draft: Draft) -> tuple[str, ...]:
+    """Labels that a save would say are not in the image, though neither the model nor the reader has said so.
+
+    The model has answered, but was not asked for them; or the reader has counted some, and marked none.
+    """
+    found = draft.findings
+    if not found.complete or draft.base_revision:
+        return ()
+    silent = unasked(draft.prediction, draft.question) if draft.prediction else ()
+    typed = [label for label, n in found.aside.stated.items() if n]
+    named = {m.label for m in found.marks} if draft.question.task.has_marks else {k for k, n in found.stated.items() if n}
+    return tuple(label for label in draft.question.labels if label in (*silent, *typed) and label not in named)
 
 
 @dataclass(frozen=True, slots=True)

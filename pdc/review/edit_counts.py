@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pdc.domain.carrying import judged
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.values import Prediction, Review, Verdict
 
@@ -23,14 +24,19 @@ class EditCount:
 
 
 def count_edits(reviews: Iterable[Review], predictions: Iterable[Prediction]) -> list[EditCount]:
-    """Of first reviews that accept or correct a readable answer; a blind read corrects nothing and is left out."""
+    """Of first reviews that accept or correct a readable answer; a blind read corrects nothing and is left out.
+
+    Labels that the model was not asked for are left out too: nobody corrected it there.
+    """
     answers = {p.id: p for p in predictions if p.findings is not None}
     usable = (Verdict.ACCEPTED, Verdict.CORRECTED)
     first = [r for r in reviews if r.revision == 1 and r.verdict in usable and not r.blind and r.prediction_id in answers]
     found: list[EditCount] = []
     for review in sorted(first, key=lambda r: r.created_at):
         answer = answers[review.prediction_id or ""]
-        edits = sum(c.kind is not CorrectionKind.KEPT for c in diff(answer.findings or review.findings, review.findings))
+        if (both := judged(answer, review)) is None:
+            continue
+        edits = sum(c.kind is not CorrectionKind.KEPT for c in diff(*both))
         recent = [e.edits for e in found[-TOGETHER + 1 :]] + [edits]
         found.append(EditCount(len(found) + 1, edits, sum(recent) / len(recent), answer.adapter))
     return found

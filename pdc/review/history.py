@@ -8,9 +8,10 @@ from datetime import datetime
 from uuid import uuid4
 
 from pdc.adapters.routing import AdapterRouting
+from pdc.domain.carrying import answer_to
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Adapter, Findings, Prediction, Review
+from pdc.domain.values import Adapter, Findings, Prediction, Question, Review
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.answering import Part
 from pdc.review.drafts import Draft
@@ -40,14 +41,20 @@ class History:
         """Oldest first: of each model and adapter the newest answer, and every review."""
         self._check(draft)
         sha, question = draft.image.sha256, draft.question
-        reviews = [_of_review(r) for r in self.service.reviews(draft.author, sha) if r.question == question]
-        newest = {(p.model, p.adapter): p for p in self.service.store.predictions(sha) if p.question == question}
-        return sorted([*map(_of_prediction, newest.values()), *reviews], key=lambda v: v.at)
+        reviews = [r for r in self.service.reviews(draft.author, sha) if r.question == question]
+        corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
+        newest = {
+            (p.model, p.adapter, p.question): p
+            for p in self.service.store.predictions(sha)
+            if p.question == question or p.id in corrected
+        }
+        answers = [_of_prediction(p, question) for p in newest.values()]
+        return sorted([*answers, *map(_of_review, reviews)], key=lambda v: v.at)
 
     def unasked(self, draft: Draft) -> list[str | None]:
         """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
         answers = [v.prediction for v in self.versions(draft) if v.prediction]
-        answered = {p.adapter for p in answers if p.model == self.serving.base}
+        answered = {p.adapter for p in answers if p.model == self.serving.base and p.question == draft.question}
         own = [AdapterRef(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
         known = [None, *(w.name for w in own if w.about(draft.question) == w)]
         return [name for name in known if name not in answered]
@@ -97,10 +104,10 @@ def _of_review(review: Review) -> Version:
     return Version(review.id, joined(title, " · "), review.findings, review.created_at, review=review)
 
 
-def _of_prediction(answer: Prediction) -> Version:
+def _of_prediction(answer: Prediction, question: Question) -> Version:
     adapter = Message("adapter {name}", name=answer.adapter) if answer.adapter else Message("no adapter")
     title = [Message("Model"), answer.model, adapter, _clock(answer.created_at)]
-    return Version(answer.id, joined(title, " · "), answer.findings, answer.created_at, prediction=answer)
+    return Version(answer.id, joined(title, " · "), answer_to(answer, question), answer.created_at, prediction=answer)
 
 
 def _clock(at: datetime) -> str:

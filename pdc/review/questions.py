@@ -9,13 +9,17 @@ from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.prompts import task_from
 from pdc.domain.values import Findings, Question, Status
-from pdc.review.drafts import Draft
+from pdc.review.drafts import Draft, unsaid_nones
 from pdc.review.service import ReviewService
 
 OTHER_LABELS = "The bar asks for {bar}; the marks on the screen answer {marks}. Ask the model, or set the bar back, then save."
 OTHER_TASK = "The bar names another task than the marks on the screen answer. Ask the model, or set the bar back, then save."
 NOT_YET = (
     "Not saved yet: nothing is marked, and {labels} is a question you chose for another image. Save again if it suits this one."
+)
+NOT_SAID = (
+    "Not saved yet: nothing is marked as {labels}, and the model has not looked for it. "
+    "Save again if there is none in this image."
 )
 
 
@@ -42,12 +46,14 @@ class Questions:
         return replace(draft, chosen=chosen, carried=own is None and before is not None and chosen is not None)
 
     def choose(self, draft: Draft, question: Question) -> Draft:
-        """The same image under a question that the reader chose in the bar."""
-        opened = self.service.open(draft.image.sha256, question, draft.author)
-        return replace(opened, chosen=question)
+        """The same image under a question that the reader chose in the bar, with the marks of the draft."""
+        return replace(self.service.change_question(draft, question), chosen=question)
 
     def doubted(self, draft: Draft) -> Draft | None:
         """The draft with a line that asks whether its none is meant, where it may not be; saved again, it is."""
+        unsaid = unsaid_nones(draft)
+        if set(unsaid) - set(draft.confirmed):
+            return replace(draft, confirmed=unsaid, note=Message(NOT_SAID, labels=", ".join(unsaid)))
         left_out = set(self.first.labels) - set(draft.question.labels)
         if not (draft.carried and left_out and says_none(draft.findings, draft.question)):
             return None

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pdc.domain.carrying import answer_to
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
@@ -19,7 +20,7 @@ from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part
 from pdc.review.blind_reading import beside, second_look
-from pdc.review.drafts import Conflict, Draft
+from pdc.review.drafts import Conflict, Draft, carry
 from pdc.review.requests import Cancelled, Priority
 from pdc.review.visibility import ImageAccess
 from pdc.store.records import StoredDraft
@@ -101,9 +102,10 @@ class ReviewService(ImageAccess):
         (`second_look`), and before it ReadFirst is raised. No review is touched.
         """
         self._check_read(draft)
-        again = draft.prediction is not None and not self.blind
         kept = beside(draft.findings, Findings(), draft.question.task).marks
         taken = any(m.origin is not Origin.HUMAN for m in kept)
+        told = draft.prediction
+        again = told is not None and (taken or told.question == draft.question) and not self.blind
         watch = self.request(draft.image, draft.question, again=again, taken=taken)
         return DraftAnswer(replace(draft, blind=False), watch, self._answered, STOPPED)
 
@@ -145,6 +147,34 @@ class ReviewService(ImageAccess):
     def _untaught(self, question: Question) -> str:
         unknown = ", ".join(self.predictor.untaught(question))
         return Message(UNTAUGHT, labels=unknown) if unknown else ""
+
+    # Another question
+
+    def change_question(self, draft: Draft, question: Question) -> Draft:
+        """The draft under another question, its marks kept (`carry`), on disk too; asks no model.
+
+        A draft with nothing on it opens what is known about the other question. Where reads are blind, what was seen under one
+        question is not carried to one that this reader has not read yet.
+        """
+        if question == draft.question:
+            return draft
+        unread = self.hides(draft.image.sha256, question, draft.author)
+        opened = self.open(draft.image.sha256, question, draft.author)
+        if (unread and not draft.blind) or (draft.blank and (draft.prediction is None or opened.prediction or not opened.blank)):
+            return opened
+        turned = replace(carry(draft, question), blind=unread)
+        turned = replace(turned, base_revision=self._goes_on_from(turned))
+        self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
+        return self.edit(turned, turned.findings)
+
+    def _goes_on_from(self, turned: Draft) -> int:
+        """The current revision, when it was seen or says nothing that the draft does not hold; else a save has to ask."""
+        current = self._newest(turned)
+        if current is None or turned.base_revision:
+            return turned.base_revision
+        lost = any(c.after is None for c in diff(current.findings, turned.findings))
+        typed = current.findings.stated if not turned.question.task.has_marks else {}
+        return 0 if lost or (typed and typed != turned.findings.stated) else current.revision
 
     # Keep
 
@@ -237,7 +267,7 @@ class ReviewService(ImageAccess):
         if started is not None and not (self.apart and started.author != draft.author):
             return Conflict(started.findings, draft, theirs)
         shown = draft.prediction
-        base = shown.findings if shown is not None and shown.id == theirs.prediction_id else None
+        base = answer_to(shown, draft.question) if shown is not None and shown.id == theirs.prediction_id else None
         return Conflict(base or Findings(), draft, theirs)
 
     def resolve(self, draft: Draft, take: Take) -> Draft:
@@ -277,7 +307,7 @@ def verdict_of(draft: Draft) -> Verdict:
     A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition. An answer that was
     cut is only a part of one, and never accepted.
     """
-    before = draft.prediction.findings if draft.prediction else None
+    before = answer_to(draft.prediction, draft.question) if draft.prediction else None
     if draft.prediction is None or before is None:
         return Verdict.CORRECTED
     unchanged = Verdict.CORRECTED if draft.prediction.cut else Verdict.ACCEPTED

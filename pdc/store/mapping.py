@@ -10,6 +10,7 @@ from typing import Any
 from pdc.domain.values import (
     Adapter,
     AdapterStatus,
+    Aside,
     Box,
     Findings,
     Image,
@@ -44,12 +45,24 @@ def question_of(task: str, labels: str) -> Question:
 
 
 def dump_findings(findings: Findings) -> str:
-    return dump({"marks": [_mark_out(m) for m in findings.marks], "stated": dict(findings.stated)})
+    aside = {} if findings.aside == Aside() else {"aside": _listed(findings.aside)}
+    complete = {} if findings.complete else {"complete": False}
+    return dump({**_listed(findings), **aside, **complete})
+
+
+def _listed(found: Findings | Aside) -> dict[str, Any]:
+    return {"marks": [_mark_out(m) for m in found.marks], "stated": dict(found.stated)}
 
 
 def load_findings(text: str) -> Findings:
+    """What was stored before anything could be put aside, or be incomplete, was complete."""
     value = json.loads(text)
-    return Findings(tuple(_mark_in(m) for m in value["marks"]), value["stated"])
+    aside = value.get("aside", {"marks": [], "stated": {}})
+    return Findings(_marks_in(value), value["stated"], Aside(_marks_in(aside), aside["stated"]), value.get("complete", True))
+
+
+def _marks_in(value: Mapping[str, Any]) -> tuple[Mark, ...]:
+    return tuple(_mark_in(m) for m in value["marks"])
 
 
 def _mark_out(mark: Mark) -> dict[str, Any]:
@@ -61,12 +74,16 @@ def _mark_out(mark: Mark) -> dict[str, Any]:
         "origin": str(mark.origin),
         "status": str(mark.status),
         "score": mark.score,
+        **({"extent": mark.extent.xyxy} if mark.extent else {}),
     }
 
 
 def _mark_in(value: Mapping[str, Any]) -> Mark:
     shape: Shape = Box(*value["box"]) if "box" in value else Point(*value["point"])
-    return Mark(value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"])
+    extent = Box(*value["extent"]) if "extent" in value else None
+    return Mark(
+        value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"], extent=extent
+    )
 
 
 def image(row: ImageRow) -> Image:

@@ -12,14 +12,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pdc import files
+from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.errors import BadSetting, StoreUnavailable
-from pdc.domain.values import Box, Findings, Image, Mark, Question, Review
+from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Task
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
 from pdc.store import Store
@@ -56,8 +57,9 @@ class DatasetManifest:
 
 def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
-    {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names, and
-    "predicted" with the prediction's "marks" and "counts" where a readable one was reviewed.
+    {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names; "predicted"
+    with the prediction's "marks" and "counts" where a readable answer to all labels was reviewed; and "complete": false where the
+    image may show more of these labels.
 
     `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
@@ -96,8 +98,17 @@ def export_held_out(store: Store, images: ImageFiles, folder: Path) -> int:
 
 
 def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image]) -> list[Row]:
-    predicted = {p.id: p.findings for p in store.predictions()}
-    return [_row(known[r.image_sha256], r, predicted.get(r.prediction_id or "")) for r in reviews]
+    predicted = {p.id: p for p in store.predictions()}
+    return [_row(known[r.image_sha256], _answerable(r), predicted.get(r.prediction_id or "")) for r in reviews]
+
+
+def _answerable(review: Review) -> Review:
+    """The review as a model can be taught to answer it: a point among boxes has no box, so all of them are points."""
+    question, tasks = review.question, {Task.BOUNDING: Task.POINTING, Task.COUNT_AND_BOX: Task.CNT_AND_POINT}
+    if question.task not in tasks or all(isinstance(m.shape, Box) for m in review.findings.marks if m.counts):
+        return review
+    pointed = replace(question, task=tasks[question.task])
+    return replace(review, question=pointed, findings=carried(review.findings, question, pointed))
 
 
 def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, ImageHash]:
@@ -164,7 +175,9 @@ def _least(groups: int) -> int:
     return 2 if groups >= 8 else 1 if groups >= 2 else 0
 
 
-def _row(image: Image, review: Review, predicted: Findings | None) -> Row:
+def _row(image: Image, review: Review, answer: Prediction | None) -> Row:
+    about = answer is not None and not unasked(answer, review.question)
+    predicted = answer_to(answer, review.question) if answer and about else None
     before = {} if predicted is None else {"predicted": _found(review.question, predicted)}
     return {
         "image": f"images/{image.sha256}.png",
@@ -173,6 +186,7 @@ def _row(image: Image, review: Review, predicted: Findings | None) -> Row:
         "group": image.group,
         "task": str(review.question.task),
         "labels": list(review.question.labels),
+        **({} if review.complete else {"complete": False}),
         **_found(review.question, review.findings),
         **before,
     }

@@ -64,7 +64,7 @@ def test_no_other_module_has_a_threshold_of_its_own():
 
 def test_the_editor_gets_its_numbers_from_the_table():
     sent = page("en")["same"]
-    assert sent == {"iou": 0.6, "distance": 5.0, "share": 0.004}
+    assert sent == {"iou": 0.6, "distance": 5.0, "share": 0.004, "size": 0.5}
     used = Path(ASSETS / "annotator" / "checks.js").read_text("utf-8")
     assert all(f"same.{name}" in used for name in sent)
     assert not re.search(r"\b0?\.6\b|\b0?\.004\b", used)

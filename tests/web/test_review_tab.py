@@ -130,13 +130,20 @@ def test_next_and_previous_follow_the_filters_on_the_page(desk: Desk):
     assert desk.tab.next(draft, value, {}, ADA)[0].image.sha256 == b
 
 
-def test_asking_something_else_shows_what_is_known_about_it(desk: Desk):
-    draft, _ = opened(desk)
-    other, shown, said = desk.tab.ask_anew("pointing", LABELS, draft)
-    assert other.prediction is None and shown["kind"] == "point" and "not been asked" in said
-    other, shown, _ = desk.tab.ask_for("pointing", LABELS, draft)
-    asked, *_ = desk.ask(other, shown)
-    assert asked.prediction and asked.question == other.question
+def asking(desk: Desk, draft, value, task: str, *labels: str):
+    """What the page gets when its question changes."""
+    return desk.tab._change(draft, value, Question(Task(task), labels))
+
+
+def test_another_question_asks_no_model_until_the_model_is_asked(desk: Desk):
+    draft, value = opened(desk)
+    other, shown, said = asking(desk, draft, value, "pointing", *LABELS)
+    assert other.prediction == draft.prediction and shown["kind"] == "point" and len(desk.model.asked) == 1
+    assert [m["point"] for m in shown["marks"]] == [[7, 7], [25, 10]]
+    other, shown, said = asking(desk, other, shown, "pointing", *LABELS, "cyst")
+    assert "It has not been asked for cyst." in said and len(desk.model.asked) == 1
+    asked, _, said = desk.ask(other, shown)
+    assert asked.prediction.question == other.question and len(desk.model.asked) == 2 and "not been asked" not in said
 
 
 def test_an_answer_comes_mark_by_mark_and_half_of_one_cannot_be_saved(desk: Desk):
@@ -319,7 +326,7 @@ def test_nothing_is_stored_while_the_bar_asks_for_something_else_than_the_marks_
 def test_a_change_of_the_bar_that_an_image_brought_with_it_asks_nothing_anew(desk: Desk):
     draft, value = opened(desk)
     other, shown, said = desk.tab.follow_bar("count_and_box", ["polyp"], draft, value)
-    assert (other.question.labels, shown["labels"]) == (("polyp",), ["polyp"]) and "not been asked" in said
+    assert (other.question.labels, shown["labels"]) == (("polyp",), ["polyp"]) and "not been asked for polyp" in said
     assert desk.tab.follow_bar("count_and_box", ["polyp"], other, shown) == (gr.skip(),) * 3
     assert desk.tab.follow_bar("count_and_box", LABELS, other, value) == (gr.skip(),) * 3  # the page still shows the image before
     with pytest.raises(BadQuestion, match="just changing"):
@@ -343,7 +350,7 @@ def test_no_image_is_opened_under_the_question_of_another_unless_the_reader_chos
     assert following.question == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
     desk.tab.prefetch(draft, {})
     assert desk.prefetcher.wait(20) and desk.model.asked[-1][1] == following.question
-    mine, *_ = desk.tab.ask_anew("pointing", ["cyst"], draft)
+    mine, *_ = asking(desk, draft, value, "pointing", "cyst")
     assert desk.tab.next(mine, value, {}, ADA)[0].question == mine.question
     desk.prefetcher.stop()
 
@@ -359,7 +366,7 @@ def test_an_image_comes_back_under_the_question_of_the_unsaved_work_on_it(desk: 
 
 def test_a_none_under_a_question_chosen_for_another_image_is_saved_only_when_it_is_meant(desk: Desk):
     first, second = desk.image("a.png"), desk.image("b.png")
-    chosen, shown, _ = desk.tab.ask_anew("count_and_box", ["polyp"], desk.choose(first)[0])
+    chosen, shown, _ = asking(desk, *desk.choose(first)[:2], "count_and_box", "polyp")
     carried, empty, *_ = desk.tab.finish(chosen, shown, {})  # its own image: the reader chose the question for it
     assert desk.store.current_review(first, chosen.question) and carried.image.sha256 == second
     asked, *rest = desk.tab.finish(carried, empty, {})
@@ -371,7 +378,7 @@ def test_a_none_under_a_question_chosen_for_another_image_is_saved_only_when_it_
 
 def test_a_find_under_a_question_chosen_for_another_image_is_saved_at_once(desk: Desk):
     first, second = desk.image("a.png"), desk.image("b.png")
-    chosen, shown, _ = desk.tab.ask_anew("count_and_box", ["platelet"], desk.choose(first)[0])
+    chosen, shown, _ = asking(desk, *desk.choose(first)[:2], "count_and_box", "platelet")
     carried, empty, *_ = desk.tab.finish(chosen, shown, {})
     desk.tab.save(carried, edited(empty, drawn()), {})
     assert len(desk.store.reviews(second)) == 1

@@ -47,6 +47,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "review/prefetch.py",
     "images/decode_worker.py",
     "review/questions.py",
+    "review/drafts.py",
     "review/service.py",
     "review/visibility.py",
     "web/app.py",

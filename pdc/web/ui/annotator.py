@@ -7,11 +7,14 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
 None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
 {"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
 so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
-and, where they apply, "merge": true and "acked": int.
+"aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image shows more
+of these labels than the marks say), and, where they apply, "merge": true, "acked": int and "turned": str. A mark that is a
+point may have "extent", the box of its object.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
-another case. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
+another case; but with "turned", the case that the editor shows until then, the same document goes on under another question,
+with its undo steps. With "merge" it takes the marks of an answer that is still coming, for the same case only: those with new ids
 are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
 number `edits` stay as the reader left them. With "merge": "step" the same is one step that can be undone.
 
@@ -29,7 +32,21 @@ import gradio as gr
 from pdc.domain.errors import PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
-from pdc.domain.values import MAX_LABELS, Box, Findings, Image, Mark, Origin, Point, Question, Shape, Status, Task, check_label
+from pdc.domain.values import (
+    MAX_LABELS,
+    Aside,
+    Box,
+    Findings,
+    Image,
+    Mark,
+    Origin,
+    Point,
+    Question,
+    Shape,
+    Status,
+    Task,
+    check_label,
+)
 from pdc.web.ui.scripts import on_load
 
 EVENTS = ("edit", "save", "next", "previous", "stop", "closer")
@@ -76,6 +93,7 @@ def to_value(
     answering: bool = False,
     merge: bool | str = False,
     acked: int | None = None,
+    turned: str | None = None,
 ) -> Value:
     """The editor's value for these findings.
 
@@ -94,12 +112,15 @@ def to_value(
         "kind": kind_of(question.task),
         "marks": [_mark_value(mark) for mark in findings.marks],
         "stated": dict(findings.stated),
+        "aside": {"marks": [_mark_value(mark) for mark in findings.aside.marks], "stated": dict(findings.aside.stated)},
+        "complete": findings.complete,
         "model_stated": None if model_stated is None else dict(model_stated),
         "readonly": readonly,
         "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
         "answering": answering,
     }
-    return value | ({"merge": merge} if merge else {}) | ({} if acked is None else {"acked": acked})
+    also = {"merge": merge or None, "acked": acked, "turned": turned}
+    return value | {key: note for key, note in also.items() if note is not None}
 
 
 def notes_value(case: str, rev: int, *, acked: int | None = None, answering: bool | None = None) -> Value:
@@ -111,7 +132,8 @@ def notes_value(case: str, rev: int, *, acked: int | None = None, answering: boo
 def _mark_value(mark: Mark) -> Value:
     shape = {"box": list(mark.shape.xyxy)} if isinstance(mark.shape, Box) else {"point": [mark.shape.x, mark.shape.y]}
     named = {"id": mark.id, "label": mark.label, "origin": str(mark.origin), "status": str(mark.status)}
-    return {**named, **shape, "score": mark.score}
+    extent = {"extent": list(mark.extent.xyxy)} if mark.extent else {}
+    return {**named, **shape, **extent, "score": mark.score}
 
 
 def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
@@ -122,13 +144,10 @@ def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str
     """
     draft = _mapping(value, "The draft")
     size = wh or _size(draft.get("image"))
-    raw = draft.get("marks")  # without the key it is a note, and no draft of nothing
-    if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
-        raise BadDraft("A draft holds a list of at most {n} marks; remove some and save again.", n=MAX_MARKS * MAX_LABELS)
-    marks = tuple(_mark(entry, size, labels) for entry in raw)
-    if len({mark.id for mark in marks}) != len(marks):
-        raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
-    return Findings(marks, _stated(draft.get("stated") or {}, labels))
+    marks = _marks(draft.get("marks"), size, labels)  # without the key it is a note, and no draft of nothing
+    rest = _mapping(draft.get("aside") or {}, "What is kept aside")
+    aside = Aside(_marks(rest.get("marks", []), size, None), _stated(rest.get("stated") or {}, None))
+    return Findings(marks, _stated(draft.get("stated") or {}, labels), aside, draft.get("complete") is not False)
 
 
 def region_from(value: object) -> Box:
@@ -150,6 +169,15 @@ def _size(image: object) -> Size:
     return width, height
 
 
+def _marks(raw: object, wh: Size, labels: Sequence[str] | None) -> tuple[Mark, ...]:
+    if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
+        raise BadDraft("A draft holds a list of at most {n} marks; remove some and save again.", n=MAX_MARKS * MAX_LABELS)
+    marks = tuple(_mark(entry, wh, labels) for entry in raw)
+    if len({mark.id for mark in marks}) != len(marks):
+        raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
+    return marks
+
+
 def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
     raw = _mapping(entry, "A mark")
     name = raw.get("id")
@@ -159,8 +187,9 @@ def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
         origin, status = Origin(raw.get("origin")), Status(raw.get("status"))
     except ValueError:
         raise BadDraft("Mark {id} has an unknown origin or status; reload the page and try again.", id=name) from None
-    shape = clip(_shape(raw, name), wh)
-    return Mark(name, shape, _label(raw.get("label"), labels), origin, status, _score(raw.get("score"), name))
+    shape, score = clip(_shape(raw, name), wh), _score(raw.get("score"), name)
+    extent = _box(raw["extent"], name) if isinstance(shape, Point) and raw.get("extent") is not None else None
+    return Mark(name, shape, _label(raw.get("label"), labels), origin, status, score, extent=extent)
 
 
 def _shape(raw: Mapping[str, Any], name: str) -> Shape:
@@ -168,7 +197,11 @@ def _shape(raw: Mapping[str, Any], name: str) -> Shape:
         raise BadDraft("Mark {id} needs either a box or a point; reload the page and try again.", id=name)
     if "point" in raw:
         return Point(*_numbers(raw["point"], 2, name))
-    x1, y1, x2, y2 = _numbers(raw["box"], 4, name)
+    return _box(raw["box"], name)
+
+
+def _box(value: object, name: str) -> Box:
+    x1, y1, x2, y2 = _numbers(value, 4, name)
     return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 

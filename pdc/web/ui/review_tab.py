@@ -28,7 +28,18 @@ from pdc.review.worklist import without_hints
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import Bar, under_bar
 from pdc.web.ui.conflict import conflict_view
-from pdc.web.ui.screen import WELCOME, editor_value, error_shown, findings_of, on_screen, show_errors, shows, status_line, user_of
+from pdc.web.ui.screen import (
+    WELCOME,
+    case_of,
+    editor_value,
+    error_shown,
+    findings_of,
+    on_screen,
+    show_errors,
+    shows,
+    status_line,
+    user_of,
+)
 from pdc.web.ui.view import NodeView
 from pdc.web.ui.words import LINE, word
 from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
@@ -104,7 +115,7 @@ class ReviewTab:
         # Gradio's `input` is silent about labels that are typed, or deleted by a key.
         typed = [self.bar.task.change, self.bar.labels.change]
         gr.on(typed, show_errors(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
-        asked = self.bar.ask.click(show_errors(self.ask_for), asking, answer, show_progress="hidden")
+        asked = self.bar.ask.click(show_errors(self.ask_for), [*asking, self.editor], answer, show_progress="hidden")
         asked.success(show_errors(self.ask), work, answer[1:], **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
@@ -148,24 +159,17 @@ class ReviewTab:
         self.prefetcher.follow(draft.author, asked)
         return self._rows(draft)
 
-    def ask_anew(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
-        """Another task or label: show what is known about that question, without asking the model."""
-        if draft is None or not labels or question_from(task, labels) == draft.question:
-            return gr.skip(), gr.skip(), gr.skip()
-        self.leave(draft)
-        opened = self.questions.choose(draft, question_from(task, labels))
-        return opened, self.value_of(opened), status_line(opened)
-
     def follow_bar(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
-        """The bar has changed: `ask_anew`, unless the screen is just being given another image, whose bar is on its way."""
-        return self.ask_anew(task, labels, draft if shows(draft, value) else None)
+        """The bar has changed, unless the screen is just being given another image, whose bar is on its way."""
+        if draft is None or not labels or not shows(draft, value):
+            return gr.skip(), gr.skip(), gr.skip()
+        return self._change(draft, value, question_from(task, labels))
 
-    def ask_for(self, task: str, labels: list[str], draft: Draft | None) -> tuple[Any, ...]:
+    def ask_for(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
         """Before the model is asked: the question that the page names, about the open image."""
         if draft is None:
             raise error_shown(WELCOME, Message("No image is open"))
-        question_from(task, labels)
-        return self.ask_anew(task, labels, draft)
+        return self._change(draft, value, question_from(task, labels))
 
     async def ask(self, draft: Draft, value: Any) -> AsyncIterator[tuple[Any, str]]:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
@@ -241,6 +245,14 @@ class ReviewTab:
             yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else status_line(step)
 
     # Steps that handlers share -----------------------------------------------------------------------------------
+
+    def _change(self, draft: Draft, value: Any, question: Question) -> tuple[Any, ...]:
+        """The open image under another question: the marks on the screen stay, and the model is not asked."""
+        if question == draft.question:
+            return gr.skip(), gr.skip(), gr.skip()
+        self.leave(draft)
+        changed = self.questions.choose(self.asking.now(on_screen(draft, value)), question)
+        return changed, self.value_of(changed, value, turned=case_of(draft)), status_line(changed)
 
     def _edited(self, draft: Draft | None, value: Any) -> Draft:
         """The draft as it is on the screen, kept on disk."""

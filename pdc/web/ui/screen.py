@@ -12,13 +12,14 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.domain.carrying import answer_to, unasked
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
-from pdc.domain.values import Findings, Prediction
+from pdc.domain.values import Findings, Prediction, Question
 from pdc.review.answering import STOPPED
 from pdc.review.confidence_words import WordThresholds
-from pdc.review.drafts import Draft
+from pdc.review.drafts import Draft, kept_aside
 from pdc.web.ui.annotator import findings_from, to_value
 from pdc.web.ui.words import translated
 from pdc.web.ui.worklist import image_url
@@ -79,8 +80,8 @@ def case_of(draft: Draft) -> str:
 
 def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | None = None, **more: Any) -> dict[str, Any]:
     """The draft for the editor, which shows `shown` now; edits made meanwhile win over this. `more` goes to `to_value`."""
-    same = isinstance(shown, Mapping) and shown.get("case") == case_of(draft)
-    predicted = draft.prediction.findings if draft.prediction else None
+    same = isinstance(shown, Mapping) and shown.get("case") in (case_of(draft), more.get("turned"))
+    predicted = answer_to(draft.prediction, draft.question) if draft.prediction else None
     return to_value(
         case_of(draft),
         draft.question,
@@ -126,23 +127,30 @@ def status_line(draft: Draft | None) -> Message:
     """One line: what was saved, who answered, and how long it took."""
     if draft is None:
         return WELCOME
-    parts = [draft.note]
+    parts = [draft.note, kept_aside(draft)]
     if answer := draft.prediction:
-        parts += [*_what_it_found(answer), _who_answered(answer)]
+        parts += [*_what_it_found(answer, draft.question), _who_answered(answer), _not_asked(answer, draft.question)]
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
 
 
-def _what_it_found(answer: Prediction) -> list[Message]:
-    """That nothing was found, or that the answer was cut; nothing where the marks speak for themselves."""
-    findings = answer.findings
+def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
+    """That nothing was found of what was asked, or that the answer was cut; nothing where the marks speak for themselves."""
+    findings = answer_to(answer, question)
     if findings is None:
         return []
     if answer.cut:
         n = len(findings.marks)
         return [Message(CUT, n=n) if n > 1 else CUT_ONE if n else CUT_COUNT]
-    return [] if findings.count(answer.question.task) else [none_found(answer.question.labels)]
+    silent = unasked(answer, question)
+    asked = [label for label in question.labels if label not in silent]
+    return [none_found(asked)] if asked and not findings.count(question.task) else []
+
+
+def _not_asked(answer: Prediction, question: Question) -> str:
+    labels = ", ".join(unasked(answer, question))
+    return Message("It has not been asked for {labels}.", labels=labels) if labels else ""
 
 
 def _who_answered(answer: Prediction) -> Message:

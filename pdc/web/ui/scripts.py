@@ -14,7 +14,7 @@ from functools import cache
 from fastapi import FastAPI, Response
 
 from pdc.domain.errors import NotFound
-from pdc.domain.matching import EDITOR, EDITOR_SHARE
+from pdc.domain.matching import EDITOR, EDITOR_SHARE, EDITOR_SIZE
 from pdc.settings import ASSETS
 from pdc.web.ui.words import dictionaries, text_expression
 
@@ -34,7 +34,7 @@ def files() -> dict[str, bytes]:
 
 def page(language: str) -> dict[str, object]:
     """What page.js asks for: the words of a language, and when two marks look like one object."""
-    same = {"iou": EDITOR.iou, "distance": EDITOR.distance, "share": EDITOR_SHARE}
+    same = {"iou": EDITOR.iou, "distance": EDITOR.distance, "share": EDITOR_SHARE, "size": EDITOR_SIZE}
     return {"language": language, "words": dictionaries().get(language, {}), "same": same}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.domain.carrying import answer_to
 from pdc.domain.message import Message
 from pdc.domain.values import Findings, Review
 from pdc.review.blind_reading import Changes, Reading, blind_readings, count_changes
@@ -93,7 +94,7 @@ class StudyTab:
     def _answer_shown(self, reading: Reading) -> Findings | None:
         """What the model had answered when the reader read again; None when nothing was shown or readable."""
         shown = reading.after.prediction_id if reading.after else None
-        return self.service.store.prediction(shown).findings if shown else None
+        return answer_to(self.service.store.prediction(shown), reading.question) if shown else None
 
 
 def _agreement(pairs: Sequence[tuple[Reading, int]]) -> tuple[str, str]:
