@@ -8,19 +8,21 @@ its corners as `xyxy`, so that no box ever changes.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from pdc.domain.errors import BadSetting
+from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.values import Box, Point, Shape, check_label
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, settle
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
 from pdc.formats.records import Asked, Picture, inside, is_number, keeps_area, told, with_told
+from pdc.formats.sources.index import FileIndex
 
 Labelled = tuple[str, Shape]
 Id = int | str
+LISTS = ("images", "categories", "annotations")
 
 
 def document(pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -86,36 +88,95 @@ class Described:
 
     entry: Mapping[str, Any]
     size: Size
-    objects: tuple[Labelled | LeftOut, ...]
+    objects: list[Labelled | LeftOut]
 
 
-def read(value: Any, complete: bool = False) -> Contents:
-    """The file's images with what is in them, and what was left out. BadSetting when the file as a whole is wrong.
+def knows(index: FileIndex, file: str) -> bool:
+    """Whether the file is JSON with COCO's lists."""
+    value = index.json(file) if file.lower().endswith(".json") else None
+    return isinstance(value, dict) and all(isinstance(value.get(key), list) for key in LISTS)
 
-    A label that an image neither draws nor names is "none" only if `complete`.
+
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """The files' images with what is in them, and what was left out. BadSetting when a file as a whole is wrong.
+
+    A label that an image neither draws nor names is "none" only if `complete`. Files with the same categories are one set.
     """
-    labels, images = parse(value)
-    return settle(map(record, images), labels, complete)
+    sets: dict[tuple[str, ...], list[Record | LeftOut]] = {}
+    for file in files:
+        labels, entries = _entries(index, file)
+        sets.setdefault(tuple(sorted(set(labels))), []).extend(placed(entries, index, file))
+    return together(settle(entries, labels, complete) for labels, entries in sets.items())
+
+
+def _entries(index: FileIndex, file: str) -> tuple[tuple[str, ...], list[Record | LeftOut]]:
+    labels, images, strays = parsed(index.json(file), lambda name, told: index.size(name, file, told))
+    return labels, [*gather(images, record, lambda image: image.entry["file_name"]), *strays]
 
 
 def parse(value: Any) -> tuple[tuple[str, ...], list[Described]]:
-    """The labels that the file declares, and its images. BadSetting when the file as a whole is wrong.
+    """As `parsed`, of a file that has to be right: the first wrong category, image or reference is raised."""
+    labels, images, strays = parsed(value)
+    wrong = [c for c in _categories(value["categories"]).values() if isinstance(c, PdcError)]
+    if wrong or strays:
+        raise wrong[0] if wrong else BadSetting(strays[0].reason)
+    return labels, images
+
+
+Frame = Callable[[str, Size | None], Size | None]
+"""The size in which the marks of an image were drawn, by its name and the size that the file tells."""
+
+
+def parsed(value: Any, frame: Frame = lambda name, told: told) -> tuple[tuple[str, ...], list[Described], list[LeftOut]]:
+    """The labels that the file declares, its images, and entries that are left out. BadSetting when it is no COCO at all.
 
     Boxes are cut at the image's border. What is no single box or point is left out: crowds, masks and outlines without a
     bbox, turned boxes, predictions.
     """
-    lists = {key: _list(value, key) for key in ("images", "categories", "annotations")}
-    categories = {_get(c, "id", (int, str), "A category"): _label(c) for c in lists["categories"]}
-    if len(categories) != len(lists["categories"]):
-        raise BadSetting("Two categories of the COCO file share an id; give each its own.")
-    sizes = {_get(i, "id", (int, str), "An image"): _size(i) for i in lists["images"]}
-    files = {i["id"]: _get(i, "file_name", str, f"Image {i['id']}") for i in lists["images"]}
-    found: dict[Id, list[Labelled | LeftOut]] = defaultdict(list)
-    for annotation in lists["annotations"]:
-        image, label = _about(annotation, categories, sizes)
-        found[image].append(_labelled(annotation, label, files[image], sizes[image]))
-    images = [Described(i, sizes[i["id"]], tuple(found[i["id"]])) for i in lists["images"]]
-    return tuple(categories.values()), images
+    categories = _categories(_list(value, "categories"))
+    strays: list[LeftOut] = []
+    images = _described(_list(value, "images"), frame, strays)
+    listed = {i.get("id") for i in value["images"] if isinstance(i, dict) and isinstance(i.get("id"), int | str)}
+    for annotation in _list(value, "annotations"):
+        try:
+            number = _about(annotation, listed)
+        except BadSetting as error:
+            strays.append(LeftOut(What.OBJECT, str(error)))
+        else:
+            if number in images:
+                images[number].objects.append(_labelled(annotation, categories, images[number]))
+    return tuple(c for c in categories.values() if isinstance(c, str)), list(images.values()), strays
+
+
+def _categories(entries: Sequence[Any]) -> dict[Id, str | PdcError]:
+    """The label of each id, or what is wrong with it."""
+    found: dict[Id, str | PdcError] = {}
+    for entry in entries:
+        number = _get(entry, "id", (int, str), "A category")
+        if number in found:
+            raise BadSetting("Two categories of the COCO file share an id; give each its own.")
+        try:
+            found[number] = check_label(str(_get(entry, "name", (str, int), "A category")).strip())
+        except PdcError as error:
+            found[number] = error
+    return found
+
+
+def _described(entries: Sequence[Any], frame: Frame, strays: list[LeftOut]) -> dict[Id, Described]:
+    """The images by their id; of two with one id neither, since nobody knows whose the annotations are."""
+    numbers = Counter(e.get("id") for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int | str))
+    found: dict[Id, Described] = {}
+    for entry in entries:
+        try:
+            number = _get(entry, "id", (int, str), "An image")
+            file = _get(entry, "file_name", str, f"Image {number}")
+            if numbers[number] > 1:
+                raise BadSetting(f"Several images of the COCO file have the id {number}; give each its own.")
+            found[number] = Described(entry, _size(entry, file, frame), [])
+        except PdcError as error:
+            file = entry.get("file_name") if isinstance(entry, dict) else None
+            strays.append(LeftOut(What.IMAGE, str(error), file if isinstance(file, str) else None))
+    return found
 
 
 def _list(value: Any, key: str) -> list[Any]:
@@ -131,16 +192,16 @@ def _get(entry: Any, key: str, kind: type | tuple[type, ...], what: str) -> Any:
     return found
 
 
-def _label(category: Any) -> str:
-    return check_label(_get(category, "name", str, "A category"))
-
-
-def _size(image: Any) -> Size:
-    what = f"Image {image['id']}"
-    width, height = (_get(image, key, (int, float), what) for key in ("width", "height"))
-    if not (1 <= width < 1e9 and 1 <= height < 1e9):
-        raise BadSetting(f"{what} of the COCO file is {width} x {height} pixels; correct the file.")
-    return int(width), int(height)
+def _size(image: Mapping[str, Any], file: str, frame: Frame) -> Size:
+    """The image's size; that of its file where the entry has none, or 0 x 0."""
+    told: tuple[Any, Any] = image.get("width"), image.get("height")
+    size = (int(told[0]), int(told[1])) if all(is_number(v) and v >= 1 for v in told) else None
+    if size is None and any(told) and not all(is_number(v) and v == 0 for v in told):
+        raise BadSetting(f"Image {image['id']} of the COCO file is {told[0]} x {told[1]} pixels; correct the file.")
+    size = frame(file, size)
+    if size is None:
+        raise BadSetting(f"Image {image['id']} of the COCO file has no usable width and height; correct the file.")
+    return size
 
 
 def record(image: Described) -> Record:
@@ -163,29 +224,37 @@ def record(image: Described) -> Record:
     return Record(with_told(picture, {"asked": image.entry.get("asked")}), Silence.TOLD, left_out)
 
 
-def _about(annotation: Any, categories: Mapping[Id, str], sizes: Mapping[Id, Size]) -> tuple[Id, str]:
-    """The image's id and the label."""
-    what = _what(annotation)
-    image, category = (_get(annotation, key, (int, str), what) for key in ("image_id", "category_id"))
-    if image not in sizes:
+def _about(annotation: Any, listed: Container[Id]) -> Id:
+    """The image's id."""
+    image: Id = _get(annotation, "image_id", (int, str), what := _what(annotation))
+    if image not in listed:
         raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
-    if category not in categories:
-        raise BadSetting(f"{what} of the COCO file has category {category}, which the file does not list.")
-    return image, categories[category]
+    return image
+
+
+def _label_of(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError]) -> str:
+    number: Id = _get(annotation, "category_id", (int, str), what := _what(annotation))
+    if number not in categories:
+        raise BadSetting(f"{what} of the COCO file has category {number}, which the file does not list.")
+    label = categories[number]
+    if isinstance(label, PdcError):
+        raise label
+    return label
 
 
 def _what(annotation: Any) -> str:
     return f"Annotation {annotation.get('id') if isinstance(annotation, dict) else None}"
 
 
-def _labelled(annotation: Mapping[str, Any], label: str, file: str, size: Size) -> Labelled | LeftOut:
-    reason = _unread(annotation)
-    if reason is not None:
-        return LeftOut(What.OBJECT, reason, file, label)
+def _labelled(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError], image: Described) -> Labelled | LeftOut:
+    file = image.entry["file_name"]
     try:
-        return label, _shape(annotation, size, _what(annotation))
-    except BadSetting as error:
+        label = _label_of(annotation, categories)
+        reason = _unread(annotation)
+        shape = _shape(annotation, image.size, _what(annotation)) if reason is None else None
+    except PdcError as error:
         return LeftOut(What.IMAGE, str(error), file)
+    return LeftOut(What.OBJECT, reason or "", file, label) if shape is None else (label, shape)
 
 
 def _unread(annotation: Mapping[str, Any]) -> str | None:

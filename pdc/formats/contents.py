@@ -14,6 +14,7 @@ from typing import TypeVar
 from pdc.domain.errors import PdcError
 from pdc.domain.values import Box
 from pdc.formats.records import Asked, Picture
+from pdc.formats.sources.index import FileIndex
 
 SPOILED = "another object there was left out, and the rest would look complete"
 SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
@@ -25,7 +26,13 @@ T = TypeVar("T")
 
 
 class What(StrEnum):
-    """What was left out. ANSWER: what an image says about a label. SIZE: the extent of a box that is kept as a point."""
+    """What was left out. ANSWER: what an image says about a label. SIZE: the extent of a box that is kept as a point.
+
+    POSE: the keypoints of an object whose box is kept. FILE: a whole annotation file.
+    """
+
+    FILE = "file"
+    POSE = "pose"
 
     OBJECT = "object"
     IMAGE = "image"
@@ -83,6 +90,29 @@ def gather(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Ca
             return LeftOut(What.IMAGE, str(error), name(source))
 
     return [tried(source) for source in sources]
+
+
+def placed(entries: Iterable[Record | LeftOut], index: FileIndex, beside: str) -> list[Record | LeftOut]:
+    """The entries of an annotation file, each knowing its file. A name that is exact beside it becomes the path from the top."""
+
+    def path(name: str) -> str:
+        return found if index.has(found := index.beside(beside, name)) else name
+
+    def there(entry: Record | LeftOut) -> Record | LeftOut:
+        if isinstance(entry, LeftOut):
+            return replace(entry, file=entry.file and path(entry.file))
+        picture, file = entry.picture, path(entry.picture.file)
+        group = file if picture.group == picture.file else picture.group
+        left_out = tuple(replace(e, file=e.file and path(e.file)) for e in entry.left_out)
+        return replace(entry, picture=replace(picture, file=file, group=group, beside=beside), left_out=left_out)
+
+    return [there(e) for e in entries]
+
+
+def together(parts: Iterable[Contents]) -> Contents:
+    """Of several sets, one after the other."""
+    parts = list(parts)
+    return Contents(tuple(p for part in parts for p in part.pictures), tuple(e for part in parts for e in part.left_out))
 
 
 def settle(entries: Iterable[Record | LeftOut], labels: Sequence[str] | None = None, complete: bool = False) -> Contents:
@@ -165,9 +195,10 @@ def _name(entry: LeftOut) -> str:
 
 
 def _sentence(what: What, reason: str, names: Sequence[str]) -> str:
-    several = list(dict.fromkeys(names))
+    several = list(dict.fromkeys(filter(None, names)))
     listed = ", ".join(several[:NAMED]) + (f" and {len(several) - NAMED} more" if len(several) > NAMED else "")
-    return f"Left out {counted(len(names), what)} ({listed}): {reason.removesuffix('.')}{'' if reason.endswith('?') else '.'}"
+    which = f" ({listed})" if listed else ""
+    return f"Left out {counted(len(names), what)}{which}: {reason.removesuffix('.')}{'' if reason.endswith('?') else '.'}"
 
 
 def counted(number: int, noun: str) -> str:

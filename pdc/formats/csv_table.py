@@ -16,11 +16,13 @@ from typing import Any
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Image, Mark, Review, Shape, Task, check_label
-from pdc.formats.contents import Contents, Record, Silence, gather, settle
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle, together
 from pdc.formats.records import Asked, Case, Picture, is_number, marks_of, shape_of
+from pdc.formats.sources.index import FileIndex
 
 Line = Mapping[str, str]
 FILE = "marks.csv"
+NEEDED = ("file", "label")
 FORMULA = tuple("=+-@\t\r")
 BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
 CSV_COLUMNS = (
@@ -111,22 +113,29 @@ def _unguarded(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in (*FORMULA, "'") else text
 
 
-def read(path: Path, complete: bool = False) -> Contents:
-    """Of a file or of the folder that holds marks.csv. Left out are images with a line that is wrong or says nothing."""
-    path = path / FILE if path.is_dir() else path
+def knows(index: FileIndex, file: str) -> bool:
+    """Whether the file is a table with the columns file and label."""
+    return file.lower().endswith(".csv") and set(NEEDED) <= set(
+        index.head(file).decode("utf-8-sig", "replace").split("\n")[0].strip().split(",")
+    )
+
+
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """Left out are images with a line that is wrong or says nothing."""
+    return together(settle(placed(_entries(index, file), index, file), complete=complete) for file in files)
+
+
+def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file))
-    except OSError as error:
-        raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadSetting(f"{path} is not a CSV file in UTF-8 ({error}); save it again.") from None
-    if not lines or not {"file", "label"} <= set(lines[0]):
-        raise BadSetting(f"{path} needs the columns file and label, and a line per mark below them.")
+        lines = list(csv.DictReader(io.StringIO(index.text(file), newline="")))
+    except csv.Error as error:
+        raise BadSetting(f"{file} is not a CSV file ({error}); save it again.") from None
+    if not lines or not set(NEEDED) <= set(lines[0]):
+        raise BadSetting(f"{file} needs the columns file and label, and a line per mark below them.")
     found: dict[str, list[tuple[int, Line]]] = {}
     for i, line in enumerate(lines, start=2):
         found.setdefault(line["file"] or "", []).append((i, line))
-    return settle(gather(found.items(), lambda entry: _record(*entry, path.name), lambda entry: entry[0]), complete=complete)
+    return gather(found.items(), lambda entry: _record(*entry, Path(file).name), lambda entry: entry[0])
 
 
 def _record(file: str, lines: Sequence[tuple[int, Line]], name: str) -> Record:

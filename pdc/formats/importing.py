@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import TypedDict, Unpack
 from uuid import uuid4
 
@@ -16,7 +16,8 @@ from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Question, Review, Status, Task, Verdict
 from pdc.formats.contents import Contents, LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Picture, inside
-from pdc.formats.registry import read
+from pdc.formats.registry import read_index
+from pdc.formats.sources.index import FileIndex
 from pdc.images.intake import Accepted, ImageFiles, accept
 from pdc.store import Store
 
@@ -94,22 +95,23 @@ def import_file(
     BadQuestion when nothing can be.
     """
     path = Path(path)
-    contents = _chosen(read(path, format, complete), labels)
-    fitting = [_fitting(p, task) for p in contents.pictures]
-    for picture, _ in fitting:
-        _answers(picture, task)  # a question that cannot be asked is refused before anything is stored
-    find = _finder(path if path.is_dir() else path.parent, contents)
-    left_out = [*contents.left_out, *(entry for _, gone in fitting for entry in gone)]
-    reviews: list[Review] = []
-    for picture in follow("Importing images", [p for p, _ in fitting if p.asked], progress):
-        ready = _ready(find, picture, max_megapixels)
-        if isinstance(ready, LeftOut):
-            left_out.append(ready)
-            continue
-        image = _add_image(store, images, *ready)
-        added = [_add_review(store, image, *answer, author, reviews) for answer in _answers(ready[0], task)]
-        reviews += [r for r in added if isinstance(r, Review)]
-        left_out += [LeftOut(What.ANSWER, reason, picture.name) for reason in added if isinstance(reason, str)]
+    with FileIndex.of(path) as index:
+        contents = _chosen(read_index(index, format, complete), labels)
+        fitting = [_fitting(p, task) for p in contents.pictures]
+        for picture, _ in fitting:
+            _answers(picture, task)  # a question that cannot be asked is refused before anything is stored
+        places = _places(index, contents.pictures)
+        left_out = [*contents.left_out, *(entry for _, gone in fitting for entry in gone)]
+        reviews: list[Review] = []
+        for picture in follow("Importing images", [p for p, _ in fitting if p.asked], progress):
+            ready = _ready(index, places, picture, max_megapixels)
+            if isinstance(ready, LeftOut):
+                left_out.append(ready)
+                continue
+            image = _add_image(store, images, *ready)
+            added = [_add_review(store, image, *answer, author, reviews) for answer in _answers(ready[0], task)]
+            reviews += [r for r in added if isinstance(r, Review)]
+            left_out += [LeftOut(What.ANSWER, reason, picture.name) for reason in added if isinstance(reason, str)]
     if not reviews and not any(e.reason in STAYS for e in left_out):
         raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(left_out)}")
     return Imported(path, tuple(reviews), tuple(left_out))
@@ -170,43 +172,44 @@ def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
     )
 
 
-def _finder(folder: Path, contents: Contents) -> Callable[[str], Path]:
-    """Finds the image file of a name; never one outside the folder, whatever the annotations say."""
-    files = {*(p.file for p in contents.pictures), *(e.file for e in contents.left_out if e.file is not None)}
-    namesakes = Counter(PureWindowsPath(f).name for f in files)
-    return lambda file: _find(folder, file, alone=namesakes[PureWindowsPath(file).name] == 1)
+Places = Mapping[tuple[str, str], str | BadSetting]
+"""The path of each image in the index by its name and its annotation file, or why it has none."""
 
 
-def _find(folder: Path, file_name: str, *, alone: bool) -> Path:
-    """`alone`: no other image of the file has this name in another folder."""
-    inside = PureWindowsPath(file_name)  # knows both slashes
-    if inside.anchor or ".." in inside.parts or "\0" in file_name:
-        raise BadSetting("its name points outside its folder; move the images beside it.")
-    for place in (folder.joinpath(*inside.parts), folder.joinpath("images", *inside.parts)):
-        if place.is_file():
-            return place
-    for place in (folder / inside.name, folder / "images" / inside.name):  # a folder that was moved
-        if place.is_file() and alone:
-            return place
-        if place.is_file():
-            raise BadSetting("images of several folders have this name; put each into its folder beside the annotations.")
-    raise BadSetting(f"it is not in {folder}; put the images beside the annotations.")
+def _places(index: FileIndex, pictures: Sequence[Picture]) -> Places:
+    return index.names.matched((p.file, p.beside) for p in pictures if p.data is None)
 
 
-def _ready(find: Callable[[str], Path], picture: Picture, max_megapixels: float) -> tuple[Picture, Accepted] | LeftOut:
+def _ready(index: FileIndex, places: Places, picture: Picture, max_megapixels: float) -> tuple[Picture, Accepted] | LeftOut:
     """The picture with its image, when the two belong together."""
     try:
-        accepted = _accept(find, picture, max_megapixels)
+        picture = _named(places, picture)
+        accepted = _accept(_bytes(index, places, picture), picture, max_megapixels)
         return _within(picture, (accepted.width, accepted.height)), accepted
     except (BadImage, BadSetting) as error:
         return LeftOut(What.IMAGE, str(error), picture.file)
 
 
-def _accept(find: Callable[[str], Path], picture: Picture, max_megapixels: float) -> Accepted:
-    try:
-        data = picture.data if picture.data is not None else find(picture.file).read_bytes()
-    except OSError as error:
-        raise BadSetting(f"it cannot be read ({error.strerror}); check its permissions.") from None
+def _named(places: Places, picture: Picture) -> Picture:
+    """With the name and the place of the file that is there, where the annotations only say how a tool calls it."""
+    place = places.get((picture.file, picture.beside))
+    if not isinstance(place, str):
+        return picture
+    own = PurePosixPath(picture.file).name, PurePosixPath(place).name
+    name = own[1] if picture.name in (picture.file, own[0]) else picture.name
+    return replace(picture, name=name, group=place if picture.group == picture.file else picture.group)
+
+
+def _bytes(index: FileIndex, places: Places, picture: Picture) -> bytes:
+    if picture.data is not None:
+        return picture.data
+    place = places[picture.file, picture.beside]
+    if isinstance(place, BadSetting):
+        raise place
+    return index.read(place)
+
+
+def _accept(data: bytes, picture: Picture, max_megapixels: float) -> Accepted:
     accepted = accept(data, picture.name, max_megapixels=max_megapixels)
     if picture.size is not None and (accepted.width, accepted.height) != picture.size:
         raise BadImage(

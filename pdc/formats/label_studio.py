@@ -14,9 +14,9 @@ from xml.sax.saxutils import quoteattr
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Shape, check_label
-from pdc.files import read_text
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
 from pdc.formats.records import Asked, Picture, exact, is_number, numbers, shape_of, told, with_told
+from pdc.formats.sources.index import FileIndex
 
 FILE = "label_studio.json"
 POINT_WIDTH = 0.5  # percent; how large Label Studio draws a point
@@ -73,20 +73,26 @@ def _region(name: str, label: str, shape: Shape, size: Size) -> dict[str, Any]:
     }
 
 
-def read(path: Path, complete: bool = False) -> Contents:
-    """Of a file or of the folder that holds label_studio.json. An annotation submitted empty says "none" of every label in use.
+def knows(index: FileIndex, file: str) -> bool:
+    """Whether the file is a list of tasks."""
+    tasks = index.json(file) if file.lower().endswith(".json") else None
+    return isinstance(tasks, list) and any(isinstance(t, dict) and isinstance(t.get("data"), dict) for t in tasks)
+
+
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """An annotation submitted empty says "none" of every label that its file uses.
 
     Left out are tasks that nobody annotated, and regions that are no upright box or point.
     """
-    path = path / FILE if path.is_dir() else path
-    try:
-        tasks = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise BadSetting(f"{path} is not JSON ({error}); export it again.") from None
+    return together(settle(placed(_entries(index, file), index, file), complete=complete) for file in files)
+
+
+def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
+    tasks = index.json(file)
     if not isinstance(tasks, list) or not all(isinstance(t, dict) for t in tasks):
-        raise BadSetting(f"{path} is not a list of Label Studio's tasks; export it as JSON.")
+        raise BadSetting(f"{file} is not a list of Label Studio's tasks; export it as JSON.")
     numbered = [(t, f"Task {t.get('id', i)}") for i, t in enumerate(tasks, start=1)]
-    return settle(gather(numbered, lambda entry: _record(*entry), lambda entry: _file(*entry)), complete=complete)
+    return gather(numbered, lambda entry: _record(*entry), lambda entry: _file(*entry))
 
 
 def _file(task: Mapping[str, Any], where: str) -> str:

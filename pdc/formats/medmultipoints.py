@@ -13,8 +13,9 @@ from typing import Any
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Task, check_label
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, settle
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle
 from pdc.formats.records import Asked, Picture, is_number, joined, numbers, shape_of
+from pdc.formats.sources.index import FileIndex
 
 LINES = "reviews.jsonl"
 PARQUET = "medmultipoints.parquet"
@@ -72,50 +73,61 @@ def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> byte
     return buffer.getvalue()
 
 
-def read(path: Path, complete: bool = False) -> Contents:
-    """Of a .jsonl or .parquet file, or of every such file in a folder. A row that is wrong is left out.
+def knows_parquet(index: FileIndex, file: str) -> bool:
+    return file.lower().endswith(".parquet")
+
+
+def knows_lines(index: FileIndex, file: str) -> bool:
+    """Whether the file is JSON lines with labels."""
+    return file.lower().endswith(".jsonl") and b'"label"' in index.head(file).split(b"\n")[0]
+
+
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """Of .jsonl and .parquet files. A row that is wrong is left out.
 
     A row says what was asked, so nothing is concluded from rows that are not there, `complete` or not.
     """
-    paths = [path] if path.is_file() else sorted([*path.rglob("*.parquet"), *path.glob("*.jsonl")])
-    if not paths:
-        raise BadSetting(f"{path} holds no .jsonl or .parquet file of MedMultiPoints; name the folder or file that does.")
-    rows = ((row, place.parent, f"{place.name} row {i}") for place in paths for i, row in enumerate(_rows(place), start=1))
-    entries = gather(rows, lambda row: Record(_picture(*row), Silence.TOLD), lambda row: row[2])
+    entries = [e for file in files for e in placed(_entries(index, file), index, file)]
     pictures = joined([e.picture for e in entries if isinstance(e, Record)])
     return settle([*(Record(p, Silence.TOLD) for p in pictures), *(e for e in entries if isinstance(e, LeftOut))])
 
 
-def _rows(path: Path) -> Iterable[Any]:
-    return _parquet_rows(path) if path.suffix == ".parquet" else _json_rows(path)
+def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
+    rows = ((row, index, file, f"{Path(file).name} row {i}") for i, row in enumerate(_rows(index, file), start=1))
+    return gather(rows, lambda row: Record(_picture(*row), Silence.TOLD), lambda row: row[-1])
 
 
-def _json_rows(path: Path) -> Iterable[Any]:
-    for i, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+def _rows(index: FileIndex, file: str) -> Iterable[Any]:
+    return _parquet_rows(index, file) if file.lower().endswith(".parquet") else _json_rows(index, file)
+
+
+def _json_rows(index: FileIndex, file: str) -> Iterable[Any]:
+    for i, line in enumerate(index.read(file).decode("utf-8", errors="replace").splitlines(), start=1):
         try:
             if line.strip():
                 yield json.loads(line)
         except (ValueError, RecursionError):
-            raise BadSetting(f"{path.name} line {i} is not JSON; export it again.") from None
+            raise BadSetting(f"{file} line {i} is not JSON; export it again.") from None
 
 
-def _parquet_rows(path: Path) -> Iterable[Any]:
+def _parquet_rows(index: FileIndex, file: str) -> Iterable[Any]:
     import pyarrow
     from pyarrow import parquet
 
     try:
-        for batch in parquet.ParquetFile(path).iter_batches(64):
-            yield from batch.to_pylist()
+        with index.open(file) as opened:
+            for batch in parquet.ParquetFile(opened).iter_batches(64):
+                yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise BadSetting(f"{path.name} is not a parquet file ({error}); download it again.") from None
+        raise BadSetting(f"{file} is not a parquet file ({error}); download it again.") from None
 
 
-def _picture(row: Any, folder: Path, where: str) -> Picture:
+def _picture(row: Any, index: FileIndex, beside: str, where: str) -> Picture:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         raise BadSetting(f"{where} has no label, so it is no row of MedMultiPoints; correct the file.")
     size, data = _size(row.get("img_size"), where), _bytes(row.get("image_data"))
     sha256 = given if isinstance(given := row.get("image_sha256"), str) else ""
-    file = _file(row, folder, sha256)
+    file = _file(row, index, beside, sha256)
     if file is None and data is None:
         raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")
     name, group = (row[k] if isinstance(row.get(k), str) and row[k] else file or sha256 or where for k in ("name", "group"))
@@ -135,11 +147,11 @@ def _bytes(value: Any) -> bytes | None:
     return bytes(found) if isinstance(found, bytes | bytearray) else None
 
 
-def _file(row: Mapping[str, Any], folder: Path, sha256: str) -> str | None:
+def _file(row: Mapping[str, Any], index: FileIndex, beside: str, sha256: str) -> str | None:
     if isinstance(row.get("file_name"), str) and row["file_name"]:
         return row["file_name"]
     names = [f"{place}{sha256}{suffix}" for place in FOLDERS for suffix in (".png", ".jpg")] if sha256.isalnum() else []
-    return next((name for name in names if (folder / name).is_file()), None)
+    return next((name for name in names if index.has(index.beside(beside, name))), None)
 
 
 def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> Asked:

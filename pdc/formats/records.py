@@ -32,7 +32,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Picture:
     """An image file and what is in it. `size` is (width, height) as the annotations say, None when they do not; `data`
-    are the file's bytes where the annotations carry them."""
+    are the file's bytes where the annotations carry them; `beside` is the annotation file, from which `file` is looked up."""
 
     file: str
     name: str
@@ -40,6 +40,7 @@ class Picture:
     size: Size | None
     asked: tuple[Asked, ...]
     data: bytes | None = None
+    beside: str = ""
 
     @property
     def known_size(self) -> Size:

@@ -1,17 +1,22 @@
-"""The annotation formats by name: how each is written, and how each is recognised and read."""
+"""The annotation formats by name: how each is written, and how each is recognised and read.
+
+A reader is added as one line of READERS. A file belongs to the first reader that knows it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
 
 from pdc.domain.errors import BadSetting
-from pdc.formats import coco, csv_table, label_studio, medmultipoints, voc, yolo
-from pdc.formats.contents import Contents, told_left_out
+from pdc.formats import coco, csv_table, label_studio, medmultipoints, voc, yolo, yolo_layout
+from pdc.formats.contents import Contents, LeftOut, What, counted, together, told_left_out
 from pdc.formats.records import Case, Picture, picture_of
+from pdc.formats.sources.index import FileIndex, Folder
+from pdc.formats.sources.sniffing import unread
 
 COCO_FILE = "coco.json"
 Texts = Mapping[str, str]
@@ -21,19 +26,10 @@ def _to_coco(pictures: Sequence[Picture]) -> Texts:
     return {COCO_FILE: json.dumps(coco.document(pictures), ensure_ascii=False, indent=1) + "\n"}
 
 
-def read_coco(path: Path, complete: bool = False) -> Contents:
-    """Of a file or of the folder that holds coco.json."""
-    return coco.read(load_json(path / COCO_FILE if path.is_dir() else path), complete)
-
-
 def load_json(path: Path) -> Any:
     """BadSetting when it cannot be read or is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise BadSetting(f"{path} cannot be read ({error.strerror}); check the path.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadSetting(f"{path} is not JSON ({error}); export it again.") from None
+    with FileIndex(path, Folder(path.parent, {path.name: 0}), (path.name,)) as index:
+        return index.json(path.name)
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Picture]], Texts]] = {
@@ -43,14 +39,24 @@ WRITERS: Mapping[str, Callable[[Sequence[Picture]], Texts]] = {
     "label-studio": label_studio.write,
     "jsonl": medmultipoints.write,
 }
-READERS: Mapping[str, Callable[[Path, bool], Contents]] = {
-    "coco": read_coco,
-    "yolo": yolo.read,
-    "voc": voc.read,
-    "label-studio": label_studio.read,
-    "csv": csv_table.read,
-    "jsonl": medmultipoints.read,
-    "medmultipoints": medmultipoints.read,
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How files of one format are recognised by what is in them, and read: the files of a set together."""
+
+    knows: Callable[[FileIndex, str], bool]
+    read: Callable[[FileIndex, Sequence[str], bool], Contents]
+
+
+READERS: Mapping[str, Reader] = {
+    "coco": Reader(coco.knows, coco.read),
+    "yolo": Reader(yolo_layout.knows, yolo.read),
+    "voc": Reader(voc.knows, voc.read),
+    "label-studio": Reader(label_studio.knows, label_studio.read),
+    "csv": Reader(csv_table.knows, csv_table.read),
+    "jsonl": Reader(medmultipoints.knows_lines, medmultipoints.read),
+    "medmultipoints": Reader(medmultipoints.knows_parquet, medmultipoints.read),
 }
 FORMATS = (*WRITERS, "csv", "medmultipoints")
 
@@ -63,36 +69,57 @@ def texts_of(cases: Sequence[Case], format: str) -> Texts:
 
 
 def read(path: Path, format: str | None = None, complete: bool = False) -> Contents:
-    """The pictures of a file or folder, and what was left out; without `format` by what it looks like.
+    """`read_index` of a file, a folder or a zip."""
+    with FileIndex.of(path) as index:
+        return read_index(index, format, complete)
+
+
+def read_index(index: FileIndex, format: str | None = None, complete: bool = False) -> Contents:
+    """The pictures of all annotation files that were named, and what was left out; without `format` by what they look like.
 
     `complete`: what is not drawn is absent. BadSetting says what is wrong, also where nothing can be taken over.
     """
-    if not path.exists():
-        raise BadSetting(f"{path} cannot be read (it is not there); check the path.")
     if format is not None and format not in READERS:
         raise BadSetting(f"There is no import format {format!r}; use one of {', '.join(READERS)}.")
-    contents = READERS[format or _looks_like(path)](path, complete)
+    found, broken = _sorted_out(index, READERS if format is None else {format: READERS[format]})
+    if format is not None and index.chosen:
+        found = {format: list(index.chosen)}
+    if not found and broken:
+        raise BadSetting(f"Nothing of {index.place} can be imported. {told_left_out(broken)}")
+    if not found:
+        raise unread(index, ", ".join(READERS))
+    read = {name: READERS[name].read(index, files, complete) for name, files in found.items()}
+    _check_apart(index, read, found)
+    contents = together([Contents((), tuple(broken)), *read.values()])
     if not contents.pictures:
-        raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(contents.left_out)}".strip())
+        raise BadSetting(f"Nothing of {index.place} can be imported. {told_left_out(contents.left_out)}".strip())
     return contents
 
 
-def _looks_like(path: Path) -> str:
-    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "medmultipoints"}
-    if path.is_file():
-        if is_zipfile(path):
-            raise BadSetting(f"{path} is a zip; unpack it first, then name the folder.")
-        if path.suffix in by_suffix:
-            return by_suffix[path.suffix]
-        return "label-studio" if isinstance(load_json(path), list) else "coco"
-    signs = {
-        COCO_FILE: "coco",
-        label_studio.FILE: "label-studio",
-        "data.yaml": "yolo",
-        "classes.txt": "yolo",
-        "labels": "yolo",
-        voc.FOLDER: "voc",
-        csv_table.FILE: "csv",
-    }
-    found = next((format for name, format in signs.items() if (path / name).exists()), None)
-    return found or ("voc" if any(path.glob("*.xml")) else "medmultipoints")
+def _sorted_out(index: FileIndex, readers: Mapping[str, Reader]) -> tuple[dict[str, list[str]], list[LeftOut]]:
+    """The files of each format, and those that are broken."""
+    found: dict[str, list[str]] = {}
+    broken: list[LeftOut] = []
+    for file in index.files:
+        try:
+            name = next((name for name, reader in readers.items() if reader.knows(index, file)), None)
+        except BadSetting as error:
+            broken.append(LeftOut(What.FILE, str(error), file))
+        else:
+            found.setdefault(name or "", []).append(file)
+    found.pop("", None)
+    return found, broken
+
+
+def _check_apart(index: FileIndex, read: Mapping[str, Contents], found: Mapping[str, Sequence[str]]) -> None:
+    """BadSetting when one image is in several formats: nobody can tell which of them is right."""
+    owners: dict[str, str] = {}
+    for name, contents in read.items():
+        for path in (index.names.find(p.file, p.beside) for p in contents.pictures if p.data is None):
+            if path is not None and owners.setdefault(path, name) != name:
+                raise BadSetting(_several(index, path, found))
+
+
+def _several(index: FileIndex, path: str, found: Mapping[str, Sequence[str]]) -> str:
+    listed = "; ".join(f"{name} ({counted(len(files), 'file')}, such as {files[0]})" for name, files in found.items())
+    return f"{index.place} holds marks of {path} in several formats: {listed}. Say which with --format, or name the file."

@@ -6,15 +6,17 @@ Corners are pixels from 0 as everywhere in PDC. <pdc> keeps group and what was a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Shape, check_label
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle
 from pdc.formats.records import Asked, Picture, numbers, shape_of, told, with_told
+from pdc.formats.sources.index import FileIndex
+from pdc.formats.sources.sniffing import root_tag
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDER = "Annotations"
@@ -55,16 +57,20 @@ def _texts(parent: Element, **values: object) -> None:
         SubElement(parent, name).text = str(value)
 
 
-def read(folder: Path, complete: bool = False) -> Contents:
-    """Every .xml in Annotations/, or in the folder itself. A file without objects says "none" of every label in use.
+def knows(index: FileIndex, file: str) -> bool:
+    """Whether the root element is <annotation>."""
+    return file.lower().endswith(".xml") and root_tag(index.head(file)) == "annotation"
 
-    Left out are objects without an upright box, and files that are wrong.
-    """
-    inside = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    paths = sorted(inside.glob("*.xml"))
-    if not paths:
-        raise BadSetting(f"{folder} has no {FOLDER}/*.xml, so it is no Pascal VOC folder; name the folder that has them.")
-    return settle(gather(paths, lambda path: _record(_parsed(path), path.name), lambda path: path.name), complete=complete)
+
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """A file without objects says "none" of every label in use. Left out are objects without an upright box, and files that are
+    wrong."""
+    entries = (e for f in files for e in placed(gather([f], lambda file: _record(index, file), _last), index, f))
+    return settle(entries, complete=complete)
+
+
+def _last(file: str) -> str:
+    return PurePosixPath(file).name
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -74,14 +80,14 @@ class _NoDoctype(ElementTree.TreeBuilder):
         raise BadSetting("it declares entities, which an annotation file does not need; remove them.")
 
 
-def _parsed(path: Path) -> Element:
+def _parsed(index: FileIndex, file: str) -> Element:
     """From bytes, so that the encoding the file declares counts."""
-    if path.stat().st_size > MAX_BYTES:
-        raise BadSetting(f"{path.name} is too large to be an annotation file; correct the folder.")
+    if index.source.sizes[file] > MAX_BYTES:
+        raise BadSetting(f"{_last(file)} is too large to be an annotation file; correct the folder.")
     try:
-        return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
-    except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
-        raise BadSetting(f"{path.name} is not XML ({error}); correct the file.") from None
+        return ElementTree.fromstring(index.read(file).lstrip(b" \r\n\t"), ElementTree.XMLParser(target=_NoDoctype()))
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise BadSetting(f"{_last(file)} is not XML ({error}); correct the file.") from None
 
 
 def _name(found: Element, where: str) -> str:
@@ -92,10 +98,12 @@ def _missing(where: str, what: str) -> str:
     raise BadSetting(f"{where} has an object without a {what}; correct the file.")
 
 
-def _record(root: Element, where: str) -> Record:
+def _record(index: FileIndex, place: str) -> Record:
+    root, where = _parsed(index, place), _last(place)
     file = (root.findtext("filename") or "").strip() or _missing(where, "filename")
     file = f"images/{file}" if (root.findtext("folder") or "").strip() == "images" else file
-    size, objects = _size(root), [(_name(o, where), o) for o in root.findall("object")]
+    size = index.size(file, place, _size(root))
+    objects = [(_name(o, where), o) for o in root.findall("object")]
     left_out = tuple(LeftOut(What.OBJECT, r, file, label) for label, o in objects if (r := _unread(o)) is not None)
     shapes: dict[str, list[Shape]] = {}
     for label, found in objects:

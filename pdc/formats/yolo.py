@@ -1,5 +1,6 @@
-"""YOLO folders <-> pictures: data.yaml, images/, and labels/<name>.txt with class, centre x, y, width, height as shares of 1.
+"""YOLO folders <-> pictures: class names, and a .txt per image with class, centre x, y, width, height as shares of 1.
 
+A line of more numbers is an outline or a turned box, which comes in as its envelope, or a pose, of which the box comes in.
 A point is a box of no size. `pdc.json` beside them keeps what a line has no place for: names, groups, what was asked and not
 found, and corners that shares of 1 cannot give back.
 """
@@ -7,7 +8,6 @@ found, and corners that shares of 1 cannot give back.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +15,14 @@ from typing import Any
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
-from pdc.domain.values import Box, Shape, check_label
-from pdc.files import read_text
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle
+from pdc.domain.values import Box, Shape
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle, together
 from pdc.formats.records import Asked, Picture, exact, numbers, shape_of, told, with_told
+from pdc.formats.sources.index import FileIndex
+from pdc.formats.yolo_layout import Classes, Pair, classes_of, pairs_of
 
 Labelled = tuple[str, Shape]
 KEPT = "pdc.json"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
@@ -56,82 +56,43 @@ def _shares(shape: Shape, size: Size) -> tuple[float, ...]:
     return c.x / size[0], c.y / size[1], w / size[0], h / size[1]
 
 
-def read(folder: Path, complete: bool = False) -> Contents:
-    """An empty labels/<name>.txt says "none"; an image without one says nothing, except if `complete`.
+def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
+    """An empty .txt says "none"; an image without one says nothing, except if `complete`. `files` are those with class names.
 
-    Left out are lines that are no box (outlines, turned boxes, poses, predictions) and class numbers without a name.
+    Left out are lines that are no box, outline or pose, predictions, and class numbers without a name.
     """
-    names, kept, files = _names(folder), _kept(folder), _files(folder)
-    entries = gather(files, lambda file: _record(folder, file, names, kept.get(file, {}), complete), str)
-    return settle([*entries, *_without_image(folder, files)], tuple(names.values()), complete)
+    sets, strays = pairs_of(index, classes_of(index, files))
+    return together([Contents((), tuple(strays)), *(_set(index, classes, pairs, complete) for classes, pairs in sets)])
 
 
-def _names(folder: Path) -> Mapping[int, str]:
-    """Class names by number: data.yaml's `names` (a list or numbered lines), or classes.txt, a line each from 0."""
-    if (folder / "classes.txt").is_file():
-        lines = read_text(folder / "classes.txt").splitlines()
-        return {i: check_label(n.strip()) for i, n in enumerate(lines) if n.strip()}
-    place = next((p for p in (folder / "data.yaml", folder / "dataset.yaml") if p.is_file()), None)
-    if place is None:
-        raise BadSetting(f"{folder} has no data.yaml or classes.txt, so it is no YOLO folder; name the folder that has it.")
-    names = _parsed_yaml(place).get("names")
-    numbered = dict(enumerate(names)) if isinstance(names, list) else names
-    if not numbered or not isinstance(numbered, dict) or not all(str(i).isdecimal() for i in numbered):
-        raise BadSetting(f"{place} has no names of classes by their numbers; correct the file.")
-    return {int(i): check_label(str(n)) for i, n in numbered.items() if n is not None and str(n).strip()}
+def _set(index: FileIndex, classes: Classes, pairs: Sequence[Pair], complete: bool) -> Contents:
+    kept = _kept(index, classes)
+    entries = gather(pairs, lambda p: _record(index, p, classes, kept, complete), lambda p: p.image)
+    return settle([*entries, *_lost(index, classes, kept)], tuple(classes.names.values()), complete)
 
 
-def _parsed_yaml(place: Path) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        value = yaml.safe_load(read_text(place))
-    except yaml.YAMLError as error:
-        raise BadSetting(f"{place} is not YAML ({error}); correct the file.") from None
-    return value if isinstance(value, dict) else {}
+def _kept(index: FileIndex, classes: Classes) -> Mapping[str, Any]:
+    place = classes.path(KEPT)
+    value = index.json(place) if index.has(place) else None
+    return {classes.path(name): kept for name, kept in value.items()} if isinstance(value, dict) else {}
 
 
-def _kept(folder: Path) -> Mapping[str, Any]:
-    try:
-        value = json.loads((folder / KEPT).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _lost(index: FileIndex, classes: Classes, kept: Mapping[str, Any]) -> Iterator[LeftOut]:
+    yield from (LeftOut(What.IMAGE, f"{KEPT} names it, and it is not there", f) for f in kept if not index.has(f))
 
 
-def _files(folder: Path) -> list[str]:
-    if (folder / "images.txt").is_file():
-        lines = read_text(folder / "images.txt").splitlines()
-        return [line.strip().removeprefix("./") for line in lines if line.strip()]
-    found = sorted(p for p in (folder / "images").rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
-        raise BadSetting(f"{folder} has no images.txt and no images in images/; put them there, and their .txt in labels/.")
-    return [p.relative_to(folder).as_posix() for p in found]
-
-
-def _without_image(folder: Path, files: Sequence[str]) -> list[LeftOut]:
-    """Label files in labels/ that no image belongs to; a list of images says itself what belongs to the set."""
-    found = [] if (folder / "images.txt").is_file() else sorted((folder / "labels").rglob("*.txt"))
-    known = {_label_file(folder, file) for file in files}
-    reason = "no image of this name is in images/"
-    strays = [p for p in found if p not in known and p.name not in ("classes.txt", "labels.txt")]
-    return [LeftOut(What.IMAGE, reason, p.relative_to(folder).as_posix()) for p in strays]
-
-
-def _label_file(folder: Path, file: str) -> Path:
-    return (folder / re.sub(r"(^|/)images/", r"\1labels/", file, count=1)).with_suffix(".txt")
-
-
-def _record(folder: Path, file: str, names: Mapping[int, str], kept: Any, complete: bool) -> Record | LeftOut:
-    place, picture = _label_file(folder, file), Picture(file, Path(file).name, file, _size(folder / file), ())
+def _record(index: FileIndex, pair: Pair, classes: Classes, about: Mapping[str, Any], complete: bool) -> Record | LeftOut:
+    kept = about.get(pair.image)
     kept = kept if isinstance(kept, dict) else {}
-    if not place.is_file():
+    picture = Picture(pair.image, Path(pair.image).name, pair.image, _size(index, pair.image), ())
+    if pair.labels is None:
         return _without_file(picture, kept, complete)
-    found = list(_lines_read(place, names, picture, kept.get("exact")))
+    lines, where = index.text(pair.labels).splitlines(), Path(pair.labels).name
+    found = list(_lines_read(lines, classes, picture, kept.get("exact"), where))
     shapes: dict[str, list[Shape]] = {}
     for label, shape in (f for f in found if not isinstance(f, LeftOut)):
         shapes.setdefault(label, []).append(shape)
-    left_out = (*(f for f in found if isinstance(f, LeftOut)), *_sizeless(file, shapes))
+    left_out = (*(f for f in found if isinstance(f, LeftOut)), *_sizeless(pair.image, shapes))
     picture = replace(picture, asked=tuple(Asked.of_shapes(label, own) for label, own in shapes.items()))
     if kept.get("asked"):
         return Record(with_told(picture, kept), Silence.TOLD, left_out)
@@ -143,14 +104,16 @@ def _without_file(picture: Picture, kept: Mapping[str, Any], complete: bool) -> 
     asked = [e for e in kept.get("asked") or () if isinstance(e, dict) and (e.get("task") == "counting" or not e.get("count"))]
     if any(e.get("count") for e in asked):
         return Record(with_told(picture, {**kept, "asked": asked}), Silence.TOLD)
-    reason = 'it has no .txt in labels/ (--complete takes it as "none")'
+    reason = 'no .txt of labels belongs to it (--complete takes it as "none")'
     return Record(picture, Silence.UNKNOWN) if complete else LeftOut(What.IMAGE, reason, picture.file)
 
 
-def _lines_read(place: Path, names: Mapping[int, str], picture: Picture, corners: Any) -> Iterator[Labelled | LeftOut]:
-    lines = [(i, line.split()) for i, line in enumerate(read_text(place).splitlines(), start=1) if line.strip()]
-    for k, (i, words) in enumerate(lines):
-        yield _labelled(words, names, picture, corners[k] if _has(corners, k) else None, f"{place.name} line {i}")
+def _lines_read(
+    lines: Sequence[str], classes: Classes, picture: Picture, corners: Any, where: str
+) -> Iterator[Labelled | LeftOut]:
+    numbered = [(i, line.split()) for i, line in enumerate(lines, start=1) if line.strip()]
+    for k, (i, words) in enumerate(numbered):
+        yield from _labelled(words, classes, picture, corners[k] if _has(corners, k) else None, f"{where} line {i}")
 
 
 def _sizeless(file: str, shapes: Mapping[str, Sequence[Shape]]) -> Iterator[LeftOut]:
@@ -165,33 +128,47 @@ def _has(corners: Any, k: int) -> bool:
     return isinstance(corners, list) and k < len(corners)
 
 
-def _size(path: Path) -> Size:
-    from PIL import Image, UnidentifiedImageError
+def _size(index: FileIndex, file: str) -> Size:
+    """As it is seen: shares of 1 are shares of the picture on the screen."""
+    found = index.seen(file)
+    if found is None:
+        raise BadSetting("it cannot be read as a picture; put a good one in its place.")
+    return found.size
 
+
+def _labelled(words: Sequence[str], classes: Classes, picture: Picture, kept: Any, where: str) -> Iterator[Labelled | LeftOut]:
     try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, UnidentifiedImageError):
-        raise BadSetting(f"The image {path} is not there or cannot be read; put the images beside the labels.") from None
-
-
-def _labelled(words: Sequence[str], names: Mapping[int, str], picture: Picture, kept: Any, where: str) -> Labelled | LeftOut:
-    try:
-        number, (x, y, w, h) = int(words[0]), map(float, words[1:5])
+        number, values = int(words[0]), [float(w) for w in words[1:]]
     except ValueError:
-        raise BadSetting(f"{where} is not a class number and four shares of 1; correct the file.") from None
-    label = names.get(number, f"class number {number}")
-    if len(words) > 5 or number not in names:
-        return LeftOut(What.OBJECT, _unread(words), picture.file, label)
-    return label, _shape((x, y, w, h), picture.known_size, kept, where)
+        raise BadSetting(f"{where} is not a class number and shares of 1; correct the file.") from None
+    label = classes.names.get(number, f"class number {number}")
+    if number not in classes.names:
+        yield LeftOut(What.OBJECT, "its class number has no name", picture.file, label)
+    elif (reason := _unread(len(values), classes)) is not None:
+        yield LeftOut(What.OBJECT, reason, picture.file, label)
+    elif len(values) == 4 or len(values) == 4 + classes.pose_numbers:
+        yield label, _shape(values[:4], picture.known_size, kept, where)
+        if len(values) > 4:
+            yield LeftOut(What.POSE, "the box of each is taken over", picture.file, label)
+    else:
+        yield label, shape_of(_envelope(values, picture.known_size), picture.size, where)
 
 
-def _unread(words: Sequence[str]) -> str:
-    if len(words) == 5:
-        return "its class number has no name"
-    if len(words) == 6:
+def _unread(count: int, classes: Classes) -> str | None:
+    """Why a line of so many numbers after its class is no object of a person; None when it is one."""
+    if count == 4 or count == 4 + classes.pose_numbers:
+        return None
+    if classes.pose_numbers or count < 4:
+        return f"it has {count} numbers, which is no box" + (" and no pose of the kpt_shape" if classes.pose_numbers else "")
+    if count == 5:
         return "its sixth number is a confidence, so it is a prediction"
-    return "it has more than five numbers, so it is an outline, a turned box or a pose, which is not read"
+    return "its last number is a confidence, so it is a prediction" if count % 2 else None
+
+
+def _envelope(shares: Sequence[float], size: Size) -> tuple[float, float, float, float]:
+    """Around an outline or a turned box of x, y pairs."""
+    xs, ys = [x * size[0] for x in shares[::2]], [y * size[1] for y in shares[1::2]]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _shape(shares: Sequence[float], size: Size, kept: Any, where: str) -> Shape:

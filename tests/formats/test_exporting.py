@@ -258,17 +258,18 @@ def test_an_import_leaves_reviews_that_exist_alone(place: Place, tmp_path: Path)
     ("changes", "words"),
     [
         ({"images": None}, "no list of images"),
-        ({"images": [{"id": 7, "file_name": "b.png", "width": 40, "height": 30}]}, "b.png.*is not in"),
-        ({"images": [{"id": 7, "file_name": "../a.png", "width": 40, "height": 30}]}, "outside its folder"),
-        ({"images": [{"id": 7, "file_name": "/etc/passwd", "width": 40, "height": 30}]}, "outside its folder"),
-        ({"images": [{"id": 7, "file_name": "C:\\a.png", "width": 40, "height": 30}]}, "outside its folder"),
+        ({"images": [{"id": 7, "file_name": "b.png", "width": 40, "height": 30}]}, "b.png.*no image of this name is there"),
+        ({"images": [{"id": 7, "file_name": "../../b.png", "width": 40, "height": 30}]}, "no image of this name is there"),
+        ({"images": [{"id": 7, "file_name": "/etc/passwd", "width": 40, "height": 30}]}, "no image of this name is there"),
+        ({"images": [{"id": 7, "file_name": "C:\\b.png", "width": 40, "height": 30}]}, "no image of this name is there"),
         ({"images": [{"id": 7, "file_name": "a.png", "width": 60, "height": 40}]}, "40 x 30 pixels when upright.* 60 x 40"),
-        ({"images": [{"id": 7, "file_name": "a.png"}]}, "Image 7 of the COCO file has no usable 'width'"),
+        ({"images": [{"id": 7, "file_name": "b.png"}]}, "Image 7 of the COCO file has no usable width"),
+        ({"images": [{"id": 7, "file_name": "a.png", "width": -4, "height": 3}]}, "Image 7 of the COCO file is -4 x 3 pixels"),
         ({"images": [{"id": 7, "file_name": "set.json", "width": 40, "height": 30}]}, "set.json.*: .*not an image"),
         ({"images": [{"id": 8, "file_name": "a.png", "width": 40, "height": 30}]}, "Annotation 1 .* about image 7"),
-        ({"categories": [{"id": 5, "name": "nucleus"}]}, "Annotation 1 of the COCO file has category 2"),
+        ({"categories": [{"id": 6, "name": "nucleus"}]}, "Annotation 1 of the COCO file has category 2"),
         ({"categories": [{"id": 5, "name": "a"}, {"id": 5, "name": "b"}]}, "share an id"),
-        ({"categories": [{"id": 5, "name": "a<b"}, {"id": 2, "name": "b"}]}, "A label may not contain"),
+        ({"categories": [{"id": 5, "name": "a<b"}, {"id": 2, "name": "b>"}]}, "A label may not contain"),
         (
             {
                 "categories": [{"id": i, "name": f"c{i}"} for i in range(20)],
@@ -298,7 +299,7 @@ def test_a_wrong_coco_file_is_a_sentence_and_adds_no_review(place: Place, tmp_pa
         ("{", "is not JSON"),
         ("[]", "is not COCO"),
         ("[" * 100_000, "is not JSON"),
-        ("\udcff", "is not JSON"),
+        ("\udcff", "is not text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_coco_is_a_sentence(place: Place, tmp_path: Path, text: str | None, words: str):

@@ -223,10 +223,10 @@ def test_a_csv_that_somebody_typed(tmp_path: Path):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"a.csv": "x,y\n1,2\n"}, "needs the columns file and label"),
+        ({"a.csv": "x,y\n1,2\n"}, "looks like a table with the columns x, y"),
         ({"a.csv": "file,label,x,y\na.png,cell,one,2\n"}, "line 2 has 'one' where a number"),
         ({"a.csv": "file,label,x1,y1,x2,y2\na.png,cell,5,5,1,1\n"}, "line 2 has a box turned inside out"),
-        ({"a.json": "[7]"}, "not a list of Label Studio's tasks"),
+        ({"a.json": "[7]"}, "looks like a JSON list"),
         ({"a.json": '[{"data": {}}]'}, "Task 1 of the Label Studio file names no image"),
         (
             {
@@ -235,20 +235,27 @@ def test_a_csv_that_somebody_typed(tmp_path: Path):
             },
             "Task 4 has a region",
         ),
-        ({"a.json": '[{"image": "a.png", "label": []}]'}, "JSON-MIN, GeoJSON or another list; export it as JSON"),
-        ({"a.jsonl": "{"}, "a.jsonl line 1 is not JSON"),
-        ({"a.jsonl": "{}"}, "row 1 has no label"),
+        ({"a.json": '[{"image": "a.png", "label": []}]'}, "looks like Label Studio's JSON-MIN"),
+        ({"a.jsonl": '{"label": '}, "a.jsonl line 1 is not JSON"),
+        ({"a.jsonl": '{"label": 7}'}, "row 1 has no label"),
         ({"a.jsonl": '{"label": "a", "image_sha256": "ab"}'}, "has no image_data, and no image"),
         ({"a.parquet": "PAR1"}, "is not a parquet file"),
-        ({"d/data.yaml": "names: {0: cell}"}, "no images.txt and no images"),
+        ({"d/data.yaml": "names: {0: cell}"}, "no object that is taken over has it"),
         ({"d/data.yaml": "names: [", "d/images/a.png": ""}, "is not YAML"),
-        ({"d/classes.txt": "cell", "d/images.txt": "images/a.png"}, "is not there or cannot be read"),
+        (
+            {"d/classes.txt": "cell", "d/images.txt": "images/a.png"},
+            "images/a.png.: a list of images names it, and it is not there",
+        ),
         ({"d/Annotations/a.xml": "<annotation>"}, "a.xml is not XML"),
         ({"d/Annotations/a.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><annotation/>"}, "declares entities"),
         ({"d/Annotations/a.xml": "<annotation/>"}, "without a filename"),
-        ({"d/Annotations/a.xml": "<a><filename>a</filename><object><name>b</name></object></a>"}, "without usable corners"),
-        ({"d/Annotations/readme": ""}, "is no Pascal VOC folder"),
-        ({"d/readme": ""}, "holds no .jsonl or .parquet"),
+        (
+            {"d/Annotations/a.xml": "<annotation><filename>a</filename><object><name>b</name></object></annotation>"},
+            "without usable corners",
+        ),
+        ({"d/Annotations/readme": ""}, "readme looks like an empty file"),
+        ({"d/a.png": ""}, "no annotation file that PDC reads: it holds 1 picture"),
+        ({"d/a.json": "{"}, "a.json is not JSON"),
     ],
 )
 def test_a_file_that_is_wrong_is_a_sentence(tmp_path: Path, files: dict[str, str], words: str):

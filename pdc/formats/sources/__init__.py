@@ -1,0 +1,1 @@
+"""Where annotation files come from: a folder or a zip, indexed by name."""
