@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,12 @@ from typing import IO
 
 import PIL.Image
 
+import pdc
 from pdc import files
 from pdc.domain.errors import BadImage, NotFound, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.images import decode_worker
+from pdc.images.notes import Note
 
 WORKERS = 2
 DECODE_SECONDS = 60.0
@@ -62,7 +65,7 @@ def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float
     return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(map(_message, head["notes"])))
 
 
-def _message(note: decode_worker.Note) -> Message:
+def _message(note: Note) -> Message:
     text, fields = note
     return Message(text, **fields)
 
@@ -175,9 +178,11 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", str(Path(decode_worker.__file__).resolve())]
+    command = [sys.executable, "-P", "-m", decode_worker.__name__]
+    home = str(Path(pdc.__file__).resolve().parent.parent)
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # its errors go into our log
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=found)  # its errors go into our log
     except OSError as error:
         raise BadImage("No decoder could be started ({why}); free some memory and try again.", why=error.strerror) from error
 

@@ -73,8 +73,8 @@ def test_exif_orientation_is_applied(format: str, orientation: int):
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
-@pytest.mark.parametrize(("white", "bits"), [(65535, 16), (4095, 12), (1023, 10), (255, 8)])
-def test_sixteen_bit_keeps_its_contrast(format: str, white: int, bits: int):
+@pytest.mark.parametrize("white", [65535, 4095, 1023, 255])
+def test_sixteen_bit_keeps_its_contrast(format: str, white: int):
     grey = Image.new("I;16", (256, 4))
     for x in range(256):
         for y in range(4):
@@ -82,7 +82,7 @@ def test_sixteen_bit_keeps_its_contrast(format: str, white: int, bits: int):
     accepted = accept(encoded(grey, format), "x")
     row = [Image.open(io.BytesIO(accepted.png)).getpixel((x, 1)) for x in range(256)]
     assert row == [(x, x, x) for x in range(256)]
-    assert accepted.notes == (f"Grayscale of {bits} bit was scaled to 8 bit.",)
+    assert accepted.notes == (f"Brightness 0 to {white} of 65535 is shown as 0 to 255.",)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_sixteen_bit_keeps_its_contrast(format: str, white: int, bits: int):
     [
         ("I", (0, 65535), (0, 255)),
         ("I", (-100, 100), (0, 255)),
-        ("I", (7, 7), (7, 7)),
+        ("I", (7, 7), (0, 0)),
         ("F", (0.0, 1.0), (0, 255)),
         ("F", (-3.5, 12.0), (0, 255)),
         ("F", (0.5, 0.5), (0, 0)),
