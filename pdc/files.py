@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,16 @@ def write(path: Path, data: bytes) -> None:
 
     def fill(part: Path) -> None:
         part.write_bytes(data)
+
+    _replace(path, fill)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """`write`, of what comes in pieces."""
+
+    def fill(part: Path) -> None:
+        with part.open("wb") as file:
+            file.writelines(pieces)
 
     _replace(path, fill)
 

@@ -69,7 +69,6 @@ def export(
 ) -> int:
     """Write the current reviews to a folder."""
     from pdc.compose import open_store
-    from pdc.formats.contents import counted
     from pdc.formats.exporting import export as write
     from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
@@ -77,14 +76,5 @@ def export(
     settings = Settings.from_env()
     with shown() as progress:
         written = write(open_store(settings), ImageFiles(settings.images), folder, format, progress)
-    left_out = _not_written(counted(written.left_out, "answer")) if written.left_out else ""
-    said = f"Wrote {counted(written.reviews, 'review')} of {counted(written.images, 'image')}"
-    print(f"{said} to {folder} as {format}.{left_out}")
+    print(written.told(folder))
     return DONE
-
-
-def _not_written(answers: str) -> str:
-    return (
-        f" Left out {answers}: this format holds one per label and image "
-        "(boxes before points before counts, then the newest); --format csv holds all."
-    )

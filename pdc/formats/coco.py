@@ -8,16 +8,18 @@ its corners as `xyxy`, so that no box ever changes.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.values import Box, Point, Shape, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
-from pdc.formats.records import Asked, Picture, inside, is_number, keeps_area, told, with_told
+from pdc.formats.records import Asked, Picture, has_area, inside, is_number, keeps_area, told, visible, with_told
 from pdc.formats.sources.index import FileIndex
 
 Labelled = tuple[str, Shape]
@@ -25,21 +27,35 @@ Id = int | str
 LISTS = ("images", "categories", "annotations")
 
 
-def document(pictures: Sequence[Picture]) -> dict[str, Any]:
-    """The COCO file of pictures. Categories are numbered as labels first appear."""
-    numbers = {n: i for i, n in enumerate(dict.fromkeys(a.label for p in pictures for a in p.asked), start=1)}
-    pointed = {a.label for p in pictures for a in p.asked if any(isinstance(s, Point) for s in a.shapes)}
-    images, annotations = [], []
-    for number, picture in enumerate(pictures, start=1):
-        images.append(_image(number, picture))
-        for label, shape in [(a.label, shape) for a in picture.asked for shape in a.shapes]:
-            annotations.append(_annotation(len(annotations) + 1, number, numbers[label], shape))
-    return {
-        "info": {"description": "Reviews exported by PDC"},
-        "images": images,
-        "categories": [_category(i, label, label in pointed) for label, i in numbers.items()],
-        "annotations": annotations,
-    }
+def write(pictures: Iterable[Picture]) -> Iterator[str]:
+    """The COCO file of pictures, in pieces; they are gone through twice. Categories are numbered as labels first appear."""
+    numbers, pointed = dict[str, int](), set[str]()
+
+    def images() -> Iterator[dict[str, Any]]:
+        for number, picture in enumerate(pictures, start=1):
+            for asked in picture.asked:
+                numbers.setdefault(asked.label, len(numbers) + 1)
+            pointed.update(label for label, shape in visible(picture, has_area) if isinstance(shape, Point))
+            yield _image(number, picture)
+
+    def annotations() -> Iterator[dict[str, Any]]:
+        ids = count(1)
+        for number, picture in enumerate(pictures, start=1):
+            yield from (_annotation(next(ids), number, numbers[n], s) for n, s in visible(picture, has_area))
+
+    yield '{\n"info": {"description": "Reviews exported by PDC"},\n"images": ['
+    yield from _listed(images())
+    yield '],\n"categories": ['
+    yield from _listed(_category(i, label, label in pointed) for label, i in numbers.items())
+    yield '],\n"annotations": ['
+    yield from _listed(annotations())
+    yield "]\n}\n"
+
+
+def _listed(values: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A line of JSON per value."""
+    for i, value in enumerate(values):
+        yield f"{',' if i else ''}\n{json.dumps(value, ensure_ascii=False)}"
 
 
 def _category(number: int, label: str, pointed: bool) -> dict[str, Any]:
@@ -48,16 +64,14 @@ def _category(number: int, label: str, pointed: bool) -> dict[str, Any]:
 
 
 def _image(number: int, picture: Picture) -> dict[str, Any]:
-    kept = told(picture)
+    kept = told(picture, has_area)
     return {
         "id": number,
         "file_name": picture.file,
         "width": picture.known_size[0],
         "height": picture.known_size[1],
-        "name": picture.name,
-        "group": picture.group,
-        "labels": [a.label for a in picture.asked],
-        "asked": kept["asked"],
+        **kept,
+        "labels": list(dict.fromkeys(a.label for a in picture.asked)),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pdc.formats.sources.index import FileIndex
 Line = Mapping[str, str]
 FILE = "marks.csv"
 NEEDED = ("file", "label")
+BETWEEN = "|"  # no label has it
 FORMULA = tuple("=+-@\t\r")
 BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
 CSV_COLUMNS = (
@@ -33,6 +34,7 @@ CSV_COLUMNS = (
     "height",
     "group",
     "task",
+    "question",
     "label",
     "count",
     "kind",
@@ -51,21 +53,27 @@ CSV_COLUMNS = (
 )
 
 
-def write(cases: Sequence[Case]) -> Mapping[str, str]:
+def write(cases: Iterable[Case]) -> Iterator[tuple[str, Iterable[str]]]:
     """marks.csv: a line per mark; a label without marks has one line, whose kind is `none`, or `count` in a counting
     task. `x`, `y` is the centre; `count` is the label's, repeated on each of its lines."""
+    yield FILE, _texts(cases)
+
+
+def _texts(cases: Iterable[Case]) -> Iterator[str]:
     buffer = io.StringIO(newline="")
     writer: csv.DictWriter[str] = csv.DictWriter(buffer, CSV_COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for case in cases:
         for review in case.reviews:
-            writer.writerows(_csv_rows(case.image, review))
-    return {FILE: buffer.getvalue()}
+            writer.writerows(_csv_rows(case, review))
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
 
 
-def _csv_rows(image: Image, review: Review) -> Iterator[dict[str, Any]]:
+def _csv_rows(case: Case, review: Review) -> Iterator[dict[str, Any]]:
     counts = review.findings.counts(review.question.task)
-    about = _csv_image(image) | _csv_review(review)
+    about = _csv_image(case.image, case.file) | _csv_review(review)
     for label in review.question.labels:
         asked = {**about, "label": _plain(label), "count": counts.get(label, 0)}
         marks = marks_of(review, label) if review.question.task.has_marks else []
@@ -74,9 +82,9 @@ def _csv_rows(image: Image, review: Review) -> Iterator[dict[str, Any]]:
             yield {**asked, "kind": "none" if review.question.task.has_marks else "count"}
 
 
-def _csv_image(image: Image) -> dict[str, Any]:
+def _csv_image(image: Image, file: str) -> dict[str, Any]:
     return {
-        "file": f"images/{image.sha256}.png",
+        "file": file,
         "image_sha256": image.sha256,
         "name": _plain(image.name),
         "width": image.width,
@@ -88,6 +96,7 @@ def _csv_image(image: Image) -> dict[str, Any]:
 def _csv_review(review: Review) -> dict[str, Any]:
     return {
         "task": str(review.question.task),
+        "question": _plain(BETWEEN.join(review.question.labels)),
         "author": _plain(review.author),
         "verdict": str(review.verdict),
         "revision": review.revision,
@@ -143,19 +152,21 @@ def _record(file: str, lines: Sequence[tuple[int, Line]], name: str) -> Record:
     if about.get("width") and about.get("height"):
         size = int(_number(about["width"], f"{name}: {file}")), int(_number(about["height"], f"{name}: {file}"))
     called, group = (_unguarded(about.get(key) or "") or file for key in ("name", "group"))
-    asked: dict[tuple[str, str], list[tuple[int, Line]]] = {}
+    asked: dict[tuple[str, str, str], list[tuple[int, Line]]] = {}
     for i, line in lines:
-        asked.setdefault((line.get("task") or "", _unguarded(line["label"] or "")), []).append((i, line))
+        question, label = (_unguarded(line.get(key) or "") for key in ("question", "label"))
+        asked.setdefault((line.get("task") or "", question, label), []).append((i, line))
     picture = Picture(file, called, group, size, tuple(_read_asked(*key, own, size, name) for key, own in asked.items()))
-    return Record(picture, Silence.TOLD if any(task for task, _ in asked) else Silence.UNKNOWN)
+    return Record(picture, Silence.TOLD if any(task for task, *_ in asked) else Silence.UNKNOWN)
 
 
-def _read_asked(task: str, label: str, lines: Sequence[tuple[int, Line]], size: Size | None, name: str) -> Asked:
+def _read_asked(task: str, question: str, label: str, lines: Sequence[tuple[int, Line]], size: Size | None, name: str) -> Asked:
     shapes = [s for i, line in lines if (s := _shape(line, size, f"{name} line {i}")) is not None]
     (first, line), label = lines[0], check_label(label)
     count = int(_number(line["count"], f"{name} line {first}")) if line.get("count") else None
     if task in set(Task):
-        return Asked(Task(task), label, tuple(shapes), len(shapes) if shapes or count is None else count)
+        number = len(shapes) if shapes or count is None else count
+        return Asked(Task(task), label, tuple(shapes), number, tuple(filter(None, question.split(BETWEEN))))
     if shapes:
         return Asked.of_shapes(label, shapes)
     if count is None and line.get("kind") != "none":

@@ -1,75 +1,184 @@
-"""Reviews out of the store, in any of the annotation formats."""
+"""Reviews out of the store, in any of the annotation formats: into a folder, or as a zip that is made while it is sent.
+
+What a format has no place for is kept in PDC's own fields, so that PDC reads its exports back as they were, and is named.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from io import RawIOBase
+from pathlib import Path, PureWindowsPath
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from pdc import files
 from pdc.domain.errors import BadSetting
+from pdc.domain.message import Message, joined
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Review
+from pdc.domain.values import USABLE, Image, Verdict
 from pdc.formats import medmultipoints
-from pdc.formats.records import Case, best, picture_of
+from pdc.formats.contents import LeftOut, What, told_left_out
+from pdc.formats.export_report import Exported, reported
+from pdc.formats.file_names import file_names
+from pdc.formats.records import Case, Picture, picture_of
 from pdc.formats.registry import FORMATS, texts_of
 from pdc.images.intake import ImageFiles
 from pdc.store import Store
 
+MANIFEST = ".pdc-export.json"
+CHUNK = 100  # images whose reviews are in memory at once
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same export is the same zip
+PIECE = 1 << 20  # bytes of a file that are
+NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
+GONE = "its file is not in PDC's image folder; restore it from a backup, or upload it again"
+UNUSED = {Verdict.REJECTED: "the reader rejected the whole answer", Verdict.SKIPPED: "the reader skipped it"}
+
+Entry = tuple[str, Iterable[bytes]]
+"""A file's path in the export, and its bytes in pieces, to be taken before the next entry is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """What an export wrote. `left_out` are answers about a label of an image, for which another one was written."""
+class Cases:
+    """Images with their reviews, read anew each time they are gone through, some at a time. Reviews never change, so each
+    time is the same."""
 
-    folder: Path
+    store: Store
+    images: Sequence[Image]
+    reviews: Mapping[str, Sequence[str]]
+    files: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[Case]:
+        for start in range(0, len(self.images), CHUNK):
+            images = self.images[start : start + CHUNK]
+            found = self.store.reviews_by_id([id for i in images for id in self.reviews[i.sha256]])
+            for image in images:
+                yield Case(image, tuple(r for r in found if r.image_sha256 == image.sha256), self.files[image.sha256])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is to be written, in which format. `missing` is what cannot be: reviews of no use and images without a file."""
+
     format: str
-    images: int
-    reviews: int
-    left_out: int = 0
+    cases: Cases
+    files: ImageFiles
+    missing: tuple[LeftOut, ...]
+
+    def report(self) -> Exported:
+        """What other programs will find, and what they will not."""
+        return reported(self.format, self.cases, self.missing)
+
+    def entries(self, progress: Progress = unseen) -> Iterator[Entry]:
+        """Every file of the export, one after the other."""
+        images = follow("Exporting images", self.cases.images, progress)
+        if self.format == "medmultipoints":
+            yield medmultipoints.PARQUET, self._parquet(picture_of(case) for _, case in zip(images, self.cases, strict=True))
+            return
+        yield from ((self.cases.files[i.sha256], _pieces(self.files.path(i.sha256))) for i in images)
+        yield from ((name, (text.encode() for text in texts)) for name, texts in texts_of(self.cases, self.format))
+
+    def _parquet(self, pictures: Iterable[Picture]) -> Iterator[bytes]:
+        with tempfile.TemporaryFile() as file:
+            medmultipoints.write_parquet(pictures, lambda p: self.files.path(p.sha256).read_bytes(), file)
+            file.seek(0)
+            yield from _read(file)
+
+
+def prepared(
+    store: Store, image_files: ImageFiles, format: str, images: Sequence[Image] | None = None, author: str | None = None
+) -> Export:
+    """An export of what the current reviews say about these images (None: all), by one author or by anybody.
+
+    BadSetting when the format is unknown or there is nothing to export.
+    """
+    if format not in FORMATS:
+        raise BadSetting("There is no export format {name}; use one of {formats}.", name=repr(format), formats=", ".join(FORMATS))
+    wanted = store.images() if images is None else images
+    current = store.current_ids(author)
+    usable = {i.sha256: [id for id, verdict in current.get(i.sha256, ()) if verdict in USABLE] for i in wanted}
+    there = {sha256 for sha256, ids in usable.items() if ids and image_files.has(sha256)}
+    chosen = [i for i in wanted if i.sha256 in there]
+    missing = [LeftOut(What.IMAGE, GONE, i.name) for i in wanted if usable[i.sha256] and i.sha256 not in there]
+    unused = [(i.name, verdict) for i in wanted for _, verdict in current.get(i.sha256, ()) if verdict in UNUSED]
+    missing += [LeftOut(What.ANSWER, UNUSED[verdict], name) for name, verdict in unused]
+    if not chosen:
+        raise BadSetting(joined([NOTHING, told_left_out(missing)]))
+    return Export(format, Cases(store, chosen, usable, file_names(chosen)), image_files, tuple(missing))
 
 
 def export(store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen) -> Exported:
     """Write what the current reviews say, and the images they are about, into `folder`.
 
-    Rejected and skipped reviews are left out. Images are copied to images/<sha256>.png, or go into the file where the
-    format holds them. BadSetting when the format is unknown or there is nothing to export, StoreUnavailable when the disk
-    refuses.
+    The folder is empty or holds an earlier export, which this one replaces. BadSetting when it holds something else or
+    there is nothing to export, StoreUnavailable when the disk refuses.
     """
-    if format not in FORMATS:
-        raise BadSetting(f"There is no export format {format!r}; use one of {', '.join(FORMATS)}.")
-    cases = _cases(store)
-    if not cases:
-        raise BadSetting("There are no accepted or corrected reviews to export; review some images first.")
-    folder = Path(folder)
-    if format == "medmultipoints":
-        files.write(folder / medmultipoints.PARQUET, _parquet(cases, images, progress))
-    else:
-        for case in follow("Exporting images", cases, progress):
-            files.copy(images.path(case.image.sha256), folder / "images" / f"{case.image.sha256}.png")
-        for name, text in texts_of(cases, format).items():
-            files.write(folder / name, text.encode())
-    return _exported(folder, format, cases)
+    planned, folder = prepared(store, images, format), Path(folder)
+    before, names = _written_before(folder), list[str]()
+    for name, pieces in planned.entries(progress):
+        files.write_pieces(folder / name, pieces)
+        names.append(name)
+    for name in before - set(names):
+        (folder / name).unlink(missing_ok=True)
+    files.write_json(folder / MANIFEST, {"format": format, "files": names})
+    return planned.report()
 
 
-def _exported(folder: Path, format: str, cases: Sequence[Case]) -> Exported:
-    """csv tells every review; the others tell the best answer per label."""
-    if format == "csv":
-        return Exported(folder, format, len(cases), sum(len(c.reviews) for c in cases))
-    told = [best(c) for c in cases]
-    asked = sum(len(r.question.labels) for c in cases for r in c.reviews)
-    reviews = sum(len({r.id for r in per_label.values()}) for per_label in told)
-    return Exported(folder, format, len(cases), reviews, asked - sum(map(len, told)))
+def _written_before(folder: Path) -> set[str]:
+    """What an earlier export wrote here. BadSetting when there is anything that none wrote: it might be overwritten."""
+    manifest = files.read_json(folder / MANIFEST)
+    if manifest is None and folder.is_dir() and any(folder.iterdir()):
+        raise BadSetting("{folder} holds other files already; name a new or an empty folder.", folder=folder)
+    names = (manifest or {}).get("files")
+    return {n for n in names if isinstance(n, str) and _stays_inside(n)} if isinstance(names, list) else set()
 
 
-def _parquet(cases: Sequence[Case], images: ImageFiles, progress: Progress) -> bytes:
-    taken = follow("Exporting images", cases, progress)
-    data = {f"images/{c.image.sha256}.png": images.path(c.image.sha256).read_bytes() for c in taken}
-    return medmultipoints.to_parquet([picture_of(c) for c in cases], data)
+def _stays_inside(name: str) -> bool:
+    path = PureWindowsPath(name)  # knows both slashes
+    return not path.anchor and ".." not in path.parts
 
 
-def _cases(store: Store) -> list[Case]:
-    per_image: dict[str, list[Review]] = defaultdict(list)
-    for review in store.usable_reviews():
-        per_image[review.image_sha256].append(review)
-    return [Case(i, tuple(per_image[i.sha256])) for i in store.images() if i.sha256 in per_image]
+def zipped(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The entries as one zip, in pieces; nothing is kept. Images are stored as they are: PNG does not get smaller."""
+    sink = _Sink()
+    with ZipFile(sink, "w") as archive:
+        for name, pieces in entries:
+            info = ZipInfo(name, EPOCH)
+            info.compress_type = ZIP_STORED if name.endswith((".png", ".parquet")) else ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as file:
+                for piece in pieces:
+                    file.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+class _Sink(RawIOBase):
+    """What a zip is written to: it cannot be gone back in, and hands out what was written since it was last asked."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _read(file)
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece

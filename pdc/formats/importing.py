@@ -154,9 +154,11 @@ def _unfit(asked: Asked, task: Task) -> str | None:
 
 
 def _answers(picture: Picture, task: Task | None) -> list[Answer]:
-    """Each question about a picture, with its answer: one per task that was asked, or one of `task`."""
-    tasks = dict.fromkeys(task or a.task for a in picture.asked)
-    return [_answer(t, [a for a in picture.asked if task is not None or a.task is t]) for t in tasks]
+    """Each question about a picture, with its answer: one per task (and what was asked together), or one of `task`."""
+    asked: dict[tuple[Task, tuple[str, ...]], list[Asked]] = {}
+    for answer in picture.asked:
+        asked.setdefault((task or answer.task, () if task else answer.question), []).append(answer)
+    return [_answer(t, answers) for (t, _), answers in asked.items()]
 
 
 def _answer(task: Task, asked: Sequence[Asked]) -> Answer:

@@ -6,7 +6,7 @@ Set the project up with the labelling config that is written beside (`label_conf
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -15,7 +15,20 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Shape, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
-from pdc.formats.records import Asked, Picture, exact, is_number, numbers, shape_of, told, with_told
+from pdc.formats.records import (
+    Asked,
+    Picture,
+    exact,
+    has_area,
+    is_number,
+    numbers,
+    only_kept,
+    says_all,
+    shape_of,
+    told,
+    visible,
+    with_told,
+)
 from pdc.formats.sources.index import FileIndex
 
 FILE = "label_studio.json"
@@ -30,10 +43,17 @@ UNREAD = {
 REMARKS = {"choices", "textarea", "number", "rating", "taxonomy", "relation", "datetime", "pairwise", "ranker"}  # no shapes
 
 
-def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
-    labels = list(dict.fromkeys(a.label for p in pictures for a in p.asked))
-    tasks = [_task(i, p) for i, p in enumerate(pictures, start=1)]
-    return {FILE: json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", "label_config.xml": _config(labels)}
+def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
+    labels: dict[str, None] = {}
+
+    def tasks() -> Iterator[str]:
+        for i, picture in enumerate(pictures, start=1):
+            labels.update(dict.fromkeys(a.label for a in picture.asked))
+            yield f"{'[' if i == 1 else ','}\n{json.dumps(_task(i, picture), ensure_ascii=False)}"
+        yield "\n]\n"
+
+    yield FILE, tasks()
+    yield "label_config.xml", [_config(list(labels))]
 
 
 def _config(labels: Sequence[str]) -> str:
@@ -46,9 +66,10 @@ def _config(labels: Sequence[str]) -> str:
 
 
 def _task(number: int, picture: Picture) -> dict[str, Any]:
-    shapes = [(a.label, s) for a in picture.asked for s in a.shapes]
+    shapes = visible(picture, has_area)
     result = [_region(f"r{number}-{i}", label, s, picture.known_size) for i, (label, s) in enumerate(shapes, start=1)]
-    return {"id": number, "data": {"image": picture.file, "pdc": told(picture)}, "annotations": [{"result": result}]}
+    annotations = [{"result": result}] if says_all(picture, has_area) else []
+    return {"id": number, "data": {"image": picture.file, "pdc": told(picture, has_area)}, "annotations": annotations}
 
 
 def _region(name: str, label: str, shape: Shape, size: Size) -> dict[str, Any]:
@@ -114,6 +135,9 @@ def _record(task: Mapping[str, Any], where: str) -> Record | LeftOut:
     if file == where:
         raise BadSetting(f"{where} of the Label Studio file names no image; export it again.")
     done = [a for a in _listed(task, "annotations") if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
+    own = only_kept(_data(task).get("pdc"))
+    if not done and own and not _listed(task, "annotations"):
+        return Record(with_told(Picture(file, Path(file).name, file, None, ()), own), Silence.TOLD)
     if not done:
         return LeftOut(What.IMAGE, _why_not_done(task), file)
     left_out = [LeftOut(What.ANNOTATION, "an image has several, and its last one is taken", file) for _ in done[1:]]

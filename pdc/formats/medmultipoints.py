@@ -1,15 +1,16 @@
 """MedMultiPoints (SimulaMet/MedMultiPoints) <-> pictures: rows of image, label, points, boxes and count, in pixels.
 
-As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group` and `task`.
+As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group`, `task`
+and `question`.
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Task, check_label
@@ -22,14 +23,14 @@ PARQUET = "medmultipoints.parquet"
 FOLDERS = ("", "images/", "MedMultiPoints-images/")
 
 
-def rows(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-    """A row per picture and label. `points` are the boxes' centres where there are boxes."""
-    return [_row(p, a) for p in pictures for a in p.asked]
+def rows(picture: Picture) -> list[dict[str, Any]]:
+    """A row per answer. `points` are the boxes' centres where there are boxes."""
+    return [_row(picture, a) for a in picture.asked]
 
 
 def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
     return {
-        "image_sha256": Path(picture.file).stem,
+        "image_sha256": picture.sha256,
         "img_size": list(picture.known_size),
         "points": [[s.center.x, s.center.y] for s in asked.shapes],
         "bbox": [numbers(s) for s in asked.shapes if isinstance(s, Box)],
@@ -39,20 +40,29 @@ def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
         "name": picture.name,
         "group": picture.group,
         "task": str(asked.task),
+        "question": list(asked.question),
     }
 
 
-def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
-    return {LINES: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(pictures))}
+def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
+    yield LINES, (json.dumps(row, ensure_ascii=False) + "\n" for p in pictures for row in rows(p))
 
 
-def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> bytes:
-    """One parquet file with the images inside; `images` are the bytes of each picture's file."""
+def write_parquet(pictures: Iterable[Picture], data: Callable[[Picture], bytes], file: IO[bytes]) -> None:
+    """One parquet file with the images inside, a group of rows per picture; `data` are the bytes of a picture's file."""
+    from pyarrow import Table, parquet
+
+    with parquet.ParquetWriter(file, schema := _schema()) as writer:
+        for picture in pictures:
+            image = {"bytes": data(picture), "path": picture.file}
+            writer.write_table(Table.from_pylist([{"image_data": image, **row} for row in rows(picture)], schema))
+
+
+def _schema() -> Any:
     import pyarrow
-    from pyarrow import parquet
 
     numbers_2d = pyarrow.list_(pyarrow.list_(pyarrow.float64()))
-    schema = pyarrow.schema(
+    return pyarrow.schema(
         [
             ("image_data", pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])),
             ("image_sha256", pyarrow.string()),
@@ -65,12 +75,9 @@ def to_parquet(pictures: Sequence[Picture], images: Mapping[str, bytes]) -> byte
             ("name", pyarrow.string()),
             ("group", pyarrow.string()),
             ("task", pyarrow.string()),
+            ("question", pyarrow.list_(pyarrow.string())),
         ]
     )
-    full = [{"image_data": {"bytes": images[r["file_name"]], "path": r["file_name"]}, **r} for r in rows(pictures)]
-    buffer = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(full, schema), buffer)
-    return buffer.getvalue()
 
 
 def knows_parquet(index: FileIndex, file: str) -> bool:
@@ -131,7 +138,12 @@ def _picture(row: Any, index: FileIndex, beside: str, where: str) -> Picture:
     if file is None and data is None:
         raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")
     name, group = (row[k] if isinstance(row.get(k), str) and row[k] else file or sha256 or where for k in ("name", "group"))
-    return Picture(file or sha256 or where, name, group, size, (_asked(row, size, where),), data)
+    asked = replace(_asked(row, size, where), question=_question(row.get("question")))
+    return Picture(file or sha256 or where, name, group, size, (asked,), data)
+
+
+def _question(value: Any) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) and all(isinstance(n, str) for n in value) else ()
 
 
 def _size(value: Any, where: str) -> tuple[int, int] | None:

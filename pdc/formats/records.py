@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from pdc.domain.errors import BadSetting
+from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, check_label
 
 Corners = tuple[float, ...]
+Holds = Callable[[Shape], bool]
+"""whether a format has a place for a shape that other programs find"""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One label of a question about a picture: its shapes in pixels, and their number (all there is when counting)."""
+    """One label of a question about a picture: its shapes in pixels, and their number (all there is when counting).
+
+    `question` are the labels that were asked together; empty when nothing says so.
+    """
 
     task: Task
     label: str
     shapes: tuple[Shape, ...]
     count: int
+    question: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> tuple[str, bool, bool]:
+        """What a file has one place for: the boxes of a label, its points, or its number."""
+        return self.label, self.task.has_boxes, self.task.has_points
 
     @classmethod
     def of_shapes(cls, label: str, shapes: Sequence[Shape]) -> Asked:
@@ -32,7 +43,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Picture:
     """An image file and what is in it. `size` is (width, height) as the annotations say, None when they do not; `data`
-    are the file's bytes where the annotations carry them; `beside` is the annotation file, from which `file` is looked up."""
+    are the file's bytes where the annotations carry them; `beside` is the annotation file, from which `file` is looked up;
+    `sha256` is the stored image's, empty when it is not known."""
 
     file: str
     name: str
@@ -41,6 +53,7 @@ class Picture:
     asked: tuple[Asked, ...]
     data: bytes | None = None
     beside: str = ""
+    sha256: str = ""
 
     @property
     def known_size(self) -> Size:
@@ -51,23 +64,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An image and its current reviews that say what is in it, oldest first."""
+    """An image, its current reviews that say what is in it, oldest first, and the file that it is written to."""
 
     image: Image
     reviews: tuple[Review, ...]
+    file: str
 
 
 def picture_of(case: Case) -> Picture:
-    """Per label one answer: boxes are preferred to points, points to a bare count, a newer review to an older one."""
+    """Every answer of every review."""
     image = case.image
-    asked = [_asked(review, label) for label, review in best(case).items()]
-    return Picture(f"images/{image.sha256}.png", image.name, image.group, (image.width, image.height), tuple(asked))
-
-
-def best(case: Case) -> dict[str, Review]:
-    """Per label the review that tells most about it."""
-    by_worth = sorted(case.reviews, key=lambda r: (r.question.task.has_marks, r.question.task.has_boxes))
-    return {label: review for review in by_worth for label in review.question.labels}
+    asked = [_asked(review, label) for review in case.reviews for label in review.question.labels]
+    return Picture(case.file, image.name, image.group, (image.width, image.height), tuple(asked), sha256=image.sha256)
 
 
 def marks_of(review: Review, label: str) -> list[Mark]:
@@ -77,7 +85,33 @@ def marks_of(review: Review, label: str) -> list[Mark]:
 def _asked(review: Review, label: str) -> Asked:
     task = review.question.task
     shapes = tuple(m.shape for m in marks_of(review, label)) if task.has_marks else ()
-    return Asked(task, label, shapes, review.findings.counts(task).get(label, 0))
+    return Asked(task, label, shapes, review.findings.counts(task).get(label, 0), review.question.labels)
+
+
+def has_area(shape: Shape) -> bool:
+    """Whether it is a point or a box that encloses something: of others most programs stumble over a box of no size."""
+    return not isinstance(shape, Box) or shape.area > 0
+
+
+def is_drawn_box(shape: Shape) -> bool:
+    return isinstance(shape, Box) and shape.area > 0
+
+
+def shown(picture: Picture) -> list[bool]:
+    """Per answer whether other programs see it: of several about a label's boxes, points or number only the newest."""
+    newest = {a.kind: i for i, a in enumerate(picture.asked)}
+    return [newest[a.kind] == i for i, a in enumerate(picture.asked)]
+
+
+def visible(picture: Picture, holds: Holds) -> list[tuple[str, Shape]]:
+    """(label, shape) of what a format that holds such shapes shows to other programs."""
+    answers = [a for a, is_shown in zip(picture.asked, shown(picture), strict=True) if is_shown]
+    return [(a.label, s) for a in answers for s in a.shapes if holds(s)]
+
+
+def says_all(picture: Picture, holds: Holds) -> bool:
+    """Whether a file of only what is visible is no lie: it shows something, or nothing is there."""
+    return bool(visible(picture, holds)) or not any(a.count for a in picture.asked)
 
 
 def joined(pictures: Sequence[Picture]) -> list[Picture]:
@@ -133,30 +167,64 @@ def exact(found: Corners, kept: Any) -> Corners:
     return tuple(kept) if same else tuple(round(v, 9) for v in found)
 
 
-def told(picture: Picture) -> dict[str, Any]:
-    """What formats have no place for: name, group, and what was asked, also where nothing was found."""
-    asked = [{"task": str(a.task), "label": a.label, "count": a.count} for a in picture.asked]
-    return {"name": picture.name, "group": picture.group, "asked": asked}
+def told(picture: Picture, holds: Holds) -> dict[str, Any]:
+    """What a format has no place for: name, group, what was asked, also where nothing was found, and shapes it cannot show."""
+    asked = [_entry(a, is_shown, holds) for a, is_shown in zip(picture.asked, shown(picture), strict=True)]
+    return {"name": picture.name, "group": picture.group, "sha256": picture.sha256, "asked": asked}
+
+
+def _entry(asked: Asked, is_shown: bool, holds: Holds) -> dict[str, Any]:
+    """`shapes` holds null for each one that the file shows; without it the file shows all. `older`: it shows none of them."""
+    entry = {"task": str(asked.task), "label": asked.label, "count": asked.count, "question": list(asked.question)}
+    shapes = [None if is_shown and holds(s) else numbers(s) for s in asked.shapes]
+    about = {**entry, "shapes": shapes} if any(shapes) else entry
+    return about if is_shown else {**about, "older": True}
 
 
 def with_told(picture: Picture, value: Any) -> Picture:
-    """The picture with what `told` said about it; its shapes are its own."""
+    """The picture with what `told` said about it. What the file shows is its own: another program may have changed it."""
     if not isinstance(value, Mapping):
         return picture
-    shapes = {a.label: a.shapes for a in picture.asked}
-    asked = [a for entry in value.get("asked") or () if (a := _told_asked(entry, shapes)) is not None]
-    rest = [a for a in picture.asked if a.label not in {b.label for b in asked}]
+    left = _by_kind(picture)
+    asked = [a for entry in value.get("asked") or () if (a := _told_asked(entry, left)) is not None]
+    drawn = [Asked.of_shapes(label, shapes) for (label, _), shapes in left.items() if shapes]  # by another program
+    redrawn = {a.label for a in drawn}
+    asked = [a for a in asked if a.shapes or not a.count or a.label not in redrawn]
     name, group = (v if isinstance(v := value.get(key), str) and v else getattr(picture, key) for key in ("name", "group"))
-    return replace(picture, name=name, group=group, asked=(*asked, *rest))
+    asked = [replace(a, count=len(a.shapes)) if a.task.has_marks else a for a in asked]
+    return replace(picture, name=name, group=group, asked=(*asked, *drawn))
 
 
-def _told_asked(entry: Any, shapes: Mapping[str, tuple[Shape, ...]]) -> Asked | None:
+def only_kept(value: Any) -> dict[str, Any] | None:
+    """Of what `told` said, the answers that need nothing of what the file shows; None when all of them do, or are "none"."""
+    entries = value.get("asked") if isinstance(value, Mapping) else None
+    asked = [e for e in entries if isinstance(e, Mapping) and _needs_no_file(e)] if isinstance(entries, list) else []
+    return {**value, "asked": asked} if any(e.get("count") for e in asked) else None
+
+
+def _needs_no_file(entry: Mapping[str, Any]) -> bool:
+    shapes = entry.get("shapes")
+    return not entry.get("count") or entry.get("task") == Task.COUNTING or (isinstance(shapes, list) and None not in shapes)
+
+
+def _by_kind(picture: Picture) -> dict[tuple[str, bool], list[Shape]]:
+    """The shapes of each label, boxes (True) and points (False) apart."""
+    found: dict[tuple[str, bool], list[Shape]] = {}
+    for asked in picture.asked:
+        for shape in asked.shapes:
+            found.setdefault((asked.label, isinstance(shape, Box)), []).append(shape)
+    return found
+
+
+def _told_asked(entry: Any, left: dict[tuple[str, bool], list[Shape]]) -> Asked | None:
+    """The answer, with its shapes taken from those that are left; `count` is as told."""
     try:
         task, label, count = Task(entry["task"]), check_label(entry["label"]), int(entry["count"])
-    except (TypeError, KeyError, ValueError):
+        question = tuple(map(check_label, entry.get("question") or ()))
+        kept = [s if s is None else shape_of(s, None, label) for s in entry.get("shapes") or ()]
+    except (TypeError, KeyError, ValueError, AttributeError, PdcError):
         return None
-    found = shapes.get(label, ())
-    if not task.has_marks and not found:
-        return Asked(task, label, (), count)
-    fits = all(isinstance(s, Box) == task.has_boxes for s in found)
-    return Asked(task, label, found, len(found)) if fits else Asked.of_shapes(label, found)
+    drawn = task.has_marks and not entry.get("older")
+    seen = iter(left.pop((label, task.has_boxes), ()) if drawn else ())
+    shapes = [s if s is not None else next(seen, None) for s in kept]
+    return Asked(task, label, (*(s for s in shapes if s is not None), *seen), count, question)

@@ -5,8 +5,7 @@ A reader is added as one line of READERS. A file belongs to the first reader tha
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ from pdc.formats.sources.index import FileIndex, Folder
 from pdc.formats.sources.sniffing import unread
 
 COCO_FILE = "coco.json"
-Texts = Mapping[str, str]
+Texts = Iterator[tuple[str, Iterable[str]]]
+"""(file name, its text in pieces); each text is taken before the next file is asked for"""
 
 
-def _to_coco(pictures: Sequence[Picture]) -> Texts:
-    return {COCO_FILE: json.dumps(coco.document(pictures), ensure_ascii=False, indent=1) + "\n"}
+def _to_coco(pictures: Iterable[Picture]) -> Texts:
+    yield COCO_FILE, coco.write(pictures)
 
 
 def load_json(path: Path) -> Any:
@@ -32,7 +32,7 @@ def load_json(path: Path) -> Any:
         return index.json(path.name)
 
 
-WRITERS: Mapping[str, Callable[[Sequence[Picture]], Texts]] = {
+WRITERS: Mapping[str, Callable[[Iterable[Picture]], Texts]] = {
     "coco": _to_coco,
     "yolo": yolo.write,
     "voc": voc.write,
@@ -61,11 +61,19 @@ READERS: Mapping[str, Reader] = {
 FORMATS = (*WRITERS, "csv", "medmultipoints")
 
 
-def texts_of(cases: Sequence[Case], format: str) -> Texts:
-    """{file name: text} of a format that is text."""
-    if format == "csv":  # it tells every review; the others tell the best answer per label
-        return csv_table.write(cases)
-    return WRITERS[format]([picture_of(c) for c in cases])
+def texts_of(cases: Iterable[Case], format: str) -> Texts:
+    """Of a format that is text. `cases` can be gone through several times, and are the same each time."""
+    return csv_table.write(cases) if format == "csv" else WRITERS[format](Pictures(cases))
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The pictures of cases, made anew each time they are gone through, so that they are never all in memory."""
+
+    cases: Iterable[Case]
+
+    def __iter__(self) -> Iterator[Picture]:
+        return map(picture_of, self.cases)
 
 
 def read(path: Path, format: str | None = None, complete: bool = False) -> Contents:

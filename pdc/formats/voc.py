@@ -1,31 +1,38 @@
-"""Pascal VOC <-> pictures: Annotations/<name>.xml, an <object> with <bndbox> corners, or with <point> where points were asked.
+"""Pascal VOC <-> pictures: Annotations/<name>.xml, an <object> with <bndbox> corners.
 
-Corners are pixels from 0 as everywhere in PDC. <pdc> keeps group and what was asked, which VOC has no place for.
+Corners are pixels from 0 as everywhere in PDC. <pdc> keeps what VOC has no place for, as JSON: group, what was asked, points. An
+<object> with a <point> is read too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
-from pdc.domain.values import Box, Shape, check_label
+from pdc.domain.values import Shape, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle
-from pdc.formats.records import Asked, Picture, numbers, shape_of, told, with_told
+from pdc.formats.records import Asked, Picture, is_drawn_box, numbers, says_all, shape_of, told, visible, with_told
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.sources.sniffing import root_tag
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDER = "Annotations"
+OWN_FOLDER = "Annotations-pdc"
 UNREAD = ("polygon", "segm", "mask", "robndbox", "ellipse")
 MAX_BYTES = 20_000_000
 
 
-def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
-    return {f"{FOLDER}/{Path(p.file).stem}.xml": _document(p) for p in pictures}
+def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
+    """A picture that other programs would take for empty, and is not, has its file in a folder of its own."""
+    for picture in pictures:
+        folder = FOLDER if says_all(picture, is_drawn_box) else OWN_FOLDER
+        yield f"{folder}/{Path(picture.file).stem}.xml", [_document(picture)]
 
 
 def _document(picture: Picture) -> str:
@@ -33,23 +40,17 @@ def _document(picture: Picture) -> str:
     _texts(root, folder="images", filename=Path(picture.file).name)
     _texts(SubElement(root, "size"), width=picture.known_size[0], height=picture.known_size[1], depth=3)
     _texts(root, segmented=0)
-    for asked in picture.asked:
-        for shape in asked.shapes:
-            _object(root, asked.label, shape)
-    kept = told(picture)
-    extra = SubElement(root, "pdc", name=kept["name"], group=kept["group"])
-    for entry in kept["asked"]:
-        SubElement(extra, "asked", {k: str(v) for k, v in entry.items()})
+    for label, shape in visible(picture, is_drawn_box):
+        _object(root, label, shape)
+    SubElement(root, "pdc").text = json.dumps(told(picture, is_drawn_box), ensure_ascii=False)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _object(root: Element, label: str, shape: Shape) -> None:
+def _object(root: Element, label: str, box: Shape) -> None:
     found = SubElement(root, "object")
     _texts(found, name=label, pose="Unspecified", truncated=0, difficult=0)
-    box = isinstance(shape, Box)
-    place = SubElement(found, "bndbox" if box else "point")
-    _texts(place, **dict(zip(CORNERS if box else ("x", "y"), numbers(shape), strict=True)))
+    _texts(SubElement(found, "bndbox"), **dict(zip(CORNERS, numbers(box), strict=True)))
 
 
 def _texts(parent: Element, **values: object) -> None:
@@ -113,8 +114,15 @@ def _record(index: FileIndex, place: str) -> Record:
     extra = root.find("pdc")
     if extra is None:
         return Record(picture, Silence.UNKNOWN if objects else Silence.NONE, left_out)
-    kept = {"name": extra.get("name"), "group": extra.get("group"), "asked": [dict(e.attrib) for e in extra.findall("asked")]}
-    return Record(with_told(picture, kept), Silence.TOLD, left_out)
+    return Record(with_told(picture, _kept(extra)), Silence.TOLD, left_out)
+
+
+def _kept(extra: Element) -> Any:
+    """What PDC wrote beside; exports of PDC 0.9 and before had attributes in place of JSON."""
+    try:
+        return json.loads(extra.text or "")
+    except ValueError:
+        return {**extra.attrib, "asked": [dict(e.attrib) for e in extra.findall("asked")]}
 
 
 def _size(root: Element) -> Size | None:

@@ -1,14 +1,14 @@
 """YOLO folders <-> pictures: class names, and a .txt per image with class, centre x, y, width, height as shares of 1.
 
 A line of more numbers is an outline or a turned box, which comes in as its envelope, or a pose, of which the box comes in.
-A point is a box of no size. `pdc.json` beside them keeps what a line has no place for: names, groups, what was asked and not
-found, and corners that shares of 1 cannot give back.
+`pdc.json` beside them keeps what a line has no place for: names, groups, what was asked and not found, points, boxes of no size,
+and corners that shares of 1 cannot give back. A line of no size is read as a point.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,19 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Shape
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, settle, together
-from pdc.formats.records import Asked, Picture, exact, numbers, shape_of, told, with_told
+from pdc.formats.records import (
+    Asked,
+    Picture,
+    exact,
+    is_drawn_box,
+    numbers,
+    only_kept,
+    says_all,
+    shape_of,
+    told,
+    visible,
+    with_told,
+)
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.yolo_layout import Classes, Pair, classes_of, pairs_of
 
@@ -25,29 +37,30 @@ Labelled = tuple[str, Shape]
 KEPT = "pdc.json"
 
 
-def write(pictures: Sequence[Picture]) -> Mapping[str, str]:
-    classes = {label: i for i, label in enumerate(dict.fromkeys(a.label for p in pictures for a in p.asked))}
-    names = "".join(f'  {i}: "{label}"\n' for label, i in classes.items())
-    texts = {f"labels/{Path(p.file).stem}.txt": "".join(_lines(p, classes)) for p in pictures if not _only_counted(p)}
-    kept = {p.file: {**told(p), "exact": [numbers(s) for a in p.asked for s in a.shapes]} for p in pictures}
-    return {
-        "data.yaml": f"train: images.txt\nval: images.txt\nnames:\n{names}",
-        "images.txt": "".join(f"./{p.file}\n" for p in pictures),
-        **texts,
-        KEPT: json.dumps(kept, ensure_ascii=False, indent=1) + "\n",
-    }
+def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
+    """A picture that YOLO would take for empty, and is not, has no label file and is not in images.txt."""
+    classes: dict[str, int] = {}
+    for picture in pictures:
+        for asked in picture.asked:
+            classes.setdefault(asked.label, len(classes))
+        if says_all(picture, is_drawn_box):
+            yield f"labels/{Path(picture.file).stem}.txt", _lines(picture, classes)
+    yield "images.txt", (f"./{p.file}\n" for p in pictures if says_all(p, is_drawn_box))
+    yield "data.yaml", ["train: images.txt\nval: images.txt\nnames:\n", *(f'  {i}: "{n}"\n' for n, i in classes.items())]
+    yield KEPT, _kept_lines(pictures)
 
 
-def _only_counted(picture: Picture) -> bool:
-    """Whether objects are there, and none of them has a place: an empty file would say that there are none."""
-    return any(a.count for a in picture.asked) and not any(a.shapes for a in picture.asked)
+def _kept_lines(pictures: Iterable[Picture]) -> Iterator[str]:
+    for i, picture in enumerate(pictures):
+        kept = {**told(picture, is_drawn_box), "exact": [numbers(s) for _, s in visible(picture, is_drawn_box)]}
+        yield f"{',' if i else '{'}\n{json.dumps(picture.file, ensure_ascii=False)}: {json.dumps(kept, ensure_ascii=False)}"
+    yield "\n}\n"
 
 
 def _lines(picture: Picture, classes: Mapping[str, int]) -> list[str]:
     return [
-        f"{classes[a.label]} " + " ".join(f"{v:.17g}" for v in _shares(s, picture.known_size)) + "\n"
-        for a in picture.asked
-        for s in a.shapes
+        f"{classes[label]} " + " ".join(f"{v:.17g}" for v in _shares(s, picture.known_size)) + "\n"
+        for label, s in visible(picture, is_drawn_box)
     ]
 
 
@@ -100,10 +113,9 @@ def _record(index: FileIndex, pair: Pair, classes: Classes, about: Mapping[str, 
 
 
 def _without_file(picture: Picture, kept: Mapping[str, Any], complete: bool) -> Record | LeftOut:
-    """Nothing but the counts that PDC kept beside: marks would be in the file."""
-    asked = [e for e in kept.get("asked") or () if isinstance(e, dict) and (e.get("task") == "counting" or not e.get("count"))]
-    if any(e.get("count") for e in asked):
-        return Record(with_told(picture, {**kept, "asked": asked}), Silence.TOLD)
+    """Nothing but what PDC kept beside: marks that YOLO has a place for would be in the file."""
+    if own := only_kept(kept):
+        return Record(with_told(picture, own), Silence.TOLD)
     reason = 'no .txt of labels belongs to it (--complete takes it as "none")'
     return Record(picture, Silence.UNKNOWN) if complete else LeftOut(What.IMAGE, reason, picture.file)
 

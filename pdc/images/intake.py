@@ -99,6 +99,10 @@ class ImageFiles:
             files.write(path, accepted.png)
         return path
 
+    def has(self, sha256: str) -> bool:
+        """Whether the image's file is there."""
+        return self._place(sha256).is_file()
+
     def path(self, sha256: str) -> Path:
         """Where the image lies; NotFound when it does not."""
         path = self._place(sha256)

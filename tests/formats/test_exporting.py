@@ -12,7 +12,7 @@ from pictures import encoded
 from PIL import Image as Pillow
 from places import Place, boxes
 
-from pdc.domain.errors import BadImage, BadQuestion, BadSetting, PdcError, StoreUnavailable
+from pdc.domain.errors import BadImage, BadQuestion, BadSetting, StoreUnavailable
 from pdc.domain.values import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.formats import coco
 from pdc.formats.exporting import export
@@ -54,7 +54,7 @@ def filled(place: Place) -> tuple[Place, dict[str, Image]]:
 def test_coco_holds_boxes_of_the_current_reviews(filled, tmp_path: Path):
     place, images = filled
     written = export(place.store, place.files, tmp_path / "out", "coco")
-    assert (written.images, written.reviews) == (4, 4)
+    assert (written.images, written.reviews, written.marks, written.none) == (4, 3, 4, 2)  # COCO holds no bare count
     document = json.loads((tmp_path / "out" / "coco.json").read_text())
     point = {"keypoints": ["centre"], "skeleton": []}
     assert document["categories"] == [
@@ -64,8 +64,9 @@ def test_coco_holds_boxes_of_the_current_reviews(filled, tmp_path: Path):
         {"id": 4, "name": "=cell"},
     ]
     names = ("boxed", "pointed", "counted", "none")
-    assert [i["file_name"] for i in document["images"]] == [f"images/{images[n].sha256}.png" for n in names]
-    assert document["images"][2]["asked"] == [{"task": "counting", "label": "=cell", "count": 12}]
+    assert [i["file_name"] for i in document["images"]] == [f"images/{n}.png" for n in names]
+    counted = {"task": "counting", "label": "=cell", "count": 12, "question": ["=cell"]}
+    assert document["images"][2]["asked"] == [counted] and document["images"][2]["sha256"] == images["counted"].sha256
     assert document["images"][0]["labels"] == ["platelet", "nucleus"]
     assert [(a["image_id"], a["category_id"], a["bbox"]) for a in document["annotations"]] == [
         (1, 1, [20, 10, 20, 20]),
@@ -90,15 +91,17 @@ def test_of_two_reviews_of_a_label_the_newest_boxes_are_exported(place: Place, t
 
 
 def test_yolo_lists_its_images_and_their_boxes_as_shares(filled, tmp_path: Path):
-    place, images = filled
+    place, _ = filled
     export(place.store, place.files, tmp_path / "out", "yolo")
     label = tmp_path / "out" / "labels"
-    lines = [line.split() for line in (label / f"{images['boxed'].sha256}.txt").read_text().splitlines()]
+    lines = [line.split() for line in (label / "boxed.txt").read_text().splitlines()]
     assert [line[0] for line in lines] == ["0", "1"]
     assert [float(v) for v in lines[0][1:]] == pytest.approx([30 / 40, 20 / 30, 20 / 40, 20 / 30])
-    assert (label / f"{images['none'].sha256}.txt").read_text() == ""
+    assert (label / "none.txt").read_text() == ""
     listed = (tmp_path / "out" / "images.txt").read_text().split()
-    assert len(listed) == 4 and all((tmp_path / "out" / name).is_file() for name in listed)
+    assert listed == ["./images/boxed.png", "./images/none.png"]  # the others have no box, and are not empty
+    assert sorted(p.name for p in label.iterdir()) == ["boxed.txt", "none.txt"]
+    assert all((tmp_path / "out" / "images" / f"{name}.png").is_file() for name in ("boxed", "pointed", "counted", "none"))
     assert '  1: "nucleus"\n' in (tmp_path / "out" / "data.yaml").read_text()
 
 
@@ -129,10 +132,11 @@ def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
         "bbox": [[4.5, 3, 12.25, 9]],
         "count": 1,
         "label": "nucleus",
-        "file_name": f"images/{images['boxed'].sha256}.png",
+        "file_name": "images/boxed.png",
         "name": "boxed",
         "group": "g",
         "task": "count_and_box",
+        "question": ["platelet", "nucleus"],
     }
     assert [(r["label"], r["count"], len(r["points"]), len(r["bbox"])) for r in rows[2:]] == [
         ("polyp", 2, 2, 0),
@@ -163,7 +167,7 @@ def test_what_cannot_be_exported_is_a_sentence(place: Place, tmp_path: Path):
     with pytest.raises(StoreUnavailable, match="could not be written"):
         export(place.store, place.files, tmp_path / "file" / "out", "csv")
     place.files.path(image.sha256).unlink()
-    with pytest.raises(PdcError, match="is missing"):
+    with pytest.raises(BadSetting, match=r"Left out 1 image \(a\): its file is not in PDC's image folder"):
         export(place.store, place.files, tmp_path / "out", "csv")
 
 

@@ -53,7 +53,7 @@ def test_an_export_says_which_answers_its_format_has_no_place_for(place: Place, 
     place.review(image, Question(Task.BOUNDING, ("cell",)), boxes(("cell", (1, 1, 9, 9))))
     place.review(image, Question(Task.COUNTING, ("cell",)), Findings(stated={"cell": 7}))
     written = {f: export(place.store, place.files, tmp_path / f, f) for f in ("coco", "csv")}
-    assert [(w.reviews, w.left_out) for w in written.values()] == [(1, 1), (2, 0)]
+    assert [(w.reviews, [e.label for e in w.left_out]) for w in written.values()] == [(1, ["cell"]), (2, [])]
 
 
 def test_the_export_command_tells_what_it_did_not_write(tmp_path: Path, monkeypatch, capsys):
@@ -62,7 +62,7 @@ def test_the_export_command_tells_what_it_did_not_write(tmp_path: Path, monkeypa
     line = ran(monkeypatch, capsys, tmp_path / "home", "import", str(tmp_path / "a.csv"))[1]
     assert line.endswith('1 mark, 0 answers "none", 1 count.')
     line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "out"))[1]
-    assert line.startswith("Wrote 1 review of 1 image") and "Left out 1 answer: this format holds one per label" in line
+    assert line.startswith("Wrote 1 review of 1 image") and "Left out 1 answer (cell in a.png): this format has no place" in line
     line = ran(monkeypatch, capsys, tmp_path / "home", "export", str(tmp_path / "csv"), "--format", "csv")[1]
     assert line.startswith("Wrote 2 reviews") and "Left out" not in line
 

@@ -1,0 +1,94 @@
+"""What an export wrote, and what of the reviews other programs will not find in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from pdc.domain.values import Box, Status
+from pdc.formats.contents import LeftOut, What, counted, told_left_out
+from pdc.formats.records import Asked, Case, Holds, Picture, has_area, is_drawn_box, picture_of, says_all, shown
+
+KEPT = "; only PDC reads it back"
+SIZELESS = f"this format has no place for a box of no size{KEPT}"
+POINT = f"this format has no place for a point{KEPT}"
+NUMBER = f"this format has no place for a count without marks{KEPT}"
+OLDER = f"a newer answer about this label is written{KEPT}"
+SILENT = 'nobody was asked about it, and other programs take what this format does not draw as "none"'
+NOT_COUNTED = {Status.REJECTED: "the reader rejected it", Status.DOUBTFUL: "nobody has said that it is there"}
+HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
+"""what the formats of other programs have a place for; the formats that are not here hold every answer"""
+CLOSED = ("yolo", "voc")
+"""formats in which what is not drawn is taken for absent"""
+
+
+class Cases(Protocol):
+    """Cases that can be counted, and gone through several times."""
+
+    def __iter__(self) -> Iterator[Case]: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote. `reviews`, `marks` and `none` (answers that a label is not there) are those that other programs
+    find, at least in part; `left_out` is what they do not."""
+
+    format: str
+    images: int
+    reviews: int
+    marks: int
+    none: int
+    left_out: tuple[LeftOut, ...]
+
+    def told(self, folder: Path) -> str:
+        """In one line: images, marks, "none" answers, and what other programs will not find, by reason."""
+        wrote = f"Wrote {counted(self.reviews, 'review')} of {counted(self.images, 'image')} to {folder} as {self.format}"
+        held = f'{counted(self.marks, "mark")}, {counted(self.none, "answer")} "none"'
+        return f"{wrote}: {held}. {told_left_out(self.left_out)}".rstrip()
+
+
+def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
+    """The account of an export of these cases, of which `missing` were left out before."""
+    holds, left_out, marks, none, reviews = HOLDS.get(format), list(missing), 0, 0, 0
+    used = {label for case in cases for review in case.reviews for label in review.question.labels} if format in CLOSED else set()
+    for case in cases:
+        picture = picture_of(case)
+        found = picture.asked if holds is None else _found(picture, holds)
+        marks, none = marks + sum(len(a.shapes) for a in found), none + sum(not a.count for a in found)
+        reviews += len({(a.task, a.question) for a in found})
+        left_out += [*(_hidden(picture, holds) if holds else ()), *_not_counted(case), *_not_asked(picture, used)]
+    return Exported(format, len(cases), reviews, marks, none, tuple(left_out))
+
+
+def _found(picture: Picture, holds: Holds) -> list[Asked]:
+    """The answers that other programs find, with the shapes that they find."""
+    if not says_all(picture, holds):
+        return []
+    answers = [a for a, is_shown in zip(picture.asked, shown(picture), strict=True) if is_shown]
+    held = [replace(a, shapes=tuple(filter(holds, a.shapes))) for a in answers]
+    return [a for a in held if a.shapes or not a.count]
+
+
+def _hidden(picture: Picture, holds: Holds) -> Iterator[LeftOut]:
+    for asked, is_shown in zip(picture.asked, shown(picture), strict=True):
+        if not is_shown:
+            yield LeftOut(What.ANSWER, OLDER, picture.name, asked.label)
+        elif asked.count and not asked.shapes:
+            yield LeftOut(What.ANSWER, NUMBER, picture.name, asked.label)
+        else:
+            unheld = [SIZELESS if isinstance(s, Box) else POINT for s in asked.shapes if not holds(s)]
+            yield from (LeftOut(What.OBJECT, reason, picture.name, asked.label) for reason in unheld)
+
+
+def _not_counted(case: Case) -> Iterator[LeftOut]:
+    marks = [m for r in case.reviews for m in r.findings.marks if m.status in NOT_COUNTED]
+    return (LeftOut(What.OBJECT, NOT_COUNTED[m.status], case.image.name, m.label) for m in marks)
+
+
+def _not_asked(picture: Picture, used: Collection[str]) -> Iterator[LeftOut]:
+    asked = {a.label for a in picture.asked}
+    return (LeftOut(What.ANSWER, SILENT, picture.name, n) for n in sorted(used) if n not in asked)
