@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pdc.cli.entry import DONE
 from pdc.cli.progress import shown
+
+if TYPE_CHECKING:
+    from pdc.formats.import_report import Imported
 
 # The names that pdc.formats.registry knows, here so that help needs no reader of any format; a test compares them.
 Readable = Literal["coco", "yolo", "voc", "label-studio", "csv", "jsonl", "medmultipoints"]
@@ -20,7 +23,7 @@ Writable = Literal["coco", "yolo", "voc", "label-studio", "jsonl", "csv", "medmu
 class ImportOptions:
     """What is imported, and what its marks are taken to mean."""
 
-    file: Annotated[Path, typer.Argument(help="File or folder; image names are relative to it.")]
+    file: Annotated[Path, typer.Argument(help="Folder, zip, or annotation file with its images around it.")]
     format: Annotated[Readable | None, typer.Option(help="Default: by what the file or folder looks like.")] = None
     author: Annotated[str, typer.Option(help="Who the reviews are by.")] = "import"
     task: Annotated[
@@ -35,6 +38,14 @@ class ImportOptions:
             "--complete", help="Every image was looked at for every label that the file uses: what is not drawn there is none."
         ),
     ] = False
+    replace: Annotated[
+        bool, typer.Option("--replace/--keep", help="Where an image has another review of the question, which of the two counts.")
+    ] = False
+    own_names: Annotated[
+        bool, typer.Option("--own-names", help="Keep the file's labels, also where one is a spelling of a label that is known.")
+    ] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing if anything would be left out.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and store nothing.")] = False
 
 
 def import_(options: ImportOptions) -> int:
@@ -43,6 +54,7 @@ def import_(options: ImportOptions) -> int:
     from pdc.domain.prompts import task_from
     from pdc.formats.importing import import_file
     from pdc.images.intake import ImageFiles
+    from pdc.inference.qwen import labels_of
     from pdc.settings import Settings
 
     settings = Settings.from_env()
@@ -56,11 +68,33 @@ def import_(options: ImportOptions) -> int:
             task=task_from(options.task) if options.task else None,
             labels=options.label or None,
             complete=options.complete,
+            known=sorted(labels_of(settings.model)),
+            own_names=options.own_names,
+            replace=options.replace,
+            strict=options.strict,
+            dry_run=options.dry_run,
             max_megapixels=settings.max_megapixels,
             progress=progress,
         )
+    _print_table(imported)
     print(imported.told())
     return DONE
+
+
+def _print_table(imported: Imported) -> None:
+    """A line per label; nothing where nothing came in."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE)
+    for i, column in enumerate(("label", "images", "marks", "none", "only counted")):
+        table.add_column(column, justify="right" if i else "left")
+    for row in imported.table:
+        table.add_row(Text(row.label), *map(str, (row.images, row.marks, row.none, row.counted)))
+    if imported.table:
+        Console(highlight=False).print(table)
 
 
 def export(

@@ -31,15 +31,14 @@ class What(StrEnum):
     POSE: the keypoints of an object whose box is kept. FILE: a whole annotation file.
     """
 
-    FILE = "file"
-    POSE = "pose"
-
     OBJECT = "object"
     IMAGE = "image"
     LABEL = "label"
     ANSWER = "answer"
     ANNOTATION = "annotation"
     SIZE = "box size"
+    POSE = "pose"
+    FILE = "file"
 
 
 class Silence(StrEnum):
@@ -87,7 +86,7 @@ def gather(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Ca
         try:
             return read(source)
         except PdcError as error:
-            return LeftOut(What.IMAGE, str(error), name(source))
+            return LeftOut(What.IMAGE, error.message, name(source))
 
     return [tried(source) for source in sources]
 
@@ -182,12 +181,18 @@ def _pointed(asked: Asked) -> Asked:
 
 def told_left_out(left_out: Sequence[LeftOut]) -> str:
     """A sentence per kind and reason: how many, which, and why. Empty when nothing was left out."""
-    groups: dict[tuple[What, str], list[str]] = {}
-    for entry in left_out:
-        groups.setdefault((entry.what, entry.reason), []).append(_name(entry))
+    groups = grouped(left_out)
     sentences = [_sentence(what, reason, names) for (what, reason), names in list(groups.items())[:GROUPS]]
     rest = sum(len(names) for names in list(groups.values())[GROUPS:])
     return " ".join([*sentences, *([f"Left out {rest} more, for {len(groups) - GROUPS} more reasons."] if rest else [])])
+
+
+def grouped(left_out: Iterable[LeftOut]) -> dict[tuple[What, str], list[str]]:
+    """Which, for each kind and reason, in order."""
+    groups: dict[tuple[What, str], list[str]] = {}
+    for entry in left_out:
+        groups.setdefault((entry.what, entry.reason), []).append(_name(entry))
+    return groups
 
 
 def _name(entry: LeftOut) -> str:

@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack
 from uuid import uuid4
 
-from pdc.domain.errors import BadImage, BadQuestion, BadSetting
-from pdc.domain.geometry import Size
+from pdc import files
+from pdc.domain.errors import BadQuestion, BadSetting, StaleSave
+from pdc.domain.label_changes import check_new_label
+from pdc.domain.labels import LabelDictionary
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Box, Findings, Image, Mark, Origin, Question, Review, Status, Task, Verdict
-from pdc.formats.contents import Contents, LeftOut, What, counted, told_left_out
-from pdc.formats.records import Asked, Picture, inside
+from pdc.domain.values import Findings, Image, Mark, Origin, Question, Review, Status, Task, Verdict
+from pdc.formats.contents import Contents, LeftOut, What, told_left_out
+from pdc.formats.import_checks import TURNED, Checked, Name, Pictures, apart, chosen, fitting, renamed
+from pdc.formats.import_report import SAME, STAYS, Imported, is_loss
+from pdc.formats.records import Asked
 from pdc.formats.registry import read_index
 from pdc.formats.sources.index import FileIndex
-from pdc.images.intake import Accepted, ImageFiles, accept
+from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
 
 Answer = tuple[Question, Findings]
-STAYS = (  # why a review that is there stays
-    "the same is stored already",
-    "it shows the same picture as an image before it in the file, whose answer is taken",
-    "the image has another review of this question, which stays; correct it in the app",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import stored, and what of the file it left out."""
-
-    path: Path
-    reviews: tuple[Review, ...]
-    left_out: tuple[LeftOut, ...]
-
-    def told(self) -> str:
-        """In one line: images, marks, "none" answers, counts, and what was left out, by reason."""
-        images = len({r.image_sha256 for r in self.reviews})
-        marks = sum(len(r.findings.marks) for r in self.reviews)
-        numbers = [r.findings.counts(r.question.task).get(n, 0) for r in self.reviews for n in r.question.labels]
-        counts = sum(n > 0 for r in self.reviews for n in r.findings.stated.values())
-        parts = [counted(marks, "mark"), f'{counted(numbers.count(0), "answer")} "none"']
-        parts += [counted(counts, "count")] if counts else []
-        added = f"Added {counted(len(self.reviews), 'review')} of {counted(images, 'image')} from {self.path}"
-        return f"{added}: {', '.join(parts)}. {told_left_out(self.left_out)}".rstrip()
 
 
 class FileOptions(TypedDict, total=False):
@@ -55,6 +35,11 @@ class FileOptions(TypedDict, total=False):
     task: Task | None
     labels: Sequence[str] | None
     complete: bool
+    known: Sequence[str]
+    own_names: bool
+    replace: bool
+    strict: bool
+    dry_run: bool
     max_megapixels: float
 
 
@@ -84,88 +69,117 @@ def import_file(
     task: Task | None = None,
     labels: Sequence[str] | None = None,
     complete: bool = False,
+    known: Sequence[str] = (),
+    own_names: bool = False,
+    replace: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
     max_megapixels: float = 50,
     progress: Progress = unseen,
 ) -> Imported:
-    """Add a file's or folder's images, each with one review by `author` per task.
+    """Add the images of a file, folder or zip, each with one review by `author` per task.
 
     The question is what the annotations say was asked (boxes, points or a count), or `task`; of `labels` only, if given.
-    `complete`: what an image does not draw is absent there. An image that has a review of that question keeps it. Images are
-    looked up beside the file, then in `images/` beside it. What cannot be stored is left out with its reason; BadSetting or
-    BadQuestion when nothing can be.
+    `complete`: what an image does not draw is absent there. A label that is a spelling of one in the store, or of one that the
+    model knows (`known`), becomes it, except with `own_names`. An image that has a review of that question keeps it, or gets a
+    further revision with `replace`. Everything is checked before anything is stored; `dry_run` stores nothing. What cannot be
+    stored is left out with its reason. BadSetting when that is all there is, or with `strict` when that is anything.
     """
     path = Path(path)
-    with FileIndex.of(path) as index:
-        contents = _chosen(read_index(index, format, complete), labels)
-        fitting = [_fitting(p, task) for p in contents.pictures]
-        for picture, _ in fitting:
-            _answers(picture, task)  # a question that cannot be asked is refused before anything is stored
-        places = _places(index, contents.pictures)
-        left_out = [*contents.left_out, *(entry for _, gone in fitting for entry in gone)]
+    with FileIndex.of(path) as index, _waiting_room(images, dry_run) as waiting:
+        contents = read_index(index, format, complete)
+        contents, new_names = renamed(contents, _naming(store.dictionary().also(known), own_names))
+        contents = fitting(chosen(contents, labels), task)
+        checked, left_out = _checked(index, contents, waiting, max_megapixels, progress)
+        planned, kept = _planned(store, checked, task, author, replace)
+        reviews = [review for _, reviews in planned for review in reviews]
+        left_out += kept
+        _refuse(path, bool(reviews), left_out, strict)
+        if not dry_run:
+            reviews, late = _stored(store, images, planned, progress)
+            left_out += late
+    doubtful = tuple(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, own in planned if one.turned and own)
+    return Imported(path, tuple(reviews), tuple(left_out), new_names, doubtful, dry_run)
+
+
+@contextmanager
+def _waiting_room(images: ImageFiles, dry_run: bool) -> Iterator[Path | None]:
+    """A folder beside the stored images, on their disk, that is gone afterwards."""
+    if dry_run:
+        yield None
+        return
+    with files.sentences(images.folder):
+        images.folder.mkdir(parents=True, exist_ok=True)
+        room = TemporaryDirectory(prefix=".import-", dir=images.folder)
+    with room as folder:
+        yield Path(folder)
+
+
+def _naming(labels: LabelDictionary, own_names: bool) -> Name:
+    """What a label of a file is called here. A new one has to be a name of something."""
+
+    def name(label: str) -> str:
+        found = None if own_names else labels.find(label).name
+        if found is None and label not in labels.labels:
+            check_new_label(label)
+        return found or label
+
+    return name
+
+
+def _checked(
+    index: FileIndex, contents: Contents, waiting: Path | None, max_megapixels: float, progress: Progress
+) -> tuple[list[Checked], list[LeftOut]]:
+    pictures = Pictures(index, contents.pictures, waiting, max_megapixels)
+    tried = [pictures.check(p) for p in follow("Importing images", contents.pictures, progress)]
+    once, twice = apart([c for c in tried if isinstance(c, Checked)])
+    return once, [*contents.left_out, *(e for e in tried if isinstance(e, LeftOut)), *twice]
+
+
+Planned = tuple[Checked, list[Review]]
+
+
+def _planned(
+    store: Store, checked: Sequence[Checked], task: Task | None, author: str, replace: bool
+) -> tuple[list[Planned], list[LeftOut]]:
+    """The reviews to be stored for each picture, with the revision that each will have, and why others stay."""
+    planned: list[Planned] = []
+    left_out: list[LeftOut] = []
+    for one in checked:
         reviews: list[Review] = []
-        for picture in follow("Importing images", [p for p, _ in fitting if p.asked], progress):
-            ready = _ready(index, places, picture, max_megapixels)
-            if isinstance(ready, LeftOut):
-                left_out.append(ready)
-                continue
-            image = _add_image(store, images, *ready)
-            added = [_add_review(store, image, *answer, author, reviews) for answer in _answers(ready[0], task)]
-            reviews += [r for r in added if isinstance(r, Review)]
-            left_out += [LeftOut(What.ANSWER, reason, picture.name) for reason in added if isinstance(reason, str)]
-    if not reviews and not any(e.reason in STAYS for e in left_out):
+        try:
+            answers = _answers(one, task)
+        except BadQuestion as error:
+            left_out.append(LeftOut(What.IMAGE, f"{error} Say which categories to import.", one.picture.file))
+            continue
+        for question, findings in answers:
+            current = store.current_review(one.sha256, question)
+            reason = current and _why_it_stays(current, findings, replace)
+            if reason:
+                left_out.append(LeftOut(What.ANSWER, reason, one.picture.file))
+            else:
+                reviews.append(_review(one.sha256, question, findings, author, current))
+        planned.append((one, reviews))
+    return planned, left_out
+
+
+def _refuse(path: Path, anything: bool, left_out: Sequence[LeftOut], strict: bool) -> None:
+    if not anything and not any(e.reason in (SAME, STAYS) for e in left_out):
         raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(left_out)}")
-    return Imported(path, tuple(reviews), tuple(left_out))
+    if strict and (lost := [e for e in left_out if is_loss(e)]):
+        raise BadSetting(f"Nothing was imported from {path}, since --strict wants all of it. {told_left_out(lost)}")
 
 
-def _chosen(contents: Contents, labels: Sequence[str] | None) -> Contents:
-    """What is about these labels, in their order; None: all."""
-    if labels is None:
-        return contents
-    told = [*(a.label for p in contents.pictures for a in p.asked), *(e.label for e in contents.left_out)]
-    known = [n for n in dict.fromkeys(told) if n is not None]
-    if unknown := set(labels) - set(known):
-        raise BadSetting(f"The file has no category {min(unknown)!r}; it has {', '.join(known) or 'none'}.")
-    pictures = (replace(p, asked=tuple(a for n in labels for a in p.asked if a.label == n)) for p in contents.pictures)
-    left_out = tuple(e for e in contents.left_out if e.label is None or e.label in labels)
-    return Contents(tuple(p for p in pictures if p.asked), left_out)
-
-
-def _fitting(picture: Picture, task: Task | None) -> tuple[Picture, list[LeftOut]]:
-    """The picture with the answers that can answer `task`, one per label; with `task` None, each its own task."""
-    asked = picture.asked
-    if task is not None:
-        ranked = sorted(
-            asked,
-            key=lambda a: (_unfit(a, task) is None, (a.task.has_points, a.task.has_boxes) == (task.has_points, task.has_boxes)),
-        )
-        chosen = {a.label: a for a in ranked}
-        asked = tuple(chosen[n] for n in dict.fromkeys(a.label for a in asked))
-    unfit = [(a, reason) for a in asked if (reason := _unfit(a, task or a.task)) is not None]
-    gone = [LeftOut(What.ANSWER, reason, picture.file, a.label) for a, reason in unfit]
-    return replace(picture, asked=tuple(a for a in asked if _unfit(a, task or a.task) is None)), gone
-
-
-def _unfit(asked: Asked, task: Task) -> str | None:
-    if task.has_boxes and not all(isinstance(s, Box) for s in asked.shapes):
-        return f"it marks points, which cannot answer {task}; import it with a task of points"
-    if task.has_marks and asked.count and not asked.shapes:
-        return f"only its number is known, which cannot answer {task}"
-    return None
-
-
-def _answers(picture: Picture, task: Task | None) -> list[Answer]:
+def _answers(one: Checked, task: Task | None) -> list[Answer]:
     """Each question about a picture, with its answer: one per task (and what was asked together), or one of `task`."""
     asked: dict[tuple[Task, tuple[str, ...]], list[Asked]] = {}
-    for answer in picture.asked:
+    for answer in one.picture.asked:
         asked.setdefault((task or answer.task, () if task else answer.question), []).append(answer)
     return [_answer(t, answers) for (t, _), answers in asked.items()]
 
 
 def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
-    try:
-        question = Question(task, tuple(dict.fromkeys(a.label for a in asked)))
-    except BadQuestion as error:
-        raise BadQuestion(f"{error} Say which categories to import.") from None
+    question = Question(task, tuple(dict.fromkeys(a.label for a in asked)))
     if not task.has_marks:
         return question, Findings(stated={a.label: a.count for a in asked})
     shapes = [(a.label, s.center if task.has_points else s) for a in asked for s in a.shapes]
@@ -174,94 +188,51 @@ def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
     )
 
 
-Places = Mapping[tuple[str, str], str | BadSetting]
-"""The path of each image in the index by its name and its annotation file, or why it has none."""
-
-
-def _places(index: FileIndex, pictures: Sequence[Picture]) -> Places:
-    return index.names.matched((p.file, p.beside) for p in pictures if p.data is None)
-
-
-def _ready(index: FileIndex, places: Places, picture: Picture, max_megapixels: float) -> tuple[Picture, Accepted] | LeftOut:
-    """The picture with its image, when the two belong together."""
-    try:
-        picture = _named(places, picture)
-        accepted = _accept(_bytes(index, places, picture), picture, max_megapixels)
-        return _within(picture, (accepted.width, accepted.height)), accepted
-    except (BadImage, BadSetting) as error:
-        return LeftOut(What.IMAGE, str(error), picture.file)
-
-
-def _named(places: Places, picture: Picture) -> Picture:
-    """With the name and the place of the file that is there, where the annotations only say how a tool calls it."""
-    place = places.get((picture.file, picture.beside))
-    if not isinstance(place, str):
-        return picture
-    own = PurePosixPath(picture.file).name, PurePosixPath(place).name
-    name = own[1] if picture.name in (picture.file, own[0]) else picture.name
-    return replace(picture, name=name, group=place if picture.group == picture.file else picture.group)
-
-
-def _bytes(index: FileIndex, places: Places, picture: Picture) -> bytes:
-    if picture.data is not None:
-        return picture.data
-    place = places[picture.file, picture.beside]
-    if isinstance(place, BadSetting):
-        raise place
-    return index.read(place)
-
-
-def _accept(data: bytes, picture: Picture, max_megapixels: float) -> Accepted:
-    accepted = accept(data, picture.name, max_megapixels=max_megapixels)
-    if picture.size is not None and (accepted.width, accepted.height) != picture.size:
-        raise BadImage(
-            f"it has {accepted.width} x {accepted.height} pixels when upright, and the annotations say "
-            f"{picture.size[0]} x {picture.size[1]}; its marks would be misplaced. Correct the file."
-        )
-    return accepted
-
-
-def _within(picture: Picture, size: Size) -> Picture:
-    """The picture with its marks cut at the border; BadSetting when one lies outside."""
-    asked = (replace(a, shapes=tuple(inside(s, size, "a mark of it") for s in a.shapes)) for a in picture.asked)
-    return picture if picture.size is not None else replace(picture, asked=tuple(asked))
-
-
-def _add_image(store: Store, images: ImageFiles, picture: Picture, accepted: Accepted) -> Image:
-    images.put(accepted)
-    return store.add_image(
-        Image(accepted.sha256, accepted.name, accepted.width, accepted.height, picture.group, datetime.now(UTC))
-    )
-
-
-def _add_review(
-    store: Store, image: Image, question: Question, findings: Findings, author: str, before: Sequence[Review]
-) -> Review | str:
-    """The review as stored, or why the one that is there stays. `before` are those of this import."""
-    current = store.current_review(image.sha256, question)
-    if current is not None:
-        return _why_it_stays(current, findings, ours=any(current.id == r.id for r in before))
-    for label in sorted(set(question.labels) - set(store.labels())):
-        store.add_label(label)
-    review = Review(
+def _review(sha256: str, question: Question, findings: Findings, author: str, current: Review | None) -> Review:
+    return Review(
         id=uuid4().hex,
-        image_sha256=image.sha256,
+        image_sha256=sha256,
         question=question,
         prediction_id=None,
         verdict=Verdict.CORRECTED,
         findings=findings,
         author=author,
-        revision=1,
+        revision=1 + (current.revision if current else 0),
         created_at=datetime.now(UTC),
     )
-    return store.save_review(review, key=f"import {review.id}", base_revision=0)
 
 
-def _why_it_stays(current: Review, findings: Findings, *, ours: bool) -> str:
-    same, twice, other = STAYS
+def _stored(
+    store: Store, images: ImageFiles, planned: Sequence[Planned], progress: Progress
+) -> tuple[list[Review], list[LeftOut]]:
+    """The reviews as they are stored; one that somebody was faster with is left out."""
+    stored: list[Review] = []
+    late: list[LeftOut] = []
+    there = set(store.labels())
+    for one, reviews in follow("Storing reviews", [(one, own) for one, own in planned if own], progress):
+        _add_image(store, images, one)
+        for review in reviews:
+            for label in sorted(set(review.question.labels) - there):
+                store.add_label(label, review.author)
+                there.add(label)
+            try:
+                stored.append(store.save_review(review, key=f"import {review.id}", base_revision=review.revision - 1))
+            except StaleSave:
+                late.append(LeftOut(What.ANSWER, "somebody reviewed the image meanwhile; import it again", one.picture.file))
+    return stored, late
+
+
+def _add_image(store: Store, images: ImageFiles, one: Checked) -> None:
+    if one.png is not None and one.png.exists():  # not when another file with this picture came before
+        images.put(Accepted(one.png.read_bytes(), one.sha256, one.name, *one.size))
+        one.png.unlink()
+    store.add_image(Image(one.sha256, one.name, *one.size, one.picture.group, datetime.now(UTC)))
+
+
+def _why_it_stays(current: Review, findings: Findings, replace: bool) -> str | None:
     if _said(current.findings) == _said(findings):
-        return same
-    return twice if ours else other
+        return SAME
+    return None if replace else STAYS
 
 
 def _said(findings: Findings) -> tuple[object, ...]:

@@ -83,7 +83,7 @@ def test_import_and_export_tell_how_far_they_are(place: Place, tmp_path, format:
     told: list[tuple[str, int, int]] = []
     path = a_coco(tmp_path, [BOXED, {**BOXED, "image_id": 2}])
     import_file(place.store, place.files, path, "ada", progress=lambda *far: told.append(far))
-    assert told == [("Importing images", n, 2) for n in range(3)]
+    assert told == [(what, n, 2) for what in ("Importing images", "Storing reviews") for n in range(3)]
     told.clear()
     export(place.store, place.files, tmp_path / "out", format, lambda *far: told.append(far))
     assert told == [("Exporting images", n, 2) for n in range(3)]

@@ -6,11 +6,31 @@ import json
 from pathlib import Path
 
 import pytest
-from annotations import BOXED, CELL, LINE, OUTLINE, SIZE, a_coco, a_label_studio, a_region, a_task, a_voc, a_yolo, put, ran, taken
+from annotations import (
+    BOXED,
+    CELL,
+    LINE,
+    OUTLINE,
+    PLATELET,
+    SIZE,
+    a_coco,
+    a_label_studio,
+    a_region,
+    a_task,
+    a_voc,
+    a_yolo,
+    put,
+    ran,
+    taken,
+)
+from pictures import encoded
+from PIL import Image as Pillow
 from places import Place, boxes
 
+from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Question, Task
 from pdc.formats.exporting import export
+from pdc.formats.import_report import LabelRow
 from pdc.formats.importing import import_file
 
 
@@ -114,17 +134,131 @@ def test_marks_of_two_folders_are_not_put_on_one_flattened_picture(place, tmp_pa
 def test_a_picture_that_comes_twice_is_named(place, tmp_path: Path):
     path = a_coco(tmp_path, [BOXED, {"bbox": [1, 2, 3, 4], "image_id": 2}])
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    with pytest.raises(BadSetting, match=r"cell in b.png\): a.png is the same picture with other marks, so neither is taken"):
+        taken(place, path)
+    assert place.store.images() == []
+    path = a_coco(tmp_path, [BOXED, {**BOXED, "image_id": 2}, {**PLATELET, "image_id": 2}])
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
     found, said = taken(place, path)
-    assert found == {"a.png": {"cell": [CELL]}} and "(b.png): it shows the same picture as an image before it" in said
+    assert found == {"a.png": {"cell": [CELL], "platelet": [CELL]}} and "a.png is the same picture with the same marks" in said
 
 
-def test_a_corrected_file_imported_again_says_whose_review_stays(place, tmp_path: Path):
-    put(tmp_path, {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
-    taken(place, tmp_path)
-    assert "the same is stored already" in taken(place, tmp_path)[1]
-    (tmp_path / "a.xml").write_text(a_voc("a.png", (1, 2, 3, 4)))
-    found, said = taken(place, tmp_path)
-    assert found == {"a.png": {"cell": [CELL]}} and "(a.png): the image has another review of this question" in said
+def test_a_corrected_file_imported_again_says_whose_review_stays_and_replaces_it_on_request(place, tmp_path: Path):
+    put(tmp_path / "set", {"a.xml": a_voc("a.png", CELL), "b.xml": a_voc("b.png", CELL)}, {"a.png": "red", "b.png": "blue"})
+    taken(place, tmp_path / "set")
+    assert "the same is stored already" in taken(place, tmp_path / "set")[1]
+    (tmp_path / "set" / "a.xml").write_text(a_voc("a.png", (1, 2, 3, 4)))
+    found, said = taken(place, tmp_path / "set")
+    assert found["a.png"] == {"cell": [CELL]} and "(a.png): the image has another review of this question" in said
+    assert "--replace" in said and said.startswith("Added 0 reviews")
+    found, said = taken(place, tmp_path / "set", replace=True)
+    assert found == {"a.png": {"cell": [(1, 2, 3, 4)]}, "b.png": {"cell": [CELL]}}
+    assert said.startswith("Added 1 review of 1 image") and "1 review of them instead of an older one" in said
+    history = sorted((r.revision, r.findings.marks[0].shape.xyxy) for r in place.store.reviews())
+    assert history == [(1, CELL), (1, CELL), (2, (1, 2, 3, 4))]  # nothing is overwritten
+
+
+def test_a_dry_run_tells_the_same_and_stores_nothing(place, tmp_path: Path):
+    path = a_coco(tmp_path, [BOXED, PLATELET, {"image_id": 2, "bbox": [900, 2, 3, 4]}])
+    dry = import_file(place.store, place.files, path, "ada", dry_run=True)
+    assert place.store.images() == [] and place.store.reviews() == [] and not list(tmp_path.glob("home/**/*.png"))
+    real = import_file(place.store, place.files, path, "ada")
+    assert dry.table == real.table == (LabelRow("cell", 1, 1, 0, 0), LabelRow("platelet", 1, 1, 0, 0))
+    assert dry.reasons == real.reasons and dry.told() == real.told().replace("Added", "Would add")
+
+
+def test_the_table_counts_images_marks_nones_and_counts_of_each_label(place, tmp_path: Path):
+    lines = "file,label,count,x,y", "a.png,cell,,1,1", "a.png,cell,,2,2", "b.png,cell,0,,", "b.png,dot,7,,"
+    put(tmp_path, {"a.csv": "\n".join(lines)}, {"a.png": "red", "b.png": "blue"})
+    table = import_file(place.store, place.files, tmp_path / "a.csv", "ada").table
+    assert table == (LabelRow("cell", 2, 2, 1, 0), LabelRow("dot", 1, 0, 0, 1))
+
+
+def test_strict_stores_all_or_nothing(place, tmp_path: Path):
+    path = a_coco(tmp_path, [BOXED, {"image_id": 2, "bbox": [900, 2, 3, 4]}])
+    with pytest.raises(BadSetting, match=r"Nothing was imported .*--strict.*1 image \(b.png\)"):
+        taken(place, path, strict=True)
+    assert place.store.images() == [] and place.store.reviews() == [] and not list(tmp_path.glob("home/**/*.png"))
+    whole = a_coco(tmp_path, [BOXED, {**BOXED, "image_id": 2}, PLATELET])  # a label nobody used, and silence, are no loss
+    assert set(taken(place, whole, strict=True)[0]) == {"a.png", "b.png"}
+    assert "the same is stored already" in taken(place, whole, strict=True)[1]
+
+
+def test_images_wait_nowhere_after_an_import(place, tmp_path: Path):
+    taken(place, a_coco(tmp_path / "set", [BOXED, {**BOXED, "image_id": 2}]))
+    assert sorted(p.suffix for p in place.files.folder.rglob("*")) == [".png", ".png"]
+
+
+# labels
+
+
+def test_a_spelling_of_a_known_label_becomes_it_and_is_told(place, tmp_path: Path):
+    texts = {"a.xml": a_voc("a.png", CELL, "RBC"), "b.xml": a_voc("b.png", CELL, "my thing")}
+    folder = put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"})
+    found, said = taken(place, folder, own_names=False, known=("red blood cell",))
+    assert found == {"a.png": {"red blood cell": [CELL]}, "b.png": {"my thing": [CELL]}}
+    assert "Label RBC -> red blood cell." in said and "Label my thing" not in said
+
+
+def test_two_spellings_of_a_label_in_one_image_are_one_answer(place, tmp_path: Path):
+    first, second = a_voc("a.png", CELL, "RBC"), a_voc("a.png", (1, 2, 30, 40), "erythrocyte")
+    both = first.replace("</annotation>", second[second.index("<object>") :])
+    found, _ = taken(place, put(tmp_path / "set", {"a.xml": both}, {"a.png": "red"}), own_names=False, known=("red blood cell",))
+    assert found == {"a.png": {"red blood cell": [CELL, (1, 2, 30, 40)]}}
+
+
+def test_what_is_left_out_of_one_spelling_is_missing_in_the_other(place, tmp_path: Path):
+    outline = a_voc("a.png", CELL, "erythrocyte").replace("bndbox>", "polygon>")
+    both = a_voc("a.png", CELL, "RBC").replace("</annotation>", outline[outline.index("<object>") :])
+    folder = put(tmp_path / "set", {"a.xml": both, "b.xml": a_voc("b.png", CELL, "RBC")}, {"a.png": "red", "b.png": "blue"})
+    found, said = taken(place, folder, own_names=False, known=("red blood cell",))
+    assert found == {"b.png": {"red blood cell": [CELL]}} and "(red blood cell in a.png)" in said
+
+
+@pytest.mark.parametrize("label", ["none", "0", "12"])
+def test_a_label_that_names_nothing_is_left_out(place, tmp_path: Path, label: str):
+    texts = {"a.xml": a_voc("a.png", CELL, label), "b.xml": a_voc("b.png", CELL)}
+    found, said = taken(place, put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"}))
+    assert found == {"b.png": {"cell": [CELL]}} and f"({label} in a.png)" in said and "no kind of object" in said
+
+
+# photos that EXIF turns
+
+
+def a_photo(path: Path, orientation: int) -> None:
+    """Stored with 200 x 160 pixels."""
+    photo = Pillow.new("RGB", SIZE, "red")
+    exif = photo.getexif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(photo, "JPEG", exif=exif))
+
+
+@pytest.mark.parametrize(("orientation", "told", "size"), [(6, SIZE, (160, 200)), (6, SIZE[::-1], (160, 200)), (3, SIZE, SIZE)])
+def test_marks_on_a_turned_photo_are_as_seen_and_the_photo_is_named(place, tmp_path: Path, orientation: int, told, size):
+    corners = (20, 120, 60, size[1] - 2)  # in the turned frame only
+    size_tag = f"<size><width>{told[0]}</width><height>{told[1]}</height></size>"
+    put(tmp_path / "voc", {"a.xml": a_voc("a.jpg", corners, size=size_tag)}, {})
+    a_photo(tmp_path / "voc" / "a.jpg", orientation)
+    found, said = taken(place, tmp_path / "voc")
+    assert found == {"a.jpg": {"cell": [corners]}} and "Look at a.jpg: its EXIF data turns it" in said
+    (stored,) = place.store.images()
+    assert (stored.width, stored.height) == size
+
+
+def test_shares_of_a_turned_photo_are_shares_of_what_is_seen(place, tmp_path: Path):
+    put(tmp_path / "set", {"data.yaml": "names: [cell]", "labels/a.txt": "0 0.25 0.25 0.25 0.2"}, {})
+    a_photo(tmp_path / "set" / "images" / "a.jpg", 6)
+    found, said = taken(place, tmp_path / "set")
+    assert found == {"a.jpg": {"cell": [(20, 30, 60, 70)]}} and "EXIF" in said
+
+
+def test_a_size_that_is_not_the_images_is_refused_however_it_is_turned(place, tmp_path: Path):
+    size = "<size><width>300</width><height>200</height></size>"
+    put(tmp_path / "set", {"a.xml": a_voc("a.jpg", CELL, size=size)}, {})
+    a_photo(tmp_path / "set" / "a.jpg", 6)
+    with pytest.raises(BadSetting, match="160 x 200 pixels when upright, and the annotations say 300 x 200"):
+        taken(place, tmp_path / "set")
 
 
 # counts

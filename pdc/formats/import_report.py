@@ -1,0 +1,91 @@
+"""The account of an import, for the terminal and the browser: how much of each label came in, what was left out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pdc.domain.values import Review
+from pdc.formats.contents import SILENT, LeftOut, What, counted, grouped, told_left_out
+
+SAME = "the same is stored already"
+STAYS = "the image has another review of this question, which stays (--replace takes this one instead)"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One line of the table: in how many images a label was asked, its marks, how many images say "none", and the objects that
+    were only counted."""
+
+    label: str
+    images: int
+    marks: int
+    none: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import stored, or with `dry_run` would store, and what it left out. `renamed`: labels of the file that are
+    spellings of a known label, and that label. `replaced`: how many reviews follow an older one. `doubtful`: images to look at.
+    """
+
+    path: Path
+    reviews: tuple[Review, ...]
+    left_out: tuple[LeftOut, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    doubtful: tuple[LeftOut, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def images(self) -> int:
+        return len({r.image_sha256 for r in self.reviews})
+
+    @property
+    def replaced(self) -> int:
+        return sum(r.revision > 1 for r in self.reviews)
+
+    @cached_property
+    def table(self) -> tuple[LabelRow, ...]:
+        """A row for each label, as the labels come."""
+        found: dict[str, list[Review]] = {}
+        for review in self.reviews:
+            for label in review.question.labels:
+                found.setdefault(label, []).append(review)
+        return tuple(_row(label, reviews) for label, reviews in found.items())
+
+    @property
+    def reasons(self) -> list[tuple[str, str, list[str]]]:
+        """(what, why, which) of what was left out, one for each kind and reason."""
+        return [(str(what), reason, names) for (what, reason), names in grouped(self.left_out).items()]
+
+    def told(self) -> str:
+        """In one line: images, marks, "none" answers, counts, new names, and what was left out, by reason."""
+        marks, none, number = (sum(getattr(row, key) for row in self.table) for key in ("marks", "none", "counted"))
+        parts = [counted(marks, "mark"), f'{counted(none, "answer")} "none"', *([counted(number, "count")] if number else [])]
+        added = "Would add" if self.dry_run else "Added"
+        said = f"{added} {counted(len(self.reviews), 'review')} of {counted(self.images, 'image')} from {self.path}"
+        again = f" {counted(self.replaced, 'review')} of them instead of an older one." if self.replaced else ""
+        renamed = "".join(f" Label {old} -> {new}." for old, new in self.renamed.items())
+        doubtful = "".join(f" Look at {which}: {reason}." for which, reason in _doubts(self.doubtful))
+        return f"{said}: {', '.join(parts)}.{again}{renamed}{doubtful} {told_left_out(self.left_out)}".rstrip()
+
+
+def _row(label: str, reviews: list[Review]) -> LabelRow:
+    """`counted` is the number of images whose objects were only counted."""
+    numbers = [r.findings.counts(r.question.task).get(label, 0) for r in reviews]
+    marks = sum(m.label == label for r in reviews for m in r.findings.marks)
+    stated = sum(r.findings.stated.get(label, 0) > 0 for r in reviews)
+    return LabelRow(label, len({r.image_sha256 for r in reviews}), marks, numbers.count(0), stated)
+
+
+def _doubts(doubtful: tuple[LeftOut, ...]) -> list[tuple[str, str]]:
+    return [(", ".join(names[:5]), reason) for (_, reason), names in grouped(doubtful).items()]
+
+
+def is_loss(entry: LeftOut) -> bool:
+    """Whether something is not stored that a file says, or an image. Silence and what is stored already are no loss."""
+    silent = entry.what is What.ANSWER and entry.reason == SILENT
+    return entry.what is not What.LABEL and entry.reason != SAME and not silent
