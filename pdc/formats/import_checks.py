@@ -64,7 +64,7 @@ def _joined(asked: Iterable[Asked]) -> list[Asked]:
         joined = before and replace(before, shapes=(*before.shapes, *answer.shapes), count=before.count + answer.count)
         found[key] = joined or answer
     drawn = {a.label for a in found.values() if a.count}
-    return [a for a in found.values() if a.count or a.label not in drawn]
+    return [a for a in found.values() if a.count or a.question or a.label not in drawn]
 
 
 def chosen(contents: Contents, labels: Sequence[str] | None) -> Contents:
