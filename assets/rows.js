@@ -7,8 +7,9 @@ const HEIGHT = 50;
 const SPARE = 6;
 
 export class Rows {
-  constructor(choose) {
+  constructor(choose, retire) {
     this.choose = choose;
+    this.retire = retire;
     this.rows = [];
     this.current = null;
     this.active = -1;
@@ -65,8 +66,10 @@ export class Rows {
   make(sha) {
     const parts = { name: html("span", { class: "pdc-item-name" }), stage: html("span", { class: "pdc-item-state" }) };
     const picture = html("img", { src: `thumbnails/${sha}.jpg`, alt: "", width: 42, height: 42, decoding: "async" });
+    const away = (event) => { event.stopPropagation(); this.retire(this.rows[this.place(sha)]); };
+    parts.away = html("span", { class: "pdc-away", "aria-hidden": "true", on: { click: away } });  // the keyboard has Del
     parts.root = html("div", { class: "pdc-item", role: "option", id: `pdc-row-${sha}`, on: { click: () => this.choose(sha) } },
-      picture, parts.name, parts.stage);
+      picture, parts.name, parts.stage, parts.away);
     this.space.append(parts.root);
     return parts;
   }
@@ -80,6 +83,9 @@ export class Rows {
     node.root.toggleAttribute("data-current", sha === this.current);
     node.root.toggleAttribute("data-active", at === this.active);
     set(node.root, "title", reader ? t("{name}, for {reader}", { name, reader }) : name);
+    const again = stage === "retired";
+    text(node.away, again ? "↺" : "×");
+    set(node.away, "title", t(again ? "Restore (Del)" : "Retire (Del)"));
     text(node.name, name);
     text(node.stage, [t(stage), detail, reader && `@${reader}`].filter(Boolean).join(" · "));
   }
@@ -97,7 +103,8 @@ export class Rows {
     else if ((event.key === "Enter" || event.key === " ") && this.rows[this.active]) {
       this.choose(this.rows[this.active][0]);
       toImage();
-    } else if (event.key === "Escape") toImage();
+    } else if (event.key === "Delete" && this.rows[this.active]) this.retire(this.rows[this.active]);
+    else if (event.key === "Escape") toImage();
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -3,6 +3,7 @@
 import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
 import { t } from "./annotator/words.js";
+import { Retire } from "./retire.js";
 import { Rows, toImage } from "./rows.js";
 import { Tour } from "./tour.js";
 import { Upload } from "./upload.js";
@@ -14,6 +15,7 @@ const KEYS = [
   ["Shift Backspace", "send back", "back"],
   ["W", "to this list; arrows, then Enter", "list"],
   ["/", "search", "search"],
+  ["Del", "in this list: retire", "list"],
 ];
 const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
 
@@ -33,7 +35,8 @@ class Worklist {
     this.empty = null;
     this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
     this.tour = new Tour();
-    this.rows = new Rows((sha256) => this.choose({ sha256 }));
+    this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
+    this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
     this.build();
     for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
     if (mounted) document.removeEventListener("keydown", mounted.onKey, true);
@@ -67,7 +70,7 @@ class Worklist {
       html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
     this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.rows.root, this.ahead, this.shipped, this.legend);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
   }
 
   dragged(event) {
@@ -220,6 +223,14 @@ class Worklist {
     const kept = field.value;
     field.replaceChildren(...options.map(option));
     field.value = options.some(([value]) => value === kept) ? kept : "";
+  }
+
+  // The open image is not worked on any more when it was retired: the one behind it opens.
+  async retired(shas) {
+    const at = this.rows.place(this.current);
+    const next = this.rows.rows[at + 1] || this.rows.rows[at - 1];
+    await this.refresh();
+    if (shas.includes(this.current) && next && this.rows.place(this.current) < 0) this.choose({ sha256: next[0] });
   }
 
   async assign() {

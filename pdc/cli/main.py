@@ -1,4 +1,4 @@
-"""The commands of `pdc`: serve, predict, serve-model, import, export, users, doctor; train and its kin go on to finetune.
+"""The commands of `pdc`: serve, predict, serve-model, import, export, images, users, doctor; train and its kin go on to finetune.
 
 The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pdc.cli import doctor, entry, exchange, handed_on, model_server, predict, serve, users
+from pdc.cli import doctor, entry, exchange, handed_on, images, model_server, predict, serve, users
 from pdc.cli.options import spelled_out
 
 ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   python -m pdc predict folder/ --out answers.jsonl
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
+  python -m pdc images retire "slide 7.png" --why "wrong patient"
   python -m pdc users add maria
   python -m pdc doctor
 
@@ -30,6 +31,7 @@ app.command("predict")(spelled_out(predict.predict))
 app.command("serve-model")(model_server.serve_model)
 app.command("import")(spelled_out(exchange.import_))
 app.command("export")(exchange.export)
+app.add_typer(images.app, name="images")
 app.add_typer(users.app, name="users")
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from pdc.domain.errors import NotFound
@@ -9,6 +10,10 @@ from pdc.domain.message import Message
 from pdc.domain.values import Image, Question, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
+from pdc.store.records import EventKind
+
+UPLOAD = "upload"  # by nobody who has a name
+BACK_AGAIN = "{reader} retired this image on {date}. You brought it again, so it is back in the list."
 
 
 class ImageAccess(Answers):
@@ -31,7 +36,35 @@ class ImageAccess(Answers):
         sha256, now = accepted.sha256, datetime.now(UTC)
         image = Image(sha256, accepted.name, accepted.width, accepted.height, group or sha256, now)
         stored = self.store.add_image(image, owner)
-        return (self.image(sha256, owner) if owner else stored), accepted.notes
+        notes = (*accepted.notes, *self._back_again(sha256, owner or UPLOAD))
+        return (self.image(sha256, owner) if owner else stored), notes
+
+    def _back_again(self, sha256: str, by: str) -> Iterator[Message]:
+        """A retired image that is brought again is in the list again."""
+        event = self.store.retired(self.room(by)).get(sha256)
+        if event is not None:
+            self.restore([sha256], by)
+            yield Message(BACK_AGAIN, reader=event.by, date=f"{event.at:%Y-%m-%d}")
+
+    def room(self, reader: str) -> str | None:
+        """Whose images are retired: everybody's (None), or where images are private this reader's own."""
+        return reader if self.private else None
+
+    def retire(self, shas: Sequence[str], by: str, why: str = "") -> None:
+        """Take images out of every list, export and training run; nothing is erased. NotFound when one may not be seen."""
+        self._decide(shas, EventKind.RETIRED, by, why)
+
+    def restore(self, shas: Sequence[str], by: str) -> None:
+        """Bring retired images back. NotFound when one may not be seen."""
+        self._decide(shas, EventKind.RESTORED, by, "")
+
+    def _decide(self, shas: Sequence[str], kind: EventKind, by: str, why: str) -> None:
+        if self.private:
+            for sha256 in shas:
+                self.image(sha256, by)
+        retired = self.store.retired(self.room(by))
+        changed = [sha for sha in dict.fromkeys(shas) if (sha in retired) is (kind is EventKind.RESTORED)]
+        self.store.add_events(changed, kind, by=by, reader=self.room(by), note=why)
 
     def image(self, sha256: str, reader: str) -> Image:
         """NotFound when there is none, or none that this reader may see."""

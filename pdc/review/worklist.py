@@ -23,11 +23,12 @@ class Stage(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     SENT_BACK = "sent back"
+    RETIRED = "retired"
 
     @property
     def open(self) -> bool:
         """Whether somebody still has to work on it."""
-        return self not in (Stage.DONE, Stage.SKIPPED)
+        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED)
 
 
 class Order(StrEnum):
@@ -111,6 +112,17 @@ class Worklist:
                 )
             )
         return found
+
+    def listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
+        """What the list shows. Retired images are shown only where they are asked for."""
+        everything = self.retired(reader) if wanted.stage == Stage.RETIRED else self.entries(reader)
+        return self.chosen(everything, wanted)
+
+    def retired(self, reader: str) -> list[Entry]:
+        """The images of this reader's room that were retired, the last one first; the note says why."""
+        events = self.store.retired(self.service.room(reader))
+        images = {sha: self.service.image(sha, reader) for sha in events}
+        return [Entry(images[sha], Stage.RETIRED, e.by, e.note) for sha, e in reversed(events.items())]
 
     def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None) -> list[Entry]:
         """Those that are wanted (and the image `keep`, wanted or not), in the wanted order."""

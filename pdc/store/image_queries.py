@@ -1,33 +1,79 @@
-"""The store's half that exports use: the current reviews of images, some at a time."""
+"""The store's half that knows which images count: retired ones and what became of them, and current reviews, some at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from pdc.domain.label_changes import question_now
-from pdc.domain.values import Question, Review, Verdict
+from pdc.domain.values import Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.label_queries import LabelQueries
-from pdc.store.tables import ReviewRow
+from pdc.store.records import Event, EventKind
+from pdc.store.tables import EventRow, ImageRow, ReviewRow
 
 CHUNK = 500
 
 
+RETIREMENT = (str(EventKind.RETIRED), str(EventKind.RESTORED))
+
+
+def retired_shas(owner: str | None = None) -> Select[str]:
+    """The images that are retired now: for everybody, or the own ones of `owner`."""
+    newest = _newest_of(owner).subquery()
+    return select(newest.c.image_sha256).where(newest.c.kind == str(EventKind.RETIRED))
+
+
+def counts(sha256: InstrumentedAttribute[str], author: str | None = None) -> tuple[ColumnElement[bool], ...]:
+    """That an image is retired neither for everybody nor by this author for themselves."""
+    return tuple(sha256.not_in(retired_shas(owner)) for owner in dict.fromkeys((None, author)))
+
+
+def _newest_of(owner: str | None) -> Select[str, str]:
+    """(sha256, kind) of the newest retirement or restoration of each image."""
+    last = select(func.max(EventRow.seq)).where(EventRow.kind.in_(RETIREMENT), _whose(owner)).group_by(EventRow.image_sha256)
+    return select(EventRow.image_sha256, EventRow.kind).where(EventRow.seq.in_(last))
+
+
+def _whose(owner: str | None) -> ColumnElement[bool]:
+    return EventRow.reader.is_(None) if owner is None else EventRow.reader == owner
+
+
 class ImageQueries(LabelQueries):
-    """What is known about images, read without holding all of it."""
+    """What is known about images, read without holding all of it. Nothing of a retired image is erased: it is only left out."""
+
+    def retired(self, owner: str | None = None) -> dict[str, Event]:
+        """sha256 -> who retired the image, when and why; in the order in which they were retired."""
+        newest: dict[str, Event] = {}
+        for event in self.retirements(owner):
+            newest.pop(event.image_sha256, None)
+            newest[event.image_sha256] = event
+        return {sha: e for sha, e in newest.items() if e.kind is EventKind.RETIRED}
+
+    def retirements(self, owner: str | None = None) -> list[Event]:
+        """Every retirement and restoration, oldest first."""
+        query = select(EventRow).where(EventRow.kind.in_(RETIREMENT), _whose(owner)).order_by(EventRow.seq)
+        with self._read() as session:
+            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
+
+    def every_image(self) -> list[Image]:
+        """Those that are retired too, oldest first."""
+        with self._read() as session:
+            return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
 
     def current_ids(self, author: str | None = None) -> dict[str, list[tuple[str, Verdict]]]:
         """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first."""
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         newest = newest if author is None else newest.where(ReviewRow.author == author)
+        kept = counts(ReviewRow.image_sha256, author)
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.id, ReviewRow.verdict
         found: dict[str, dict[Question, tuple[str, Verdict]]] = {}
         with self._read() as session:
             moved = self._dictionary(session).moved
             for sha, task, labels, id, verdict in session.execute(
-                select(*columns).where(ReviewRow.seq.in_(newest)).order_by(ReviewRow.seq)
+                select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(ReviewRow.seq)
             ):
                 question = question_now(mapping.question_of(task, labels), moved)
                 found.setdefault(sha, {}).pop(question, None)  # labels that were merged made two questions one

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, func, select
 from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now
 from pdc.domain.values import Status, Verdict
+from pdc.store.image_queries import counts
 from pdc.store.label_queries import LabelQueries
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
@@ -53,7 +54,7 @@ class ListQueries(LabelQueries):
             return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
 
     def review_lines(self, author: str | None = None) -> list[ReviewLine]:
-        """Every review, of one author or of all, without its marks, oldest first."""
+        """Every review of an image that is not retired, by one author or by all, without its marks, oldest first."""
         columns = (
             ReviewRow.id,
             ReviewRow.image_sha256,
@@ -62,7 +63,7 @@ class ListQueries(LabelQueries):
             ReviewRow.revision,
             ReviewRow.created_at,
         )
-        query = select(*columns).order_by(ReviewRow.seq)
+        query = select(*columns).where(*counts(ReviewRow.image_sha256, author)).order_by(ReviewRow.seq)
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:

@@ -35,11 +35,14 @@ class StoredDraft:
 class EventKind(StrEnum):
     ASSIGNED = "assigned"
     SENT_BACK = "sent_back"
+    RETIRED = "retired"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something decided about an image: assigned to `reader` (None: to nobody), or sent back with a note."""
+    """Something decided about an image: assigned to `reader` (None: to nobody), sent back with a note, or retired and restored
+    with a reason, where `reader` is whose image it is (None: everybody's)."""
 
     image_sha256: str
     kind: EventKind

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from pdc.domain.errors import NotFound, StaleSave
 from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
+from pdc.store.image_queries import counts, retired_shas
 from pdc.store.label_queries import LabelQueries, asks
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow
@@ -43,13 +44,15 @@ class ReviewQueries(LabelQueries):
             return mapping.image(_known_image(session, sha256))
 
     def images(self) -> list[Image]:
-        """Oldest first."""
+        """Those that are not retired, oldest first."""
+        query = select(ImageRow).where(ImageRow.sha256.not_in(retired_shas())).order_by(ImageRow.seq)
         with self._read() as session:
-            return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
+            return [mapping.image(row) for row in session.scalars(query)]
 
     def images_of(self, owner: str, sha256: str | None = None) -> list[Image]:
-        """What this owner brought (or that one image of it), oldest first, under the names they gave."""
+        """What this owner brought and has not retired (or that one image of it), oldest first, under the names they gave."""
         mine = select(ImageRow, OwnerRow.name).join(OwnerRow, OwnerRow.image_sha256 == ImageRow.sha256)
+        mine = mine if sha256 else mine.where(ImageRow.sha256.not_in(retired_shas(owner)))
         query = _of_image(mine.where(OwnerRow.owner == owner), OwnerRow.image_sha256, sha256).order_by(OwnerRow.at, ImageRow.seq)
         with self._read() as session:
             return [replace(mapping.image(row), name=name) for row, name in session.execute(query)]
@@ -139,9 +142,10 @@ class ReviewQueries(LabelQueries):
             return self._current(session, sha256, question, author)
 
     def current_reviews(self) -> list[Review]:
-        """The highest revision of every image and question, in the order in which they were saved."""
+        """The highest revision of every question of every image that is not retired, in the order in which they were saved."""
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
-        query = select(ReviewRow).where(ReviewRow.seq.in_(newest)).order_by(ReviewRow.seq)
+        kept = ReviewRow.image_sha256.not_in(retired_shas())
+        query = select(ReviewRow).where(ReviewRow.seq.in_(newest), kept).order_by(ReviewRow.seq)
         with self._read() as session:
             found = [self._review(session, row) for row in session.scalars(query)]
         current = {(r.image_sha256, r.question): r for r in found}  # the newest, where labels of several questions were merged
@@ -152,8 +156,9 @@ class ReviewQueries(LabelQueries):
         return [r for r in self.current_reviews() if r.verdict in USABLE]
 
     def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
-        """Every revision of one image or of all, by one author or by anybody, oldest first."""
+        """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first."""
         query = _of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:

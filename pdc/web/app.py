@@ -25,6 +25,7 @@ from pdc.review.examples import examples
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
+from pdc.web import data_routes
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
@@ -72,6 +73,7 @@ def build_server(
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     _worklist_routes(app, access, Worklist(service), prefetcher)
+    data_routes.add_routes(app, access, service)
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -234,7 +236,7 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher:
         """The images one reader wants to see, in the order they want, and how far they are."""
         reader = access.user(request) or LOCAL_USER
         wanted = without_hints(filter_from(request.query_params), images.service.blind)
-        shown = images.chosen(images.entries(reader), wanted)
+        shown = images.listed(reader, wanted)
         return JSONResponse(
             worklist_page(
                 shown,

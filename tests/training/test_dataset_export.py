@@ -17,6 +17,7 @@ from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.values import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.images.intake import accept
+from pdc.store.records import EventKind
 from pdc.training.dataset_export import export_held_out, export_training_set
 
 CELLS = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
@@ -95,6 +96,21 @@ def test_finetune_reads_the_rows(place: Place, tmp_path: Path):
     rows = dataset.read_rows(tmp_path / "data" / "train.jsonl", [])
     assert [row.question for row in rows] == [CELLS, CELLS]
     assert [row.findings.marks[0].shape for row in rows] == [ONE.marks[0].shape] * 2
+
+
+def test_a_retired_image_is_neither_trained_nor_measured_on(place: Place, tmp_path: Path):
+    images = reviewed(place, 6)
+    export_training_set(place.store, place.files, tmp_path / "before", held_out_share=0.5)
+    gone = [next(i for i in images if i.group in groups_of(tmp_path / "before", name)) for name in ("train", "held_out")]
+    place.store.add_events([i.sha256 for i in gone], EventKind.RETIRED, by="ada")
+    export_training_set(place.store, place.files, tmp_path / "run", held_out_share=0.5)
+    export_held_out(place.store, place.files, tmp_path / "measured")
+    told = {
+        f: {r["image"] for r in rows_of(tmp_path / f, n)}
+        for f, n in (("run", "train"), ("run", "held_out"), ("measured", "held_out"))
+    }
+    names = {f"images/{i.sha256}.png" for i in gone}
+    assert all(rows and not rows & names for rows in told.values())
 
 
 def test_the_manifest_explains_the_folder(place: Place, tmp_path: Path):

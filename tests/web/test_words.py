@@ -31,7 +31,7 @@ from pdc.web.ui.training_tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "upload", "tour")
+PANELS = ("worklist", "rows", "retire", "upload", "tour")
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *(ASSETS / "annotator").glob("*.js")]
 FILES = [*sorted((ASSETS / "annotator").glob("*.js")), *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')

@@ -82,7 +82,7 @@ def worklist_page(
 
 def detail(entry: Entry) -> str:
     """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back."""
-    if entry.stage is Stage.SENT_BACK:
+    if entry.stage in (Stage.SENT_BACK, Stage.RETIRED):
         return entry.note
     if entry.stage is Stage.DONE:
         return joined([_count(entry.reviewed), Message("model {n}", n=entry.model.total) if entry.model else ""], " · ")

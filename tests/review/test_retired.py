@@ -1,0 +1,54 @@
+"""A reader retires an image that does not belong there: it leaves the list, comes back when it is wanted, and is undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from desk import Desk
+from pictures import encoded
+from PIL import Image as Pillow
+
+from pdc.review.worklist import Stage, WorklistFilter
+
+
+@pytest.fixture
+def desk(tmp_path: Path):
+    desk = Desk(tmp_path)
+    yield desk
+    desk.store.close()
+
+
+def listed(desk: Desk, stage: str = "") -> list[str]:
+    return [e.image.name for e in desk.images.listed("ada", WorklistFilter(stage=stage))]
+
+
+def test_a_retired_image_is_listed_only_where_retired_ones_are_asked_for(desk: Desk):
+    a, b = desk.image("a.png"), desk.image("b.png")
+    desk.service.retire([a], "ada", "the wrong slide")
+    assert listed(desk) == ["b.png"] and listed(desk, "retired") == ["a.png"] and listed(desk, "to do") == ["b.png"]
+    (entry,) = desk.images.listed("ada", WorklistFilter(stage="retired"))
+    assert (entry.stage, entry.reader, entry.note) == (Stage.RETIRED, "ada", "the wrong slide")
+    assert [i.sha256 for i in desk.images.following("ada", WorklistFilter(), None)] == [b]  # what is looked ahead at
+    desk.service.restore([a], "bob")
+    assert listed(desk) == ["a.png", "b.png"] and listed(desk, "retired") == []
+
+
+def test_retiring_twice_is_retiring_once(desk: Desk):
+    a = desk.image("a.png")
+    for _ in range(2):
+        desk.service.retire([a, a], "ada")
+    desk.service.restore([a], "ada")
+    desk.service.restore([a], "ada")
+    assert len(desk.store.retirements()) == 2 and listed(desk) == ["a.png"]
+
+
+def test_a_file_that_is_brought_again_is_back_and_the_reader_is_told(desk: Desk):
+    a = desk.image("a.png")
+    desk.service.retire([a], "ada", "blurred")
+    data = encoded(Pillow.open(desk.service.files.path(a)))
+    image, notes = desk.service.add_image(data, "again.png", owner="bob")
+    assert image.sha256 == a and listed(desk) == ["a.png"]
+    note = notes[-1]
+    assert note.startswith("ada retired this image on 20") and note.endswith("it is back in the list.")
+    assert desk.service.add_image(data, "again.png", owner="bob")[1] == notes[:-1]

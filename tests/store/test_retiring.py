@@ -1,0 +1,71 @@
+"""Retired images: out of everything that counts, with who, when and why, and never erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from places import Place, boxes
+
+from pdc.domain.errors import BadSetting, NotFound
+from pdc.domain.values import Question, Task
+from pdc.formats.exporting import export
+from pdc.store.records import EventKind
+
+CELLS = Question(Task.BOUNDING, ("cell",))
+
+
+@pytest.fixture
+def place(tmp_path: Path):
+    place = Place(tmp_path)
+    for name in ("a.png", "b.png"):
+        place.review(place.image(name), CELLS, boxes(("cell", (1, 1, 9, 9))))
+    yield place
+    place.store.close()
+
+
+def retire(place: Place, sha: str, kind: EventKind = EventKind.RETIRED, owner: str | None = None) -> None:
+    place.store.add_events([sha], kind, by="ada", reader=owner, note="wrong patient")
+
+
+def test_a_retired_image_counts_nowhere_and_is_still_there(place: Place, tmp_path: Path):
+    store, (a, b) = place.store, place.store.images()
+    retire(place, a.sha256)
+    assert store.images() == [b] and store.every_image() == [a, b]
+    for reviews in (store.current_reviews(), store.usable_reviews(), store.reviews(), store.review_lines()):
+        assert [r.image_sha256 for r in reviews] == [b.sha256]
+    assert list(store.current_ids()) == [b.sha256]
+    assert export(store, place.files, tmp_path / "out", "coco").images == 1
+    assert store.image(a.sha256) == a and len(store.reviews(a.sha256)) == 1 and place.files.has(a.sha256)
+
+
+def test_its_history_says_who_when_and_why(place: Place):
+    a = place.store.images()[0].sha256
+    retire(place, a)
+    (event,) = place.store.retired().values()
+    assert (event.image_sha256, event.by, event.note) == (a, "ada", "wrong patient") and event.at.tzinfo
+    retire(place, a, EventKind.RESTORED)
+    assert place.store.retired() == {} and len(place.store.images()) == 2
+    retire(place, a)
+    assert [e.kind for e in place.store.retirements()] == [EventKind.RETIRED, EventKind.RESTORED, EventKind.RETIRED]
+
+
+def test_what_one_visitor_retires_the_others_keep(place: Place):
+    a = place.store.images()[0]
+    for owner in ("anna", "bert"):
+        place.store.add_image(a, owner)
+    retire(place, a.sha256, owner="anna")
+    assert place.store.images_of("anna") == [] and place.store.images_of("bert") == [a]
+    assert a in place.store.images() and place.store.images_of("anna", a.sha256) == [a]
+
+
+def test_everything_retired_is_nothing_to_export(place: Place, tmp_path: Path):
+    for image in place.store.images():
+        retire(place, image.sha256)
+    with pytest.raises(BadSetting, match="no accepted or corrected reviews"):
+        export(place.store, place.files, tmp_path / "out", "csv")
+
+
+def test_an_image_that_is_not_there_cannot_be_retired(place: Place):
+    with pytest.raises(NotFound):
+        retire(place, "0" * 64)
