@@ -54,7 +54,13 @@ def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None
         return local_predictor(settings, store, wanted)
     wire = HttpClient(settings.server_url, settings.server_key, settings.server_seconds)
     return RemotePredictor(
-        wire, settings.model, settings.base, wanted or routing_of(settings, store), model=settings.server_model
+        wire,
+        settings.model,
+        settings.base,
+        wanted or routing_of(settings, store),
+        model=settings.server_model,
+        most=settings.max_pixels,
+        style=settings.loading["answer_style"],
     )
 
 
@@ -66,7 +72,7 @@ def local_predictor(settings: Settings, store: Store, wanted: AdapterRouting | N
 def _load(settings: Settings):
     from pdc.inference.qwen import load
 
-    return load(settings.model, quantization=settings.quantization, device=settings.device)
+    return load(settings.model, **settings.loading)
 
 
 def _wanted(settings: Settings, adapters: Adapters) -> AdapterRef:
@@ -133,7 +139,7 @@ def _tabs(
 ) -> dict[str, Any]:
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images
-    from pdc.inference.qwen import labels_of
+    from pdc.inference.answer_settings import labels_of
     from pdc.review.edit_counts import count_edits
     from pdc.review.examples import first_question
     from pdc.review.history import History
@@ -152,5 +158,7 @@ def _tabs(
     tabs: dict[str, Any] = {"Review": review, "History": history, "Reading study": StudyTab(service)}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
-        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model), worked)
+        tabs["Training"] = TrainingTab(
+            ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model, **settings.loading), worked
+        )
     return tabs

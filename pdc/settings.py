@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pdc.domain.errors import BadSetting
+from pdc.domain.prompts import STYLES
 
 T = TypeVar("T")
 
@@ -24,6 +25,8 @@ def _assets(package: Path) -> Path:
 
 ASSETS = _assets(PACKAGE)
 EMBEDDED_MODEL = ASSETS / "models" / "pdc-tiny"
+MAX_PIXELS = 1_000_000
+LEAST_PIXELS = 100_000  # with fewer a large model sees nothing
 
 
 def _setting(variable: str, default: T, what: str) -> T:
@@ -42,6 +45,12 @@ class Settings:
     adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a LoRA adapter's folder or hub name")
     quantization: str = _setting("PDC_QUANTIZATION", "nf4", "`nf4` (4 bit) or `none` (bf16)")
     device: str = _setting("PDC_DEVICE", "auto", "`auto`, `cpu` or `cuda`")
+    max_pixels: int = _setting(
+        "PDC_MAX_PIXELS", MAX_PIXELS, "most pixels of an image that the model sees at once; what has more is shrunk, or tiled"
+    )
+    answer_style: str = _setting(
+        "PDC_ANSWER_STYLE", "auto", "`compact-1` or `paper-1`: how a model or adapter is asked that does not say it itself"
+    )
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
@@ -68,6 +77,9 @@ class Settings:
         """Itself, or BadSetting naming the variable, its value and what was expected."""
         _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
         _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
+        _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))
+        if self.max_pixels < LEAST_PIXELS:
+            raise BadSetting(f"PDC_MAX_PIXELS is {self.max_pixels}; use at least {LEAST_PIXELS}.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if not 1 <= self.port <= 65535:
@@ -82,6 +94,13 @@ class Settings:
     def base(self) -> str:
         """The model's name in the registry of adapters: the last part of its folder, or its hub name."""
         return Path(self.model).name if Path(self.model).is_dir() else self.model
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """How the model is loaded: what `pdc.inference.qwen.load` takes beside its name."""
+        style = None if self.answer_style == "auto" else self.answer_style
+        chosen = {"quantization": self.quantization, "device": self.device}
+        return {**chosen, "max_pixels": self.max_pixels, "answer_style": style}
 
     @property
     def images(self) -> Path:

@@ -86,7 +86,7 @@ def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, want
     from pdc.inference.qwen import load
 
     rows = read_coco(data, options.task, options.label or (), options.limit)
-    qwen = load(settings.model, quantization=settings.quantization, device=settings.device)
+    qwen = load(settings.model, **settings.loading)
     return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress)
 
 
@@ -111,7 +111,7 @@ def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, want
     if not export_held_out(open_store(settings), ImageFiles(settings.images), folder):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = read_rows(folder / "held_out.jsonl", [])
-    return compare_with(settings.model, settings.quantization, settings.device, adapters, wanted, rows, progress=progress)
+    return compare_with(settings, adapters, wanted, rows, progress=progress)
 
 
 def _show(evaluations: Mapping[str, Evaluation], as_json: bool) -> None:

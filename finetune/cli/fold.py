@@ -157,7 +157,7 @@ def _learn(run: Run, rows: list[Row], parent: tuple[str, Path] | None, say: Say,
     from pdc.inference.qwen import load
 
     config = run.config
-    qwen = load(config.model, quantization=config.quantization, device=config.device)
+    qwen = load(config.model, **config.loading)
     known = replay_rows(config.replay_data, run.folder / f"replay-{distributed.rank()}")  # each draws its own: nobody waits
     return train(run, qwen, rows, parent, say, known, progress)
 
@@ -178,7 +178,7 @@ def predictor_of(config: TrainConfig, wanted: AdapterRef) -> LocalPredictor:
     """A model of its own with that adapter; it loads at the first question."""
     from pdc.inference.qwen import load
 
-    return LocalPredictor(lambda: load(config.model, quantization=config.quantization, device=config.device), lambda: wanted)
+    return LocalPredictor(lambda: load(config.model, **config.loading), lambda: wanted)
 
 
 def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
@@ -210,9 +210,7 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
         return True
     config, candidate = run.config, AdapterRef(run.name, str(run.adapter))
     try:
-        found = compare_with(
-            config.model, config.quantization, config.device, adapters, candidate, held_out, say, lambda: run.stop_asked
-        )
+        found = compare_with(config, adapters, candidate, held_out, say, lambda: run.stop_asked)
     except Stopped:
         return False
     run.write_metrics(found.to_json())
@@ -223,9 +221,7 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
 
 
 def compare_with(
-    model: str,
-    quantization: str,
-    device: str,
+    how: Settings | TrainConfig,
     adapters: Adapters,
     candidate: AdapterRef,
     rows: list[Row],
@@ -233,12 +229,12 @@ def compare_with(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
 ) -> Comparison:
-    """Base, active and candidate on the same rows. The model is loaded anew: what is measured is what serves."""
+    """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves."""
     from pdc.inference.qwen import load
 
     active = adapters.serving()
     serving = AdapterRef(active.name, active.path) if active else AdapterRef()
-    qwen = load(model, quantization=quantization, device=device)
+    qwen = load(how.model, **how.loading)
     wanted = {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}
     return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress)
 

@@ -88,5 +88,4 @@ def config_of(training: Training, settings: Settings) -> TrainConfig:
     given = {f.name: v for f in fields(Training) if (v := getattr(training, f.name)) is not None}
     if given.get("parent") == "none":
         given["parent"] = None
-    start = {"quantization": settings.quantization, "device": settings.device}
-    return TrainConfig.for_model(settings.model, **{**start, **given})
+    return TrainConfig.for_model(settings.model, **{**settings.loading, **given})

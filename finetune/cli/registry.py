@@ -62,7 +62,7 @@ def _golden(settings: Settings, adapter: Adapter) -> str | None:
     from pdc.inference.adapter_ref import AdapterRef
     from pdc.training.config import TrainConfig
 
-    config = TrainConfig(settings.model, quantization=settings.quantization, device=settings.device)
+    config = TrainConfig(settings.model, **settings.loading)
     return golden_images.check(Path(adapter.path), predictor_of(config, AdapterRef(adapter.name, adapter.path)))
 
 

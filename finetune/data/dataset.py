@@ -19,7 +19,7 @@ import numpy as np
 
 from finetune.data.augment import AugmentedView, random_view
 from pdc.domain.errors import BadQuestion, BadSetting
-from pdc.domain.geometry import reading_order
+from pdc.domain.geometry import Size, reading_order
 from pdc.domain.prompts import answer
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
 from pdc.files import sha256
@@ -141,10 +141,10 @@ def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generat
 
 
 def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> str:
-    """The answer's text: marks in the model's frame, in reading order by visual token. `wh`: pixels of the image."""
+    """The answer's text: marks as the model states them, in reading order by visual token. `wh`: pixels of the image."""
     frame = qwen.frame(*wh)
     seen = frame.to_model(findings)
-    ordered = reading_order(seen.marks, frame.model_wh, TOKEN_PX)
+    ordered = reading_order(seen.marks, frame.answer_wh, TOKEN_PX)
     return answer(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
 
 
@@ -179,7 +179,7 @@ class Examples:
         self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
         self.replay, self.replay_share, self.pairs = replay, replay_share if replay else 0.0, pairs
         self._images: dict[Path, PilImage] = {}
-        self._seen: tuple[int, PilImage, Findings, Findings] | None = None
+        self._seen: tuple[int, PilImage, Size, Findings, Findings] | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -187,9 +187,9 @@ class Examples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         visit = index // self.questions
         row = self.row(visit)
-        image, findings, predicted = self._look(visit, row)
+        image, wh, findings, predicted = self._look(visit, row)
         question = self._asked(visit, row)[index % self.questions]
-        return example(self.qwen, image, question, findings, predicted if self.pairs else None)
+        return example(self.qwen, image, question, findings, predicted if self.pairs else None, wh)
 
     def _asked(self, visit: int, row: Row) -> list[Question]:
         """The visit's questions, each another one unless there are too few to ask."""
@@ -207,15 +207,14 @@ class Examples:
         around, place = divmod(visit, len(self.rows))
         return self.rows[np.random.default_rng([self.seed, around, 0, 2]).permutation(len(self.rows))[place]]
 
-    def _look(self, visit: int, row: Row) -> tuple[PilImage, Findings, Findings]:
-        """The row's image in the visit's view at the model's size, what is there and what the model had said; the questions
-        of one visit follow each other and get the very same image."""
+    def _look(self, visit: int, row: Row) -> tuple[PilImage, Size, Findings, Findings]:
+        """The row's image in the visit's view at the model's size, the view's own size, and in its pixels what is there and
+        what the model had said; the questions of one visit follow each other and get the very same image."""
         if self._seen is None or self._seen[0] != visit:
             view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._image(row)
             seen, findings = view.apply(image, row.findings)
             before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
-            to_model = self.qwen.frame(*seen.size).to_model
-            self._seen = visit, self.qwen.resize(seen), to_model(findings), to_model(before)
+            self._seen = visit, self.qwen.resize(seen), seen.size, findings, before
         return self._seen[1:]
 
     def __getstate__(self) -> tuple[int, int]:
@@ -259,14 +258,15 @@ class Examples:
 
 
 def example(
-    qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None
+    qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None, wh: Size | None = None
 ) -> dict[str, Any]:
     """One TRL example: an answer to learn, or with `rejected` one to prefer to that. The prompt is the very chat that
-    inference sends, with the image beside it, as TRL wants it."""
-    resized = image if image.size == qwen.frame(*image.size).model_wh else qwen.resize(image)
+    inference sends, with the image beside it, as TRL wants it. `wh`: the size in whose pixels the findings are, where the
+    image is resized already."""
+    resized = image if wh else qwen.resize(image)
     chat = qwen.messages(resized, question)
     answers = {"completion": findings} if rejected is None else {"chosen": findings, "rejected": rejected}
-    said = {name: target(qwen, question, found, image.size) for name, found in answers.items()}
+    said = {name: target(qwen, question, found, wh or image.size) for name, found in answers.items()}
     return {
         "images": [resized],
         "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],

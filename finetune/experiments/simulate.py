@@ -130,7 +130,7 @@ class Simulation:
     def _load(self) -> Qwen:
         from pdc.inference.qwen import load
 
-        return load(self.config.model, quantization=self.config.quantization, device=self.config.device)
+        return load(self.config.model, **self.config.loading)
 
     def _serving(self, number: int) -> AdapterRef:
         """What serves after that round."""

@@ -123,7 +123,7 @@ class Player:
     def _load(self) -> Qwen:
         from pdc.inference.qwen import load
 
-        return load(self.config.model, quantization=self.config.quantization, device=self.config.device)
+        return load(self.config.model, **self.config.loading)
 
 
 def report(title: str, found: Mapping[str, Evaluation], out: Path) -> str:

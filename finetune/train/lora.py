@@ -129,6 +129,8 @@ def _manifest(
         base=qwen.name,
         base_sha256=fingerprint(qwen.folder),
         prompt_version=qwen.prompt_style,
+        max_pixels=qwen.max_pixels,
+        answer_width=qwen.answer_width,
         parent=parent,
         data=data,
         files=files,

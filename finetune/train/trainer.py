@@ -30,7 +30,8 @@ from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Task
 from pdc.files import read_json
 from pdc.inference.adapter_folder import AdapterManifest, labels_served
-from pdc.inference.qwen import Qwen, labels_of, lists_of
+from pdc.inference.answer_settings import labels_of, lists_of
+from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 

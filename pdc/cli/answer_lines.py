@@ -27,6 +27,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
         "model": answer.model,
         "adapter": answer.adapter,
+        "max_pixels": answer.max_pixels,
         "seconds": answer.seconds,
         "notes": list(answer.notes),
     }

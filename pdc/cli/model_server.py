@@ -36,6 +36,7 @@ def serve_model(
             key=settings.server_key,
             max_bytes=settings.max_upload_mb * 2**20 * 3 // 2,
             max_megapixels=settings.max_megapixels,
+            max_pixels=settings.max_pixels,
         )
         answer_at(place, server.app(), lambda: say(f"{settings.base} answers at {url_of(host, port)}/v1"))
     return DONE

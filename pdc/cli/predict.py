@@ -71,7 +71,7 @@ def predict(options: PredictOptions) -> int:
 
 def _question(options: PredictOptions, settings: Settings) -> Question:
     from pdc.domain.prompts import task_from
-    from pdc.inference.qwen import labels_of
+    from pdc.inference.answer_settings import labels_of
     from pdc.review.examples import KNOWN_LABELS, taught
 
     labels = options.label or taught(labels_of(settings.model)) or KNOWN_LABELS

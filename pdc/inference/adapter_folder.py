@@ -57,6 +57,10 @@ class AdapterManifest:
     """labels that it or a parent was corrected on: about anything else its base answers; empty: it answers everything"""
     thresholds: Thresholds = field(default_factory=dict)
     """score per label below which its marks are doubtful; a label without one has none"""
+    max_pixels: int | None = None
+    """most pixels of an image that it saw at once in training, and sees when it serves; None: not noted"""
+    answer_width: int | None = None
+    """widest image, in pixels, in whose pixels it states coordinates; None: it states them in those that it sees"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
-"""The two pixel frames of an image: its own, and the one the model sees after its resize. Only this module converts.
+"""The pixel frames of an image: its own, and the one the model sees after its resize. Only this module converts.
 
-Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28.
+Qwen2.5-VL answers in pixels of the image *after* its resize to multiples of 28. An adapter that learnt from images of some
+width at most, with coordinates in their pixels (the paper's), answers in a third frame: the image at that width.
 """
 
 from __future__ import annotations
@@ -20,28 +21,51 @@ MAX_ASPECT = 200
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An image's own size and the size at which the model sees it; both (width, height) in pixels."""
+    """An image's own size, the size at which the model sees it, and the one in whose pixels it answers (`other_wh`, where
+    that is another); all (width, height) in pixels."""
 
     image_wh: Size
     model_wh: Size
+    other_wh: Size | None = None
+
+    @property
+    def answer_wh(self) -> Size:
+        """The size in whose pixels the model states coordinates."""
+        return self.other_wh or self.model_wh
 
     def to_model(self, findings: Findings) -> Findings:
-        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.model_wh))
+        """As the model states them."""
+        return map_findings(findings, partial(rescale, from_wh=self.image_wh, to_wh=self.answer_wh))
 
     def to_image(self, findings: Findings) -> Findings:
         """In image pixels, clipped to the image."""
-        return map_findings(findings, lambda s: clip(rescale(s, self.model_wh, self.image_wh), self.image_wh))
+        return map_findings(findings, lambda s: clip(rescale(s, self.answer_wh, self.image_wh), self.image_wh))
 
 
-def resized_wh(image_processor: Any, width: int, height: int) -> Size:
-    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the processor's pixel budget."""
+def frame_of(image_processor: Any, wh: Size, most: int | None = None, answer_width: int | None = None) -> Frame:
+    """The frame of an image of (width, height) for a model that sees at most `most` pixels, and answers in those of the image
+    scaled to at most `answer_width` (None: in those that it sees)."""
+    if answer_width is None:
+        return Frame(wh, resized_wh(image_processor, *wh, most))
+    scale = min(1.0, answer_width / wh[0])
+    shown = max(1, round(wh[0] * scale)), max(1, round(wh[1] * scale))
+    return Frame(wh, resized_wh(image_processor, *shown, most), shown)
+
+
+def pixel_budget(image_processor: Any, most: int | None = None) -> tuple[int, int]:
+    """(least, most) pixels of an image as the model sees it, by its image processor and by `most`."""
+    least, longest = image_processor.size["shortest_edge"], image_processor.size["longest_edge"]
+    return least, max(least, min(longest, most or longest))
+
+
+def resized_wh(image_processor: Any, width: int, height: int, most: int | None = None) -> Size:
+    """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the pixel budget."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise BadImage(f"The image is {width} x {height}: one side is over {MAX_ASPECT} times the other. Crop it first.")
     factor = image_processor.patch_size * image_processor.merge_size
-    size = image_processor.size
-    h, w = smart_resize(height, width, factor, size["shortest_edge"], size["longest_edge"])
+    h, w = smart_resize(height, width, factor, *pixel_budget(image_processor, most))
     return w, h
 
 

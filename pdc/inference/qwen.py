@@ -6,22 +6,22 @@ The embedded model, the 3B and the 7B load through the same function.
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel, BadSetting, first_sentence
-from pdc.domain.prompts import COMPACT, PAPER, STYLES, words
+from pdc.domain.prompts import words
 from pdc.domain.values import Question, Task
-from pdc.inference.adapter_folder import MANIFEST, stamp, thresholds_of, verify
-from pdc.inference.frame import Frame, resized_wh
+from pdc.inference.adapter_folder import stamp, verify
+from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
+from pdc.inference.frame import Frame, frame_of, pixel_budget
 from pdc.inference.lora_loading import LoadedAdapters
 from pdc.inference.processor import load_processor
+from pdc.settings import MAX_PIXELS
 
 if TYPE_CHECKING:
     import torch
@@ -39,29 +39,33 @@ LORA_TARGETS_VISION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerSettings:
-    """How a model or adapter is asked and read: prompt style, the task by which it answers all five, and its thresholds."""
-
-    style: str
-    lists: Task | None
-    thresholds: Thresholds
-
-
 class Qwen:
     """A loaded Qwen2.5-VL, with or without a LoRA adapter.
 
     `name` is what the settings called it; `adapter` the serving adapter's name, None for the base alone;
-    `prompt_style` one of `pdc.tasks.STYLES`. Not thread-safe: callers serialise.
+    `prompt_style` one of `pdc.domain.prompts.STYLES`. `most` is how many pixels of an image it may see at once, and `style`
+    how it is asked where its folder does not say. Not thread-safe: callers serialise.
     """
 
-    def __init__(self, name: str, folder: str, model: Any, processor: Any, device: str, head: Head | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: str,
+        model: Any,
+        processor: Any,
+        device: str,
+        head: Head | None = None,
+        *,
+        most: int = MAX_PIXELS,
+        style: str | None = None,
+    ) -> None:
         self.name, self.folder, self.processor, self.device = name, folder, processor, device
         self.tokenizer = processor.tokenizer
         self._adapters = LoadedAdapters(model)
         self._verified: dict[Hashable, AnswerSettings] = {}  # by folder and stamp
-        self.base_lists = lists_of(folder)
-        self._base_settings = AnswerSettings(style_of(folder) or COMPACT, self.base_lists, thresholds_of(folder))
+        self._most, self._style, self.halvings = most, style, 0
+        self._base_settings = base_settings(folder, style)
+        self.base_lists = self._base_settings.lists
         self.head = head
         self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
         self.base_labels = labels_of(folder)
@@ -98,8 +102,15 @@ class Qwen:
         known = self.base_labels | (labels_of(adapter) if adapter else frozenset())
         return tuple(label for label in question.labels if label not in known) if self.base_labels else ()
 
+    @property
+    def max_pixels(self) -> int:
+        """The most pixels of an image that it sees at once: as the settings, the serving adapter and the image processor
+        allow, halved `halvings` times."""
+        allowed = min(self._most, self.learnt_pixels or self._most) >> self.halvings
+        return pixel_budget(self.processor.image_processor, allowed)[1]
+
     def frame(self, width: int, height: int) -> Frame:
-        return Frame((width, height), resized_wh(self.processor.image_processor, width, height))
+        return frame_of(self.processor.image_processor, (width, height), self.max_pixels, self.answer_width)
 
     def resize(self, image: PilImage) -> PilImage:
         """The RGB image at the size the model sees, so that the processor's own resize changes nothing."""
@@ -168,16 +179,19 @@ class Qwen:
 
     def _verify(self, folder: str) -> AnswerSettings:
         """What the adapter says of itself; BadModel when it is damaged or foreign."""
-        if _is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
+        if is_ours(folder):  # PEFT loads damaged and foreign weights without complaint
             verify(Path(folder), self.name, self.folder if Path(self.folder).is_dir() else None)
         elif Path(folder).is_absolute() and not Path(folder).is_dir():
             raise BadModel(f"There is no adapter folder {folder}; check PDC_ADAPTER, or promote another adapter.")
-        lists = lists_of(folder, self.base_lists)
-        return AnswerSettings(adapter_style(folder, self.folder), lists, thresholds_of(folder))
+        said = adapter_settings(folder, self.folder, self._style)
+        if said.max_pixels and said.max_pixels > self._most:
+            log.warning("%s learnt with %d pixels of an image, and PDC_MAX_PIXELS is %d.", folder, said.max_pixels, self._most)
+        return said
 
     def _answer_as(self, adapter: str | None, settings: AnswerSettings) -> None:
         self.adapter: str | None = adapter
         self.prompt_style, self.lists, self.thresholds = settings.style, settings.lists, settings.thresholds
+        self.learnt_pixels, self.answer_width = settings.max_pixels, settings.answer_width
 
 
 def messages(
@@ -187,8 +201,11 @@ def messages(
     return [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": put(question, style)}]}]
 
 
-def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen:
+def load(
+    model: str, *, quantization: str = "nf4", device: str = "auto", max_pixels: int = MAX_PIXELS, answer_style: str | None = None
+) -> Qwen:
     """Load a Qwen2.5-VL from a folder or the hub. `quantization`: nf4 (4 bit, bitsandbytes), none (bf16) or fp32.
+    `max_pixels` and `answer_style` are `most` and `style` of `Qwen`.
 
     Raises BadModel with a sentence when it is missing, damaged or not a Qwen2.5-VL.
     """
@@ -216,7 +233,7 @@ def load(model: str, *, quantization: str = "nf4", device: str = "auto") -> Qwen
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False  # pyright: ignore[reportArgumentType]  # torch's stub: modules only
     name = Path(model).name if Path(model).is_dir() else model
-    return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place))
+    return Qwen(name, model, loaded.eval(), processor, place, load_head(model, place), most=max_pixels, style=answer_style)
 
 
 def _quiet() -> None:
@@ -248,47 +265,6 @@ def _check_folder(model: str) -> None:
     """Refuse a folder that is not there with a sentence, before the hub is asked about a path."""
     if Path(model).is_absolute() and not Path(model).is_dir():
         raise BadModel(f"There is no model folder {model}; check PDC_MODEL, or leave it unset for the embedded model.")
-
-
-def _is_ours(folder: str) -> bool:
-    return (Path(folder) / MANIFEST).is_file()
-
-
-def _described(folder: str) -> dict[str, Any]:
-    """The folder's pdc.json; empty when there is none."""
-    if not _is_ours(folder):
-        return {}
-    path = Path(folder) / MANIFEST
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
-
-
-def style_of(folder: str) -> str | None:
-    """The prompt style written in the folder's pdc.json, if there is one."""
-    if not _is_ours(folder):
-        return None
-    style = _described(folder).get("prompt_version")
-    if style not in STYLES:
-        raise BadModel(f"{Path(folder) / MANIFEST} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
-    return style
-
-
-def adapter_style(folder: str, base: str) -> str:
-    """How an adapter is asked: as its pdc.json or its base's says; in the paper's format where neither was made by PDC."""
-    return style_of(folder) or style_of(base) or PAPER
-
-
-def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
-    """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
-    task = _described(folder).get("lists", otherwise)
-    return Task(task) if task else None
-
-
-def labels_of(folder: str) -> frozenset[str]:
-    """The labels that a model or adapter was taught, as its pdc.json says."""
-    return frozenset(_described(folder).get("labels", ()))
 
 
 def _cannot_load(model: str, error: Exception) -> BadModel:

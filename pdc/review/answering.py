@@ -93,6 +93,7 @@ class Answers:
             answer.seconds,
             datetime.now(UTC),
             answer.cut,
+            answer.max_pixels,
         )
         self.store.add_prediction(prediction)
         return prediction

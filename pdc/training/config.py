@@ -10,6 +10,7 @@ from typing import Any
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Task
+from pdc.settings import MAX_PIXELS
 
 OPTIMIZERS = ("adamw", "muon")
 SMALL_HIDDEN = 512  # a language model at most this wide is small enough to be trained hard on a CPU
@@ -33,6 +34,10 @@ class TrainConfig:
     """nf4 (QLoRA, 4 bit) or none (bf16 or float32 weights)"""
     device: str = "auto"
     """auto, cpu or cuda"""
+    max_pixels: int = MAX_PIXELS
+    """most pixels of an image that the model sees at once, in training and whenever the adapter serves"""
+    answer_style: str | None = None
+    """how the model is asked where its folder does not say: a prompt version, or None for PDC's own"""
     parent: str | None = "active"
     """adapter to go on from: `active`, a registered name, or None for a fresh one on the base"""
     rank: int = 16
@@ -114,6 +119,7 @@ class TrainConfig:
             "log_every",
             "questions",
             "save_every",
+            "max_pixels",
         ):
             if not getattr(self, name) > 0:
                 raise BadSetting(f"{name} is {getattr(self, name)}; it needs a number above 0.")
@@ -130,6 +136,12 @@ class TrainConfig:
         if not sum(self.tasks.values()) > 0 or min(self.tasks.values()) < 0:
             raise BadSetting("The task weights need to be 0 or more, and one of them above 0.")
         return self
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """How the model is loaded: what `pdc.inference.qwen.load` takes beside its name."""
+        chosen = {"quantization": self.quantization, "device": self.device}
+        return {**chosen, "max_pixels": self.max_pixels, "answer_style": self.answer_style}
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -22,6 +22,8 @@ KEYS = {
     "marks",
     "count",
     "readable",
+    "cut",
+    "max_pixels",
     "thresholds",
     "notes",
     "model",

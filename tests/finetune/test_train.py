@@ -49,6 +49,7 @@ def test_training_learns_and_leaves_a_folder_that_explains_itself(qwen, rows, tm
     assert log[-1]["loss"] < 0.8 * log[0]["loss"]
     manifest = verify(run.adapter, "random", model_folder)
     assert manifest.in_process_only and manifest.prompt_version == qwen.prompt_style and manifest.parent is None
+    assert manifest.max_pixels == qwen.max_pixels
     after = [v for n, v in weights(qwen.base).items() if n.endswith("layers.0.self_attn.q_proj.base_layer.weight")]
     assert after and np.array_equal(next(iter(before.values())), after[0])  # the base itself is never changed
 

@@ -84,7 +84,7 @@ def test_no_draft_however_wrong_changes_the_answer(qwen, smears, proposals: str)
         "nonsense": tuple(_random_box(rng) for _ in range(40)),
         "too many": tuple(Proposal(p.label, p.numbers, 1.0) for p in encoded.proposals * 3),
     }[proposals]
-    other = EncodedImage(encoded.prefix, encoded.offset, encoded.tokens, encoded.model_wh, made)
+    other = EncodedImage(encoded.prefix, encoded.offset, encoded.tokens, encoded.answer_wh, made)
     sequence = decoder.begin(other, question, SHORT)
     for _ in decoder.run([encoded], [sequence]):
         pass

@@ -14,8 +14,9 @@ from pdc.domain.prompts import COMPACT, PAPER
 from pdc.domain.values import Question, Task
 from pdc.files import sha256
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import adapter_style
 from pdc.inference.predictors.local import LocalPredictor
-from pdc.inference.qwen import LORA_TARGETS_VISION, Qwen, adapter_style, load
+from pdc.inference.qwen import LORA_TARGETS_VISION, Qwen, load
 from pdc.settings import EMBEDDED_MODEL
 
 ASK = Question(Task.COUNT_AND_BOX, ("red blood cell", "bacterium"))

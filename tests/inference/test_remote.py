@@ -460,12 +460,30 @@ def test_an_adapter_with_vision_weights_never_goes_to_a_server_that_would_drop_t
         assert not described or predictor.predict(smears[0][0], POLYP).adapter is None  # the base's own question
 
 
+def test_our_server_says_how_many_pixels_each_of_its_models_sees_and_is_sent_no_more(embedded, tmp_path):
+    (tmp_path / "pdc.json").write_text(json.dumps({**json.loads((SHIPPED / "pdc.json").read_text()), "max_pixels": 70_000}))
+    with serving(ModelServer(embedded, "pdc-tiny", lambda: {"seventy": str(tmp_path)}, max_pixels=80_000).app()) as url:
+        cards = {m["id"]: m["max_pixels"] for m in HttpClient(url).get("/v1/models")["data"]}
+        assert cards == {"pdc-tiny": 80_000, "seventy": 70_000}
+        alone = remote(url, AdapterRef()).predict(Image.new("RGB", (900, 900)), POLYP)
+    assert alone.max_pixels == 80_000
+
+
 def test_the_image_is_sent_at_the_size_at_which_the_model_sees_it(smears):
     with Played(lambda path, _: models(path) or chat(ANSWER)) as server:
         remote(server.url, AdapterRef()).predict(smears[0][0], POLYP)
     sent = Image.open(BytesIO(read_request(server.asked[-1][1]).image))
     eyes = read_processor_config(str(EMBEDDED_MODEL))
     assert sent.width % 28 == sent.height % 28 == 0 and eyes.least <= sent.width * sent.height <= eyes.most
+
+
+def test_no_image_is_sent_with_more_pixels_than_the_settings_allow():
+    with Played(lambda path, _: models(path) or chat(ANSWER)) as server:
+        predictor = RemotePredictor(HttpClient(server.url), "Qwen/Qwen2.5-VL-7B-Instruct", "pdc-tiny", most=300_000)
+        answer = predictor.predict(Image.new("RGB", (800, 600)), POLYP)
+    sent = Image.open(BytesIO(read_request(server.asked[-1][1]).image))
+    assert sent.width * sent.height <= 300_000 == answer.max_pixels
+    assert answer.findings.marks[0].shape.x2 == pytest.approx(112 * 800 / sent.width)
 
 
 def test_probabilities_of_any_server_become_scores():

@@ -14,8 +14,8 @@ from pdc.cli.answer_lines import answer_row, in_words
 from pdc.domain.errors import BadQuestion, ReadFirst, StillAnswering, StoreUnavailable
 from pdc.domain.merge import Take
 from pdc.domain.values import Findings, Question, Task, Verdict
+from pdc.inference.answer_settings import labels_of
 from pdc.inference.predictors.base import Answer
-from pdc.inference.qwen import labels_of
 from pdc.review.examples import KNOWN_LABELS, first_question
 from pdc.review.worklist import Stage
 from pdc.settings import EMBEDDED_MODEL

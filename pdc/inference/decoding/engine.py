@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.domain.values import Question
 from pdc.inference.decoding.grammar import Vocabulary
-from pdc.inference.decoding.image_cache import EncodedImage, ImageCache, VisualFeatures
+from pdc.inference.decoding.image_cache import EncodedImage, ImageCache, VisualFeatures, proposals_in
 from pdc.inference.decoding.sequence import CPU_WINDOW, DecodingSequence
 from pdc.inference.lora_loading import KEPT_ADAPTERS
 from pdc.inference.types import Decoded
@@ -59,7 +59,7 @@ class Decoder:
 
     def encode(self, image: PilImage) -> EncodedImage:
         """The image as this model with this adapter encodes it: out of the cache, or computed now."""
-        image_key, weights = _fingerprint(image), self.qwen.weights
+        image_key, weights = (_fingerprint(image), self.qwen.frame(*image.size)), self.qwen.weights
         self._language = self._language_of(weights)
         if (encoded := self.image_cache.get((image_key, weights))) is None:
             encoded = self._encode(image, self._features(image, (image_key, self.qwen.vision_weights)))
@@ -110,7 +110,8 @@ class Decoder:
             # The prompt holds one <|image_pad|> per visual token: its embedding is replaced by the visual feature.
             embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = seen.features.to(embedded.dtype)
             prefix = self._language.prefill(embedded, positions)
-        return EncodedImage(prefix, offset, len(seen.features), self.qwen.frame(*image.size).model_wh, seen.proposals)
+        frame = self.qwen.frame(*image.size)
+        return EncodedImage(prefix, offset, len(seen.features), frame.answer_wh, proposals_in(frame, seen.proposals))
 
     def begin(self, encoded: EncodedImage, question: Question, limit: int | None = None) -> DecodingSequence:
         """An answer with no token yet, for `run`; `limit` (None: the usual) is its longest length in tokens."""
@@ -120,7 +121,7 @@ class Decoder:
         return DecodingSequence(
             self.vocabulary,
             question,
-            encoded.model_wh,
+            encoded.answer_wh,
             style,
             prompt,
             drafts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pdc.domain.geometry import Size
@@ -18,6 +18,8 @@ from pdc.inference.types import DenseOpinion, Proposal
 
 if TYPE_CHECKING:
     import torch
+
+    from pdc.inference.frame import Frame
 
 
 class Sized(Protocol):
@@ -48,8 +50,8 @@ class VisualFeatures:
 class EncodedImage:
     """An image as the model encoded it: the KV cache of the prompt up to the image's end, and the dense head's proposals.
 
-    `prefix`: keys and values [heads, length, width] per layer; `tokens`: number of visual tokens; `model_wh`: width and
-    height in pixels at which the model sees the image; `answers`: what was answered about it before, per label.
+    `prefix`: keys and values [heads, length, width] per layer; `tokens`: number of visual tokens; `answer_wh`: width and
+    height of the image in whose pixels the model states coordinates; `answers`: what was answered about it before, per label.
 
     `offset` is the M-RoPE position of the next token minus its index (Qwen2-VL, arXiv 2409.12191, section 2.1). An image of
     r rows and c columns takes r * c indices but only max(r, c) positions, so the offset is max(r, c) - r * c.
@@ -58,7 +60,7 @@ class EncodedImage:
     prefix: list[tuple[torch.Tensor, torch.Tensor]]
     offset: int
     tokens: int
-    model_wh: Size
+    answer_wh: Size
     proposals: tuple[Proposal, ...]
     answers: dict[str, tuple[Proposal, ...]] = field(default_factory=dict)
 
@@ -87,6 +89,16 @@ class EncodedImage:
     def nbytes(self) -> int:
         """Bytes of the keys and values; nothing else of it is large."""
         return sum(t.nbytes for pair in self.prefix for t in pair)
+
+
+def proposals_in(frame: Frame, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """Proposals in pixels of the image as the model sees it, as the model would state them."""
+    if frame.answer_wh == frame.model_wh:
+        return tuple(proposals)
+    x, y = (to / seen for to, seen in zip(frame.answer_wh, frame.model_wh, strict=True))
+    return tuple(
+        replace(p, numbers=tuple(round(n * s) for n, s in zip(p.numbers, (x, y, x, y), strict=False))) for p in proposals
+    )
 
 
 def dense_opinion(proposals: Sequence[Proposal], question: Question, known: Collection[str]) -> DenseOpinion:

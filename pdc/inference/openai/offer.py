@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
-from pdc.domain.prompts import COMPACT
-from pdc.domain.values import Task
-from pdc.inference.adapter_folder import has_vision, thresholds_of
+from pdc.inference.adapter_folder import has_vision
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, labels_of
 from pdc.inference.openai.http import HttpClient, RequestRefused
+from pdc.settings import MAX_PIXELS
 
 log = logging.getLogger(__name__)
 OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in this order, when a server refuses them
@@ -22,34 +21,38 @@ OPTIONAL = (("logprobs", "top_logprobs"), ("response_format",))  # left out, in 
 
 @dataclass(frozen=True, slots=True)
 class OfferedNames:
-    """The names that a server answers to, and whether it is PDC's own, which proposes marks too."""
+    """The names that a server answers to, whether it is PDC's own, which proposes marks too, and the most pixels of an image
+    that each of them sees, where the server says so."""
 
     names: frozenset[str]
     is_ours: bool
+    max_pixels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The model that answers now: its id at the server, whether that proposes marks, and what its folder says of it."""
+    """The model that answers now: its id at the server, whether that proposes marks, what its folder says of it, and the most
+    pixels of an image that it is sent."""
 
     model: str
     proposes: bool
     adapter: str | None
-    style: str
-    lists: Task | None
+    settings: AnswerSettings
     labels: frozenset[str]
-    thresholds: Thresholds
+    max_pixels: int
 
 
 class ServerOffer:
-    """What a server offers, for any thread. `folder` and `model` are as in `RemotePredictor`; `named` says that a setting
-    names the model.
+    """What a server offers, for any thread. `folder`, `model`, `most` and `style` are as in `RemotePredictor`; `named` says
+    that a setting names the model.
 
     What was found out lies in values that never change; another takes their place under `_lock`.
     """
 
-    def __init__(self, wire: HttpClient, folder: str, model: str, named: bool) -> None:
-        self.wire, self.folder, self.model, self._named = wire, folder, model, named
+    def __init__(
+        self, wire: HttpClient, folder: str, model: str, named: bool, most: int = MAX_PIXELS, style: str | None = None
+    ) -> None:
+        self.wire, self.folder, self.model, self._named, self._most, self._style = wire, folder, model, named, most, style
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._names: OfferedNames | None = None
         self._left_out: frozenset[str] = frozenset()
@@ -73,19 +76,18 @@ class ServerOffer:
         said = self.wire.get("/v1/models")
         try:
             offered = {m["id"]: m.get("owned_by") for m in said["data"]}
-        except (TypeError, KeyError):
+            pixels = {m["id"]: int(m["max_pixels"]) for m in said["data"] if m.get("max_pixels")}
+        except (TypeError, KeyError, ValueError):
             raise BadModel(f"{self.wire.url} is not an OpenAI-compatible server; check PDC_SERVER_URL.") from None
         if self.model not in offered and not self._named:  # some servers answer for more than they list
             names = ", ".join(sorted(offered)) or "no model"
             raise BadModel(f"The model server serves {names}, not {self.model}; set PDC_SERVER_MODEL to the one to ask.")
-        return OfferedNames(frozenset({*offered, self.model}), offered.get(self.model) == "pdc")
+        return OfferedNames(frozenset({*offered, self.model}), offered.get(self.model) == "pdc", pixels)
 
     def _serve(self, offer: OfferedNames, wanted: AdapterRef) -> ServedModel:
-        from pdc.inference.qwen import adapter_style, labels_of, lists_of, style_of
-
-        style, lists, labels = style_of(self.folder) or COMPACT, lists_of(self.folder), labels_of(self.folder)
+        labels = labels_of(self.folder)
         if wanted.folder is None:
-            return ServedModel(self.model, offer.is_ours, None, style, lists, labels, thresholds_of(self.folder))
+            return self._served(offer, self.model, None, base_settings(self.folder, self._style), labels)
         name = wanted.name or wanted.folder
         if not offer.is_ours and has_vision(wanted.folder):
             raise BadModel(
@@ -94,10 +96,14 @@ class ServerOffer:
             )
         if name not in offer.names:
             self._load_adapter(name, wanted.folder)
-        style = adapter_style(wanted.folder, self.folder)
         labels = labels | labels_of(wanted.folder) if labels else labels
-        thresholds = thresholds_of(wanted.folder)
-        return ServedModel(name, offer.is_ours, name, style, lists_of(wanted.folder, lists), labels, thresholds)
+        return self._served(offer, name, name, adapter_settings(wanted.folder, self.folder, self._style), labels)
+
+    def _served(
+        self, offer: OfferedNames, model: str, adapter: str | None, settings: AnswerSettings, labels: frozenset[str]
+    ) -> ServedModel:
+        most = min(self._most, settings.max_pixels or self._most, offer.max_pixels.get(model, self._most))
+        return ServedModel(model, offer.is_ours, adapter, settings, labels, most)
 
     def _load_adapter(self, name: str, folder: str) -> None:
         """Ask a server that can (vLLM with runtime updates allowed) to load it, once. A name means one version for ever."""

@@ -44,11 +44,11 @@ class Request:
     stream: bool
 
 
-def request(model: str, png: bytes, question: Question, style: str, model_wh: Size) -> dict[str, Any]:
-    """The body of a chat completion about an image the client has resized to `model_wh` pixels itself."""
+def request(model: str, png: bytes, question: Question, style: str, answer_wh: Size) -> dict[str, Any]:
+    """The body of a chat completion about an image the client has resized itself; coordinates end at `answer_wh`."""
     url = "data:image/png;base64," + base64.b64encode(png).decode()
     content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": words(question, style)}]
-    schema = {"name": "answer", "strict": True, "schema": json_schema(question, *model_wh, style)}
+    schema = {"name": "answer", "strict": True, "schema": json_schema(question, *answer_wh, style)}
     return {
         "model": model,
         "messages": [{"role": "user", "content": content}],

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.errors import PdcError, Unreachable
 from pdc.domain.values import Box, Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import labels_of
 from pdc.inference.decoding.image_cache import dense_opinion
-from pdc.inference.frame import read_processor_config
+from pdc.inference.frame import frame_of, pixel_budget, read_processor_config
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
@@ -28,6 +29,7 @@ from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
 from pdc.inference.predictors.tiling import Tile, plan_tiles
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
+from pdc.settings import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -41,13 +43,23 @@ CUT = "length"  # why an answer ended that had reached its longest length
 
 
 class RemotePredictor:
-    """Answers as `LocalPredictor` does, from any thread. `folder` is PDC_MODEL: a folder or a name that describes the model."""
+    """Answers as `LocalPredictor` does, from any thread. `folder` is PDC_MODEL: a folder or a name that describes the model;
+    `most` and `style` are as in `Qwen`."""
 
     def __init__(
-        self, wire: HttpClient, folder: str, base: str, wanted: Callable[[], AdapterRef] = AdapterRef, *, model: str = ""
+        self,
+        wire: HttpClient,
+        folder: str,
+        base: str,
+        wanted: Callable[[], AdapterRef] = AdapterRef,
+        *,
+        model: str = "",
+        most: int = MAX_PIXELS,
+        style: str | None = None,
     ) -> None:
         self.wire, self.folder, self.base, self._wanted = wire, folder, base, wanted
-        self._offer, self._eyes = ServerOffer(wire, folder, model or base, named=bool(model)), read_processor_config(folder)
+        self._offer = ServerOffer(wire, folder, model or base, bool(model), most, style)
+        self._eyes = read_processor_config(folder)
 
     def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Find out in the background what the server offers, and say so. A failure is told to whoever asks first."""
@@ -87,7 +99,7 @@ class RemotePredictor:
     ) -> Iterator[Findings | Answer]:
         """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
         served, started, shown = self._serving(question), time.perf_counter(), 0
-        asked, done = _asked(served, self.base, question), []
+        asked, done = self._asked(served, question), []
         try:
             for look in self._looks(served, image, asked.put):
                 for decoded in self._parts(served, look, asked.put):
@@ -106,9 +118,14 @@ class RemotePredictor:
         yield asked.answer(done, time.perf_counter() - started)
 
     def _answer(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
-        asked, started = _asked(served, self.base, question), time.perf_counter()
+        asked, started = self._asked(served, question), time.perf_counter()
         done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
         return asked.answer(done, time.perf_counter() - started)
+
+    def _asked(self, served: ServedModel, question: Question) -> TiledQuestion:
+        how, (_, most) = served.settings, pixel_budget(self._eyes, served.max_pixels)
+        put = replace(question, task=how.lists) if how.lists else question
+        return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most)
 
     # Looks
 
@@ -129,14 +146,11 @@ class RemotePredictor:
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling
 
-        from pdc.inference.frame import Frame, resized_wh
-        from pdc.inference.qwen import labels_of
-
         wh = round(window.width), round(window.height)
-        frame = Frame(wh, resized_wh(self._eyes, *wh))
+        frame = frame_of(self._eyes, wh, served.max_pixels, served.settings.answer_width)
         part = crop(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
-        body = request(served.model, png.getvalue(), question, served.style, frame.model_wh)
+        body = request(served.model, png.getvalue(), question, served.settings.style, frame.answer_wh)
         proposals = self._proposals(body) if served.proposes else None
         return ServerWindow(Tile(window, window), frame, body, proposals, labels_of(self.folder))
 
@@ -197,11 +211,6 @@ class ServerWindow:
 
     def opinion(self, question: Question) -> DenseOpinion | None:
         return None if self.proposals is None else dense_opinion(self.proposals, question, self.known or question.labels)
-
-
-def _asked(served: ServedModel, base: str, question: Question) -> TiledQuestion:
-    put = replace(question, task=served.lists) if served.lists else question
-    return TiledQuestion(question, put, base, served.adapter, served.style, served.thresholds)
 
 
 def _without(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

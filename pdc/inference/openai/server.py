@@ -1,7 +1,7 @@
 """A small OpenAI-compatible server over the model in this process: one machine with a GPU, many front ends.
 
 GET  /health
-GET  /v1/models            the base and the registry's adapters, by name
+GET  /v1/models            the base and the registry's adapters, by name, with the most pixels of an image that each sees
 POST /v1/chat/completions  one of PDC's five questions about one image, answered in its JSON schema; may stream
 POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions
 """
@@ -26,9 +26,11 @@ from starlette.types import Receive, Scope, Send
 from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
 from pdc.images.intake import accept
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import max_pixels_of
 from pdc.inference.openai.protocol import Request, event, logprob_entries, read_request
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.types import Decoded
+from pdc.settings import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -46,9 +48,10 @@ class ModelServer:
         key: str = "",
         max_bytes: int = 96 * 2**20,
         max_megapixels: int = 50,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.predictor, self.base, self.adapters, self.key = predictor, base, adapters, key
-        self.max_bytes, self.max_megapixels = max_bytes, max_megapixels
+        self.max_bytes, self.max_megapixels, self.max_pixels = max_bytes, max_megapixels, max_pixels
 
     def app(self) -> Starlette:
         routes = [
@@ -61,9 +64,14 @@ class ModelServer:
 
     async def models(self, http: HttpRequest) -> Response:
         self._admit(http)
-        names = [(self.base, None), *((name, self.base) for name in self.adapters())]
-        data = [{"id": n, "object": "model", "created": 0, "owned_by": "pdc", "root": n, "parent": p} for n, p in names]
-        return JSONResponse({"object": "list", "data": data})
+        offered = [(self.base, None, None), *((name, self.base, folder) for name, folder in self.adapters().items())]
+        return JSONResponse({"object": "list", "data": [self._model(*one) for one in offered]})
+
+    def _model(self, name: str, parent: str | None, folder: str | None) -> dict[str, Any]:
+        """A model's card; `max_pixels` is ours: a larger image would be shrunk here, and the answer be in another frame."""
+        learnt = max_pixels_of(folder) if folder else None
+        card = {"id": name, "object": "model", "created": 0, "owned_by": "pdc", "root": name, "parent": parent}
+        return {**card, "max_pixels": min(self.max_pixels, learnt or self.max_pixels)}
 
     async def completions(self, http: HttpRequest) -> Response:
         request = read_request(await self._body(http))

@@ -21,6 +21,7 @@ class Answer:
     `notes`: sentences that whoever reads the answer should be told.
     `thresholds`: the scores per label below which its marks are doubtful.
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
+    `max_pixels`: the most pixels of one look that the model was shown; None where that is not known.
     """
 
     findings: Findings | None
@@ -33,6 +34,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=dict)
     cut: bool = False
+    max_pixels: int | None = None
 
 
 class Predictor(Protocol):

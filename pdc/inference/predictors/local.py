@@ -147,4 +147,5 @@ class LocalPredictor:
 
 
 def _asked(qwen: Qwen, question: Question) -> TiledQuestion:
-    return TiledQuestion(question, qwen.asked(question), qwen.name, qwen.adapter, qwen.prompt_style, qwen.thresholds)
+    put, style = qwen.asked(question), qwen.prompt_style
+    return TiledQuestion(question, put, qwen.name, qwen.adapter, style, qwen.thresholds, qwen.max_pixels)

@@ -66,8 +66,8 @@ class TileAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TiledQuestion:
-    """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps, and
-    the scores below which its marks are doubtful."""
+    """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps, the
+    scores below which its marks are doubtful, and the most pixels of a look that the model sees."""
 
     question: Question
     put: Question
@@ -75,6 +75,7 @@ class TiledQuestion:
     adapter: str | None
     style: str
     thresholds: Thresholds = field(default_factory=dict)
+    max_pixels: int | None = None
 
     def so_far(self, looks: Sequence[TileAnswer]) -> Findings:
         """The marks written out so far, in pixels of the image."""
@@ -94,6 +95,7 @@ class TiledQuestion:
             counts,
             thresholds=self.thresholds,
             cut=cut,
+            max_pixels=self.max_pixels,
         )
 
     def _found(self, looks: Sequence[TileAnswer], cut: bool) -> Findings | None:

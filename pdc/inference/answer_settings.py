@@ -1,0 +1,108 @@
+"""How a model or an adapter is asked and read, by what its folder says about itself (pdc.json). No torch.
+
+style         its pdc.json, else PDC_ANSWER_STYLE, else its base's pdc.json; an adapter of which nothing is known is asked
+              as "Point, Detect, Count" asks (paper-1), a base as PDC does (compact-1)
+answer_width  what learnt the paper's format from the paper's images states coordinates in pixels of the image scaled
+              to at most 700 pixels of width; everything that PDC trains, in pixels of the image as the model sees it
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pdc.domain.doubt import Thresholds
+from pdc.domain.errors import BadModel
+from pdc.domain.prompts import COMPACT, PAPER, STYLES
+from pdc.domain.values import Task
+from pdc.inference.adapter_folder import MANIFEST, thresholds_of
+
+PAPER_WIDTH = 700  # pixels: no image of MedMultiPoints is wider
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """How a model or adapter is asked and read: prompt style, the task by which it answers all five, and its thresholds.
+
+    `max_pixels` is how many pixels of an image it learnt to see at most, and `answer_width` how wide, in pixels, an image is
+    at most in whose pixels it states coordinates; None where it does not say.
+    """
+
+    style: str
+    lists: Task | None
+    thresholds: Thresholds
+    max_pixels: int | None = None
+    answer_width: int | None = None
+
+
+def base_settings(folder: str, style: str | None = None) -> AnswerSettings:
+    """Of a base model, in a folder or on the hub; `style` holds where it does not say."""
+    chosen = style_of(folder) or style or COMPACT
+    return AnswerSettings(chosen, lists_of(folder), thresholds_of(folder), max_pixels_of(folder), _answer_width(folder, chosen))
+
+
+def adapter_settings(folder: str, base: str, style: str | None = None) -> AnswerSettings:
+    """Of an adapter on a base, each in a folder or on the hub; `style` holds where the adapter does not say."""
+    chosen, lists = adapter_style(folder, base, style), lists_of(folder, lists_of(base))
+    return AnswerSettings(chosen, lists, thresholds_of(folder), max_pixels_of(folder), _answer_width(folder, chosen))
+
+
+def style_of(folder: str) -> str | None:
+    """The prompt style written in the folder's pdc.json, if there is one."""
+    if not is_ours(folder):
+        return None
+    style = described(folder).get("prompt_version")
+    if style not in STYLES:
+        raise BadModel(f"{Path(folder) / MANIFEST} names the prompt version {style!r}; this PDC knows {', '.join(STYLES)}.")
+    return style
+
+
+def adapter_style(folder: str, base: str, style: str | None = None) -> str:
+    """How an adapter is asked: as its pdc.json says, else `style`, else as its base's says; else in the paper's format."""
+    return style_of(folder) or style or style_of(base) or PAPER
+
+
+def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
+    """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
+    task = described(folder).get("lists", otherwise)
+    return Task(task) if task else None
+
+
+def labels_of(folder: str) -> frozenset[str]:
+    """The labels that a model or adapter was taught, as its pdc.json says."""
+    return frozenset(described(folder).get("labels", ()))
+
+
+def described(folder: str) -> dict[str, Any]:
+    """The folder's pdc.json; empty when there is none."""
+    if not is_ours(folder):
+        return {}
+    path = Path(folder) / MANIFEST
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadModel(f"{path} is damaged; train or download the adapter again.") from error
+
+
+def is_ours(folder: str) -> bool:
+    return (Path(folder) / MANIFEST).is_file()
+
+
+def _answer_width(folder: str, style: str) -> int | None:
+    if is_ours(folder):
+        return _whole_number(folder, "answer_width")
+    return PAPER_WIDTH if style == PAPER else None
+
+
+def max_pixels_of(folder: str) -> int | None:
+    """How many pixels of an image a model or adapter learnt to see at most, as its pdc.json says."""
+    return _whole_number(folder, "max_pixels")
+
+
+def _whole_number(folder: str, name: str) -> int | None:
+    value = described(folder).get(name)
+    if value is not None and not (type(value) is int and value > 0):
+        raise BadModel(f"{Path(folder) / MANIFEST} has {name} {value!r}, and it needs a whole number above 0; correct it.")
+    return value

@@ -1,0 +1,169 @@
+"""A model of the 7B's form sees no more pixels than it may, answers in the frame it learnt, and says how much it saw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from large_models import write_foreign, write_model, write_own
+from PIL import Image
+
+from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.prompts import COMPACT, PAPER, answer, parse
+from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import PAPER_WIDTH, adapter_settings, base_settings
+from pdc.inference.frame import ImageProcessorConfig, frame_of, resized_wh
+from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.qwen import Qwen, load
+from pdc.settings import EMBEDDED_MODEL, MAX_PIXELS, Settings
+
+EYES = ImageProcessorConfig()  # the original's
+POLYP = Question(Task.BOUNDING, ("polyp",))
+HUB = "Qwen/Qwen2.5-VL-7B-Instruct"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "large")
+
+
+@pytest.fixture(scope="module")
+def foreign(large: Path, tmp_path_factory) -> Path:
+    return write_foreign(tmp_path_factory.mktemp("adapters") / "downloaded under any name", large)
+
+
+@pytest.fixture(scope="module")
+def seven(large: Path) -> Qwen:
+    return load(str(large), quantization="none", device="cpu")
+
+
+def asked_of(qwen: Qwen, adapter: Path | None = None) -> LocalPredictor:
+    return LocalPredictor(lambda: qwen, lambda: AdapterRef("mine", str(adapter)) if adapter else AdapterRef(), limit=24)
+
+
+@pytest.mark.parametrize("wh", [(4000, 3000), (1920, 1080), (6000, 5000), (640, 480), (3000, 40), (20, 3000)])
+@pytest.mark.parametrize("most", [MAX_PIXELS, 300_000, 100_000])
+def test_no_image_is_shown_with_more_pixels_than_allowed(wh: tuple[int, int], most: int):
+    w, h = resized_wh(EYES, *wh, most)
+    assert w % 28 == h % 28 == 0 and w * h <= most
+    old = resized_wh(EYES, *wh)
+    assert (w, h) == old if old[0] * old[1] <= most else w * h > 0.8 * most or min(w, h) == 28
+
+
+def test_twelve_megapixels_were_fifteen_thousand_visual_tokens():
+    tokens = [w * h // 28**2 for w, h in (resized_wh(EYES, 4000, 3000), resized_wh(EYES, 4000, 3000, MAX_PIXELS))]
+    assert tokens[0] == 15301 and tokens[1] <= 1276
+
+
+@pytest.mark.slow
+def test_what_the_model_saw_is_told_with_its_answer(seven: Qwen, large: Path):
+    photo = Image.effect_noise((1500, 1200), 80).convert("RGB")
+    answer = asked_of(seven).predict(photo, POLYP)
+    assert answer.max_pixels == MAX_PIXELS and "\n" not in answer.raw
+    small = load(str(large), quantization="none", device="cpu", max_pixels=200_000)
+    predictor = asked_of(small)
+    assert predictor.predict(photo, POLYP).max_pixels == 200_000
+    assert predictor._decoder is not None and predictor._decoder.encode(photo).tokens <= 200_000 // 28**2
+
+
+@pytest.mark.slow
+def test_the_embedded_model_sees_what_it_saw_before(embedded):
+    embedded.load()
+    assert embedded._qwen.max_pixels == 84100 < MAX_PIXELS and embedded._qwen.frame(4000, 3000).other_wh is None
+
+
+@pytest.mark.slow
+def test_an_adapter_sees_as_many_pixels_as_it_learnt_with_and_never_more_than_the_settings_allow(seven, large, tmp_path):
+    folder = write_own(tmp_path / "own", large, max_pixels=400_000)
+    seven.use_adapter("own", str(folder))
+    assert seven.max_pixels == 400_000
+    seven.use_adapter(None, None)
+    assert seven.max_pixels == MAX_PIXELS
+    small = load(str(large), quantization="none", device="cpu", max_pixels=200_000)
+    small.use_adapter("own", str(folder))
+    assert small.max_pixels == 200_000
+
+
+@pytest.mark.slow
+def test_an_image_is_seen_anew_where_an_adapter_sees_fewer_pixels_of_it(seven: Qwen, large: Path, tmp_path: Path):
+    wanted = [AdapterRef()]
+    predictor = LocalPredictor(lambda: seven, lambda: wanted[0], limit=8)
+    photo = Image.effect_noise((900, 700), 80).convert("RGB")
+    predictor.predict(photo, POLYP)
+    tokens = predictor._decoder.encode(photo).tokens
+    wanted[0] = AdapterRef("own", str(write_own(tmp_path / "own", large, max_pixels=100_000)))
+    predictor.predict(photo, POLYP)
+    assert predictor._decoder.encode(photo).tokens < 128 < tokens
+
+
+@pytest.mark.parametrize("value", [0, -5, "many", 1.5, True])
+def test_a_manifest_that_names_no_number_of_pixels_is_refused_with_a_sentence(tmp_path: Path, value: object):
+    (tmp_path / "pdc.json").write_text(json.dumps({"prompt_version": COMPACT, "max_pixels": value}))
+    with pytest.raises(BadModel, match="max_pixels"):
+        adapter_settings(str(tmp_path), HUB)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PDC_MAX_PIXELS", "5000"), ("PDC_MAX_PIXELS", "many"), ("PDC_ANSWER_STYLE", "paper")]
+)
+def test_a_setting_that_cannot_be_is_refused_by_its_name(variable: str, value: str):
+    with pytest.raises(BadSetting, match=variable):
+        Settings.from_env({variable: value})
+
+
+# The paper's adapter
+
+
+@pytest.mark.slow
+def test_the_papers_adapter_is_asked_in_its_own_words_under_any_name(seven: Qwen, foreign: Path):
+    answer = asked_of(seven, foreign).predict(Image.new("RGB", (320, 240), "pink"), POLYP)
+    assert answer.prompt_version == PAPER and answer.adapter == "mine" and answer.raw.startswith("```json")
+    assert seven.answer_width == PAPER_WIDTH
+    alone = asked_of(seven).predict(Image.new("RGB", (320, 240)), POLYP)
+    assert alone.prompt_version == COMPACT and seven.answer_width is None
+
+
+def test_how_one_is_asked_that_does_not_say_can_be_set(tmp_path: Path):
+    foreign, own = tmp_path / "foreign", tmp_path / "own"
+    for folder in (foreign, own):
+        folder.mkdir()
+    (own / "pdc.json").write_text(json.dumps({"prompt_version": COMPACT}))
+    assert adapter_settings(str(foreign), HUB, COMPACT).style == COMPACT
+    assert adapter_settings(str(foreign), str(EMBEDDED_MODEL), PAPER).style == PAPER
+    assert adapter_settings(str(own), HUB, PAPER).style == base_settings(str(own), PAPER).style == COMPACT
+    merged = base_settings(HUB, PAPER)
+    assert (merged.style, merged.answer_width) == (PAPER, PAPER_WIDTH) and base_settings(HUB).style == COMPACT
+    assert Settings.from_env({"PDC_ANSWER_STYLE": PAPER}).loading["answer_style"] == PAPER
+
+
+@pytest.mark.parametrize(
+    ("wh", "shown"),
+    [((1400, 1050), (700, 525)), ((640, 480), (640, 480)), ((1920, 1080), (700, 394)), ((700, 2000), (700, 2000))],
+)
+def test_the_papers_coordinates_are_pixels_of_the_image_at_seven_hundred(wh: tuple[int, int], shown: tuple[int, int]):
+    frame = frame_of(EYES, wh, MAX_PIXELS, PAPER_WIDTH)
+    assert frame.answer_wh == shown and frame.model_wh == resized_wh(EYES, *shown, MAX_PIXELS)
+    found = parse(POLYP, f'```json\n[{{"bbox_2d": [0, 0, {shown[0]}, {shown[1]}], "label": "polyp"}}]\n```', PAPER)
+    assert frame.to_image(found).marks[0].shape.xyxy == pytest.approx((0, 0, *wh))
+
+
+@pytest.mark.slow
+def test_what_is_learnt_in_the_papers_frame_is_read_back_where_it_was(seven: Qwen, foreign: Path):
+    from finetune.data.dataset import example
+
+    seven.use_adapter("mine", str(foreign))
+    try:
+        marked = Findings((Mark("m1", Box(1200, 60, 1390, 1000), "polyp"),))
+        photo = Image.new("RGB", (1400, 1050))
+        learnt = example(seven, photo, POLYP, marked)
+        text = learnt["completion"][0]["content"][0]["text"]
+        assert text == answer(POLYP, Findings((Mark("m1", Box(600, 30, 695, 500), "polyp"),)), PAPER)
+        frame = seven.frame(1400, 1050)
+        assert frame.to_image(parse(POLYP, text, PAPER)).marks[0].shape == marked.marks[0].shape
+        assert learnt["images"][0].size == frame.model_wh == (700, 532)
+        resized = seven.resize(photo)
+        assert example(seven, resized, POLYP, marked, wh=photo.size)["completion"] == learnt["completion"]
+    finally:
+        seven.use_adapter(None, None)
