@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from pdc import files
 from pdc.domain.errors import BadImage, BadSetting, PdcError
@@ -146,7 +147,7 @@ class Pictures:
 
     def _bytes(self, picture: Picture, place: str | BadSetting | None) -> bytes:
         if picture.data is not None:
-            return picture.data
+            return picture.data()
         if not isinstance(place, str):
             raise place or BadSetting("no image of this name is there; put the images beside the annotations.")
         return self._index.read(place)
@@ -164,7 +165,7 @@ def _named(picture: Picture, place: str | BadSetting | None) -> Picture:
     """With the name and the place of the file that is there, where the annotations only say how a tool calls it."""
     if not isinstance(place, str):
         return picture
-    own = PurePosixPath(picture.file).name, PurePosixPath(place).name
+    own = PurePosixPath(picture.file).name, normalize("NFC", PurePosixPath(place).name)
     name = own[1] if picture.name in (picture.file, own[0]) else picture.name
     return replace(picture, name=name, group=place if picture.group == picture.file else picture.group)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from pdc.domain.values import Box, Task, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle
 from pdc.formats.records import Asked, Picture, is_number, joined, numbers, shape_of
 from pdc.formats.sources.index import FileIndex
+from pdc.formats.sources.parquet_images import ParquetImages, image_bytes
 
 LINES = "reviews.jsonl"
 PARQUET = "medmultipoints.parquet"
@@ -100,7 +102,8 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 
 
 def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
-    rows = ((row, index, file, f"{Path(file).name} row {i}") for i, row in enumerate(_rows(index, file), start=1))
+    images = ParquetImages(index, file)
+    rows = ((row, index, file, images, i, f"{Path(file).name} row {i + 1}") for i, row in enumerate(_rows(index, file)))
     return gather(rows, lambda row: Record(_picture(*row), Silence.TOLD), lambda row: row[-1])
 
 
@@ -129,10 +132,11 @@ def _parquet_rows(index: FileIndex, file: str) -> Iterable[Any]:
         raise BadSetting(f"{file} is not a parquet file ({error}); download it again.") from None
 
 
-def _picture(row: Any, index: FileIndex, beside: str, where: str) -> Picture:
+def _picture(row: Any, index: FileIndex, beside: str, images: ParquetImages, number: int, where: str) -> Picture:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         raise BadSetting(f"{where} has no label, so it is no row of MedMultiPoints; correct the file.")
-    size, data = _size(row.get("img_size"), where), _bytes(row.get("image_data"))
+    size = _size(row.get("img_size"), where)
+    data = partial(images.at, number) if image_bytes(row.get("image_data")) is not None else None
     sha256 = given if isinstance(given := row.get("image_sha256"), str) else ""
     file = _file(row, index, beside, sha256)
     if file is None and data is None:
@@ -152,11 +156,6 @@ def _size(value: Any, where: str) -> tuple[int, int] | None:
     if not isinstance(value, list) or len(value) != 2 or not all(type(v) is int and v > 0 for v in value):
         raise BadSetting(f"{where} has no usable img_size; it needs [width, height].")
     return value[0], value[1]
-
-
-def _bytes(value: Any) -> bytes | None:
-    found = value.get("bytes") if isinstance(value, dict) else value
-    return bytes(found) if isinstance(found, bytes | bytearray) else None
 
 
 def _file(row: Mapping[str, Any], index: FileIndex, beside: str, sha256: str) -> str | None:

@@ -43,7 +43,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Picture:
     """An image file and what is in it. `size` is (width, height) as the annotations say, None when they do not; `data`
-    are the file's bytes where the annotations carry them; `beside` is the annotation file, from which `file` is looked up;
+    reads the file's bytes where the annotations carry them; `beside` is the annotation file, from which `file` is looked up;
     `sha256` is the stored image's, empty when it is not known."""
 
     file: str
@@ -51,7 +51,7 @@ class Picture:
     group: str
     size: Size | None
     asked: tuple[Asked, ...]
-    data: bytes | None = None
+    data: Callable[[], bytes] | None = None
     beside: str = ""
     sha256: str = ""
 

@@ -94,7 +94,7 @@ def test_out_and_back_changes_nothing(tmp_path: Path, format: str):
 def test_parquet_out_and_back_with_its_images(tmp_path: Path):
     data = a_parquet(tmp_path / "a.parquet")
     found = read(tmp_path / "a.parquet").pictures
-    assert list(map(plain, found)) == list(map(plain, PICTURES)) and {p.data for p in found} == {data}
+    assert list(map(plain, found)) == list(map(plain, PICTURES)) and {p.data() for p in found} == {data}
 
 
 def a_parquet(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
 from annotations import (
     BOXED,
@@ -26,12 +27,16 @@ from annotations import (
 from pictures import encoded
 from PIL import Image as Pillow
 from places import Place, boxes
+from pyarrow import parquet
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Question, Task
 from pdc.formats.exporting import export
 from pdc.formats.import_report import LabelRow
 from pdc.formats.importing import import_file
+from pdc.formats.registry import read_index
+from pdc.formats.sources.index import FileIndex
+from pdc.formats.sources.parquet_images import ParquetImages
 
 
 @pytest.fixture
@@ -310,3 +315,20 @@ def test_a_long_account_names_a_few_and_counts_the_rest(place: Place, tmp_path: 
     path = a_coco(tmp_path, [BOXED], tuple(f"{i}.png" for i in range(9)))
     said = taken(place, path)[1]
     assert "Left out 8 images (1.png, 2.png, 3.png, 4.png, 5.png and 3 more): nothing is drawn" in said
+
+
+# images inside a parquet file
+
+
+def test_images_of_a_parquet_file_are_read_one_after_the_other(place, tmp_path: Path):
+    rows = [(n, label) for n in ("a", "b", "c") for label in ("cell", "dot")]
+    images = {n: encoded(Pillow.new("RGB", SIZE, colour)) for n, colour in zip("abc", ("red", "blue", "lime"), strict=True)}
+    table = [{"image_data": images[n], "file_name": n, "label": label, "bbox": [list(CELL)], "count": 1} for n, label in rows]
+    parquet.write_table(pyarrow.Table.from_pylist(table), tmp_path / "a.parquet", row_group_size=2)
+    with FileIndex.of(tmp_path / "a.parquet") as index:
+        inside = ParquetImages(index, "a.parquet")
+        assert [inside.at(i) == images[rows[i][0]] for i in (0, 1, 5, 5, 2, 0)] == [True] * 6
+        opened = len(read_index(index).pictures)
+    assert opened == 3
+    found, _ = taken(place, tmp_path / "a.parquet")
+    assert found == {n: {"cell": [CELL], "dot": [CELL]} for n in "abc"}
