@@ -68,10 +68,6 @@ def a_coco(folder: Path, annotations: list[dict], images: tuple[str, ...] = ("a.
 
 BOXED = {"bbox": [20, 30, 40, 40]}
 PLATELET = {**BOXED, "category_id": 2}
-OUTLINE = {"segmentation": [[20, 30, 60, 30, 60, 70]]}
-MASK = {"segmentation": {"counts": [1, 2], "size": [160, 200]}}
-
-
 LINE = "0 0.2 0.3125 0.2 0.25"
 
 

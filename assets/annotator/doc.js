@@ -20,6 +20,7 @@ function cleanMark(raw) {
     status: String(raw.status || "open"),
     score: Number.isFinite(raw.score) ? raw.score : null,
     ...(finite(raw.extent, 4) && shape.point ? { extent: [...raw.extent] } : {}),
+    ...(Array.isArray(raw.outline) && raw.outline.length ? { outline: raw.outline } : {}),
   });
 }
 
@@ -262,7 +263,7 @@ export class Doc {
 
   reshape(id, shape, merge) {
     const mark = this.find(id);
-    if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...this.edited(mark) }, merge);
+    if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...shapes.carried(mark, shape), ...this.edited(mark) }, merge);
   }
 
   relabel(id, label) {

@@ -5,7 +5,7 @@ import { colorOf, svg } from "./core.js";
 import * as shapes from "./shapes.js";
 
 const TOGETHER = 100; // marks
-const LAYERS = ["halo", "line", "origin"]; // from below; the last says whose mark it is
+const LAYERS = ["halo", "line", "trace", "origin"]; // from below: a mark's outline, and at last whose mark it is
 
 // A dot is a line without length, drawn by its caps in screen pixels.
 const dot = (x, y) => `M${x} ${y}h0`;
@@ -14,6 +14,9 @@ const outline = (mark) => {
   const [x1, y1, x2, y2] = mark.box;
   return `M${x1} ${y1}H${x2}V${y2}H${x1}Z`;
 };
+
+// What was drawn more exactly than the box.
+const trace = (mark) => mark.outline.map((ring) => `M${ring.map((corner) => corner.join(" ")).join("L")}Z`).join("");
 
 // Some neighbours; those that look the same share a look: one path in each layer.
 class Batch {
@@ -39,10 +42,11 @@ class Batch {
 
   look(mark, color) {
     const kind = mark.box ? "box" : "point";
-    const key = `${kind} ${mark.status} ${mark.origin} ${color}`;
+    const key = `${kind} ${mark.status} ${mark.origin} ${color} ${mark.outline ? "traced" : ""}`;
     if (!this.looks.has(key)) {
       const style = { "data-kind": kind, "data-status": mark.status, "data-origin": mark.origin, stroke: color };
-      const paths = LAYERS.map((name) => (name === "origin" && mark.origin === "model" ? null : svg("path", { class: `pda-${name}`, ...style })));
+      const needless = { origin: mark.origin === "model", trace: !mark.outline };
+      const paths = LAYERS.map((name) => (needless[name] ? null : svg("path", { class: `pda-${name}`, ...style })));
       paths.forEach((path, at) => path && this.layers[at].append(path));
       this.looks.set(key, { paths, marks: [] });
     }
@@ -55,8 +59,8 @@ class Batch {
       return this.looks.delete(key);
     }
     const outlines = marks.map(outline).join("");
-    const corners = () => marks.map((mark) => dot(...shapes.bounds(mark))).join("");
-    return paths.forEach((path, at) => path && path.setAttribute("d", at < 2 ? outlines : corners()));
+    const corners = (mark) => dot(...shapes.bounds(mark));
+    return paths.forEach((path, at) => path && path.setAttribute("d", at < 2 ? outlines : marks.map(at === 2 ? trace : corners).join("")));
   }
 }
 

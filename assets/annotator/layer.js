@@ -142,7 +142,7 @@ export class Layer {
     this.tags();
   }
 
-  current(mark) { return this.moving && this.moving.id === mark.id ? { ...mark, ...this.moving.shape } : mark; }
+  current(mark) { return this.moving && this.moving.id === mark.id ? { ...mark, ...this.moving.shape, ...shapes.carried(mark, this.moving.shape) } : mark; }
 
   shapeHandles() {
     const mark = this.doc.mark;

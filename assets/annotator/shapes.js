@@ -30,6 +30,15 @@ export const around = ([x1, y1, x2, y2], [x, y]) => {
 // The object itself, as far as it is known: a point's extent where it is now, else the shape.
 export const body = (mark) => (mark.point && mark.extent ? { box: around(mark.extent, mark.point) } : of(mark));
 
+// What becomes of a mark's outline with its new place: it moves along; one of another size has none, for nobody drew it.
+export const carried = (mark, shape) => {
+  if (!mark.outline) return {};
+  const [x1, y1, x2, y2] = bounds(mark);
+  const [u1, v1, u2, v2] = bounds(shape);
+  const resized = Math.max(Math.abs(u2 - u1 - x2 + x1), Math.abs(v2 - v1 - y2 + y1)) > 0.05; // rounding moves a side by less
+  return { outline: resized ? undefined : mark.outline.map((ring) => ring.map(([x, y]) => [round(x + u1 - x1), round(y + v1 - y1)])) };
+};
+
 // The box spanned by two corners, inside the image, corners in order.
 export const span = (x1, y1, x2, y2, size) => {
   const xs = [x1, x2].map((v) => round(clamp(v, 0, size.width))).sort((a, b) => a - b);

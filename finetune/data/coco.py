@@ -64,7 +64,7 @@ def _row(folder: Path, image: Described, task: Task, labels: Sequence[str]) -> t
 def _why_unknown(told: Record, task: Task, label: str) -> list[LeftOut]:
     """Why the file does not say what of the label is in the image. Empty when it does."""
     file, asked = told.picture.file, next((a for a in told.picture.asked if a.label == label), None)
-    reasons = [e for e in told.left_out if e.label in (None, label)]
+    reasons = [e for e in told.left_out if e.label in (None, label) and e.what is not What.OUTLINE]
     if asked is None and told.silence is Silence.TOLD:
         reasons.append(LeftOut(What.ANSWER, "the file does not say that it was looked for there", file, label))
     if asked and task.has_marks and asked.count != len(asked.shapes):
@@ -84,4 +84,7 @@ def _findings(image: Described, told: Record, question: Question) -> Findings:
 
 
 def _placed(shape: Shape, task: Task) -> Shape:
-    return shape.center if task.has_points else shape
+    """Rows of truth have no outlines."""
+    if task.has_points:
+        return shape.center
+    return Box(*shape.xyxy) if isinstance(shape, Box) else shape

@@ -37,9 +37,17 @@ def clip(shape: Shape, wh: Size) -> Shape:
 
 
 def map_findings(findings: Findings, change: Callable[[Shape], Shape]) -> Findings:
-    return replace(
-        findings, marks=tuple(replace(m, shape=change(m.shape), extent=_changed(m.extent, change)) for m in findings.marks)
-    )
+    """The findings with each place changed, corner by corner where a mark has an outline."""
+
+    def moved(x: float, y: float) -> tuple[float, float]:
+        c = change(Point(x, y)).center
+        return c.x, c.y
+
+    def changed(mark: Mark) -> Mark:
+        outline = tuple(tuple(moved(*corner) for corner in polygon) for polygon in mark.outline)
+        return replace(mark, shape=change(mark.shape), outline=outline, extent=_changed(mark.extent, change))
+
+    return replace(findings, marks=tuple(map(changed, findings.marks)))
 
 
 def _changed(extent: Box | None, change: Callable[[Shape], Shape]) -> Box | None:

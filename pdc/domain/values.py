@@ -148,6 +148,18 @@ class Box:
 
 
 Shape = Point | Box
+Polygon = tuple[tuple[float, float], ...]
+"""the corners (x, y) of a closed line, at least three; the last is joined to the first"""
+Outline = tuple[Polygon, ...]
+"""the parts of an object that its polygons enclose; empty when only its box or its place is known"""
+
+
+def check_outline(outline: Outline) -> Outline:
+    """The outline itself; ValueError where a polygon has fewer than three corners or one is not finite."""
+    for polygon in outline:
+        if len(polygon) < 3 or not all(isfinite(x) and isfinite(y) for x, y in polygon):
+            raise ValueError(f"a polygon needs three or more finite corners, not {polygon}")
+    return outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,7 @@ class Mark:
     """One object in the image. `id` is unique within an image's draft; `score` is the model's, 0 to 1.
 
     `extent` is, of a point, the box of its object, where one is known: what the point was made from.
+    `outline` is what a tool or person drew more exactly than `shape`, which stays the object's place and extent.
     """
 
     id: str
@@ -164,6 +177,10 @@ class Mark:
     status: Status = Status.OPEN
     score: float | None = None
     extent: Box | None = None
+    outline: Outline = ()
+
+    def __post_init__(self) -> None:
+        check_outline(self.outline)
 
     @property
     def body(self) -> Shape:

@@ -3,7 +3,7 @@
 What PDC writes beside the standard keys: images carry `name`, `group` (what must stay on one side of a split) and `labels`
 (what was asked there: a label that is named and has no box is absent, one that is not named is unknown), with `asked` saying
 by which task. A point is a keypoint with a box of no size. An annotation whose corner cannot be had by adding floats carries
-its corners as `xyxy`, so that no box ever changes.
+its corners as `xyxy`, so that no box ever changes. An outline is the `segmentation`, and `area` is its own.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, TypeGuard
+from itertools import chain, count
+from typing import Any
 
 from pdc.domain.errors import BadSetting, PdcError
-from pdc.domain.geometry import Size, clip
+from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Point, Shape, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
-from pdc.formats.records import Asked, Picture, has_area, inside, is_number, keeps_area, told, visible, with_told
+from pdc.formats.records import Asked, Picture, has_area, is_number, told, visible, with_told
+from pdc.formats.shapes.coco_shapes import corners, has_crowds, shape_of, why_unread
+from pdc.formats.shapes.outlines import area, outline_of
 from pdc.formats.sources.index import FileIndex
 
 Labelled = tuple[str, Shape]
@@ -81,13 +83,13 @@ def _annotation(number: int, image: int, category: int, shape: Shape) -> dict[st
         keypoint = {"keypoints": [shape.x, shape.y, 2], "num_keypoints": 1}
         return {**about, "bbox": [shape.x, shape.y, 0.0, 0.0], "area": 0.0, "iscrowd": 0, **keypoint}
     bbox = [shape.x1, shape.y1, _span(shape.x1, shape.x2), _span(shape.y1, shape.y2)]
-    annotation = {**about, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0}
-    return annotation if _corners(bbox) == shape.xyxy else {**annotation, "xyxy": list(shape.xyxy)}
+    annotation = {**about, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0, **_segmentation(shape)}
+    return annotation if corners(bbox) == shape.xyxy else {**annotation, "xyxy": list(shape.xyxy)}
 
 
-def _corners(bbox: Sequence[float]) -> tuple[float, float, float, float]:
-    x, y, width, height = bbox
-    return x, y, x + width, y + height
+def _segmentation(shape: Box) -> dict[str, Any]:
+    outline = outline_of(shape)
+    return {"segmentation": [list(chain.from_iterable(p)) for p in outline], "area": area(outline)} if outline else {}
 
 
 def _span(start: float, end: float) -> float:
@@ -144,21 +146,22 @@ Frame = Callable[[str, Size | None], Size | None]
 def parsed(value: Any, frame: Frame = lambda name, told: told) -> tuple[tuple[str, ...], list[Described], list[LeftOut]]:
     """The labels that the file declares, its images, and entries that are left out. BadSetting when it is no COCO at all.
 
-    Boxes are cut at the image's border. What is no single box or point is left out: crowds, masks and outlines without a
-    bbox, turned boxes, predictions.
+    Boxes are cut at the image's border. Polygons, masks and turned boxes become the box around them and stay as its outline.
+    Left out are crowds, groups of keypoints without a bbox, and predictions.
     """
     categories = _categories(_list(value, "categories"))
     strays: list[LeftOut] = []
     images = _described(_list(value, "images"), frame, strays)
     listed = {i.get("id") for i in value["images"] if isinstance(i, dict) and isinstance(i.get("id"), int | str)}
-    for annotation in _list(value, "annotations"):
+    crowds = has_crowds(_list(value, "annotations"))
+    for annotation in value["annotations"]:
         try:
             number = _about(annotation, listed)
         except BadSetting as error:
             strays.append(LeftOut(What.OBJECT, str(error)))
         else:
             if number in images:
-                images[number].objects.append(_labelled(annotation, categories, images[number]))
+                images[number].objects.extend(_labelled(annotation, categories, images[number], crowds))
     return tuple(c for c in categories.values() if isinstance(c, str)), list(images.values()), strays
 
 
@@ -260,72 +263,17 @@ def _what(annotation: Any) -> str:
     return f"Annotation {annotation.get('id') if isinstance(annotation, dict) else None}"
 
 
-def _labelled(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError], image: Described) -> Labelled | LeftOut:
+def _labelled(
+    annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError], image: Described, crowds: bool
+) -> list[Labelled | LeftOut]:
+    """The object, and what of it is left out."""
     file = image.entry["file_name"]
     try:
         label = _label_of(annotation, categories)
-        reason = _unread(annotation)
-        shape = _shape(annotation, image.size, _what(annotation)) if reason is None else None
+        reason = why_unread(annotation, crowds)
+        if reason is not None:
+            return [LeftOut(What.OBJECT, reason, file, label)]
+        shape, unfit = shape_of(annotation, image.size, _what(annotation))
     except PdcError as error:
-        return LeftOut(What.IMAGE, str(error), file)
-    return LeftOut(What.OBJECT, reason or "", file, label) if shape is None else (label, shape)
-
-
-def _unread(annotation: Mapping[str, Any]) -> str | None:
-    """Why the annotation is not one box or one point that a person set; None when it is."""
-    attributes = annotation.get("attributes")
-    if annotation.get("iscrowd"):
-        return "it is marked as a crowd (iscrowd 1), not as one object"
-    if isinstance(attributes, dict) and is_number(turn := attributes.get("rotation")) and turn % 360:
-        return "it is a turned box, which is not read"
-    if annotation.get("score") is not None:
-        return "it has a score, so it is a prediction"
-    bbox = annotation.get("bbox") or []
-    placed = _point(annotation) is not None or not isinstance(bbox, list) or any(bbox[2:])
-    return None if placed else _unread_kind(annotation)
-
-
-def _unread_kind(annotation: Mapping[str, Any]) -> str | None:
-    if isinstance(annotation.get("segmentation"), dict):
-        return "it is a mask without a bbox, which is not read"
-    if annotation.get("segmentation"):
-        return "it is an outline without a bbox, which is not read"
-    return "it is a group of keypoints without a bbox, which is not read" if annotation.get("keypoints") else None
-
-
-def _shape(annotation: Mapping[str, Any], size: Size, what: str) -> Shape:
-    point = _point(annotation)
-    if point is not None:
-        return inside(point, size, f"{what} of the COCO file")
-    return _box(annotation.get("bbox"), annotation.get("xyxy"), size, what)
-
-
-def _point(annotation: Mapping[str, Any]) -> Point | None:
-    """A keypoint with a bbox of no size is PDC's way to write a point; an outline of one corner is RectLabel's."""
-    bbox, keypoints, outline = (annotation.get(key) for key in ("bbox", "keypoints", "segmentation"))
-    if _has_numbers(keypoints, 3) and _has_numbers(bbox, 4) and not any(bbox[2:]):
-        return Point(bbox[0], bbox[1])
-    single = outline[0] if isinstance(outline, list) and len(outline) == 1 else None
-    return Point(*single) if _has_numbers(single, 2) else None
-
-
-def _has_numbers(value: Any, count: int) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and len(value) == count and all(map(is_number, value))
-
-
-def _box(bbox: Any, exact: Any, size: Size, what: str) -> Box:
-    if not _has_numbers(bbox, 4):
-        raise BadSetting(f"{what} of the COCO file has no bbox of four numbers; correct the file.")
-    x1, y1, x2, y2 = _corners(bbox)
-    outside = x1 > size[0] or y1 > size[1] or x2 < 0 or y2 < 0
-    if bbox[2] < 0 or bbox[3] < 0 or outside or not keeps_area(box := Box(x1, y1, x2, y2), size):
-        raise BadSetting(f"{what} of the COCO file has a box outside its image or turned inside out; correct the file.")
-    return clip(Box(*exact) if _agree(exact, box.xyxy) else box, size)
-
-
-def _agree(exact: Any, corners: Sequence[float]) -> bool:
-    """Whether PDC's own corners are there and no other program has changed the bbox beside them."""
-    if not _has_numbers(exact, 4):
-        return False
-    ordered = exact[0] <= exact[2] and exact[1] <= exact[3]
-    return ordered and all(abs(a - b) < 1e-6 for a, b in zip(exact, corners, strict=True))
+        return [LeftOut(What.IMAGE, str(error), file)]
+    return [(label, shape), *([LeftOut(What.OUTLINE, unfit, file, label)] if unfit else [])]

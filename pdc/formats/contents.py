@@ -28,7 +28,7 @@ T = TypeVar("T")
 class What(StrEnum):
     """What was left out. ANSWER: what an image says about a label. SIZE: the extent of a box that is kept as a point.
 
-    POSE: the keypoints of an object whose box is kept. FILE: a whole annotation file.
+    POSE, OUTLINE: the keypoints or the outline of an object whose box is kept. FILE: a whole annotation file.
     """
 
     OBJECT = "object"
@@ -37,6 +37,7 @@ class What(StrEnum):
     ANSWER = "answer"
     ANNOTATION = "annotation"
     SIZE = "box size"
+    OUTLINE = "outline"
     POSE = "pose"
     FILE = "file"
 

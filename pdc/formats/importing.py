@@ -16,12 +16,13 @@ from pdc.domain.errors import BadQuestion, BadSetting, StaleSave
 from pdc.domain.label_changes import check_new_label
 from pdc.domain.labels import LabelDictionary
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Findings, Image, Mark, Origin, Question, Review, Status, Task, Verdict
+from pdc.domain.values import Findings, Image, Mark, Origin, Question, Review, Shape, Status, Task, Verdict
 from pdc.formats.contents import Contents, LeftOut, What, told_left_out
 from pdc.formats.import_checks import TURNED, Checked, Name, Pictures, apart, chosen, fitting, renamed
 from pdc.formats.import_report import SAME, STAYS, Imported, is_loss
 from pdc.formats.records import Asked
 from pdc.formats.registry import read_index
+from pdc.formats.shapes.outlines import outline_of, untraced
 from pdc.formats.sources.index import FileIndex
 from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
@@ -183,9 +184,11 @@ def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
     if not task.has_marks:
         return question, Findings(stated={a.label: a.count for a in asked})
     shapes = [(a.label, s.center if task.has_points else s) for a in asked for s in a.shapes]
-    return question, Findings(
-        tuple(Mark(f"m{i}", s, n, Origin.HUMAN, Status.ACCEPTED) for i, (n, s) in enumerate(shapes, start=1))
-    )
+    return question, Findings(tuple(_mark(f"m{i}", n, s) for i, (n, s) in enumerate(shapes, start=1)))
+
+
+def _mark(name: str, label: str, shape: Shape) -> Mark:
+    return Mark(name, untraced(shape), label, Origin.HUMAN, Status.ACCEPTED, outline=outline_of(shape))
 
 
 def _review(sha256: str, question: Question, findings: Findings, author: str, current: Review | None) -> Review:
@@ -236,4 +239,4 @@ def _why_it_stays(current: Review, findings: Findings, replace: bool) -> str | N
 
 
 def _said(findings: Findings) -> tuple[object, ...]:
-    return Counter((m.label, m.shape) for m in findings.marks if m.counts), dict(findings.stated)
+    return Counter((m.label, m.shape, m.outline) for m in findings.marks if m.counts), dict(findings.stated)

@@ -1,7 +1,7 @@
 """MedMultiPoints (SimulaMet/MedMultiPoints) <-> pictures: rows of image, label, points, boxes and count, in pixels.
 
-As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group`, `task`
-and `question`.
+As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group`, `task`,
+`question`, and `outlines`: polygons for each box.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from pdc.domain.errors import BadSetting
-from pdc.domain.values import Box, Task, check_label
+from pdc.domain.values import Box, Shape, Task, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle
 from pdc.formats.records import Asked, Picture, is_number, joined, numbers, shape_of
+from pdc.formats.shapes.outlines import Traced, outline_of, polygon_of
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.sources.parquet_images import ParquetImages, image_bytes
 
@@ -31,6 +32,7 @@ def rows(picture: Picture) -> list[dict[str, Any]]:
 
 
 def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
+    outlines = [outline_of(s) for s in asked.shapes if isinstance(s, Box)]
     return {
         "image_sha256": picture.sha256,
         "img_size": list(picture.known_size),
@@ -43,6 +45,7 @@ def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
         "group": picture.group,
         "task": str(asked.task),
         "question": list(asked.question),
+        **({"outlines": outlines} if any(outlines) else {}),
     }
 
 
@@ -78,6 +81,7 @@ def _schema() -> Any:
             ("group", pyarrow.string()),
             ("task", pyarrow.string()),
             ("question", pyarrow.list_(pyarrow.string())),
+            ("outlines", pyarrow.list_(pyarrow.list_(numbers_2d))),
         ]
     )
 
@@ -182,7 +186,17 @@ def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> 
     if not task.has_marks:
         return Asked(task, label, (), int(count or 0))
     shapes = tuple(shape_of(s, size, where) for s in (boxes if task.has_boxes else points))
+    if task.has_boxes:
+        shapes = _traced(shapes, row.get("outlines"), where)
     return Asked(task, label, shapes, len(shapes) or int(count or max(len(boxes), len(points))))
+
+
+def _traced(shapes: tuple[Shape, ...], outlines: Any, where: str) -> tuple[Shape, ...]:
+    """The boxes with their outlines, where the row has a list of polygons for each of them."""
+    if not isinstance(outlines, list) or len(outlines) != len(shapes):
+        return shapes
+    polygons = (tuple(polygon_of(p, where) for p in rings) if isinstance(rings, list) else () for rings in outlines)
+    return tuple(Traced(*s.xyxy, rings) if rings and isinstance(s, Box) else s for s, rings in zip(shapes, polygons, strict=True))
 
 
 def _task(boxes: int, points: int, count: float | None, where: str) -> Task:

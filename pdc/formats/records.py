@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, check_label
+from pdc.formats.shapes.outlines import cut, drawn
 
 Corners = tuple[float, ...]
 Holds = Callable[[Shape], bool]
@@ -84,7 +85,7 @@ def marks_of(review: Review, label: str) -> list[Mark]:
 
 def _asked(review: Review, label: str) -> Asked:
     task = review.question.task
-    shapes = tuple(m.shape for m in marks_of(review, label)) if task.has_marks else ()
+    shapes = tuple(drawn(m) for m in marks_of(review, label)) if task.has_marks else ()
     return Asked(task, label, shapes, review.findings.counts(task).get(label, 0), review.question.labels)
 
 
@@ -147,7 +148,14 @@ def inside(shape: Shape, size: Size, where: str) -> Shape:
         slack = max(1.0, 0.01 * side)
         if not -slack <= value <= side + slack or not keeps_area(shape, size):
             raise BadSetting(f"{where} lies outside its image ({value:g} of {side} pixels); was it drawn at another size?")
-    return clip(shape, size)
+    return cut(shape, size)
+
+
+def reaching(shape: Shape, size: Size, where: str) -> Shape:
+    """The shape, cut at the picture's border however far it reaches over it; BadSetting when its centre is outside."""
+    if clip(shape.center, size) != shape.center:
+        raise BadSetting(f"{where} lies outside its image; was it drawn at another size?")
+    return cut(shape, size)
 
 
 def keeps_area(shape: Shape, size: Size) -> bool:

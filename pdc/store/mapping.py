@@ -75,14 +75,23 @@ def _mark_out(mark: Mark) -> dict[str, Any]:
         "status": str(mark.status),
         "score": mark.score,
         **({"extent": mark.extent.xyxy} if mark.extent else {}),
+        **({"outline": mark.outline} if mark.outline else {}),
     }
 
 
 def _mark_in(value: Mapping[str, Any]) -> Mark:
     shape: Shape = Box(*value["box"]) if "box" in value else Point(*value["point"])
+    outline = tuple(tuple((x, y) for x, y in polygon) for polygon in value.get("outline", ()))
     extent = Box(*value["extent"]) if "extent" in value else None
     return Mark(
-        value["id"], shape, value["label"], Origin(value["origin"]), Status(value["status"]), value["score"], extent=extent
+        value["id"],
+        shape,
+        value["label"],
+        Origin(value["origin"]),
+        Status(value["status"]),
+        value["score"],
+        extent=extent,
+        outline=outline,
     )
 
 

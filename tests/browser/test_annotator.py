@@ -68,6 +68,24 @@ def test_a_move_keeps_the_whole_mark_inside_the_image(driver: Driver) -> None:
     assert near(driver.marks()["m1"]["box"], [0, 0, 50, 40])
 
 
+OUTLINE = [[[100, 100], [150, 110.5], [120, 140]], [[130, 130], [150, 130], [140, 140]]]
+
+
+def test_an_outline_moves_with_its_mark_and_goes_when_the_mark_is_resized(driver: Driver) -> None:
+    driver.open({**box("m1", 100, 100, 150, 140), "outline": OUTLINE}, box("m2", 200, 200, 240, 240))
+    drawn = ".pda-ink:not(.pda-chosen):not(.pda-pointed) .pda-trace"
+    assert driver.js("document.querySelector(arg).getAttribute('d')", drawn).startswith("M100 100L150 110.5L120 140Z")
+    driver.press("n", "ArrowRight", "Shift+ArrowUp", "2")  # moved, then relabelled
+    mark = driver.marks()["m1"]
+    assert mark["box"] == [101, 90, 151, 130] and mark["label"] == LABELS[1]
+    assert mark["outline"] == [[[x + 1, y - 10] for x, y in ring] for ring in OUTLINE]
+    driver.drag((151, 130), (170, 160))
+    assert "outline" not in driver.marks()["m1"] and near(driver.marks()["m1"]["box"], [101, 90, 170, 160])
+    driver.press("Control+z")
+    assert driver.marks()["m1"]["outline"] == mark["outline"]
+    driver.until(lambda: driver.received and driver.received[-1]["marks"][0].get("outline") == mark["outline"], "the autosave")
+
+
 HANDLES = {"nw": (0, 1), "n": (1,), "ne": (2, 1), "e": (2,), "se": (2, 3), "s": (3,), "sw": (0, 3), "w": (0,)}
 
 

@@ -246,7 +246,7 @@ def test_a_csv_that_somebody_typed(tmp_path: Path):
             },
             "Task 4 has a region",
         ),
-        ({"a.json": '[{"image": "a.png", "label": []}]'}, "looks like Label Studio's JSON-MIN"),
+        ({"a.json": '[{"image": "a.png", "label": []}]'}, "it is empty, and no label is drawn anywhere"),
         ({"a.jsonl": '{"label": '}, "a.jsonl line 1 is not JSON"),
         ({"a.jsonl": '{"label": 7}'}, "row 1 has no label"),
         ({"a.jsonl": '{"label": "a", "image_sha256": "ab"}'}, "has no image_data, and no image"),

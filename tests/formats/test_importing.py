@@ -11,7 +11,6 @@ from annotations import (
     BOXED,
     CELL,
     LINE,
-    OUTLINE,
     PLATELET,
     SIZE,
     a_coco,
@@ -293,14 +292,14 @@ def test_the_last_line_of_an_import_is_the_account_of_it(tmp_path: Path, monkeyp
     whole = put(tmp_path / "whole", {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
     line = f'Added 1 review of 1 image from {whole}: 1 mark, 0 answers "none".'
     assert ran(monkeypatch, capsys, tmp_path / "home", "import", str(whole)) == (0, line)  # nothing left out: no clutter
-    path = a_coco(tmp_path / "coco", [BOXED, BOXED, {**OUTLINE, "category_id": 2}])
+    path = a_coco(tmp_path / "coco", [BOXED, BOXED, {**BOXED, "category_id": 2, "score": 0.9}])
     code, line = ran(monkeypatch, capsys, tmp_path / "other", "import", str(path), "--complete")
     assert (code, line) == (
         0,
         (
             f'Added 2 reviews of 2 images from {path}: 2 marks, 2 answers "none". '
             "Left out 1 label (dog): no object that is taken over has it. "
-            "Left out 1 object (platelet in a.png): it is an outline without a bbox, which is not read."
+            "Left out 1 object (platelet in a.png): it has a score, so it is a prediction."
         ),
     )
 

@@ -4,6 +4,7 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
 {"case": str, "rev": int, "edits": int, "image": {"url", "width", "height", "name"}, "task": str, "labels": [str, ...],
  "kind": "box" | "point" | "count", "stated": {label: int}, "model_stated": {label: int} | null, "readonly": bool,
  "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
+A mark may have "outline": [[[x, y], ...], ...] beside; it moves with the mark, and goes when the mark is given another size.
 None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
 {"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
 so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
@@ -40,6 +41,7 @@ from pdc.domain.values import (
     Image,
     Mark,
     Origin,
+    Outline,
     Point,
     Question,
     Shape,
@@ -51,6 +53,7 @@ from pdc.web.ui.scripts import on_load
 
 EVENTS = ("edit", "save", "next", "previous", "stop", "closer")
 MAX_ID_LENGTH = 64
+MAX_CORNERS = 100_000  # of a mark's outline
 Value = dict[str, Any]
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
@@ -133,7 +136,8 @@ def _mark_value(mark: Mark) -> Value:
     shape = {"box": list(mark.shape.xyxy)} if isinstance(mark.shape, Box) else {"point": [mark.shape.x, mark.shape.y]}
     named = {"id": mark.id, "label": mark.label, "origin": str(mark.origin), "status": str(mark.status)}
     extent = {"extent": list(mark.extent.xyxy)} if mark.extent else {}
-    return {**named, **shape, **extent, "score": mark.score}
+    outline = {"outline": [[list(corner) for corner in polygon] for polygon in mark.outline]} if mark.outline else {}
+    return {**named, **shape, **extent, "score": mark.score, **outline}
 
 
 def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
@@ -189,7 +193,8 @@ def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
         raise BadDraft("Mark {id} has an unknown origin or status; reload the page and try again.", id=name) from None
     shape, score = clip(_shape(raw, name), wh), _score(raw.get("score"), name)
     extent = _box(raw["extent"], name) if isinstance(shape, Point) and raw.get("extent") is not None else None
-    return Mark(name, shape, _label(raw.get("label"), labels), origin, status, score, extent=extent)
+    label, outline = _label(raw.get("label"), labels), _outline(raw.get("outline"), wh, name)
+    return Mark(name, shape, label, origin, status, score, extent=extent, outline=outline)
 
 
 def _shape(raw: Mapping[str, Any], name: str) -> Shape:
@@ -203,6 +208,21 @@ def _shape(raw: Mapping[str, Any], name: str) -> Shape:
 def _box(value: object, name: str) -> Box:
     x1, y1, x2, y2 = _numbers(value, 4, name)
     return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+
+
+def _outline(value: object, wh: Size, name: str) -> Outline:
+    """Its corners cut at the image's border, as the mark is."""
+    rings: list[Any] = value if isinstance(value, list) else [value] if value is not None else []
+    if not all(isinstance(ring, list) and len(ring) >= 3 for ring in rings) or sum(map(len, rings)) > MAX_CORNERS:
+        raise BadDraft(
+            "Mark {id} has an outline without three corners, or with too many; reload the page and try again.", id=name
+        )
+    return tuple(tuple(_corner(corner, wh, name) for corner in ring) for ring in rings)
+
+
+def _corner(value: object, wh: Size, name: str) -> tuple[float, float]:
+    point = clip(Point(*_numbers(value, 2, name)), wh)
+    return point.x, point.y
 
 
 def _numbers(value: object, size: int, name: str) -> list[float]:

@@ -1,0 +1,1 @@
+"""The shapes that annotation files draw, as boxes, points and outlines."""
