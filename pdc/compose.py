@@ -17,13 +17,13 @@ from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.predictors.named import NamedPredictor
 from pdc.settings import Settings
 from pdc.store.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from pdc.inference.predictors.base import Predictor
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
 
@@ -48,16 +48,21 @@ def routing_of(settings: Settings, store: Store) -> AdapterRouting:
     return AdapterRouting(settings.base, partial(_wanted, settings, adapters))
 
 
-def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> LocalPredictor | RemotePredictor:
-    """Who answers by these settings: a server, when one is named, or the model in this process."""
-    if not settings.server_url:
-        return local_predictor(settings, store, wanted)
+def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> NamedPredictor:
+    """Who answers by these settings: a server, when one is named, or the model in this process; asked in its own words."""
+    wanted = wanted or routing_of(settings, store)
+    inside = remote_predictor(settings, wanted) if settings.server_url else local_predictor(settings, store, wanted)
+    return NamedPredictor(inside, store.dictionary)
+
+
+def remote_predictor(settings: Settings, wanted: AdapterRouting) -> RemotePredictor:
+    """The model behind the server that these settings name."""
     wire = HttpClient(settings.server_url, settings.server_key, settings.server_seconds)
     return RemotePredictor(
         wire,
         settings.model,
         settings.base,
-        wanted or routing_of(settings, store),
+        wanted,
         model=settings.server_model,
         most=settings.max_pixels,
         style=settings.loading["answer_style"],
@@ -66,7 +71,7 @@ def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None
 
 def local_predictor(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> LocalPredictor:
     """The model of these settings with whatever adapter they want at each question; loads at the first one."""
-    return LocalPredictor(partial(_load, settings), wanted or routing_of(settings, store))
+    return LocalPredictor(partial(_load, settings), wanted or routing_of(settings, store), folder=settings.model)
 
 
 def _load(settings: Settings):
@@ -117,7 +122,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     return app, model.warm_up, prefetcher.stop
 
 
-def _service(settings: Settings, store: Store, model: Predictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
+def _service(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
     from pdc.images.intake import ImageFiles
     from pdc.review.service import ReviewService
 
@@ -126,7 +131,7 @@ def _service(settings: Settings, store: Store, model: Predictor, routing: Adapte
         ImageFiles(settings.images),
         model,
         settings.max_megapixels,
-        serving=routing.now,
+        serving=lambda question: routing.now(model.put(question)),
         at_once=SERVER_TAKES if settings.server_url else 1,
         blind=settings.blind,
         private=private,
@@ -135,7 +140,7 @@ def _service(settings: Settings, store: Store, model: Predictor, routing: Adapte
 
 
 def _tabs(
-    settings: Settings, service: ReviewService, prefetcher: Prefetcher, model: Predictor, routing: AdapterRouting
+    settings: Settings, service: ReviewService, prefetcher: Prefetcher, model: NamedPredictor, routing: AdapterRouting
 ) -> dict[str, Any]:
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images

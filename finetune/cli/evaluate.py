@@ -106,9 +106,11 @@ def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, want
     from finetune.data.dataset import read_rows
     from pdc.compose import open_store
     from pdc.images.intake import ImageFiles
+    from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_held_out
 
-    if not export_held_out(open_store(settings), ImageFiles(settings.images), folder):
+    known = taught(settings.model, wanted.folder) or frozenset()
+    if not export_held_out(open_store(settings), ImageFiles(settings.images), folder, known):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = read_rows(folder / "held_out.jsonl", [])
     return compare_with(settings, adapters, wanted, rows, progress=progress)

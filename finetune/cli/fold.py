@@ -114,7 +114,7 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     say = _teller(run)
     if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
         say("Building the training set from the current reviews.")
-        build_data(store, settings, run.data)
+        build_data(store, settings, run.data, adapters)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
     refuse_leaks(rows, held_out)
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
@@ -137,12 +137,15 @@ def thin_out(rows: list[Row], limit: int) -> list[Row]:
     return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
 
 
-def build_data(store: Store, settings: Settings, folder: Path) -> None:
-    """manifest.json, train.jsonl and held_out.jsonl from the current reviews."""
+def build_data(store: Store, settings: Settings, folder: Path, adapters: Adapters) -> None:
+    """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that the serving model was taught."""
     from pdc.images.intake import ImageFiles
+    from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
 
-    export_training_set(store, ImageFiles(settings.images), folder)
+    active = adapters.active()
+    known = taught(settings.model, active.path if active else None) or frozenset()
+    export_training_set(store, ImageFiles(settings.images), folder, taught=known)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from pdc.domain.geometry import Size
@@ -60,8 +59,3 @@ def _doubts(row: dict[str, Any]) -> str:
     below = sorted({row["thresholds"][label] for label in labels})
     marks = "1 doubtful mark" if len(labels) == 1 else f"{len(labels)} doubtful marks"
     return f" ({marks} below {' or '.join(f'{t:.2f}' for t in below)})"
-
-
-def untaught_notes(answer: Answer, labels: Sequence[str]) -> list[str]:
-    who = answer.model if answer.adapter is None else f"{answer.model} with adapter {answer.adapter}"
-    return [f"{who} was never taught {label!r}: what it says about it means nothing." for label in labels]

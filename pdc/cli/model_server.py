@@ -33,6 +33,7 @@ def serve_model(
             predictor,
             settings.base,
             lambda: {a.name: a.path for a in adapters.there()},
+            dictionary=store.dictionary,
             key=settings.server_key,
             max_bytes=settings.max_upload_mb * 2**20 * 3 // 2,
             max_megapixels=settings.max_megapixels,

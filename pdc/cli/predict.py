@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from pdc.domain.progress import follow
 from pdc.domain.values import Question, Task
 
 if TYPE_CHECKING:
-    from pdc.inference.predictors.base import Answer, Predictor
+    from pdc.inference.predictors.base import Predictor
     from pdc.settings import Settings
 
 
@@ -53,12 +52,16 @@ def predict(options: PredictOptions) -> int:
     A bad file is reported and the others go on; the exit code is 1 when any failed.
     """
     from pdc.compose import open_store, predictor_of, routing_of
+    from pdc.review.labels import Labels
     from pdc.settings import Settings
 
     settings = Settings.from_env()
-    question = _question(options, settings)
+    typed = _question(options, settings)
     wanted = routing_of(settings, store := open_store(settings))
     predictor = predictor_of(settings, store, wanted)
+    question, notes = Labels(store, lambda: predictor.labels).understand(typed)
+    for note in notes:
+        say(f"pdc: {note}")
     if trouble := wanted.trouble():
         say(f"pdc: {trouble}")
     folders = [p for p in options.images if p.is_dir()]
@@ -100,21 +103,17 @@ def _predict_files(options: PredictOptions, settings: Settings, question: Questi
 
 
 def _predict_file(path: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> None:
-    from pdc.cli.answer_lines import answer_row, in_words, untaught_notes
+    from pdc.cli.answer_lines import answer_row, in_words
     from pdc.images.intake import accept
     from pdc.inference.predictors.zoom import zoom_answer
 
     accepted = accept(_read(path), path.name, max_megapixels=settings.max_megapixels)
     image = accepted.pixels()
     answer = zoom_answer(predictor, image, question, predictor.predict(image, question), options.closer)
-    _say_notes(path, accepted.notes, answer, untaught_notes(answer, predictor.untaught(question)))
+    for note in (*accepted.notes, *answer.notes):
+        say(f"pdc: {path}: {note}")
     row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
     print(json.dumps(row, ensure_ascii=False) if options.json else in_words(row), flush=True)
-
-
-def _say_notes(path: Path, of_image: Sequence[str], answer: Answer, untaught: Sequence[str]) -> None:
-    for note in (*of_image, *answer.notes, *untaught):
-        say(f"pdc: {path}: {note}")
 
 
 def _read(path: Path) -> bytes:

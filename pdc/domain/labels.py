@@ -5,7 +5,7 @@ Stored rows keep the names they were written with. `LabelDictionary.moved` says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -113,6 +113,22 @@ class LabelDictionary:
     def resolved(self, question: Question) -> Question:
         """The question under the names of the labels that it means; two spellings of one label become one."""
         return replace(question, labels=tuple(dict.fromkeys(map(self.resolve, question.labels))))
+
+    def taught(self, labels: Sequence[str], known: Set[str]) -> dict[str, str]:
+        """Label -> the word by which a model that was taught `known` knows it: its name, a former one, another word for it.
+        Labels that it does not know are left out; no word stands for two of them."""
+        found = {name: name for name in labels if name in known}
+        for name in labels:
+            if name not in found and (word := self._taught_word(name, known - set(found.values()))):
+                found[name] = word
+        return {name: found[name] for name in labels if name in found}
+
+    def _taught_word(self, name: str, known: Set[str]) -> str | None:
+        spellings = self.labels[name].spellings if name in self.labels else (name,)
+        if same := next((s for s in spellings if s in known), None):
+            return same
+        theirs = LabelDictionary({word: Label(word) for word in sorted(known)}, {}, self.vocabulary)
+        return next((word for s in spellings if (word := theirs.find(s).name)), None)
 
     def _meanings(self, text: str) -> Iterable[Sequence[str]]:
         """Labels that it may mean, the surest kind of likeness first."""

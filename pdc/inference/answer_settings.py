@@ -75,6 +75,12 @@ def labels_of(folder: str) -> frozenset[str]:
     return frozenset(described(folder).get("labels", ()))
 
 
+def taught(model: str, adapter: str | None) -> frozenset[str] | None:
+    """The labels that a model with this adapter was taught; None where one of the two does not say."""
+    said = [labels_of(folder) for folder in (model, adapter) if folder]
+    return frozenset().union(*said) if all(said) else None
+
+
 def described(folder: str) -> dict[str, Any]:
     """The folder's pdc.json; empty when there is none."""
     if not is_ours(folder):

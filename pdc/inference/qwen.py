@@ -96,12 +96,6 @@ class Qwen:
         """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
         return replace(question, task=self.lists) if self.lists else question
 
-    def untaught(self, question: Question, adapter: str | None) -> tuple[str, ...]:
-        """Asked labels that neither the base nor the adapter in that folder names in its pdc.json; none where the base names
-        nothing."""
-        known = self.base_labels | (labels_of(adapter) if adapter else frozenset())
-        return tuple(label for label in question.labels if label not in known) if self.base_labels else ()
-
     @property
     def max_pixels(self) -> int:
         """The most pixels of an image that it sees at once: as the settings, the serving adapter and the image processor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.values import Box, Findings, Image, Prediction, Question
 from pdc.images.intake import ImageFiles
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Part = Findings | Prediction
 """An answer in the making, and the whole one."""
+UNTAUGHT = "The model does not know {labels}; it was not asked about that. Mark by hand; train when some images are done."
 MOST = 200  # answers kept for drafts that are open somewhere, beside those that are still being made
 STOPPED = Message("Stopped. What the model found so far stays; ask again for the whole answer.")
 STOPPED_ZOOM = Message("Stopped looking closer; your marks are as they were.")
@@ -46,24 +48,43 @@ class Answers:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
         self.requests = RequestTable(at_once)
 
+    def asked(self, question: Question) -> Question | None:
+        """What the model is asked of a question: the labels it was taught, as far as it says; None where that is none."""
+        untaught = self.predictor.untaught(question)
+        left = tuple(label for label in question.labels if label not in untaught)
+        return replace(question, labels=left) if left else None
+
+    def must_ask(self, question: Question) -> Question:
+        """What the model is asked of a question; BadQuestion where it was taught none of the labels."""
+        asked = self.asked(question)
+        if asked is None:
+            raise BadQuestion(untaught_note(question.labels))
+        return asked
+
     def known(self, sha256: str, question: Question) -> Prediction | None:
         """The stored answer of the model and adapter that serve now."""
+        asked = self.asked(question)
+        return self._known(sha256, asked) if asked else None
+
+    def _known(self, sha256: str, asked: Question) -> Prediction | None:
         if self.serving is None:
-            return self.store.newest_prediction(sha256, question)
-        return self.store.latest_prediction(sha256, question, *self.serving(question))
+            return self.store.newest_prediction(sha256, asked)
+        return self.store.latest_prediction(sha256, asked, *self.serving(asked))
 
     def request(
         self, image: Image, question: Question, priority: Priority = Priority.SCREEN, *, again: bool = False, taken: bool = False
     ) -> Watch[Part]:
         """What the model finds, as it comes, and at last the stored answer; that alone where it is known.
 
-        `again`: a known one will not do. `taken`: ids of an older answer's marks are in use, so that new ones need others.
+        Labels that it was never taught are not asked; BadQuestion where all are such. `again`: a known answer will not do.
+        `taken`: ids of an older answer's marks are in use, so that new ones need others.
         """
-        if not again and (known := self.known(image.sha256, question)):
+        asked = self.must_ask(question)
+        if not again and (known := self._known(image.sha256, asked)):
             return self.requests.finished(known)
-        who = self.serving(question) if self.serving else None
-        work = partial(self._answer, image, question, again, f"-{uuid4().hex[:4]}" if taken else "")
-        return self.requests.ask((image.sha256, question, who, again, taken), priority, work)
+        who = self.serving(asked) if self.serving else None
+        work = partial(self._answer, image, asked, again, f"-{uuid4().hex[:4]}" if taken else "")
+        return self.requests.ask((image.sha256, asked, who, again, taken), priority, work)
 
     def answer(self, image: Image, question: Question, priority: Priority = Priority.SCREEN) -> Prediction:
         """The stored answer, or a new one; waits for it. Raises what went wrong."""
@@ -72,7 +93,7 @@ class Answers:
         return found
 
     def _answer(self, image: Image, question: Question, again: bool, tail: str, cancelled: Cancelled) -> Iterator[Part]:
-        known = None if again else self.known(image.sha256, question)
+        known = None if again else self._known(image.sha256, question)
         if known:
             yield known
             return
@@ -97,6 +118,11 @@ class Answers:
         )
         self.store.add_prediction(prediction)
         return prediction
+
+
+def untaught_note(labels: Sequence[str]) -> Message:
+    """What a reader is told of labels that the model was never taught."""
+    return Message(UNTAUGHT, labels=", ".join(labels))
 
 
 def _renamed(findings: Findings, tail: str) -> Findings:

@@ -43,10 +43,11 @@ class History:
         sha, question = draft.image.sha256, draft.question
         reviews = [r for r in self.service.reviews(draft.author, sha) if r.question == question]
         corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
+        asked = (question, self.service.asked(question))
         newest = {
             (p.model, p.adapter, p.question): p
             for p in self.service.store.predictions(sha)
-            if p.question == question or p.id in corrected
+            if p.question in asked or p.id in corrected
         }
         answers = [_of_prediction(p, question) for p in newest.values()]
         return sorted([*answers, *map(_of_review, reviews)], key=lambda v: v.at)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pdc.domain.errors import Forbidden
+from pdc.domain.errors import BadQuestion, Forbidden
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_new_label
 from pdc.domain.labels import Found, LabelDictionary
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Question
 from pdc.store.store import Store
+
+ASKED_AS = "{typed} is asked as {label}."
+NOT_KNOWN = "The model does not know {label}; it was not asked about that."
+DID_YOU_MEAN = "The model does not know {label}; it was not asked about that. Did you mean {candidates}?"
+KNOWS = "It knows {labels}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,20 @@ class Labels:
         """Asked labels that the model was not taught."""
         known = self.known()
         return () if known is None else tuple(n for n in question.labels if n not in known)
+
+    def understand(self, question: Question) -> tuple[Question, tuple[Message, ...]]:
+        """What is put to the model of a question as it was typed, and notes on what of it was spelled otherwise or is not
+        known. BadQuestion where nothing of it can be asked."""
+        now, found = self.dictionary(), self.resolved(question)
+        names = ((typed, now.resolve(typed)) for typed in question.labels)
+        notes = [Message(ASKED_AS, typed=typed, label=name) for typed, name in names if name != typed]
+        notes += [_not_known(now.find(label)) for label in self.unknown(found)]
+        left = tuple(label for label in found.labels if label not in self.unknown(found))
+        if not left:
+            raise BadQuestion(joined((*notes, Message(KNOWS, labels=", ".join(sorted(self.known() or ()))))))
+        for label in left:
+            check_new_label(label)
+        return replace(found, labels=left), tuple(notes)
 
     def add(self, name: str, author: str) -> str:
         """The label of that name: the one that is there already, one that was retired, or a new one. BadQuestion where it
@@ -117,3 +137,9 @@ class Labels:
         """Put a label into the store that only the model names so far."""
         if label is not None and label in self.dictionary().labels and label not in self.store.dictionary().labels:
             self.store.add_label(label, author)
+
+
+def _not_known(found: Found) -> Message:
+    if not found.candidates:
+        return Message(NOT_KNOWN, label=found.text)
+    return Message(DID_YOU_MEAN, label=found.text, candidates=" or ".join(found.candidates))

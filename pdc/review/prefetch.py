@@ -92,6 +92,8 @@ class Prefetcher:
 
     def _ask(self, image: Image, question: Question) -> Message | None:
         try:
+            if self.service.asked(question) is None:  # nothing of it that the model was taught
+                return None
             self.service.answer(image, question, Priority.PREFETCH)
             return None
         except PdcError as error:

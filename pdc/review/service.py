@@ -18,7 +18,7 @@ from pdc.domain.values import Box, Findings, Origin, Prediction, Question, Revie
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
-from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part
+from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, untaught_note
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.drafts import Conflict, Draft, carry
 from pdc.review.requests import Cancelled, Priority
@@ -34,7 +34,6 @@ SECOND_LOOK = Message(
     "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
 )
 UNREADABLE = Message("The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again.")
-UNTAUGHT = "The model was never taught {labels}: mark by hand; train when some images are done."
 OVER = "Now over revision {n} by {reader}. Look it over, then save."
 
 
@@ -70,7 +69,7 @@ class ReviewService(ImageAccess):
 
     def open(self, sha256: str, question: Question, author: str) -> Draft:
         """The author's own draft if there is one, else the current review, else the stored answer. Asks no model."""
-        image = self.image(sha256, author)
+        image, question = self.image(sha256, author), self.store.question_now(question)
         hidden = self.hides(sha256, question, author)
         current = self.store.current_review(sha256, question)
         draft = Draft(image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden)
@@ -85,7 +84,9 @@ class ReviewService(ImageAccess):
             note = Message("Saved by {reader}, revision {n}.", reader=review.author, n=review.revision)
             return replace(draft, findings=review.findings, prediction=prediction, note=note)
         known = self.known(sha256, question)
-        return self._answered(replace(draft, rev=1), known) if known else draft
+        if known:
+            return self._answered(replace(draft, rev=1), known)
+        return draft if self.asked(question) else replace(draft, note=untaught_note(question.labels))
 
     def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
         prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
@@ -105,15 +106,16 @@ class ReviewService(ImageAccess):
         kept = beside(draft.findings, Findings(), draft.question.task).marks
         taken = any(m.origin is not Origin.HUMAN for m in kept)
         told = draft.prediction
-        again = told is not None and (taken or told.question == draft.question) and not self.blind
+        again = told is not None and (taken or told.question == self.asked(draft.question)) and not self.blind
         watch = self.request(draft.image, draft.question, again=again, taken=taken)
         return DraftAnswer(replace(draft, blind=False), watch, self._answered, STOPPED)
 
     def zoom(self, draft: Draft, region: Box) -> DraftAnswer:
         """Have the model look again, larger, at a region (pixels of the image); the draft with what that adds to it."""
         self._check_read(draft)
+        asked = self.must_ask(draft.question)
         pixels = self.files.open(draft.image.sha256)
-        watch = self.requests.ask(uuid4().hex, Priority.SCREEN, partial(self._zoom, draft, pixels, region))
+        watch = self.requests.ask(uuid4().hex, Priority.SCREEN, partial(self._zoom, draft, asked, pixels, region))
         return DraftAnswer(draft, watch, _zoomed, STOPPED_ZOOM)
 
     def predict(self, draft: Draft) -> Draft:
@@ -126,8 +128,8 @@ class ReviewService(ImageAccess):
         if self.hides(draft.image.sha256, draft.question, draft.author):
             raise ReadFirst(READ_FIRST)
 
-    def _zoom(self, draft: Draft, pixels: PilImage, region: Box, cancelled: Cancelled) -> Iterator[Findings]:
-        found = zoom_in(self.predictor, pixels, draft.question, region, draft.findings.marks, cancelled)
+    def _zoom(self, draft: Draft, asked: Question, pixels: PilImage, region: Box, cancelled: Cancelled) -> Iterator[Findings]:
+        found = zoom_in(self.predictor, pixels, asked, region, draft.findings.marks, cancelled)
         if found is not None:
             yield found
 
@@ -145,8 +147,8 @@ class ReviewService(ImageAccess):
         return joined((self.trouble() or "", SECOND_LOOK if self.blind else self._untaught(question)), " · ")
 
     def _untaught(self, question: Question) -> str:
-        unknown = ", ".join(self.predictor.untaught(question))
-        return Message(UNTAUGHT, labels=unknown) if unknown else ""
+        unknown = self.predictor.untaught(question)
+        return untaught_note(unknown) if unknown else ""
 
     # Another question
 

@@ -49,6 +49,10 @@ class LabelQueries(Database):
         """Those in use under today's names, alphabetical."""
         return self.dictionary().names
 
+    def question_now(self, question: Question) -> Question:
+        """The question under today's names of its labels."""
+        return question_now(question, self.dictionary().moved)
+
     def add_label(self, label: str, by: str = "") -> None:
         """Into the dictionary, or back into it, if it is not there; BadQuestion when it cannot be a label."""
         check_label(label)

@@ -11,21 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pdc import files
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Task
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
 from pdc.store import Store
 
 Row = Mapping[str, Any]
+Said = TypeVar("Said", Review, Prediction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,13 @@ class DatasetManifest:
     left_out: tuple[str, ...]
 
 
-def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2) -> DatasetManifest:
+def export_training_set(
+    store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2, taught: Set[str] = frozenset()
+) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
     {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names; "predicted"
     with the prediction's "marks" and "counts" where a readable answer to all labels was reviewed; and "complete": false where the
-    image may show more of these labels.
+    image may show more of these labels. A label that the model was `taught` under another name is written under that one.
 
     `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
@@ -70,7 +74,7 @@ def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
-    rows = _rows(store, reviews, known)
+    rows = _rows(store, reviews, known, taught)
     likes = _likenesses(store, images, rows)
     held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
     copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
@@ -84,22 +88,35 @@ def export_training_set(store: Store, images: ImageFiles, folder: Path, *, held_
     return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
 
 
-def export_held_out(store: Store, images: ImageFiles, folder: Path) -> int:
+def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[str] = frozenset()) -> int:
     """Write held_out.jsonl and its images/, of the groups that are held out already; returns the number of rows.
+
+    `taught` is as in `export_training_set`.
 
     Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
     """
     held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
     reviews = [r for r in store.usable_reviews() if known[r.image_sha256].group in held_out]
-    rows = _rows(store, reviews, known)
+    rows = _rows(store, reviews, known, taught)
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
     files.write(folder / "held_out.jsonl", _lines(rows))
     return len(rows)
 
 
-def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image]) -> list[Row]:
-    predicted = {p.id: p for p in store.predictions()}
-    return [_row(known[r.image_sha256], _answerable(r), predicted.get(r.prediction_id or "")) for r in reviews]
+def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image], taught: Set[str]) -> list[Row]:
+    labels, predicted = store.dictionary(), {p.id: p for p in store.predictions()}
+    rows = []
+    for review in reviews:
+        words = labels.taught(review.question.labels, taught)
+        answer = predicted.get(review.prediction_id or "")
+        rows.append(_row(known[review.image_sha256], _worded(_answerable(review), words), answer and _worded(answer, words)))
+    return rows
+
+
+def _worded(said: Said, words: Mapping[str, str]) -> Said:
+    """A review or an answer with each label as the model was taught it."""
+    found = said.findings and findings_now(said.findings, words)
+    return replace(said, question=question_now(said.question, words), findings=found)
 
 
 def _answerable(review: Review) -> Review:

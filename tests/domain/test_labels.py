@@ -9,7 +9,7 @@ import pytest
 from pdc.domain.errors import BadQuestion
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_change, check_new_label, findings_now, fold, question_now
 from pdc.domain.labels import LabelDictionary
-from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.domain.values import Aside, Box, Findings, Mark, Question, Task
 from pdc.store.label_queries import vocabulary
 
 TAUGHT = ("red blood cell", "white blood cell", "platelet", "nucleus", "polyp")
@@ -121,7 +121,9 @@ def test_old_rows_are_read_under_todays_names_and_no_mark_is_dropped():
     moved = after(("merged", "RBC", "red blood cell"), names=(*TAUGHT, "RBC")).moved
     question = Question(Task.BOUNDING, ("RBC", "platelet", "red blood cell"))
     marks = tuple(Mark(f"m{i}", Box(0, 0, 9, 9), n) for i, n in enumerate(("RBC", "red blood cell", "RBC", "platelet")))
-    read = findings_now(Findings(marks, {"RBC": 2, "red blood cell": 3}), moved)
+    kept = Aside((Mark("a", Box(0, 0, 9, 9), "RBC"),), {"RBC": 4})
+    read = findings_now(Findings(marks, {"RBC": 2, "red blood cell": 3}, kept), moved)
+    assert read.aside == Aside((Mark("a", Box(0, 0, 9, 9), "red blood cell"),), {"red blood cell": 4})
     assert question_now(question, moved).labels == ("red blood cell", "platelet")
     assert [m.label for m in read.marks] == ["red blood cell"] * 3 + ["platelet"] and read.stated == {"red blood cell": 5}
 

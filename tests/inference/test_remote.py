@@ -106,7 +106,10 @@ def test_base_and_adapter_are_asked_by_name(smears, ours: str):
     wanted = [AdapterRef()]
     predictor = RemotePredictor(HttpClient(ours, "secret"), str(EMBEDDED_MODEL), "pdc-tiny", lambda: wanted[0])
     question = Question(Task.COUNTING, ("bacterium",))
-    assert predictor.predict(smears[0][0], question).adapter is None and predictor.untaught(question) == ("bacterium",)
+    assert predictor.predict(smears[0][0], Question(Task.COUNTING, LABELS[:1])).adapter is None
+    assert predictor.untaught(question) == ("bacterium",)
+    with pytest.raises(BadModel, match=r"does not know bacterium; ask it for nucleus, platelet"):
+        predictor.predict(smears[0][0], question)
     wanted[0] = ADAPTER
     assert predictor.predict(smears[0][0], question).adapter == SHIPPED.name and predictor.untaught(question) == ()
     wanted[0] = AdapterRef("another-1", str(SHIPPED))

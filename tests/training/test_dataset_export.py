@@ -15,6 +15,7 @@ from places import Place, boxes
 
 from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.domain.label_changes import LabelChange
 from pdc.domain.values import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.images.intake import accept
 from pdc.store.records import EventKind
@@ -294,3 +295,31 @@ def test_measuring_reads_the_split_and_deals_nothing_out(place: Place, tmp_path:
     assert rows_of(tmp_path / "measure", "held_out") == rows_of(tmp_path / "train", "held_out")
     assert place.store.held_out_groups() == dealt
     assert all((tmp_path / "measure" / r["image"]).is_file() for r in rows_of(tmp_path / "measure", "held_out"))
+
+
+def test_labels_are_written_in_the_words_the_model_was_taught(place: Place, tmp_path: Path):
+    reviewed(place, 4, Question(Task.BOUNDING, ("Kern", "ring form")), "mine")
+    export_training_set(place.store, place.files, tmp_path / "data", taught=frozenset({"nucleus", "polyp"}))
+    rows = [*rows_of(tmp_path / "data", "train"), *rows_of(tmp_path / "data", "held_out")]
+    assert {tuple(row["labels"]) for row in rows} == {("nucleus", "ring form")}
+    export_training_set(place.store, place.files, tmp_path / "new")
+    assert {tuple(row["labels"]) for row in rows_of(tmp_path / "new", "train")} == {("Kern", "ring form")}
+
+
+def test_a_prediction_is_no_answer_of_none_about_labels_that_were_not_asked(place: Place, tmp_path: Path):
+    image, asked = place.image("a.png", group="mine"), Question(Task.COUNT_AND_BOX, ("nucleus",))
+    place.store.add_prediction(Prediction("p1", image.sha256, asked, ONE, "[]", "tiny", None, "compact-1", 1, datetime.now(UTC)))
+    wider = Question(Task.COUNT_AND_BOX, ("nucleus", "dog"))
+    review = Review("r1", image.sha256, wider, "p1", Verdict.CORRECTED, ONE, "ada", 1, datetime.now(UTC))
+    place.store.save_review(review, key="r1", base_revision=0)
+    export_training_set(place.store, place.files, tmp_path / "data")
+    (row,) = rows_of(tmp_path / "data", "train")
+    assert row["counts"] == {"nucleus": 1, "dog": 0} and "predicted" not in row
+
+
+def test_reviews_from_before_a_rename_are_written_under_the_new_name(place: Place, tmp_path: Path):
+    reviewed(place, 2)
+    place.store.change_label("nucleus", LabelChange.RENAMED, "lump", by="ada")
+    export_training_set(place.store, place.files, tmp_path / "data")
+    (row,) = rows_of(tmp_path / "data", "train")
+    assert row["labels"] == ["platelet", "lump"] and row["marks"][0]["label"] == "lump"

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.errors import PdcError, Unreachable
 from pdc.domain.values import Box, Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
-from pdc.inference.answer_settings import labels_of
+from pdc.inference.answer_settings import labels_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
 from pdc.inference.frame import frame_of, pixel_budget, read_processor_config
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, untaught
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
 from pdc.inference.predictors.tiling import Tile, plan_tiles
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
@@ -79,9 +79,12 @@ class RemotePredictor:
         served = self._offer.last
         return served.adapter if served else None
 
+    @property
+    def labels(self) -> frozenset[str] | None:
+        return taught(self.folder, self._wanted().folder)
+
     def untaught(self, question: Question) -> tuple[str, ...]:
-        known = self._serving(question).labels if self.loaded else frozenset()
-        return tuple(label for label in question.labels if label not in known) if known else ()
+        return untaught(question, self.labels)
 
     def predict(self, image: PilImage, question: Question) -> Answer:
         return self._answer(self._serving(question), image, question)

@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
+from pdc.domain.labels import LabelDictionary
 from pdc.images.intake import accept
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import max_pixels_of
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 
 class ModelServer:
-    """`adapters` gives the registry's adapters by name at each request; with a `key` every request must bring it."""
+    """`adapters` gives the registry's adapters by name at each request, and `dictionary` the spellings of labels; with a
+    `key` every request must bring it."""
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class ModelServer:
         base: str,
         adapters: Callable[[], Mapping[str, str]],
         *,
+        dictionary: Callable[[], LabelDictionary] = LabelDictionary,
         key: str = "",
         max_bytes: int = 96 * 2**20,
         max_megapixels: int = 50,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.predictor, self.base, self.adapters, self.key = predictor, base, adapters, key
+        self.dictionary = dictionary
         self.max_bytes, self.max_megapixels, self.max_pixels = max_bytes, max_megapixels, max_pixels
 
     def app(self) -> Starlette:
@@ -74,7 +78,7 @@ class ModelServer:
         return {**card, "max_pixels": min(self.max_pixels, learnt or self.max_pixels)}
 
     async def completions(self, http: HttpRequest) -> Response:
-        request = read_request(await self._body(http))
+        request = self._understood(read_request(await self._body(http)))
         steps = self._steps(request)
         if request.stream:
             first = await run_in_threadpool(next, steps)  # what is wrong with the question is said before a stream begins
@@ -83,8 +87,7 @@ class ModelServer:
         return JSONResponse(_completion(request, decoded))
 
     async def proposals(self, http: HttpRequest) -> Response:
-        body = await self._body(http)
-        request = read_request(body)
+        request = self._understood(read_request(await self._body(http)))
         found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request)))
         return JSONResponse({"proposals": None if found is None else [asdict(p) for p in found]})
 
@@ -92,15 +95,29 @@ class ModelServer:
         wanted = self._wanted(request)
         yield from self.predictor.complete(self._opened(request), request.question, wanted, request.limit)
 
+    def _understood(self, request: Request) -> Request:
+        """The request in the words that its model was taught; BadQuestion where it was not taught a label."""
+        known = self.predictor.taught(self._named(request))
+        if known is None:
+            return request
+        words = self.dictionary().taught(request.question.labels, known)
+        if unknown := [label for label in request.question.labels if label not in words]:
+            raise BadQuestion(f"The model does not know {', '.join(unknown)}; ask it for {', '.join(sorted(known))}.")
+        return replace(request, question=replace(request.question, labels=tuple(words.values())))
+
     def _wanted(self, request: Request) -> AdapterRef:
         """Who answers: the model that was asked for, or its base where that leaves the question to it."""
+        return self._named(request).about(request.question)
+
+    def _named(self, request: Request) -> AdapterRef:
+        """The model that was asked for."""
         model = request.model
         if model == self.base:
             return AdapterRef()
         folder = self.adapters().get(model)
         if folder is None:
             raise NotFound(f"There is no model {model!r} here; GET /v1/models lists them.")
-        return AdapterRef(model, folder).about(request.question)
+        return AdapterRef(model, folder)
 
     def _opened(self, request: Request) -> PilImage:
         return accept(request.image, "image", max_megapixels=self.max_megapixels).pixels()

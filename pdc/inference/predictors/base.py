@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,6 +37,11 @@ class Answer:
     max_pixels: int | None = None
 
 
+def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:
+    """Asked labels that are not among the known ones; None: every label may be asked."""
+    return () if known is None else tuple(label for label in question.labels if label not in known)
+
+
 class Predictor(Protocol):
     def predict(self, image: PilImage, question: Question) -> Answer:
         """Answer one question about one upright RGB image. Raises PdcError when there is no model to answer."""
@@ -55,6 +60,11 @@ class Predictor(Protocol):
         """
         ...
 
+    @property
+    def labels(self) -> frozenset[str] | None:
+        """The labels that the serving model was taught; None where it does not say, and may be asked for any."""
+        ...
+
     def untaught(self, question: Question) -> tuple[str, ...]:
-        """Asked labels that the serving model is known never to have been taught: "none" means nothing for them."""
+        """Asked labels that the serving model was never taught: it is not asked about them."""
         ...

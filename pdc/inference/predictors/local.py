@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from pdc.domain.errors import PdcError
 from pdc.domain.values import Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.answer_settings import taught
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, untaught
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
 
@@ -28,12 +29,17 @@ log = logging.getLogger(__name__)
 
 class LocalPredictor:
     """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart. `limit` is
-    the longest answer, in tokens."""
+    the longest answer, in tokens; `folder` is the model's, which says what it was taught before it is loaded."""
 
     def __init__(
-        self, load: Callable[[], Qwen], wanted: Callable[[], AdapterRef] = AdapterRef, *, limit: int = MAX_NEW_TOKENS
+        self,
+        load: Callable[[], Qwen],
+        wanted: Callable[[], AdapterRef] = AdapterRef,
+        *,
+        limit: int = MAX_NEW_TOKENS,
+        folder: str = "",
     ) -> None:
-        self._load, self._wanted, self._limit = load, wanted, limit
+        self._load, self._wanted, self._limit, self._folder = load, wanted, limit, folder
         self._lock = threading.Lock()
         self._qwen: Qwen | None = None
         self._decoder: Decoder | None = None
@@ -82,8 +88,17 @@ class LocalPredictor:
                     yield marks
             yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
 
+    @property
+    def labels(self) -> frozenset[str] | None:
+        return self.taught(self._wanted())
+
+    def taught(self, wanted: AdapterRef) -> frozenset[str] | None:
+        """The labels that the model was taught with this adapter; None where one of the two does not say."""
+        folder = self._qwen.folder if self._qwen else self._folder
+        return taught(folder, wanted.folder) if folder else None
+
     def untaught(self, question: Question) -> tuple[str, ...]:
-        return self._qwen.untaught(question, self._wanted().about(question).folder) if self._qwen else ()
+        return untaught(question, self.labels)
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""

@@ -142,8 +142,9 @@ class ReviewTab:
         return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
 
     async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
-        """Ask the model about an image nobody has worked on under this question; never in a blind read."""
-        if draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks:
+        """Ask the model about an image nobody has worked on under this question; never in a blind read, nor in vain."""
+        done = draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks
+        if done or draft is None or self.service.asked(draft.question) is None:
             yield gr.skip(), gr.skip()
         else:
             async for shown in self.ask(draft, value):

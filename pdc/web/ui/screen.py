@@ -17,7 +17,7 @@ from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Findings, Prediction, Question
-from pdc.review.answering import STOPPED
+from pdc.review.answering import STOPPED, UNTAUGHT
 from pdc.review.confidence_words import WordThresholds
 from pdc.review.drafts import Draft, kept_aside
 from pdc.web.ui.annotator import findings_from, to_value
@@ -130,7 +130,7 @@ def status_line(draft: Draft | None) -> Message:
     parts = [draft.note, kept_aside(draft)]
     if answer := draft.prediction:
         parts += [*_what_it_found(answer, draft.question), _who_answered(answer), _not_asked(answer, draft.question)]
-    elif not draft.base_revision and not draft.blind and draft.note != STOPPED:
+    elif not draft.base_revision and not draft.blind and draft.note != STOPPED and draft.note.text != UNTAUGHT:
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
 

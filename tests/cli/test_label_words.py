@@ -1,0 +1,40 @@
+"""`predict` understands other words for a label it was taught, and says what it was not asked about. Real processes and model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_cli import pdc
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def smear(tmp_path_factory, smears) -> str:
+    path = tmp_path_factory.mktemp("images") / "smear.png"
+    smears[0][0].crop((0, 0, 320, 240)).save(path)
+    return str(path)
+
+
+def predicted(home: Path, smear: str, *labels: str) -> tuple[dict, str]:
+    named = [word for label in labels for word in ("--label", label)]
+    done = pdc(home, "predict", smear, *named, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_other_words_for_a_label_give_the_answer_about_that_label(smear: str, tmp_path: Path):
+    usual, silent = predicted(tmp_path, smear, "red blood cell", "platelet")
+    other, said = predicted(tmp_path, smear, "Erythrozyten", "PLT")
+    assert usual["marks"] and other["marks"] == usual["marks"] and other["labels"] == ["red blood cell", "platelet"]
+    assert "Erythrozyten is asked as red blood cell." in said and "asked as" not in silent
+
+
+def test_a_label_it_was_never_taught_is_left_out_with_a_word_and_alone_it_is_refused(smear: str, tmp_path: Path):
+    found, said = predicted(tmp_path, smear, "polyp", "dog", "pol")
+    assert found["labels"] == ["polyp"] and "The model does not know dog; it was not asked about that." in said
+    assert "Did you mean polyp?" in said
+    refused = pdc(tmp_path, "predict", smear, "--label", "none")
+    assert refused.returncode == 1 and "does not know none" in refused.stderr and "It knows" in refused.stderr
