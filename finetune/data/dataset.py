@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,14 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
 
 def likenesses(rows: Sequence[Row]) -> dict[str, str]:
     """sha256 of each image file of the rows, as it is on disk now, with its likeness as text."""
-    return {sha256(path): str(hash_image(path)) for path in dict.fromkeys(row.path for row in rows)}
+    paths = dict.fromkeys(row.path for row in rows)
+    return {sha256(path): _likeness(path, path.stat().st_mtime_ns) for path in paths}
+
+
+@lru_cache(maxsize=100_000)
+def _likeness(path: Path, changed: int) -> str:
+    """`changed` makes it be made again when the file was written again."""
+    return str(hash_image(path))
 
 
 def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:

@@ -1,41 +1,52 @@
-"""Images that show the same thing: perceptual hashes of an image and of its quarters. Pixels in, 64-bit numbers out.
+"""Images that show the same thing: perceptual hashes of an image and of its quarters, and keypoints. Pixels in, text out.
 
 A hash says which of the 64 lowest frequencies of the grey image are above their median (Zauner 2010, pHash): a copy that was
-re-encoded, scaled, brightened or captioned keeps nearly all of it. Two images are alike when their hashes nearly agree,
-when three of their four quarters do, or when one is a quarter of the other.
+re-encoded, scaled, brightened or captioned keeps nearly all of it. Two images are alike when their hashes nearly agree in
+one of the 8 symmetries, when three of their four quarters do, when one is a quarter of the other, or when keypoints match:
+those know a copy that was turned, cut or sheared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from pdc.domain.errors import BadImage
+from pdc.images.keypoints import KeypointIndex, Keypoints, find_keypoints, match
 
 SIDE, KEPT = 32, 8
+RULE = 2  # version of what an ImageHash holds; one of an older rule is made again
 NEAR = 6  # bits of 64 that may differ between copies
 NEAR_QUARTER = 4
 FLAT = 2.0  # grey levels; less contrast than this says nothing about what is shown
+Symmetry = tuple[bool, bool, bool]  # transposed, then mirrored left to right, then top to bottom
+AUGMENTED = re.compile(r"(?P<original>.+)\.rf\.[0-9A-Za-z_-]{16,}(\.\w+)?")  # how Roboflow names the copies it makes
+SYMMETRIES: tuple[Symmetry, ...] = tuple((t, x, y) for t in (False, True) for x in (False, True) for y in (False, True))
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHash:
-    """Hash of the whole and of its quarters, row by row; None where the image is flat."""
+    """Hash of the whole and of its quarters, row by row; None where the image is flat. `keypoints` None: not looked for."""
 
     whole: int | None
     quarters: tuple[int | None, ...]
+    keypoints: Keypoints | None = None
 
     def __str__(self) -> str:
-        return " ".join("-" if h is None else f"{h:016x}" for h in (self.whole, *self.quarters))
+        hashes = " ".join("-" if h is None else f"{h:016x}" for h in (self.whole, *self.quarters))
+        return hashes if self.keypoints is None else f"{hashes} sift:{self.keypoints}"
 
     @classmethod
     def parse(cls, text: str) -> ImageHash:
         """The inverse of str."""
-        whole, *quarters = (None if part == "-" else int(part, 16) for part in text.split())
-        return cls(whole, tuple(quarters))
+        hashes, _, keypoints = text.partition(" sift:")
+        whole, *quarters = (None if part == "-" else int(part, 16) for part in hashes.split())
+        return cls(whole, tuple(quarters), Keypoints.parse(keypoints) if " sift:" in text else None)
 
 
 def hash_image(path: Path) -> ImageHash:
@@ -52,7 +63,7 @@ def hash_pixels(grey: np.ndarray) -> ImageHash:
     """Of uint8 [h, w]."""
     h, w = grey.shape
     rows, columns = (slice(0, max(1, h // 2)), slice(h // 2, h)), (slice(0, max(1, w // 2)), slice(w // 2, w))
-    return ImageHash(_hash(grey), tuple(_hash(grey[r, c]) for r in rows for c in columns))
+    return ImageHash(_hash(grey), tuple(_hash(grey[r, c]) for r in rows for c in columns), find_keypoints(grey))
 
 
 def _hash(grey: np.ndarray) -> int | None:
@@ -67,6 +78,14 @@ def _hash(grey: np.ndarray) -> int | None:
 
 def are_near_duplicates(a: ImageHash, b: ImageHash) -> bool:
     """Whether the two most likely show the same thing."""
+    return _hashes_agree(a, b) or (a.keypoints is not None and b.keypoints is not None and match(a.keypoints, b.keypoints))
+
+
+def _hashes_agree(a: ImageHash, b: ImageHash) -> bool:
+    return any(_same_way_up(_turn(a, symmetry), b) for symmetry in SYMMETRIES)
+
+
+def _same_way_up(a: ImageHash, b: ImageHash) -> bool:
     if _near(a.whole, b.whole, NEAR):
         return True
     if sum(_near(p, q, NEAR) for p, q in zip(a.quarters, b.quarters, strict=True)) >= 3:
@@ -78,30 +97,73 @@ def _near(a: int | None, b: int | None, bits: int) -> bool:
     return a is not None and b is not None and (a ^ b).bit_count() <= bits
 
 
+def _turn(image: ImageHash, symmetry: Symmetry) -> ImageHash:
+    """The hashes of the transposed or mirrored image, but for bits at the median."""
+    order = np.arange(4).reshape(2, 2)
+    order = order.T if symmetry[0] else order
+    order = order[:, ::-1] if symmetry[1] else order
+    order = order[::-1] if symmetry[2] else order
+    return ImageHash(_turn_hash(image.whole, symmetry), tuple(_turn_hash(image.quarters[i], symmetry) for i in order.ravel()))
+
+
+def _turn_hash(value: int | None, symmetry: Symmetry) -> int | None:
+    """Mirroring turns the sign of every odd frequency along its axis."""
+    if value is None:
+        return None
+    transposed, across, down = symmetry
+    value = _transpose(value) if transposed else value
+    return value ^ (ODD_COLUMNS if across else 0) ^ (ODD_ROWS if down else 0)
+
+
+def _transpose(value: int) -> int:
+    bits = f"{value:064b}"
+    return int("".join(bits[i::KEPT] for i in range(KEPT)), 2)
+
+
+ODD_COLUMNS = int("01" * 32, 2)
+ODD_ROWS = _transpose(ODD_COLUMNS)
+
+
 def near_duplicate_pairs(some: Mapping[str, ImageHash], others: Mapping[str, ImageHash]) -> list[tuple[str, str]]:
-    """Names that are alike, one of `some` and one of `others`; a name is always like itself."""
-    found = {(name, name) for name in some.keys() & others.keys()}
-    candidates = _candidates(list(some.values()), list(others.values()))
+    """Names that are alike, one of `some` and one of `others`; a name is always like itself.
+
+    Of an image with more than CANDIDATES turned or cut copies each finds those most like it: they hang together all the same.
+    """
+    shared = some.keys() & others.keys()
+    found = {(name, name) for name in shared}
     names, other_names = list(some), list(others)
-    for i, j in candidates:
-        if names[i] != other_names[j] and are_near_duplicates(some[names[i]], others[other_names[j]]):
-            found.add((names[i], other_names[j]))
+    for i, j in _candidates(list(some.values()), list(others.values())):
+        one, other = names[i], other_names[j]
+        if (one, other) not in found and are_near_duplicates(some[one], others[other]):
+            found |= {(one, other), (other, one)} if {one, other} <= shared else {(one, other)}
     return sorted(found)
 
 
-def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Iterable[tuple[int, int]]:
-    """Index pairs in which any hash of one is near any hash of the other; a superset of those that are alike."""
+def same_original_pairs(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Keys of `names` (key -> file name) whose names say that they are augmented copies of one image; both ways round."""
+    keys: dict[str, list[str]] = {}
+    for key, name in names.items():
+        if told := AUGMENTED.fullmatch(name):
+            keys.setdefault(told["original"], []).append(key)
+    return [(a, b) for copies in keys.values() for a, b in permutations(copies, 2)]
+
+
+def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Iterator[tuple[int, int]]:
+    """Index pairs in which a hash of one is near a hash of the other, or keypoints may match."""
     if not some or not others:
         return
     table = _table(others)
+    pointed = [j for j, other in enumerate(others) if other.keypoints is not None]
+    index = KeypointIndex([k for other in others if (k := other.keypoints) is not None]) if pointed else None
     for i, one in enumerate(some):
-        hashes = [h for h in (one.whole, *one.quarters) if h is not None]
         near = np.zeros(len(others), bool)
-        for h in hashes:
+        if index is not None and one.keypoints is not None:
+            near[np.array(pointed)[index.find(one.keypoints)]] = True
+        for h in {_turn_hash(h, s) for h in (one.whole, *one.quarters) if h is not None for s in SYMMETRIES}:
             near |= (np.bitwise_count(table ^ np.uint64(h)) <= NEAR).any(1)
         yield from ((i, int(j)) for j in np.flatnonzero(near))
 
 
 def _table(some: Sequence[ImageHash]) -> np.ndarray:
-    """uint64 [n, 5]. A flat part becomes a hash that no real one is near to by more than chance; `alike` decides."""
+    """uint64 [n, 5]. A flat part becomes a hash that no real one is near to but by chance; `are_near_duplicates` decides."""
     return np.array([[0 if h is None else h for h in (one.whole, *one.quarters)] for one in some], np.uint64)

@@ -15,6 +15,8 @@ from pdc.store.records import EventKind
 UPLOAD = "upload"  # by nobody who has a name
 BACK_AGAIN = "{reader} retired this image on {date}. You brought it again, so it is back in the list."
 
+STAYS_IN_GROUP = Message("This image was stored before, and stays in the group it was given then.")
+
 
 class ImageAccess(Answers):
     """One room for all readers; with `private` one for each. Any thread."""
@@ -30,13 +32,17 @@ class ImageAccess(Answers):
     def add_image(
         self, data: bytes, name: str, group: str | None = None, *, owner: str | None = None
     ) -> tuple[Image, tuple[Message, ...]]:
-        """Accept and store a file that `owner` brought; returns the image and notes on what was changed to make it safe."""
+        """Accept and store a file that `owner` brought; returns the image and notes on what was changed to make it safe.
+
+        `group` is a patient, sample or video, whose images stay on one side of a split; None: the image is on its own.
+        """
         accepted = accept(data, name, max_megapixels=self.max_megapixels)
         self.files.put(accepted)
         sha256, now = accepted.sha256, datetime.now(UTC)
         image = Image(sha256, accepted.name, accepted.width, accepted.height, group or sha256, now)
         stored = self.store.add_image(image, owner)
-        notes = (*accepted.notes, *self._back_again(sha256, owner or UPLOAD))
+        stays = () if group in (None, stored.group) else (STAYS_IN_GROUP,)
+        notes = (*accepted.notes, *self._back_again(sha256, owner or UPLOAD), *stays)
         return (self.image(sha256, owner) if owner else stored), notes
 
     def _back_again(self, sha256: str, by: str) -> Iterator[Message]:

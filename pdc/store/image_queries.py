@@ -1,8 +1,8 @@
-"""The store's half that knows which images count: retired ones and what became of them, and current reviews, some at a time."""
+"""The store's half about images: which are retired, what became of them, current reviews some at a time, and likenesses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -12,7 +12,7 @@ from pdc.domain.values import Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.label_queries import LabelQueries
 from pdc.store.records import Event, EventKind
-from pdc.store.tables import EventRow, ImageRow, ReviewRow
+from pdc.store.tables import EventRow, ImageRow, LikenessRow, ReviewRow
 
 CHUNK = 500
 
@@ -86,3 +86,15 @@ class ImageQueries(LabelQueries):
             parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
             rows = [row for part in parts for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
             return [self._review(session, row) for row in sorted(rows, key=lambda row: row.seq)]
+
+    def likenesses(self, rule: int) -> dict[str, str]:
+        """sha256 -> what tells copies of the image, made by this version of the rule."""
+        query = select(LikenessRow.image_sha256, LikenessRow.text).where(LikenessRow.rule == rule)
+        with self._read() as session:
+            return {sha256: text for sha256, text in session.execute(query)}
+
+    def keep_likenesses(self, rule: int, texts: Mapping[str, str]) -> None:
+        """In place of those of an older rule."""
+        with self._write() as session:
+            for sha256, text in texts.items():
+                session.merge(LikenessRow(image_sha256=sha256, rule=rule, text=text))

@@ -186,6 +186,16 @@ class ActivationRow(Row):
     rolled_back: Mapped[bool | None]
 
 
+class LikenessRow(Row):
+    """What tells copies of an image, as text; `rule` is the version of the code that made it."""
+
+    __tablename__ = "likenesses"
+
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    rule: Mapped[int]
+    text: Mapped[str]
+
+
 class GroupRow(Row):
     """The side of the split a group of images is on, for ever: `held_out` or `training`."""
 

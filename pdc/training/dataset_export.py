@@ -2,7 +2,7 @@
 
 A group of images (a patient, a video) is on one side for ever: held out, to measure on, or training. Groups that were
 never seen before are dealt out by the sha256 of their name, label by label, so that the same reviews always give the
-same split and a label with few groups is measured too. Groups with images that show the same thing (`likeness`) are dealt
+same split and a label with few groups is measured too. Groups with images that show the same thing (`near_duplicates`) are dealt
 out together; an image that shows what a held-out one shows is never trained on, whatever its group.
 """
 
@@ -23,11 +23,12 @@ from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Task
 from pdc.images.intake import ImageFiles
-from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
+from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
 from pdc.store import Store
 
 Row = Mapping[str, Any]
 Said = TypeVar("Said", Review, Prediction)
+Pair = tuple[str, str]  # sha256 of two images that show the same thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ def export_training_set(
     known = {i.sha256: i for i in store.images()}
     rows = _rows(store, reviews, known, taught)
     likes = _likenesses(store, images, rows)
-    held_out = _dealt(store, rows, _joined(rows, likes, known), held_out_share)
-    copies = _copies(likes, {name for name, image in known.items() if image.group in held_out})
+    pairs = [*near_duplicate_pairs(likes, likes), *same_original_pairs({sha256: known[sha256].name for sha256 in likes})]
+    held_out = _dealt(store, rows, _joined(rows, pairs, known), held_out_share)
+    copies = _copies(pairs, {name for name, image in known.items() if image.group in held_out})
     train = [r for r in rows if r["group"] not in held_out and _sha256(r) not in copies]
     kept = [r for r in rows if r["group"] in held_out]
     if not train:
@@ -129,30 +131,32 @@ def _answerable(review: Review) -> Review:
 
 
 def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, ImageHash]:
-    """Of every reviewed image, and of every held-out one, reviewed or not."""
+    """Of every reviewed image, and of every held-out one, reviewed or not. Made once an image, then kept."""
     held_out = store.held_out_groups()
     names = {_sha256(r) for r in rows} | {i.sha256 for i in store.images() if i.group in held_out}
-    return {name: hash_image(images.path(name)) for name in sorted(names)}
+    kept = store.likenesses(RULE)
+    made = {name: str(hash_image(images.path(name))) for name in sorted(names - kept.keys())}
+    store.keep_likenesses(RULE, made)
+    return {name: ImageHash.parse((kept | made)[name]) for name in sorted(names)}
 
 
 def _sha256(row: Row) -> str:
     return Path(row["image"]).stem
 
 
-def _copies(likes: Mapping[str, ImageHash], held_out: set[str]) -> frozenset[str]:
+def _copies(pairs: Iterable[Pair], held_out: set[str]) -> frozenset[str]:
     """Images that show what a held-out image shows."""
-    inside = {name: like for name, like in likes.items() if name in held_out}
-    return frozenset(name for name, _ in near_duplicate_pairs(likes, inside)) - held_out
+    return frozenset(a for a, b in pairs if b in held_out) - held_out
 
 
-def _joined(rows: Sequence[Row], likes: Mapping[str, ImageHash], known: Mapping[str, Image]) -> dict[str, str]:
+def _joined(rows: Sequence[Row], pairs: Sequence[Pair], known: Mapping[str, Image]) -> dict[str, str]:
     """Each group's first name among the groups that show the same things."""
-    first = {group: group for group in {r["group"] for r in rows} | {known[name].group for name in likes}}
+    first = {group: group for group in {r["group"] for r in rows} | {known[name].group for pair in pairs for name in pair}}
 
     def root(group: str) -> str:
         return group if first[group] == group else root(first[group])
 
-    for a, b in near_duplicate_pairs(likes, likes):
+    for a, b in pairs:
         low, high = sorted((root(known[a].group), root(known[b].group)))
         first[high] = low
     return {group: root(group) for group in first}

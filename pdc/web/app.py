@@ -215,10 +215,13 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         raise NotFound("There is no example {name}.", name=repr(name))
 
     @app.post("/api/images")
-    async def upload(request: Request, name: str = "image") -> JSONResponse:
-        """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image."""
+    async def upload(request: Request, name: str = "image", group: str = "") -> JSONResponse:
+        """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image.
+
+        `group`: the patient, sample or folder that the image belongs to; empty: none.
+        """
         data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
-        image, notes = await run_in_threadpool(service.add_image, data, name, owner=owner)
+        image, notes = await run_in_threadpool(service.add_image, data, name, group.strip() or None, owner=owner)
         return JSONResponse(
             {
                 "sha256": image.sha256,

@@ -149,6 +149,25 @@ def test_a_share_of_the_groups_is_held_out(place: Place, tmp_path: Path, groups:
     assert groups_of(tmp_path / "data", "train") == place.store.training_groups()
 
 
+def test_augmented_copies_that_say_so_in_their_names_stay_together(place: Place, tmp_path: Path):
+    for i in range(20):
+        name = f"{i // 2}_png.rf.{i:032x}.png"
+        place.review(place.image(name, group=f"{i}"), CELLS, ONE)
+    export_training_set(place.store, place.files, tmp_path / "data")
+    held_out, train = ({int(g) // 2 for g in groups_of(tmp_path / "data", name)} for name in ("held_out", "train"))
+    assert held_out and train and not held_out & train
+
+
+def test_what_tells_copies_is_made_once_and_kept(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first = reviewed(place, 3)
+    made = export_training_set(place.store, place.files, tmp_path / "a").likeness
+    monkeypatch.setattr("pdc.training.dataset_export.hash_image", lambda path: pytest.fail(f"{path} was hashed again"))
+    assert export_training_set(place.store, place.files, tmp_path / "b").likeness == made
+    place.store.keep_likenesses(1, {first[0].sha256: "of an older rule"})
+    with pytest.raises(pytest.fail.Exception, match=first[0].sha256):
+        export_training_set(place.store, place.files, tmp_path / "c")
+
+
 def test_images_of_a_group_stay_together(place: Place, tmp_path: Path):
     for i in range(30):
         place.review(place.image(f"{i}.png", group=f"video {i % 6}"), CELLS, ONE)
