@@ -5,9 +5,15 @@ import { t } from "./annotator/words.js";
 
 const IMAGE = /\.(png|jpe?g|tiff?|bmp|webp|gif)$/i;
 
-// Every file under a dropped entry; a folder answers in portions until it is empty.
+// A folder within the folder that was given is a patient or a sample; its path is the group of its images.
+const folderOf = (path) => path.split("/").filter(Boolean).slice(0, -1).slice(1).join("/");
+
+// Every file under a dropped entry, with its folder; a folder answers in portions until it is empty.
 async function filesUnder(entry) {
-  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+  if (entry.isFile) {
+    const file = await new Promise((done, fail) => entry.file(done, fail));
+    return [Object.assign(file, { folder: folderOf(entry.fullPath) })];
+  }
   const reader = entry.createReader();
   const found = [];
   for (;;) {
@@ -24,11 +30,14 @@ export class Upload {
     this.running = false;
     this.files = this.input("file", { accept: "image/*,.tif,.tiff" });
     this.folder = this.input("folder", { webkitdirectory: "" });
+    this.group = html("input", { type: "text", maxlength: "64", class: "pdc-group", placeholder: "Patient or sample (optional)",
+      "aria-label": "Patient or sample (optional)",
+      title: "Images of one patient are never both learnt from and measured on. In a folder, each folder inside it is one." });
     this.status = html("p", { class: "pdc-upload-status", role: "status" });
     const pick = (input, words, title) => html("button", { type: "button", title, on: { click: () => input.click() } }, words);
     this.root = html("div", { class: "pdc-upload" },
       html("div", { class: "pdc-drop" }, pick(this.files, "Upload", "images; or drop them here"), pick(this.folder, "Folder", "all images in it")),
-      this.files, this.folder, this.status);
+      this.group, this.files, this.folder, this.status);
   }
 
   input(role, attributes) {
@@ -67,12 +76,14 @@ export class Upload {
       }
     }
     this.running = false;
+    this.group.value = "";  // the next images are of another patient
     this.say([...(files.length > 1 ? [t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
     if (stored > 1) this.changed();
   }
 
   async store(file) {
-    const answer = await fetch(`api/images?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+    const about = new URLSearchParams({ name: file.name, group: this.group.value.trim() || file.folder || folderOf(file.webkitRelativePath || "") });
+    const answer = await fetch(`api/images?${about}`, { method: "POST", body: file });
     const stored = await answer.json();
     if (!answer.ok) throw new Error(stored.error);
     return stored;

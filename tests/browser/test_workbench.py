@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 from workbench_page import Workbench, open_page, opened, press, says
 
 from pdc.review.examples import KNOWN_LABELS
@@ -41,6 +43,34 @@ def test_twelve_images_are_finished_by_keyboard_events_alone(browser, workbench)
     press(page, "Enter", "ArrowDown", "Enter")
     opened(page, "smear-11.png")
     says(page, "revision 1")
+    assert not page.errors
+    page.close()
+
+
+def test_images_of_a_patient_and_of_a_folder_in_a_folder_are_one_group(browser, workbench, tmp_path: Path):
+    bench, folder = workbench(), tmp_path / "day"
+    for i, name in enumerate(("a.png", "ward 1/b.png", "ward 1/c.png", "ward 2/d.png", "e.png", "f.png")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Pillow.new("RGB", (40, 30), (40 * i, 90, 120)).save(folder / name)
+    page = open_page(browser, bench)
+    for loose in (folder / "e.png", folder / "f.png"):
+        loose.rename(tmp_path / loose.name)
+    page.set_input_files("input[data-role=folder]", str(folder))
+    page.get_by_text("4 of 4 stored.").wait_for()
+    page.get_by_label("Patient or sample (optional)").fill(" patient 7 ")
+    page.set_input_files("input[data-role=file]", [str(tmp_path / "e.png"), str(tmp_path / "f.png")])
+    page.get_by_text("2 of 2 stored.").wait_for()
+    groups = {image.name: image.group for image in bench.store.images()}
+    own = next(image.sha256 for image in bench.store.images() if image.name == "a.png")
+    assert groups == {
+        "a.png": own,
+        "b.png": "ward 1",
+        "c.png": "ward 1",
+        "d.png": "ward 2",
+        "e.png": "patient 7",
+        "f.png": "patient 7",
+    }
+    assert page.get_by_label("Patient or sample (optional)").input_value() == ""  # the next are of another patient
     assert not page.errors
     page.close()
 
