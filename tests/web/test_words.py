@@ -118,7 +118,7 @@ def said_in(path: Path) -> Iterator[tuple[str, list[str]]]:
             continue
         text = node.args[0]
         text = named.get(text.id, text) if isinstance(text, ast.Name) else text
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
             yield text.value, sorted(k.arg or "**" for k in node.keywords)
 
 
