@@ -2,5 +2,6 @@
 
 export { mount } from "./annotator/mount.js";
 export { watchCharts } from "./charts.js";
+export { mountQuestion } from "./question/bar.js";
 export { mountView } from "./view.js";
 export { mountWorklist } from "./worklist.js";

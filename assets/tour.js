@@ -9,7 +9,7 @@ const SEEN = "pdc-tour";
 const STEPS = [
   ["Open an image", "Press a picture under Examples, or upload one of yours. The model marks what it finds; Esc stops it.", ".pdc-examples"],
   ["Correct it", "N goes to the next mark; A accepts it, R rejects it. D draws what is missing.", ".pda-toolbar"],
-  ["Save and go on", "Enter saves and opens the next image. ? shows every key.", ".pdc-question"],
+  ["Save and go on", "Enter saves and opens the next image. ? shows every key.", ".pdc-bar"],
 ];
 
 const remembered = (put) => {

@@ -67,14 +67,14 @@ class Desk:
         self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
         self.images, self.prefetcher = Worklist(self.service), Prefetcher(self.service)
-        self.tab = ReviewTab(self.service, self.images, self.prefetcher)
+        self.tab = ReviewTab(self.service, self.images, self.prefetcher, ASK)
 
     def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:
         picture = Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))
         return self.service.add_image(encoded(picture), name)[0].sha256
 
     def choose(self, sha256: str, reader: str = "ada") -> tuple:
-        return self.tab.choose({"chosen": {"sha256": sha256}}, ASK.task.value, LABELS, None, who(reader))
+        return self.tab.choose({"chosen": {"sha256": sha256}}, None, who(reader))
 
     def ask(self, draft: Draft, value: dict) -> tuple:
         """The model asked, and watched to the end: the draft as a handler would see it, the editor's last value, the line."""

@@ -90,21 +90,26 @@ class Browser:
         output = next(m["output"] for m in said if m["msg"] == "process_completed")
         return output.get("error") or output["data"]
 
-    def open(self, sha256: str, label: str = "platelet") -> Any:
-        """The editor's value for an image, or why it is refused."""
-        opened = self.run("choose", {"chosen": {"sha256": sha256}}, "count_and_box", [label], None)
-        return opened if isinstance(opened, str) else opened[1]
+    def open(self, sha256: str, label: str | None = None) -> Any:
+        """The editor's value for an image, asked for one label or as it comes, or why it is refused."""
+        opened = self.run("choose", {"chosen": {"sha256": sha256}}, None)
+        if isinstance(opened, str):
+            return opened
+        value = opened[1]
+        if label is None or value["labels"] == [label]:
+            return value
+        return self.run("change_question", {"task": "count_and_box", "labels": [label]}, None, value)[1]
 
     def save(self, value: dict, *marks: dict) -> Any:
         """The line under the question, or why it is refused."""
-        saved = self.run("save", *bar_of(value), None, {**value, "marks": [*value["marks"], *marks]}, {})
-        return saved if isinstance(saved, str) else saved[5]
+        saved = self.run("save", bar_of(value), None, {**value, "marks": [*value["marks"], *marks]}, {})
+        return saved if isinstance(saved, str) else saved[4]
 
 
-def bar_of(value: dict) -> tuple[str, list[str]]:
+def bar_of(value: dict) -> dict[str, Any]:
     """The task and labels in the bar above what an editor shows."""
     _, task, *labels = json.loads(value["case"])
-    return task, labels
+    return {"task": task, "labels": labels}
 
 
 @contextmanager

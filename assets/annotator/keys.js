@@ -42,6 +42,7 @@ export const BINDINGS = [
     ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
   ]],
   ["Image", [
+    ["Q", "look for another label", { q: () => void document.dispatchEvent(new CustomEvent("pdc-another")) }],
     ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
     ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
     ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],

@@ -10,8 +10,13 @@ export const mount = ({ element, props, trigger, watch }) => {
   const editor = new Editor(host, { put: (value) => { props.value = value; }, trigger });
   const { kept } = Editor;
   if (kept && kept.head && props.value && kept.head.case === props.value.case) adopt(editor, kept);
-  watch("value", () => editor.receive(props.value));
-  editor.receive(props.value);
+  // The question bar shows what the document asks (question/bar.js).
+  const receive = () => {
+    editor.receive(props.value);
+    document.dispatchEvent(new CustomEvent("pdc-document"));
+  };
+  watch("value", receive);
+  receive();
 };
 
 // A tab that was closed and opened again: the document of the same case goes on, with its undo steps.

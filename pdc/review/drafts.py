@@ -19,8 +19,8 @@ class Draft:
     `base_revision` is the stored revision it started from (0: none); `key` makes its save idempotent and names its place
     among the reader's drafts; `seen` is the stored draft it goes on from; `rev` counts the times the server replaced the
     findings, so that an editor can tell a new answer from an old one; `blind` means that nothing of any prediction may be
-    shown before it is saved. `chosen` is what the reader last chose to ask of images with no question of their own; `carried`
-    says that this image was opened under it.
+    shown before it is saved. `pinned` is what the reader wants asked of images with no question of their own; `carried` says
+    that nobody chose this image's question for it.
     """
 
     image: Image
@@ -34,7 +34,7 @@ class Draft:
     note: Message = Message("")
     seen: DraftVersion | None = None
     blind: bool = False
-    chosen: Question | None = None
+    pinned: Question | None = None
     carried: bool = False
     started: Mapping[Question, int] = field(default_factory=dict)
     """the revisions that this work started from, under each question that it has been shown under"""

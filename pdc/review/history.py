@@ -83,7 +83,7 @@ class History:
             base_revision=current.revision if current else 0,
             key=uuid4().hex,
             rev=draft.rev + 1,
-            chosen=draft.chosen,
+            pinned=draft.pinned,
             note=Message("Reopened; nothing is replaced until you save. · {version} · ", version=version.title),
         )
         self.service.edit(again, again.findings)

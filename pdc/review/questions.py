@@ -1,21 +1,23 @@
-"""Which question an image is opened under: its own, else the one the reader chose in the bar, else that of a first visit."""
+"""Which question belongs to an image. The page, the list, its numbers and what is asked ahead all go by it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.prompts import task_from
-from pdc.domain.values import Findings, Question, Status
+from pdc.domain.values import MAX_LABELS, Findings, Question, Status
 from pdc.review.drafts import Draft, unsaid_nones
 from pdc.review.service import ReviewService
+from pdc.store.records import DraftLine, ReviewLine
 
-OTHER_LABELS = "The bar asks for {bar}; the marks on the screen answer {marks}. Ask the model, or set the bar back, then save."
-OTHER_TASK = "The bar names another task than the marks on the screen answer. Ask the model, or set the bar back, then save."
+OTHER_LABELS = "The bar asks for {bar}; the marks on the screen answer {marks}. Look at both, then save again."
+OTHER_TASK = "The bar names another task than the marks on the screen answer. Look at both, then save again."
 NOT_YET = (
-    "Not saved yet: nothing is marked, and {labels} is a question you chose for another image. Save again if it suits this one."
+    "Not saved yet: nothing is marked, and you did not choose {labels} as the question for this image. "
+    "Save again if it suits this one."
 )
 NOT_SAID = (
     "Not saved yet: nothing is marked as {labels}, and the model has not looked for it. "
@@ -23,31 +25,99 @@ NOT_SAID = (
 )
 
 
-class Questions:
-    """A question that belongs to an image (a draft's, a review's, an example's) is never carried to another image.
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The question that belongs to an image. `chosen`: by its reader or in a review; else the model was only asked it."""
 
-    What the reader chose in the bar is carried. A none under it could be about an image that it does not suit: the first save
-    of one only asks (`doubted`).
+    question: Question
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is stored about images, without marks, as far as one reader may know: by the sha256 of each image.
+
+    `drafts` are the reader's own; `reviews` the newest that they may go on from, `mine` their own newest; `answers` the
+    questions that the model has answered, the last one at the end, with the id of the newest answer to each. `asked` is what of
+    a question the model is asked.
+    """
+
+    drafts: dict[str, DraftLine]
+    mine: dict[str, ReviewLine]
+    reviews: dict[str, ReviewLine]
+    answers: dict[str, dict[Question, str]]
+    public: frozenset[str] | None
+    asked: Callable[[Question], Question | None]
+
+    def own(self, sha256: str) -> Own | None:
+        """The reader's draft, else their last review, else anybody's, else the last answer."""
+        draft, mine = self.drafts.get(sha256), self.mine.get(sha256)
+        if draft and not (mine and mine.created_at > draft.saved_at):
+            return Own(draft.question, True)
+        if review := mine or self.reviews.get(sha256):
+            return Own(review.question, True)
+        asked = [q for q in self.answers.get(sha256, {}) if self.public is None or self.public.issuperset(q.labels)]
+        return Own(asked[-1], False) if asked else None
+
+    def review(self, sha256: str) -> ReviewLine | None:
+        """The newest review of the image's own question, else the reader's own."""
+        own, newest = self.own(sha256), self.reviews.get(sha256)
+        return newest if own and newest and newest.question == own.question else self.mine.get(sha256)
+
+    def answer(self, sha256: str) -> str | None:
+        """The id of the newest answer to the image's own question."""
+        own, answers = self.own(sha256), self.answers.get(sha256, {})
+        asked = own and (own.question if own.question in answers else self.asked(own.question))
+        return answers.get(asked) if asked else None
+
+
+def said_about(service: ReviewService, reader: str, sha256: str | None = None) -> Said:
+    """What is stored about one image or about all. Where reads are blind no answer is known; where images are private no
+    label that another visitor made."""
+    store = service.store
+    lines = store.review_lines(reader if service.apart else None, sha256)
+    return Said(
+        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader},
+        {r.image_sha256: r for r in lines if r.author == reader},
+        {r.image_sha256: r for r in lines},
+        {} if service.blind else store.answered_questions(sha256),
+        frozenset(store.labels()) if service.private else None,
+        service.asked,
+    )
+
+
+class Questions:
+    """What each image is asked: its own question, else what the reader pinned for images without one, else `first`.
+
+    `first` asks for everything the model knows. A none under a question that nobody chose for the image may not be meant: the
+    first save of one only asks (`doubted`).
     """
 
     def __init__(self, service: ReviewService, first: Question) -> None:
         self.service, self.first = service, first
         self.suits: dict[str, Question] = {}  # what to ask about an example, by the sha256 of its image, once it was opened
 
-    def of(self, sha256: str, reader: str, chosen: Question | None) -> Question:
+    def of(self, sha256: str, reader: str, pinned: Question | None = None) -> Question:
         """What is asked about this image."""
-        return self._own(sha256, reader) or chosen or self.first
-
-    def open(self, sha256: str, reader: str, before: Draft | None = None, chosen: Question | None = None) -> Draft:
-        """The image's draft under its question. `chosen` is what the bar says where no image was open before."""
-        chosen = before.chosen if before else chosen
         own = self._own(sha256, reader)
-        draft = self.service.open(sha256, own or chosen or self.first, reader)
-        return replace(draft, chosen=chosen, carried=own is None and before is not None and chosen is not None)
+        return own.question if own else pinned or self.first
 
-    def choose(self, draft: Draft, question: Question) -> Draft:
-        """The same image under a question that the reader chose in the bar, with the marks of the draft."""
-        return replace(self.service.change_question(draft, question), chosen=question)
+    def open(self, sha256: str, reader: str, before: Draft | None = None) -> Draft:
+        """The image's draft under its question. The pin is that of the draft `before`."""
+        pinned, own = before.pinned if before else None, self._own(sha256, reader)
+        draft = self.service.open(sha256, own.question if own else pinned or self.first, reader)
+        return replace(draft, pinned=pinned, carried=not (own and own.chosen))
+
+    def change(self, draft: Draft, question: Question) -> Draft:
+        """The same image and marks under a question that its reader chose for it; kept, so that it comes back under it."""
+        pinned = question if draft.pinned == draft.question else draft.pinned
+        changed = replace(self.service.change_question(draft, question), pinned=pinned, carried=False)
+        self.service.keep(changed)
+        return changed
+
+    def pin(self, draft: Draft) -> Draft:
+        """From now on its question is that of images with none of their own; pinned already, no longer."""
+        return replace(draft, pinned=None if draft.pinned else draft.question)
 
     def doubted(self, draft: Draft) -> Draft | None:
         """The draft with a line that asks whether its none is meant, where it may not be; saved again, it is."""
@@ -59,11 +129,16 @@ class Questions:
             return None
         return replace(draft, carried=False, note=Message(NOT_YET, labels=", ".join(draft.question.labels)))
 
-    def _own(self, sha256: str, reader: str) -> Question | None:
-        draft = self.service.store.newest_draft(reader, sha256)
-        if draft and not says_none(draft.findings, draft.question):
-            return draft.question
-        return self.service.reviewed_with(sha256, reader) or self.suits.get(sha256)
+    def untaught(self, labels: Iterable[str]) -> list[str]:
+        """Those of these labels that the serving model is known never to have been taught."""
+        asked = list(labels)
+        parts = (tuple(asked[at : at + MAX_LABELS]) for at in range(0, len(asked), MAX_LABELS))
+        return [one for part in parts for one in self.service.predictor.untaught(Question(self.first.task, part))]
+
+    def _own(self, sha256: str, reader: str) -> Own | None:
+        own = said_about(self.service, reader, sha256).own(sha256)
+        suits = self.suits.get(sha256)
+        return own if suits is None or (own and own.chosen) else Own(suits, True)
 
 
 def says_none(findings: Findings, question: Question) -> bool:

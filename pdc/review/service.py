@@ -189,19 +189,23 @@ class ReviewService(ImageAccess):
         edited = replace(draft, findings=findings)
         if self._saved(edited):
             return edited
+        self.keep(edited)
+        if self._saved(edited):
+            self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key)
+        return edited
+
+    def keep(self, draft: Draft) -> None:
+        """Put the draft on disk, whatever is saved."""
         self.store.put_draft(
             draft.author,
             draft.image.sha256,
             draft.question,
-            findings,
+            draft.findings,
             draft.base_revision,
             draft.prediction.id if draft.prediction else None,
             draft.key,
             draft.seen,
         )
-        if self._saved(edited):
-            self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key)
-        return edited
 
     def _saved(self, draft: Draft) -> bool:
         review = self._newest(draft)
@@ -285,11 +289,6 @@ class ReviewService(ImageAccess):
         if take is not Take.THEIRS:
             self.edit(over, findings)
         return over
-
-    def reviewed_with(self, sha256: str, reader: str) -> Question | None:
-        """The question of the newest review of an image, to reopen it as it was left."""
-        reviews = self.reviews(reader, sha256)
-        return reviews[-1].question if reviews else None
 
 
 def _content(review: Review) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.values import Image, Verdict
+from pdc.review.questions import said_about
 from pdc.review.service import ReviewService
 from pdc.store.records import Digest, Event, EventKind, ReviewLine
 
@@ -51,7 +52,8 @@ class WorklistFilter:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`model` and `reviewed` are what was said and what was left. All None where nothing is known or shown."""
+    """`model` and `reviewed` are what was said about the image's own question, and what was left. All None where
+    nothing is known or shown."""
 
     image: Image
     stage: Stage
@@ -86,15 +88,16 @@ class Worklist:
 
     def entries(self, reader: str) -> list[Entry]:
         """Every image that the reader may see, oldest first."""
-        apart = self.service.apart
-        newest = {r.image_sha256: r for r in self.store.review_lines(reader if apart else None)}
-        kept = {d.image_sha256: d for d in self.store.draft_lines() if not apart or d.author == reader}
-        answers = {} if self.service.blind else self.store.newest_predictions()
+        said, images = said_about(self.service, reader), self.service.images(reader)
+        newest = said.reviews
+        kept = said.drafts if self.service.apart else {d.image_sha256: d for d in self.store.draft_lines()}
+        answers = {i.sha256: id for i in images if (id := said.answer(i.sha256))}
         model = self.store.prediction_digests(answers.values())
-        reviewed = self.store.review_digests(r.id for r in newest.values())
+        left = {i.sha256: r.id for i in images if (r := said.review(i.sha256))}
+        reviewed = self.store.review_digests(left.values())
         events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
         found = []
-        for image in self.service.images(reader):
+        for image in images:
             sha = image.sha256
             review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
             assigned = events.get((sha, EventKind.ASSIGNED))
@@ -108,7 +111,7 @@ class Worklist:
                     review.revision if review else None,
                     review.author if review else None,
                     model.get(answers.get(sha, "")),
-                    reviewed.get(review.id) if review else None,
+                    reviewed.get(left.get(sha, "")),
                 )
             )
         return found

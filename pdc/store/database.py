@@ -14,11 +14,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import StaticPool
 
 from pdc.domain.errors import StoreUnavailable
@@ -26,6 +26,7 @@ from pdc.domain.message import Message
 
 BUSY_SECONDS = 15.0
 _WRITE = "pdc_write"
+Columns = TypeVarTuple("Columns")
 
 
 class Database:
@@ -53,6 +54,11 @@ class Database:
         """One snapshot."""
         with self._read_lock, sentences(self._engine.url), Session(self._engine) as session:
             yield session
+
+
+def of_image(query: Select[*Columns], column: InstrumentedAttribute[str], sha256: str | None) -> Select[*Columns]:
+    """The query for one image, or as it is."""
+    return query if sha256 is None else query.where(column == sha256)
 
 
 def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:

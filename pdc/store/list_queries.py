@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from pdc.domain.errors import NotFound
-from pdc.domain.label_changes import counts_now
-from pdc.domain.values import Status, Verdict
+from pdc.domain.label_changes import counts_now, question_now
+from pdc.domain.values import Question, Status, Verdict
+from pdc.store.database import of_image
 from pdc.store.image_queries import counts
 from pdc.store.label_queries import LabelQueries
+from pdc.store.mapping import question_of
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
 
@@ -53,8 +55,8 @@ class ListQueries(LabelQueries):
         with self._read() as session:
             return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
 
-    def review_lines(self, author: str | None = None) -> list[ReviewLine]:
-        """Every review of an image that is not retired, by one author or by all, without its marks, oldest first."""
+    def review_lines(self, author: str | None = None, sha256: str | None = None) -> list[ReviewLine]:
+        """Every review of one image or of all that are not retired, by one author or by all, without its marks, oldest first."""
         columns = (
             ReviewRow.id,
             ReviewRow.image_sha256,
@@ -62,28 +64,46 @@ class ListQueries(LabelQueries):
             ReviewRow.author,
             ReviewRow.revision,
             ReviewRow.created_at,
+            ReviewRow.task,
+            ReviewRow.labels,
         )
-        query = select(*columns).where(*counts(ReviewRow.image_sha256, author)).order_by(ReviewRow.seq)
+        query = of_image(select(*columns), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:
+            moved = self._dictionary(session).moved
             return [
-                ReviewLine(id, sha, Verdict(verdict), author, revision, at)
-                for id, sha, verdict, author, revision, at in session.execute(query)
+                ReviewLine(id, sha, Verdict(verdict), author, revision, at, question_now(question_of(task, labels), moved))
+                for id, sha, verdict, author, revision, at, task, labels in session.execute(query)
             ]
 
-    def draft_lines(self) -> list[DraftLine]:
-        """Everybody's unsaved work, oldest first."""
-        query = select(DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at).order_by(DraftRow.saved_at)
+    def draft_lines(self, sha256: str | None = None) -> list[DraftLine]:
+        """Everybody's unsaved work on one image or on all, oldest first."""
+        columns = DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at, DraftRow.task, DraftRow.labels
+        query = of_image(select(*columns), DraftRow.image_sha256, sha256).order_by(DraftRow.saved_at)
         with self._read() as session:
-            return [DraftLine(*row) for row in session.execute(query)]
+            rows, moved = session.execute(query), self._dictionary(session).moved
+            return [
+                DraftLine(sha, author, at, question_now(question_of(task, labels), moved))
+                for sha, author, at, task, labels in rows
+            ]
 
-    def newest_predictions(self) -> dict[str, str]:
-        """sha256 of each image that has an answer -> the id of the newest one."""
-        newest = select(func.max(PredictionRow.seq)).group_by(PredictionRow.image_sha256)
-        query = select(PredictionRow.image_sha256, PredictionRow.id).where(PredictionRow.seq.in_(newest))
+    def answered_questions(self, sha256: str | None = None) -> dict[str, dict[Question, str]]:
+        """sha256 of each answered image -> its questions, the one answered last at the end -> the id of the newest answer."""
+        table = PredictionRow
+        newest = of_image(select(func.max(table.seq)), table.image_sha256, sha256)
+        newest = newest.group_by(table.image_sha256, table.task, table.labels)
+        columns = table.image_sha256, table.task, table.labels, table.id
+        found: dict[str, dict[Question, str]] = {}
         with self._read() as session:
-            return {sha: id for sha, id in session.execute(query)}
+            moved = self._dictionary(session).moved
+            for sha, task, labels, id in session.execute(select(*columns).where(table.seq.in_(newest)).order_by(table.seq)):
+                of = found.setdefault(sha, {})
+                question = question_now(question_of(task, labels), moved)
+                of.pop(question, None)  # asked under an older name of a label
+                of[question] = id
+        return found
 
     def review_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
         return self._digests(ReviewRow, ids)

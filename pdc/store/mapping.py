@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -40,6 +41,7 @@ def question_key(question: Question) -> tuple[str, str]:
     return str(question.task), dump(list(question.labels))
 
 
+@lru_cache(4096)
 def question_of(task: str, labels: str) -> Question:
     return Question(Task(task), tuple(json.loads(labels)))
 

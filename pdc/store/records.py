@@ -62,13 +62,17 @@ class ReviewLine:
     author: str
     revision: int
     created_at: datetime
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
+    """A draft without its marks, for lists."""
+
     image_sha256: str
     author: str
     saved_at: datetime
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVarTuple
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from pdc.domain.errors import NotFound, StaleSave
 from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
+from pdc.store.database import of_image
 from pdc.store.image_queries import counts, retired_shas
 from pdc.store.label_queries import LabelQueries, asks
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
-Columns = TypeVarTuple("Columns")
 
 
 class ReviewQueries(LabelQueries):
@@ -53,7 +52,7 @@ class ReviewQueries(LabelQueries):
         """What this owner brought and has not retired (or that one image of it), oldest first, under the names they gave."""
         mine = select(ImageRow, OwnerRow.name).join(OwnerRow, OwnerRow.image_sha256 == ImageRow.sha256)
         mine = mine if sha256 else mine.where(ImageRow.sha256.not_in(retired_shas(owner)))
-        query = _of_image(mine.where(OwnerRow.owner == owner), OwnerRow.image_sha256, sha256).order_by(OwnerRow.at, ImageRow.seq)
+        query = of_image(mine.where(OwnerRow.owner == owner), OwnerRow.image_sha256, sha256).order_by(OwnerRow.at, ImageRow.seq)
         with self._read() as session:
             return [replace(mapping.image(row), name=name) for row, name in session.execute(query)]
 
@@ -70,7 +69,7 @@ class ReviewQueries(LabelQueries):
 
     def predictions(self, sha256: str | None = None) -> list[Prediction]:
         """Of one image or of all, oldest first."""
-        query = _of_image(select(PredictionRow), PredictionRow.image_sha256, sha256).order_by(PredictionRow.seq)
+        query = of_image(select(PredictionRow), PredictionRow.image_sha256, sha256).order_by(PredictionRow.seq)
         with self._read() as session:
             return [self._prediction(session, row) for row in session.scalars(query)]
 
@@ -157,7 +156,7 @@ class ReviewQueries(LabelQueries):
 
     def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
         """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first."""
-        query = _of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        query = of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
         query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
@@ -208,13 +207,6 @@ class ReviewQueries(LabelQueries):
         kept = self.drafts(sha256, question, author)
         return kept[-1] if kept else None
 
-    def newest_draft(self, author: str, sha256: str) -> StoredDraft | None:
-        """What a reader left unsaved on an image last, whatever its question."""
-        where = DraftRow.author == author, DraftRow.image_sha256 == sha256
-        with self._read() as session:
-            row = session.scalar(select(DraftRow).where(*where).order_by(DraftRow.saved_at.desc()).limit(1))
-            return self._draft(session, row) if row else None
-
     def drafts(self, sha256: str, question: Question, author: str | None = None) -> list[StoredDraft]:
         """Unsaved work on an image and question, of one reader or of all, oldest first."""
         with self._read() as session:
@@ -248,10 +240,6 @@ class ReviewQueries(LabelQueries):
         of = self._of(session, DraftRow, sha256, question)
         where = (DraftRow.author == author, *of, DraftRow.key == key, DraftRow.saved_at == saved_at)
         session.execute(delete(DraftRow).where(*where))
-
-
-def _of_image(query: Select[*Columns], column: InstrumentedAttribute[str], sha256: str | None) -> Select[*Columns]:
-    return query if sha256 is None else query.where(column == sha256)
 
 
 def _image_row(session: Session, sha256: str) -> ImageRow | None:

@@ -150,9 +150,8 @@ def test_each_task_shows_its_own_kind_of_answer(browser, app: App):
     page.locator(".pdc-thumbs .pdc-item").first.click()
     wait_for(page, "Answered by")
     for name, kind in (("Points", "point"), ("Count only", "count"), ("Boxes", "box")):
-        page.get_by_label("Task").click()
-        page.get_by_role("option", name=name, exact=True).click()
-        wait_for(page, "has not been asked")
+        page.get_by_role("radio", name=name, exact=True).click()
+        page.wait_for_function("kind => document.querySelector('.pdc-editor').dataset.kind === kind", arg=kind)
         page.get_by_role("button", name="Ask the model").click()
         wait_for(page, "Answered by")
         assert page.locator(".pdc-editor").get_attribute("data-kind") == kind

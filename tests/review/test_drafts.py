@@ -51,7 +51,7 @@ def test_labels_in_another_order_are_the_question_that_was_there_before(draft: D
 
 def test_a_changed_question_is_kept_on_disk_and_leaves_no_second_draft(desk: Desk, draft: Draft):
     desk.service.change_question(draft, JUST_RED)
-    kept = desk.store.newest_draft("ada", draft.image.sha256)
+    kept = desk.store.draft("ada", draft.image.sha256, JUST_RED)
     assert kept and kept.question == JUST_RED and {m.id for m in kept.findings.aside.marks} == {"m2", "h1"}
     assert desk.store.drafts(draft.image.sha256, ASK) == []
     again = desk.service.open(draft.image.sha256, JUST_RED, "ada")
@@ -123,10 +123,10 @@ def test_the_page_is_sent_the_same_marks_as_a_document_that_goes_on(desk: Desk):
     sha = desk.image("a.png")
     draft, value, *_ = desk.choose(sha)
     marked = {**value, "marks": [drawn()], "edits": 1}
-    turned, shown, _ = desk.tab._change(draft, marked, POINTS)
+    turned, shown, *_ = desk.tab._change(draft, marked, POINTS)
     assert shown["turned"] == value["case"] != shown["case"] and shown["edits"] == 1
     assert [(m["point"], m["extent"]) for m in shown["marks"]] == [([5, 5], [1, 1, 9, 9])]
-    assert desk.store.newest_draft("ada", sha).findings == turned.findings
+    assert desk.store.draft("ada", sha, turned.question).findings == turned.findings
 
 
 def test_blind_readers_are_shown_nothing_of_the_model_by_another_question(tmp_path):

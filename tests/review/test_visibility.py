@@ -48,7 +48,7 @@ def test_the_same_picture_of_two_visitors_has_two_names_two_reviews_and_no_commo
     assert "Saved, revision 1" in anna.save(value, drawn(label="Roe lesion"))
     assert bert.upload("mine.png", "green") == sha and names(bert) == ["mine.png"]
     assert bert.open(sha, "platelet")["marks"] == []  # not even under the question that anna asked
-    bert.page = uuid4().hex  # a page that is loaded anew starts with what its bar asks
+    bert.page = uuid4().hex  # a page that is loaded anew
     own = bert.open(sha, "Roe lesion")
     assert own["marks"] == [] and own["image"]["name"] == "mine.png"
     bert.run("show", None)

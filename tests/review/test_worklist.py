@@ -63,6 +63,17 @@ def test_orders(desk: Desk):
     assert names(desk, order=Order.DISAGREEMENT) == ["b9.png", "a.png", "b10.png"]
 
 
+def test_the_numbers_of_an_image_are_those_of_its_own_question_whatever_was_asked_last(desk: Desk):
+    sha, polyp = desk.image("a.png"), replace(ASK, labels=("polyp",))
+    first = desk.service.answer(desk.store.image(sha), ASK)
+    desk.service.edit(desk.service.open(sha, ASK, "ada"), Findings((a_mark("h1", 1),)))
+    desk.store.add_prediction(replace(first, id="later", question=polyp, findings=Findings()))
+    models = {reader: [e.model.total for e in desk.images.entries(reader)] for reader in ("ada", "ben")}
+    assert models == {"ada": [2], "ben": [0]}  # ben has said nothing: what was answered last is his question
+    save(desk, sha, Findings())
+    assert [(e.model.total, e.reviewed.total, e.disagreement) for e in desk.images.entries("ben")] == [(2, 0, 2)]
+
+
 def test_names_with_figures_that_are_no_decimals_are_ordered_too(desk: Desk):
     for name in ("3²4.png", "10.png", "٣.png", "2.png", "½.png"):
         desk.image(name)
@@ -105,7 +116,7 @@ def test_progress_counts_what_is_left_out_as_done_and_tells_the_pace(desk: Desk)
 
 
 def line(n: int, minutes: float) -> ReviewLine:
-    return ReviewLine(str(n), str(n), Verdict.ACCEPTED, "ada", 1, AT + timedelta(minutes=minutes))
+    return ReviewLine(str(n), str(n), Verdict.ACCEPTED, "ada", 1, AT + timedelta(minutes=minutes), ASK)
 
 
 def test_pace_is_over_the_last_hour_and_counts_images_not_saves():

@@ -188,7 +188,12 @@ def test_digests_count_what_counts_and_add_up_the_doubt(store: Store):
     store.add_prediction(a_prediction())
     store.add_prediction(a_prediction("p2", findings=None))
     store.save_review(a_review(), key="k", base_revision=0)
-    assert store.newest_predictions() == {SHA: "p2"}
+    other = replace(ASK, labels=("cyst",))
+    store.add_prediction(replace(a_prediction("p3"), question=other))
+    assert store.answered_questions() == store.answered_questions(SHA) == {SHA: {ASK: "p2", other: "p3"}}
+    store.add_prediction(a_prediction("p4"))
+    assert list(store.answered_questions(SHA)[SHA].items()) == [(other, "p3"), (ASK, "p4")]
+    assert store.answered_questions("c" * 64) == {}
     assert store.prediction_digests(["p1", "p2", "unknown"]) == {"p1": Digest({"polyp": 1}, 1 - (0.1 + 0.2))}
     assert [(r.id, r.author, r.revision) for r in store.review_lines()] == [("r1", "ada", 1)]
     assert store.review_lines("bob") == []

@@ -64,7 +64,7 @@ def test_a_new_image_is_asked_about_and_an_answered_one_opens_with_its_marks(des
 
 def test_an_example_opens_under_its_own_question(desk: Desk):
     example = desk.tab.examples[0]
-    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, ASK.task.value, LABELS, None, ADA)
+    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, None, ADA)
     assert draft.question == example.question and value["image"]["name"] == example.path.name
     other, *_ = desk.choose(desk.image("other.png"))
     again, *_ = desk.choose(draft.image.sha256)  # and goes by it when one comes back from an image asked otherwise
@@ -77,7 +77,7 @@ def test_every_edit_is_kept_and_said(desk: Desk):
     assert said.startswith("Draft saved ") and (stored["acked"], "marks" in stored) == (1, False)
     assert len(desk.store.draft("ada", draft.image.sha256, ASK).findings.marks) == 3
     assert stage_of(desk, draft.image.sha256) is Stage.IN_REVIEW
-    assert "unsaved work of" in desk.choose(draft.image.sha256)[5]
+    assert "unsaved work of" in desk.choose(draft.image.sha256)[4]
 
 
 def test_an_autosave_that_fails_is_loud(desk: Desk, monkeypatch):
@@ -130,20 +130,18 @@ def test_next_and_previous_follow_the_filters_on_the_page(desk: Desk):
     assert desk.tab.next(draft, value, {}, ADA)[0].image.sha256 == b
 
 
-def asking(desk: Desk, draft, value, task: str, *labels: str):
-    """What the page gets when its question changes."""
-    return desk.tab._change(draft, value, Question(Task(task), labels))
-
-
 def test_another_question_asks_no_model_until_the_model_is_asked(desk: Desk):
     draft, value = opened(desk)
-    other, shown, said = asking(desk, draft, value, "pointing", *LABELS)
+    other, shown, _, said = desk.tab.change_question(bar(task="pointing"), draft, value)
     assert other.prediction == draft.prediction and shown["kind"] == "point" and len(desk.model.asked) == 1
     assert [m["point"] for m in shown["marks"]] == [[7, 7], [25, 10]]
-    other, shown, said = asking(desk, other, shown, "pointing", *LABELS, "cyst")
+    assert list(watch(desk.tab.ask_if_new(*desk.choose(draft.image.sha256)[:2]))) == [(gr.skip(), gr.skip())]
+    steps = watch(desk.tab.ask_for(bar(*LABELS, "cyst", task="pointing"), other, shown))
+    other, _, _, said = next(steps)
     assert "It has not been asked for cyst." in said and len(desk.model.asked) == 1
-    asked, _, said = desk.ask(other, shown)
-    assert asked.prediction.question == other.question and len(desk.model.asked) == 2 and "not been asked" not in said
+    *_, (_, shown, _, said) = steps
+    assert desk.tab.asking.now(other).prediction.question == other.question and len(desk.model.asked) == 2
+    assert "not been asked" not in said and len(shown["marks"]) == 2
 
 
 def test_an_answer_comes_mark_by_mark_and_half_of_one_cannot_be_saved(desk: Desk):
@@ -220,7 +218,7 @@ def test_a_stale_save_shows_both_and_each_way_out_can_be_saved(desk: Desk):
     ben, theirs = opened(desk, reader="ben")
     desk.tab.save(ben, edited(theirs, drawn(x=20)), {})
     stale = desk.tab.save(ada, edited(mine, drawn(x=5)), {})
-    assert stale[7]["visible"] and "ben" in stale[5] and "Theirs, revision 1" in json.dumps(stale[8])
+    assert stale[6]["visible"] and "ben" in stale[4] and "Theirs, revision 1" in json.dumps(stale[7])
     for take, count in ((Take.MINE, 3), (Take.THEIRS, 3), (Take.MERGE, 4)):
         over, value, *rest = desk.tab.resolve(take, stale[0], edited(mine, drawn(x=5)), {})
         assert len(value["marks"]) == count and over.base_revision == 1 and not rest[-2]["visible"]
@@ -272,7 +270,7 @@ def test_blind_readers_do_not_stand_in_each_others_way_but_two_tabs_of_one_do(tm
     assert desk.tab.save(ben[0], edited(ben[1], drawn()), {})[0].base_revision == 2
     assert desk.tab.save(seen, shown, {})[0].base_revision == 3
     stale = desk.tab.save(tab[0], edited(tab[1], drawn(x=9)), {})
-    assert stale[7]["visible"] and desk.store.draft("ada", sha, ASK).findings.marks[-1].shape.x1 == 9
+    assert stale[6]["visible"] and desk.store.draft("ada", sha, ASK).findings.marks[-1].shape.x1 == 9
     over, value, *_ = desk.tab.resolve(Take.MINE, stale[0], edited(tab[1], drawn(x=9)), {})
     desk.tab.save(over, value, {})
     assert [(r.author, r.blind) for r in desk.store.reviews(sha)] == [
@@ -303,9 +301,14 @@ def test_prefetching_follows_the_list_and_skips_what_is_done(desk: Desk):
     desk.prefetcher.stop()
 
 
-def under_the_bar(desk: Desk, name: str, draft, value: dict, *labels: str, task: str = "count_and_box") -> tuple:
+def bar(*labels: str, task: str = "count_and_box") -> dict:
+    """What the page's bar says; without labels those of ASK."""
+    return {"task": task, "labels": list(labels or LABELS)}
+
+
+def under_the_bar(desk: Desk, name: str, draft, value: dict, bar: dict | None) -> tuple:
     """A handler called as the page calls it, with what its bar asks."""
-    return under_bar(getattr(desk.tab, name))(task, list(labels), draft, value, {})
+    return under_bar(getattr(desk.tab, name))(bar, draft, value, {})
 
 
 @pytest.mark.parametrize("name", ["save", "finish", "skip", "send_back"])
@@ -313,24 +316,42 @@ def test_nothing_is_stored_while_the_bar_asks_for_something_else_than_the_marks_
     draft, value = opened(desk)
     desk.image("b.png")
     with pytest.raises(BadQuestion, match="bar asks for polyp; the marks on the screen answer red blood cell, platelet"):
-        under_the_bar(desk, name, draft, value, "polyp")
+        under_the_bar(desk, name, draft, value, bar("polyp"))
     with pytest.raises(BadQuestion, match="another task"):
-        under_the_bar(desk, name, draft, value, *LABELS, task="pointing")
+        under_the_bar(desk, name, draft, value, bar(task="pointing"))
     with pytest.raises(BadQuestion, match="1 to 16 labels"):
-        under_the_bar(desk, name, draft, value)
+        under_the_bar(desk, name, draft, value, {"task": "pointing", "labels": []})
+    for odd in (None, {"labels": "polyp"}):
+        with pytest.raises(BadQuestion):
+            under_the_bar(desk, name, draft, value, odd)
     assert desk.store.reviews() == [] == desk.store.events() and desk.store.draft_lines() == []
-    under_the_bar(desk, name, draft, value, *LABELS)
+    under_the_bar(desk, name, draft, value, bar())
     assert desk.store.reviews() or desk.store.events()
 
 
-def test_a_change_of_the_bar_that_an_image_brought_with_it_asks_nothing_anew(desk: Desk):
+def test_a_change_of_the_bar_is_about_the_image_on_the_screen_or_about_nothing(desk: Desk):
     draft, value = opened(desk)
-    other, shown, said = desk.tab.follow_bar("count_and_box", ["polyp"], draft, value)
-    assert (other.question.labels, shown["labels"]) == (("polyp",), ["polyp"]) and "not been asked for polyp" in said
-    assert desk.tab.follow_bar("count_and_box", ["polyp"], other, shown) == (gr.skip(),) * 3
-    assert desk.tab.follow_bar("count_and_box", LABELS, other, value) == (gr.skip(),) * 3  # the page still shows the image before
+    other, shown, shown_bar, said = desk.tab.change_question(bar("polyp"), draft, value)
+    assert (other.question.labels, shown["labels"], "not been asked" in said) == (("polyp",), ["polyp"], True)
+    assert "polyp" in shown_bar["others"]
+    assert desk.tab.change_question(bar("polyp"), other, shown)[:2] == (gr.skip(),) * 2
+    kept, same, told, _ = desk.tab.change_question(bar(), other, value)
+    assert (kept, same, told["answered"]) == (
+        gr.skip(),
+        gr.skip(),
+        ("count_and_box", LABELS),
+    )  # the page still shows the question before
     with pytest.raises(BadQuestion, match="just changing"):
         desk.tab.save(other, value, {})
+
+
+@pytest.mark.parametrize("labels", [[], [f"label {n}" for n in range(17)], ["<b>"], ["polyp", "polyp"]])
+def test_a_question_that_cannot_be_asked_leaves_the_one_there_is_and_says_why(desk: Desk, labels: list[str]):
+    draft, value = opened(desk)
+    known = desk.store.labels()
+    kept, shown, told, said = desk.tab.change_question({"task": "pointing", "labels": labels}, draft, value)
+    assert (kept, shown) == (gr.skip(),) * 2 and "label" in said.lower()
+    assert told["answered"] == ("pointing", labels) and desk.store.labels() == known
 
 
 def test_a_first_visit_asks_for_everything_the_model_knows(desk: Desk):
@@ -340,46 +361,65 @@ def test_a_first_visit_asks_for_everything_the_model_knows(desk: Desk):
     assert first_question(frozenset()).labels == KNOWN_LABELS[:3]  # a model that does not say what it was taught
 
 
-def test_no_image_is_opened_under_the_question_of_another_unless_the_reader_chose_it(desk: Desk):
+def test_no_image_is_opened_under_the_question_of_another(desk: Desk):
     desk.image("a.png")
-    bar = "count_and_box", list(KNOWN_LABELS)
     example = next(e for e in desk.tab.examples if e.question.labels == ("polyp",))
-    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, *bar, None, ADA)
+    draft, value, *_ = desk.tab.choose({"chosen": {"example": example.path.name}}, None, ADA)
     assert draft.question == example.question
-    following, *_ = desk.tab.next(draft, value, {}, ADA)
-    assert following.question == Question(Task.COUNT_AND_BOX, KNOWN_LABELS)
-    desk.tab.prefetch(draft, {})
-    assert desk.prefetcher.wait(20) and desk.model.asked[-1][1] == following.question
-    mine, *_ = asking(desk, draft, value, "pointing", "cyst")
-    assert desk.tab.next(mine, value, {}, ADA)[0].question == mine.question
+    mine, shown, *_ = desk.tab.change_question(bar("cyst", task="pointing"), draft, value)
+    following, *_ = desk.tab.next(mine, shown, {}, ADA)
+    assert following.question == ASK
+    desk.tab.prefetch(mine, {})
+    assert desk.prefetcher.wait(20) and desk.model.asked[-1][1] == ASK
     desk.prefetcher.stop()
+
+
+def test_a_pinned_question_is_that_of_the_next_images_without_one_of_their_own(desk: Desk):
+    first, second, third = (desk.image(f"{n}.png") for n in "abc")
+    desk.service.save(desk.service.open(third, ASK, "ben"))
+    mine, shown, *_ = desk.tab.change_question(bar("polyp"), *desk.choose(first)[:2])
+    pinned, shown_bar = desk.tab.pin(mine)
+    assert shown_bar["pinned"] == ["polyp"]
+    following, value, *_ = desk.tab.next(pinned, shown, {}, ADA)
+    assert (following.image.sha256, following.question) == (second, mine.question)
+    changed, value, *_ = desk.tab.change_question(bar("cyst"), following, value)
+    assert changed.pinned == changed.question  # the pin goes with the question it was set on
+    reviewed, *_ = desk.tab.choose({"chosen": {"sha256": third}}, changed, ADA)
+    assert reviewed.question == ASK and reviewed.pinned == changed.question
+    freed, shown_bar = desk.tab.pin(reviewed)
+    assert freed.pinned is None and shown_bar["pinned"] is None
 
 
 def test_an_image_comes_back_under_the_question_of_the_unsaved_work_on_it(desk: Desk):
     draft, value = opened(desk)
     desk.tab.edit(draft, edited(value, drawn()))
-    again, shown, *_ = desk.tab.choose({"chosen": {"sha256": draft.image.sha256}}, "pointing", ["polyp"], None, ADA)
+    again, shown, *_ = desk.choose(draft.image.sha256)
     assert again.question == ASK and len(shown["marks"]) == 3
-    theirs, *_ = desk.tab.choose({"chosen": {"sha256": draft.image.sha256}}, "pointing", ["polyp"], None, who("ben"))
-    assert theirs.question.labels == ("polyp",)
+    chosen, *_ = desk.tab.change_question(bar("polyp"), again, shown)
+    again, *_ = desk.choose(draft.image.sha256)
+    assert again.question == chosen.question and stage_of(desk, draft.image.sha256) is Stage.IN_REVIEW
+    assert desk.choose(draft.image.sha256, "ben")[0].question == ASK  # what the model answered last
+    desk.tab.save(*desk.tab.change_question(bar("platelet"), *desk.choose(draft.image.sha256)[:2])[:2], {})
+    assert desk.choose(draft.image.sha256)[0].question.labels == ("platelet",)  # saved after that other work was left
 
 
-def test_a_none_under_a_question_chosen_for_another_image_is_saved_only_when_it_is_meant(desk: Desk):
+def test_a_none_under_a_question_nobody_chose_for_the_image_is_saved_only_when_it_is_meant(desk: Desk):
     first, second = desk.image("a.png"), desk.image("b.png")
-    chosen, shown, _ = asking(desk, *desk.choose(first)[:2], "count_and_box", "polyp")
-    carried, empty, *_ = desk.tab.finish(chosen, shown, {})  # its own image: the reader chose the question for it
-    assert desk.store.current_review(first, chosen.question) and carried.image.sha256 == second
+    mine, shown, *_ = desk.tab.change_question(bar("polyp"), *desk.choose(first)[:2])
+    pinned, _ = desk.tab.pin(mine)
+    carried, empty, *_ = desk.tab.finish(pinned, shown, {})  # its own image: the reader chose the question for it
+    assert desk.store.current_review(first, mine.question) and carried.image.sha256 == second
     asked, *rest = desk.tab.finish(carried, empty, {})
-    assert desk.store.reviews(second) == [] and asked.image.sha256 == second and "polyp is a question you chose" in rest[4]
-    assert desk.tab.send_back(carried, empty, {}) and desk.tab.questions.of(second, "ada", None) == first_question()
+    assert desk.store.reviews(second) == [] and asked.image.sha256 == second and "you did not choose polyp" in rest[3]
+    assert desk.tab.send_back(carried, empty, {}) and desk.tab.questions.of(second, "ada") == ASK
     desk.tab.finish(asked, empty, {})
-    assert desk.store.current_review(second, chosen.question)
+    assert desk.store.current_review(second, mine.question)
 
 
-def test_a_find_under_a_question_chosen_for_another_image_is_saved_at_once(desk: Desk):
+def test_a_find_under_a_question_nobody_chose_for_the_image_is_saved_at_once(desk: Desk):
     first, second = desk.image("a.png"), desk.image("b.png")
-    chosen, shown, _ = asking(desk, *desk.choose(first)[:2], "count_and_box", "platelet")
-    carried, empty, *_ = desk.tab.finish(chosen, shown, {})
+    mine, shown, *_ = desk.tab.change_question(bar("platelet"), *desk.choose(first)[:2])
+    carried, empty, *_ = desk.tab.finish(desk.tab.pin(mine)[0], shown, {})
     desk.tab.save(carried, edited(empty, drawn()), {})
     assert len(desk.store.reviews(second)) == 1
 

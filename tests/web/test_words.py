@@ -32,8 +32,10 @@ from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
 PANELS = ("worklist", "rows", "retire", "upload", "tour")
-EVERY_SCRIPT = [*ASSETS.glob("*.js"), *(ASSETS / "annotator").glob("*.js")]
-FILES = [*sorted((ASSETS / "annotator").glob("*.js")), *(ASSETS / f"{name}.js" for name in PANELS)]
+FOLDERS = ("annotator", "question")
+IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
+EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]
+FILES = [*IN_FOLDERS, *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear

@@ -1,48 +1,80 @@
-"""The bar above the editor: what is asked, and the buttons beside it."""
+"""The question bar as a Gradio component: what the image on the screen is asked, as chips, and the buttons beside it.
+
+The bar shows the question of the editor's document (assets/question), so the two cannot disagree. The value, from the server:
+{"tasks": [[name, words], ...], "known": [label, ...] (what the model knows), "others": [label, ...] (the rest of the
+dictionary), "untaught": [label, ...], "pinned": [label, ...] | null, "blind": bool, "stamp": str,
+"answered": [task, [label, ...]] | null (the question that the reader wanted and that this value comes after)}. From the browser
+also "task" and "labels": what the bar shows, or what the reader wants instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
 from pdc.domain.prompts import HUMAN_NAMES
 from pdc.domain.values import Question
 from pdc.review.drafts import Draft
-from pdc.review.questions import check_bar, question_from
-from pdc.web.ui.words import word
+from pdc.review.questions import Questions, check_bar, question_from
+from pdc.web.ui.scripts import on_load
 
-TASKS = [(word(HUMAN_NAMES[task]), task.value) for task in HUMAN_NAMES]
-
-
-class Bar:
-    """Components inside the surrounding Blocks: `task` and `labels` are the question, `ask`, `save` and `finish` buttons."""
-
-    def __init__(self, first: Question, known: Sequence[str], *, blind: bool) -> None:
-        choices = sorted({*known, *first.labels})
-        with gr.Row(elem_classes="pdc-question"):
-            self.task = gr.Dropdown(TASKS, value=first.task.value, label=word("Task"), scale=1, min_width=184)
-            self.labels = gr.Dropdown(
-                choices,
-                value=list(first.labels),
-                label=word("Look for"),
-                multiselect=True,
-                allow_custom_value=True,
-                scale=8,
-                min_width=200,
-            )
-            self.ask = gr.Button(word("Show the model" if blind else "Ask the model"), scale=0, min_width=120)
-            self.save = gr.Button(word("Save"), scale=0, min_width=70)
-            self.finish = gr.Button(word("Save and next"), variant="primary", scale=0, min_width=120)
+EVENTS = ("question", "pin", "ask", "save", "finish")
+TASKS = [[task.value, words] for task, words in HUMAN_NAMES.items()]
+_TEMPLATE = '<div class="pdc-bar"></div>'
 
 
-def under_bar(handler: Callable[[Draft | None, Any, Any], Any]) -> Callable[[str, list[str], Draft | None, Any, Any], Any]:
+class QuestionBar(gr.HTML):
+    """Events: `question` when the reader wants another question, `pin`, and the buttons `ask`, `save`, `finish`."""
+
+    def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
+        super().__init__(
+            value=value, html_template=_TEMPLATE, js_on_load=on_load("mountQuestion", EVENTS), apply_default_css=False, **kw
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def bar_value(questions: Questions, draft: Draft | None, answered: Any = None) -> dict[str, Any]:
+    """What there is to ask, for the image on the screen."""
+    service, known = questions.service, list(questions.first.labels)
+    asked = draft.question.labels if draft else ()
+    others = sorted({*service.store.labels(), *asked}.difference(known))
+    pinned = draft.pinned if draft else None
+    return {
+        "tasks": TASKS,
+        "known": known,
+        "others": others,
+        "untaught": questions.untaught(others),
+        "pinned": list(pinned.labels) if pinned else None,
+        "blind": service.blind,
+        "stamp": uuid4().hex,
+        "answered": answered,
+    }
+
+
+def asked_in(bar: Any) -> Question:
+    """The question that the page's bar shows; BadQuestion when it is none."""
+    task, labels = said_in(bar)
+    return question_from(task, labels)
+
+
+def said_in(bar: Any) -> tuple[str, list[str]]:
+    """The task and the labels that the page's bar names, whatever they are."""
+    shown = bar if isinstance(bar, Mapping) else {}
+    labels = shown.get("labels")
+    return str(shown.get("task")), [str(label) for label in labels] if isinstance(labels, list) else []
+
+
+def under_bar(handler: Callable[[Draft | None, Any, Any], Any]) -> Callable[[Any, Draft | None, Any, Any], Any]:
     """The handler for a page that sends what its bar asks, refused while the marks on the screen answer something else."""
 
-    def checked(task: str, labels: list[str], draft: Draft | None, value: Any, worklist: Any) -> Any:
+    def checked(bar: Any, draft: Draft | None, value: Any, worklist: Any) -> Any:
         if draft is not None:
-            check_bar(question_from(task, labels), draft.question)
+            check_bar(asked_in(bar), draft.question)
         return handler(draft, value, worklist)
 
     checked.__name__ = handler.__name__  # what the page calls it by

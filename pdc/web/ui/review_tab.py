@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.domain.errors import PdcError, StaleSave, StillAnswering
+from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message
 from pdc.domain.values import Box, Question
@@ -21,12 +21,12 @@ from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
 from pdc.review.prefetch import Prefetcher
-from pdc.review.questions import Questions, question_from
+from pdc.review.questions import Questions, says_none
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist as Images
 from pdc.review.worklist import without_hints
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
-from pdc.web.ui.bar import Bar, under_bar
+from pdc.web.ui.bar import QuestionBar, asked_in, bar_value, said_in, under_bar
 from pdc.web.ui.conflict import conflict_view
 from pdc.web.ui.screen import (
     WELCOME,
@@ -71,7 +71,7 @@ class ReviewTab:
             with gr.Column(scale=0, min_width=236, elem_classes="pdc-left"):
                 self.worklist = Worklist()
             with gr.Column(scale=6, min_width=480, elem_classes="pdc-middle"):
-                self.bar = Bar(self.questions.first, self.service.store.labels(), blind=self.service.blind)
+                self.bar = QuestionBar(bar_value(self.questions, None))
                 with gr.Row(elem_classes="pdc-lines"):
                     self.status = gr.HTML("", elem_classes="pdc-status", html_template=LINE)
                     self.kept = gr.HTML("", elem_classes="pdc-autosave", html_template=LINE)
@@ -83,40 +83,38 @@ class ReviewTab:
         self._wire(demo)
 
     def _wire(self, demo: gr.Blocks) -> None:
-        question, work = [self.bar.task, self.bar.labels], [self.draft, self.editor]
-        shown = [self.editor, self.worklist, *question, self.status, self.kept, self.panel, self.conflict]
+        work = [self.draft, self.editor]
+        shown = [self.editor, self.worklist, self.bar, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
         streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
-        demo.load(show_errors(self.start), None, [self.worklist, self.status]).then(self.sureness.learn)
+        demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status]).then(self.sureness.learn)
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
             opened = event(show_errors(handler), inputs, self.screen, show_progress="hidden")
             asked = opened.then(show_errors(self.ask_if_new), work, answer[1:], **streaming)
             asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
-        opens(self.worklist.choose, self.choose, [self.worklist, *question, self.draft])
+        opens(self.worklist.choose, self.choose, [self.worklist, self.draft])
         moving = [*work, self.worklist]
         for event, handler in ((self.editor.next, self.next), (self.editor.previous, self.previous)):
             opens(event, handler, moving)
-        saving = [*question, *moving]
+        saving = [self.bar, *moving]
         for event, handler in (
             (self.worklist.finish, self.finish),
-            (self.bar.finish.click, self.finish),
+            (self.bar.finish, self.finish),
             (self.worklist.skip, self.skip),
             (self.worklist.back, self.send_back),
         ):
             opens(event, under_bar(handler), saving)
-        for event in (self.bar.save.click, self.editor.save):
+        for event in (self.bar.save, self.editor.save):
             event(show_errors(under_bar(self.save)), saving, self.screen, show_progress="hidden")
         for take, button in self.choices:
             button.click(show_errors(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
-        asking = [*question, self.draft]
-        # Gradio's `input` is silent about labels that are typed, or deleted by a key.
-        typed = [self.bar.task.change, self.bar.labels.change]
-        gr.on(typed, show_errors(self.follow_bar), [*asking, self.editor], answer, show_progress="hidden")
-        asked = self.bar.ask.click(show_errors(self.ask_for), [*asking, self.editor], answer, show_progress="hidden")
-        asked.success(show_errors(self.ask), work, answer[1:], **streaming)
+        asking, changed = [self.bar, *work], [*work, self.bar, self.status]
+        self.bar.question(show_errors(self.change_question), asking, changed, trigger_mode="always_last", show_progress="hidden")
+        self.bar.pin(show_errors(self.pin), self.draft, [self.draft, self.bar], show_progress="hidden")
+        self.bar.ask(show_errors(self.ask_for), asking, changed, **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
         self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
@@ -124,13 +122,11 @@ class ReviewTab:
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
-    def start(self) -> tuple[Any, str]:
-        return worklist_value(self.examples, None, self.service.blind), WELCOME
+    def start(self) -> tuple[Any, Any, str]:
+        return worklist_value(self.examples, None, self.service.blind), bar_value(self.questions, None), WELCOME
 
-    def choose(
-        self, worklist: Mapping[str, Any], task: str, labels: list[str], draft: Draft | None, request: gr.Request
-    ) -> tuple[Any, ...]:
-        """Open what was clicked."""
+    def choose(self, worklist: Mapping[str, Any], draft: Draft | None, request: gr.Request) -> tuple[Any, ...]:
+        """Open what was clicked, under its own question."""
         self.leave(draft)
         chosen = worklist.get("chosen") or {}
         if name := chosen.get("example"):
@@ -138,12 +134,11 @@ class ReviewTab:
             image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
             self.questions.suits[image.sha256] = example.question
             chosen = {"sha256": image.sha256}
-        bar = question_from(task, labels) if draft is None and labels else None
-        return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft, bar))
+        return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft))
 
     async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read, nor in vain."""
-        done = draft is None or draft.blind or draft.prediction or draft.base_revision or draft.findings.marks
+        done = draft is None or draft.blind or draft.prediction or draft.base_revision or draft.seen or draft.findings.marks
         if done or draft is None or self.service.asked(draft.question) is None:
             yield gr.skip(), gr.skip()
         else:
@@ -156,25 +151,37 @@ class ReviewTab:
         if draft is None:
             return gr.skip()
         following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256)
-        asked = ((image, self.questions.of(image.sha256, draft.author, draft.chosen)) for image in following)
+        asked = ((image, self.questions.of(image.sha256, draft.author, draft.pinned)) for image in following)
         self.prefetcher.follow(draft.author, asked)
         return self._rows(draft)
 
-    def follow_bar(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
-        """The bar has changed, unless the screen is just being given another image, whose bar is on its way."""
-        if draft is None or not labels or not shows(draft, value):
-            return gr.skip(), gr.skip(), gr.skip()
-        return self._change(draft, value, question_from(task, labels))
+    def change_question(self, bar: Any, draft: Draft | None, value: Any) -> tuple[Any, ...]:
+        """Another task or other labels for the image on the screen, without asking the model."""
+        said = gr.skip()
+        try:
+            if draft is not None and shows(draft, value):
+                return self._change(draft, value, asked_in(bar), said_in(bar))
+        except BadQuestion as refused:
+            said = refused.message
+        return gr.skip(), gr.skip(), bar_value(self.questions, draft, said_in(bar)), said
 
-    def ask_for(self, task: str, labels: list[str], draft: Draft | None, value: Any) -> tuple[Any, ...]:
-        """Before the model is asked: the question that the page names, about the open image."""
+    def pin(self, draft: Draft | None) -> tuple[Any, Any]:
+        """Ask the next images the same, those with no question of their own; or no longer."""
+        pinned = draft and self.questions.pin(draft)
+        return pinned, bar_value(self.questions, pinned)
+
+    async def ask_for(self, bar: Any, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, ...]]:
+        """Ask the model what the bar shows, about the image that was on the screen when it was told to."""
         if draft is None:
             raise error_shown(WELCOME, Message("No image is open"))
-        return self._change(draft, value, question_from(task, labels))
+        first = await to_thread(self._change, draft, value, asked_in(bar), said_in(bar))
+        yield first
+        changed = first[0] if isinstance(first[0], Draft) else draft
+        async for shown, said in self.ask(changed, value):
+            yield gr.skip(), shown, gr.skip(), said
 
     async def ask(self, draft: Draft, value: Any) -> AsyncIterator[tuple[Any, str]]:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
-        await to_thread(self.service.remember_labels, draft.question)
         async for shown in self._watch(draft, value, merge=True):
             yield shown
 
@@ -247,18 +254,21 @@ class ReviewTab:
 
     # Steps that handlers share -----------------------------------------------------------------------------------
 
-    def _change(self, draft: Draft, value: Any, question: Question) -> tuple[Any, ...]:
+    def _change(self, draft: Draft, value: Any, question: Question, wanted: Any = None) -> tuple[Any, ...]:
         """The open image under another question: the marks on the screen stay, and the model is not asked."""
         if question == draft.question:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), bar_value(self.questions, draft, wanted), gr.skip()
         self.leave(draft)
-        changed = self.questions.choose(self.asking.now(on_screen(draft, value)), question)
-        return changed, self.value_of(changed, value, turned=case_of(draft)), status_line(changed)
+        self.service.remember_labels(question)
+        changed = self.questions.change(self.asking.now(on_screen(draft, value)), question)
+        shown = self.value_of(changed, value, turned=case_of(draft))
+        return changed, shown, bar_value(self.questions, changed, wanted), status_line(changed)
 
     def _edited(self, draft: Draft | None, value: Any) -> Draft:
-        """The draft as it is on the screen, kept on disk."""
+        """The draft as it is on the screen, kept on disk, unless it says nothing."""
         seen = self.asking.now(on_screen(draft, value))
-        return self.service.edit(seen, seen.findings)
+        nothing = seen.carried and says_none(seen.findings, seen.question)
+        return seen if nothing else self.service.edit(seen, seen.findings)
 
     def _save(self, draft: Draft | None, value: Any, then: Callable[[Draft], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Save, unless half an answer, or a none that may not be meant, would be saved as if it were the reader's word."""
@@ -297,13 +307,10 @@ class ReviewTab:
         return self._open(self.questions.open(sha256, reader, draft))
 
     def _open(self, draft: Draft) -> tuple[Any, ...]:
-        question = draft.question
-        known = sorted({*self.service.store.labels(), *question.labels})
-        labels = gr.update(choices=known, value=list(question.labels))
-        return (draft, self.value_of(draft), self._rows(draft), question.task.value, labels, status_line(draft), "", *CLOSED)
+        return (draft, self.value_of(draft), self._rows(draft), bar_value(self.questions, draft), status_line(draft), "", *CLOSED)
 
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
-        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), gr.skip(), status_line(draft), "", *CLOSED)
+        return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), status_line(draft), "", *CLOSED)
 
     def _conflict(self, draft: Draft, refused: Message) -> tuple[Any, ...]:
         conflict = self.service.conflict(draft)
@@ -311,7 +318,7 @@ class ReviewTab:
             return self._stay(draft)
         view = conflict_view(conflict)
         skip = gr.skip()
-        return draft, skip, self._rows(draft), skip, skip, refused, "", gr.update(visible=True), view
+        return draft, skip, self._rows(draft), skip, refused, "", gr.update(visible=True), view
 
     def _rows(self, draft: Draft) -> dict[str, Any]:
         return worklist_value(self.examples, draft.image.sha256, self.service.blind)
