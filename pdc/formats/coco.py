@@ -73,7 +73,7 @@ def _image(number: int, picture: Picture) -> dict[str, Any]:
         "width": picture.known_size[0],
         "height": picture.known_size[1],
         **kept,
-        "labels": list(dict.fromkeys(a.label for a in picture.asked)),
+        "labels": list(dict.fromkeys(a.label for a in picture.asked if a.count or a.none)),
     }
 
 

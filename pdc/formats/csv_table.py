@@ -35,6 +35,7 @@ CSV_COLUMNS = (
     "group",
     "task",
     "question",
+    "complete",
     "label",
     "count",
     "kind",
@@ -54,8 +55,8 @@ CSV_COLUMNS = (
 
 
 def write(cases: Iterable[Case]) -> Iterator[tuple[str, Iterable[str]]]:
-    """marks.csv: a line per mark; a label without marks has one line, whose kind is `none`, or `count` in a counting
-    task. `x`, `y` is the centre; `count` is the label's, repeated on each of its lines."""
+    """marks.csv: a line per mark; a label without marks has one line, whose kind is `none`, `unknown` where the image is not
+    complete, or `count` in a counting task. `x`, `y` is the centre; `count` is the label's, repeated on each of its lines."""
     yield FILE, _texts(cases)
 
 
@@ -79,7 +80,14 @@ def _csv_rows(case: Case, review: Review) -> Iterator[dict[str, Any]]:
         marks = marks_of(review, label) if review.question.task.has_marks else []
         yield from ({**asked, **_csv_mark(m)} for m in marks)
         if not marks:
-            yield {**asked, "kind": "none" if review.question.task.has_marks else "count"}
+            yield {**asked, "kind": _unmarked(review)}
+
+
+def _unmarked(review: Review) -> str:
+    """What a label without marks means."""
+    if not review.question.task.has_marks:
+        return "count"
+    return "none" if review.findings.complete else "unknown"
 
 
 def _csv_image(image: Image, file: str) -> dict[str, Any]:
@@ -96,6 +104,7 @@ def _csv_image(image: Image, file: str) -> dict[str, Any]:
 def _csv_review(review: Review) -> dict[str, Any]:
     return {
         "task": str(review.question.task),
+        "complete": "yes" if review.findings.complete else "no",
         "question": _plain(BETWEEN.join(review.question.labels)),
         "author": _plain(review.author),
         "verdict": str(review.verdict),
@@ -166,7 +175,8 @@ def _read_asked(task: str, question: str, label: str, lines: Sequence[tuple[int,
     count = int(_number(line["count"], f"{name} line {first}")) if line.get("count") else None
     if task in set(Task):
         number = len(shapes) if shapes or count is None else count
-        return Asked(Task(task), label, tuple(shapes), number, tuple(filter(None, question.split(BETWEEN))))
+        together = tuple(filter(None, question.split(BETWEEN)))
+        return Asked(Task(task), label, tuple(shapes), number, together, line.get("complete") != "no")
     if shapes:
         return Asked.of_shapes(label, shapes)
     if count is None and line.get("kind") != "none":

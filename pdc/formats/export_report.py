@@ -10,16 +10,21 @@ from typing import Protocol
 from pdc.domain.values import Box, Status
 from pdc.formats.contents import LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Case, Holds, Picture, has_area, is_drawn_box, picture_of, says_all, shown
+from pdc.formats.shapes.outlines import outline_of
 
 KEPT = "; only PDC reads it back"
 SIZELESS = f"this format has no place for a box of no size{KEPT}"
 POINT = f"this format has no place for a point{KEPT}"
 NUMBER = f"this format has no place for a count without marks{KEPT}"
+OUTLINE = "this format has no place for an outline; the box around it is written"
 OLDER = f"a newer answer about this label is written{KEPT}"
 SILENT = 'nobody was asked about it, and other programs take what this format does not draw as "none"'
+UNFINISHED = f"the reader said that more of it may be there, and this format has no place for that{KEPT}"
 NOT_COUNTED = {Status.REJECTED: "the reader rejected it", Status.DOUBTFUL: "nobody has said that it is there"}
 HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
 """what the formats of other programs have a place for; the formats that are not here hold every answer"""
+UNTRACED = ("yolo", "voc", "csv")
+"""formats without outlines"""
 CLOSED = ("yolo", "voc")
 """formats in which what is not drawn is taken for absent"""
 
@@ -58,9 +63,11 @@ def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
     for case in cases:
         picture = picture_of(case)
         found = picture.asked if holds is None else _found(picture, holds)
-        marks, none = marks + sum(len(a.shapes) for a in found), none + sum(not a.count for a in found)
+        marks, none = marks + sum(len(a.shapes) for a in found), none + sum(a.none for a in found)
         reviews += len({(a.task, a.question) for a in found})
         left_out += [*(_hidden(picture, holds) if holds else ()), *_not_counted(case), *_not_asked(picture, used)]
+        left_out += [*_untraced(picture, format)]
+        left_out += [LeftOut(What.ANSWER, UNFINISHED, picture.name, a.label) for a in picture.asked if holds and not a.complete]
     return Exported(format, len(cases), reviews, marks, none, tuple(left_out))
 
 
@@ -70,7 +77,7 @@ def _found(picture: Picture, holds: Holds) -> list[Asked]:
         return []
     answers = [a for a, is_shown in zip(picture.asked, shown(picture), strict=True) if is_shown]
     held = [replace(a, shapes=tuple(filter(holds, a.shapes))) for a in answers]
-    return [a for a in held if a.shapes or not a.count]
+    return [a for a in held if a.shapes or a.none]
 
 
 def _hidden(picture: Picture, holds: Holds) -> Iterator[LeftOut]:
@@ -82,6 +89,12 @@ def _hidden(picture: Picture, holds: Holds) -> Iterator[LeftOut]:
         else:
             unheld = [SIZELESS if isinstance(s, Box) else POINT for s in asked.shapes if not holds(s)]
             yield from (LeftOut(What.OBJECT, reason, picture.name, asked.label) for reason in unheld)
+
+
+def _untraced(picture: Picture, format: str) -> Iterator[LeftOut]:
+    """The outlines that are lost, each with its box written."""
+    boxes = [(a.label, s) for a in picture.asked for s in a.shapes if outline_of(s)] if format in UNTRACED else []
+    return (LeftOut(What.OUTLINE, OUTLINE, picture.name, label) for label, _ in boxes)
 
 
 def _not_counted(case: Case) -> Iterator[LeftOut]:

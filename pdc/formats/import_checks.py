@@ -97,13 +97,15 @@ def _fitting(picture: Picture, task: Task | None) -> tuple[Picture, list[LeftOut
         )
         best = {a.label: a for a in ranked}
         asked = tuple(best[n] for n in dict.fromkeys(a.label for a in asked))
-    unfit = [(a, reason) for a in asked if (reason := _unfit(a, task or a.task)) is not None]
+    unfit = [(a, reason) for a in asked if (reason := _unfit(a, task)) is not None]
     gone = [LeftOut(What.ANSWER, reason, picture.file, a.label) for a, reason in unfit]
-    return replace(picture, asked=tuple(a for a in asked if _unfit(a, task or a.task) is None)), gone
+    return replace(picture, asked=tuple(a for a in asked if _unfit(a, task) is None)), gone
 
 
-def _unfit(asked: Asked, task: Task) -> str | None:
-    if task.has_boxes and not all(isinstance(s, Box) for s in asked.shapes):
+def _unfit(asked: Asked, wanted: Task | None) -> str | None:
+    """Why it cannot answer the task that is wanted (None: its own, in which a reader may have set a point among boxes)."""
+    task = wanted or asked.task
+    if wanted and wanted.has_boxes and not all(isinstance(s, Box) for s in asked.shapes):
         return f"it marks points, which cannot answer {task}; import it with a task of points"
     if task.has_marks and asked.count and not asked.shapes:
         return f"only its number is known, which cannot answer {task}"

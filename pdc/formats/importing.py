@@ -28,6 +28,7 @@ from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
 
 Answer = tuple[Question, Findings]
+GONE = "{by} retired this image on {at:%Y-%m-%d}; bring it back first (`python -m pdc images restore`)"
 
 
 class FileOptions(TypedDict, total=False):
@@ -146,8 +147,12 @@ def _planned(
     """The reviews to be stored for each picture, with the revision that each will have, and why others stay."""
     planned: list[Planned] = []
     left_out: list[LeftOut] = []
+    retired = store.retired()
     for one in checked:
         reviews: list[Review] = []
+        if gone := retired.get(one.sha256):
+            left_out.append(LeftOut(What.IMAGE, GONE.format(by=gone.by, at=gone.at), one.picture.file))
+            continue
         try:
             answers = _answers(one, task)
         except BadQuestion as error:
@@ -184,7 +189,8 @@ def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
     if not task.has_marks:
         return question, Findings(stated={a.label: a.count for a in asked})
     shapes = [(a.label, s.center if task.has_points else s) for a in asked for s in a.shapes]
-    return question, Findings(tuple(_mark(f"m{i}", n, s) for i, (n, s) in enumerate(shapes, start=1)))
+    marks = tuple(_mark(f"m{i}", n, s) for i, (n, s) in enumerate(shapes, start=1))
+    return question, Findings(marks, complete=all(a.complete for a in asked))
 
 
 def _mark(name: str, label: str, shape: Shape) -> Mark:

@@ -1,7 +1,7 @@
 """MedMultiPoints (SimulaMet/MedMultiPoints) <-> pictures: rows of image, label, points, boxes and count, in pixels.
 
 As JSON lines beside an images/ folder, or as one parquet file that carries the images. PDC adds `name`, `group`, `task`,
-`question`, and `outlines`: polygons for each box.
+`question`, `complete`, `shapes` where points stand among boxes, and `outlines`: polygons for each box.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def rows(picture: Picture) -> list[dict[str, Any]]:
 
 
 def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
-    outlines = [outline_of(s) for s in asked.shapes if isinstance(s, Box)]
+    outlines = [outline_of(s) for s in asked.shapes if _is_mixed(asked) or isinstance(s, Box)]
     return {
         "image_sha256": picture.sha256,
         "img_size": list(picture.known_size),
@@ -46,7 +46,14 @@ def _row(picture: Picture, asked: Asked) -> dict[str, Any]:
         "task": str(asked.task),
         "question": list(asked.question),
         **({"outlines": outlines} if any(outlines) else {}),
+        "complete": asked.complete,
+        "shapes": [numbers(s) for s in asked.shapes] if _is_mixed(asked) else None,
     }
+
+
+def _is_mixed(asked: Asked) -> bool:
+    """Whether there is a point among boxes, or a box among points: `bbox` and `points` do not tell which is which."""
+    return any(isinstance(s, Box) != asked.task.has_boxes for s in asked.shapes)
 
 
 def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
@@ -82,6 +89,8 @@ def _schema() -> Any:
             ("task", pyarrow.string()),
             ("question", pyarrow.list_(pyarrow.string())),
             ("outlines", pyarrow.list_(pyarrow.list_(numbers_2d))),
+            ("complete", pyarrow.bool_()),
+            ("shapes", numbers_2d),
         ]
     )
 
@@ -146,7 +155,7 @@ def _picture(row: Any, index: FileIndex, beside: str, images: ParquetImages, num
     if file is None and data is None:
         raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")
     name, group = (row[k] if isinstance(row.get(k), str) and row[k] else file or sha256 or where for k in ("name", "group"))
-    asked = replace(_asked(row, size, where), question=_question(row.get("question")))
+    asked = replace(_asked(row, size, where), question=_question(row.get("question")), complete=row.get("complete") is not False)
     return Picture(file or sha256 or where, name, group, size, (asked,), data)
 
 
@@ -185,7 +194,8 @@ def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> 
         task = _task(len(boxes), len(points), count, where)
     if not task.has_marks:
         return Asked(task, label, (), int(count or 0))
-    shapes = tuple(shape_of(s, size, where) for s in (boxes if task.has_boxes else points))
+    drawn = row.get("shapes") or (boxes if task.has_boxes else points)
+    shapes = tuple(shape_of(s, size, where) for s in drawn) if isinstance(drawn, list) else ()
     if task.has_boxes:
         shapes = _traced(shapes, row.get("outlines"), where)
     return Asked(task, label, shapes, len(shapes) or int(count or max(len(boxes), len(points))))

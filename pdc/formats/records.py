@@ -9,9 +9,10 @@ from typing import Any, TypeGuard
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, check_label
-from pdc.formats.shapes.outlines import cut, drawn
+from pdc.formats.shapes.outlines import cut, drawn, outline_of, polygon_of, traced
 
 Corners = tuple[float, ...]
+OTHER = "other"
 Holds = Callable[[Shape], bool]
 """whether a format has a place for a shape that other programs find"""
 
@@ -20,7 +21,8 @@ Holds = Callable[[Shape], bool]
 class Asked:
     """One label of a question about a picture: its shapes in pixels, and their number (all there is when counting).
 
-    `question` are the labels that were asked together; empty when nothing says so.
+    `question` are the labels that were asked together; empty when nothing says so. `complete`: the shapes are all there are;
+    where they are not, a label without any is not "none".
     """
 
     task: Task
@@ -28,6 +30,12 @@ class Asked:
     shapes: tuple[Shape, ...]
     count: int
     question: tuple[str, ...] = ()
+    complete: bool = True
+
+    @property
+    def none(self) -> bool:
+        """Whether it says that nothing of the label is there."""
+        return self.complete and not self.count
 
     @property
     def kind(self) -> tuple[str, bool, bool]:
@@ -86,7 +94,8 @@ def marks_of(review: Review, label: str) -> list[Mark]:
 def _asked(review: Review, label: str) -> Asked:
     task = review.question.task
     shapes = tuple(drawn(m) for m in marks_of(review, label)) if task.has_marks else ()
-    return Asked(task, label, shapes, review.findings.counts(task).get(label, 0), review.question.labels)
+    count = review.findings.counts(task).get(label, 0)
+    return Asked(task, label, shapes, count, review.question.labels, review.findings.complete)
 
 
 def has_area(shape: Shape) -> bool:
@@ -112,7 +121,7 @@ def visible(picture: Picture, holds: Holds) -> list[tuple[str, Shape]]:
 
 def says_all(picture: Picture, holds: Holds) -> bool:
     """Whether a file of only what is visible is no lie: it shows something, or nothing is there."""
-    return bool(visible(picture, holds)) or not any(a.count for a in picture.asked)
+    return bool(visible(picture, holds)) or all(a.none for a in picture.asked)
 
 
 def joined(pictures: Sequence[Picture]) -> list[Picture]:
@@ -182,11 +191,22 @@ def told(picture: Picture, holds: Holds) -> dict[str, Any]:
 
 
 def _entry(asked: Asked, is_shown: bool, holds: Holds) -> dict[str, Any]:
-    """`shapes` holds null for each one that the file shows; without it the file shows all. `older`: it shows none of them."""
+    """`shapes` holds null for each one that the file shows, or "other" where it is a point among boxes or a box among points;
+    without it the file shows all. `older`: it shows none of them."""
     entry = {"task": str(asked.task), "label": asked.label, "count": asked.count, "question": list(asked.question)}
-    shapes = [None if is_shown and holds(s) else numbers(s) for s in asked.shapes]
-    about = {**entry, "shapes": shapes} if any(shapes) else entry
-    return about if is_shown else {**about, "older": True}
+    shapes = [_slot(s, asked.task) if is_shown and holds(s) else _written(s) for s in asked.shapes]
+    entry |= {"shapes": shapes} if any(shapes) else {}
+    entry |= {} if asked.complete else {"complete": False}
+    return entry if is_shown else {**entry, "older": True}
+
+
+def _slot(shape: Shape, task: Task) -> str | None:
+    return None if isinstance(shape, Box) == task.has_boxes else OTHER
+
+
+def _written(shape: Shape) -> Any:
+    outline = outline_of(shape)
+    return {"box": numbers(shape), "outline": outline} if outline else numbers(shape)
 
 
 def with_told(picture: Picture, value: Any) -> Picture:
@@ -194,7 +214,8 @@ def with_told(picture: Picture, value: Any) -> Picture:
     if not isinstance(value, Mapping):
         return picture
     left = _by_kind(picture)
-    asked = [a for entry in value.get("asked") or () if (a := _told_asked(entry, left)) is not None]
+    told = [a for entry in value.get("asked") or () if (a := _told_asked(entry, left)) is not None]
+    asked = [_with_rest(a, left) if is_shown else a for a, is_shown in told]
     drawn = [Asked.of_shapes(label, shapes) for (label, _), shapes in left.items() if shapes]  # by another program
     redrawn = {a.label for a in drawn}
     asked = [a for a in asked if a.shapes or not a.count or a.label not in redrawn]
@@ -207,12 +228,13 @@ def only_kept(value: Any) -> dict[str, Any] | None:
     """Of what `told` said, the answers that need nothing of what the file shows; None when all of them do, or are "none"."""
     entries = value.get("asked") if isinstance(value, Mapping) else None
     asked = [e for e in entries if isinstance(e, Mapping) and _needs_no_file(e)] if isinstance(entries, list) else []
-    return {**value, "asked": asked} if any(e.get("count") for e in asked) else None
+    return {**value, "asked": asked} if any(e.get("count") or e.get("complete") is False for e in asked) else None
 
 
 def _needs_no_file(entry: Mapping[str, Any]) -> bool:
     shapes = entry.get("shapes")
-    return not entry.get("count") or entry.get("task") == Task.COUNTING or (isinstance(shapes, list) and None not in shapes)
+    kept = isinstance(shapes, list) and not any(s is None or s == OTHER for s in shapes)
+    return not entry.get("count") or entry.get("task") == Task.COUNTING or kept
 
 
 def _by_kind(picture: Picture) -> dict[tuple[str, bool], list[Shape]]:
@@ -224,15 +246,33 @@ def _by_kind(picture: Picture) -> dict[tuple[str, bool], list[Shape]]:
     return found
 
 
-def _told_asked(entry: Any, left: dict[tuple[str, bool], list[Shape]]) -> Asked | None:
-    """The answer, with its shapes taken from those that are left; `count` is as told."""
+def _told_asked(entry: Any, left: dict[tuple[str, bool], list[Shape]]) -> tuple[Asked, bool] | None:
+    """The answer, with as many of the shapes that are left as it had, and whether the file shows them; `count` is as told."""
     try:
         task, label, count = Task(entry["task"]), check_label(entry["label"]), int(entry["count"])
         question = tuple(map(check_label, entry.get("question") or ()))
-        kept = [s if s is None else shape_of(s, None, label) for s in entry.get("shapes") or ()]
+        slots = entry.get("shapes") or [None] * (count if task.has_marks and not entry.get("older") else 0)
+        shapes = [_taken(slot, (label, task.has_boxes), left) for slot in slots]
     except (TypeError, KeyError, ValueError, AttributeError, PdcError):
         return None
-    drawn = task.has_marks and not entry.get("older")
-    seen = iter(left.pop((label, task.has_boxes), ()) if drawn else ())
-    shapes = [s if s is not None else next(seen, None) for s in kept]
-    return Asked(task, label, (*(s for s in shapes if s is not None), *seen), count, question)
+    found = tuple(s for s in shapes if s is not None)
+    return Asked(task, label, found, count, question, entry.get("complete") is not False), not entry.get("older")
+
+
+def _taken(slot: Any, kind: tuple[str, bool], left: dict[tuple[str, bool], list[Shape]]) -> Shape | None:
+    if slot is None or slot == OTHER:
+        shapes = left.get(kind if slot is None else (kind[0], not kind[1]), [])
+        return shapes.pop(0) if shapes else None
+    if not isinstance(slot, Mapping):
+        return shape_of(slot, None, kind[0])
+    box = shape_of(slot["box"], None, kind[0])
+    return traced(tuple(polygon_of(p, kind[0]) for p in slot["outline"]), box) if isinstance(box, Box) else box
+
+
+def _with_rest(asked: Asked, left: dict[tuple[str, bool], list[Shape]]) -> Asked:
+    """The answer with what another program drew more of its kind."""
+    return (
+        replace(asked, shapes=(*asked.shapes, *left.pop((asked.label, asked.task.has_boxes), ())))
+        if asked.task.has_marks
+        else asked
+    )

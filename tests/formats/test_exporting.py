@@ -137,6 +137,8 @@ def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
         "group": "g",
         "task": "count_and_box",
         "question": ["platelet", "nucleus"],
+        "complete": True,
+        "shapes": None,
     }
     assert [(r["label"], r["count"], len(r["points"]), len(r["bbox"])) for r in rows[2:]] == [
         ("polyp", 2, 2, 0),

@@ -104,6 +104,43 @@ def test_two_questions_about_one_label_both_come_back(place: Place, tmp_path: Pa
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_a_point_among_boxes_stays_in_its_review_and_what_is_not_complete_stays_so(place: Place, tmp_path: Path, format: str):
+    image, empty, there = place.image("a", size=(200, 160)), place.image("b"), Place(tmp_path / "there")
+    points = [Mark(f"p{x}", Point(x, 9.5), "cell") for x in (3, 4)]
+    box, other = boxes(("cell", (1, 1, 9, 9)), ("polyp", (30, 3, 40.5, 30))).marks
+    mixed = Findings((points[0], box, points[1], other), complete=False)
+    place.review(image, Question(Task.COUNT_AND_BOX, ("cell", "polyp", "ghost")), mixed)
+    place.review(image, Question(Task.POINTING, ("cell",)), Findings(tuple(points)))
+    place.review(empty, CELLS, Findings(complete=False))
+    written = export(place.store, place.files, tmp_path / "out", format)
+    import_file(there.store, there.files, tmp_path / "out", "bob")
+    found = [
+        {(r.image_sha256, r.question): ([(m.label, m.shape) for m in r.findings.marks], r.findings.complete) for r in reviews}
+        for reviews in (place.store.current_reviews(), there.store.current_reviews())
+    ]
+    assert found[0] == found[1] and written.none == 0
+    unfinished = [(e.file, e.label) for e in written.left_out if "more of it may be there" in e.reason]
+    assert unfinished == ([("a", "cell"), ("a", "polyp"), ("a", "ghost"), ("b", "cell")] if format in OTHERS else [])
+    there.store.close()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_outline_comes_back_or_is_named(place: Place, tmp_path: Path, format: str):
+    image, there = place.image("a", size=(200, 160)), Place(tmp_path / "there")
+    outline = (((1.5, 1), (9, 1), (9, 9)), ((1, 5), (3, 9), (1, 9)))
+    older, newer = (Mark(f"m{x}", Box(1, 1, 9, 9), "cell", outline=outline) for x in (1, 2))
+    place.review(image, Question(Task.COUNT_AND_BOX, ("cell",)), Findings((older,)))
+    place.review(image, CELLS, Findings((newer,)))
+    written = export(place.store, place.files, tmp_path / "out", format)
+    import_file(there.store, there.files, tmp_path / "out", "bob")
+    (old,), (new,) = (r.findings.marks for r in there.store.current_reviews())
+    lost = sum(e.what is What.OUTLINE for e in written.left_out)
+    assert old.shape == new.shape == Box(1, 1, 9, 9) and lost == (2 if format in ("yolo", "voc", "csv") else 0)
+    assert new.outline == (() if lost else outline) and old.outline in (outline, new.outline)
+    there.store.close()
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_names_that_are_taken_get_a_number(place: Place, tmp_path: Path, format: str):
     filled(place, tmp_path)
     planned = prepared(place.store, place.files, format)

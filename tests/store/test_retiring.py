@@ -10,6 +10,7 @@ from places import Place, boxes
 from pdc.domain.errors import BadSetting, NotFound
 from pdc.domain.values import Question, Task
 from pdc.formats.exporting import export
+from pdc.formats.importing import import_file
 from pdc.store.records import EventKind
 
 CELLS = Question(Task.BOUNDING, ("cell",))
@@ -64,6 +65,19 @@ def test_everything_retired_is_nothing_to_export(place: Place, tmp_path: Path):
         retire(place, image.sha256)
     with pytest.raises(BadSetting, match="no accepted or corrected reviews"):
         export(place.store, place.files, tmp_path / "out", "csv")
+
+
+def test_an_import_does_not_bring_back_what_was_retired(place: Place, tmp_path: Path):
+    a, b = place.store.images()
+    for format in ("coco", "csv"):
+        export(place.store, place.files, tmp_path / format, format)
+    retire(place, a.sha256)
+    imported = import_file(place.store, place.files, tmp_path / "coco", "bob")
+    (gone,) = [e for e in imported.left_out if e.file == "images/a.png"]
+    assert gone.reason.startswith("ada retired this image on 20") and place.store.images() == [b]
+    retire(place, b.sha256)
+    with pytest.raises(BadSetting, match="retired this image"):
+        import_file(place.store, place.files, tmp_path / "csv", "bob")
 
 
 def test_an_image_that_is_not_there_cannot_be_retired(place: Place):
