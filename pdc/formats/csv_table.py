@@ -1,7 +1,8 @@
 """CSV <-> pictures: a line per mark, which any spreadsheet and `pandas.read_csv` open.
 
 What must be there to be read: `file`, `label`, and x1, y1, x2, y2 of a box or x, y of a point; `kind`, `task` and `count` say
-what a line without a mark means.
+what a line without a mark means. TensorFlow's columns, keras-retinanet's lines without a header, and what a spreadsheet saves
+are read too; of keras-retinanet a line with only a file says "none".
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from pdc.domain.values import Box, Image, Mark, Review, Shape, Task, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle, together
 from pdc.formats.records import Asked, Case, Picture, is_number, marks_of, shape_of
 from pdc.formats.sources.index import FileIndex
+from pdc.formats.sources.tables import header, text_of
+from pdc.formats.sources.tables import lines as lines_of
 
 Line = Mapping[str, str]
 FILE = "marks.csv"
 NEEDED = ("file", "label")
+COLUMNS = {"filename": "file", "image": "file", "class": "label", "xmin": "x1", "ymin": "y1", "xmax": "x2", "ymax": "y2"}
+HEADLESS = ("file", "x1", "y1", "x2", "y2", "label")
 BETWEEN = "|"  # no label has it
 FORMULA = tuple("=+-@\t\r")
 BOX, POINT = ("x1", "y1", "x2", "y2"), ("x", "y")
@@ -132,10 +137,15 @@ def _unguarded(text: str) -> str:
 
 
 def knows(index: FileIndex, file: str) -> bool:
-    """Whether the file is a table with the columns file and label."""
-    return file.lower().endswith(".csv") and set(NEEDED) <= set(
-        index.head(file).decode("utf-8-sig", "replace").split("\n")[0].strip().split(",")
-    )
+    """Whether the file is a table with the columns file and label, or with those of TensorFlow or keras-retinanet."""
+    columns = header(index, file)
+    return set(NEEDED) <= {COLUMNS.get(c, c) for c in columns} or _is_headless(columns)
+
+
+def _is_headless(columns: Sequence[str]) -> bool:
+    """Whether the first line is one of keras-retinanet's: file, x1, y1, x2, y2, class, of which the last five may be empty."""
+    numbers = [c.replace(".", "", 1) for c in columns[1:5]]
+    return len(columns) == 6 and bool(columns[0]) and (all(map(str.isdecimal, numbers)) or not any(columns[1:]))
 
 
 def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
@@ -145,19 +155,33 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 
 def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     try:
-        lines = list(csv.DictReader(io.StringIO(index.text(file), newline="")))
+        lines = [_renamed(line) for line in _lines(index, file)]
     except csv.Error as error:
         raise BadSetting(f"{file} is not a CSV file ({error}); save it again.") from None
     if not lines or not set(NEEDED) <= set(lines[0]):
         raise BadSetting(f"{file} needs the columns file and label, and a line per mark below them.")
     found: dict[str, list[tuple[int, Line]]] = {}
-    for i, line in enumerate(lines, start=2):
+    for i, line in enumerate(lines, start=1 if _is_headless(header(index, file)) else 2):
         found.setdefault(line["file"] or "", []).append((i, line))
     return gather(found.items(), lambda entry: _record(*entry, Path(file).name), lambda entry: entry[0])
 
 
+def _lines(index: FileIndex, file: str) -> Iterable[Line]:
+    if not _is_headless(header(index, file)):
+        return lines_of(index, file)
+    rows = csv.reader(io.StringIO(text_of(index.read(file)), newline=""))
+    return (dict(zip(HEADLESS, row, strict=False)) for row in rows if row)
+
+
+def _renamed(line: Line) -> Line:
+    """Under PDC's own names of columns."""
+    return {COLUMNS.get(column, column): value.strip() for column, value in line.items()}
+
+
 def _record(file: str, lines: Sequence[tuple[int, Line]], name: str) -> Record:
     about, size = lines[0][1], None
+    if tuple(about) == HEADLESS and not any(line[column] for _, line in lines for column in HEADLESS[1:]):
+        return Record(Picture(file, Path(file).name, file, None, ()), Silence.NONE)
     if about.get("width") and about.get("height"):
         size = int(_number(about["width"], f"{name}: {file}")), int(_number(about["height"], f"{name}: {file}"))
     called, group = (_unguarded(about.get(key) or "") or file for key in ("name", "group"))
@@ -193,7 +217,7 @@ def _shape(line: Line, size: Size | None, where: str) -> Shape | None:
 
 def _number(text: str, where: str) -> float:
     try:
-        number = float(text)
+        number = float(text.replace(",", ".") if "." not in text else text)  # a decimal comma
     except ValueError:
         number = math.nan
     if not is_number(number):

@@ -16,6 +16,7 @@ from pdc.formats.contents import Contents, LeftOut, What, counted, together, tol
 from pdc.formats.records import Case, Picture, picture_of
 from pdc.formats.sources.index import FileIndex, Folder
 from pdc.formats.sources.sniffing import unread
+from pdc.formats.tools import cvat, hugging_face, imagej, labelme, qupath, via
 
 COCO_FILE = "coco.json"
 Texts = Iterator[tuple[str, Iterable[str]]]
@@ -54,6 +55,13 @@ READERS: Mapping[str, Reader] = {
     "yolo": Reader(yolo_layout.knows, yolo.read),
     "voc": Reader(voc.knows, voc.read),
     "label-studio": Reader(label_studio.knows, label_studio.read),
+    "cvat": Reader(cvat.knows, cvat.read),
+    "labelme": Reader(labelme.knows, labelme.read),
+    "qupath": Reader(qupath.knows, qupath.read),
+    "via": Reader(via.knows, via.read),
+    "imagej": Reader(imagej.knows_regions, imagej.read_regions),
+    "imagej-results": Reader(imagej.knows_table, imagej.read_tables),
+    "hugging-face": Reader(hugging_face.knows, hugging_face.read),
     "csv": Reader(csv_table.knows, csv_table.read),
     "jsonl": Reader(medmultipoints.knows_lines, medmultipoints.read),
     "medmultipoints": Reader(medmultipoints.knows_parquet, medmultipoints.read),

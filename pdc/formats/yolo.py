@@ -21,6 +21,7 @@ from pdc.formats.records import (
     Asked,
     Picture,
     exact,
+    inside,
     is_drawn_box,
     numbers,
     only_kept,
@@ -30,6 +31,7 @@ from pdc.formats.records import (
     visible,
     with_told,
 )
+from pdc.formats.shapes.outlines import Traced, polygon_of, traced
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.yolo_layout import Classes, Pair, classes_of, pairs_of
 
@@ -163,7 +165,7 @@ def _labelled(words: Sequence[str], classes: Classes, picture: Picture, kept: An
         if len(values) > 4:
             yield LeftOut(What.POSE, "the box of each is taken over", picture.file, label)
     else:
-        yield label, shape_of(_envelope(values, picture.known_size), picture.size, where)
+        yield label, inside(_traced(values, picture.known_size, where), picture.known_size, where)
 
 
 def _unread(count: int, classes: Classes) -> str | None:
@@ -177,10 +179,10 @@ def _unread(count: int, classes: Classes) -> str | None:
     return "its last number is a confidence, so it is a prediction" if count % 2 else None
 
 
-def _envelope(shares: Sequence[float], size: Size) -> tuple[float, float, float, float]:
-    """Around an outline or a turned box of x, y pairs."""
-    xs, ys = [x * size[0] for x in shares[::2]], [y * size[1] for y in shares[1::2]]
-    return min(xs), min(ys), max(xs), max(ys)
+def _traced(shares: Sequence[float], size: Size, where: str) -> Traced:
+    """An outline or a turned box of x, y pairs."""
+    corners = [(x * size[0], y * size[1]) for x, y in zip(shares[::2], shares[1::2], strict=True)]
+    return traced((polygon_of(corners, where),))
 
 
 def _shape(shares: Sequence[float], size: Size, kept: Any, where: str) -> Shape:

@@ -86,34 +86,24 @@ def from_coco(value: Any, size: Size, where: str) -> Mask:
     if height_width != [size[1], size[0]]:
         raise BadSetting(f"{where} has a mask of another size than its image; correct the file.")
     counts = value.get("counts")
-    if isinstance(counts, str):
-        return _unpacked(counts, size, where)
-    return _runs(counts, size, where).reshape(size).T
+    lengths = _unpacked(counts, where) if isinstance(counts, str) else counts
+    return _runs(lengths, size, where).reshape(size).T
 
 
-def _unpacked(counts: str, size: Size, where: str) -> Mask:
-    from pycocotools import mask as coco_mask
-
-    _check_packed(counts, size, where)
-    return np.asarray(coco_mask.decode({"size": [size[1], size[0]], "counts": counts.encode()})).astype(bool)
-
-
-def _check_packed(counts: str, size: Size, where: str) -> None:
-    """pycocotools reads past what does not fill its image: that is checked here, number by number (LEB128, with differences)."""
-    lengths, k = [], 0
-    while k < len(counts):
-        value = shift = 0
-        more = True
-        while more:
-            bits = ord(counts[k]) - 48 if k < len(counts) else -1
-            if not 0 <= bits < 64:
-                raise BadSetting(f"{where} has a mask that cannot be unpacked; export it again.")
-            value |= (bits & 0x1F) << shift
-            more, shift, k = bool(bits & 0x20), shift + 5, k + 1
-            if not more and bits & 0x10:
-                value |= -1 << shift
-        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
-    _check_runs(lengths, size, where)
+def _unpacked(counts: str, where: str) -> list[int]:
+    """Run lengths, as pycocotools packs them: five bits a character, and from the fourth on the difference to the one before
+    the last."""
+    lengths: list[int] = []
+    value = shift = 0
+    for bits in (ord(c) - 48 for c in counts):
+        if not 0 <= bits < 64 or shift > 60:
+            raise BadSetting(f"{where} has a mask that cannot be unpacked; export it again.")
+        value, shift = value | (bits & 0x1F) << shift, shift + 5
+        if not bits & 0x20:
+            value = value - (1 << shift) if bits & 0x10 else value
+            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+            value = shift = 0
+    return lengths
 
 
 def _check_runs(lengths: Any, size: Size, where: str) -> None:

@@ -48,7 +48,13 @@ ROOTS = {
     "View": "Label Studio's labelling config",
     "svg": "an SVG drawing",
 }
-MAGIC = ((b"\x89PNG", "a picture"), (b"\xff\xd8", "a picture"), (b"%PDF", "a PDF"), (b"SQLite format 3", "a database"))
+MAGIC = (
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8", "a picture"),
+    (b"%PDF", "a PDF"),
+    (b"PK", "a spreadsheet or a zip; save a spreadsheet as CSV"),
+    (b"SQLite format 3", "a database"),
+)
 
 
 def looks_like(index: FileIndex, file: str) -> str:

@@ -1,0 +1,1 @@
+"""Annotation formats that are only read: one tool each."""
