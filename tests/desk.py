@@ -71,6 +71,8 @@ class Desk:
 
     def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:
         picture = Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))
+        for colour, x in (("black", 4), ("white", 12)):
+            picture.paste(colour, (x, 4, x + 8, 12))
         return self.service.add_image(encoded(picture), name)[0].sha256
 
     def choose(self, sha256: str, reader: str = "ada") -> tuple:

@@ -22,6 +22,7 @@ from pdc.domain.values import (
     Task,
     Verdict,
 )
+from pdc.domain.view import View
 
 SHA = "a" * 64
 AT = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
@@ -36,11 +37,13 @@ FOUND = Findings(
 
 
 def an_image(sha256: str = SHA, **changes) -> Image:
-    return replace(Image(sha256, "slide 7.png", 640, 480, "patient 3", AT), **changes)
+    view = View(0.02, 0.4, None, 0, 2, raw="f" * 64)
+    return replace(Image(sha256, "slide 7.png", 640, 480, "patient 3", AT, view), **changes)
 
 
 def a_prediction(id: str = "p1", **changes) -> Prediction:
-    start = Prediction(id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT, True, 1_003_520, True)
+    view = View(0.1, 1200, 65535, 1, 3, "black")
+    start = Prediction(id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT, True, 1_003_520, True, view)
     return replace(start, **changes)
 
 

@@ -7,11 +7,16 @@ from typing import Any
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Box, Mark, Question, Status
+from pdc.domain.view import View
+from pdc.images.intake import Accepted
 from pdc.inference.predictors.base import Answer
 
 
-def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[str, Any]:
-    """An answer as `--json` prints it; coordinates in pixels of the upright image. Doubtful marks are not in the count."""
+def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: Accepted | None = None) -> dict[str, Any]:
+    """An answer as `--json` prints it; coordinates in pixels of the upright image. Doubtful marks are not in the count.
+
+    With the `image` it also says what was changed to show it, and what of its file the model saw.
+    """
     findings = answer.findings
     return {
         "image": name,
@@ -28,7 +33,8 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer) -> dict[
         "adapter": answer.adapter,
         "max_pixels": answer.max_pixels,
         "seconds": answer.seconds,
-        "notes": list(answer.notes),
+        "view": image.view.stored() if image and image.view else None,
+        "notes": [*(image.notes if image else ()), *answer.notes],
     }
 
 
@@ -46,6 +52,8 @@ def in_words(row: dict[str, Any]) -> str:
     found += _doubts(row)
     if row["cut"]:
         found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
+    if warning := View.of(row["view"] or {}).warning:
+        found = f"{warning} {found}"
     who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
     return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"

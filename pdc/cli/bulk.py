@@ -204,7 +204,8 @@ def _row(bulk: BulkRun, found: BulkImage, answer: Answer | BadImage) -> dict[str
     if isinstance(answer, BadImage):
         asked = {"task": bulk.question.task.value, "labels": list(bulk.question.labels)}
         return {"image": found.name, "sha256": found.sha256, **asked, "error": str(answer)}
-    row = answer_row(found.name, found.wh, bulk.question, answer)
+    image = found.image if isinstance(found.image, Accepted) else None
+    row = answer_row(found.name, found.wh, bulk.question, answer, image)
     return {"image": found.name, "sha256": found.sha256, **row}
 
 

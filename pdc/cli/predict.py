@@ -112,7 +112,7 @@ def _predict_file(path: Path, options: PredictOptions, settings: Settings, quest
     answer = zoom_answer(predictor, image, question, predictor.predict(image, question), options.closer)
     for note in (*accepted.notes, *answer.notes):
         say(f"pdc: {path}: {note}")
-    row = answer_row(path.name, (accepted.width, accepted.height), question, answer)
+    row = answer_row(path.name, (accepted.width, accepted.height), question, answer, accepted)
     print(json.dumps(row, ensure_ascii=False) if options.json else in_words(row), flush=True)
 
 

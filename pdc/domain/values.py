@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any
 
 from pdc.domain.errors import BadQuestion
+from pdc.domain.view import View
 
 MAX_LABELS = 16
 MAX_LABEL_LENGTH = 64
@@ -233,7 +234,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A stored image. `sha256` is of the stored PNG's bytes and is its identity; `group` must stay on one side of a split."""
+    """A stored image. `sha256` is of the stored PNG's bytes and is its identity; `group` must stay on one side of a split.
+
+    `view` says what the PNG shows of its file, where there is something to say.
+    """
 
     sha256: str
     name: str
@@ -241,6 +245,7 @@ class Image:
     height: int
     group: str
     created_at: datetime
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +283,7 @@ class Prediction:
 
     `cut`: the answer ended at its longest length, so that the findings are only a part. `max_pixels`: the most pixels of one
     look that the model was shown; None where that was not noted. `short_of_memory`: memory ran out, and these are fewer than
-    the settings allow.
+    the settings allow. `view` is what the model saw of the image's file, where that was not all of it.
     """
 
     id: str
@@ -294,6 +299,7 @@ class Prediction:
     cut: bool = False
     max_pixels: int | None = None
     short_of_memory: bool = False
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)

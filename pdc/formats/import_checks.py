@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from pdc import files
 from pdc.domain.errors import BadImage, BadSetting, PdcError
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Task
+from pdc.domain.view import View
 from pdc.formats.contents import SPOILED, Contents, LeftOut, What
 from pdc.formats.records import Asked, Picture, inside
 from pdc.formats.sources.index import FileIndex
-from pdc.images.intake import Accepted, accept
+from pdc.images.intake import Accepted, ImageFiles, accept
 
 TURNED = "its EXIF data turns it, and its marks are taken as drawn on the picture as it is seen"
 Name = Callable[[str], str]
@@ -122,6 +122,7 @@ class Checked:
     size: Size
     turned: bool
     png: Path | None
+    view: View | None = None
 
 
 class Pictures:
@@ -145,7 +146,7 @@ class Pictures:
             return LeftOut(What.IMAGE, error.message, picture.file)
         shown = self._index.seen(place) if isinstance(place, str) else None
         turned = shown is not None and shown.orientation != 1
-        return Checked(picture, accepted.sha256, accepted.name, size, turned, self._kept(accepted))
+        return Checked(picture, accepted.sha256, accepted.name, size, turned, self._kept(accepted), accepted.view)
 
     def _bytes(self, picture: Picture, place: str | BadSetting | None) -> bytes:
         if picture.data is not None:
@@ -157,10 +158,7 @@ class Pictures:
     def _kept(self, accepted: Accepted) -> Path | None:
         if self._waiting is None:
             return None
-        path = self._waiting / f"{accepted.sha256}.png"
-        with files.sentences(path):
-            path.write_bytes(accepted.png)
-        return path
+        return ImageFiles(self._waiting).put(accepted)
 
 
 def _named(picture: Picture, place: str | BadSetting | None) -> Picture:

@@ -17,6 +17,7 @@ from pdc.domain.label_changes import check_new_label
 from pdc.domain.labels import LabelDictionary
 from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Findings, Image, Mark, Origin, Question, Review, Shape, Status, Task, Verdict
+from pdc.domain.view import View
 from pdc.formats.contents import Contents, LeftOut, What, told_left_out
 from pdc.formats.import_checks import TURNED, Checked, Name, Pictures, apart, chosen, fitting, renamed
 from pdc.formats.import_report import SAME, STAYS, Imported, is_loss
@@ -233,9 +234,14 @@ def _stored(
 
 def _add_image(store: Store, images: ImageFiles, one: Checked) -> None:
     if one.png is not None and one.png.exists():  # not when another file with this picture came before
-        images.put(Accepted(one.png.read_bytes(), one.sha256, one.name, *one.size))
+        images.put(Accepted(one.png.read_bytes(), one.sha256, one.name, *one.size, view=one.view, raw=_raw(one.png, one.view)))
         one.png.unlink()
-    store.add_image(Image(one.sha256, one.name, *one.size, one.picture.group, datetime.now(UTC)))
+    store.add_image(Image(one.sha256, one.name, *one.size, one.picture.group, datetime.now(UTC), one.view))
+
+
+def _raw(png: Path, view: View | None) -> bytes | None:
+    """The raw numbers that wait beside a picture."""
+    return ImageFiles(png.parent).raw_path(view).read_bytes() if view and view.raw else None
 
 
 def _why_it_stays(current: Review, findings: Findings, replace: bool) -> str | None:

@@ -2,7 +2,8 @@
 
     python -m pdc.images.decode_worker      reads requests from standard input and answers on standard output until it is closed
 
-A request or an answer is a JSON line, then as many bytes as its "size" says. How a file is shown is settled in `decoding.py`.
+A request or an answer is a JSON line, then as many bytes as its "size" says. Behind an answer whose "raw" is true comes a second
+one with the numbers of the file. How a file is shown is settled in `decoding.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from PIL import Image
 
 from pdc.images.decoding import decode
 from pdc.images.notes import Refused, note
+from pdc.images.raw_files import to_tiff
 
 BASE_MEMORY = 1024 * 2**20
 BYTES_PER_PIXEL = 48
@@ -31,19 +33,22 @@ def to_png(rgb: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def answer(data: bytes, max_megapixels: float) -> tuple[dict[str, Any], bytes]:
-    """What the worker says about one file: a head, and the PNG unless the head has an error."""
+def answer(data: bytes, max_megapixels: float) -> tuple[dict[str, Any], bytes, bytes]:
+    """What the worker says about one file: a head, the PNG unless the head has an error, and the raw numbers if they are kept."""
     try:
         decoded = decode(data, max_megapixels)
+        raw = b"" if decoded.raw is None else to_tiff(decoded.raw)
         png = to_png(decoded.rgb)
     except Refused as refusal:
-        return {"error": refusal.note}, b""
+        return {"error": refusal.note}, b"", b""
     except MemoryError:
-        return {"error": note("The image needs too much memory; make it smaller.")}, b""
+        return {"error": note("The image needs too much memory; make it smaller.")}, b"", b""
     except Exception as error:
         why = type(error).__name__
-        return {"error": note("The image cannot be decoded ({why}); save it as PNG and try again.", why=why)}, b""
-    return {"width": decoded.rgb.width, "height": decoded.rgb.height, "notes": decoded.notes, "view": decoded.view}, png
+        return {"error": note("The image cannot be decoded ({why}); save it as PNG and try again.", why=why)}, b"", b""
+    width, height = decoded.rgb.size
+    head = {"width": width, "height": height, "notes": decoded.notes, "view": decoded.view, "raw": bool(raw)}
+    return head, png, raw
 
 
 def send(stream: IO[bytes], head: Mapping[str, Any], body: bytes) -> None:
@@ -79,7 +84,10 @@ def main() -> None:
     while (request := receive(requests)) is not None:
         head, data = request
         _limit_memory(head["max_megapixels"])
-        send(answers, *answer(data, head["max_megapixels"]))
+        said, png, raw = answer(data, head["max_megapixels"])
+        send(answers, said, png)
+        if raw:
+            send(answers, {}, raw)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 from tifffile import TiffFile
 
+from pdc.domain.view import SEEN
 from pdc.images import samples, whole_files, window
 from pdc.images.colour_profiles import to_srgb
 from pdc.images.notes import Note, Refused, cut_off, note
@@ -37,11 +38,6 @@ _UPRIGHT = {
     6: Transpose.ROTATE_270,
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
-}
-SEEN = {
-    "black": "This image is almost black: hardly anything can be seen in it.",
-    "one grey": "This image is almost one colour: hardly anything can be seen in it.",
-    "labels": "This looks like a label image (numbers of objects, not brightness): use the picture that it belongs to.",
 }
 
 

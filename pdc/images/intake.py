@@ -14,11 +14,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 from queue import LifoQueue
 from threading import Event, Timer
-from typing import IO
+from typing import IO, Any
 
 import PIL.Image
 
@@ -26,9 +27,13 @@ import pdc
 from pdc import files
 from pdc.domain.errors import BadImage, NotFound, StoreUnavailable
 from pdc.domain.message import Message
+from pdc.domain.values import Image
+from pdc.domain.view import View
 from pdc.images import decode_worker
 from pdc.images.notes import Note
 
+Answered = tuple[dict[str, Any], bytes, bytes | None]
+"""Of a worker: what it says of a file, the PNG, and the raw numbers where they are kept."""
 WORKERS = 2
 DECODE_SECONDS = 60.0
 MAX_NAME = 120
@@ -36,7 +41,11 @@ MAX_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An image as PDC keeps it: RGB, upright, a PNG without metadata. `notes` are sentences on what was changed."""
+    """An image as PDC keeps it: RGB, upright, a PNG without metadata. `notes` are sentences on what was changed.
+
+    `view` says what the PNG shows of the file, where there is something to say. `raw` is a TIFF of the numbers that 8 bits or
+    one channel could not hold, upright; None where the PNG holds them all.
+    """
 
     png: bytes
     sha256: str
@@ -44,6 +53,12 @@ class Accepted:
     width: int
     height: int
     notes: tuple[Message, ...] = ()
+    view: View | None = None
+    raw: bytes | None = field(default=None, repr=False)
+
+    def image(self, group: str | None = None) -> Image:
+        """What is stored of it; without a group it is one of its own."""
+        return Image(self.sha256, self.name, self.width, self.height, group or self.sha256, datetime.now(UTC), self.view)
 
     def pixels(self) -> PIL.Image.Image:
         """The image, loaded, RGB."""
@@ -58,11 +73,14 @@ def accept(data: bytes, name: str, *, max_megapixels: float = 50, seconds: float
     if not data:
         raise BadImage("The file is empty; choose another.")
     with _worker() as worker:
-        head, png = worker.ask(data, max_megapixels, seconds)
+        head, png, raw = worker.ask(data, max_megapixels, seconds)
     if "error" in head:
         raise BadImage(_message(head["error"]))
-    digest = hashlib.sha256(png).hexdigest()
-    return Accepted(png, digest, clean_name(name), head["width"], head["height"], tuple(map(_message, head["notes"])))
+    digest, notes = hashlib.sha256(png).hexdigest(), tuple(map(_message, head["notes"]))
+    view = View.of(head["view"]) if head["view"] else None
+    if raw is not None and view is not None:
+        view = replace(view, raw=hashlib.sha256(raw).hexdigest())
+    return Accepted(png, digest, clean_name(name), head["width"], head["height"], notes, view, raw)
 
 
 def _message(note: Note) -> Message:
@@ -87,7 +105,10 @@ def clean_name(name: str) -> str:
 
 
 class ImageFiles:
-    """The folder of accepted images, one `<sha256>.png` each. A file in it is never written twice."""
+    """The folder of accepted images, one `<sha256>.png` each. A file in it is never written twice.
+
+    The numbers that a PNG cannot hold lie in `raw/`, under the sha256 of their own file.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -97,11 +118,22 @@ class ImageFiles:
         path = self._place(accepted.sha256)
         if not path.is_file():
             files.write(path, accepted.png)
+        if accepted.raw is not None and accepted.view is not None:
+            self._put_raw(accepted.raw, accepted.view)
         return path
 
     def has(self, sha256: str) -> bool:
         """Whether the image's file is there."""
         return self._place(sha256).is_file()
+
+    def _put_raw(self, raw: bytes, view: View) -> None:
+        path = self.raw_path(view)
+        if not path.is_file():
+            files.write(path, raw)
+
+    def raw_path(self, view: View) -> Path:
+        """Where the raw numbers lie, or would; NotFound where none are kept."""
+        return self.folder / "raw" / f"{_checked(view.raw or '')}.tif"
 
     def path(self, sha256: str) -> Path:
         """Where the image lies; NotFound when it does not."""
@@ -119,9 +151,13 @@ class ImageFiles:
             raise StoreUnavailable("The image file {path} is damaged; restore it from a backup.", path=path) from None
 
     def _place(self, sha256: str) -> Path:
-        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-            raise NotFound("There is no such image.")
-        return self.folder / f"{sha256}.png"
+        return self.folder / f"{_checked(sha256)}.png"
+
+
+def _checked(sha256: str) -> str:
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise NotFound("There is no such image.")
+    return sha256
 
 
 class _Worker:
@@ -130,14 +166,14 @@ class _Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes]:
-        """Head and PNG. A process that was already dying gets a second chance; a file that kills two is refused."""
+    def ask(self, data: bytes, max_megapixels: float, seconds: float) -> Answered:
+        """Head, PNG and raw numbers. A process that was already dying gets a second chance; a file that kills two is refused."""
         answer = self._asked(data, max_megapixels, seconds) or self._asked(data, max_megapixels, seconds)
         if answer is None:
             raise BadImage("The image broke the decoder; save it as a plain PNG and try again.")
         return answer
 
-    def _asked(self, data: bytes, max_megapixels: float, seconds: float) -> tuple[dict, bytes] | None:
+    def _asked(self, data: bytes, max_megapixels: float, seconds: float) -> Answered | None:
         process = self._alive()
         timed_out = Event()
         timer = Timer(seconds, lambda: (timed_out.set(), process.kill()))
@@ -145,7 +181,7 @@ class _Worker:
         try:
             questions, answers = _pipes(process)
             decode_worker.send(questions, {"max_megapixels": max_megapixels}, data)
-            answer = decode_worker.receive(answers)
+            answer = _received(answers)
         except OSError:
             answer = None
         finally:
@@ -173,6 +209,15 @@ class _Worker:
         answers.close()
         with suppress(OSError):
             questions.close()
+
+
+def _received(answers: IO[bytes]) -> Answered | None:
+    said = decode_worker.receive(answers)
+    if said is None:
+        return None
+    head, png = said
+    second = decode_worker.receive(answers) if head.get("raw") else ({}, None)
+    return (head, png, second[1]) if second is not None else None
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

@@ -13,13 +13,17 @@ from uuid import uuid4
 from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.values import Box, Findings, Image, Prediction, Question
+from pdc.domain.view import View
 from pdc.images.intake import ImageFiles
+from pdc.images.window import looks
 from pdc.inference.predictors.base import Answer, Predictor
 from pdc.review.drafts import Draft
 from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
 from pdc.store.store import Store
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
     from pdc.review.service import ReviewService
 
 Part = Findings | Prediction
@@ -97,10 +101,15 @@ class Answers:
         if known:
             yield known
             return
-        for part in self.predictor.stream(self.files.open(image.sha256), question, cancelled):
-            yield _renamed(part, tail) if isinstance(part, Findings) else self._stored(image, question, part, tail)
+        pixels = self.files.open(image.sha256)
+        for part in self.predictor.stream(pixels, question, cancelled):
+            yield (
+                _renamed(part, tail)
+                if isinstance(part, Findings)
+                else self._stored(image, question, part, tail, _view(image, pixels))
+            )
 
-    def _stored(self, image: Image, question: Question, answer: Answer, tail: str) -> Prediction:
+    def _stored(self, image: Image, question: Question, answer: Answer, tail: str, view: View | None) -> Prediction:
         """An answer as a prediction, stored."""
         prediction = Prediction(
             uuid4().hex,
@@ -115,6 +124,7 @@ class Answers:
             datetime.now(UTC),
             answer.cut,
             answer.max_pixels,
+            view=view,
         )
         self.store.add_prediction(prediction)
         return prediction
@@ -123,6 +133,12 @@ class Answers:
 def untaught_note(labels: Sequence[str]) -> Message:
     """What a reader is told of labels that the model was never taught."""
     return Message(UNTAUGHT, labels=", ".join(labels))
+
+
+def _view(image: Image, pixels: PilImage) -> View | None:
+    """What the model saw of the file. Of images from before views were kept it can still be told whether they look black."""
+    seen = None if image.view else looks(pixels)
+    return View(looks=seen) if seen else image.view
 
 
 def _renamed(findings: Findings, tail: str) -> Findings:

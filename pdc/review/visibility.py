@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message
@@ -38,12 +37,10 @@ class ImageAccess(Answers):
         """
         accepted = accept(data, name, max_megapixels=self.max_megapixels)
         self.files.put(accepted)
-        sha256, now = accepted.sha256, datetime.now(UTC)
-        image = Image(sha256, accepted.name, accepted.width, accepted.height, group or sha256, now)
-        stored = self.store.add_image(image, owner)
+        stored = self.store.add_image(accepted.image(group), owner)
         stays = () if group in (None, stored.group) else (STAYS_IN_GROUP,)
-        notes = (*accepted.notes, *self._back_again(sha256, owner or UPLOAD), *stays)
-        return (self.image(sha256, owner) if owner else stored), notes
+        notes = (*accepted.notes, *self._back_again(stored.sha256, owner or UPLOAD), *stays)
+        return (self.image(stored.sha256, owner) if owner else stored), notes
 
     def _back_again(self, sha256: str, by: str) -> Iterator[Message]:
         """A retired image that is brought again is in the list again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -27,8 +28,9 @@ from pdc.domain.values import (
     Task,
     Verdict,
 )
+from pdc.domain.view import View
 from pdc.store.records import Activation, RunRecord, StoredDraft, StoredUser
-from pdc.store.tables import ActivationRow, AdapterRow, DraftRow, ImageRow, PredictionRow, ReviewRow, RunRow, UserRow
+from pdc.store.tables import ActivationRow, AdapterRow, DraftRow, ImageRow, PredictionRow, ReviewRow, RunRow, UserRow, ViewRow
 
 
 def dump(value: Any) -> str:
@@ -98,7 +100,8 @@ def _mark_in(value: Mapping[str, Any]) -> Mark:
 
 
 def image(row: ImageRow) -> Image:
-    return Image(row.sha256, row.name, row.width, row.height, row.group_name, row.created_at)
+    view = load_view(row.view.view if row.view else None)
+    return Image(row.sha256, row.name, row.width, row.height, row.group_name, row.created_at, view)
 
 
 def image_row(image: Image) -> ImageRow:
@@ -110,6 +113,18 @@ def image_row(image: Image) -> ImageRow:
         group_name=image.group,
         created_at=image.created_at,
     )
+
+
+def load_view(text: str | None) -> View | None:
+    return None if text is None else View.of(json.loads(text))
+
+
+def view_row(sha256: str, view: View) -> ViewRow:
+    return ViewRow(image_sha256=sha256, view=dump(view.stored()), at=datetime.now(UTC))
+
+
+def dump_view(view: View | None) -> str | None:
+    return None if view is None else dump(view.stored())
 
 
 def prediction(row: PredictionRow) -> Prediction:
@@ -127,6 +142,7 @@ def prediction(row: PredictionRow) -> Prediction:
         cut=row.cut,
         max_pixels=row.max_pixels,
         short_of_memory=row.short_of_memory,
+        view=load_view(row.view),
     )
 
 
@@ -147,6 +163,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         cut=prediction.cut,
         max_pixels=prediction.max_pixels,
         short_of_memory=prediction.short_of_memory,
+        view=dump_view(prediction.view),
     )
 
 

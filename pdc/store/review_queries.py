@@ -16,7 +16,7 @@ from pdc.store.database import of_image
 from pdc.store.image_queries import counts, retired_shas
 from pdc.store.label_queries import LabelQueries, asks
 from pdc.store.records import StoredDraft
-from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow
+from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
 
@@ -26,13 +26,20 @@ class ReviewQueries(LabelQueries):
     answer of the model is found again only under the names that were asked."""
 
     def add_image(self, image: Image, owner: str | None = None) -> Image:
-        """The stored image of that sha256: this one, or the one that came first. From now on it is `owner`'s too."""
+        """The stored image of that sha256: this one, or the one that came first. From now on it is `owner`'s too.
+
+        The first view of its file stays.
+        """
         with self._write() as session:
             row = _image_row(session, image.sha256)
             if row is None:
                 row = mapping.image_row(image)
                 session.add(row)
                 session.flush()
+            if image.view is not None and session.get(ViewRow, image.sha256) is None:
+                session.add(mapping.view_row(image.sha256, image.view))
+                session.flush()
+                session.refresh(row)
             if owner is not None and session.get(OwnerRow, (owner, image.sha256)) is None:
                 session.add(OwnerRow(owner=owner, image_sha256=image.sha256, name=image.name, at=datetime.now(UTC)))
             return mapping.image(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, false, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Utc(TypeDecorator[datetime]):
@@ -51,6 +51,17 @@ class ImageRow(Row):
     height: Mapped[int]
     group_name: Mapped[str]
     created_at: Mapped[datetime]
+    view: Mapped[ViewRow | None] = relationship(lazy="joined", viewonly=True)
+
+
+class ViewRow(Row):
+    """What an image's picture shows of its file, as JSON; images of which nothing need be said have none."""
+
+    __tablename__ = "views"
+
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    view: Mapped[str]
+    at: Mapped[datetime]
 
 
 class OwnerRow(Row):
@@ -102,6 +113,7 @@ class PredictionRow(Row):
     cut: Mapped[bool] = mapped_column(default=False, server_default=false())
     max_pixels: Mapped[int | None]
     short_of_memory: Mapped[bool] = mapped_column(default=False, server_default=false())
+    view: Mapped[str | None]
 
 
 class ReviewRow(Row):

@@ -25,7 +25,7 @@ from pdc.review.examples import examples
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import data_routes
+from pdc.web import data_routes, raw_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
@@ -72,6 +72,7 @@ def build_server(
     scripts.add_routes(app)
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
+    raw_route.add_raw_route(app, access, service, FOR_EVER)
     _worklist_routes(app, access, Worklist(service), prefetcher)
     data_routes.add_routes(app, access, service)
 

@@ -24,6 +24,7 @@ KEYS = {
     "readable",
     "cut",
     "max_pixels",
+    "view",
     "thresholds",
     "notes",
     "model",

@@ -10,7 +10,8 @@ None means that no image is open. Beside these: "reader": str (whose browser cop
 so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
 "aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image shows more
 of these labels than the marks say), and, where they apply, "merge": true, "acked": int and "turned": str. A mark that is a
-point may have "extent", the box of its object.
+point may have "extent", the box of its object. An image whose file holds more than its picture has "view": {"low", "high",
+"white", "channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
@@ -109,7 +110,7 @@ def to_value(
         "reader": reader,
         "rev": rev,
         "edits": edits,
-        "image": {"url": url, "width": image.width, "height": image.height, "name": image.name},
+        "image": {"url": url, "width": image.width, "height": image.height, "name": image.name, **_view_value(image)},
         "task": str(question.task),
         "labels": list(question.labels),
         "kind": kind_of(question.task),
@@ -130,6 +131,15 @@ def notes_value(case: str, rev: int, *, acked: int | None = None, answering: boo
     """What the editor should know of this case without its marks: `acked` edits are stored; the model is `answering`."""
     notes = {"acked": acked, "answering": answering}
     return {"case": case, "rev": rev} | {key: note for key, note in notes.items() if note is not None}
+
+
+def _view_value(image: Image) -> Value:
+    """What the picture shows of its file, for one whose numbers are kept and can be shown otherwise."""
+    view = image.view
+    if view is None or view.raw is None or view.low is None:
+        return {}
+    shown = {"low": view.low, "high": view.high, "white": view.white, "channel": view.channel, "channels": view.channels}
+    return {"view": {**shown, "url": f"raw/{image.sha256}"}}
 
 
 def _mark_value(mark: Mark) -> Value:

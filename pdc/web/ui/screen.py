@@ -127,12 +127,19 @@ def status_line(draft: Draft | None) -> Message:
     """One line: what was saved, who answered, and how long it took."""
     if draft is None:
         return WELCOME
-    parts = [draft.note, kept_aside(draft)]
+    parts = [draft.note, kept_aside(draft), _seen_badly(draft)]
     if answer := draft.prediction:
         parts += [*_what_it_found(answer, draft.question), _who_answered(answer), _not_asked(answer, draft.question)]
+        parts.append((answer.view and answer.view.words) or "")
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED and draft.note.text != UNTAUGHT:
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
+
+
+def _seen_badly(draft: Draft) -> str:
+    """That hardly anything can be seen in the image, which stands before any word that nothing was found."""
+    view = (draft.prediction and draft.prediction.view) or draft.image.view
+    return (view and view.warning) or ""
 
 
 def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
