@@ -24,8 +24,10 @@ async function filesUnder(entry) {
 }
 
 export class Upload {
-  constructor({ opened, changed }) {
+  // `opened` is told of the first image while `busy` says that the reader has none open.
+  constructor({ opened, changed, busy }) {
     this.opened = opened;
+    this.busy = busy;
     this.changed = changed;
     this.running = false;
     this.files = this.input("file", { accept: "image/*,.tif,.tiff" });
@@ -50,13 +52,20 @@ export class Upload {
     return input;
   }
 
+  pasted(event) {
+    const files = [...event.clipboardData.files].filter((file) => file.type.startsWith("image/"));
+    if (!files.length) return;
+    event.preventDefault();
+    this.send(files);
+  }
+
   async dropped(event) {
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
     const files = entries.length ? (await Promise.all(entries.map(filesUnder))).flat() : [...event.dataTransfer.files];
     this.send(files);
   }
 
-  // The first good one is opened, unless an image is open already.
+  // The first good one is opened, unless an image is open already: an upload never moves the reader.
   async send(files) {
     if (this.running) return this.say(t("Wait until the images before these are stored."));
     if (!files.length) return this.say(t("There are no images in this folder."));
@@ -69,8 +78,8 @@ export class Upload {
         const image = await this.store(file);
         stored += 1;
         for (const note of image.notes) said.push(`${file.name}: ${note}`);
-        if (stored === 1) this.opened(image.sha256);
-        else if (stored % 20 === 0) this.changed();
+        if (stored === 1 && !this.busy()) this.opened(image.sha256);
+        else if (stored % 20 === 1) this.changed();
       } catch (error) {
         said.push(`${file.name}: ${error.message || t("the upload failed; try again.")}`);
       }
@@ -78,7 +87,7 @@ export class Upload {
     this.running = false;
     this.group.value = "";  // the next images are of another patient
     this.say([...(files.length > 1 ? [t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
-    if (stored > 1) this.changed();
+    if (stored) this.changed();
   }
 
   async store(file) {

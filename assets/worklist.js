@@ -33,15 +33,16 @@ class Worklist {
     this.asked = 0;
     this.stamp = null;
     this.empty = null;
-    this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh() });
+    this.opening = false;
+    this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh(), busy: () => Boolean(this.current) || this.opening });
     this.tour = new Tour();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
     this.build();
-    for (const type of ["dragover", "dragleave", "drop"]) host.addEventListener(type, (event) => this.dragged(event));
-    if (mounted) document.removeEventListener("keydown", mounted.onKey, true);
-    this.onKey = (event) => this.key(event);
-    document.addEventListener("keydown", this.onKey, true);
+    if (mounted) mounted.forget();
+    this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)],
+      ...["dragover", "dragleave", "drop"].map((type) => [type, (event) => this.dragged(event)])];
+    for (const [type, run] of this.listening) document.addEventListener(type, run, true);
     mounted = this;
   }
 
@@ -73,7 +74,13 @@ class Worklist {
       html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
   }
 
+  forget() {
+    for (const [type, run] of this.listening) document.removeEventListener(type, run, true);
+  }
+
+  // Files may be dropped anywhere on the page: elsewhere the browser would leave it for the file.
   dragged(event) {
+    if (!this.inSight || ![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault();
     this.host.toggleAttribute("data-over", event.type === "dragover");
     if (event.type === "drop") this.upload.dropped(event);
@@ -90,6 +97,7 @@ class Worklist {
   }
 
   choose(chosen) {
+    this.opening = true;
     this.flush();
     this.send("choose", { chosen });
   }
@@ -140,8 +148,10 @@ class Worklist {
     return { w: "list", "/": "search" }[event.key.toLowerCase()] || null;
   }
 
+  get inSight() { return this.host.isConnected && this.host.getClientRects().length > 0; }
+
   key(event) {
-    if (!this.host.isConnected || !this.host.getClientRects().length) return;
+    if (!this.inSight) return;
     const name = this.meaning(event);
     if (!name) return;
     event.preventDefault();
@@ -161,6 +171,7 @@ class Worklist {
     if (!value || value.stamp === this.stamp) return;
     this.stamp = value.stamp;
     this.current = value.current;
+    this.opening = false;
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
     if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
     this.tour.receive(value);

@@ -25,8 +25,13 @@ export class Confidence {
       this.hideBelow(0);
       editor.focus();
     } } });
+    this.reject = html("button", { type: "button", class: "pda-order", title: "Reject all marks that their score hides (Shift R)", hidden: "", on: { click: () => {
+      editor.doc.rejectHidden();
+      editor.focus();
+    } } }, "Reject hidden");
     this.root = html("div", { class: "pda-confidence", role: "group", "aria-label": "Scores" },
       html("label", {}, html("span", {}, "Hide below"), this.slider, this.value), html("div", {}, this.words, this.order));
+    this.line = html("div", { class: "pda-hidden-line" }, this.hidden, this.reject);
   }
 
   hideBelow(score) {
@@ -50,8 +55,9 @@ export class Confidence {
     const scored = doc.marks.some((mark) => mark.score !== null);
     this.root.hidden = !scored;
     const n = doc.marks.length - doc.shown.length;
-    this.hidden.hidden = n === 0;
-    text(this.hidden, n ? t("{n} hidden below {score}", { n, score: below.toFixed(2) }) : "");
+    this.hidden.hidden = this.line.hidden = n === 0;
+    this.reject.hidden = n === 0 || doc.readonly;
+    text(this.hidden, n ? t("{n} hidden below {score}, not counted", { n, score: below.toFixed(2) }) : "");
     this.slider.value = String(below);
     text(this.value, below.toFixed(2));
     this.order.setAttribute("aria-pressed", String(uncertain));

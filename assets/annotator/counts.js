@@ -7,14 +7,19 @@ const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");
 const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
 
 export class Counts {
-  // `beside` stands beside the count, `below` under it, and `hints` after what is in doubt: nodes of other panels.
-  constructor(editor, { beside, below, hints }) {
+  // `below` stands under the count, and `hints` after what is in doubt: nodes of other panels.
+  constructor(editor, { below, hints }) {
     this.editor = editor;
     this.number = html("strong", { class: "pda-total" });
     this.said = html("span", { class: "pda-said" });
     this.gap = html("span", { class: "pda-gap" });
+    this.all = html("button", { type: "button", class: "pda-complete", title: "Is everything marked? Where it is not, counts are the least and nothing is “none” (M)",
+      on: { click: () => {
+        editor.doc.setComplete(!editor.doc.complete);
+        editor.focus();
+      } } });
     this.header = html("div", { class: "pda-header", role: "status" },
-      html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap, beside);
+      html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap, this.all);
     this.doubt = html("button", { type: "button", class: "pda-doubt", title: "Go to the next doubtful mark", hidden: "", on: { click: () => this.toDoubtful() } });
     this.rows = html("div", { class: "pda-labels", role: "group", "aria-label": "Labels" });
     this.root = html("div", { class: "pda-counts" }, this.header, ...below, this.doubt, hints, this.rows);
@@ -84,8 +89,8 @@ export class Counts {
     editor.focus();
   }
 
-  renderDoubt({ marks }) {
-    const n = marks.filter((mark) => mark.status === "doubtful").length;
+  renderDoubt({ shown }) {
+    const n = shown.filter((mark) => mark.status === "doubtful").length;
     this.doubt.hidden = n === 0;
     text(this.doubt, n === 1 ? t("1 doubtful mark is dashed and not counted: accept it (A) if it is right")
       : t("{n} doubtful marks are dashed and not counted: accept (A) those that are right", { n }));
@@ -98,7 +103,10 @@ export class Counts {
     const said = doc.said();
     this.root.hidden = !doc.open;
     this.renderDoubt(doc);
-    text(this.number, total(counts));
+    text(this.number, doc.complete ? total(counts) : `≥ ${total(counts)}`);
+    this.all.disabled = doc.readonly;
+    this.all.setAttribute("aria-pressed", String(doc.complete));
+    text(this.all, t(doc.complete ? "Complete" : "Not complete"));
     text(this.said, said ? t("model said {n}", { n: total(said) }) : "");
     const gap = said ? total(counts) - total(said) : 0;
     text(this.gap, said && gap ? signed(gap) : "");
@@ -114,9 +122,9 @@ export class Counts {
       for (const node of [line.input, ...line.buttons]) node.disabled = doc.readonly;
       return;
     }
-    text(line.count, count);
+    text(line.count, doc.complete ? count : `≥ ${count}`);
     line.root.setAttribute("aria-pressed", String(doc.drawLabel === line.label));
-    line.root.setAttribute("aria-label", `${line.label}: ${count}`);
+    line.root.setAttribute("aria-label", `${line.label}: ${doc.complete ? count : t("at least {n}", { n: count })}`);
     line.root.title = t("Draw as {label}; with a mark selected, make it {label}", { label: line.label });
   }
 }

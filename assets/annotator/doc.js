@@ -1,44 +1,13 @@
 // The document: marks and counts of one image, every change undoable. No DOM here.
 
 import { carry } from "./carry.js";
-import { counted, untouched } from "./core.js";
+import { counted } from "./core.js";
 import { changedKeys, mergeInto, withdrawn } from "./merge.js";
 import * as shapes from "./shapes.js";
+import { acceptOpen, count, hides, inSight, rejectHidden, told } from "./sight.js";
+import { EMPTY, cleanMark, cleanState } from "./state.js";
 
 const MERGE_MS = 800;
-
-const finite = (values, n) => Array.isArray(values) && values.length === n && values.every(Number.isFinite);
-
-function cleanMark(raw) {
-  const shape = finite(raw.box, 4) ? { box: [...raw.box] } : finite(raw.point, 2) ? { point: [...raw.point] } : null;
-  if (!shape) return null;
-  return Object.freeze({
-    id: String(raw.id),
-    label: String(raw.label),
-    ...shape,
-    origin: String(raw.origin || "human"),
-    status: String(raw.status || "open"),
-    score: Number.isFinite(raw.score) ? raw.score : null,
-    ...(finite(raw.extent, 4) && shape.point ? { extent: [...raw.extent] } : {}),
-    ...(Array.isArray(raw.outline) && raw.outline.length ? { outline: raw.outline } : {}),
-  });
-}
-
-const cleanMarks = (raw) => (raw || []).map(cleanMark).filter(Boolean);
-
-function cleanCounts(raw) {
-  const pairs = Object.entries(raw || {}).filter(([, n]) => Number.isFinite(n) && n >= 0);
-  return Object.fromEntries(pairs.map(([label, n]) => [label, Math.round(n)]));
-}
-
-const cleanState = ({ marks, stated, aside, complete }) => ({
-  marks: cleanMarks(marks),
-  stated: cleanCounts(stated),
-  aside: { marks: cleanMarks(aside && aside.marks), stated: cleanCounts(aside && aside.stated) },
-  complete: complete !== false,
-});
-
-const EMPTY = cleanState({});
 
 export class Doc {
   constructor(onChange) {
@@ -69,28 +38,23 @@ export class Doc {
   get size() { return this.open ? this.head.image : { width: 1, height: 1 }; }
   get readonly() { return !this.open || Boolean(this.head.readonly); }
 
-  // A low score hides the model's own marks only while nobody has judged them; it changes neither marks nor count.
-  hides(mark) {
-    return mark.score !== null && mark.score < this.sight.below && untouched(mark);
-  }
+  hides(mark) { return hides(this.sight, mark); }
+  get hidden() { return this.marks.filter((mark) => this.hides(mark)); }
 
-  // The marks in sight, in the order the reader chose.
   get shown() {
     const { sight, seen, marks } = this;
-    if (seen.marks !== marks || seen.sight !== sight) this.seen = { marks, sight, list: this.inSight() };
+    if (seen.marks !== marks || seen.sight !== sight) this.seen = { marks, sight, list: inSight(marks, sight) };
     return this.seen.list;
   }
 
-  inSight() {
-    const { below, uncertain } = this.sight;
-    const list = below > 0 ? this.marks.filter((mark) => !this.hides(mark)) : this.marks;
-    const rank = (mark) => (mark.score === null ? 2 : mark.score);
-    return uncertain ? [...list].sort((a, b) => rank(a) - rank(b)) : list;
-  }
-
+  // No step to undo, but an edit where it changes what is counted.
   look(change) {
+    const before = this.hidden.filter(counted).length;
     this.sight = { ...this.sight, ...change };
     if (this.mark && this.hides(this.mark)) this.selected = null;
+    if (this.readonly || this.hidden.filter(counted).length === before) return;
+    this.head.edits += 1;
+    this.onChange();
   }
 
   find(id) { return this.marks.find((mark) => mark.id === id) || null; }
@@ -195,7 +159,7 @@ export class Doc {
   }
 
   value() {
-    return { ...this.head, ...this.state };
+    return { ...this.head, ...this.state, marks: told(this.marks, this.sight) };
   }
 
   replace(copy) {
@@ -276,17 +240,22 @@ export class Doc {
     if (mark) this.patch(id, { status: mark.status === status ? this.unjudged(mark) : status });
   }
 
-  // What a mark is when its verdict is taken back: the model's is doubtful again if it was.
+  // What a mark is when its verdict is taken back: the model's is doubtful, unless it is known to have counted.
   unjudged({ id, origin }) {
-    const was = (state) => state.marks.some((mark) => mark.id === id && mark.status === "doubtful");
-    return origin === "model" && this.past.some(was) ? "doubtful" : "open";
+    const found = () => (this.head.found || []).includes(id);
+    const stood = (state) => state.marks.some((mark) => mark.id === id && mark.status === "open");
+    return origin !== "model" || found() || this.past.some(stood) ? "open" : "doubtful";
   }
 
-  acceptAll() {
-    const open = (mark) => mark.status === "open" && !this.hides(mark);
-    if (this.readonly || !this.marks.some(open)) return;
-    const accept = (mark) => (open(mark) ? Object.freeze({ ...mark, status: "accepted" }) : mark);
-    this.commit({ marks: this.marks.map(accept) });
+  acceptAll() { this.judgeAll(acceptOpen(this.marks, this.sight)); }
+  rejectHidden() { this.judgeAll(rejectHidden(this.marks, this.sight)); }
+
+  judgeAll(marks) {
+    if (!this.readonly && marks.some((mark, at) => mark !== this.marks[at])) this.commit({ marks });
+  }
+
+  setComplete(complete) {
+    if (!this.readonly && complete !== this.complete) this.commit({ complete });
   }
 
   // A person's mark goes; the model's stays as rejected, because what it got wrong is worth keeping.
@@ -315,10 +284,7 @@ export class Doc {
 
   // Count per label: it follows the marks wherever there are marks.
   counts() {
-    if (this.kind === "count") return { ...this.stated };
-    const counts = {};
-    for (const mark of this.marks) if (counted(mark)) counts[mark.label] = (counts[mark.label] || 0) + 1;
-    return counts;
+    return this.kind === "count" ? { ...this.stated } : count(this.marks, this.sight);
   }
 
   // What the model itself said, per label, or null.

@@ -2,7 +2,7 @@
 
 import { Adjust } from "./adjust.js";
 import { Confidence } from "./confidence.js";
-import { html, svg, text } from "./core.js";
+import { counted, html, svg, text } from "./core.js";
 import { Counts } from "./counts.js";
 import { Doc } from "./doc.js";
 import { Grid } from "./grid.js";
@@ -67,7 +67,7 @@ export class Editor {
     this.lens = new Lens(this);
     this.toolbar = new Toolbar(this);
     this.counts = new Counts(this, {
-      beside: this.confidence.hidden, below: [this.notices.answering, this.grid.said], hints: this.hints.root,
+      below: [this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
     });
     this.list = new List(this);
     this.panels = [this.counts, this.confidence, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
@@ -102,16 +102,8 @@ export class Editor {
     else this.showPicture();
     if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
     this.render();
-    if (outcome === "turned") return this.turned(value);
-    if (outcome === "accepted" && JSON.stringify(this.doc.value()) !== JSON.stringify(value)) this.link.put(this.doc.value());
     this.remember();
-  }
-
-  // Under the new question from now on; what the reader changed meanwhile goes after it.
-  turned(value) {
-    this.remember();
-    this.link.put(this.doc.value());
-    if (this.doc.head.edits > (value.edits || 0)) this.link.tell("edit");
+    if (outcome !== "opened" || this.doc.hidden.some(counted)) this.insist(value, outcome); // what the slider hides is not counted
   }
 
   // The component now holds a stale value: put ours back, and send it again if it holds more than the server saw.

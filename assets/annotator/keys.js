@@ -7,6 +7,7 @@ export const BINDINGS = [
     ["A", "accept", { a: (e) => e.judge("accepted") }],
     ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
     ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
+    ["Shift R", "reject all marks that their score hides", { "shift+r": (e) => e.doc.rejectHidden() }],
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
     ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
@@ -43,6 +44,7 @@ export const BINDINGS = [
   ]],
   ["Image", [
     ["Q", "look for another label", { q: () => void document.dispatchEvent(new CustomEvent("pdc-another")) }],
+    ["M", "there may be more than is marked, or: this is all", { m: (e) => e.doc.setComplete(!e.doc.complete) }],
     ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
     ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
     ["K or PgUp", "previous image", { k: (e) => e.send("previous"), pageup: (e) => e.send("previous") }],
@@ -57,7 +59,7 @@ const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=
 function chord(event) {
   const key = event.key.toLowerCase();
   const ctrl = event.ctrlKey || event.metaKey;
-  const shift = event.shiftKey && (ctrl || key === "a");
+  const shift = event.shiftKey && (ctrl || key === "a" || key === "r");
   return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
 }
 

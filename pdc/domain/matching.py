@@ -40,8 +40,8 @@ class Threshold:
 class LookThreshold:
     """Threshold of marks from two overlapping looks at one image. All comparisons are strict.
 
-    A box cut by a window lies `inside` the whole one (share of the smaller box). Points agree within `spacing` times the
-    typical gap between points, along both axes.
+    A box cut by a window lies `inside` the whole one (share of the smaller box). A point and a box are one object where the box
+    holds the point. Points agree within `spacing` times the typical gap between points, along both axes.
     """
 
     purpose: str
@@ -53,6 +53,8 @@ class LookThreshold:
         """Whether two looks show one object, labels aside; `gap` is the median spacing of all points, in pixels."""
         if isinstance(a, Box) and isinstance(b, Box):
             return iou(a, b) > self.iou or _inside(a, b) > self.inside
+        if isinstance(a, Box) or isinstance(b, Box):
+            return _holds(a, b) or _holds(b, a)
         p, q = a.center, b.center
         return max(abs(p.x - q.x), abs(p.y - q.y)) < self.spacing * gap
 

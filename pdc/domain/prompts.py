@@ -277,6 +277,13 @@ def _shape(value: Any, size: int) -> Shape:
     return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
+def count_in_words(n: int, labels: Sequence[str], complete: bool) -> str:
+    """A count for a list: "3", of what it is none, "0 (polyp)", or "at least 3" where the image may show more."""
+    if not complete:
+        return Message("at least {n}", n=n)
+    return str(n) if n else f"0 ({', '.join(labels)})"
+
+
 def none_found(labels: Sequence[str]) -> Message:
     """That nothing was found, and of what: "No red blood cell or platelet found."."""
     *others, last = labels

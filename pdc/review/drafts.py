@@ -11,6 +11,8 @@ from pdc.domain.message import Message, joined
 from pdc.domain.values import Findings, Image, Prediction, Question, Review
 from pdc.store.review_queries import DraftVersion
 
+NOTHING = joined(())
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -31,7 +33,7 @@ class Draft:
     base_revision: int
     key: str
     rev: int = 0
-    note: Message = Message("")
+    note: Message = NOTHING
     seen: DraftVersion | None = None
     blind: bool = False
     pinned: Question | None = None
@@ -62,7 +64,7 @@ def carry(draft: Draft, question: Question) -> Draft:
         base_revision=started.get(known, 0),
         started=started,
         rev=draft.rev + 1,
-        note=Message(""),
+        note=NOTHING,
         seen=None,
         confirmed=(),
     )
@@ -76,7 +78,7 @@ def kept_aside(draft: Draft) -> Message:
     """What of the marks the question does not show: "Kept aside: 3 marks of platelet."."""
     labels = Counter(m.label for m in draft.findings.aside.marks if m.label not in draft.question.labels)
     told = [Message("{n} of {label}", n=n, label=label) for label, n in labels.items()]
-    return Message("Kept aside, and not saved as found or absent: {marks}.", marks=joined(told, ", ")) if told else Message("")
+    return Message("Kept aside, and not saved as found or absent: {marks}.", marks=joined(told, ", ")) if told else NOTHING
 
 
 def unsaid_nones(draft: Draft) -> tuple[str, ...]:

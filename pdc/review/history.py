@@ -101,7 +101,8 @@ class History:
 def _of_review(review: Review) -> Version:
     blind = [Message("blind")] if review.blind else []
     revision = Message("Revision {n}", n=review.revision)
-    title = [revision, Message(review.verdict), *blind, review.author, _clock(review.created_at)]
+    more = [] if review.complete else [Message("not complete")]
+    title = [revision, Message(review.verdict), *blind, *more, review.author, _clock(review.created_at)]
     return Version(review.id, joined(title, " · "), review.findings, review.created_at, review=review)
 
 

@@ -142,8 +142,10 @@ class Questions:
 
 
 def says_none(findings: Findings, question: Question) -> bool:
-    """Whether nothing is counted, and the reader has rejected nothing either."""
-    return not findings.count(question.task) and all(m.status is not Status.REJECTED for m in findings.marks)
+    """Whether nothing is counted, and the reader has rejected nothing either, nor said that there is more."""
+    return (
+        findings.complete and not findings.count(question.task) and all(m.status is not Status.REJECTED for m in findings.marks)
+    )
 
 
 def question_from(task: str, labels: Sequence[str]) -> Question:

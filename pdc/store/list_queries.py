@@ -134,16 +134,17 @@ def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:
     if moved.keys().isdisjoint((*digest.counts, *digest.asked)):
         return digest
     asked = tuple(dict.fromkeys(moved.get(n, n) for n in digest.asked))
-    return Digest(counts_now(digest.counts, moved), digest.doubt, asked)
+    return replace(digest, counts=counts_now(digest.counts, moved), asked=asked)
 
 
 def _digest(task: str, findings: str | None) -> Digest | None:
     if findings is None:
         return None
     value = json.loads(findings)
+    complete = value.get("complete", True)
     if task == "counting":
-        return Digest(value["stated"], None)
+        return Digest(value["stated"], None, complete=complete)
     counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
     doubtful = [m for m in value["marks"] if m["status"] == Status.DOUBTFUL]
     wrong = [1 - m["score"] for m in counted if m["score"] is not None] + [m["score"] for m in doubtful]
-    return Digest(Counter(m["label"] for m in counted), sum(wrong) if wrong else None)
+    return Digest(Counter(m["label"] for m in counted), sum(wrong) if wrong else None, complete=complete)

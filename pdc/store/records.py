@@ -84,6 +84,8 @@ class Digest:
     doubt: float | None
     asked: tuple[str, ...] = field(default=(), compare=False)
     """the labels of the question: what a count of 0 is about"""
+    complete: bool = True
+    """whether the image shows no more of them"""
 
     @property
     def total(self) -> int:

@@ -78,3 +78,16 @@ def test_a_new_answer_takes_doubtful_marks_that_it_does_not_hold_with_it(driver:
     later = {**value, "rev": value["rev"] + 1, "merge": True, "marks": [box("m9", 300, 200, 340, 240)]}
     driver.js("e.receive(arg)", later)
     assert list(driver.marks()) == ["m9"]
+
+
+def test_a_verdict_that_is_taken_back_after_a_reload_leaves_the_mark_doubtful(driver: Driver) -> None:
+    """Undo steps are gone by then; the server says which marks the answer counts."""
+    shown(driver)
+    accepted = {**doubtful("m2", 120, 100, 200, 180), "status": "accepted"}
+    driver.open({**box("m1", 20, 20, 60, 60), "status": "accepted"}, accepted, found=["m1"])
+    driver.js("e.select('m2')")
+    driver.press("a")
+    assert driver.marks()["m2"]["status"] == "doubtful" and driver.text(".pda-total") == "1"
+    driver.js("e.select('m1')")
+    driver.press("a")
+    assert driver.marks()["m1"]["status"] == "open" and driver.text(".pda-total") == "1"

@@ -194,3 +194,20 @@ def test_a_stopped_look_is_no_answer_and_the_model_gives_up(embedded, smears):
     assert zoom_in(embedded, image, BOXES, Box(10, 10, 60, 60), (), stopped) is None
     assert len(told) < 8
     assert zoom_in(embedded, image, BOXES, Box(10, 10, 60, 60), (), lambda: False) is not None
+
+
+def test_a_closer_look_finds_points_again_by_the_boxes_behind_them():
+    """Two looks put the middle of a large cell at places far apart, and points that stand alone tell no spacing."""
+    cell, again = Box(100, 100, 160, 160), Box(92, 104, 150, 158)
+    before = [Mark("m1", cell.center, "cell", score=0.6, extent=cell)]
+    seen = Mark("m1", again.center, "cell", score=0.8, extent=again)
+    beside = Mark("m2", Point(190, 130), "cell", score=0.7, extent=Box(165, 100, 215, 160))
+    merged = merge_marks(before, [seen, beside], WH)
+    assert [(m.id, m.shape) for m in merged] == [("m1", again.center), ("c2", beside.shape)]
+
+
+def test_a_point_that_a_person_put_into_a_cell_is_that_cell():
+    mine = Mark("h1", Point(112, 150), "cell", Origin.HUMAN)
+    others = [Mark(f"h{i}", Point(300 + 12 * i, 20), "cell", Origin.HUMAN) for i in (2, 3)]  # a spacing that says "another"
+    seen = Mark("m1", Point(130, 130), "cell", score=0.9, extent=Box(100, 100, 160, 160))
+    assert merge_marks([mine, *others], [seen], WH) == (mine, *others)

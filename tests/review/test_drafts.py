@@ -8,12 +8,15 @@ import pytest
 from desk import ASK, FOUND, LABELS, Desk, a_mark, drawn
 
 from pdc.domain.errors import StaleSave
-from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Status, Task, Verdict
+from pdc.domain.values import Aside, Box, Findings, Mark, Origin, Point, Question, Review, Status, Task, Verdict
 from pdc.review.calibration import scored_marks
 from pdc.review.drafts import Draft, carry, kept_aside, unsaid_nones
 from pdc.review.edit_counts import count_edits
+from pdc.review.questions import says_none
+from pdc.store.mapping import dump_findings, load_findings
 from pdc.training.dataset_export import _answerable, _row
 from pdc.web.ui.screen import status_line
+from pdc.web.ui.worklist import detail
 
 RED, PLATELET = LABELS
 JUST_RED, WIDER = replace(ASK, labels=(RED,)), replace(ASK, labels=(*LABELS, "cyst"))
@@ -166,3 +169,45 @@ def test_a_point_among_boxes_is_trained_on_as_points(desk: Desk, draft: Draft):
     assert taught.question == POINTS and [m.shape for m in taught.findings.marks] == [Point(7, 7), Point(25, 10), Point(3, 4)]
     boxes = replace(review, findings=FOUND)
     assert _answerable(boxes) == boxes and isinstance(boxes.findings.marks[0].shape, Box)
+
+
+def test_an_image_that_may_show_more_is_stored_so_and_every_place_says_at_least(desk: Desk, draft: Draft):
+    more = replace(draft, findings=replace(draft.findings, complete=False))
+    desk.service.edit(more, more.findings)
+    kept = desk.store.draft("ada", draft.image.sha256, ASK)
+    assert kept and not kept.findings.complete
+    _, review = desk.service.save(more)
+    assert not review.complete and not desk.store.reviews()[0].complete
+    assert [detail(e) for e in desk.images.entries("ada")] == ["at least 3 · model 2"]
+    assert _row(draft.image, review, None)["complete"] is False and "complete" not in _row(draft.image, _whole(review), None)
+
+
+def _whole(review: Review) -> Review:
+    return replace(review, findings=replace(review.findings, complete=True))
+
+
+def test_an_image_that_may_show_more_says_none_of_nothing(desk: Desk):
+    draft = desk.service.open(desk.image("a.png"), ASK, "ada")
+    assert says_none(Findings(), ASK) and not says_none(Findings(complete=False), ASK)
+    desk.service.save(replace(draft, findings=Findings(complete=False)))
+    assert [detail(e) for e in desk.images.entries("ada")] == ["at least 0"]
+
+
+def test_what_was_stored_before_is_complete_and_has_nothing_aside():
+    assert load_findings('{"marks":[],"stated":{"platelet":2}}') == Findings((), {PLATELET: 2})
+    full = Findings(FOUND.marks, {}, Aside((Mark("a", Point(1, 2), "x", extent=Box(0, 0, 2, 4)),), {"y": 3}), False)
+    assert load_findings(dump_findings(full)) == full
+    assert dump_findings(FOUND) == dump_findings(load_findings(dump_findings(FOUND))) and "aside" not in dump_findings(FOUND)
+
+
+def test_what_is_hidden_by_its_score_is_saved_as_not_found(desk: Desk):
+    """The editor sends it as doubtful: the numbers on the screen, in the list and in the store are one."""
+    draft, value, *_ = desk.choose(desk.image("a.png"))
+    answered, shown, _ = desk.ask(draft, value)
+    low = {**shown, "marks": [{**m, "status": "doubtful"} if m["id"] == "m2" else m for m in shown["marks"]], "edits": 1}
+    desk.tab.save(answered, low, {})
+    (review,) = desk.store.reviews()
+    assert review.findings.count(ASK.task) == 1 and review.findings.marks[1].status is Status.DOUBTFUL
+    assert detail(desk.images.entries("ada")[0]).startswith("1 · ")
+    assert list(scored_marks([(answered.prediction, review)]).values()) == [[(0.9, True)]]
+    assert shown["found"] == ["m1", "m2"]

@@ -131,7 +131,7 @@ def fuse_marks(marks: Sequence[Mark], cut: Collection[int] = ()) -> list[Mark]:
     """
     gap = median_spacing(marks)
     ranked = sorted(marks, key=lambda m: (id(m) in cut, -(m.score or 0.0)))
-    chosen = {id(m) for m in suppress(ranked, lambda m, k: m.label == k.label and LOOKS.same(m.shape, k.shape, gap))}
+    chosen = {id(m) for m in suppress(ranked, lambda m, k: m.label == k.label and LOOKS.same(m.body, k.body, gap))}
     return [m for m in marks if id(m) in chosen]
 
 

@@ -116,7 +116,7 @@ def _tile(region: Box, marks: Sequence[Mark], wh: Size) -> Tile:
     core = clip(region, wh)
     if min(core.width, core.height) < LEAST_REGION:
         raise BadQuestion("The region has no {n} x {n} pixels in the image; drag a larger one.", n=f"{LEAST_REGION:g}")
-    sides = sorted(max(m.shape.width, m.shape.height) for m in marks if isinstance(m.shape, Box) and _within(m, core))
+    sides = sorted(max(m.body.width, m.body.height) for m in marks if isinstance(m.body, Box) and _within(m, core))
     reach = 0.6 * sides[int(0.9 * (len(sides) - 1))] if sides else 0.0
     reach = max(reach, (LEAST_WINDOW - min(core.width, core.height)) / 2)
     return Tile(window_of(core, reach, wh), core)
@@ -137,10 +137,10 @@ def _enlarged(image: PilImage, window: Box) -> tuple[PilImage, Size]:
 
 def _cut(mark: Mark, window: Box, wh: Size) -> bool:
     """Whether the window ends where the box does, and the image does not: there may be more of the object."""
-    if not isinstance(mark.shape, Box):
+    if not isinstance(mark.body, Box):
         return False
     near = max(1.0, EDGE * max(window.width, window.height))
-    sides = zip(mark.shape.xyxy, window.xyxy, (0, 0, *wh), strict=True)
+    sides = zip(mark.body.xyxy, window.xyxy, (0, 0, *wh), strict=True)
     return any(abs(side - end) < near and end != border for side, end, border in sides)
 
 
@@ -148,7 +148,7 @@ def _shows(known: Mark, mark: Mark, gap: float) -> bool:
     """Whether the known mark is this object. What was rejected under another label may still be there under this one."""
     if known.label != mark.label and (known.untouched or known.status is Status.REJECTED):
         return False
-    return LOOKS.same(known.shape, mark.shape, gap)
+    return LOOKS.same(known.body, mark.body, gap)
 
 
 def _stated(marks: tuple[Mark, ...], question: Question) -> Findings:

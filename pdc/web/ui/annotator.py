@@ -8,10 +8,11 @@ A mark may have "outline": [[[x, y], ...], ...] beside; it moves with the mark, 
 None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
 {"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
 so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
-"aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image shows more
-of these labels than the marks say), and, where they apply, "merge": true, "acked": int and "turned": str. A mark that is a
-point may have "extent", the box of its object. An image whose file holds more than its picture has "view": {"low", "high",
-"white", "channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
+"aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image may show
+more of these labels than the marks say), "found": [id] (the marks that the model's answer counts: one of them whose verdict is
+taken back counts again, another one is doubtful), and, where they apply, "merge": true, "acked": int and "turned": str. A mark
+that is a point may have "extent", the box of its object. An image whose file holds more than its picture has "view":
+{"low", "high", "white", "channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
@@ -98,6 +99,7 @@ def to_value(
     merge: bool | str = False,
     acked: int | None = None,
     turned: str | None = None,
+    found: Sequence[str] = (),
 ) -> Value:
     """The editor's value for these findings.
 
@@ -122,6 +124,7 @@ def to_value(
         "readonly": readonly,
         "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
         "answering": answering,
+        "found": list(found),
     }
     also = {"merge": merge or None, "acked": acked, "turned": turned}
     return value | {key: note for key, note in also.items() if note is not None}

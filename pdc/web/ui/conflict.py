@@ -5,7 +5,8 @@ from __future__ import annotations
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.merge import Clash, merge
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Box, Findings, Image, Mark, Task
+from pdc.domain.prompts import count_in_words
+from pdc.domain.values import Box, Findings, Image, Mark, Question
 from pdc.review.drafts import Conflict
 from pdc.web.ui.view import Node, draw_correction, el, picture, stands, table
 
@@ -24,7 +25,7 @@ def conflict_view(conflict: Conflict) -> Node:
         (Message("Theirs, revision {n}", n=theirs.revision), theirs.findings),
         (Message("Both started from"), conflict.base),
     )
-    figures = [_figure(mine.image, title, f, conflict.base, mine.question.task) for title, f in sides]
+    figures = [_figure(mine.image, title, f, conflict.base, mine.question) for title, f in sides]
     listed = table(HEAD, map(_row, clashes)) if clashes else el("p", _no_clash(conflict))
     return el(
         "section",
@@ -36,18 +37,19 @@ def conflict_view(conflict: Conflict) -> Node:
     )
 
 
-def _figure(image: Image, title: Message, findings: Findings, base: Findings, task: Task) -> Node:
+def _figure(image: Image, title: Message, findings: Findings, base: Findings, question: Question) -> Node:
     changes = diff(base, findings)
     shapes = [node for c in changes for node in draw_correction(c)] if findings is not base else [stands(m) for m in base.marks]
-    count = findings.count(task)
+    count = count_in_words(findings.count(question.task), question.labels, findings.complete)
     changed = sum(c.kind is not CorrectionKind.KEPT for c in changes)
     words = joined([Message("counted: {n}", n=count), Message("changed: {n}", n=changed) if changed else ""], " · ")
     return el("figure", picture(image, shapes, joined([title, words], " · ")), el("figcaption", el("strong", title), " ", words))
 
 
 def _no_clash(conflict: Conflict) -> Message:
-    merged = merge(conflict.base, conflict.mine.findings, conflict.theirs.findings).findings.count(conflict.mine.question.task)
-    return Message("You changed different things: a merge holds both, {n} counted.", n=merged)
+    merged, question = merge(conflict.base, conflict.mine.findings, conflict.theirs.findings).findings, conflict.mine.question
+    count = count_in_words(merged.count(question.task), question.labels, merged.complete)
+    return Message("You changed different things: a merge holds both, {n} counted.", n=count)
 
 
 def _row(clash: Clash) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import gradio as gr
 from pdc.domain.diff import diff
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message, joined
+from pdc.domain.prompts import count_in_words
 from pdc.domain.values import Findings
 from pdc.review.drafts import Draft
 from pdc.review.history import History, Version
@@ -111,11 +112,11 @@ def _compared(draft: Draft, before: Version | None, after: Version | None, besid
         return el("p", Message("Nothing has been said about this image and question yet."))
     old, new = (before.findings if before else None) or Findings(), after.findings or Findings()
     changes = diff(old, new)
-    n = Counter(str(c.kind) for c in changes)
-    task = draft.question.task
-    told = [Message(FATES[kind], n=n[kind]) for kind in KINDS]
+    kinds = Counter(str(c.kind) for c in changes)
+    told = [Message(FATES[kind], n=kinds[kind]) for kind in KINDS]
     legend = [el("li", words, data_kind=kind) for kind, words in zip(KINDS, told, strict=True)]
-    counts = Message(COUNTED, name=draft.image.name, n=old.count(task), m=new.count(task))
+    n, m = (count_in_words(f.count(draft.question.task), draft.question.labels, f.complete) for f in (old, new))
+    counts = Message(COUNTED, name=draft.image.name, n=n, m=m)
     if beside and before is not None:
         pictures = [_figure(draft, v) for v in (before, after)]
     else:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import gradio as gr
 
 from pdc.domain.message import Message, joined
+from pdc.domain.prompts import count_in_words
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
 from pdc.review.worklist import Entry, Order, Progress, Stage, WorklistFilter
@@ -87,12 +88,12 @@ def detail(entry: Entry) -> str:
     if entry.stage is Stage.DONE:
         return joined([_count(entry.reviewed), Message("model {n}", n=entry.model.total) if entry.model else ""], " · ")
     if entry.stage is Stage.PREDICTED and entry.model:
-        doubt = "" if entry.model.doubt is None else f" · {entry.model.doubt:.1f}?"
-        return f"{_count(entry.model)}{doubt}"
+        doubt = "" if entry.model.doubt is None else f"{entry.model.doubt:.1f}?"
+        return joined([_count(entry.model), doubt], " · ")
     return ""
 
 
 def _count(digest: Digest | None) -> str:
     if digest is None:
         return ""
-    return str(digest.total) if digest.total else f"0 ({', '.join(digest.asked)})"
+    return count_in_words(digest.total, digest.asked, digest.complete)
