@@ -91,8 +91,9 @@ def import_file(
     path = Path(path)
     with FileIndex.of(path) as index, _waiting_room(images, dry_run) as waiting:
         contents = read_index(index, format, complete)
-        contents, new_names = renamed(contents, _naming(store.dictionary().also(known), own_names))
-        contents = fitting(chosen(contents, labels), task)
+        naming = _naming(store.dictionary().also(known), own_names)
+        contents, new_names = renamed(contents, naming)
+        contents = fitting(chosen(contents, [*map(naming, labels)] if labels is not None else None), task)
         checked, left_out = _checked(index, contents, waiting, max_megapixels, progress)
         planned, kept = _planned(store, checked, task, author, replace)
         reviews = [review for _, reviews in planned for review in reviews]

@@ -6,7 +6,8 @@ Set the project up with the labelling config that is written beside (`label_conf
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -82,7 +83,16 @@ def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     if not isinstance(tasks, list) or not all(isinstance(t, dict) for t in tasks):
         raise BadSetting(f"{file} is not a list of Label Studio's tasks; export it as JSON.")
     numbered = [(t, f"Task {t.get('id', i)}") for i, t in enumerate(_whole(tasks), start=1)]
-    return gather(numbered, lambda entry: _record(*entry), lambda entry: _file(*entry))
+    return gather(numbered, lambda entry: _record(*entry, partial(_as_seen, index, file, _file(*entry))), lambda e: _file(*e))
+
+
+def _as_seen(index: FileIndex, beside: str, image: str, region: Any) -> Any:
+    """The region with the size of the photo as it is seen, where EXIF turns what Label Studio measured. A mask is as stored."""
+    told: Any = (region.get("original_width"), region.get("original_height")) if isinstance(region, dict) else (None, None)
+    if not all(type(v) is int for v in told) or "rle" in (region.get("value") or {}):
+        return region
+    size = index.size(image, beside, told)
+    return region if size is None or size == told else {**region, "original_width": size[0], "original_height": size[1]}
 
 
 def _whole(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -120,7 +130,7 @@ def _data(task: Mapping[str, Any]) -> Mapping[str, Any]:
     return task["data"] if isinstance(task.get("data"), dict) else {}
 
 
-def _record(task: Mapping[str, Any], where: str) -> Record | LeftOut:
+def _record(task: Mapping[str, Any], where: str, as_seen: Callable[[Any], Any]) -> Record | LeftOut:
     file = _file(task, where)
     if file == where:
         raise BadSetting(f"{where} of the Label Studio file names no image; export it again.")
@@ -133,7 +143,7 @@ def _record(task: Mapping[str, Any], where: str) -> Record | LeftOut:
     chosen = max(reversed(done), key=_standing)  # the last of equals
     left_out = [LeftOut(What.ANNOTATION, SEVERAL, file) for _ in done[1:]]
     shapes: dict[str, list[Shape]] = {}
-    size, regions = None, _regions(chosen["result"])
+    size, regions = None, map(as_seen, _regions(chosen["result"]))
     for found in regions:
         reason = why_unread(found)
         if reason is None:

@@ -152,7 +152,7 @@ def _size(index: FileIndex, file: str) -> Size:
 
 def _labelled(words: Sequence[str], classes: Classes, picture: Picture, kept: Any, where: str) -> Iterator[Labelled | LeftOut]:
     try:
-        number, values = int(words[0]), [float(w) for w in words[1:]]
+        number, values = int(words[0].removesuffix(".0")), [float(w) for w in words[1:]]
     except ValueError:
         raise BadSetting(f"{where} is not a class number and shares of 1; correct the file.") from None
     label = classes.names.get(number, f"class number {number}")

@@ -36,6 +36,7 @@ from pdc.formats.importing import import_file
 from pdc.formats.registry import read_index
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.sources.parquet_images import ParquetImages
+from pdc.store.records import EventKind
 
 
 @pytest.fixture
@@ -226,6 +227,25 @@ def test_a_label_that_names_nothing_is_left_out(place, tmp_path: Path, label: st
     assert found == {"b.png": {"cell": [CELL]}} and f"({label} in a.png)" in said and "no kind of object" in said
 
 
+def test_a_category_may_be_chosen_by_any_spelling(place, tmp_path: Path):
+    texts = {"a.xml": a_voc("a.png", CELL, "RBC"), "b.xml": a_voc("b.png", CELL, "polyp")}
+    folder = put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"})
+    found, _ = taken(place, folder, own_names=False, known=("red blood cell",), labels=["erythrocytes"])
+    assert found == {"a.png": {"red blood cell": [CELL]}}
+
+
+# images that do not count
+
+
+def test_a_retired_image_stays_retired_and_is_named(place, tmp_path: Path):
+    texts = {"a.xml": a_voc("a.png", CELL), "b.xml": a_voc("b.png", CELL)}
+    folder = put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"})
+    taken(place, folder)
+    (image,) = [i for i in place.store.images() if i.name == "a.png"]
+    place.store.add_events([image.sha256], EventKind.RETIRED, by="ada", note="wrong slide")
+    assert "1 image (a.png): it was retired" in taken(place, folder, replace=True)[1]
+
+
 # photos that EXIF turns
 
 
@@ -255,6 +275,14 @@ def test_shares_of_a_turned_photo_are_shares_of_what_is_seen(place, tmp_path: Pa
     a_photo(tmp_path / "set" / "images" / "a.jpg", 6)
     found, said = taken(place, tmp_path / "set")
     assert found == {"a.jpg": {"cell": [(20, 30, 60, 70)]}} and "EXIF" in said
+
+
+def test_percent_of_a_turned_photo_are_percent_of_what_is_seen(place, tmp_path: Path):
+    region = a_region(value={"x": 25, "y": 25, "width": 25, "height": 20})  # Label Studio tells the stored size, 200 x 160
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "tasks.json").write_text(json.dumps([a_task("a.jpg", {"result": [region]})]))
+    a_photo(tmp_path / "set" / "a.jpg", 6)
+    assert taken(place, tmp_path / "set")[0] == {"a.jpg": {"cell": [(40, 50, 80, 90)]}}
 
 
 def test_a_size_that_is_not_the_images_is_refused_however_it_is_turned(place, tmp_path: Path):

@@ -249,3 +249,12 @@ def test_a_link_that_leads_back_ends_the_walk(place, tmp_path: Path):
     folder = laid_out(tmp_path / "set", *LAYOUTS["yolo of labelimg"])
     (folder / "again").symlink_to(folder, target_is_directory=True)
     assert "Left out" not in taken(place, folder)[1] and boxes(place) == {CELL, BLOCK}
+
+
+def test_names_in_a_zip_of_a_mac_are_read_in_utf_8(place, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("set.json", coco("Zürich.png"))
+        archive.writestr("Z__rich.png", encoded(Pillow.new("RGB", SIZE, "red")))
+    unmarked = (tmp_path / "a.zip").read_bytes().replace(b"Z__rich", "Zürich".encode())  # without the flag that says UTF-8
+    (tmp_path / "a.zip").write_bytes(unmarked)
+    assert taken(place, tmp_path / "a.zip")[0] == {"Zürich.png": {"cell": [CELL]}}

@@ -21,6 +21,7 @@ MAX_FILES = 200_000
 MAX_BYTES = 1 << 30  # of one file
 MAX_ZIP_BYTES = 1 << 37  # of all files of a zip, unpacked
 ZIPS = (".zip",)
+UTF_8 = 0x800  # the flag of a zip's member by which its name is in UTF-8
 CLIMBS = 3  # folders above a named file, in which its images are looked for
 BROKEN = (OSError, BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError)
 
@@ -66,7 +67,14 @@ def _walked(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         been.add(real)
-        yield from (path for n in sorted(names) if not _hidden(n) and (path := Path(folder, n)).is_file())
+        yield from (path for n in sorted(names) if not _hidden(n) and _is_file(path := Path(folder, n)))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be looked into
+        return False
 
 
 def _hidden(name: str) -> bool:
@@ -93,7 +101,7 @@ class Zip:
             archive = ZipFile(path)
         except BROKEN as error:
             raise BadSetting("{path} is a damaged zip ({why}); download it again.", path=path, why=str(error)) from None
-        members = {name: m for m in archive.infolist() if not m.is_dir() and (name := _inner(m.filename))}
+        members = {name: m for m in archive.infolist() if not m.is_dir() and (name := _inner(_spelled(m)))}
         _check_number(len(members), path)
         if sum(m.file_size for m in members.values()) > MAX_ZIP_BYTES:
             raise BadSetting("{path} would be too large unpacked; import it in parts.", path=path)
@@ -108,6 +116,14 @@ class Zip:
 
     def close(self) -> None:
         self.archive.close()
+
+
+def _spelled(member: ZipInfo) -> str:
+    """The member's name. macOS writes it in UTF-8 and does not say so."""
+    try:
+        return member.filename if member.flag_bits & UTF_8 else member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
 
 
 def _inner(name: str) -> str:
