@@ -243,7 +243,7 @@ def test_a_retired_image_stays_retired_and_is_named(place, tmp_path: Path):
     taken(place, folder)
     (image,) = [i for i in place.store.images() if i.name == "a.png"]
     place.store.add_events([image.sha256], EventKind.RETIRED, by="ada", note="wrong slide")
-    assert "1 image (a.png): it was retired" in taken(place, folder, replace=True)[1]
+    assert "1 image (a.png): ada retired this image" in taken(place, folder, replace=True)[1]
 
 
 # photos that EXIF turns

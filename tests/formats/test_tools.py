@@ -234,7 +234,7 @@ def test_a_qupath_object_without_a_class_takes_its_image_out(place: Place, tmp_p
 
 
 def test_geojson_that_names_no_image_is_a_sentence(tmp_path: Path):
-    with pytest.raises(BadSetting, match=r"list.json names no image, and no image is called like it"):
+    with pytest.raises(BadSetting, match=r"list.json \(GeoJSON\) names no image, and no image is called like it"):
         read(put(tmp_path, {"list.json": json.dumps([a_feature("Polygon", [RING])])}, IMAGES) / "list.json")
 
 
@@ -345,7 +345,7 @@ def test_a_region_set_with_points_lines_and_another_slice(place: Place, tmp_path
     ("texts", "words"),
     [
         ({"a.roi": a_region("0012-0034")}, "rename it in the ROI Manager"),
-        ({"RoiSet.zip": zipped(a=a_region("nucleus"))}, "RoiSet.zip names no image"),
+        ({"RoiSet.zip": zipped(a=a_region("nucleus"))}, r"RoiSet.zip \(ImageJ regions\) names no image"),
         ({"a.roi": a_region("nucleus")[:70]}, "damaged region"),
         ({"a.roi": a_region("nucleus", points=[[500, 500], [550, 500], [550, 560]])}, "outside its image"),
     ],

@@ -41,12 +41,12 @@ def tried(file: str, label: object, read: Callable[[str], Iterable[Shape] | str]
     return [LeftOut(What.OBJECT, shapes, file, name)] if isinstance(shapes, str) else [(name, shape) for shape in shapes]
 
 
-def image_of(index: FileIndex, file: str, *stems: str) -> str:
-    """The image that an annotation file is named after. BadSetting when none is."""
+def image_of(index: FileIndex, file: str, *stems: str, kind: str) -> str:
+    """The image that an annotation file of this kind is named after. BadSetting when none is."""
     found = next((place for stem in stems if (place := index.names.find(stem, file)) is not None), None)
     if found is None:
         named = PurePosixPath(file).name
-        raise BadSetting(f"{named} names no image, and no image is called like it; give it the name of its image.")
+        raise BadSetting(f"{named} ({kind}) names no image, and no image is called like it; give it the name of its image.")
     return found
 
 

@@ -54,7 +54,7 @@ def read_regions(index: FileIndex, files: Sequence[str], complete: bool = False)
     wrong: list[Record | LeftOut] = []
     for file in files:
         try:
-            image = image_of(index, file, *_stems(PurePosixPath(file).name))
+            image = image_of(index, file, *_stems(PurePosixPath(file).name), kind="ImageJ regions")
             size = index.size(image, file, None)
             found.setdefault(image, []).extend(f for roi in _regions(index, file) for f in _found(roi, image, size))
         except BadSetting as error:

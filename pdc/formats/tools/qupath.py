@@ -37,7 +37,7 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 
 
 def _record(index: FileIndex, file: str) -> Record:
-    name = image_of(index, file, *_stems(PurePosixPath(file).name))
+    name = image_of(index, file, *_stems(PurePosixPath(file).name), kind="GeoJSON")
     size = index.size(name, file, None)
     features = _features(index.json(file))
     return record(PurePosixPath(name).name, size, (f for feature in features for f in _found(feature, name, size, file)))
