@@ -148,10 +148,12 @@ def _tabs(
     from pdc.review.edit_counts import count_edits
     from pdc.review.examples import first_question
     from pdc.review.history import History
+    from pdc.review.labels import Labels
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.process import ProcessTrainer
     from pdc.web.ui.history_tab import HistoryTab
+    from pdc.web.ui.labels_tab import LabelsTab
     from pdc.web.ui.review_tab import ReviewTab
     from pdc.web.ui.study_tab import StudyTab
     from pdc.web.ui.training_tab import TrainingTab
@@ -160,7 +162,9 @@ def _tabs(
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
     review = ReviewTab(service, Worklist(service), prefetcher, first_question(labels_of(settings.model)))
     history = HistoryTab(History(service, routing, adapters.there), review)
-    tabs: dict[str, Any] = {"Review": review, "History": history, "Reading study": StudyTab(service)}
+    labels = Labels(store, lambda: model.labels, private=service.private)
+    tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels)}
+    tabs["Reading study"] = StudyTab(service)
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         tabs["Training"] = TrainingTab(

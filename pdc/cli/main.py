@@ -1,4 +1,4 @@
-"""The commands of `pdc`: serve, predict, serve-model, import, export, images, users, doctor; train and its kin go on to finetune.
+"""The commands of `pdc`, below; those that train and measure go on to finetune.
 
 The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pdc.cli import doctor, entry, exchange, handed_on, images, model_server, predict, serve, users
+from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
 from pdc.cli.options import spelled_out
 
 ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
   python -m pdc images retire "slide 7.png" --why "wrong patient"
+  python -m pdc labels list
   python -m pdc users add maria
   python -m pdc doctor
 
@@ -32,6 +33,7 @@ app.command("serve-model")(model_server.serve_model)
 app.command("import")(spelled_out(exchange.import_))
 app.command("export")(exchange.export)
 app.add_typer(images.app, name="images")
+app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)

@@ -14,8 +14,20 @@ from pdc.store.store import Store
 
 ASKED_AS = "{typed} is asked as {label}."
 NOT_KNOWN = "The model does not know {label}; it was not asked about that."
+WHICH = "There is no label {label}; did you mean {candidates}?"
+NONE_SUCH = "There is no label {label}; choose one of the list."
 DID_YOU_MEAN = "The model does not know {label}; it was not asked about that. Did you mean {candidates}?"
 KNOWS = "It knows {labels}."
+TOLD = {
+    LabelChange.ADDED: "{reader} added {label}.",
+    LabelChange.RENAMED: "{reader} renamed {label} to {other}.",
+    LabelChange.MERGED: "{reader} merged {label} into {other}.",
+    LabelChange.RETIRED: "{reader} retired {label}.",
+    LabelChange.RESTORED: "{reader} brought {label} back.",
+    LabelChange.SYNONYM: "{reader} added {other} as another word for {label}.",
+    LabelChange.NO_SYNONYM: "{reader} took the word {other} away from {label}.",
+}
+"""a line of the history"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,13 @@ class Labels:
             self.store.add_label(name, author)
         return name
 
+    def named(self, text: str) -> str:
+        """The name of the label that a text means; BadQuestion where it means none, or several."""
+        found = self.find(text)
+        if found.name or found.retired:
+            return found.name or str(found.retired)
+        raise BadQuestion(WHICH if found.candidates else NONE_SUCH, label=repr(found.text), candidates=_either(found))
+
     def rename(self, label: str, to: str, author: str) -> None:
         """Call it `to` from now on, also in what was saved before."""
         self._change(label, LabelChange.RENAMED, to.strip(), author)
@@ -122,6 +141,12 @@ class Labels:
         )
         return sorted(lines, key=lambda line: (line.retired, line.name.casefold()))
 
+    def put_away(self) -> list[str]:
+        """Labels that were retired, or merged into others, and can be brought back."""
+        now = self.store.dictionary()
+        merged = {e.label for e in self.history() if e.change is LabelChange.MERGED}
+        return sorted({*(n for n, label in now.labels.items() if label.retired), *(merged & now.moved.keys())})
+
     def history(self) -> list[LabelEvent]:
         """Every change, oldest first."""
         return self.store.label_events()
@@ -142,4 +167,13 @@ class Labels:
 def _not_known(found: Found) -> Message:
     if not found.candidates:
         return Message(NOT_KNOWN, label=found.text)
-    return Message(DID_YOU_MEAN, label=found.text, candidates=" or ".join(found.candidates))
+    return Message(DID_YOU_MEAN, label=found.text, candidates=_either(found))
+
+
+def _either(found: Found) -> str:
+    return " / ".join(found.candidates)
+
+
+def told(event: LabelEvent) -> Message:
+    """The event as a sentence."""
+    return Message(TOLD[event.change], reader=event.by, label=event.label, other=event.to or "")

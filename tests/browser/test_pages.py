@@ -12,7 +12,7 @@ from workbench_page import Workbench, open_page, opened, press, says
 from pdc.web.ui.words import LINE, template_sentence
 
 pytestmark = pytest.mark.browser
-TABS = ("Review", "History", "Reading study", "Training")
+TABS = ("Review", "History", "Labels", "Reading study", "Training")
 
 
 def an_example(page) -> None:

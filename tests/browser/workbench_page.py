@@ -15,6 +15,7 @@ from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.review.history import History
+from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Stage, Worklist
@@ -26,6 +27,7 @@ from pdc.web.app import build_server
 from pdc.web.auth import Access
 from pdc.web.ui.app import build_ui, gradio_options
 from pdc.web.ui.history_tab import HistoryTab
+from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.study_tab import StudyTab
 from pdc.web.ui.training_tab import TrainingTab
@@ -64,7 +66,12 @@ class Workbench:
         self.images, prefetcher = Worklist(self.service), Prefetcher(self.service)
         review = ReviewTab(self.service, self.images, prefetcher)
         history = HistoryTab(History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review)
-        tabs = {"Review": review, "History": history, "Reading study": StudyTab(self.service)}
+        tabs = {
+            "Review": review,
+            "History": history,
+            "Reading study": StudyTab(self.service),
+            "Labels": LabelsTab(Labels(self.store)),
+        }
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)
         self.app = Recorder(build_server(self.service, access, blocks, prefetcher=prefetcher, gradio_options=gradio_options()))

@@ -38,3 +38,15 @@ def test_a_label_it_was_never_taught_is_left_out_with_a_word_and_alone_it_is_ref
     assert "Did you mean polyp?" in said
     refused = pdc(tmp_path, "predict", smear, "--label", "none")
     assert refused.returncode == 1 and "does not know none" in refused.stderr and "It knows" in refused.stderr
+
+
+def test_labels_are_listed_and_managed_from_the_command_line(tmp_path: Path):
+    said = [
+        pdc(tmp_path, "labels", *words, "--author", "ada").stdout
+        for words in (("add", "ring form"), ("merge", "ring form", "Zellkern"), ("rename", "nuclei", "Kern"))
+    ]
+    assert "ring form is a label now." in said[0] and "ring form counts as nucleus now." in said[1] and "Kern now" in said[2]
+    listed, history = (pdc(tmp_path, "labels", words).stdout for words in ("list", "history"))
+    assert "Kern" in listed and "ring form," not in listed.split("Kern")[0] and "ada renamed nucleus to Kern." in history
+    refused = pdc(tmp_path, "labels", "add", "0")
+    assert refused.returncode == 1 and "no kind of object" in refused.stderr

@@ -19,11 +19,13 @@ from pdc.domain.errors import BadImage, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
 from pdc.review.examples import examples
+from pdc.review.labels import Labels
 from pdc.settings import ASSETS, Settings
 from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
 from pdc.web.ui.app import build_ui
 from pdc.web.ui.history_tab import HistoryTab
+from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors
 from pdc.web.ui.study_tab import StudyTab
@@ -46,6 +48,9 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "domain/view.py",
     "files.py",
     "review/history.py",
+    "review/labels.py",
+    "domain/label_changes.py",
+    "web/ui/labels_tab.py",
     "images/intake.py",
     "review/prefetch.py",
     "images/colour_profiles.py",
@@ -144,6 +149,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     trainer, adapters = ProcessTrainer(Settings(home=folder, model="base")), Adapters(desk.store, "base", folder)
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
+    tabs["Labels"] = LabelsTab(Labels(desk.store))
     shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
     return {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
 
