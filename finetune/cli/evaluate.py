@@ -103,7 +103,7 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
 
 def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
     from finetune.cli.fold import compare_with
-    from finetune.data.dataset import read_rows
+    from finetune.data.dataset import measurable, read_rows
     from pdc.compose import open_store
     from pdc.images.intake import ImageFiles
     from pdc.inference.answer_settings import taught
@@ -112,7 +112,9 @@ def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, want
     known = taught(settings.model, wanted.folder) or frozenset()
     if not export_held_out(open_store(settings), ImageFiles(settings.images), folder, known):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
-    rows = read_rows(folder / "held_out.jsonl", [])
+    rows = measurable(read_rows(folder / "held_out.jsonl", []))
+    if not rows:
+        raise BadSetting("Every held-out review is marked incomplete, so nothing can be measured on it; complete some of them.")
     return compare_with(settings, adapters, wanted, rows, progress=progress)
 
 

@@ -64,12 +64,12 @@ def fold(settings: Settings, config: Callable[[], TrainConfig], name: str | None
 
 def _help(settings: Settings) -> None:
     """What the other processes of torchrun do: train along, and write nothing."""
-    from finetune.data.dataset import read_rows
+    from finetune.data.dataset import learnable, read_rows
 
     told: tuple[Path, tuple[str, Path] | None] | None = distributed.broadcast(None)
     assert told is not None  # rank 0 tells once it has made the training set
     run, parent = Run(told[0]), told[1]
-    _learn(run, read_rows(run.data / "train.jsonl", [settings.images]), parent, lambda text: None)
+    _learn(run, learnable(read_rows(run.data / "train.jsonl", [settings.images])), parent, lambda text: None)
 
 
 def _note_running(store: Store, run: Run) -> None:
@@ -107,7 +107,7 @@ def _opened(run: Run) -> Run:
 
 
 def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> RunStatus:
-    from finetune.data.dataset import read_rows, refuse_leaks
+    from finetune.data.dataset import learnable, measurable, read_rows, refuse_leaks
 
     adapters = adapters_of(settings, store)
     adapters.ensure_shipped()
@@ -117,6 +117,9 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
         build_data(store, settings, run.data, adapters)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
     refuse_leaks(rows, held_out)
+    rows, held_out = learnable(rows), measurable(held_out)
+    if not rows:
+        raise BadSetting("Every review is marked incomplete and has no mark, so it teaches nothing; complete some reviews first.")
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say, progress)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")

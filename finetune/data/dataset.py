@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune.data.augment import AugmentedView, random_view
+from finetune.data.unjudged import PartlyJudged, judged, judged_whole, partly_judged
 from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.geometry import Size, reading_order
-from pdc.domain.prompts import answer
-from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Task
+from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Status, Task
 from pdc.files import sha256
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
 from pdc.inference.predictors.tiling import Tile, plan_tiles
@@ -87,7 +87,8 @@ def _read(line: str, where: str, folders: Sequence[Path]) -> Row:
 
 
 def _found(task: Task, value: Mapping[str, Any]) -> Findings:
-    marks = tuple(Mark(f"m{i}", _shape(m), m["label"]) for i, m in enumerate(value["marks"], start=1))
+    listed = [*((m, Status.OPEN) for m in value["marks"]), *((m, Status.DOUBTFUL) for m in value.get("unjudged", ()))]
+    marks = tuple(Mark(f"m{i}", _shape(m), m["label"], status=status) for i, (m, status) in enumerate(listed, start=1))
     return Findings(marks, {} if task.has_marks else {k: int(v) for k, v in value["counts"].items()})
 
 
@@ -128,12 +129,21 @@ def refuse_leaks(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
 
 
 def tasks_of(row: Row) -> tuple[Task, ...]:
-    """The tasks that the row's marks can answer."""
+    """The tasks that the row's marks can answer: no count alone where the count is not known."""
     if not row.question.task.has_marks:
         return (Task.COUNTING,)
-    if row.question.task.has_boxes:
-        return tuple(Task)
-    return Task.POINTING, Task.COUNTING, Task.CNT_AND_POINT
+    tasks = tuple(Task) if row.question.task.has_boxes else (Task.POINTING, Task.COUNTING, Task.CNT_AND_POINT)
+    return tasks if judged_whole(row.findings) else tuple(t for t in tasks if t.has_marks)
+
+
+def learnable(rows: Sequence[Row]) -> list[Row]:
+    """Those that teach something: not those that may show more than they say, and say nothing."""
+    return [row for row in rows if row.findings.complete or any(m.counts for m in row.findings.marks)]
+
+
+def measurable(rows: Sequence[Row]) -> list[Row]:
+    """Those that an answer can be measured on: what an incomplete one does not show may be there all the same."""
+    return [row for row in rows if row.findings.complete]
 
 
 def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generator) -> Question:
@@ -147,12 +157,12 @@ def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generat
     return Question(task, labels)
 
 
-def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> str:
+def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> PartlyJudged:
     """The answer's text: marks as the model states them, in reading order by visual token. `wh`: pixels of the image."""
     frame = qwen.frame(*wh)
     seen = frame.to_model(findings)
     ordered = reading_order(seen.marks, frame.answer_wh, TOKEN_PX)
-    return answer(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
+    return partly_judged(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
 
 
 def _within(boxes: Sequence[Box], window: Box) -> list[Box]:
@@ -220,7 +230,8 @@ class Examples:
         if self._seen is None or self._seen[0] != visit:
             view, image = self._view(row, np.random.default_rng([self.seed, visit])), self._image(row)
             seen, findings = view.apply(image, row.findings)
-            before = findings if row.predicted is None else view.apply(image, row.predicted)[1]
+            answered = row.predicted if row.findings.complete else None  # what it found beyond may be right
+            before = findings if answered is None else view.apply(image, answered)[1]
             self._seen = visit, self.qwen.resize(seen), seen.size, findings, before
         return self._seen[1:]
 
@@ -267,17 +278,18 @@ class Examples:
 def example(
     qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None, wh: Size | None = None
 ) -> dict[str, Any]:
-    """One TRL example: an answer to learn, or with `rejected` one to prefer to that. The prompt is the very chat that
-    inference sends, with the image beside it, as TRL wants it. `wh`: the size in whose pixels the findings are, where the
-    image is resized already."""
+    """One TRL example: an answer to learn, with the parts of it that nobody judged, or with `rejected` one to prefer to that.
+    The prompt is the very chat that inference sends, with the image beside it, as TRL wants it. `wh`: the size in whose
+    pixels the findings are, where the image is resized already."""
     resized = image if wh else qwen.resize(image)
     chat = qwen.messages(resized, question)
-    answers = {"completion": findings} if rejected is None else {"chosen": findings, "rejected": rejected}
+    answers = {"completion": findings} if rejected is None else {"chosen": judged(findings), "rejected": judged(rejected)}
     said = {name: target(qwen, question, found, wh or image.size) for name, found in answers.items()}
     return {
         "images": [resized],
         "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],
-        **{name: [{"role": "assistant", "content": [{"type": "text", "text": text}]}] for name, text in said.items()},
+        **{name: [{"role": "assistant", "content": [{"type": "text", "text": a.text}]}] for name, a in said.items()},
+        **({"unjudged": said["completion"].unjudged} if rejected is None else {}),
     }
 
 

@@ -63,8 +63,11 @@ class Packer:
 
         texts = apply_chat_template({key: example[key] for key in ("prompt", "completion")}, self.qwen.processor)
         before, after = texts["prompt"].split(IMAGE_END)
-        prompt, answer = (self.qwen.tokenizer.encode(t, add_special_tokens=False) for t in (after, texts["completion"]))
-        return _Question(before, prompt, answer)
+        prompt = self.qwen.tokenizer.encode(after, add_special_tokens=False)
+        answer = self.qwen.tokenizer(texts["completion"], add_special_tokens=False, return_offsets_mapping=True)
+        start = texts["completion"].index(example["completion"][0]["content"][0]["text"])
+        unjudged = [(start + a, start + b) for a, b in example.get("unjudged", ())]
+        return _Question(before, prompt, answer["input_ids"], _labels(answer["input_ids"], answer["offset_mapping"], unjudged))
 
     def _view(self, grid: Tensor, questions: Sequence[_Question]) -> _Packed:
         """One view's prefix with its questions behind it; `grid` [1, 3] of its image."""
@@ -73,7 +76,7 @@ class Packer:
         ids, labels, positions, lengths = [*prefix], [IGNORED] * len(prefix), [prefix_positions.cpu()], [len(prefix)]
         for q in questions:
             ids += q.prompt + q.answer
-            labels += [IGNORED] * len(q.prompt) + q.answer
+            labels += [IGNORED] * len(q.prompt) + q.labels
             lengths.append(len(q.prompt) + len(q.answer))
             # Not the index in the row: the position right behind the prefix, the same on all three axes for text.
             positions.append((len(prefix) + offset + torch.arange(lengths[-1])).expand(3, 1, -1))
@@ -89,11 +92,12 @@ class Packer:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One example: its text before the image, and the tokens of the prompt behind the image and of the answer."""
+    """One example: its text before the image, the tokens of the prompt behind the image and of the answer, and its labels."""
 
     before: str
     prompt: list[int]
     answer: list[int]
+    labels: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,14 @@ class _Packed:
     labels: Tensor
     positions: Tensor
     attends: Tensor
+
+
+def _labels(tokens: Sequence[int], spans: Sequence[tuple[int, int]], unjudged: Sequence[tuple[int, int]]) -> list[int]:
+    """The tokens, but IGNORED where one has a character of an unjudged part. `spans`: each token's characters."""
+    return [
+        IGNORED if any(a < end and start < b for start, end in unjudged) else token
+        for token, (a, b) in zip(tokens, spans, strict=True)
+    ]
 
 
 def packed_attention_mask(lengths: Sequence[int]) -> Tensor:

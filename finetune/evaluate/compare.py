@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
+from finetune.data.unjudged import without_unjudged
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from pdc.domain.progress import Progress, unseen
@@ -34,7 +35,8 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     cases = []
     for row in rows:
         answer = predictor.predict(row.image(), row.question)
-        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, answer.findings, row.group))
+        found = answer.findings and without_unjudged(answer.findings, row.findings)
+        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, found, row.group))
         after_each(len(cases))
     return cases
 

@@ -21,7 +21,7 @@ from pdc import files
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.label_changes import findings_now, question_now
-from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Task
+from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Status, Task
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
 from pdc.store import Store
@@ -63,8 +63,9 @@ def export_training_set(
 ) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
     {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names; "predicted"
-    with the prediction's "marks" and "counts" where a readable answer to all labels was reviewed; and "complete": false where the
-    image may show more of these labels. A label that the model was `taught` under another name is written under that one.
+    with the prediction's "marks" and "counts" where a readable answer to all labels was reviewed; "unjudged" marks, which are
+    neither objects nor background; and "complete": false where the image may show more of these labels. A label that the
+    model was `taught` under another name is written under that one.
 
     `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
@@ -209,6 +210,7 @@ def _row(image: Image, review: Review, answer: Prediction | None) -> Row:
         "labels": list(review.question.labels),
         **({} if review.complete else {"complete": False}),
         **_found(review.question, review.findings),
+        **_unjudged(review),
         **before,
     }
 
@@ -220,6 +222,13 @@ def _found(question: Question, findings: Findings) -> Mapping[str, Any]:
         "marks": [_mark(m) for m in marks if m.counts and m.label in question.labels],
         "counts": {label: counts.get(label, 0) for label in question.labels},
     }
+
+
+def _unjudged(review: Review) -> Mapping[str, Any]:
+    """The model's doubtful marks that the reader left alone: neither objects nor background."""
+    marks = review.findings.marks if review.question.task.has_marks else ()
+    left = [_mark(m) for m in marks if m.status is Status.DOUBTFUL and m.label in review.question.labels]
+    return {"unjudged": left} if left else {}
 
 
 def _mark(mark: Mark) -> Mapping[str, Any]:

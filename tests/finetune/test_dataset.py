@@ -122,15 +122,15 @@ def test_target_is_in_the_models_frame_in_reading_order(qwen, rows):
     frame = qwen.frame(*wh)
     assert frame.model_wh != wh
     shuffled = replace(rows[0].findings, marks=rows[0].findings.marks[::-1])
-    text = target(qwen, question, shuffled, wh)
-    assert text == target(qwen, question, rows[0].findings, wh)
+    text = target(qwen, question, shuffled, wh).text
+    assert text == target(qwen, question, rows[0].findings, wh).text
     back = frame.to_image(parse(question, text, qwen.prompt_style))
     assert [m.label for m in back.marks] == [LABELS[0], LABELS[0], LABELS[1]]
     assert all(iou(a.shape, b.shape) > 0.9 for a, b in zip(back.marks, rows[0].findings.marks, strict=True))
 
 
 def test_nothing_there_is_an_answer_too(qwen, rows):
-    text = target(qwen, rows[2].question, rows[2].findings, (120, 90))
+    text = target(qwen, rows[2].question, rows[2].findings, (120, 90)).text
     assert text == answer(rows[2].question, Findings(), qwen.prompt_style)
     assert parse(rows[2].question, text, qwen.prompt_style).marks == ()
 
@@ -165,13 +165,13 @@ def test_a_visit_is_the_same_in_every_process(qwen, rows):
 def test_the_data_set_is_named_without_reading_the_model(qwen, rows):
     examples = Examples(rows, qwen, length=5, seed=1, augment=False, tasks=EVEN_TASKS)
     data = examples.as_dataset()
-    assert len(data) == 5 and set(data[0]) == {"images", "prompt", "completion"}
+    assert len(data) == 5 and set(data[0]) == {"images", "prompt", "completion", "unjudged"}
     assert examples.__getstate__() == (1, 5)
 
 
 def test_a_mark_stays_inside_the_frame(qwen, rows):
     whole = Findings((Mark("m1", Box(0, 0, 120, 90), LABELS[0]),))
-    text = target(qwen, Question(Task.BOUNDING, LABELS[:1]), whole, (120, 90))
+    text = target(qwen, Question(Task.BOUNDING, LABELS[:1]), whole, (120, 90)).text
     assert json.loads(text)[0]["bbox_2d"] == [[0, 0, *qwen.frame(120, 90).model_wh]]
 
 

@@ -16,7 +16,7 @@ from places import Place, boxes
 from finetune.data.drawings import smear
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.label_changes import LabelChange
-from pdc.domain.values import Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
+from pdc.domain.values import Box, Findings, Image, Mark, Point, Prediction, Question, Review, Status, Task, Verdict
 from pdc.images.intake import accept
 from pdc.store.records import EventKind
 from pdc.training.dataset_export import export_held_out, export_training_set
@@ -76,6 +76,15 @@ def test_every_usable_review_is_a_row_with_its_own_task(place: Place, tmp_path: 
         common | {"task": "counting", "labels": ["polyp", "cell"], "marks": [], "counts": {"polyp": 3, "cell": 0}},
     ]
     assert rows_of(tmp_path / "data", "held_out") == []
+
+
+def test_a_doubtful_mark_that_was_left_alone_is_neither_an_object_nor_background(place: Place, tmp_path: Path):
+    image, doubtful = place.image("a.png"), Mark("d", Box(20, 4, 28, 12), "platelet", status=Status.DOUBTFUL, score=0.2)
+    place.review(image, CELLS, Findings((*ONE.marks, doubtful)))
+    export_training_set(place.store, place.files, tmp_path / "data")
+    (row,) = rows_of(tmp_path / "data", "train")
+    assert row["marks"] == [{"box": [4.5, 3, 12.25, 9], "label": "nucleus"}] and row["counts"] == {"platelet": 0, "nucleus": 1}
+    assert row["unjudged"] == [{"box": [20, 4, 28, 12], "label": "platelet"}]
 
 
 def test_a_row_says_what_the_model_had_said(place: Place, tmp_path: Path):
