@@ -41,5 +41,6 @@ export const mergeInto = (state, incoming, mine, gone) => {
     coming.delete(mark.id);
     return theirs && !equal(mark, theirs) ? theirs : mark;
   });
-  return { ...state, marks: [...marks, ...coming.values()], stated: mine(STATED) ? state.stated : incoming.stated };
+  const [stated, complete] = [STATED, "complete"].map((key) => (mine(key) ? state : incoming)[key]);
+  return { ...state, marks: [...marks, ...coming.values()], stated, complete };
 };

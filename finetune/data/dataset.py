@@ -24,7 +24,7 @@ from pdc.domain.geometry import Size, reading_order
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Status, Task
 from pdc.files import sha256
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
-from pdc.inference.predictors.tiling import Tile, plan_tiles
+from pdc.inference.predictors.tiling import Tile, plan_by_size, plan_tiles
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -259,9 +259,10 @@ class Examples:
         return replace(view, window=(x1, y1, x2, y2))
 
     def _tiles(self, row: Row) -> tuple[Tile, ...]:
-        """As the predictor would cut the image, had it seen every mark; it cuts by labels that its dense head knows only."""
-        known = self.qwen.head.labels if self.qwen.head else ()
-        if not set(row.question.labels) <= set(known):
+        """As the predictor would cut the image, had it seen every mark: by labels that its dense head knows, or by size."""
+        if self.qwen.head is None:
+            return plan_by_size((row.width, row.height), self.qwen.budget)
+        if not set(row.question.labels) <= set(self.qwen.head.labels):
             return ()
         boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
         return plan_tiles((row.width, row.height), partial(_within, boxes))

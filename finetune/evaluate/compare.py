@@ -41,17 +41,6 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     return cases
 
 
-def free() -> None:
-    """Give back the memory of models that nobody holds any more: trainers and models hold each other in circles."""
-    import gc
-
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,

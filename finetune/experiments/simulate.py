@@ -20,7 +20,7 @@ import numpy as np
 from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
 from finetune.evaluate.bootstrap import Estimate, mean
-from finetune.evaluate.compare import ask, free
+from finetune.evaluate.compare import ask
 from finetune.evaluate.metrics import ScoredAnswer, change, evaluate
 from finetune.experiments.curve import CurvePoint, describe_point
 from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
@@ -31,6 +31,7 @@ from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Mark, Status
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.memory import free
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.training.config import TrainConfig

@@ -16,7 +16,7 @@ from statistics import stdev
 from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
 from finetune.evaluate.bootstrap import Estimate
-from finetune.evaluate.compare import ask, free
+from finetune.evaluate.compare import ask
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, evaluate
 from finetune.evaluate.tables import align_columns, overall_table
 from finetune.experiments.plots import bars
@@ -25,6 +25,7 @@ from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.memory import free
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig

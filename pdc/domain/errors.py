@@ -30,6 +30,10 @@ class BadSetting(PdcError):
     """A setting or an argument has a value we cannot use."""
 
 
+class OutOfMemory(PdcError):
+    """The machine has too little memory for this question, even with a smaller image."""
+
+
 class BadModel(PdcError):
     """The model or the adapter is missing, damaged, or does not fit."""
 

@@ -290,3 +290,8 @@ def none_found(labels: Sequence[str]) -> Message:
     if not others:
         return Message("No {label} found.", label=last)
     return Message("No {labels} or {last} found.", labels=", ".join(others), last=last)
+
+
+def shown_smaller(pixels: int | None) -> Message:
+    """That memory was short, so that the model saw less than it may."""
+    return Message("Memory was short: the model was shown at most {n} pixels of the image at once.", n=pixels)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from pdc.inference.adapter_folder import stamp, verify
 from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
 from pdc.inference.frame import Frame, frame_of, pixel_budget
 from pdc.inference.lora_loading import LoadedAdapters
+from pdc.inference.memory import is_out_of_memory
 from pdc.inference.processor import load_processor
 from pdc.settings import MAX_PIXELS
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pdc.inference.dense_head import Head
 
 log = logging.getLogger(__name__)
+
+TOO_LARGE = "The model {model} needs more memory than is free. Close other programs, use 4 bit, or a smaller one."
 
 # Language-model linears only: servers drop LoRA on vision blocks in silence.
 LORA_TARGETS = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
@@ -92,16 +94,15 @@ class Qwen:
         serving = self._adapters.serving
         return serving.key if serving and serving.has_vision else None
 
-    def asked(self, question: Question) -> Question:
-        """The question the model is asked for this one: one that lists boxes whatever the task makes all tasks agree."""
-        return replace(question, task=self.lists) if self.lists else question
+    @property
+    def budget(self) -> int:
+        """The most pixels of an image that it may see at once, by the settings, the serving adapter and the image processor."""
+        return pixel_budget(self.processor.image_processor, min(self._most, self.learnt_pixels or self._most))[1]
 
     @property
     def max_pixels(self) -> int:
-        """The most pixels of an image that it sees at once: as the settings, the serving adapter and the image processor
-        allow, halved `halvings` times."""
-        allowed = min(self._most, self.learnt_pixels or self._most) >> self.halvings
-        return pixel_budget(self.processor.image_processor, allowed)[1]
+        """The most pixels of an image that it sees at once: its budget, halved `halvings` times where memory is short."""
+        return pixel_budget(self.processor.image_processor, self.budget >> self.halvings)[1]
 
     def frame(self, width: int, height: int) -> Frame:
         return frame_of(self.processor.image_processor, (width, height), self.max_pixels, self.answer_width)
@@ -222,6 +223,8 @@ def load(
     try:
         loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(model, dtype=dtype, device_map=place, **options)
     except Exception as error:  # safetensors, hub and config errors share no base class
+        if is_out_of_memory(error):
+            raise BadModel(TOO_LARGE, model=model) from error
         raise _cannot_load(model, error) from error
     for module in loaded.modules():  # facts of bitsandbytes on AVX512-BF16: the packed path breaks training and merging
         if hasattr(module, "support_avx512bf16_for_cpu"):

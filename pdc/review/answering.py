@@ -124,6 +124,7 @@ class Answers:
             datetime.now(UTC),
             answer.cut,
             answer.max_pixels,
+            answer.short_of_memory,
             view=view,
         )
         self.store.add_prediction(prediction)

@@ -41,14 +41,16 @@ def beside(own: Findings, model: Findings, task: Task) -> Findings:
     """What the reader drew, changed or judged, with the model's marks of all other objects; its older untouched marks are gone.
 
     A mark of the model with the id of one that the reader has is the same object. When counting, the model's number stands.
+    What is made of an incomplete answer is incomplete, until the reader says that it is all.
     """
+    complete = own.complete and model.complete
     if not task.has_marks:
-        return replace(own, stated=model.stated)
+        return replace(own, stated=model.stated, complete=complete)
     mine = tuple(m for m in own.marks if not m.untouched)
     known = {m.id for m in mine}
     fresh = replace(model, marks=tuple(m for m in model.marks if m.id not in known))
     seen = Findings(tuple(replace(m, status=Status.OPEN) for m in mine))  # what was rejected is not found again
-    return replace(own, marks=(*mine, *_unknown(seen, fresh)), stated=model.stated)
+    return replace(own, marks=(*mine, *_unknown(seen, fresh)), stated=model.stated, complete=complete)
 
 
 @dataclass(frozen=True, slots=True)

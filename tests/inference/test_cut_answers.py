@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from desk import ASK as DESK
+from desk import FOUND, Desk
 from store_values import an_image
 
 from pdc.cli.answer_lines import answer_row, in_words
@@ -51,7 +53,7 @@ def test_wherever_an_answer_is_cut_its_complete_marks_stay_and_nothing_else(task
     kept = []
     for end in range(len(text)):
         part = told(question, text[:end], style, finished=False)
-        assert part.findings is None or part.cut
+        assert part.findings is None or (part.cut and not part.findings.complete)
         found = shapes(part.findings)
         assert found == shapes(whole.findings)[: len(found)] and part.counts == {}
         assert all(n == whole.findings.stated[label] for label, n in (part.findings.stated if part.findings else {}).items())
@@ -133,6 +135,20 @@ def test_a_cut_answer_left_as_it_is_was_not_accepted():
     stated = Findings((), {"polyp": 6})
     assert verdict_of(a_draft(stated, cut=False, question=counted)) is Verdict.ACCEPTED
     assert verdict_of(a_draft(stated, cut=True, question=counted)) is Verdict.CORRECTED
+
+
+def test_a_review_of_a_cut_answer_does_not_say_that_it_is_all(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    desk = Desk(tmp_path)
+    cut = Answer(replace(FOUND, complete=False), "[", "scripted", None, COMPACT, 0.1, cut=True, max_pixels=5)
+    for said, complete in ((cut, False), (replace(cut, findings=FOUND, cut=False), True)):
+        monkeypatch.setattr(desk.model, "predict", lambda image, question, said=said: said)
+        draft = desk.service.predict(desk.service.open(desk.image(f"{complete}.png"), DESK, "ada"))
+        saved, review = desk.service.save(draft)
+        assert (review.complete, review.verdict is Verdict.ACCEPTED) == (complete, complete)
+        kept = desk.store.prediction(review.prediction_id)
+        assert (kept.cut, kept.max_pixels) == (not complete, 5) and (
+            "cut off after 2 marks" in status_line(saved)
+        ) is not complete
 
 
 @pytest.mark.parametrize(

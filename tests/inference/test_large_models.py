@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from large_models import write_foreign, write_model, write_own
+from model_servers import Played, chat, models
 from PIL import Image
 
 from pdc.domain.errors import BadModel, BadSetting
@@ -15,7 +18,11 @@ from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import PAPER_WIDTH, adapter_settings, base_settings
 from pdc.inference.frame import ImageProcessorConfig, frame_of, resized_wh
+from pdc.inference.openai.http import HttpClient
+from pdc.inference.openai.protocol import read_request
+from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.predictors.tiling import plan_by_size
 from pdc.inference.qwen import Qwen, load
 from pdc.settings import EMBEDDED_MODEL, MAX_PIXELS, Settings
 
@@ -167,3 +174,44 @@ def test_what_is_learnt_in_the_papers_frame_is_read_back_where_it_was(seven: Qwe
         assert example(seven, resized, POLYP, marked, wh=photo.size)["completion"] == learnt["completion"]
     finally:
         seven.use_adapter(None, None)
+
+
+# Tiles by size
+
+HUGE = Image.effect_noise((3000, 2000), 60).convert("RGB").resize((4000, 3000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [Task.POINTING, Task.COUNTING])
+def test_an_image_that_would_be_seen_much_smaller_is_asked_about_in_tiles(seven: Qwen, task: Task):
+    question = Question(task, ("polyp",))
+    answer = asked_of(seven).predict(HUGE, question)
+    windows = [json.loads(line[: line.index("]") + 1]) for line in answer.raw.splitlines()]
+    tiles = plan_by_size(HUGE.size, MAX_PIXELS, overview=task is Task.COUNTING)
+    assert windows == [list(map(int, t.window.xyxy)) for t in tiles] and len(windows) > 4
+    assert ("bbox_2d" in answer.raw) is (task is Task.COUNTING) and answer.max_pixels == MAX_PIXELS
+
+
+@pytest.mark.slow
+def test_training_shows_the_tiles_that_the_model_will_be_asked_about(seven: Qwen, tmp_path: Path):
+    from finetune.data.dataset import Examples, Row
+
+    HUGE.save(tmp_path / "huge.png")
+    marked = Findings((Mark("m1", Box(100, 100, 300, 300), "polyp"),))
+    row = Row(tmp_path / "huge.png", *HUGE.size, "g", POLYP, marked)
+    examples = Examples([row], seven, length=30, seed=1, augment=False, tasks={Task.BOUNDING: 1.0})
+    shown = {tuple(map(int, t.window.xyxy)) for t in plan_by_size(HUGE.size, MAX_PIXELS)}
+    assert {examples._view(row, np.random.default_rng(i)).window for i in range(60)} == shown
+    assert all(w * h <= MAX_PIXELS for w, h in (examples[i]["images"][0].size for i in range(3)))
+
+
+def test_a_server_is_sent_the_tiles_of_a_large_image():
+    wide = Question(Task.BOUNDING, ("polyp",))
+    said = '[{"label":"polyp","bbox_2d":[[200,200,230,230]]}]'
+    with Played(lambda path, _: models(path) or chat(said)) as server:
+        predictor = RemotePredictor(HttpClient(server.url), HUB, "pdc-tiny")
+        answer = predictor.predict(HUGE, wide)
+    sent = [Image.open(BytesIO(read_request(body).image)).size for path, body in server.asked if path != "/v1/models"]
+    tiles = plan_by_size(HUGE.size, MAX_PIXELS)
+    assert len(sent) == len(tiles) == len(answer.raw.splitlines()) and all(w * h <= MAX_PIXELS for w, h in sent)
+    assert answer.findings and len(answer.findings.marks) == len(tiles) - 1  # a polyp at the same place of every tile

@@ -69,6 +69,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "store/list_queries.py",
     "store/review_queries.py",
     "inference/openai/http.py",
+    "inference/memory.py",
     "training/dataset_export.py",
     "training/process.py",
     "web/ui/annotator.py",

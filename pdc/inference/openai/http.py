@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ from pdc.domain.message import Message
 log = logging.getLogger(__name__)
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that the same request may not get again
 CONNECT_SECONDS = 5.0
+TOO_MUCH = re.compile(  # how servers say so
+    r"context (length|window|size)|maximum (model|context|sequence|input) length|max_model_len|too many tokens|"
+    r"longer than the maximum|memory ran out|out of memory|not enough memory",
+    re.IGNORECASE,
+)
 NO_ANSWER = (
     "The model server {url} did not answer ({why}). Nothing is lost: check that it runs and PDC_SERVER_URL, then ask again."
 )
@@ -31,6 +37,10 @@ class RequestRefused(BadModel):
     def __init__(self, status: int, why: str) -> None:
         super().__init__("The model server refused the question ({status}): {why}", status=status, why=why)
         self.status = status
+
+
+class TooMuch(RequestRefused):
+    """The question is larger than the server's memory or context: a smaller image may be answered."""
 
 
 class HttpClient:
@@ -90,6 +100,8 @@ class HttpClient:
         status = response.status_code
         if status in (401, 403):
             raise BadSetting("The model server {url} wants another key; check PDC_SERVER_KEY.", url=self.url)
+        if not response.is_success and TOO_MUCH.search(_why(response)):
+            raise TooMuch(status, _why(response))
         if status in PASSING:
             raise self._away(Message("it said {status}: {why}", status=status, why=_why(response)))
         if not response.is_success:

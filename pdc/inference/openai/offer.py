@@ -12,7 +12,7 @@ from pdc.domain.errors import BadModel
 from pdc.inference.adapter_folder import has_vision
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, labels_of
-from pdc.inference.openai.http import HttpClient, RequestRefused
+from pdc.inference.openai.http import HttpClient, RequestRefused, TooMuch
 from pdc.settings import MAX_PIXELS
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,20 @@ class OfferedNames:
 @dataclass(frozen=True, slots=True)
 class ServedModel:
     """The model that answers now: its id at the server, whether that proposes marks, what its folder says of it, and the most
-    pixels of an image that it is sent."""
+    pixels of an image that it may see."""
 
     model: str
     proposes: bool
     adapter: str | None
     settings: AnswerSettings
     labels: frozenset[str]
-    max_pixels: int
+    budget: int
+    halvings: int = 0
+
+    @property
+    def max_pixels(self) -> int:
+        """The most pixels of an image that it is sent: its budget, halved where that was too much for the server."""
+        return self.budget >> self.halvings
 
 
 class ServerOffer:
@@ -136,7 +142,7 @@ class ServerOffer:
             try:
                 said = ask(left_out)
             except RequestRefused as error:
-                if error.status not in (400, 422):
+                if error.status not in (400, 422) or isinstance(error, TooMuch):
                     raise
                 refusal = refusal or error
                 continue

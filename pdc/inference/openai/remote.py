@@ -17,17 +17,19 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from pdc.domain.errors import PdcError, Unreachable
+from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import labels_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
 from pdc.inference.frame import frame_of, pixel_budget, read_processor_config
-from pdc.inference.openai.http import HttpClient
+from pdc.inference.openai.http import HttpClient, TooMuch
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer, untaught
-from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes
-from pdc.inference.predictors.tiling import Tile, plan_tiles
+from pdc.inference.predictors.local import LEAST_LOOK
+from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes, put_question
+from pdc.inference.predictors.tiling import Tile, plan_by_size, plan_tiles
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
 from pdc.settings import MAX_PIXELS
 
@@ -101,8 +103,19 @@ class RemotePredictor:
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Findings | Answer]:
         """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
-        served, started, shown = self._serving(question), time.perf_counter(), 0
-        asked, done = self._asked(served, question), []
+        served = self._serving(question)
+        while True:
+            try:
+                yield from self._streamed(served, image, question, cancelled)
+                return
+            except TooMuch as refused:
+                served = self._smaller(served, image.size, refused)
+
+    def _streamed(
+        self, served: ServedModel, image: PilImage, question: Question, cancelled: Callable[[], bool]
+    ) -> Iterator[Findings | Answer]:
+        started, shown = time.perf_counter(), 0
+        asked, done = self._asked(served, question, image.size), []
         try:
             for look in self._looks(served, image, asked.put):
                 for decoded in self._parts(served, look, asked.put):
@@ -121,14 +134,37 @@ class RemotePredictor:
         yield asked.answer(done, time.perf_counter() - started)
 
     def _answer(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
-        asked, started = self._asked(served, question), time.perf_counter()
+        while True:
+            try:
+                return self._answered(served, image, question)
+            except TooMuch as refused:
+                served = self._smaller(served, image.size, refused)
+
+    def _smaller(self, served: ServedModel, wh: Size, refused: TooMuch) -> ServedModel:
+        """The model sent half the pixels of an image of (width, height); raises what was refused where that is no help."""
+        log.warning("%s The question is asked again about a smaller image.", refused)
+        shown = self._frame(served, wh).model_wh
+        while self._frame(served, wh).model_wh == shown:
+            before, served = served.max_pixels, replace(served, halvings=served.halvings + 1)
+            if self._most(served.max_pixels) == self._most(before) or served.max_pixels < LEAST_LOOK:
+                raise refused
+        return served
+
+    def _answered(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
+        asked, started = self._asked(served, question, image.size), time.perf_counter()
         done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
         return asked.answer(done, time.perf_counter() - started)
 
-    def _asked(self, served: ServedModel, question: Question) -> TiledQuestion:
-        how, (_, most) = served.settings, pixel_budget(self._eyes, served.max_pixels)
-        put = replace(question, task=how.lists) if how.lists else question
-        return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most)
+    def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
+        how, most = served.settings, self._most(served.max_pixels)
+        put = put_question(question, how.lists, len(plan_by_size(wh, self._most(served.budget))))
+        return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, served.halvings > 0)
+
+    def _most(self, pixels: int) -> int:
+        return pixel_budget(self._eyes, pixels)[1]
+
+    def _frame(self, served: ServedModel, wh: Size) -> Frame:
+        return frame_of(self._eyes, wh, served.max_pixels, served.settings.answer_width)
 
     # Looks
 
@@ -140,17 +176,18 @@ class RemotePredictor:
                 seen[window] = self._view(served, image, question, window)
             return seen[window]
 
-        whole = Box(0, 0, *image.size)
-        if not served.proposes:
-            return [look(whole)]
-        tiles = plan_tiles(image.size, lambda window: expected_boxes(look(window).proposals or (), question, look(window).frame))
+        if served.proposes and look(Box(0, 0, *image.size)).proposals is None:
+            return self._looks(replace(served, proposes=False), image, question)
+        if served.proposes:
+            tiles = plan_tiles(image.size, lambda w: expected_boxes(look(w).proposals or (), question, look(w).frame))
+        else:
+            tiles = plan_by_size(image.size, self._most(served.budget), question.task.has_boxes)
         return [replace(look(t.window), tile=t) for t in tiles]
 
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling
 
-        wh = round(window.width), round(window.height)
-        frame = frame_of(self._eyes, wh, served.max_pixels, served.settings.answer_width)
+        frame = self._frame(served, (round(window.width), round(window.height)))
         part = crop(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
         body = request(served.model, png.getvalue(), question, served.settings.style, frame.answer_wh)

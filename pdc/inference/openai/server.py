@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from pdc.domain.errors import BadImage, BadQuestion, NotFound, PdcError
+from pdc.domain.errors import BadImage, BadQuestion, NotFound, OutOfMemory, PdcError
 from pdc.domain.labels import LabelDictionary
 from pdc.images.intake import accept
 from pdc.inference.adapter_ref import AdapterRef
@@ -159,7 +159,7 @@ class WrongKey(PdcError):
 
 
 def _refused(_: HttpRequest, error: Exception) -> Response:
-    known = {WrongKey: 401, NotFound: 404, BadQuestion: 400, BadImage: 400}
+    known = {WrongKey: 401, NotFound: 404, BadQuestion: 400, BadImage: 400, OutOfMemory: 507}
     status = known.get(type(error), 503)
     return JSONResponse({"error": {"message": str(error), "type": type(error).__name__, "code": status}}, status)
 

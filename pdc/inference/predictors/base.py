@@ -21,7 +21,8 @@ class Answer:
     `notes`: sentences that whoever reads the answer should be told.
     `thresholds`: the scores per label below which its marks are doubtful.
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
-    `max_pixels`: the most pixels of one look that the model was shown; None where that is not known.
+    `max_pixels`: the most pixels of one look that the model was shown; None where that is not known. `short_of_memory`:
+    memory ran out, and these are fewer than the settings allow.
     """
 
     findings: Findings | None
@@ -35,6 +36,7 @@ class Answer:
     thresholds: Thresholds = field(default_factory=dict)
     cut: bool = False
     max_pixels: int | None = None
+    short_of_memory: bool = False
 
 
 def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:

@@ -6,17 +6,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pdc.domain.errors import PdcError
+from pdc.domain.errors import OutOfMemory, PdcError
+from pdc.domain.geometry import Size
 from pdc.domain.values import Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import taught
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
+from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
 from pdc.inference.predictors.base import Answer, untaught
-from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
+from pdc.inference.predictors.tiled import TiledQuestion, plan_requests, put_question
+from pdc.inference.predictors.tiling import plan_by_size
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 log = logging.getLogger(__name__)
+LEAST_LOOK = 25_000  # pixels: with fewer nothing is tried when memory is short
 
 
 class LocalPredictor:
@@ -76,17 +81,29 @@ class LocalPredictor:
         """
         with self._lock:
             decoder, qwen = self._ready(self._wanted().about(question))
-            started, shown = time.perf_counter(), 0
-            asked = _asked(qwen, question)
-            looks = plan_requests(decoder, image, asked.put)
-            for _ in decoder.run([k.encoded for k in looks], [k.sequence for k in looks]):
-                if cancelled():
-                    return
-                marks = asked.so_far([k.answered() for k in looks])
-                if len(marks.marks) > shown and not all(k.sequence.done for k in looks):
-                    shown = len(marks.marks)
-                    yield marks
-            yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
+            with _whole_again(qwen):
+                while True:
+                    try:
+                        yield from self._streamed(decoder, qwen, image, question, cancelled)
+                        return
+                    except (MemoryError, RuntimeError) as error:
+                        short = _tell_short(error)
+                    _show_smaller(decoder, image.size, short)
+
+    def _streamed(
+        self, decoder: Decoder, qwen: Qwen, image: PilImage, question: Question, cancelled: Callable[[], bool]
+    ) -> Iterator[Findings | Answer]:
+        started, shown = time.perf_counter(), 0
+        asked = _asked(qwen, question, image)
+        looks = plan_requests(decoder, image, asked.put)
+        for _ in decoder.run([k.encoded for k in looks], [k.sequence for k in looks]):
+            if cancelled():
+                return
+            marks = asked.so_far([k.answered() for k in looks])
+            if len(marks.marks) > shown and not all(k.sequence.done for k in looks):
+                shown = len(marks.marks)
+                yield marks
+        yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
 
     @property
     def labels(self) -> frozenset[str] | None:
@@ -114,12 +131,18 @@ class LocalPredictor:
             return [replace(answers[i], seconds=seconds) for i in range(len(asked))]
 
     def _answered(self, wanted: AdapterRef, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+        """All in one batch; each alone where memory is short for that, and then with a smaller image."""
         decoder, qwen = self._ready(wanted)
-        looks = [plan_requests(decoder, image, qwen.asked(question)) for image, question in asked]
-        every = [k for some in looks for k in some]
-        for _ in decoder.run([k.encoded for k in every], [k.sequence for k in every]):
-            pass
-        return [_asked(qwen, q).answer([k.answered() for k in some], 0.0) for (_, q), some in zip(asked, looks, strict=True)]
+        with _whole_again(qwen):
+            while True:
+                try:
+                    return _batch(decoder, qwen, asked)
+                except (MemoryError, RuntimeError) as error:
+                    short = _tell_short(error)
+                if len(asked) > 1:
+                    decoder.forget_images()
+                    return [self._answered(wanted, [one])[0] for one in asked]
+                _show_smaller(decoder, asked[0][0].size, short)
 
     def complete(self, image: PilImage, question: Question, wanted: AdapterRef, limit: int) -> Iterator[Decoded]:
         """One look at the whole image, in the model's own frame: the answer so far after each pass, at last all of it.
@@ -127,17 +150,19 @@ class LocalPredictor:
         The question is asked as it is. The model is this caller's until the iterator is used up or closed.
         """
         with self._lock:
-            decoder, _ = self._ready(wanted)
-            encoded = decoder.encode(image)
-            sequence = decoder.begin(encoded, question, min(limit, decoder.limit))
-            for _ in decoder.run([encoded], [sequence]):
-                yield sequence.decoded()
+            decoder, qwen = self._ready(wanted)
+            with sentences(qwen.max_pixels):  # no smaller retry: the frame is what whoever asks knows
+                encoded = decoder.encode(image)
+                sequence = decoder.begin(encoded, question, min(limit, decoder.limit))
+                for _ in decoder.run([encoded], [sequence]):
+                    yield sequence.decoded()
 
     def proposals(self, image: PilImage, wanted: AdapterRef) -> tuple[Proposal, ...] | None:
         """What the dense head sees, in the model's own frame; None when there is no head."""
         with self._lock:
             decoder, qwen = self._ready(wanted)
-            return decoder.encode(image).proposals if qwen.head else None
+            with sentences(qwen.max_pixels):
+                return decoder.encode(image).proposals if qwen.head else None
 
     def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         started = time.monotonic()
@@ -161,6 +186,45 @@ class LocalPredictor:
         return self._decoder, self._qwen
 
 
-def _asked(qwen: Qwen, question: Question) -> TiledQuestion:
-    put, style = qwen.asked(question), qwen.prompt_style
-    return TiledQuestion(question, put, qwen.name, qwen.adapter, style, qwen.thresholds, qwen.max_pixels)
+def _batch(decoder: Decoder, qwen: Qwen, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
+    questions = [_asked(qwen, question, image) for image, question in asked]
+    looks = [plan_requests(decoder, image, q.put) for (image, _), q in zip(asked, questions, strict=True)]
+    every = [k for some in looks for k in some]
+    for _ in decoder.run([k.encoded for k in every], [k.sequence for k in every]):
+        pass
+    return [q.answer([k.answered() for k in some], 0.0) for q, some in zip(questions, looks, strict=True)]
+
+
+def _asked(qwen: Qwen, question: Question, image: PilImage) -> TiledQuestion:
+    put = put_question(question, qwen.lists, 1 if qwen.head else len(plan_by_size(image.size, qwen.budget)))
+    style, most, short = qwen.prompt_style, qwen.max_pixels, qwen.halvings > 0
+    return TiledQuestion(question, put, qwen.name, qwen.adapter, style, qwen.thresholds, most, short)
+
+
+@contextmanager
+def _whole_again(qwen: Qwen) -> Iterator[None]:
+    """Whatever memory allowed for one answer, the next one is asked with the whole budget."""
+    try:
+        yield
+    finally:
+        qwen.halvings = 0
+
+
+def _tell_short(error: Exception) -> str:
+    """What was said when memory ran out; any other error goes on its way."""
+    if not is_out_of_memory(error):
+        raise error
+    return str(error) or type(error).__name__
+
+
+def _show_smaller(decoder: Decoder, wh: Size, why: str) -> None:
+    """Half the pixels of an image of (width, height) for the next try; OutOfMemory where that is no help. What failed is no
+    longer held by then."""
+    qwen, shown = decoder.qwen, decoder.qwen.frame(*wh).model_wh
+    log.warning("Memory ran out with the image shown at %d x %d pixels (%s).", *shown, why)
+    decoder.forget_images()
+    free()
+    while qwen.frame(*wh).model_wh == shown:
+        before, qwen.halvings = qwen.max_pixels, qwen.halvings + 1
+        if qwen.max_pixels == before or qwen.max_pixels < LEAST_LOOK:
+            raise OutOfMemory(TOO_LITTLE, n=shown[0] * shown[1])

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
 from pdc.domain.matching import without_duplicates
-from pdc.domain.prompts import as_task, parse
-from pdc.domain.values import Box, Findings, Mark, Question
+from pdc.domain.prompts import as_task, parse, shown_smaller
+from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.confidence import count_distribution, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_tiles
+from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size, plan_tiles
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class TiledQuestion:
     style: str
     thresholds: Thresholds = field(default_factory=dict)
     max_pixels: int | None = None
+    short_of_memory: bool = False
 
     def so_far(self, looks: Sequence[TileAnswer]) -> Findings:
         """The marks written out so far, in pixels of the image."""
@@ -95,7 +96,9 @@ class TiledQuestion:
             counts,
             thresholds=self.thresholds,
             cut=cut,
+            notes=(shown_smaller(self.max_pixels),) if self.short_of_memory else (),
             max_pixels=self.max_pixels,
+            short_of_memory=self.short_of_memory,
         )
 
     def _found(self, looks: Sequence[TileAnswer], cut: bool) -> Findings | None:
@@ -111,7 +114,7 @@ class TiledQuestion:
 
 
 def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list[TileRequest]:
-    """Looks whose tiles cover the image; a single one when the model has no dense head to tell what an image holds."""
+    """Looks whose tiles cover the image: by what the dense head sees in it, or by its size where there is no such head."""
     encoded: dict[Box, EncodedImage] = {}
 
     def look(window: Box) -> EncodedImage:
@@ -122,9 +125,19 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
     def propose(window: Box) -> list[Box]:
         return expected_boxes(look(window).proposals, question, _frame(decoder, window))
 
-    whole = Box(0, 0, *image.size)
-    tiles = plan_tiles(image.size, propose) if decoder.qwen.head else (Tile(whole, whole),)
+    if decoder.qwen.head:
+        tiles = plan_tiles(image.size, propose)
+    else:
+        tiles = plan_by_size(image.size, decoder.qwen.budget, question.task.has_boxes)
     return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), question)) for t in tiles]
+
+
+def put_question(question: Question, lists: Task | None, tiles: int = 1) -> Question:
+    """The question the model is asked for this one: by the task in which it lists everything, if there is one. A number of
+    objects is not asked of several looks, which would count some twice: boxes are."""
+    if lists or (tiles > 1 and not question.task.has_marks):
+        return replace(question, task=lists or Task.COUNT_AND_BOX)
+    return question
 
 
 def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
@@ -143,8 +156,9 @@ def _is_whole(question: Question, text: str, style: str) -> bool:
 
 
 def _without_unsaid(found: Findings) -> Findings | None:
-    """A cut answer without the zeros of labels it did not come to; None where nothing is left: that is not "none"."""
-    said = replace(found, stated={label: n for label, n in found.stated.items() if n or found.marks})
+    """A cut answer, incomplete and without the zeros of labels it did not come to; None where nothing is left: that is not
+    "none"."""
+    said = replace(found, stated={label: n for label, n in found.stated.items() if n or found.marks}, complete=False)
     return said if said.marks or said.stated else None
 
 

@@ -20,6 +20,9 @@ LEAST_SIDE = 48  # image pixels: a core is not cut smaller
 MARGIN = 0.12  # of a core's side, at least
 SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre
 
+SHRUNK = 2.5  # a look of a model without a dense head shows at most so many times the pixels that it sees
+MOST_CUTS = 8  # columns, and rows, of such looks
+
 Propose = Callable[[Box], Sequence[Box]]
 
 
@@ -39,6 +42,33 @@ def plan_tiles(wh: Size, propose: Propose) -> tuple[Tile, ...]:
     """
     whole = Box(0, 0, *wh)
     return tuple(_cut(Tile(whole, whole), wh, propose, 0))
+
+
+def plan_by_size(wh: Size, most: int, overview: bool = True) -> tuple[Tile, ...]:
+    """Tiles for an image of (width, height) where no dense head tells what it holds: one, unless a model that sees at most
+    `most` pixels would see it much smaller; then a grid, and with `overview` before it the whole image, for boxes larger than
+    a tile.
+    """
+    whole = Box(0, 0, *wh)
+    grids = sorted(((c, r) for c in range(1, MOST_CUTS + 1) for r in range(1, MOST_CUTS + 1)), key=lambda g: _grid_cost(*g, wh))
+    tiles = next((grid for c, r in grids if _fits(grid := _grid(c, r, wh), most)), _grid(MOST_CUTS, MOST_CUTS, wh))
+    return (Tile(whole, whole), *tiles) if overview and len(tiles) > 1 else tiles
+
+
+def _fits(tiles: Sequence[Tile], most: int) -> bool:
+    return max(t.window.area for t in tiles) <= SHRUNK * most
+
+
+def _grid_cost(columns: int, rows: int, wh: Size) -> tuple[int, float]:
+    """The fewest tiles first; of as many, the squarest."""
+    sides = wh[0] / columns, wh[1] / rows
+    return columns * rows, max(sides) / min(sides)
+
+
+def _grid(columns: int, rows: int, wh: Size) -> tuple[Tile, ...]:
+    xs, ys = ([side * i / n for i in range(n + 1)] for side, n in zip(wh, (columns, rows), strict=True))
+    cores = [Box(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
+    return tuple(Tile(window_of(core, 0, wh), core) for core in cores)
 
 
 def _cut(tile: Tile, wh: Size, propose: Propose, depth: int) -> Iterable[Tile]:
@@ -79,8 +109,11 @@ def window_of(core: Box, reach: float, wh: Size) -> Box:
 def merge_tiles(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     """One answer out of the answers per tile, each in pixels of its own window; marks get new ids.
 
-    Counts that were stated without marks are added up.
+    Counts that were stated without marks are added up. Of a look at the whole image beside its tiles only what is larger than
+    a tile counts (`_with_large`).
     """
+    overview = [k for k in looks if len(looks) > 1 and _is_overview(k[0], looks)]
+    looks = [k for k in looks if k not in overview]
     if len(looks) == 1 and looks[0][0].window.x1 == looks[0][0].window.y1 == 0:
         return looks[0][1]
     kept: list[Mark] = []
@@ -92,10 +125,40 @@ def merge_tiles(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
         kept += mine
         for label, n in findings.stated.items():
             stated[label] = stated.get(label, 0) + n
-    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fuse_marks(kept, cut), start=1))
+    large = [m for k in overview for m in k[1].marks if _is_large(m, looks)]
+    fused = _with_large(fuse_marks(kept, cut), cut, large)
+    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused, start=1))
     if not marks:
         return Findings((), stated)
     return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
+
+
+def _is_overview(tile: Tile, looks: Sequence[tuple[Tile, Findings]]) -> bool:
+    """Whether it answers for what all others answer for; the cores of tiles share nothing."""
+    return all(_inside(other.core, tile.core) for other, _ in looks)
+
+
+def _inside(a: Box, b: Box) -> bool:
+    return a.x1 >= b.x1 and a.y1 >= b.y1 and a.x2 <= b.x2 and a.y2 <= b.y2
+
+
+def _is_large(mark: Mark, looks: Sequence[tuple[Tile, Findings]]) -> bool:
+    """Whether every tile may cut the box: its margin does not reach from the centre to the ends."""
+    if not isinstance(mark.shape, Box):
+        return False
+    return max(mark.shape.width, mark.shape.height) > 2 * MARGIN * max(max(t.core.width, t.core.height) for t, _ in looks)
+
+
+def _with_large(marks: Sequence[Mark], cut: Collection[int], large: Sequence[Mark]) -> list[Mark]:
+    """The tiles' marks with those large ones of which the tiles saw nothing but pieces, in place of the pieces."""
+
+    def belongs(mark: Mark, to: Mark) -> bool:
+        return mark.label == to.label and LOOKS.same(mark.shape, to.shape, 0)
+
+    missed = [m for m in large if not any(belongs(k, m) for k in marks if id(k) not in cut)]
+    missed = suppress(missed, belongs)
+    pieces = {id(k) for k in marks if id(k) in cut and any(belongs(k, m) for m in missed)}
+    return [*(k for k in marks if id(k) not in pieces), *missed]
 
 
 def claim_marks(tile: Tile, findings: Findings) -> list[Mark]:

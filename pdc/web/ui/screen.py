@@ -15,7 +15,7 @@ import gradio as gr
 from pdc.domain.carrying import answer_to, unasked
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
-from pdc.domain.prompts import none_found
+from pdc.domain.prompts import none_found, shown_smaller
 from pdc.domain.values import Findings, Prediction, Question
 from pdc.review.answering import STOPPED, UNTAUGHT
 from pdc.review.confidence_words import WordThresholds
@@ -130,7 +130,9 @@ def status_line(draft: Draft | None) -> Message:
         return WELCOME
     parts = [draft.note, kept_aside(draft), _seen_badly(draft)]
     if answer := draft.prediction:
-        parts += [*_what_it_found(answer, draft.question), _who_answered(answer), _not_asked(answer, draft.question)]
+        short = [shown_smaller(answer.max_pixels)] if answer.short_of_memory else []
+        found = _what_it_found(answer, draft.question)
+        parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft.question)]
         parts.append((answer.view and answer.view.words) or "")
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED and draft.note.text != UNTAUGHT:
         parts.append(Message("The model has not been asked yet."))
