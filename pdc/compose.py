@@ -24,6 +24,7 @@ from pdc.store.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from pdc.domain.values import Question
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
 
@@ -144,9 +145,7 @@ def _tabs(
 ) -> dict[str, Any]:
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images
-    from pdc.inference.answer_settings import labels_of
     from pdc.review.edit_counts import count_edits
-    from pdc.review.examples import first_question
     from pdc.review.history import History
     from pdc.review.labels import Labels
     from pdc.review.worklist import Worklist
@@ -160,7 +159,7 @@ def _tabs(
 
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
-    review = ReviewTab(service, Worklist(service), prefetcher, first_question(labels_of(settings.model)))
+    review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing))
     history = HistoryTab(History(service, routing, adapters.there), review)
     labels = Labels(store, lambda: model.labels, private=service.private)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels)}
@@ -171,3 +170,13 @@ def _tabs(
             ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model, **settings.loading), worked
         )
     return tabs
+
+
+def first_question_of(settings: Settings, routing: AdapterRouting) -> Question:
+    """What a first visit asks: everything that whoever answers about the base model's labels was taught. An adapter that was
+    corrected on none of them is left out: it would answer about the others too."""
+    from pdc.inference.answer_settings import labels_of, taught
+    from pdc.review.examples import first_question
+
+    base = labels_of(settings.model)
+    return first_question(taught(settings.model, routing().about(first_question(base)).folder) or base)

@@ -42,6 +42,8 @@ class Scripted:
         self.go.set()
         self.broken = False
 
+    labels: frozenset[str] | None = None
+
     def untaught(self, question) -> tuple[str, ...]:
         return ()
 
@@ -67,7 +69,7 @@ class Desk:
         self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
         self.images, self.prefetcher = Worklist(self.service), Prefetcher(self.service)
-        self.tab = ReviewTab(self.service, self.images, self.prefetcher, ASK)
+        self.tab = ReviewTab(self.service, self.images, self.prefetcher, lambda: ASK)
 
     def image(self, name: str, size: tuple[int, int] = (40, 30)) -> str:
         picture = Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))

@@ -7,6 +7,15 @@ import { toImage } from "../rows.js";
 const MOST = 12;
 const fold = (name) => name.toLowerCase().trim();
 
+// What the server's dictionary knows about a text: the name of the label that it means, or names that it may mean.
+async function lookUp(typed) {
+  try {
+    const answer = await fetch(`api/labels?${new URLSearchParams({ text: typed })}`);
+    if (answer.ok) return await answer.json();
+  } catch (offline) { /* what the page knows will do */ }
+  return { name: null, candidates: [] };
+}
+
 // How well a name suits what was typed: 0 is best, null not at all.
 export const suits = ({ name, taught, asked }, typed) => {
   const is = fold(name);
@@ -31,6 +40,7 @@ export class Another {
     this.options = options;
     this.rows = [];
     this.at = -1;
+    this.meant = Promise.resolve();
     this.button = html("button", { type: "button", class: "pdc-more-labels", "aria-haspopup": "listbox", "aria-expanded": "false", title: "Another label (Q)", on: { click: () => this.open() } }, "another label …");
     this.input = html("input", { type: "text", role: "combobox", class: "pdc-look", "aria-label": "Another label", "aria-autocomplete": "list", "aria-expanded": "true", "aria-controls": "pdc-labels",
       autocomplete: "off", spellcheck: "false", maxlength: 64, placeholder: "type a label", on: { input: () => this.look(), keydown: (event) => this.key(event) } });
@@ -66,20 +76,32 @@ export class Another {
     this.button.setAttribute("aria-expanded", "false");
   }
 
+  // The names that suit, at once; other spellings and languages when the server has answered.
   look() {
-    const typed = fold(this.input.value);
+    const typed = this.input.value.trim();
+    this.show(typed, { name: null, candidates: [] });
+    this.meant = typed ? lookUp(typed).then((meant) => this.understood(typed, meant)) : Promise.resolve();
+  }
+
+  understood(typed, meant) {
+    if (this.shown && this.input.value.trim() === typed && (meant.name || meant.candidates.length)) this.show(typed, meant);
+  }
+
+  show(typed, { name, candidates }) {
     const all = this.options();
-    const { options, sure } = found(all, typed);
-    const own = this.input.value.trim();
-    const made = own && !all.some(({ name }) => fold(name) === typed);
-    this.rows = [...options, ...(made ? [{ name: own, made: true }] : [])];
+    const of = (label) => all.find((option) => option.name === label) || { name: label, taught: null };
+    const { options, sure } = found(all, fold(typed));
+    const first = name === null ? [] : [of(name)];
+    const rest = [...options, ...candidates.map(of)].filter((option, at, list) => option.name !== name && list.findIndex((o) => o.name === option.name) === at);
+    const made = typed && name === null && !all.some((option) => fold(option.name) === fold(typed));
+    this.rows = [...first, ...rest, ...(made ? [{ name: typed, made: true }] : [])];
     this.list.replaceChildren(...this.rows.map((row, at) => this.row(row, at)));
-    text(this.said, t(options.length || !typed ? "" : "No label is called that. Choose to make a new one, or type another."));
-    this.move(sure ? 0 : -1);
+    text(this.said, t(first.length || rest.length || !typed ? "" : "No label is called that. Choose to make a new one, or type another."));
+    this.move(first.length || sure ? 0 : -1);
   }
 
   row({ name, taught, asked, made }, at) {
-    const words = made ? [t("make a new label “{label}”", { label: name })] : [html("span", { translate: "no" }, name), html("em", {}, asked ? "is asked for" : taught ? "the model knows it" : "by hand")];
+    const words = made ? [t("make a new label “{label}”", { label: name })] : [html("span", { translate: "no" }, name), html("em", {}, asked ? "is asked for" : taught === null ? "" : taught ? "the model knows it" : "by hand")];
     const take = (event) => {
       event.preventDefault(); // the field keeps the focus until the label is taken
       this.take(at);
@@ -102,8 +124,11 @@ export class Another {
     this.chosen(row.name);
   }
 
-  // Enter without a row chosen goes to the first that is no new label; making one needs a second word.
-  enter() {
+  // Enter without a row chosen waits for what the server says, then goes to the first that is no new label: making one, or
+  // choosing among several, needs a second word.
+  async enter() {
+    if (this.at < 0) await this.meant;
+    if (!this.shown) return;
     if (this.at >= 0) this.take(this.at);
     else if (this.rows.length && !this.rows[0].made) this.move(0);
   }

@@ -39,7 +39,7 @@ class Bar {
     this.link = link;
     this.wanted = null;
     this.image = null;
-    this.value = { tasks: [], known: [], others: [], untaught: [], pinned: null };
+    this.value = { tasks: [], known: [], others: [], taught: null, pinned: null };
     this.tasks = new Tasks((task) => this.want({ task }));
     this.chips = new Chips((label) => this.toggle(label));
     this.another = new Another({ chosen: (label) => this.add(label), options: () => this.dictionary() });
@@ -71,8 +71,8 @@ class Bar {
   // Every label there is; what the model knows comes first.
   dictionary() {
     const { labels } = this.question;
-    const { known, others, untaught } = this.value;
-    return [...known, ...others].map((name) => ({ name, asked: labels.includes(name), taught: !untaught.includes(name) }));
+    const { known, others, taught } = this.value;
+    return [...known, ...others].map((name) => ({ name, asked: labels.includes(name), taught: taught && taught.includes(name) }));
   }
 
   add(label) {

@@ -30,16 +30,16 @@ export class Chips {
   fill(chip, label, { asked, taught, open }) {
     const on = asked.includes(label);
     chip.root.toggleAttribute("data-on", on);
-    chip.root.toggleAttribute("data-by-hand", !taught);
+    chip.root.toggleAttribute("data-by-hand", taught === false);
     chip.swatch.style.background = on ? colorOf(asked, label) : "";
     chip.off.hidden = !on;
     chip.name.disabled = chip.off.disabled = !open;
     set(chip.name, "aria-pressed", String(on));
-    set(chip.name, "title", t(taught ? "The model knows this label" : "The model does not know this label: mark it by hand"));
-    set(chip.who, "d", taught ? TAUGHT : BY_HAND);
+    set(chip.name, "title", taught === null ? "" : t(taught ? "The model knows this label" : "The model does not know this label: mark it by hand"));
+    set(chip.who, "d", taught === null ? "" : taught ? TAUGHT : BY_HAND);
   }
 
-  render({ known, untaught }, question) {
+  render({ known, taught }, question) {
     const asked = question ? question.labels : [];
     const spare = Math.max(0, MOST - asked.length);
     const more = known.filter((label) => !asked.includes(label)).slice(0, spare);
@@ -53,7 +53,7 @@ export class Chips {
     shown.forEach((label, at) => {
       if (!this.nodes.has(label)) this.nodes.set(label, this.make(label));
       const chip = this.nodes.get(label);
-      this.fill(chip, label, { asked, taught: !untaught.includes(label), open: question !== null });
+      this.fill(chip, label, { asked, taught: taught && taught.includes(label), open: question !== null });
       if (this.root.children[at] !== chip.root) this.root.insertBefore(chip.root, this.root.children[at] || null);
     });
     if (held instanceof HTMLElement && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.prompts import task_from
-from pdc.domain.values import MAX_LABELS, Findings, Question, Status
+from pdc.domain.values import Findings, Question, Status
 from pdc.review.drafts import Draft, unsaid_nones
+from pdc.review.examples import first_question
+from pdc.review.labels import Labels
 from pdc.review.service import ReviewService
 from pdc.store.records import DraftLine, ReviewLine
 
@@ -86,16 +88,26 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     )
 
 
+def labels_of(service: ReviewService) -> Labels:
+    """The labels that readers here may ask for."""
+    return Labels(service.store, lambda: service.predictor.labels, private=service.private)
+
+
 class Questions:
     """What each image is asked: its own question, else what the reader pinned for images without one, else `first`.
 
-    `first` asks for everything the model knows. A none under a question that nobody chose for the image may not be meant: the
+    A none under a question that nobody chose for the image may not be meant: the
     first save of one only asks (`doubted`).
     """
 
-    def __init__(self, service: ReviewService, first: Question) -> None:
-        self.service, self.first = service, first
+    def __init__(self, service: ReviewService, first: Callable[[], Question] = first_question) -> None:
+        self.service, self.labels, self._first = service, labels_of(service), first
         self.suits: dict[str, Question] = {}  # what to ask about an example, by the sha256 of its image, once it was opened
+
+    @property
+    def first(self) -> Question:
+        """What is asked of an image that nobody has said anything about."""
+        return self._first()
 
     def of(self, sha256: str, reader: str, pinned: Question | None = None) -> Question:
         """What is asked about this image."""
@@ -129,11 +141,10 @@ class Questions:
             return None
         return replace(draft, carried=False, note=Message(NOT_YET, labels=", ".join(draft.question.labels)))
 
-    def untaught(self, labels: Iterable[str]) -> list[str]:
-        """Those of these labels that the serving model is known never to have been taught."""
-        asked = list(labels)
-        parts = (tuple(asked[at : at + MAX_LABELS]) for at in range(0, len(asked), MAX_LABELS))
-        return [one for part in parts for one in self.service.predictor.untaught(Question(self.first.task, part))]
+    def named(self, question: Question, draft: Draft) -> Question:
+        """The question with its labels under their names; those that are in no dictionary yet are made."""
+        names = {label: self.labels.add(label, draft.author) for label in question.labels if label not in draft.question.labels}
+        return replace(question, labels=tuple(dict.fromkeys(names.get(label, label) for label in question.labels)))
 
     def _own(self, sha256: str, reader: str) -> Own | None:
         own = said_about(self.service, reader, sha256).own(sha256)

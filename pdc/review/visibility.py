@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message
-from pdc.domain.values import Image, Question, Review
+from pdc.domain.values import Image, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
 from pdc.store.records import EventKind
@@ -84,8 +84,3 @@ class ImageAccess(Answers):
     def reviews(self, reader: str, sha256: str | None = None) -> list[Review]:
         """Every revision that this reader may see, of one image or of all, oldest first."""
         return self.store.reviews(sha256, reader if self.private else None)
-
-    def remember_labels(self, question: Question) -> None:
-        """Offer its labels to all readers from now on; where images are private they stay with their own questions."""
-        for label in () if self.private else question.labels:
-            self.store.add_label(label)

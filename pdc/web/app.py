@@ -20,9 +20,12 @@ from starlette.types import Message as AsgiMessage
 from pdc import __version__
 from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
 from pdc.domain.message import Message
+from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.examples import examples
+from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
+from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web import data_routes, raw_route
@@ -74,6 +77,7 @@ def build_server(
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
     _worklist_routes(app, access, Worklist(service), prefetcher)
+    _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
 
     @app.get("/health")
@@ -258,6 +262,14 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher:
         """Images to a reader, or back to nobody."""
         images.assign(asked.images, asked.reader.strip() or None, access.user(request) or LOCAL_USER)
         return JSONResponse({"assigned": len(asked.images)})
+
+
+def _label_routes(app: FastAPI, labels: Labels) -> None:
+    @app.get("/api/labels")
+    def find(text: str) -> JSONResponse:
+        """What a typed text means: a label's name or null, else the names of labels that it may mean."""
+        found = labels.find(text[:MAX_LABEL_LENGTH])
+        return JSONResponse({"name": found.name or found.retired, "candidates": list(found.candidates)})
 
 
 async def _body(request: Request, limit: int) -> bytes:

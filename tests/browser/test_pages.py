@@ -118,7 +118,7 @@ class Held:
 
     def __init__(self, model) -> None:
         self.model, self.go = model, threading.Event()
-        self.predict, self.untaught = model.predict, model.untaught
+        self.predict, self.untaught, self.labels = model.predict, model.untaught, model.labels
 
     def stream(self, image, question, cancelled):
         for i, step in enumerate(self.model.stream(image, question, cancelled)):

@@ -99,6 +99,21 @@ def test_a_typed_label_is_asked_at_once_and_what_is_saved_is_what_the_bar_says(b
     page.close()
 
 
+@pytest.mark.parametrize("typed", ["Polypen", "POLYPS"])
+def test_another_word_for_a_label_asks_for_the_label(browser, workbench, typed: str):
+    bench = workbench()
+    bench.add(1)
+    page = first_image(browser, bench)
+    known = bench.store.labels()
+    ask_only(page, *BLOOD)
+    press(page, "q")
+    page.keyboard.type(typed)
+    press(page, "Enter")
+    asks(page, *BLOOD, "polyp")
+    assert bench.store.labels() == known and not page.errors
+    page.close()
+
+
 def test_a_label_that_nobody_made_is_made_only_by_choosing_to(browser, workbench):
     bench = workbench()
     bench.add(1)

@@ -29,7 +29,7 @@ def work(desk: Desk, sha: str, question: Question, reader: str) -> None:
 
 
 def test_a_draft_goes_before_a_review_and_that_before_an_answer_and_that_before_a_pin(desk: Desk):
-    sha, questions = desk.image("a.png"), Questions(desk.service, ASK)
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     pinned = about("pinned")
     assert questions.of(sha, "ada") == ASK and questions.of(sha, "ada", pinned) == pinned
     desk.service.answer(desk.store.image(sha), about("asked"))
@@ -47,7 +47,7 @@ def test_a_draft_goes_before_a_review_and_that_before_an_answer_and_that_before_
 
 
 def test_work_that_was_left_before_a_later_save_does_not_bring_its_question_back(desk: Desk):
-    sha, questions = desk.image("a.png"), Questions(desk.service, ASK)
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     work(desk, sha, about("left"), "ada")
     save(desk, sha, about("saved"), "ada")
     assert questions.of(sha, "ada") == about("saved")
@@ -55,7 +55,7 @@ def test_work_that_was_left_before_a_later_save_does_not_bring_its_question_back
 
 
 def test_a_changed_question_is_the_images_own_from_then_on_and_no_model_is_asked(desk: Desk):
-    sha, questions = desk.image("a.png"), Questions(desk.service, ASK)
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     changed = questions.change(questions.open(sha, "ada"), about("cyst"))
     assert questions.of(sha, "ada") == questions.open(sha, "ada", changed).question == about("cyst")
     assert not questions.open(sha, "ada").carried and desk.model.asked == []
@@ -72,7 +72,7 @@ def test_the_numbers_of_a_question_are_those_of_what_the_model_was_asked_of_it(d
 
 def test_where_readers_are_apart_only_their_own_work_decides(tmp_path):
     desk = Desk(tmp_path, blind=True)
-    sha, questions = desk.image("a.png"), Questions(desk.service, ASK)
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     desk.service.answer(desk.store.image(sha), about("asked"))
     save(desk, sha, about("ben"), "ben")
     assert questions.of(sha, "ada") == ASK and questions.of(sha, "ben") == about("ben")
@@ -80,7 +80,7 @@ def test_where_readers_are_apart_only_their_own_work_decides(tmp_path):
 
 def test_a_label_that_another_visitor_made_is_not_told(desk: Desk):
     desk.service.private = True
-    sha, questions = desk.image("a.png"), Questions(desk.service, ASK)
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     desk.store.add_label("polyp")
     desk.service.answer(desk.store.image(sha), about("polyp"))
     desk.service.answer(desk.store.image(sha), about("polyp", "my patient"))

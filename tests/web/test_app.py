@@ -22,6 +22,8 @@ from pdc.web.auth import Access, hash_password
 class Nobody:
     """A predictor that is never asked here."""
 
+    labels = None
+
     def untaught(self, question) -> tuple[str, ...]:
         return ()
 

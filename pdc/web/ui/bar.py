@@ -1,10 +1,11 @@
 """The question bar as a Gradio component: what the image on the screen is asked, as chips, and the buttons beside it.
 
 The bar shows the question of the editor's document (assets/question), so the two cannot disagree. The value, from the server:
-{"tasks": [[name, words], ...], "known": [label, ...] (what the model knows), "others": [label, ...] (the rest of the
-dictionary), "untaught": [label, ...], "pinned": [label, ...] | null, "blind": bool, "stamp": str,
-"answered": [task, [label, ...]] | null (the question that the reader wanted and that this value comes after)}. From the browser
-also "task" and "labels": what the bar shows, or what the reader wants instead.
+{"tasks": [[name, words], ...], "known": [label, ...] (what a first visit asks, then what else the model knows),
+"others": [label, ...] (the rest of the dictionary), "taught": [label, ...] | null (those the model knows; null: it does not say),
+"pinned": [label, ...] | null, "blind": bool, "stamp": str, "answered": [task, [label, ...]] | null (the question that the reader
+wanted and that this value comes after)}. From the browser also "task" and "labels": what the bar shows, or what the reader wants
+instead.
 """
 
 from __future__ import annotations
@@ -40,17 +41,17 @@ class QuestionBar(gr.HTML):
 
 def bar_value(questions: Questions, draft: Draft | None, answered: Any = None) -> dict[str, Any]:
     """What there is to ask, for the image on the screen."""
-    service, known = questions.service, list(questions.first.labels)
-    asked = draft.question.labels if draft else ()
-    others = sorted({*service.store.labels(), *asked}.difference(known))
+    first, taught = questions.first.labels, questions.labels.known()
+    names = sorted({*questions.labels.dictionary().names, *(draft.question.labels if draft else ())}.difference(first))
+    known = [*first, *(name for name in names if taught and name in taught)]
     pinned = draft.pinned if draft else None
     return {
         "tasks": TASKS,
         "known": known,
-        "others": others,
-        "untaught": questions.untaught(others),
+        "others": [name for name in names if name not in known],
+        "taught": None if taught is None else sorted(taught),
         "pinned": list(pinned.labels) if pinned else None,
-        "blind": service.blind,
+        "blind": questions.service.blind,
         "stamp": uuid4().hex,
         "answered": answered,
     }

@@ -57,10 +57,12 @@ class ReviewTab:
     `screen` lists the components that show one draft; handlers that open another return a value for each.
     """
 
-    def __init__(self, service: ReviewService, images: Images, prefetcher: Prefetcher, first: Question | None = None) -> None:
+    def __init__(
+        self, service: ReviewService, images: Images, prefetcher: Prefetcher, first: Callable[[], Question] = first_question
+    ) -> None:
         self.service, self.images, self.prefetcher = service, images, prefetcher
         self.examples: tuple[Example, ...] = tuple(examples())
-        self.questions = Questions(service, first or first_question())
+        self.questions = Questions(service, first)
         self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
         self.screen: list[Any] = []
 
@@ -259,8 +261,8 @@ class ReviewTab:
         if question == draft.question:
             return gr.skip(), gr.skip(), bar_value(self.questions, draft, wanted), gr.skip()
         self.leave(draft)
-        self.service.remember_labels(question)
-        changed = self.questions.change(self.asking.now(on_screen(draft, value)), question)
+        now = self.asking.now(on_screen(draft, value))
+        changed = self.questions.change(now, self.questions.named(question, now))
         shown = self.value_of(changed, value, turned=case_of(draft))
         return changed, shown, bar_value(self.questions, changed, wanted), status_line(changed)
 
