@@ -64,7 +64,13 @@ class Imported:
     def told(self) -> str:
         """In one line: images, marks, "none" answers, counts, new names, and what was left out, by reason."""
         marks, none, number = (sum(getattr(row, key) for row in self.table) for key in ("marks", "none", "counted"))
-        parts = [counted(marks, "mark"), f'{counted(none, "answer")} "none"', *([counted(number, "count")] if number else [])]
+        traced = sum(bool(m.outline) for r in self.reviews for m in r.findings.marks)
+        outlined = f" ({traced} with an outline)" if traced else ""
+        parts = [
+            f"{counted(marks, 'mark')}{outlined}",
+            f'{counted(none, "answer")} "none"',
+            *([counted(number, "count")] if number else []),
+        ]
         added = "Would add" if self.dry_run else "Added"
         said = f"{added} {counted(len(self.reviews), 'review')} of {counted(self.images, 'image')} from {self.path}"
         again = f" {counted(self.replaced, 'review')} of them instead of an older one." if self.replaced else ""

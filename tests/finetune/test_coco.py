@@ -53,12 +53,7 @@ def test_marks_keep_the_order_of_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
-    [
-        ({"iscrowd": 1}, "crowd"),
-        ({"score": 0.7}, "prediction"),
-        ({"attributes": {"rotation": 30.0}}, "turned"),
-        ({"bbox": [], "segmentation": [[1, 2, 3, 4, 5, 6]]}, "outline"),
-    ],
+    [({"iscrowd": 1}, "crowd"), ({"score": 0.7}, "prediction"), ({"bbox": [], "keypoints": [1, 2, 2, 3, 4, 2]}, "keypoints")],
 )
 def test_a_label_with_an_object_that_is_no_box_is_not_asked_there_and_that_is_said(tmp_path, wrong, reason):
     """A crowd taken for a box, or left out in silence, would count right answers as wrong."""
@@ -67,6 +62,14 @@ def test_a_label_with_an_object_that_is_no_box_is_not_asked_there_and_that_is_sa
     assert first.question.labels == ("dot",) and [m.label for m in first.findings.marks] == ["dot"]
     assert second.question.labels == ("cell", "dot")
     assert len(said) == 1 and reason in said[0] and "cell in a.png" in said[0]
+
+
+def test_an_outline_or_a_turned_box_is_the_box_around_it(tmp_path):
+    ring = {"bbox": [], "segmentation": [[10, 20, 40, 20, 40, 60]]}
+    turned = {"attributes": {"rotation": 90.0}}
+    row, _ = read_coco(truth(tmp_path, [{**CELL, **ring}, {**CELL, **turned}]), Task.BOUNDING)
+    assert [m.shape.xyxy for m in row.findings.marks] == [(10, 20, 40, 60), pytest.approx((5, 25, 45, 55))]
+    assert {type(m.shape) for m in row.findings.marks} == {Box} and not any(m.outline for m in row.findings.marks)
 
 
 def test_what_is_left_out_goes_to_the_error_stream_and_not_into_the_numbers(tmp_path, capsys):
@@ -94,7 +97,7 @@ def exported(folder: Path) -> Path:
         Picture("a.png", "a", "p1", (120, 90), (boxed, Asked(Task.BOUNDING, "dot", (), 0))),
         Picture("b.png", "b", "p2", (120, 90), (counted,)),
     ]
-    return written(folder, coco.document(pictures))
+    return written(folder, json.loads("".join(coco.write(pictures))))
 
 
 def test_of_pdcs_own_export_only_what_was_looked_for_is_asked(tmp_path):

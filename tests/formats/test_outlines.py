@@ -17,6 +17,7 @@ from places import Place
 from pycocotools import mask as coco_mask
 
 from pdc.domain.diff import CorrectionKind, diff
+from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import map_findings, rescale
 from pdc.domain.values import Box, Findings, Mark, Outline, Point, Question, Task
 from pdc.formats import label_studio
@@ -174,6 +175,11 @@ def test_a_mask_has_no_needless_corners():
     assert sorted(ring) == sorted(RING)
 
 
+def test_a_mask_of_noise_is_refused_before_it_is_traced():
+    with pytest.raises(BadSetting, match="more than 100,000 corners"):
+        masks.outline(np.random.default_rng(1).random((1000, 1000)) < 0.5)
+
+
 # COCO
 
 
@@ -212,7 +218,8 @@ FLAT = [20, 30, 60, 30, 60, 70, 20, 70]
     ],
 )
 def test_a_coco_outline_or_mask_is_a_box_that_keeps_it(place: Place, tmp_path: Path, annotation: dict):
-    taken(place, a_coco(tmp_path, [annotation, {**BOXED, "image_id": 2}]))
+    _, said = taken(place, a_coco(tmp_path, [annotation, {**BOXED, "image_id": 2}]))
+    assert "2 marks (1 with an outline)" in said
     ((box, outline),) = outlines(place)
     assert box == CELL and [sorted(ring) for ring in outline] == [sorted(RING)]
 

@@ -21,7 +21,7 @@ def has_crowds(annotations: Sequence[Any]) -> bool:
 
 def why_unread(annotation: Mapping[str, Any], crowds: bool) -> str | None:
     """Why the annotation is not one object that a person marked; None when it is."""
-    if annotation.get("iscrowd") and crowds:
+    if annotation.get("iscrowd") and (crowds or not isinstance(annotation.get("segmentation"), dict)):
         return "it is marked as a crowd (iscrowd 1), not as one object"
     if annotation.get("score") is not None:
         return "it has a score, so it is a prediction"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Outline
+from pdc.formats.shapes.outlines import MOST_CORNERS, RAGGED
 
 Mask = NDArray[np.bool_]
 Corner = tuple[int, int]
@@ -18,7 +19,8 @@ LARGEST = 400_000_000  # pixels of one mask
 
 
 def outline(mask: Mask) -> Outline:
-    """The outlines of a mask's parts, along the edges of its pixels. Holes are filled; parts that touch at a corner are two."""
+    """The outlines of a mask's parts, along the edges of its pixels. Holes are filled; parts that touch at a corner are two.
+    BadSetting when it is too ragged."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return ()
@@ -49,6 +51,8 @@ def _edges(mask: Mask) -> dict[Corner, list[Corner]]:
     """Steps (dx, dy) along the edges, by the corner (x, y) that they start from."""
     ahead: dict[Corner, list[Corner]] = {}
     down, across = np.diff(mask.astype(np.int8), axis=0), np.diff(mask.astype(np.int8), axis=1)
+    if np.count_nonzero(down) + np.count_nonzero(across) > 2 * MOST_CORNERS:
+        raise BadSetting(RAGGED)
     for step, places, shift in (
         ((1, 0), down == 1, (0, 1)),
         ((-1, 0), down == -1, (1, 1)),

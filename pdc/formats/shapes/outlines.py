@@ -14,6 +14,8 @@ from pdc.domain.values import Box, Mark, Outline, Point, Polygon, Shape, check_o
 
 Corner = tuple[float, float]
 ROUND = 64  # corners of a polygon that stands for an ellipse
+MOST_CORNERS = 100_000
+RAGGED = f"an outline has more than {MOST_CORNERS:,} corners; smooth it"
 AGREES = 0.5  # IoU from which a box and the box around an outline are about one object
 
 
@@ -43,7 +45,9 @@ def drawn(mark: Mark) -> Shape:
 
 
 def traced(outline: Outline, box: Box | None = None) -> Traced:
-    """The outline in `box`, or in the smallest upright box around it."""
+    """The outline in `box`, or in the smallest upright box around it. BadSetting when no editor could hold it."""
+    if sum(map(len, outline)) > MOST_CORNERS:
+        raise BadSetting(RAGGED)
     return Traced(*(box or around(chain.from_iterable(outline))).xyxy, outline)
 
 
