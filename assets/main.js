@@ -2,6 +2,7 @@
 
 export { mount } from "./annotator/mount.js";
 export { watchCharts } from "./charts.js";
+export { mountData } from "./data.js";
 export { mountQuestion } from "./question/bar.js";
 export { mountView } from "./view.js";
 export { mountWorklist } from "./worklist.js";

@@ -151,6 +151,7 @@ def _tabs(
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.process import ProcessTrainer
+    from pdc.web.ui.data_tab import DataTab
     from pdc.web.ui.history_tab import HistoryTab
     from pdc.web.ui.labels_tab import LabelsTab
     from pdc.web.ui.review_tab import ReviewTab
@@ -163,7 +164,7 @@ def _tabs(
     history = HistoryTab(History(service, routing, adapters.there), review)
     labels = Labels(store, lambda: model.labels, private=service.private)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels)}
-    tabs["Reading study"] = StudyTab(service)
+    tabs |= {"Reading study": StudyTab(service), "Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         tabs["Training"] = TrainingTab(

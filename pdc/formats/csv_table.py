@@ -81,7 +81,7 @@ def _csv_rows(case: Case, review: Review) -> Iterator[dict[str, Any]]:
     counts = review.findings.counts(review.question.task)
     about = _csv_image(case.image, case.file) | _csv_review(review)
     for label in review.question.labels:
-        asked = {**about, "label": _plain(label), "count": counts.get(label, 0)}
+        asked = {**about, "label": as_text(label), "count": counts.get(label, 0)}
         marks = marks_of(review, label) if review.question.task.has_marks else []
         yield from ({**asked, **_csv_mark(m)} for m in marks)
         if not marks:
@@ -99,10 +99,10 @@ def _csv_image(image: Image, file: str) -> dict[str, Any]:
     return {
         "file": file,
         "image_sha256": image.sha256,
-        "name": _plain(image.name),
+        "name": as_text(image.name),
         "width": image.width,
         "height": image.height,
-        "group": _plain(image.group),
+        "group": as_text(image.group),
     }
 
 
@@ -110,8 +110,8 @@ def _csv_review(review: Review) -> dict[str, Any]:
     return {
         "task": str(review.question.task),
         "complete": "yes" if review.findings.complete else "no",
-        "question": _plain(BETWEEN.join(review.question.labels)),
-        "author": _plain(review.author),
+        "question": as_text(BETWEEN.join(review.question.labels)),
+        "author": as_text(review.author),
         "verdict": str(review.verdict),
         "revision": review.revision,
         "reviewed_at": review.created_at.isoformat(),
@@ -126,13 +126,13 @@ def _csv_mark(mark: Mark) -> dict[str, Any]:
     return {"kind": "box" if box else "point", **corners, **centre, "origin": str(mark.origin), **score}
 
 
-def _plain(text: str) -> str:
+def as_text(text: str) -> str:
     """Text that a spreadsheet will not run as a formula."""
     return f"'{text}" if text[:1] in FORMULA or text[:1] == "'" else text
 
 
 def _unguarded(text: str) -> str:
-    """The inverse of `_plain`."""
+    """The inverse of `as_text`."""
     return text[1:] if text[:1] == "'" and text[1:2] in (*FORMULA, "'") else text
 
 

@@ -20,8 +20,8 @@ from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import USABLE, Image, Verdict
 from pdc.formats import medmultipoints
 from pdc.formats.contents import LeftOut, What, told_left_out
-from pdc.formats.export_report import Exported, reported
-from pdc.formats.file_names import file_names
+from pdc.formats.outgoing.file_names import file_names
+from pdc.formats.outgoing.report import Exported, reported
 from pdc.formats.records import Case, Picture, picture_of
 from pdc.formats.registry import FORMATS, texts_of
 from pdc.images.intake import ImageFiles
@@ -32,8 +32,8 @@ CHUNK = 100  # images whose reviews are in memory at once
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same export is the same zip
 PIECE = 1 << 20  # bytes of a file that are
 NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
-GONE = "its file is not in PDC's image folder; restore it from a backup, or upload it again"
-UNUSED = {Verdict.REJECTED: "the reader rejected the whole answer", Verdict.SKIPPED: "the reader skipped it"}
+GONE = Message("its file is not in PDC's image folder; restore it from a backup, or upload it again")
+UNUSED = {Verdict.REJECTED: Message("the reader rejected the whole answer"), Verdict.SKIPPED: Message("the reader skipped it")}
 
 Entry = tuple[str, Iterable[bytes]]
 """A file's path in the export, and its bytes in pieces, to be taken before the next entry is asked for."""

@@ -28,15 +28,16 @@ from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import data_routes, raw_route
+from pdc.web import data_routes, import_routes, raw_route
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.bodies import body_of, too_large
+from pdc.web.incoming import Incoming
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
 
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
-TOO_LARGE = "The upload is larger than {n} MB. Choose a smaller file, or raise PDC_MAX_UPLOAD_MB."
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
 LOG_IN = Message("Please log in again; your work is kept.")
@@ -79,6 +80,8 @@ def build_server(
     _worklist_routes(app, access, Worklist(service), prefetcher)
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
+    incoming = Incoming(service, service.files.folder.parent / "incoming")
+    import_routes.add_routes(app, access, incoming, max_upload_mb * 1_000_000)
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -149,7 +152,7 @@ class Guard:
             return _sentence(request, 404, Message("There is no such page.")), receive
         body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
         if len(body) > self.limit:
-            return _sentence(request, 413, _too_large(self.limit)), again
+            return _sentence(request, 413, too_large(self.limit)), again
         user = self.access.user(request) or LOCAL_USER
         refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
         sentence = next(filter(None, refused), None)
@@ -189,7 +192,7 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
         return _sentence(request, 403, FROM_ANOTHER_SITE)
     length = request.headers.get("content-length")
     if length is not None and (not length.isdecimal() or int(length) > limit):
-        return _sentence(request, 413, _too_large(limit))
+        return _sentence(request, 413, too_large(limit))
     if request.url.path not in OPEN_PATHS and access.user(request) is None:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return RedirectResponse("/login", 303) if wants_page else _sentence(request, 401, LOG_IN)
@@ -225,7 +228,7 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
 
         `group`: the patient, sample or folder that the image belongs to; empty: none.
         """
-        data, owner = await _body(request, limit), access.user(request) or LOCAL_USER
+        data, owner = b"".join([part async for part in body_of(request, limit)]), access.user(request) or LOCAL_USER
         image, notes = await run_in_threadpool(service.add_image, data, name, group.strip() or None, owner=owner)
         return JSONResponse(
             {
@@ -270,21 +273,6 @@ def _label_routes(app: FastAPI, labels: Labels) -> None:
         """What a typed text means: a label's name or null, else the names of labels that it may mean."""
         found = labels.find(text[:MAX_LABEL_LENGTH])
         return JSONResponse({"name": found.name or found.retired, "candidates": list(found.candidates)})
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """The request's body, given up as soon as it passes `limit` bytes, whatever its header claimed."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise BadImage(_too_large(limit))
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _too_large(limit: int) -> Message:
-    return Message(TOO_LARGE, n=limit // 1_000_000)
 
 
 def _login_routes(app: FastAPI, access: Access) -> None:

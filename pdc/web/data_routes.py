@@ -1,13 +1,27 @@
-"""Routes for what happens to the images as a whole: retired and restored."""
+"""Routes for images as a whole: exported, counted, retired and restored. Each reader's own: what they see, and nobody else's."""
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import Any
+
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from pdc.domain.values import Image
+from pdc.formats.contents import LeftOut, grouped
+from pdc.formats.exporting import Export, prepared, zipped
+from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
+from pdc.formats.registry import FORMATS
 from pdc.review.service import ReviewService
+from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.ui.words import in_language, language_of
+from pdc.web.ui.worklist import filter_from
+
+MOST_ROWS = 500  # of the table on the page; the CSV has all
+EXAMPLES = 5  # names that are told of what was left out
 
 
 class Retirement(BaseModel):
@@ -17,20 +31,110 @@ class Retirement(BaseModel):
     why: str = Field("", max_length=200)
 
 
-def add_routes(app: FastAPI, access: Access, service: ReviewService) -> None:
-    """Every reader's own: what they see, and nobody else's."""
+class Data:
+    """What one reader may take along: the images they see, as their list shows them, with the reviews they may see."""
 
-    def reader(request: Request) -> str:
-        return access.user(request) or LOCAL_USER
+    def __init__(self, access: Access, service: ReviewService) -> None:
+        self.access, self.service, self.images = access, service, Worklist(service)
+
+    def reader(self, request: Request) -> str:
+        return self.access.user(request) or LOCAL_USER
+
+    def shown(self, request: Request) -> list[Image]:
+        """The images of the list under the filters in the request's address; without any, all."""
+        wanted = without_hints(filter_from(request.query_params), self.service.blind)
+        return [e.image for e in self.images.chosen(self.images.entries(self.reader(request)), wanted)]
+
+    def author(self, request: Request) -> str | None:
+        """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""
+        return self.reader(request) if self.service.apart else None
+
+    def export(self, request: Request, format: str) -> Export:
+        return prepared(self.service.store, self.service.files, format, self.shown(request), self.author(request))
+
+    def counts(self, request: Request) -> Counts:
+        return Counts(self.service.store, self.shown(request), self.author(request))
+
+
+def add_routes(app: FastAPI, access: Access, service: ReviewService) -> None:
+    data = Data(access, service)
+    _export_routes(app, data)
+    _count_routes(app, data)
 
     @app.post("/api/worklist/retire")
     def retire(request: Request, asked: Retirement) -> JSONResponse:
         """Images out of every list, export and training run; nothing is erased."""
-        service.retire(asked.images, reader(request), asked.why.strip())
+        service.retire(asked.images, data.reader(request), asked.why.strip())
         return JSONResponse({"retired": len(asked.images)})
 
     @app.post("/api/worklist/restore")
     def restore(request: Request, asked: Retirement) -> JSONResponse:
         """Retired images back."""
-        service.restore(asked.images, reader(request))
+        service.restore(asked.images, data.reader(request))
         return JSONResponse({"restored": len(asked.images)})
+
+
+def _export_routes(app: FastAPI, data: Data) -> None:
+    @app.get("/api/data/formats")
+    def formats() -> JSONResponse:
+        """The formats to choose from."""
+        return JSONResponse(list(FORMATS))
+
+    @app.get("/api/data/report/{format}")
+    def report(request: Request, format: str) -> JSONResponse:
+        """What an export would hold, and what other programs would not find in it."""
+        said, language = data.export(request, format).report(), language_of(request)
+        numbers = {"images": said.images, "reviews": said.reviews, "marks": said.marks, "none": said.none}
+        return JSONResponse({**numbers, "left_out": left_out_lines(said.left_out, language)})
+
+    @app.get("/api/data/export/{format}.zip")
+    def export(request: Request, format: str) -> StreamingResponse:
+        """The export as a zip, made while it is sent."""
+        entries = data.export(request, format).entries()
+        return StreamingResponse(zipped(entries), media_type="application/zip", headers=_file(f"pdc-{format}.zip"))
+
+
+def _count_routes(app: FastAPI, data: Data) -> None:
+    @app.get("/api/data/counts")
+    def counts(request: Request) -> JSONResponse:
+        """The first rows of the table of counts, and how many there are."""
+        table = data.counts(request)
+        rows = list(table.rows())
+        labels = table.labels()
+        return JSONResponse({"labels": labels, "rows": [_row(r, labels) for r in islice(rows, MOST_ROWS)], "total": len(rows)})
+
+    @app.get("/api/data/counts.csv")
+    def counts_csv(request: Request) -> StreamingResponse:
+        """The whole table, for a spreadsheet."""
+        table = data.counts(request)
+        text = csv_text(table.rows(), table.labels())
+        return StreamingResponse(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-counts.csv"))
+
+
+def left_out_lines(left_out: tuple[LeftOut, ...], language: str) -> list[dict[str, Any]]:
+    """One line per kind and reason: how many, which (some of them), and why."""
+    return [
+        {"what": str(what), "why": in_language(why, language), "n": len(names), "which": list(dict.fromkeys(names))[:EXAMPLES]}
+        for (what, why), names in grouped(left_out).items()
+    ]
+
+
+def _row(row: CountRow, labels: list[str]) -> dict[str, Any]:
+    review, counts = row.review, row.counts
+    return {
+        "image": row.image.name,
+        "sha256": row.image.sha256,
+        "task": str(review.question.task),
+        "counts": [counts.get(label) for label in labels],
+        "none": row.none,
+        "unsure": row.unsure,
+        "complete": row.complete,
+        "verdict": str(review.verdict),
+        "by": review.author,
+        "at": when(review.created_at),
+        "revision": review.revision,
+    }
+
+
+def _file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

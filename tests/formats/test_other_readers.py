@@ -11,8 +11,8 @@ import pytest
 from places import Place, boxes
 
 from pdc.domain.values import Findings, Mark, Point, Question, Task
-from pdc.formats.export_report import Exported
 from pdc.formats.exporting import export
+from pdc.formats.outgoing.report import Exported
 
 CELL, RING = (20.5, 30, 60, 70.25), (0, 0, 199.9, 12)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

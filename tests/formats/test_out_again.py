@@ -15,8 +15,8 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.formats.contents import What
 from pdc.formats.exporting import MANIFEST, export, prepared, zipped
-from pdc.formats.file_names import file_names
 from pdc.formats.importing import import_file
+from pdc.formats.outgoing.file_names import file_names
 from pdc.formats.registry import FORMATS
 
 OTHERS = ("coco", "yolo", "voc", "label-studio")

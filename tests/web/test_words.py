@@ -24,6 +24,7 @@ from pdc.settings import ASSETS, Settings
 from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
 from pdc.web.ui.app import build_ui
+from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
@@ -33,7 +34,7 @@ from pdc.web.ui.training_tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "retire", "upload", "tour")
+PANELS = ("worklist", "rows", "retire", "data", "import", "tables", "upload", "tour")
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]
@@ -64,6 +65,11 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "review/service.py",
     "review/visibility.py",
     "web/app.py",
+    "web/bodies.py",
+    "web/incoming.py",
+    "web/import_routes.py",
+    "formats/exporting.py",
+    "formats/outgoing/report.py",
     "review/worklist.py",
     "store/database.py",
     "store/list_queries.py",
@@ -150,7 +156,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     trainer, adapters = ProcessTrainer(Settings(home=folder, model="base")), Adapters(desk.store, "base", folder)
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
-    tabs["Labels"] = LabelsTab(Labels(desk.store))
+    tabs["Labels"], tabs["Data"] = LabelsTab(Labels(desk.store)), DataTab()
     shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
     return {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Status
 from pdc.formats.contents import LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Case, Holds, Picture, has_area, is_drawn_box, picture_of, says_all, shown
 from pdc.formats.shapes.outlines import outline_of
 
-KEPT = "; only PDC reads it back"
-SIZELESS = f"this format has no place for a box of no size{KEPT}"
-POINT = f"this format has no place for a point{KEPT}"
-NUMBER = f"this format has no place for a count without marks{KEPT}"
-OUTLINE = "this format has no place for an outline; the box around it is written"
-OLDER = f"a newer answer about this label is written{KEPT}"
-SILENT = 'nobody was asked about it, and other programs take what this format does not draw as "none"'
-UNFINISHED = f"the reader said that more of it may be there, and this format has no place for that{KEPT}"
-NOT_COUNTED = {Status.REJECTED: "the reader rejected it", Status.DOUBTFUL: "nobody has said that it is there"}
+SIZELESS = Message("this format has no place for a box of no size; only PDC reads it back")
+POINT = Message("this format has no place for a point; only PDC reads it back")
+NUMBER = Message("this format has no place for a count without marks; only PDC reads it back")
+OLDER = Message("a newer answer about this label is written; only PDC reads it back")
+OUTLINE = Message("this format has no place for an outline; the box around it is written")
+UNFINISHED = Message("more of it may be there, which this format has no place for; only PDC reads it back")
+SILENT = Message("nobody was asked about it, and other programs take what this format does not draw as “none”")
+NOT_COUNTED = {Status.REJECTED: Message("the reader rejected it"), Status.DOUBTFUL: Message("nobody has said that it is there")}
 HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
 """what the formats of other programs have a place for; the formats that are not here hold every answer"""
 UNTRACED = ("yolo", "voc", "csv")

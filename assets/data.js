@@ -1,0 +1,80 @@
+// The data tab: what may be taken along, how much of it there is, and what comes in.
+
+import { html, text } from "./annotator/core.js";
+import { t } from "./annotator/words.js";
+import { Import } from "./import.js";
+import { ask, lines, sheet } from "./tables.js";
+
+const FORMATS = {
+  coco: "COCO JSON", yolo: "YOLO", voc: "Pascal VOC", "label-studio": "Label Studio", jsonl: "MedMultiPoints, JSON lines",
+  csv: "CSV, a line per mark", medmultipoints: "MedMultiPoints, parquet",
+};
+const TASKS = { pointing: "Points", bounding: "Boxes", counting: "Count only", cnt_and_point: "Count and point", count_and_box: "Count and box" };
+
+// The filters that the list of images stands at.
+const filters = () => {
+  const fields = [...document.querySelectorAll(".pdc-worklist [data-name]")];
+  return new URLSearchParams(fields.filter((field) => field.value && field.dataset.name !== "order").map((field) => [field.dataset.name, field.value]));
+};
+
+class Data {
+  constructor(host) {
+    this.host = host;
+    this.format = html("select", { "aria-label": "Format" }, ...Object.entries(FORMATS).map(([value, words]) => html("option", { value, translate: "no" }, words)));
+    this.scope = html("select", { "aria-label": "Which images", on: { change: () => this.refresh() } },
+      html("option", { value: "" }, "all images"), html("option", { value: "shown" }, "as the list shows them"));
+    this.download = html("button", { type: "button", class: "pdc-main", on: { click: () => this.export() } }, "Export");
+    this.told = html("div", { class: "pdc-told", role: "status" });
+    this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
+    this.number = html("p", { role: "status" });
+    this.import = new Import(() => this.refresh());
+    const csv = html("button", { type: "button", on: { click: () => this.fetch("counts.csv") } }, "Counts as CSV");
+    host.replaceChildren(
+      html("section", {}, html("h2", {}, "Take along"),
+        html("div", { class: "pdc-line" }, this.scope, this.format, this.download, csv), this.told),
+      this.import.root,
+      html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
+    new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.refresh(); }).observe(host);
+  }
+
+  query() { return this.scope.value ? `?${filters()}` : ""; }
+
+  fetch(path) { html("a", { href: `api/data/${path}${this.query()}`, download: "" }).click(); }
+
+  // What other programs will not find is said before the file comes.
+  async export() {
+    this.download.disabled = true;
+    text(this.told, t("Looking through the reviews …"));
+    try {
+      const said = await ask(`api/data/report/${this.format.value}${this.query()}`);
+      this.told.replaceChildren(html("p", {}, t("{reviews} reviews of {images} images: {marks} marks, {none} times “none”.", said)), ...lines(said.left_out));
+      this.fetch(`export/${this.format.value}.zip`);
+    } catch (error) {
+      text(this.told, error.message);
+    }
+    this.download.disabled = false;
+  }
+
+  async refresh() {
+    try {
+      this.show(await ask(`api/data/counts${this.query()}`));
+    } catch (error) {
+      text(this.number, error.message);
+    }
+  }
+
+  show({ labels, rows, total }) {
+    const more = total > rows.length ? t("{n} of {total} rows; the CSV has all.", { n: rows.length, total }) : "";
+    text(this.number, total ? more : t("No review yet. What is saved is counted here."));
+    const head = [t("Image"), t("Task"), ...labels, t("none"), t("Reviewed by"), t("When (UTC)"), t("Revision")];
+    this.table.replaceChildren(...(total ? [sheet(head, rows.map((row) => this.row(row)))] : []));
+  }
+
+  row({ image, task, counts, none, unsure, complete, verdict, by, at, revision }) {
+    const number = (n) => n === null ? "" : complete ? n : t("≥ {n}", { n });
+    const said = unsure ? t("unsure") : verdict === "rejected" ? t("answer rejected") : none.join(", ");
+    return [image, t(TASKS[task]), ...counts.map(number), said, by, at, revision];
+  }
+}
+
+export const mountData = ({ element }) => new Data(element.querySelector(".pdc-data"));

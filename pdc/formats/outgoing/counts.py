@@ -1,0 +1,113 @@
+"""The table of counts: a line per image and question, a column per label. As rows for a page and as CSV for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pdc.domain.values import USABLE, Image, Review, Verdict
+from pdc.formats.csv_table import as_text
+from pdc.store import Store
+
+CHUNK = 100  # images whose reviews are in memory at once
+BEFORE = ("image", "group", "task")
+AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", "revision", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """What one review says. `counts`: label -> number, also 0, of the labels that were asked; empty where the reader was unsure
+    or rejected the answer. `none`: labels that are said not to be there. Numbers are the least where it is not `complete`."""
+
+    image: Image
+    review: Review
+
+    @property
+    def usable(self) -> bool:
+        return self.review.verdict in USABLE
+
+    @property
+    def complete(self) -> bool:
+        return self.review.findings.complete
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = self.review.findings.counts(self.review.question.task)
+        return {label: found.get(label, 0) for label in self.review.question.labels} if self.usable else {}
+
+    @property
+    def none(self) -> list[str]:
+        return [label for label, n in self.counts.items() if not n and self.complete]
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the reader skipped it."""
+        return self.review.verdict is Verdict.SKIPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The current reviews of these images, by one author or by anybody, read some at a time."""
+
+    store: Store
+    images: Sequence[Image]
+    author: str | None = None
+
+    def rows(self) -> Iterator[CountRow]:
+        current = self.store.current_ids(self.author)
+        for start in range(0, len(self.images), CHUNK):
+            images = self.images[start : start + CHUNK]
+            found = self.store.reviews_by_id([id for i in images for id, _ in current.get(i.sha256, ())])
+            yield from (CountRow(i, r) for i in images for r in found if r.image_sha256 == i.sha256)
+
+    def labels(self) -> list[str]:
+        """All that were asked, alphabetical: the columns of the table."""
+        return sorted({label for row in self.rows() for label in row.review.question.labels}, key=str.casefold)
+
+
+def csv_text(rows: Iterable[CountRow], labels: Collection[str]) -> Iterator[str]:
+    """The table as CSV, in pieces, with the mark by which Excel knows UTF-8. Text that looks like a formula is quoted."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow([*BEFORE, *map(as_text, labels), *AFTER])
+    yield f"\ufeff{_taken(buffer)}"
+    for row in rows:
+        writer.writerow(_cells(row, labels))
+        yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _cells(row: CountRow, labels: Iterable[str]) -> list[object]:
+    review, image, counts = row.review, row.image, row.counts
+    return [
+        as_text(image.name),
+        as_text(image.group),
+        str(review.question.task),
+        *(counts.get(label, "") for label in labels),
+        as_text(", ".join(row.none)),
+        _yes(row.unsure),
+        _yes(row.complete),
+        str(review.verdict),
+        as_text(review.author),
+        when(review.created_at),
+        review.revision,
+        image.sha256,
+    ]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def when(at: datetime) -> str:
+    """A time as every spreadsheet reads it, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
