@@ -6,7 +6,7 @@ The labels of today are the fold of every change over the names that were ever u
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -47,15 +47,18 @@ def fold(names: Iterable[str], events: Iterable[LabelEvent], vocabulary: Vocabul
     """The labels of today: `names` are those that were used, `events` every change, oldest first."""
     step: dict[str, str] = {}
     retired: set[str] = set()
+    merged: set[str] = set()
     synonyms: dict[str, dict[str, None]] = defaultdict(dict)
     known = dict.fromkeys(names)
     for event in events:
         known |= dict.fromkeys((event.label,))
         _take(event, step, retired, synonyms)
+        (merged.add if event.change is LabelChange.MERGED else merged.discard)(event.label)
         if event.change in (LabelChange.RENAMED, LabelChange.MERGED):
             known |= dict.fromkeys((str(event.to),))
     moved = {name: _end(name, step) for name in step}
-    return LabelDictionary(_labels(known, moved, retired, synonyms), moved, vocabulary or Vocabulary())
+    alone = {name: now for name, now in moved.items() if merged.isdisjoint(_way(name, step))}
+    return LabelDictionary(_labels(known, moved, retired, synonyms), moved, vocabulary or Vocabulary(), alone)
 
 
 def _take(event: LabelEvent, step: dict[str, str], retired: set[str], synonyms: dict[str, dict[str, None]]) -> None:
@@ -77,9 +80,14 @@ def _take(event: LabelEvent, step: dict[str, str], retired: set[str], synonyms: 
 
 
 def _end(name: str, step: Mapping[str, str]) -> str:
+    return step[[*_way(name, step)][-1]]
+
+
+def _way(name: str, step: Mapping[str, str]) -> Iterator[str]:
+    """The names it went through, without the one of today."""
     while name in step:
+        yield name
         name = step[name]
-    return name
 
 
 def _labels(

@@ -79,11 +79,13 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class LabelDictionary:
-    """Every label by its name now, and `moved`: what an older name is called now."""
+    """Every label by its name now, and `moved`: what an older name is called now. `renamed` are those of them that were never
+    merged: an answer about the older name is one about the label."""
 
     labels: Mapping[str, Label] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
     vocabulary: Vocabulary = Vocabulary()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

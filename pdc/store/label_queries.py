@@ -99,15 +99,17 @@ class LabelQueries(Database):
         return replace(said, question=question_now(said.question, moved), findings=findings_now(said.findings, moved))
 
     def _of(self, session: Session, table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
-        """The rows of this image and question, whatever its labels were called when they were written."""
-        moved = self._dictionary(session).moved
+        """The rows of this image and question, whatever its labels were called when they were written. What the model said of a
+        label before that was merged into another is no answer about the other."""
+        labels = self._dictionary(session)
+        moved = labels.renamed if table is PredictionRow else labels.moved
         now = question_now(question, moved)
         if now == question and set(moved.values()).isdisjoint(now.labels):
             return asks(table, sha256, question)
-        task, labels = mapping.question_key(question)
+        task, asked = mapping.question_key(question)
         stored = session.scalars(select(table.labels).where(table.image_sha256 == sha256, table.task == task).distinct())
         same = [written for written in stored if question_now(mapping.question_of(task, written), moved) == now]
-        return table.image_sha256 == sha256, table.task == task, table.labels.in_({labels, *same})
+        return table.image_sha256 == sha256, table.task == task, table.labels.in_({asked, *same})
 
     def _dictionary(self, session: Session) -> LabelDictionary:
         """The labels as this session sees them; asked for again and again, they are read once."""

@@ -90,17 +90,22 @@ class ListQueries(LabelQueries):
             ]
 
     def answered_questions(self, sha256: str | None = None) -> dict[str, dict[Question, str]]:
-        """sha256 of each answered image -> its questions, the one answered last at the end -> the id of the newest answer."""
+        """sha256 of each answered image -> its questions, the one answered last at the end -> the id of the newest answer.
+
+        An answer about a label that was merged into another since then is left out.
+        """
         table = PredictionRow
         newest = of_image(select(func.max(table.seq)), table.image_sha256, sha256)
         newest = newest.group_by(table.image_sha256, table.task, table.labels)
         columns = table.image_sha256, table.task, table.labels, table.id
         found: dict[str, dict[Question, str]] = {}
         with self._read() as session:
-            moved = self._dictionary(session).moved
+            names = self._dictionary(session)
             for sha, task, labels, id in session.execute(select(*columns).where(table.seq.in_(newest)).order_by(table.seq)):
+                question = question_now(question_of(task, labels), names.renamed)
+                if not names.moved.keys().isdisjoint(question.labels):
+                    continue
                 of = found.setdefault(sha, {})
-                question = question_now(question_of(task, labels), moved)
                 of.pop(question, None)  # asked under an older name of a label
                 of[question] = id
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Rev
 from pdc.store import mapping
 from pdc.store.database import of_image
 from pdc.store.image_queries import counts, retired_shas
-from pdc.store.label_queries import LabelQueries, asks
+from pdc.store.label_queries import LabelQueries
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
@@ -23,7 +23,7 @@ DraftVersion = tuple[str, datetime]  # StoredDraft.seen
 
 class ReviewQueries(LabelQueries):
     """Predictions and reviews are only ever added. A label that was renamed or merged is read under its name of today; an
-    answer of the model is found again only under the names that were asked."""
+    answer of the model is found again under the names that were asked, and those they were given since."""
 
     def add_image(self, image: Image, owner: str | None = None) -> Image:
         """The stored image of that sha256: this one, or the one that came first. From now on it is `owner`'s too.
@@ -82,23 +82,17 @@ class ReviewQueries(LabelQueries):
 
     def latest_prediction(self, sha256: str, question: Question, model: str, adapter: str | None) -> Prediction | None:
         """The newest answer to this question about this image by this model with this adapter (None: without one)."""
-        query = (
-            select(PredictionRow)
-            .where(*asks(PredictionRow, sha256, question), PredictionRow.model == model)
-            .where(PredictionRow.adapter.is_not_distinct_from(adapter))
-            .order_by(PredictionRow.seq.desc())
-            .limit(1)
-        )
-        with self._read() as session:
-            row = session.scalar(query)
-            return row and self._prediction(session, row)
+        by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter)
+        return self._newest_answer(sha256, question, *by)
 
     def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
         """The newest answer to this question about this image, whoever gave it."""
-        where = asks(PredictionRow, sha256, question)
-        query = select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1)
+        return self._newest_answer(sha256, question)
+
+    def _newest_answer(self, sha256: str, question: Question, *by: ColumnElement[bool]) -> Prediction | None:
         with self._read() as session:
-            row = session.scalar(query)
+            where = (*self._of(session, PredictionRow, sha256, question), *by)
+            row = session.scalar(select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1))
             return row and self._prediction(session, row)
 
     def save_review(self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None) -> Review:

@@ -143,8 +143,18 @@ def test_the_answer_about_a_merged_label_is_not_the_answer_about_the_other(store
     store.add_prediction(a_prediction("p1", question=OLD, findings=boxes("RBC", 9)))
     store.add_label("RBC")
     store.change_label("RBC", LabelChange.MERGED, "red blood cell", by="ada")
-    assert store.newest_prediction(SHA, NEW) is None
+    assert store.newest_prediction(SHA, NEW) is None and store.answered_questions() == {}
     assert store.prediction("p1").question == NEW
+
+
+def test_the_answer_under_an_older_name_of_a_label_is_found_under_the_new_one(store: Store):
+    store.add_prediction(a_prediction("p1", question=OLD, findings=boxes("RBC", 9)))
+    store.add_label("RBC")
+    store.change_label("RBC", LabelChange.RENAMED, "Ery of mine", by="ada")
+    asked = Question(Task.BOUNDING, ("Ery of mine",))
+    found = store.latest_prediction(SHA, asked, "tiny", None)
+    assert found is not None and found.question == asked and {m.label for m in found.findings.marks} == {"Ery of mine"}
+    assert store.answered_questions() == {SHA: {asked: "p1"}}
 
 
 def test_a_label_that_was_retired_is_offered_again_when_it_is_added(store: Store):
