@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pdc.domain.carrying import carried, unasked
+from pdc.domain.carrying import answer_to, carried, unasked
+from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Findings, Image, Prediction, Question, Review
+from pdc.domain.values import Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store.review_queries import DraftVersion
 
 NOTHING = joined(())
@@ -93,6 +94,25 @@ def unsaid_nones(draft: Draft) -> tuple[str, ...]:
     typed = [label for label, n in found.aside.stated.items() if n]
     named = {m.label for m in found.marks} if draft.question.task.has_marks else {k for k, n in found.stated.items() if n}
     return tuple(label for label in draft.question.labels if label in (*silent, *typed) and label not in named)
+
+
+def verdict_of(draft: Draft) -> Verdict:
+    """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected.
+
+    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition. An answer that was
+    cut is only a part of one, and never accepted.
+    """
+    before = answer_to(draft.prediction, draft.question) if draft.prediction else None
+    if draft.prediction is None or before is None:
+        return Verdict.CORRECTED
+    unchanged = Verdict.CORRECTED if draft.prediction.cut else Verdict.ACCEPTED
+    if not draft.question.task.has_marks:
+        return unchanged if dict(before.stated) == dict(draft.findings.stated) else Verdict.CORRECTED
+    changes = [c.kind for c in diff(before, draft.findings)]
+    if all(kind is CorrectionKind.KEPT for kind in changes):
+        return unchanged
+    kept = any(m.counts for m in draft.findings.marks)
+    return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
 
 
 @dataclass(frozen=True, slots=True)

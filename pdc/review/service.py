@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pdc.domain.carrying import answer_to
-from pdc.domain.diff import CorrectionKind, diff
+from pdc.domain.diff import diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
@@ -20,7 +20,7 @@ from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, untaught_note
 from pdc.review.blind_reading import beside, second_look
-from pdc.review.drafts import Conflict, Draft, carry
+from pdc.review.drafts import Conflict, Draft, carry, verdict_of
 from pdc.review.requests import Cancelled, Priority
 from pdc.review.visibility import ImageAccess
 from pdc.store.records import StoredDraft
@@ -162,11 +162,13 @@ class ReviewService(ImageAccess):
             return draft
         unread = self.hides(draft.image.sha256, question, draft.author)
         opened = self.open(draft.image.sha256, question, draft.author)
-        if (unread and not draft.blind) or (draft.blank and (draft.prediction is None or opened.prediction or not opened.blank)):
+        if unread and not draft.blind:
+            return opened
+        self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
+        if draft.blank and (draft.prediction is None or opened.prediction or not opened.blank):
             return opened
         turned = replace(carry(draft, question), blind=unread)
         turned = replace(turned, base_revision=self._goes_on_from(turned))
-        self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
         return self.edit(turned, turned.findings)
 
     def _goes_on_from(self, turned: Draft) -> int:
@@ -300,25 +302,6 @@ def _zoomed(draft: Draft, found: Findings) -> Draft:
     known = {m.id for m in draft.findings.marks}
     note = Message("Looked closer: {n} more found.", n=sum(m.counts and m.id not in known for m in found.marks))
     return replace(draft, findings=replace(draft.findings, marks=found.marks), note=note)
-
-
-def verdict_of(draft: Draft) -> Verdict:
-    """Accepted when the reader changed nothing the model found, rejected when nothing of it was kept, else corrected.
-
-    A doubtful mark was not found: left alone or rejected it changes nothing, accepted it is an addition. An answer that was
-    cut is only a part of one, and never accepted.
-    """
-    before = answer_to(draft.prediction, draft.question) if draft.prediction else None
-    if draft.prediction is None or before is None:
-        return Verdict.CORRECTED
-    unchanged = Verdict.CORRECTED if draft.prediction.cut else Verdict.ACCEPTED
-    if not draft.question.task.has_marks:
-        return unchanged if dict(before.stated) == dict(draft.findings.stated) else Verdict.CORRECTED
-    changes = [c.kind for c in diff(before, draft.findings)]
-    if all(kind is CorrectionKind.KEPT for kind in changes):
-        return unchanged
-    kept = any(m.counts for m in draft.findings.marks)
-    return Verdict.CORRECTED if kept or not before.marks else Verdict.REJECTED
 
 
 def said_when_saved(review: Review) -> Message:

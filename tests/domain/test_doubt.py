@@ -26,7 +26,7 @@ from pdc.inference.predictors.zoom import merge_marks
 from pdc.inference.qwen import load
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.calibration import scored_marks
-from pdc.review.service import verdict_of
+from pdc.review.drafts import verdict_of
 from pdc.settings import EMBEDDED_MODEL
 from pdc.training.dataset_export import export_training_set
 

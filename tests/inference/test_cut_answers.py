@@ -19,8 +19,7 @@ from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion
 from pdc.inference.predictors.tiling import Tile
 from pdc.inference.types import Decoded
-from pdc.review.drafts import Draft
-from pdc.review.service import verdict_of
+from pdc.review.drafts import Draft, verdict_of
 from pdc.settings import EMBEDDED_MODEL
 from pdc.web.ui.screen import status_line
 

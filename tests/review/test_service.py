@@ -12,8 +12,8 @@ from desk import ASK, Desk, a_mark
 from pdc.domain.errors import StaleSave
 from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task, Verdict
 from pdc.images.intake import ImageFiles
-from pdc.review.drafts import Draft
-from pdc.review.service import ReviewService, verdict_of
+from pdc.review.drafts import Draft, verdict_of
+from pdc.review.service import ReviewService
 from pdc.store.store import Store
 
 MARKED = Findings((a_mark("h1", 1),))
