@@ -77,7 +77,12 @@ def _model(settings: Settings) -> str:
     started = time.monotonic()
     predictor.load()
     seconds = time.monotonic() - started
-    return f"{settings.server_url or settings.model}; adapter {predictor.adapter or 'none'}; ready in {seconds:.1f} s"
+    adapter = f"{predictor.adapter or 'none'}{_weights(predictor.lora_layers)}"
+    return f"{settings.server_url or settings.model}; adapter {adapter}; ready in {seconds:.1f} s"
+
+
+def _weights(layers: int | None) -> str:
+    return f" ({layers} LoRA layers, all loaded)" if layers else ""
 
 
 def _disk(settings: Settings) -> str:

@@ -12,11 +12,12 @@ import typer
 from pdc.cli.entry import DONE, FAILED
 from pdc.cli.options import BATCH
 from pdc.cli.progress import say, shown
-from pdc.domain.errors import BadImage, BadSetting, PdcError
+from pdc.domain.errors import BadImage, BadQuestion, BadSetting, PdcError
 from pdc.domain.progress import follow
 from pdc.domain.values import Question, Task
 
 if TYPE_CHECKING:
+    from pdc.inference.adapter_ref import AdapterRef
     from pdc.inference.predictors.base import Predictor
     from pdc.settings import Settings
 
@@ -29,7 +30,7 @@ class PredictOptions:
     task: Annotated[str, typer.Option(help=f"One of {', '.join(Task)}.")] = Task.COUNT_AND_BOX.value
     label: Annotated[
         list[str] | None,
-        typer.Option(metavar="LABEL", help="What to look for; repeat for several (default: all the embedded model knows)."),
+        typer.Option(metavar="LABEL", help="What to look for; repeat for several (default: all that the model was taught)."),
     ] = None
     closer: Annotated[
         int, typer.Option(metavar="N", help="Look again, larger, at the N regions it is least sure of.", show_default=False)
@@ -56,8 +57,8 @@ def predict(options: PredictOptions) -> int:
     from pdc.settings import Settings
 
     settings = Settings.from_env()
-    typed = _question(options, settings)
     wanted = routing_of(settings, store := open_store(settings))
+    typed = _question(options, settings, wanted())
     predictor = predictor_of(settings, store, wanted)
     question, notes = Labels(store, lambda: predictor.labels).understand(typed)
     for note in notes:
@@ -72,13 +73,21 @@ def predict(options: PredictOptions) -> int:
     return _predict_folder(folders[0], options, settings, question, predictor)
 
 
-def _question(options: PredictOptions, settings: Settings) -> Question:
+def _question(options: PredictOptions, settings: Settings, wanted: AdapterRef) -> Question:
     from pdc.domain.prompts import task_from
-    from pdc.inference.answer_settings import labels_of
-    from pdc.review.examples import KNOWN_LABELS, taught
+    from pdc.review.examples import taught
 
-    labels = options.label or taught(labels_of(settings.model)) or KNOWN_LABELS
+    labels = options.label or taught(_own_labels(settings, wanted))
+    if not labels:
+        raise BadQuestion(f"{settings.base} does not say what it was taught; name what to look for, such as --label polyp.")
     return Question(task_from(options.task), tuple(labels))
+
+
+def _own_labels(settings: Settings, wanted: AdapterRef) -> frozenset[str]:
+    """What the model says it was taught; where it does not say, what its adapter was."""
+    from pdc.inference.answer_settings import labels_of
+
+    return labels_of(settings.model) or (labels_of(wanted.folder) if wanted.folder else frozenset())
 
 
 def _predict_folder(folder: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> int:

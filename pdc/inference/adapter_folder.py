@@ -101,6 +101,12 @@ def has_vision(folder: str | Path) -> bool:
     return bool(said) or (weights.is_file() and any("visual." in key for key in _header(weights)))
 
 
+def lora_layers(folder: str | Path) -> int:
+    """How many LoRA layers the adapter in `folder` has; 0 where its weights are not there."""
+    weights = Path(folder) / WEIGHTS
+    return len({match["module"] for key in _header(weights) if (match := _KEY.fullmatch(key))}) if weights.is_file() else 0
+
+
 def _said(folder: str | Path) -> tuple[str | None, frozenset[str]]:
     path = Path(folder) / MANIFEST
     return _read(path, path.stat().st_mtime_ns) if path.is_file() else (None, frozenset())

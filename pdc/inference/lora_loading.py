@@ -28,11 +28,13 @@ _KEY = re.compile(re.escape(PREFIX) + r"(?P<module>.+)\.lora_(?:embedding_)?(?P<
 
 @dataclass(frozen=True, slots=True)
 class LoadedAdapter:
-    """An adapter in memory: what tells it from others, PEFT's name for it, and whether it changes the vision tower."""
+    """An adapter in memory: what tells it from others, PEFT's name for it, whether it changes the vision tower, and how many
+    LoRA layers it has, each loaded and none zero."""
 
     key: Hashable
     slot: str
     has_vision: bool
+    layers: int
 
 
 class LoadedAdapters:
@@ -88,7 +90,8 @@ class LoadedAdapters:
             self._activate(self.serving)
             raise
         self.model = model.eval()
-        return LoadedAdapter(key, slot, any(".visual." in name for name in weights))
+        layers = {match["module"] for name in weights if (match := _KEY.fullmatch(name))}
+        return LoadedAdapter(key, slot, any(_tower(name) == "visual" for name in layers), len(layers))
 
     def _activate(self, adapter: LoadedAdapter | None) -> None:
         """Set the flags of all LoRA layers, also of those that came with an adapter loaded just now."""

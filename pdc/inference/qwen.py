@@ -89,6 +89,11 @@ class Qwen:
         return self._adapters.serving and self._adapters.serving.key
 
     @property
+    def lora_layers(self) -> int:
+        """How many LoRA layers answer: all that the serving adapter has; 0 for the base alone."""
+        return self._adapters.serving.layers if self._adapters.serving else 0
+
+    @property
     def vision_weights(self) -> Hashable:
         """As `weights`, for the vision tower: None also with an adapter that leaves it as it is."""
         serving = self._adapters.serving

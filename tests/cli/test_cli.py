@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pdc.cli.predict import PredictOptions, _question
+from pdc.inference.adapter_folder import lora_layers
+from pdc.inference.adapter_ref import AdapterRef
+from pdc.settings import EMBEDDED_MODEL, Settings
+
 pytestmark = pytest.mark.slow  # each command is a process that loads torch
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -105,11 +110,34 @@ def test_users_are_added_and_listed(tmp_path: Path):
     assert pdc(tmp_path, "users", "list").stdout.strip() == "ada"
 
 
+def labels_asked(settings: Settings, adapter: Path | None = None, *labels: str) -> tuple[str, ...]:
+    wanted = AdapterRef("mine", str(adapter)) if adapter else AdapterRef()
+    return _question(PredictOptions([], label=list(labels)), settings, wanted).labels
+
+
+def test_without_a_label_each_model_is_asked_for_its_own(tmp_path: Path):
+    for name, known in (("base", ["sperm", "debris"]), ("adapter", ["mite"])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pdc.json").write_text(json.dumps({"labels": known}))
+    own, foreign = Settings(model=str(tmp_path / "base")), Settings(model="Qwen/Qwen2.5-VL-7B-Instruct")
+    assert labels_asked(Settings()) == ("red blood cell", "white blood cell", "platelet", "nucleus", "polyp")
+    assert labels_asked(own) == labels_asked(own, tmp_path / "adapter") == ("debris", "sperm")
+    assert labels_asked(foreign, tmp_path / "adapter") == ("mite",)
+    assert labels_asked(foreign, None, "polyp") == ("polyp",)
+
+
+def test_a_model_that_names_no_labels_is_not_asked_for_those_of_another(folder: Path, tmp_path: Path):
+    done = pdc(tmp_path, "predict", str(folder / "smear.png"), PDC_MODEL="Qwen/Qwen2.5-VL-7B-Instruct")
+    assert done.returncode == 1 and "--label polyp" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_doctor_names_versions_model_and_disk(tmp_path: Path):
     done = pdc(tmp_path, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("torch", "gradio", "pdc-tiny", "sqlite", "GB free"):
         assert word in done.stdout
+    layers = lora_layers(next((EMBEDDED_MODEL / "adapters").iterdir()))
+    assert layers > 40 and f"({layers} LoRA layers, all loaded)" in done.stdout
 
 
 def test_a_model_is_not_served_to_others_without_a_key(tmp_path: Path):

@@ -13,6 +13,7 @@ from pdc.domain.errors import BadModel, first_sentence
 from pdc.domain.prompts import COMPACT, PAPER
 from pdc.domain.values import Question, Task
 from pdc.files import sha256
+from pdc.inference.adapter_folder import lora_layers
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import adapter_style
 from pdc.inference.predictors.local import LocalPredictor
@@ -78,6 +79,9 @@ def test_a_shipped_adapter_is_loaded_as_its_library_loads_it(qwen: Qwen):
     loaded = get_peft_model_state_dict(qwen.model, adapter_name=qwen.model.active_adapters[0])
     written = load_file(SHIPPED / "adapter_model.safetensors")
     assert loaded.keys() == written.keys() and all(loaded[k].equal(w.float()) for k, w in written.items())
+    assert qwen.lora_layers == lora_layers(SHIPPED) == len(written) // 2
+    qwen.use_adapter(None, None)
+    assert qwen.lora_layers == 0
 
 
 def lora_weights(qwen: Qwen) -> list[str]:

@@ -12,8 +12,9 @@ import pytest
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, BadSetting, NotFound
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
+from pdc.inference.adapter_folder import lora_layers
 from pdc.review.edit_counts import EditCount
-from pdc.settings import Settings
+from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, TrainingProgress
@@ -162,6 +163,12 @@ def test_a_row_of_the_table(tmp_path):
     bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
     assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
     assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
+
+
+def test_the_table_says_how_many_weights_an_adapter_has(tmp_path):
+    shipped = next((EMBEDDED_MODEL / "adapters").iterdir())
+    assert int(adapter_row(an_adapter("tiny", path=str(shipped)))[-1]) == lora_layers(shipped) > 40
+    assert adapter_row(an_adapter("gone", path=str(tmp_path / "gone")))[-1] == "-"
 
 
 def test_words_for_every_status():

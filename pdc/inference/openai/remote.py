@@ -88,6 +88,11 @@ class RemotePredictor:
     def untaught(self, question: Question) -> tuple[str, ...]:
         return untaught(question, self.labels)
 
+    @property
+    def lora_layers(self) -> int | None:
+        """Not known: what a server has loaded it does not tell."""
+        return None
+
     def predict(self, image: PilImage, question: Question) -> Answer:
         return self._answer(self._serving(question), image, question)
 

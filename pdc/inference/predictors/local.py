@@ -68,6 +68,11 @@ class LocalPredictor:
         """The name of the adapter that answered last, or None."""
         return self._qwen.adapter if self._qwen else None
 
+    @property
+    def lora_layers(self) -> int | None:
+        """How many LoRA layers answered last, every one of them loaded; None before the model is loaded."""
+        return self._qwen.lora_layers if self._qwen else None
+
     def predict(self, image: PilImage, question: Question) -> Answer:
         return self.predict_many([(image, question)])[0]
 

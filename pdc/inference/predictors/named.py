@@ -38,6 +38,10 @@ class NamedPredictor:
         return self.inside.adapter
 
     @property
+    def lora_layers(self) -> int | None:
+        return self.inside.lora_layers
+
+    @property
     def labels(self) -> frozenset[str] | None:
         known = self.inside.labels
         if known is None:

@@ -12,7 +12,7 @@ from pdc.adapters.registry import Adapters, is_there
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
-from pdc.inference.adapter_folder import labels_served
+from pdc.inference.adapter_folder import labels_served, lora_layers
 from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
@@ -40,6 +40,7 @@ HEADERS = [
     Message("Images"),
     Message("Goes on from"),
     Message("Made"),
+    Message("LoRA layers"),
 ]
 START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
 LOG_LINES = 200
@@ -265,6 +266,7 @@ def adapter_row(adapter: Adapter) -> list[str]:
         images,
         parent,
         made,
+        str(lora_layers(adapter.path) or "-"),
     ]
 
 
