@@ -1,12 +1,14 @@
-// How the picture is shown: brightness, contrast, gamma, invert. The stored image and the marks are never touched.
+// How the picture is shown: brightness, contrast, gamma, invert, and of more than 8 bits the window (deep.js). The stored image
+// and the marks are never touched.
 
 import { html, svg } from "./core.js";
 
 const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 
 export class Adjust {
-  constructor(picture, done) {
+  constructor(picture, deep, done) {
     this.picture = picture;
+    this.deep = deep;
     this.done = done;
     this.id = `pdc-gamma-${Math.random().toString(36).slice(2)}`;
     this.functions = ["R", "G", "B"].map((c) => svg(`feFunc${c}`, { type: "gamma", exponent: "1" }));
@@ -14,7 +16,7 @@ export class Adjust {
       svg("filter", { id: this.id, "color-interpolation-filters": "sRGB" }, svg("feComponentTransfer", {}, ...this.functions)));
     this.inputs = {};
     this.root = html("div", { class: "pda-adjust", role: "group", "aria-label": "How the image is shown", "data-overlay": "", hidden: "" },
-      this.slider("brightness", "Brightness", 0.2, 3), this.slider("contrast", "Contrast", 0.2, 3),
+      deep.root, this.slider("brightness", "Brightness", 0.2, 3), this.slider("contrast", "Contrast", 0.2, 3),
       this.slider("gamma", "Gamma", 0.3, 3), this.switch("invert", "Invert"),
       html("button", { type: "button", class: "pda-close", on: { click: () => this.show({ ...PLAIN }) } }, "As stored"));
     this.now = { ...PLAIN };
@@ -45,5 +47,8 @@ export class Adjust {
   }
 
   get open() { return !this.root.hidden; }
-  toggle(on = !this.open) { this.root.hidden = !on; }
+  toggle(on = !this.open) {
+    this.root.hidden = !on;
+    if (on) this.deep.load();
+  }
 }

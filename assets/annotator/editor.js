@@ -4,6 +4,7 @@ import { Adjust } from "./adjust.js";
 import { Confidence } from "./confidence.js";
 import { counted, html, svg, text } from "./core.js";
 import { Counts } from "./counts.js";
+import { Deep } from "./deep.js";
 import { Doc } from "./doc.js";
 import { Grid } from "./grid.js";
 import { Help, legend } from "./help.js";
@@ -15,6 +16,7 @@ import { Lens } from "./lens.js";
 import { Link } from "./link.js";
 import { List } from "./list.js";
 import { Notices } from "./notices.js";
+import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import * as shapes from "./shapes.js";
 import { Toolbar } from "./toolbar.js";
@@ -34,20 +36,19 @@ export class Editor {
     this.doc = new Doc(() => this.changed());
     this.build(host);
     this.pointer = new Pointer(this);
-    this.picture.addEventListener("error", () => this.pictureFailed());
-    this.picture.addEventListener("load", () => this.stage.removeAttribute("data-loading"));
     this.root.pdc = this;
     listen(this);
   }
 
   build(host) {
-    this.picture = html("img", { class: "pda-picture", draggable: "false", decoding: "async" });
+    this.shown = new Picture();
+    this.picture = this.shown.img;
     this.canvas = svg("svg", { class: "pda-canvas", role: "group", "aria-label": "Marks on the image", tabindex: "0" });
     this.overlays = html("div", { class: "pda-overlays" });
-    this.message = html("p", { class: "pda-message", role: "status" });
     this.help = new Help();
-    this.adjust = new Adjust(this.picture, () => this.focus());
-    this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.message);
+    this.deep = new Deep(this.shown, { sight: () => this.view.sight(), changed: () => this.toolbar.render(), done: () => this.focus() });
+    this.adjust = new Adjust(this.picture, this.deep, () => this.focus());
+    this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.shown.message);
     this.root = host;
     this.buildPanels();
     this.stage.append(this.lens.root, this.adjust.root);
@@ -124,26 +125,9 @@ export class Editor {
   }
 
   showPicture() {
-    const { doc, picture, message } = this;
-    this.root.toggleAttribute("data-open", doc.open);
-    picture.hidden = !doc.open;
-    message.hidden = doc.open;
-    text(message, doc.open ? "" : t("No image is open."));
-    if (!doc.open) return picture.removeAttribute("src");
-    const { url, width, height, name } = doc.head.image;
-    picture.style.width = `${width}px`;
-    picture.style.height = `${height}px`;
-    picture.alt = name ? t("Image {name}", { name }) : t("Image");
-    if (picture.getAttribute("src") === url) return;
-    this.stage.setAttribute("data-loading", "");
-    picture.setAttribute("src", url);
-  }
-
-  pictureFailed() {
-    if (!this.doc.open) return;
-    this.stage.removeAttribute("data-loading");
-    this.message.hidden = false;
-    text(this.message, t("The image could not be loaded. Your marks are kept; reload the page to try again."));
+    this.root.toggleAttribute("data-open", this.doc.open);
+    const image = this.doc.open ? this.doc.head.image : null;
+    if (this.shown.show(image)) this.deep.open(image);
   }
 
   changed() {

@@ -35,7 +35,8 @@ export const BINDINGS = [
     ["O", "outlines only", { o: (e) => e.toggle("plain") }],
     ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
     ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
-    ["I", "brightness, contrast, gamma, invert", { i: (e) => e.adjust.toggle() }],
+    ["I", "brightness, contrast, gamma, invert; window and level", { i: (e) => e.adjust.toggle() }],
+    ["M", "as the model saw it, or your own window", { m: (e) => void e.deep.toggle() }],
     ["?", "these keys", { "?": (e) => e.help.toggle() }],
   ]],
   ["Counting", [

@@ -68,7 +68,8 @@ export class Toolbar {
     this.before.disabled = this.after.disabled = !doc.shown.length;
     this.markGroup.hidden = doc.kind === "count";
     this.toolGroup.hidden = doc.kind === "count";
-    text(this.note, t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : ""));
+    const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
+    text(this.note, note || t(editor.deep.own ? "Own window (M)" : ""));
   }
 
   zoomed(scale) { text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }

@@ -48,6 +48,9 @@ export class View {
     this.fitted = true;
   }
 
+  // The part of the image that is in sight: [x1, y1, x2, y2] in its pixels, which may lie outside.
+  sight() { return [this.x, this.y, this.x + this.width / this.scale, this.y + this.height / this.scale]; }
+
   middle() { return [this.x + this.width / this.scale / 2, this.y + this.height / this.scale / 2]; }
 
   // Put the image place (cx, cy) in the middle of the stage at `scale` screen pixels per image pixel.
