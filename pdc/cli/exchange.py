@@ -15,7 +15,22 @@ if TYPE_CHECKING:
     from pdc.formats.import_report import Imported
 
 # The names that pdc.formats.registry knows, here so that help needs no reader of any format; a test compares them.
-Readable = Literal["coco", "yolo", "voc", "label-studio", "csv", "jsonl", "medmultipoints"]
+Readable = Literal[
+    "coco",
+    "yolo",
+    "voc",
+    "label-studio",
+    "cvat",
+    "labelme",
+    "qupath",
+    "via",
+    "imagej",
+    "imagej-results",
+    "hugging-face",
+    "csv",
+    "jsonl",
+    "medmultipoints",
+]
 Writable = Literal["coco", "yolo", "voc", "label-studio", "jsonl", "csv", "medmultipoints"]
 
 

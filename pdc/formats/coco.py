@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
@@ -26,6 +26,8 @@ from pdc.formats.sources.index import FileIndex
 
 Labelled = tuple[str, Shape]
 Id = int | str
+POSE = "the box of each is taken over"
+PIXEL = "it is one pixel, so a point is meant, and taken over"
 LISTS = ("images", "categories", "annotations")
 
 
@@ -237,8 +239,21 @@ def record(image: Described) -> Record:
         tuple(Asked.of_shapes(n, [s for label, s in found if label == n]) for n in asked),
     )
     if named is None:
-        return Record(picture, Silence.UNKNOWN, left_out)
+        return _pointed(Record(picture, Silence.UNKNOWN, left_out))
     return Record(with_told(picture, {"asked": image.entry.get("asked")}), Silence.TOLD, left_out)
+
+
+def _pointed(record: Record) -> Record:
+    """With points where a tool wrote them as boxes of one pixel: of a label all of whose boxes are no larger."""
+    picture = record.picture
+    tiny = [a for a in picture.asked if a.shapes and all(isinstance(s, Box) and max(s.width, s.height) <= 1 for s in a.shapes)]
+    asked = [_corners_of(a) if a in tiny else a for a in picture.asked]
+    said = [LeftOut(What.SIZE, PIXEL, picture.file, a.label) for a in tiny for _ in a.shapes]
+    return replace(record, picture=replace(picture, asked=tuple(asked)), left_out=(*record.left_out, *said))
+
+
+def _corners_of(asked: Asked) -> Asked:
+    return Asked.of_shapes(asked.label, [Point(s.x1, s.y1) for s in asked.shapes if isinstance(s, Box)])
 
 
 def _about(annotation: Any, listed: Container[Id]) -> Id:
@@ -276,4 +291,6 @@ def _labelled(
         shape, unfit = shape_of(annotation, image.size, _what(annotation))
     except PdcError as error:
         return [LeftOut(What.IMAGE, str(error), file)]
-    return [(label, shape), *([LeftOut(What.OUTLINE, unfit, file, label)] if unfit else [])]
+    outline = [LeftOut(What.OUTLINE, unfit, file, label)] if unfit else []
+    pose = [LeftOut(What.POSE, POSE, file, label)] if isinstance(shape, Box) and annotation.get("keypoints") else []
+    return [(label, shape), *outline, *pose]

@@ -17,14 +17,13 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
 from pdc.domain.values import Shape, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle
-from pdc.formats.records import Asked, Picture, is_drawn_box, numbers, says_all, shape_of, told, visible, with_told
+from pdc.formats.records import Asked, Picture, is_drawn_box, numbers, says_all, told, visible, with_told
+from pdc.formats.shapes.voc_shapes import CORNERS, shape_in, why_unread
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.sources.sniffing import root_tag
 
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FOLDER = "Annotations"
 OWN_FOLDER = "Annotations-pdc"
-UNREAD = ("polygon", "segm", "mask", "robndbox", "ellipse")
 MAX_BYTES = 20_000_000
 
 
@@ -64,8 +63,7 @@ def knows(index: FileIndex, file: str) -> bool:
 
 
 def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
-    """A file without objects says "none" of every label in use. Left out are objects without an upright box, and files that are
-    wrong."""
+    """A file without objects says "none" of every label in use. Left out are objects without a place, and wrong files."""
     entries = (e for f in files for e in placed(gather([f], lambda file: _record(index, file), _last), index, f))
     return settle(entries, complete=complete)
 
@@ -105,16 +103,20 @@ def _record(index: FileIndex, place: str) -> Record:
     file = f"images/{file}" if (root.findtext("folder") or "").strip() == "images" else file
     size = index.size(file, place, _size(root))
     objects = [(_name(o, where), o) for o in root.findall("object")]
-    left_out = tuple(LeftOut(What.OBJECT, r, file, label) for label, o in objects if (r := _unread(o)) is not None)
+    left_out: list[LeftOut] = []
     shapes: dict[str, list[Shape]] = {}
     for label, found in objects:
-        if _unread(found) is None:
-            shapes.setdefault(label, []).append(_shape(found, size, where))
+        if (reason := why_unread(found)) is not None:
+            left_out.append(LeftOut(What.OBJECT, reason, file, label))
+            continue
+        shape, unfit = shape_in(found, size, where)
+        shapes.setdefault(label, []).append(shape)
+        left_out += [LeftOut(What.OUTLINE, unfit, file, label)] if unfit else []
     picture = Picture(file, file, file, size, tuple(Asked.of_shapes(label, own) for label, own in shapes.items()))
     extra = root.find("pdc")
     if extra is None:
-        return Record(picture, Silence.UNKNOWN if objects else Silence.NONE, left_out)
-    return Record(with_told(picture, _kept(extra)), Silence.TOLD, left_out)
+        return Record(picture, Silence.UNKNOWN if objects else Silence.NONE, tuple(left_out))
+    return Record(with_told(picture, _kept(extra)), Silence.TOLD, tuple(left_out))
 
 
 def _kept(extra: Element) -> Any:
@@ -132,29 +134,3 @@ def _size(root: Element) -> Size | None:
     except (ValueError, OverflowError):
         return None
     return size if min(size) > 0 else None
-
-
-def _unread(found: Element) -> str | None:
-    """Why the object is no upright box or point; None when it is."""
-    turns = [a.findtext("value") for a in found.iterfind("attributes/attribute") if a.findtext("name") == "rotation"]
-    if any(_is_turned(turn) for turn in [*turns, found.findtext("bndbox/angle")]):
-        return "it is a turned box, which is not read"
-    if found.find("bndbox") is None and found.find("point") is None and any(found.find(k) is not None for k in UNREAD):
-        return "it is an outline, a mask or a turned box without a bndbox, which is not read"
-    return None
-
-
-def _is_turned(degrees: str | None) -> bool:
-    try:
-        return float(degrees or 0) % 360 != 0
-    except ValueError:
-        return True
-
-
-def _shape(found: Element, size: Size | None, where: str) -> Shape:
-    place, names = ("bndbox", CORNERS) if found.find("bndbox") is not None else ("point", ("x", "y"))
-    try:
-        values = [float(found.findtext(f"{place}/{n}", "")) for n in names]
-    except ValueError:
-        raise BadSetting(f"{where} has an object without usable corners; correct the file.") from None
-    return shape_of(values, size, where)

@@ -186,12 +186,12 @@ def test_entities_are_refused_in_any_encoding(place, tmp_path: Path):
         taken(place, tmp_path)
 
 
-def test_a_voc_file_without_objects_says_none_and_an_outline_is_no_box(place, tmp_path: Path):
+def test_a_voc_file_without_objects_says_none_and_a_mask_is_no_box(place, tmp_path: Path):
     empty = "<annotation><filename>b.png</filename></annotation>"
-    outline = a_voc("c.png", CELL).replace("bndbox>", "polygon>")
+    outline = a_voc("c.png", CELL).replace("bndbox>", "mask>")
     turned = a_voc("d.png", CELL).replace("<bndbox>", "<bndbox><angle>0.5</angle>")
     texts = {"a.xml": a_voc("a.png", CELL), "b.xml": empty, "c.xml": outline, "d.xml": turned}
     images = dict(zip(("a.png", "b.png", "c.png", "d.png"), ("red", "blue", "lime", "navy"), strict=True))
     found, said = taken(place, put(tmp_path, texts, images))
     assert found == {"a.png": {"cell": [CELL]}, "b.png": {"cell": []}}
-    assert "(cell in c.png): it is an outline" in said and "(cell in d.png): it is a turned box" in said
+    assert "(cell in c.png): it is a mask" in said and "(cell in d.png): its bndbox has an angle" in said

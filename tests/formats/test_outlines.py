@@ -278,6 +278,53 @@ def test_pycocotools_reads_outlines_and_their_area(place: Place, tmp_path: Path)
     assert annotation["area"] == opened.annToMask(annotation).sum() == 3200
 
 
+@pytest.mark.parametrize("size", [1, 0.5, 0])
+def test_coco_boxes_of_one_pixel_are_points_and_that_is_said(place: Place, tmp_path: Path, size: float):
+    dots = [{"bbox": [x, 100, size, size]} for x in (10, 20)]
+    found, said = taken(place, a_coco(tmp_path, [*dots, {**BOXED, "category_id": 2}]))
+    assert (
+        found == {"a.png": {"cell": [(10, 100), (20, 100)], "platelet": [CELL]}}
+        and "2 box sizes (cell in a.png): it is one pixel" in said
+    )
+
+
+def test_the_keypoints_of_a_coco_box_are_named(place: Place, tmp_path: Path):
+    found, said = taken(place, a_coco(tmp_path, [{**BOXED, "keypoints": [30, 40, 2, 50, 60, 2], "num_keypoints": 2}]))
+    assert found == {"a.png": {"cell": [CELL]}} and "1 pose (cell in a.png): the box of each is taken over" in said
+
+
+# Pascal VOC
+
+
+VOC = "<annotation><filename>a.png</filename><object><name>cell</name>{}</object></annotation>"
+VOC_BOX = "<bndbox><xmin>20</xmin><ymin>30</ymin><xmax>60</xmax><ymax>70</ymax></bndbox>"
+PAIRS = "".join(f"<x{i}>{x}</x{i}><y{i}>{y}</y{i}>" for i, (x, y) in enumerate(RING, start=1))
+POINTS = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in RING)
+
+
+@pytest.mark.parametrize(
+    "object",
+    [
+        f"<polygon>{PAIRS}</polygon>",
+        f"{VOC_BOX}<polygon>{PAIRS}</polygon>",
+        f"<polygon><username>x</username>{POINTS}</polygon>",
+        f"<robndbox><cx>40</cx><cy>50</cy><w>40</w><h>40</h><angle>{math.pi / 2}</angle></robndbox>",
+        f"{VOC_BOX}<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>",
+    ],
+    ids=["polygon of Roboflow", "beside its box", "polygon of LabelMe", "roLabelImg", "turned by CVAT"],
+)
+def test_a_voc_outline_or_turned_box_is_a_box_that_keeps_it(place: Place, tmp_path: Path, object: str):
+    taken(place, put(tmp_path, {"a.xml": VOC.format(object)}, {"a.png": "red"}))
+    ((box, outline),) = outlines(place)
+    assert box == pytest.approx(CELL) and area(outline) == pytest.approx(1600)
+
+
+def test_a_voc_outline_that_does_not_fit_its_box_is_named(place: Place, tmp_path: Path):
+    far = VOC_BOX.replace("20", "120").replace("60", "160")
+    found, said = taken(place, put(tmp_path, {"a.xml": VOC.format(f"{far}<polygon>{PAIRS}</polygon>")}, {"a.png": "red"}))
+    assert found == {"a.png": {"cell": [(120, 30, 160, 70)]}} and "1 outline (cell in a.png): it does not fit its bndbox" in said
+
+
 # Label Studio
 
 
