@@ -60,11 +60,11 @@ def predict(options: PredictOptions) -> int:
     wanted = routing_of(settings, store := open_store(settings))
     typed = _question(options, settings, wanted())
     predictor = predictor_of(settings, store, wanted)
+    if trouble := wanted.trouble():
+        say(f"pdc: {trouble}")
     question, notes = Labels(store, lambda: predictor.labels).understand(typed)
     for note in notes:
         say(f"pdc: {note}")
-    if trouble := wanted.trouble():
-        say(f"pdc: {trouble}")
     folders = [p for p in options.images if p.is_dir()]
     if not folders:
         return _predict_files(options, settings, question, predictor)

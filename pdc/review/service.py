@@ -86,7 +86,7 @@ class ReviewService(ImageAccess):
         known = self.known(sha256, question)
         if known:
             return self._answered(replace(draft, rev=1), known)
-        return draft if self.asked(question) else replace(draft, note=untaught_note(question.labels))
+        return draft if self.asked(question) else replace(draft, note=self._note(question))
 
     def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
         prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
@@ -144,7 +144,8 @@ class ReviewService(ImageAccess):
         return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
 
     def _note(self, question: Question) -> Message:
-        return joined((self.trouble() or "", SECOND_LOOK if self.blind else self._untaught(question)), " · ")
+        look = SECOND_LOOK if self.blind and self.asked(question) else ""
+        return joined((self.trouble() or "", look, self._untaught(question)), " · ")
 
     def _untaught(self, question: Question) -> str:
         unknown = self.predictor.untaught(question)

@@ -17,7 +17,7 @@ from pdc.adapters.registry import Adapters
 from pdc.cli import doctor
 from pdc.cli.predict import PredictOptions, predict
 from pdc.compose import adapters_of, local_predictor, open_store, routing_of
-from pdc.domain.errors import BadModel
+from pdc.domain.errors import BadModel, BadQuestion
 from pdc.domain.values import Question, Task
 from pdc.files import write_json
 from pdc.images.intake import ImageFiles
@@ -120,13 +120,13 @@ def test_a_lost_adapter_leaves_every_question_to_the_base_and_the_reader_is_told
             store, ImageFiles(lost.images), local_predictor(lost, store, wanted), serving=wanted.now, trouble=wanted.trouble
         )
         image, _ = service.add_image(encoded(smears[0][0].crop((0, 0, 160, 120))), "a.png")
-        for question in (RODS, CELLS):
-            fresh = service.predict(service.open(image.sha256, question, "ada"))
-            for draft in (fresh, service.open(image.sha256, question, "ben")):
-                assert draft.prediction.adapter is None
-                assert draft.note.startswith("The adapter mine is missing, so the base model answers;")
-                assert in_language(draft.note, "de").startswith("Der Adapter mine fehlt, deshalb antwortet das Grundmodell;")
-        assert "never taught bacterium" in service.open(image.sha256, RODS, "ada").note
+        fresh = service.predict(service.open(image.sha256, CELLS, "ada"))
+        for draft in (service.open(image.sha256, RODS, "ada"), fresh, service.open(image.sha256, CELLS, "ben")):
+            assert draft.note.startswith("The adapter mine is missing, so the base model answers;")
+            assert in_language(draft.note, "de").startswith("Der Adapter mine fehlt, deshalb antwortet das Grundmodell;")
+        assert "does not know bacterium" in service.open(image.sha256, RODS, "ada").note
+        with pytest.raises(BadQuestion, match="does not know bacterium"):
+            service.predict(service.open(image.sha256, RODS, "ada"))
         assert {p.adapter for p in store.predictions()} == {None}
         assert History(service, wanted, adapters.there).unasked(draft) == []
         adapters.rollback(by="ada")
@@ -148,7 +148,10 @@ def test_the_command_line_and_the_doctor_name_a_lost_adapter(lost: Settings, sme
         monkeypatch.setenv(name, str(value))
     smears[0][0].crop((0, 0, 160, 120)).save(tmp_path / "a.png")
     asked = PredictOptions([tmp_path / "a.png"], task="counting", label=["bacterium"], json=True)
-    assert predict(asked) == 0
+    with pytest.raises(BadQuestion, match="does not know bacterium"):
+        predict(asked)
+    assert "The adapter mine is missing" in capsys.readouterr().err
+    assert predict(replace(asked, label=["platelet"])) == 0
     said = capsys.readouterr()
     assert "The adapter mine is missing" in said.err and json.loads(said.out)["adapter"] is None
     with pytest.raises(BadModel, match=r"no adapter folder .*mine"):

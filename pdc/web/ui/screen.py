@@ -134,7 +134,7 @@ def status_line(draft: Draft | None) -> Message:
         found = _what_it_found(answer, draft.question)
         parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft.question)]
         parts.append((answer.view and answer.view.words) or "")
-    elif not draft.base_revision and not draft.blind and draft.note != STOPPED and draft.note.text != UNTAUGHT:
+    elif not draft.base_revision and not draft.blind and draft.note != STOPPED and not _says(draft.note, UNTAUGHT):
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
 
@@ -143,6 +143,11 @@ def _seen_badly(draft: Draft) -> str:
     """That hardly anything can be seen in the image, which stands before any word that nothing was found."""
     view = (draft.prediction and draft.prediction.view) or draft.image.view
     return (view and view.warning) or ""
+
+
+def _says(note: Message, text: str) -> bool:
+    """Whether the note is this sentence, or has it as a part."""
+    return text in (note.text, *(part.text for part in note.fields.values() if isinstance(part, Message)))
 
 
 def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
