@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,7 @@ def _tabs(
     from pdc.adapters import golden_images
     from pdc.review.edit_counts import count_edits
     from pdc.review.history import History
-    from pdc.review.labels import Labels
+    from pdc.review.questions import labels_of
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.process import ProcessTrainer
@@ -160,10 +161,9 @@ def _tabs(
 
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
-    review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing))
+    review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing, store))
     history = HistoryTab(History(service, routing, adapters.there), review)
-    labels = Labels(store, lambda: model.labels, private=service.private)
-    tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels)}
+    tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
     tabs |= {"Reading study": StudyTab(service), "Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
@@ -173,11 +173,12 @@ def _tabs(
     return tabs
 
 
-def first_question_of(settings: Settings, routing: AdapterRouting) -> Question:
-    """What a first visit asks: everything that whoever answers about the base model's labels was taught. An adapter that was
-    corrected on none of them is left out: it would answer about the others too."""
+def first_question_of(settings: Settings, routing: AdapterRouting, store: Store) -> Question:
+    """What a first visit asks, under today's names: everything that whoever answers about the base model's labels was taught.
+    An adapter that was corrected on none of them is left out: it would answer about the others too."""
     from pdc.inference.answer_settings import labels_of, taught
     from pdc.review.examples import first_question
 
     base = labels_of(settings.model)
-    return first_question(taught(settings.model, routing().about(first_question(base)).folder) or base)
+    first = first_question(taught(settings.model, routing().about(first_question(base)).folder) or base)
+    return replace(first, labels=store.dictionary().offered(first.labels) or first.labels)

@@ -9,9 +9,11 @@ import pytest
 
 from pdc.adapters.routing import AdapterRouting
 from pdc.compose import first_question_of
+from pdc.domain.label_changes import LabelChange
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.examples import KNOWN_LABELS
 from pdc.settings import Settings
+from pdc.store import Store
 
 
 def adapter(folder: Path, serves: list[str], labels: list[str]) -> AdapterRef:
@@ -26,5 +28,14 @@ def adapter(folder: Path, serves: list[str], labels: list[str]) -> AdapterRef:
 def test_a_first_visit_asks_what_whoever_answers_knows_and_brings_no_other_adapter_in(tmp_path: Path, serves, more):
     settings = Settings.from_env({"PDC_HOME": str(tmp_path)})
     wanted = adapter(tmp_path / "mine", serves, [*KNOWN_LABELS, "bacterium"])
-    assert first_question_of(settings, AdapterRouting("pdc-tiny", lambda: wanted)).labels == (*KNOWN_LABELS, *more)
-    assert first_question_of(settings, AdapterRouting("pdc-tiny", AdapterRef)).labels == KNOWN_LABELS
+    store = Store.open("sqlite://")
+    assert first_question_of(settings, AdapterRouting("pdc-tiny", lambda: wanted), store).labels == (*KNOWN_LABELS, *more)
+    assert first_question_of(settings, AdapterRouting("pdc-tiny", AdapterRef), store).labels == KNOWN_LABELS
+
+
+def test_a_first_visit_asks_under_todays_names_and_not_for_what_is_offered_no_more(tmp_path: Path):
+    settings, store = Settings.from_env({"PDC_HOME": str(tmp_path)}), Store.open("sqlite://")
+    store.change_label("nucleus", LabelChange.RENAMED, "Zellkern", by="ada")
+    store.change_label("polyp", LabelChange.RETIRED, by="ada")
+    asked = first_question_of(settings, AdapterRouting("pdc-tiny", AdapterRef), store)
+    assert asked.labels == ("red blood cell", "white blood cell", "platelet", "Zellkern")

@@ -97,6 +97,11 @@ class LabelDictionary:
         new = {n: Label(n) for n in names if n not in self.labels and n not in self.moved}
         return replace(self, labels={**self.labels, **new}) if new else self
 
+    def offered(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """These labels under today's names, without those that are not offered any more."""
+        now = dict.fromkeys(self.moved.get(label, label) for label in labels)
+        return tuple(n for n in now if n not in self.labels or not self.labels[n].retired)
+
     # Look up
 
     def find(self, text: str) -> Found:
