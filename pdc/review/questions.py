@@ -121,10 +121,14 @@ class Questions:
         return replace(draft, pinned=pinned, carried=not (own and own.chosen))
 
     def change(self, draft: Draft, question: Question) -> Draft:
-        """The same image and marks under a question that its reader chose for it; kept, so that it comes back under it."""
+        """The same image and marks under a question that its reader chose for it, on disk: it comes back under it."""
         pinned = question if draft.pinned == draft.question else draft.pinned
         changed = replace(self.service.change_question(draft, question), pinned=pinned, carried=False)
-        self.service.keep(changed)
+        sha256, reader = draft.image.sha256, draft.author
+        if draft.blank:
+            self.service.store.drop_draft(reader, sha256, draft.question, draft.key, draft.seen)
+        if self.of(sha256, reader) != changed.question:
+            self.service.keep(changed)
         return changed
 
     def pin(self, draft: Draft) -> Draft:

@@ -9,6 +9,7 @@ from desk import ASK, FOUND, Desk, a_mark
 
 from pdc.domain.values import Findings, Question, Task
 from pdc.review.questions import Questions, said_about
+from pdc.review.worklist import Stage
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def about(*labels: str) -> Question:
 
 
 def save(desk: Desk, sha: str, question: Question, reader: str) -> None:
-    desk.service.save(replace(desk.service.open(sha, question, reader), findings=FOUND))
+    desk.service.save(replace(desk.service.open(sha, question, reader), findings=Findings(FOUND.marks)))
 
 
 def work(desk: Desk, sha: str, question: Question, reader: str) -> None:
@@ -59,6 +60,19 @@ def test_a_changed_question_is_the_images_own_from_then_on_and_no_model_is_asked
     changed = questions.change(questions.open(sha, "ada"), about("cyst"))
     assert questions.of(sha, "ada") == questions.open(sha, "ada", changed).question == about("cyst")
     assert not questions.open(sha, "ada").carried and desk.model.asked == []
+
+
+@pytest.mark.parametrize("reviewed", [False, True])
+def test_a_question_that_was_changed_and_changed_back_leaves_the_image_as_it_was(desk: Desk, reviewed: bool):
+    sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
+    if reviewed:
+        save(desk, sha, ASK, "ada")
+    stage = [e.stage for e in desk.images.entries("ada")]
+    changed = questions.change(questions.open(sha, "ada"), about("cyst"))
+    assert [e.stage for e in desk.images.entries("ada")] == [Stage.IN_REVIEW]
+    back = questions.change(questions.open(sha, "ada", changed), ASK)
+    assert [e.stage for e in desk.images.entries("ada")] == stage and desk.store.draft_lines() == []
+    assert questions.of(sha, "ada") == back.question == ASK
 
 
 def test_the_numbers_of_a_question_are_those_of_what_the_model_was_asked_of_it(desk: Desk, monkeypatch):
