@@ -16,7 +16,7 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.values import Shape
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
 from pdc.formats.records import Asked, Picture, has_area, inside, only_kept, reaching, says_all, told, visible, with_told
-from pdc.formats.shapes.regions import is_turned, labels_of, region, why_unread
+from pdc.formats.shapes.regions import is_mask, is_turned, labels_of, region, why_unread
 from pdc.formats.shapes.regions import read as read_region
 from pdc.formats.sources.index import FileIndex
 
@@ -89,7 +89,7 @@ def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
 def _as_seen(index: FileIndex, beside: str, image: str, region: Any) -> Any:
     """The region with the size of the photo as it is seen, where EXIF turns what Label Studio measured. A mask is as stored."""
     told: Any = (region.get("original_width"), region.get("original_height")) if isinstance(region, dict) else (None, None)
-    if not all(type(v) is int for v in told) or "rle" in (region.get("value") or {}):
+    if not all(type(v) is int for v in told) or is_mask(region):
         return region
     size = index.size(image, beside, told)
     return region if size is None or size == told else {**region, "original_width": size[0], "original_height": size[1]}
@@ -165,13 +165,14 @@ def _standing(annotation: Mapping[str, Any]) -> tuple[bool, str]:
 
 def _regions(result: Sequence[Any]) -> list[Any]:
     """The shapes of a result. A shape and its label may be two entries of one id: the one with the label says both."""
-    found = [r for r in result if not isinstance(r, dict) or r.get("type") not in REMARKS]
-    labelled = {r.get("id") for r in found if labels_of(r)} - {None}
-    return [r for r in found if labels_of(r) or not isinstance(r, dict) or r.get("id") not in labelled]
+    found = [r for r in result if not isinstance(r, dict) or str(r.get("type")) not in REMARKS]
+    labelled = {str(r["id"]) for r in found if labels_of(r) and r.get("id") is not None}
+    return [r for r in found if labels_of(r) or not isinstance(r, dict) or str(r.get("id")) not in labelled]
 
 
 def _listed(task: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [a for a in task.get(key) or () if isinstance(a, dict)]
+    listed = task.get(key)
+    return [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
 
 
 def _why_not_done(task: Mapping[str, Any]) -> str:

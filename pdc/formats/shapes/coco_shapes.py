@@ -40,7 +40,9 @@ def shape_of(annotation: Mapping[str, Any], size: Size, what: str) -> tuple[Shap
     if point is not None:
         return inside(point, size, f"{what} of the COCO file"), None
     if not _has_extent(bbox or []) and annotation.get("segmentation"):
-        return inside(traced(_outline(annotation, size, what)), size, f"{what} of the COCO file"), None
+        if not (outline := _outline(annotation, size, what)):
+            raise BadSetting(f"{what} of the COCO file has neither a bbox nor an outline; correct the file.")
+        return inside(traced(outline), size, f"{what} of the COCO file"), None
     box = _box(bbox, annotation.get("xyxy"), size, what)
     if turn := _turn(annotation):
         return cut(turned(Box(*corners(annotation["bbox"])), turn), size), None

@@ -70,8 +70,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def why_unread(region: Any) -> str | None:
     """Why the region is no shape with one label on this very image; None when it is."""
-    value, kind = _mapping(_mapping(region).get("value")), _mapping(region).get("type")
-    if not (kind is None or kind in NEEDS) or not _is_drawn(value, NEEDS.get(kind or "")):
+    value, kind = _mapping(_mapping(region).get("value")), str(_mapping(region).get("type") or "")
+    if (kind and kind not in NEEDS) or not _is_drawn(value, NEEDS.get(kind)):
         return f"{kind or 'an unknown shape'} is not read"
     if region.get("image_rotation"):
         return "its image was turned in Label Studio, which is not read"
@@ -80,6 +80,10 @@ def why_unread(region: Any) -> str | None:
     if value.get("closed") is False:
         return "it is an open line"
     return None if len(labels_of(region)) == 1 else "it has no label, or several"
+
+
+def is_mask(region: Any) -> bool:
+    return "rle" in _mapping(_mapping(region).get("value"))
 
 
 def is_turned(region: Mapping[str, Any]) -> bool:
