@@ -25,7 +25,7 @@ from pdc.formats.shapes.outlines import area, outline_of
 from pdc.formats.sources.index import FileIndex
 
 Labelled = tuple[str, Shape]
-Id = int | str
+Id = str
 POSE = "the box of each is taken over"
 PIXEL = "it is one pixel, so a point is meant, and taken over"
 LISTS = ("images", "categories", "annotations")
@@ -154,7 +154,7 @@ def parsed(value: Any, frame: Frame = lambda name, told: told) -> tuple[tuple[st
     categories = _categories(_list(value, "categories"))
     strays: list[LeftOut] = []
     images = _described(_list(value, "images"), frame, strays)
-    listed = {i.get("id") for i in value["images"] if isinstance(i, dict) and isinstance(i.get("id"), int | str)}
+    listed = Counter(_id(i) for i in value["images"])
     crowds = has_crowds(_list(value, "annotations"))
     for annotation in value["annotations"]:
         try:
@@ -171,7 +171,7 @@ def _categories(entries: Sequence[Any]) -> dict[Id, str | PdcError]:
     """The label of each id, or what is wrong with it."""
     found: dict[Id, str | PdcError] = {}
     for entry in entries:
-        number = _get(entry, "id", (int, str), "A category")
+        number = _number(entry, "id", "A category")
         if number in found:
             raise BadSetting("Two categories of the COCO file share an id; give each its own.")
         try:
@@ -183,11 +183,11 @@ def _categories(entries: Sequence[Any]) -> dict[Id, str | PdcError]:
 
 def _described(entries: Sequence[Any], frame: Frame, strays: list[LeftOut]) -> dict[Id, Described]:
     """The images by their id; of two with one id neither, since nobody knows whose the annotations are."""
-    numbers = Counter(e.get("id") for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int | str))
+    numbers = Counter(map(_id, entries))
     found: dict[Id, Described] = {}
     for entry in entries:
         try:
-            number = _get(entry, "id", (int, str), "An image")
+            number = _number(entry, "id", "An image")
             file = _get(entry, "file_name", str, f"Image {number}")
             if numbers[number] > 1:
                 raise BadSetting(f"Several images of the COCO file have the id {number}; give each its own.")
@@ -209,6 +209,20 @@ def _get(entry: Any, key: str, kind: type | tuple[type, ...], what: str) -> Any:
     if not isinstance(found, kind) or isinstance(found, bool):
         raise BadSetting(f"{what} of the COCO file has no usable {key!r}; correct the file.")
     return found
+
+
+def _number(entry: Any, key: str, what: str) -> Id:
+    """An id as text: one program writes 1, another "1" or 1.0."""
+    found = _get(entry, key, (int, float, str), what)
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
+
+
+def _id(entry: Any) -> Id | None:
+    """The id of an image; None when it has none that can be used."""
+    try:
+        return _number(entry, "id", "An image")
+    except BadSetting:
+        return None
 
 
 def _size(image: Mapping[str, Any], file: str, frame: Frame) -> Size:
@@ -256,16 +270,16 @@ def _corners_of(asked: Asked) -> Asked:
     return Asked.of_shapes(asked.label, [Point(s.x1, s.y1) for s in asked.shapes if isinstance(s, Box)])
 
 
-def _about(annotation: Any, listed: Container[Id]) -> Id:
+def _about(annotation: Any, listed: Container[Id | None]) -> Id:
     """The image's id."""
-    image: Id = _get(annotation, "image_id", (int, str), what := _what(annotation))
+    image = _number(annotation, "image_id", what := _what(annotation))
     if image not in listed:
         raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
     return image
 
 
 def _label_of(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError]) -> str:
-    number: Id = _get(annotation, "category_id", (int, str), what := _what(annotation))
+    number = _number(annotation, "category_id", what := _what(annotation))
     if number not in categories:
         raise BadSetting(f"{what} of the COCO file has category {number}, which the file does not list.")
     label = categories[number]

@@ -196,12 +196,16 @@ def apart(checked: Sequence[Checked]) -> tuple[list[Checked], list[LeftOut]]:
         for one, asked in own[1:] if alike else own:
             dropped.add((id(one), *_asked_for(asked)))
             other = next(o for o, _ in own if o is not one)
-            left_out.append(LeftOut(What.ANSWER, _twice(other.picture.file, alike=alike), one.picture.file, asked.label))
+            reason = _twice(one.picture.file, other.picture.file, alike=alike)
+            left_out.append(LeftOut(What.ANSWER, reason, one.picture.file, asked.label))
     rest = (_without(one, dropped) for one in checked)
     return [one for one in rest if one.picture.asked], left_out
 
 
-def _twice(other: str, *, alike: bool) -> str:
+def _twice(file: str, other: str, *, alike: bool) -> str:
+    if file == other:
+        said = "alike, so it is taken once" if alike else "differently, so it is not taken; keep the right one in the file"
+        return f"two records of the image say it {said}"
     if alike:
         return f"{other} is the same picture with the same marks, so it is taken once"
     return f"{other} is the same picture with other marks, so neither is taken; keep the right one in the file"

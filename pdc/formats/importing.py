@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack
-from uuid import uuid4
 
 from pdc import files
-from pdc.domain.errors import BadQuestion, BadSetting, StaleSave
+from pdc.domain.errors import BadSetting, StaleSave
 from pdc.domain.label_changes import check_new_label
 from pdc.domain.labels import LabelDictionary
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Findings, Image, Mark, Origin, Question, Review, Shape, Status, Task, Verdict
+from pdc.domain.values import Image, Review, Task
 from pdc.domain.view import View
 from pdc.formats.contents import Contents, LeftOut, What, told_left_out
 from pdc.formats.import_checks import TURNED, Checked, Name, Pictures, apart, chosen, fitting, renamed
+from pdc.formats.import_plan import Planned, plan
 from pdc.formats.import_report import SAME, STAYS, Imported, is_loss
-from pdc.formats.records import Asked
 from pdc.formats.registry import read_index
-from pdc.formats.shapes.outlines import outline_of, untraced
 from pdc.formats.sources.index import FileIndex
 from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
-
-Answer = tuple[Question, Findings]
-GONE = "{by} retired this image on {at:%Y-%m-%d}; bring it back first (`python -m pdc images restore`)"
 
 
 class FileOptions(TypedDict, total=False):
@@ -95,7 +89,7 @@ def import_file(
         contents, new_names = renamed(contents, naming)
         contents = fitting(chosen(contents, [*map(naming, labels)] if labels is not None else None), task)
         checked, left_out = _checked(index, contents, waiting, max_megapixels, progress)
-        planned, kept = _planned(store, checked, task, author, replace)
+        planned, kept = plan(store, checked, task, author, replaces=replace)
         reviews = [review for _, reviews in planned for review in reviews]
         left_out += kept
         _refuse(path, bool(reviews), left_out, strict)
@@ -140,77 +134,11 @@ def _checked(
     return once, [*contents.left_out, *(e for e in tried if isinstance(e, LeftOut)), *twice]
 
 
-Planned = tuple[Checked, list[Review]]
-
-
-def _planned(
-    store: Store, checked: Sequence[Checked], task: Task | None, author: str, replace: bool
-) -> tuple[list[Planned], list[LeftOut]]:
-    """The reviews to be stored for each picture, with the revision that each will have, and why others stay."""
-    planned: list[Planned] = []
-    left_out: list[LeftOut] = []
-    retired = store.retired()
-    for one in checked:
-        reviews: list[Review] = []
-        if gone := retired.get(one.sha256):
-            left_out.append(LeftOut(What.IMAGE, GONE.format(by=gone.by, at=gone.at), one.picture.file))
-            continue
-        try:
-            answers = _answers(one, task)
-        except BadQuestion as error:
-            left_out.append(LeftOut(What.IMAGE, f"{error} Say which categories to import.", one.picture.file))
-            continue
-        for question, findings in answers:
-            current = store.current_review(one.sha256, question)
-            reason = current and _why_it_stays(current, findings, replace)
-            if reason:
-                left_out.append(LeftOut(What.ANSWER, reason, one.picture.file))
-            else:
-                reviews.append(_review(one.sha256, question, findings, author, current))
-        planned.append((one, reviews))
-    return planned, left_out
-
-
 def _refuse(path: Path, anything: bool, left_out: Sequence[LeftOut], strict: bool) -> None:
     if not anything and not any(e.reason in (SAME, STAYS) for e in left_out):
         raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(left_out)}")
     if strict and (lost := [e for e in left_out if is_loss(e)]):
         raise BadSetting(f"Nothing was imported from {path}, since --strict wants all of it. {told_left_out(lost)}")
-
-
-def _answers(one: Checked, task: Task | None) -> list[Answer]:
-    """Each question about a picture, with its answer: one per task (and what was asked together), or one of `task`."""
-    asked: dict[tuple[Task, tuple[str, ...]], list[Asked]] = {}
-    for answer in one.picture.asked:
-        asked.setdefault((task or answer.task, () if task else answer.question), []).append(answer)
-    return [_answer(t, answers) for (t, _), answers in asked.items()]
-
-
-def _answer(task: Task, asked: Sequence[Asked]) -> Answer:
-    question = Question(task, tuple(dict.fromkeys(a.label for a in asked)))
-    if not task.has_marks:
-        return question, Findings(stated={a.label: a.count for a in asked})
-    shapes = [(a.label, s.center if task.has_points else s) for a in asked for s in a.shapes]
-    marks = tuple(_mark(f"m{i}", n, s) for i, (n, s) in enumerate(shapes, start=1))
-    return question, Findings(marks, complete=all(a.complete for a in asked))
-
-
-def _mark(name: str, label: str, shape: Shape) -> Mark:
-    return Mark(name, untraced(shape), label, Origin.HUMAN, Status.ACCEPTED, outline=outline_of(shape))
-
-
-def _review(sha256: str, question: Question, findings: Findings, author: str, current: Review | None) -> Review:
-    return Review(
-        id=uuid4().hex,
-        image_sha256=sha256,
-        question=question,
-        prediction_id=None,
-        verdict=Verdict.CORRECTED,
-        findings=findings,
-        author=author,
-        revision=1 + (current.revision if current else 0),
-        created_at=datetime.now(UTC),
-    )
 
 
 def _stored(
@@ -243,13 +171,3 @@ def _add_image(store: Store, images: ImageFiles, one: Checked) -> None:
 def _raw(png: Path, view: View | None) -> bytes | None:
     """The raw numbers that wait beside a picture."""
     return ImageFiles(png.parent).raw_path(view).read_bytes() if view and view.raw else None
-
-
-def _why_it_stays(current: Review, findings: Findings, replace: bool) -> str | None:
-    if _said(current.findings) == _said(findings):
-        return SAME
-    return None if replace else STAYS
-
-
-def _said(findings: Findings) -> tuple[object, ...]:
-    return Counter((m.label, m.shape, m.outline) for m in findings.marks if m.counts), dict(findings.stated)

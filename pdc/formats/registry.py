@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pdc.domain.errors import BadSetting
-from pdc.formats import coco, csv_table, label_studio, medmultipoints, voc, yolo, yolo_layout
+from pdc.formats import coco, csv_table, label_studio, medmultipoints, voc, yolo
 from pdc.formats.contents import Contents, LeftOut, What, counted, together, told_left_out
 from pdc.formats.records import Case, Picture, picture_of
+from pdc.formats.sources import yolo_layout
 from pdc.formats.sources.index import FileIndex, Folder
 from pdc.formats.sources.sniffing import unread
 from pdc.formats.tools import cvat, hugging_face, imagej, labelme, qupath, via
@@ -103,7 +104,7 @@ def read_index(index: FileIndex, format: str | None = None, complete: bool = Fal
     if not found and broken:
         raise BadSetting(f"Nothing of {index.place} can be imported. {told_left_out(broken)}")
     if not found:
-        raise unread(index, ", ".join(READERS))
+        raise unread(index, ", ".join(READERS), format)
     read = {name: READERS[name].read(index, files, complete) for name, files in found.items()}
     _check_apart(index, read, found)
     contents = together([Contents((), tuple(broken)), *read.values()])

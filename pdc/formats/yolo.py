@@ -33,7 +33,7 @@ from pdc.formats.records import (
 )
 from pdc.formats.shapes.outlines import Traced, polygon_of, traced
 from pdc.formats.sources.index import FileIndex
-from pdc.formats.yolo_layout import Classes, Pair, classes_of, pairs_of
+from pdc.formats.sources.yolo_layout import Classes, Pair, classes_of, pairs_of
 
 Labelled = tuple[str, Shape]
 KEPT = "pdc.json"

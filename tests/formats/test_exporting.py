@@ -250,6 +250,11 @@ def test_an_import_may_ask_something_else(place: Place, tmp_path: Path):
     assert counted.findings.counts(Task.COUNTING) == {"nucleus": 1, "ring form": 1}
 
 
+def test_ids_are_alike_however_a_program_writes_them(place: Place, tmp_path: Path):
+    annotation = {"id": 1, "image_id": "7", "category_id": 5.0, "bbox": [1, 2, 3, 4]}
+    assert import_coco(place.store, place.files, a_file(tmp_path / "in", annotations=[annotation]), "ada") == 1
+
+
 def test_an_import_leaves_reviews_that_exist_alone(place: Place, tmp_path: Path):
     path = a_file(tmp_path / "in")
     assert import_coco(place.store, place.files, path, "ada") == 1
@@ -284,6 +289,10 @@ def test_an_import_leaves_reviews_that_exist_alone(place: Place, tmp_path: Path)
             "1 to 16 labels.*Say which categories",
         ),
         ({"categories": [], "annotations": []}, "Nothing of .* can be imported"),
+        (
+            {"images": [{"id": i, "file_name": f"{n}.png", "width": 40, "height": 30} for i, n in ((7, "a"), ("7", "b"))]},
+            "the id 7",
+        ),
         ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5}]}, "Annotation 9 .* no bbox of four numbers"),
         ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, float("nan"), 4]}]}, "no bbox of four"),
         ({"annotations": [{"id": 9, "image_id": 7, "category_id": 5, "bbox": [1, 2, 10**400, 4]}]}, "no bbox of four"),

@@ -163,6 +163,47 @@ def test_a_corrected_file_imported_again_says_whose_review_stays_and_replaces_it
     assert history == [(1, CELL), (1, CELL), (2, (1, 2, 3, 4))]  # nothing is overwritten
 
 
+def two(corners: tuple[float, ...], other: tuple[float, ...]) -> str:
+    """A VOC file of a.png with a cell and a dot."""
+    first, second = a_voc("a.png", corners), a_voc("a.png", other, "dot")
+    return first.replace("</annotation>", second[second.index("<object>") :])
+
+
+def said_now(place: Place) -> dict[tuple[str, ...], dict[str, tuple[float, ...]]]:
+    newest = {r.question.labels: r for r in place.store.reviews()}
+    return {labels: {m.label: m.shape.xyxy for m in r.findings.marks} for labels, r in newest.items()}
+
+
+def test_a_corrected_file_with_a_further_label_adds_it_and_what_is_stored_stays(place, tmp_path: Path):
+    folder = put(tmp_path / "set", {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
+    taken(place, folder)
+    (folder / "a.xml").write_text(two((1, 2, 3, 4), (5, 6, 7, 8)))
+    said = taken(place, folder)[1]
+    assert "(cell in a.png): the image has another review" in said
+    assert said_now(place) == {("cell",): {"cell": CELL}, ("dot",): {"dot": (5, 6, 7, 8)}}
+    assert "Added 0 reviews" in taken(place, folder)[1]
+
+
+def test_a_replaced_label_is_replaced_in_every_question_about_it(place, tmp_path: Path):
+    folder = put(tmp_path / "set", {"a.xml": two(CELL, (5, 6, 7, 8))}, {"a.png": "red"})
+    taken(place, folder)
+    (folder / "a.xml").write_text(a_voc("a.png", (1, 2, 3, 4)))
+    assert "Added 0 reviews" in taken(place, folder)[1]
+    taken(place, folder, replace=True)
+    assert said_now(place) == {("cell", "dot"): {"cell": (1, 2, 3, 4), "dot": (5, 6, 7, 8)}, ("cell",): {"cell": (1, 2, 3, 4)}}
+    assert [r.revision for r in place.store.reviews() if len(r.question.labels) == 2] == [1, 2]
+
+
+def test_a_readers_own_boxes_are_not_contradicted_by_an_import(place, tmp_path: Path):
+    folder = put(tmp_path / "set", {"a.xml": a_voc("a.png", CELL)}, {"a.png": "red"})
+    taken(place, folder)
+    (image,) = place.store.images()
+    place.review(image, Question(Task.BOUNDING, ("dot", "cell")), boxes(("cell", (9, 9, 20, 20))))
+    (folder / "a.xml").write_text(two((1, 2, 3, 4), (5, 6, 7, 8)))
+    said = taken(place, folder)[1]
+    assert "Added 0 reviews" in said and "cell in a.png" in said and "dot in a.png" in said
+
+
 def test_a_dry_run_tells_the_same_and_stores_nothing(place, tmp_path: Path):
     path = a_coco(tmp_path, [BOXED, PLATELET, {"image_id": 2, "bbox": [900, 2, 3, 4]}])
     dry = import_file(place.store, place.files, path, "ada", dry_run=True)

@@ -187,7 +187,7 @@ def test_a_broken_file_among_good_ones_is_named(place, tmp_path: Path):
     [
         ("a.json", '[{"image_id": 1, "category_id": 1, "bbox": [], "score": 0.9}]', "COCO results"),
         ("a.json", '{"assets": {}, "tags": []}', "JSON with assets, tags"),
-        ("a.txt", LINE, "YOLO's form"),
+        ("a.txt", LINE, "the YOLO labels of one picture; add classes.txt"),
         ("a.txt", "", "an empty file"),
         ("a.pdf", "%PDF-1.7", "a PDF"),
         ("a.svg", "<svg/>", "an SVG drawing"),

@@ -146,14 +146,17 @@ class FileIndex:
 
     @classmethod
     def of(cls, path: Path) -> FileIndex:
-        """Of a folder, a zip, or one annotation file with the images around it. BadSetting when it is not there."""
+        """Of a folder, a zip, or one annotation file with the images around it. BadSetting when it is not there.
+
+        A zip of nothing but ImageJ's regions is an annotation file.
+        """
         if path.is_dir():
             return cls(path, Folder.of(path))
         if not path.is_file():
             raise BadSetting("{path} cannot be read (it is not there); check the path.", path=path)
         if path.suffix.lower() in ZIPS:
             archive = Zip.of(path)
-            if not all(name.endswith(".roi") for name in archive.members):  # else ImageJ's regions, of images beside it
+            if not archive.members or not all(name.endswith(".roi") for name in archive.members):
                 return cls(path, archive)
             archive.close()
         folder = _around(path)

@@ -23,10 +23,6 @@ class Seen:
         """As it is seen, upright."""
         return (self.stored[1], self.stored[0]) if self.orientation in SIDEWAYS else self.stored
 
-    def doubts(self, told: Size | None) -> bool:
-        """Whether a tool may have drawn on the stored pixels: only a size that is told as seen, and differs, rules it out."""
-        return self.orientation != 1 and (told is None or told == self.stored or self.stored == self.size)
-
 
 def seen(file: IO[bytes]) -> Seen | None:
     """From the header only; None when it is no picture."""

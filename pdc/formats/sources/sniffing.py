@@ -36,6 +36,7 @@ KEYS = (  # keys of a JSON object, and whose file it is
     ({"shapes", "imagePath"}, "labelme"),
     ({"type", "features"}, "GeoJSON, as QuPath writes it"),
     ({"_via_img_metadata"}, "VIA (VGG Image Annotator)"),
+    ({"images", "annotations", "categories"}, "COCO"),
     ({"images", "annotations"}, "COCO without categories"),
     ({"data", "annotations"}, "one task of Label Studio, not a list of tasks"),
     ({"items", "categories"}, "datumaro"),
@@ -76,7 +77,7 @@ def _looks_like_json(index: FileIndex, file: str) -> str:
     value: Any = index.json(file)
     first: Any = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, dict):
-        return "a JSON list" if isinstance(value, list) else "JSON"
+        return ("a JSON list" if value else "an empty JSON list") if isinstance(value, list) else "JSON"
     if isinstance(value, list) and first.get("type") == "Feature":
         return "GeoJSON, as QuPath writes it"
     if isinstance(value, list) and "image_id" in first and "score" in first:
@@ -92,7 +93,7 @@ def _looks_like_text(head: bytes) -> str:
     line = text.splitlines()[0] if text.splitlines() else ""
     words = line.split()
     if len(words) >= 5 and all(map(_is_number, words)):
-        return "the label file of one picture in YOLO's form; name its folder"
+        return "the YOLO labels of one picture; add classes.txt with the name of each class, and name the folder"
     for mark in (",", ";", "\t"):
         if mark in line:
             return f"a table with the columns {', '.join(w.strip()[:30] for w in line.split(mark)[:8])}"
@@ -107,8 +108,8 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def unread(index: FileIndex, readable: str) -> BadSetting:
-    """The sentence about a folder, zip or file of which nothing is known."""
+def unread(index: FileIndex, readable: str, format: str | None = None) -> BadSetting:
+    """The sentence about a folder, zip or file of which nothing is known, or nothing is in that format."""
     if index.chosen:
         return BadSetting(
             "{file} looks like {what}. PDC reads {readable}.",
@@ -120,8 +121,9 @@ def unread(index: FileIndex, readable: str) -> BadSetting:
     zips = [f for f in index.files if Path(f).suffix.lower() == ".zip"]
     found = f"{_counted(len(index.images), 'picture')} and {_counted(len(index.files), 'other file')}"
     return BadSetting(
-        "{place} has no annotation file that PDC reads: it holds {found}{told}. {advice}PDC reads {readable}.",
+        "{place} has no annotation file {which}: it holds {found}{told}. {advice}PDC reads {readable}.",
         place=index.place,
+        which="that PDC reads" if format is None else f"in the format {format}",
         found=found,
         told="".join(f"; {t}" for t in told),
         advice=f"Name the zip in it ({zips[0]}). " if zips else "",
