@@ -322,7 +322,7 @@ def zipped(**members: bytes) -> bytes:
         (a_region("nucleus-12", ROI_TYPE.FREEHAND), 1600),
         (a_region("nucleus 3", ROI_TYPE.TRACED), 1600),
         (a_bare("nucleus_1", ROI_TYPE.RECT), 0),
-        (a_bare("nucleus1", ROI_TYPE.OVAL), pytest.approx(math.pi * 400, rel=0.01)),
+        (a_bare("nucleus#1", ROI_TYPE.OVAL), pytest.approx(math.pi * 400, rel=0.01)),
     ],
     ids=["polygon", "freehand", "traced", "rect", "oval"],
 )
@@ -330,6 +330,12 @@ def zipped(**members: bytes) -> bytes:
 def test_an_imagej_region(place: Place, tmp_path: Path, region: bytes, size: float, name: str):
     texts = {name: region if name.endswith(".roi") else zipped(x=region)}
     assert brought(place, tmp_path, texts)[0] == {"a.png": {"nucleus": [CELL]}} and outline_areas(place) == [size]
+
+
+@pytest.mark.parametrize(("name", "label"), [("CD8", "CD8"), ("CD8-3", "CD8"), ("red blood cell 12", "red blood cell")])
+def test_a_number_that_belongs_to_a_regions_label_stays(tmp_path: Path, name: str, label: str):
+    (picture,) = read(put(tmp_path, {"a.roi": a_region(name)}, IMAGES)).pictures
+    assert [a.label for a in picture.asked] == [label]
 
 
 def test_a_region_set_with_points_lines_and_another_slice(place: Place, tmp_path: Path):

@@ -258,7 +258,7 @@ def _unreadable(file: str, error: Exception) -> BadSetting:
 def _around(path: Path) -> Folder:
     """The folder of a file; above it, where that is only a part of a data set without images."""
     folder = Folder.of(path.parent)
-    for above in path.absolute().parents[1 : CLIMBS + 1]:
+    for above in list(path.absolute().parents)[1 : CLIMBS + 1]:
         inner = folder.root.absolute().name.lower()
         if any(map(is_image, folder.sizes)) or not (inner in LAYOUT or split_of(inner)):
             return folder

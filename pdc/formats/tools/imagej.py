@@ -110,8 +110,8 @@ def _found(region: Any, image: str, size: Size | None) -> list[Found]:
 
 
 def _label(name: str) -> str:
-    """Without the number behind it. The names that ImageJ gives are numbers only, and no label."""
-    return re.sub(r"[\s_#.-]*\d+$", "", name.strip()) if re.search(r"[^\W\d_]", name) else ""
+    """Without the number apart behind it: CD8-3 is CD8. The names that ImageJ gives are numbers only, and no label."""
+    return re.sub(r"[\s_#.-]+\d+$", "", name.strip()) if re.search(r"[^\W\d_]", name) else ""
 
 
 def _shapes(region: Any, where: str) -> Iterable[Shape] | str:
