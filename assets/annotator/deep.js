@@ -22,7 +22,7 @@ export class Deep {
     this.root = html("div", { class: "pda-deep", role: "group", "aria-label": "Window and level", hidden: "" }, this.saw,
       this.channelRow, html("label", {}, html("span", {}, "Level"), this.level), html("label", {}, html("span", {}, "Window"), this.width),
       this.now, html("div", { class: "pda-deep-buttons" }, push("Auto", "by what is in sight", () => this.auto()),
-        push("As the model saw it", "back to the stored picture (M)", () => this.model())));
+        push("As the model saw it", "back to the stored picture (Y)", () => this.model())));
     this.open(null);
   }
 

@@ -36,7 +36,7 @@ export const BINDINGS = [
     ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
     ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
     ["I", "brightness, contrast, gamma, invert; window and level", { i: (e) => e.adjust.toggle() }],
-    ["M", "as the model saw it, or your own window", { m: (e) => void e.deep.toggle() }],
+    ["Y", "as the model saw it, or your own window", { y: (e) => void e.deep.toggle() }],
     ["?", "these keys", { "?": (e) => e.help.toggle() }],
   ]],
   ["Counting", [

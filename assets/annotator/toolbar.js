@@ -69,7 +69,7 @@ export class Toolbar {
     this.markGroup.hidden = doc.kind === "count";
     this.toolGroup.hidden = doc.kind === "count";
     const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
-    text(this.note, note || t(editor.deep.own ? "Own window (M)" : ""));
+    text(this.note, note || t(editor.deep.own ? "Own window (Y)" : ""));
   }
 
   zoomed(scale) { text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }

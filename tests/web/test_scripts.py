@@ -93,3 +93,8 @@ def test_a_language_without_a_dictionary_is_english():
 def test_scripts_are_behind_the_login(tmp_path: Path):
     address = f"/scripts/{scripts.version()}/main.js"
     assert client(tmp_path, login=True).get(address).status_code == 401
+
+
+def test_no_key_of_the_editor_means_two_things():
+    keys = re.findall(r'("[^"]+"|\w+): \(e\)', (ASSETS / "annotator" / "keys.js").read_text("utf-8"))
+    assert len(keys) > 30 and sorted(keys) == sorted(set(keys))
