@@ -132,7 +132,7 @@ def status_line(draft: Draft | None) -> Message:
     if answer := draft.prediction:
         short = [shown_smaller(answer.max_pixels)] if answer.short_of_memory else []
         found = _what_it_found(answer, draft.question)
-        parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft.question)]
+        parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft)]
         parts.append((answer.view and answer.view.words) or "")
     elif not draft.base_revision and not draft.blind and draft.note != STOPPED and not _says(draft.note, UNTAUGHT):
         parts.append(Message("The model has not been asked yet."))
@@ -163,8 +163,9 @@ def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
     return [none_found(asked)] if asked and not findings.count(question.task) else []
 
 
-def _not_asked(answer: Prediction, question: Question) -> str:
-    labels = ", ".join(unasked(answer, question))
+def _not_asked(answer: Prediction, draft: Draft) -> str:
+    """The labels it has not been asked for, unless the note has said so."""
+    labels = "" if _says(draft.note, UNTAUGHT) else ", ".join(unasked(answer, draft.question))
     return Message("It has not been asked for {labels}.", labels=labels) if labels else ""
 
 
