@@ -120,7 +120,7 @@ def said_by(bench: Workbench) -> str:
 
 def traces_of(prediction, sent: str) -> list[str]:
     """What of a prediction is in what was sent: its id, its words, its marks with their origin, scores and counts."""
-    known = [prediction.id, prediction.raw, '"origin":"model"', '"model_stated":{']
+    known = [prediction.id, prediction.raw, '"origin":"model"', '"model_stated":{"']
     return [trace for trace in (*known, *(f'"score":{m.score!r}' for m in prediction.findings.marks)) if trace in sent]
 
 
