@@ -261,7 +261,7 @@ class Examples:
     def _tiles(self, row: Row) -> tuple[Tile, ...]:
         """As the predictor would cut the image, had it seen every mark: by labels that its dense head knows, or by size."""
         if self.qwen.head is None:
-            return plan_by_size((row.width, row.height), self.qwen.budget)
+            return plan_by_size((row.width, row.height), self.qwen.tile_pixels)
         if not set(row.question.labels) <= set(self.qwen.head.labels):
             return ()
         boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]

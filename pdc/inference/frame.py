@@ -58,6 +58,12 @@ def pixel_budget(image_processor: Any, most: int | None = None) -> tuple[int, in
     return least, max(least, min(longest, most or longest))
 
 
+def tile_pixels(image_processor: Any, allowed: int, most: int) -> int:
+    """The pixels by which a large image is cut into tiles: those `allowed`, but `most` where only the image processor's own
+    limit is lower. Its model learnt whole images at that size."""
+    return allowed if allowed < image_processor.size["longest_edge"] else most
+
+
 def resized_wh(image_processor: Any, width: int, height: int, most: int | None = None) -> Size:
     """(width, height) after Qwen's smart_resize: multiples of patch x merge, area within the pixel budget."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize

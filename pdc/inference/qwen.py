@@ -17,7 +17,7 @@ from pdc.domain.prompts import words
 from pdc.domain.values import Question, Task
 from pdc.inference.adapter_folder import stamp, verify
 from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
-from pdc.inference.frame import Frame, frame_of, pixel_budget
+from pdc.inference.frame import Frame, frame_of, pixel_budget, tile_pixels
 from pdc.inference.lora_loading import LoadedAdapters
 from pdc.inference.memory import is_out_of_memory
 from pdc.inference.processor import load_processor
@@ -102,7 +102,16 @@ class Qwen:
     @property
     def budget(self) -> int:
         """The most pixels of an image that it may see at once, by the settings, the serving adapter and the image processor."""
-        return pixel_budget(self.processor.image_processor, min(self._most, self.learnt_pixels or self._most))[1]
+        return pixel_budget(self.processor.image_processor, self._allowed)[1]
+
+    @property
+    def tile_pixels(self) -> int:
+        """The pixels by which a large image is cut into tiles."""
+        return tile_pixels(self.processor.image_processor, self._allowed, self._most)
+
+    @property
+    def _allowed(self) -> int:
+        return min(self._most, self.learnt_pixels or self._most)
 
     @property
     def max_pixels(self) -> int:

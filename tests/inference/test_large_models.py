@@ -17,7 +17,7 @@ from pdc.domain.prompts import COMPACT, PAPER, answer, parse
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import PAPER_WIDTH, adapter_settings, base_settings
-from pdc.inference.frame import ImageProcessorConfig, frame_of, resized_wh
+from pdc.inference.frame import ImageProcessorConfig, frame_of, resized_wh, tile_pixels
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.protocol import read_request
 from pdc.inference.openai.remote import RemotePredictor
@@ -203,6 +203,12 @@ def test_training_shows_the_tiles_that_the_model_will_be_asked_about(seven: Qwen
     shown = {tuple(map(int, t.window.xyxy)) for t in plan_by_size(HUGE.size, MAX_PIXELS)}
     assert {examples._view(row, np.random.default_rng(i)).window for i in range(60)} == shown
     assert all(w * h <= MAX_PIXELS for w, h in (examples[i]["images"][0].size for i in range(3)))
+
+
+def test_a_model_that_learnt_whole_images_at_a_small_size_is_not_shown_tiles_of_ordinary_ones():
+    small = ImageProcessorConfig(most=84_100)
+    assert tile_pixels(small, MAX_PIXELS, MAX_PIXELS) == tile_pixels(small, 84_100, MAX_PIXELS) == MAX_PIXELS
+    assert tile_pixels(EYES, 400_000, MAX_PIXELS) == 400_000
 
 
 def test_a_server_is_sent_the_tiles_of_a_large_image():

@@ -22,7 +22,7 @@ from pdc.domain.values import Box, Findings, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import labels_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
-from pdc.inference.frame import frame_of, pixel_budget, read_processor_config
+from pdc.inference.frame import frame_of, pixel_budget, read_processor_config, tile_pixels
 from pdc.inference.openai.http import HttpClient, TooMuch
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
@@ -61,7 +61,7 @@ class RemotePredictor:
     ) -> None:
         self.wire, self.folder, self.base, self._wanted = wire, folder, base, wanted
         self._offer = ServerOffer(wire, folder, model or base, bool(model), most, style)
-        self._eyes = read_processor_config(folder)
+        self._eyes, self._limit = read_processor_config(folder), most
 
     def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Find out in the background what the server offers, and say so. A failure is told to whoever asks first."""
@@ -162,11 +162,14 @@ class RemotePredictor:
 
     def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
         how, most = served.settings, self._most(served.max_pixels)
-        put = put_question(question, how.lists, len(plan_by_size(wh, self._most(served.budget))))
+        put = put_question(question, how.lists, len(plan_by_size(wh, self._tile_pixels(served))))
         return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, served.halvings > 0)
 
     def _most(self, pixels: int) -> int:
         return pixel_budget(self._eyes, pixels)[1]
+
+    def _tile_pixels(self, served: ServedModel) -> int:
+        return tile_pixels(self._eyes, served.budget, self._limit)
 
     def _frame(self, served: ServedModel, wh: Size) -> Frame:
         return frame_of(self._eyes, wh, served.max_pixels, served.settings.answer_width)
@@ -186,7 +189,7 @@ class RemotePredictor:
         if served.proposes:
             tiles = plan_tiles(image.size, lambda w: expected_boxes(look(w).proposals or (), question, look(w).frame))
         else:
-            tiles = plan_by_size(image.size, self._most(served.budget), question.task.has_boxes)
+            tiles = plan_by_size(image.size, self._tile_pixels(served), question.task.has_boxes)
         return [replace(look(t.window), tile=t) for t in tiles]
 
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:

@@ -128,7 +128,7 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
     if decoder.qwen.head:
         tiles = plan_tiles(image.size, propose)
     else:
-        tiles = plan_by_size(image.size, decoder.qwen.budget, question.task.has_boxes)
+        tiles = plan_by_size(image.size, decoder.qwen.tile_pixels, question.task.has_boxes)
     return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), question)) for t in tiles]
 
 
