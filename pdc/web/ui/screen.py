@@ -90,7 +90,7 @@ def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | Non
         image_url(draft.image.sha256),
         rev=draft.rev,
         edits=int(shown.get("edits", 0)) if same else 0,
-        model_stated=predicted.stated if predicted else {},
+        model_stated=predicted.stated if predicted else None,
         found=[m.id for m in predicted.marks if m.counts] if predicted else (),
         reader=draft.author,
         calibration=asdict(words) if words else None,
