@@ -30,7 +30,7 @@ class Data {
     this.import = new Import(() => this.refresh());
     const csv = html("button", { type: "button", on: { click: () => this.fetch("counts.csv") } }, "Counts as CSV");
     host.replaceChildren(
-      html("section", {}, html("h2", {}, "Take along"),
+      html("section", {}, html("h2", {}, "Export"),
         html("div", { class: "pdc-line" }, this.scope, this.format, this.download, csv), this.told),
       this.import.root,
       html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
@@ -47,7 +47,7 @@ class Data {
     text(this.told, t("Looking through the reviews …"));
     try {
       const said = await ask(`api/data/report/${this.format.value}${this.query()}`);
-      this.told.replaceChildren(html("p", {}, t("{reviews} reviews of {images} images: {marks} marks, {none} times “none”.", said)), ...lines(said.left_out));
+      this.told.replaceChildren(html("p", {}, t("Reviews: {reviews}. Images: {images}. Marks: {marks}. “None”: {none}.", said)), ...lines(said.left_out));
       this.fetch(`export/${this.format.value}.zip`);
     } catch (error) {
       text(this.told, error.message);

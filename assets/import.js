@@ -17,7 +17,7 @@ export class Import {
     this.said = html("p", { role: "status" });
     this.bar = html("progress", { max: 1, value: 0, hidden: "", "aria-label": "Import" });
     this.told = html("div", { class: "pdc-told" });
-    this.root = html("section", { class: "pdc-import" }, html("h2", {}, "Bring in"),
+    this.root = html("section", { class: "pdc-import" }, html("h2", {}, "Import"),
       html("p", {}, "Annotations of COCO, YOLO, Pascal VOC, Label Studio, CVAT, CSV and others; with their images as one zip. First you see what would come in; then you import."),
       html("div", { class: "pdc-line" }, this.pick, this.go, this.file), this.complete.root, this.replace.root, this.said, this.bar, this.told);
   }
@@ -79,7 +79,7 @@ export class Import {
 
   show(found) {
     this.idle(found.dry_run);
-    text(this.said, t(found.dry_run ? "Nothing is stored yet. {reviews} reviews of {images} images would come in." : "{reviews} reviews of {images} images are in.", found));
+    text(this.said, t(found.dry_run ? "Nothing is stored yet. What would come in: reviews {reviews}, images {images}." : "Imported: reviews {reviews}, images {images}.", found));
     const head = [t("Label"), t("Images"), t("Marks"), t("none"), t("only counted")];
     const renamed = Object.entries(found.renamed).map(([from, to]) => html("p", { translate: "no" }, `${from} → ${to}`));
     const doubtful = found.doubtful.length ? [html("p", {}, "Look at these after the import:"), ...lines(found.doubtful).slice(1)] : [];

@@ -29,7 +29,9 @@ export class Rows {
     const held = this.active >= 0 && this.rows[this.active] ? this.rows[this.active][0] : null;
     const moved = current !== this.current;
     Object.assign(this, { rows, current });
-    if (held !== null) this.active = this.place(held);
+    // Where the row under the keyboard is gone, the one in its place is it.
+    if (held !== null) this.active = this.place(held) < 0 ? Math.min(this.active, rows.length - 1) : this.place(held);
+    else if (document.activeElement === this.root && rows.length) this.active = 0;
     this.space.style.height = `${rows.length * HEIGHT}px`;
     this.render();
     if (moved) this.reveal(this.place(current));

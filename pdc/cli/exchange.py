@@ -31,7 +31,7 @@ Readable = Literal[
     "jsonl",
     "medmultipoints",
 ]
-Writable = Literal["coco", "yolo", "voc", "label-studio", "jsonl", "csv", "medmultipoints"]
+Writable = Literal["coco", "yolo", "voc", "label-studio", "jsonl", "csv", "medmultipoints", "counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +113,24 @@ def _print_table(imported: Imported) -> None:
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
-    format: Annotated[Writable, typer.Option(help="How it is written.")] = "coco",
+    folder: Annotated[Path, typer.Argument(help="Folder to write; of counts also a file (counts.csv).")],
+    format: Annotated[
+        Writable, typer.Option(help="How it is written; counts is a table of numbers, a line per review.")
+    ] = "coco",
 ) -> int:
     """Write the current reviews to a folder."""
     from pdc.compose import open_store
     from pdc.formats.exporting import export as write
+    from pdc.formats.outgoing.counts import write_counts
     from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
 
     settings = Settings.from_env()
+    store = open_store(settings)
+    if format == "counts":
+        print(f"Wrote the counts to {write_counts(store, folder)}.")
+        return DONE
     with shown() as progress:
-        written = write(open_store(settings), ImageFiles(settings.images), folder, format, progress)
+        written = write(store, ImageFiles(settings.images), folder, format, progress)
     print(written.told(folder))
     return DONE

@@ -26,6 +26,7 @@ from pdc.training.process import ProcessTrainer
 from pdc.web.app import build_server
 from pdc.web.auth import Access
 from pdc.web.ui.app import build_ui, gradio_options
+from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
@@ -71,6 +72,7 @@ class Workbench:
             "History": history,
             "Reading study": StudyTab(self.service),
             "Labels": LabelsTab(Labels(self.store)),
+            "Data": DataTab(),
         }
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)

@@ -58,7 +58,7 @@ def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help
 
 
 def test_choices_of_options_are_what_the_code_behind_them_takes():
-    assert get_args(exchange.Readable) == tuple(READERS) and get_args(exchange.Writable) == FORMATS
+    assert get_args(exchange.Readable) == tuple(READERS) and get_args(exchange.Writable) == (*FORMATS, "counts")
     assert get_args(options.Optimizer) == OPTIMIZERS and tuple(experiments.Order) == ORDERS
     assert set(get_args(experiments.Study)) == {*STUDIES, "gallery"}
 

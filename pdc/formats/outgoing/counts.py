@@ -7,11 +7,14 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
+from pdc import files
 from pdc.domain.values import USABLE, Image, Review, Verdict
 from pdc.formats.csv_table import as_text
 from pdc.store import Store
 
+FILE = "counts.csv"
 CHUNK = 100  # images whose reviews are in memory at once
 BEFORE = ("image", "group", "task")
 AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", "revision", "sha256")
@@ -66,6 +69,13 @@ class Counts:
     def labels(self) -> list[str]:
         """All that were asked, alphabetical: the columns of the table."""
         return sorted({label for row in self.rows() for label in row.review.question.labels}, key=str.casefold)
+
+
+def write_counts(store: Store, place: Path) -> Path:
+    """The table of all images as a CSV file: `place` itself when it is called so, else counts.csv in it. Returns where it is."""
+    table, path = Counts(store, store.images()), place if place.suffix.lower() == ".csv" else place / FILE
+    files.write_pieces(path, (text.encode() for text in csv_text(table.rows(), table.labels())))
+    return path
 
 
 def csv_text(rows: Iterable[CountRow], labels: Collection[str]) -> Iterator[str]:
