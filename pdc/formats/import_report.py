@@ -56,11 +56,6 @@ class Imported:
                 found.setdefault(label, []).append(review)
         return tuple(_row(label, reviews) for label, reviews in found.items())
 
-    @property
-    def reasons(self) -> list[tuple[str, str, list[str]]]:
-        """(what, why, which) of what was left out, one for each kind and reason."""
-        return [(str(what), reason, names) for (what, reason), names in grouped(self.left_out).items()]
-
     def told(self) -> str:
         """In one line: images, marks, "none" answers, counts, new names, and what was left out, by reason."""
         marks, none, number = (sum(getattr(row, key) for row in self.table) for key in ("marks", "none", "counted"))

@@ -106,6 +106,7 @@ def read_index(index: FileIndex, format: str | None = None, complete: bool = Fal
     if not found:
         raise unread(index, ", ".join(READERS), format)
     read = {name: READERS[name].read(index, files, complete) for name, files in found.items()}
+    index.forget()
     _check_apart(index, read, found)
     contents = together([Contents((), tuple(broken)), *read.values()])
     if not contents.pictures:

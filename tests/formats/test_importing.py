@@ -210,7 +210,7 @@ def test_a_dry_run_tells_the_same_and_stores_nothing(place, tmp_path: Path):
     assert place.store.images() == [] and place.store.reviews() == [] and not list(tmp_path.glob("home/**/*.png"))
     real = import_file(place.store, place.files, path, "ada")
     assert dry.table == real.table == (LabelRow("cell", 1, 1, 0, 0), LabelRow("platelet", 1, 1, 0, 0))
-    assert dry.reasons == real.reasons and dry.told() == real.told().replace("Added", "Would add")
+    assert dry.left_out == real.left_out and dry.told() == real.told().replace("Added", "Would add")
 
 
 def test_the_table_counts_images_marks_nones_and_counts_of_each_label(place, tmp_path: Path):
@@ -254,11 +254,10 @@ def test_two_spellings_of_a_label_in_one_image_are_one_answer(place, tmp_path: P
 
 
 def test_what_is_left_out_of_one_spelling_is_missing_in_the_other(place, tmp_path: Path):
-    outline = a_voc("a.png", CELL, "erythrocyte").replace("bndbox>", "polygon>")
-    both = a_voc("a.png", CELL, "RBC").replace("</annotation>", outline[outline.index("<object>") :])
-    folder = put(tmp_path / "set", {"a.xml": both, "b.xml": a_voc("b.png", CELL, "RBC")}, {"a.png": "red", "b.png": "blue"})
+    labels = {"a": f"{LINE}\n1{LINE[1:]} 0.93", "b": LINE}  # the second line is a prediction
+    folder = a_yolo(tmp_path / "set", labels, "[RBC, erythrocyte]")
     found, said = taken(place, folder, own_names=False, known=("red blood cell",))
-    assert found == {"b.png": {"red blood cell": [CELL]}} and "(red blood cell in a.png)" in said
+    assert found == {"b.png": {"red blood cell": [CELL]}} and "(red blood cell in images/a.png)" in said
 
 
 @pytest.mark.parametrize("label", ["none", "0", "12"])

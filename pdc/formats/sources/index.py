@@ -228,6 +228,10 @@ class FileIndex:
                 raise BadSetting("{file} is not JSON ({why}); export it again.", file=file, why=str(error)) from None
         return self._last[file]
 
+    def forget(self) -> None:
+        """Drop the JSON value that is kept: a large file takes much memory."""
+        self._last.clear()
+
     def seen(self, file: str) -> Seen | None:
         """The picture's size and how EXIF turns it; None when it is no readable picture."""
         try:
