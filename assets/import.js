@@ -82,8 +82,9 @@ export class Import {
     text(this.said, t(found.dry_run ? "Nothing is stored yet. What would come in: reviews {reviews}, images {images}." : "Imported: reviews {reviews}, images {images}.", found));
     const head = [t("Label"), t("Images"), t("Marks"), t("none"), t("only counted")];
     const renamed = Object.entries(found.renamed).map(([from, to]) => html("p", { translate: "no" }, `${from} → ${to}`));
+    const spelled = Object.entries(found.spelled).map(([own, known]) => html("p", { translate: "no" }, t("The model is asked for {own} as {known}.", { own, known })));
     const doubtful = found.doubtful.length ? [html("p", {}, "Look at these after the import:"), ...lines(found.doubtful).slice(1)] : [];
-    this.told.replaceChildren(...(found.table.length ? [sheet(head, found.table)] : []), ...renamed, ...doubtful, ...lines(found.left_out));
+    this.told.replaceChildren(...(found.table.length ? [sheet(head, found.table)] : []), ...renamed, ...spelled, ...doubtful, ...lines(found.left_out));
     if (!found.dry_run) {
       this.name = null;
       this.changed();

@@ -32,7 +32,7 @@ def put(folder: Path, texts: Mapping[str, str | bytes], images: Mapping[str, str
 
 def taken(place: Place, path: Path, **options) -> tuple[Stored, str]:
     """{image: {label: corners}} as stored under the file's own labels, and the import's sentence about it."""
-    imported = import_file(place.store, place.files, path, "ada", **{"own_names": True, **options})
+    imported = import_file(place.store, place.files, path, "ada", **options)
     return stored(place), imported.told()
 
 

@@ -56,8 +56,9 @@ class ImportOptions:
     replace: Annotated[
         bool, typer.Option("--replace/--keep", help="Where an image has another review of the question, which of the two counts.")
     ] = False
-    own_names: Annotated[
-        bool, typer.Option("--own-names", help="Keep the file's labels, also where one is a spelling of a label that is known.")
+    known_names: Annotated[
+        bool,
+        typer.Option("--known-names", help="A label that is a spelling of a known one comes in as that: RBC as red blood cell."),
     ] = False
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing if anything would be left out.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and store nothing.")] = False
@@ -84,7 +85,7 @@ def import_(options: ImportOptions) -> int:
             labels=options.label or None,
             complete=options.complete,
             known=sorted(labels_of(settings.model)),
-            own_names=options.own_names,
+            known_names=options.known_names,
             replace=options.replace,
             strict=options.strict,
             dry_run=options.dry_run,

@@ -28,14 +28,16 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import stored, or with `dry_run` would store, and what it left out. `renamed`: labels of the file that are
-    spellings of a known label, and that label. `replaced`: how many reviews follow an older one. `doubtful`: images to look at.
+    """What an import stored, or with `dry_run` would store, and what it left out. `renamed`: labels of the file that became a
+    known label of which they are spellings; `spelled`: those that stayed, with it. `replaced`: how many reviews follow an
+    older one. `doubtful`: images to look at.
     """
 
     path: Path
     reviews: tuple[Review, ...]
     left_out: tuple[LeftOut, ...]
     renamed: Mapping[str, str] = field(default_factory=dict)
+    spelled: Mapping[str, str] = field(default_factory=dict)
     doubtful: tuple[LeftOut, ...] = ()
     dry_run: bool = False
 
@@ -70,8 +72,12 @@ class Imported:
         said = f"{added} {counted(len(self.reviews), 'review')} of {counted(self.images, 'image')} from {self.path}"
         again = f" {counted(self.replaced, 'review')} of them instead of an older one." if self.replaced else ""
         renamed = "".join(f" Label {old} -> {new}." for old, new in self.renamed.items())
+        spelled = "".join(
+            f" Label {own} stays as it is; the model is asked for it as {known} (--known-names takes it in as that)."
+            for own, known in self.spelled.items()
+        )
         doubtful = "".join(f" Look at {which}: {reason}." for which, reason in _doubts(self.doubtful))
-        return f"{said}: {', '.join(parts)}.{again}{renamed}{doubtful} {told_left_out(self.left_out)}".rstrip()
+        return f"{said}: {', '.join(parts)}.{again}{renamed}{spelled}{doubtful} {told_left_out(self.left_out)}".rstrip()
 
 
 def _row(label: str, reviews: list[Review]) -> LabelRow:

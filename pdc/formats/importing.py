@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ class FileOptions(TypedDict, total=False):
     labels: Sequence[str] | None
     complete: bool
     known: Sequence[str]
-    own_names: bool
+    known_names: bool
     replace: bool
     strict: bool
     dry_run: bool
@@ -67,7 +67,7 @@ def import_file(
     labels: Sequence[str] | None = None,
     complete: bool = False,
     known: Sequence[str] = (),
-    own_names: bool = False,
+    known_names: bool = False,
     replace: bool = False,
     strict: bool = False,
     dry_run: bool = False,
@@ -77,15 +77,17 @@ def import_file(
     """Add the images of a file, folder or zip, each with one review by `author` per task.
 
     The question is what the annotations say was asked (boxes, points or a count), or `task`; of `labels` only, if given.
-    `complete`: what an image does not draw is absent there. A label that is a spelling of one in the store, or of one that the
-    model knows (`known`), becomes it, except with `own_names`. An image that has a review of that question keeps it, or gets a
-    further revision with `replace`. Everything is checked before anything is stored; `dry_run` stores nothing. What cannot be
-    stored is left out with its reason. BadSetting when that is all there is, or with `strict` when that is anything.
+    `complete`: what an image does not draw is absent there. With `known_names` a label that is a spelling of one in the store,
+    or of one that the model knows (`known`), becomes it; without, it stays as the file has it, and the account says so. An
+    image that has a review of that question keeps it, or gets a further revision with `replace`. Everything is checked before
+    anything is stored; `dry_run` stores nothing. What cannot be stored is left out with its reason. BadSetting when that is
+    all there is, or with `strict` when that is anything.
     """
     path = Path(path)
     with FileIndex.of(path) as index, _waiting_room(images, dry_run) as waiting:
         contents = read_index(index, format, complete)
-        naming = _naming(store.dictionary().also(known), own_names)
+        dictionary = store.dictionary().also(known)
+        naming = _naming(dictionary, known_names)
         contents, new_names = renamed(contents, naming)
         contents = fitting(chosen(contents, [*map(naming, labels)] if labels is not None else None), task)
         checked, left_out = _checked(index, contents, waiting, max_megapixels, progress)
@@ -97,7 +99,7 @@ def import_file(
             reviews, late = _stored(store, images, planned, progress)
             left_out += late
     doubtful = tuple(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, own in planned if one.turned and own)
-    return Imported(path, tuple(reviews), tuple(left_out), new_names, doubtful, dry_run)
+    return Imported(path, tuple(reviews), tuple(left_out), new_names, _spellings(reviews, dictionary), doubtful, dry_run)
 
 
 @contextmanager
@@ -113,16 +115,22 @@ def _waiting_room(images: ImageFiles, dry_run: bool) -> Iterator[Path | None]:
         yield Path(folder)
 
 
-def _naming(labels: LabelDictionary, own_names: bool) -> Name:
+def _naming(labels: LabelDictionary, known_names: bool) -> Name:
     """What a label of a file is called here. A new one has to be a name of something."""
 
     def name(label: str) -> str:
-        found = None if own_names else labels.find(label).name
+        found = labels.find(label).name if known_names else None
         if found is None and label not in labels.labels:
             check_new_label(label)
         return found or label
 
     return name
+
+
+def _spellings(reviews: Iterable[Review], labels: LabelDictionary) -> dict[str, str]:
+    """Labels that came in under a name of their own and are spellings of a known one, and that one."""
+    asked = dict.fromkeys(label for r in reviews for label in r.question.labels)
+    return {label: known for label in asked if (known := labels.find(label).name) not in (None, label)}
 
 
 def _checked(

@@ -88,6 +88,7 @@ def _account(imported: Imported, language: str) -> dict[str, Any]:
         "replaced": imported.replaced,
         "table": [[r.label, r.images, r.marks, r.none, r.counted] for r in imported.table],
         "renamed": dict(imported.renamed),
+        "spelled": dict(imported.spelled),
         "left_out": left_out_lines(imported.left_out, language),
         "doubtful": left_out_lines(imported.doubtful, language),
     }

@@ -241,22 +241,28 @@ def test_images_wait_nowhere_after_an_import(place, tmp_path: Path):
 def test_a_spelling_of_a_known_label_becomes_it_and_is_told(place, tmp_path: Path):
     texts = {"a.xml": a_voc("a.png", CELL, "RBC"), "b.xml": a_voc("b.png", CELL, "my thing")}
     folder = put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"})
-    found, said = taken(place, folder, own_names=False, known=("red blood cell",))
+    found, said = taken(place, folder, known_names=True, known=("red blood cell",))
     assert found == {"a.png": {"red blood cell": [CELL]}, "b.png": {"my thing": [CELL]}}
     assert "Label RBC -> red blood cell." in said and "Label my thing" not in said
+
+
+def test_a_label_stays_as_the_file_has_it_and_what_it_spells_is_told(place, tmp_path: Path):
+    folder = put(tmp_path / "set", {"a.xml": a_voc("a.png", CELL, "RBC")}, {"a.png": "red"})
+    found, said = taken(place, folder, known=("red blood cell",))
+    assert found == {"a.png": {"RBC": [CELL]}} and "Label RBC stays as it is; the model is asked for it as red blood cell" in said
 
 
 def test_two_spellings_of_a_label_in_one_image_are_one_answer(place, tmp_path: Path):
     first, second = a_voc("a.png", CELL, "RBC"), a_voc("a.png", (1, 2, 30, 40), "erythrocyte")
     both = first.replace("</annotation>", second[second.index("<object>") :])
-    found, _ = taken(place, put(tmp_path / "set", {"a.xml": both}, {"a.png": "red"}), own_names=False, known=("red blood cell",))
+    found, _ = taken(place, put(tmp_path / "set", {"a.xml": both}, {"a.png": "red"}), known_names=True, known=("red blood cell",))
     assert found == {"a.png": {"red blood cell": [CELL, (1, 2, 30, 40)]}}
 
 
 def test_what_is_left_out_of_one_spelling_is_missing_in_the_other(place, tmp_path: Path):
     labels = {"a": f"{LINE}\n1{LINE[1:]} 0.93", "b": LINE}  # the second line is a prediction
     folder = a_yolo(tmp_path / "set", labels, "[RBC, erythrocyte]")
-    found, said = taken(place, folder, own_names=False, known=("red blood cell",))
+    found, said = taken(place, folder, known_names=True, known=("red blood cell",))
     assert found == {"b.png": {"red blood cell": [CELL]}} and "(red blood cell in images/a.png)" in said
 
 
@@ -270,7 +276,7 @@ def test_a_label_that_names_nothing_is_left_out(place, tmp_path: Path, label: st
 def test_a_category_may_be_chosen_by_any_spelling(place, tmp_path: Path):
     texts = {"a.xml": a_voc("a.png", CELL, "RBC"), "b.xml": a_voc("b.png", CELL, "polyp")}
     folder = put(tmp_path / "set", texts, {"a.png": "red", "b.png": "blue"})
-    found, _ = taken(place, folder, own_names=False, known=("red blood cell",), labels=["erythrocytes"])
+    found, _ = taken(place, folder, known_names=True, known=("red blood cell",), labels=["erythrocytes"])
     assert found == {"a.png": {"red blood cell": [CELL]}}
 
 
