@@ -75,8 +75,10 @@ def predict(options: PredictOptions) -> int:
 
 def _question(options: PredictOptions, settings: Settings, wanted: AdapterRef) -> Question:
     from pdc.domain.prompts import task_from
+    from pdc.inference.qwen import check_folder
     from pdc.review.examples import taught
 
+    check_folder(settings.model)
     labels = options.label or taught(_own_labels(settings, wanted))
     if not labels:
         raise BadQuestion(f"{settings.base} does not say what it was taught; name what to look for, such as --label polyp.")

@@ -18,7 +18,7 @@ KEPT = 64  # the strongest keypoints of an image
 CELLS, BINS = (4, 4), 8  # a descriptor is a 4 x 4 grid of histograms of 8 directions
 NEAR = 36  # bits of 128 that may differ between the descriptors of one point
 REACH = 3.2  # 255ths of the image by which a mapped point may miss its partner
-LEAST = 6  # keypoints that must agree
+LEAST, SHARE = 6, 0.1  # keypoints that must agree: so many, and of the image that has fewer this share
 SCALES, STRETCH = (0.4, 2.5), 2.5  # a copy is at most so much smaller or larger, and stretched by so much
 THUMB = 32  # pixels of a side of the small picture
 OVERLAP = 0.3  # of the small picture that both must show
@@ -91,11 +91,12 @@ def _match_unmirrored(a: Keypoints, b: Keypoints) -> bool:
     import cv2
 
     i, j = _partners(a.descriptors, b.descriptors)
-    if len(i) < LEAST:
+    wanted = max(LEAST, SHARE * min(len(a.xy), len(b.xy)))
+    if len(i) < wanted:
         return False
     source, target = a.xy[i].astype(np.float32), b.xy[j].astype(np.float32)
     found, agreeing = cv2.estimateAffine2D(source, target, ransacReprojThreshold=REACH, maxIters=300)
-    if found is None or agreeing.sum() < LEAST or not _plausible(found[:, :2]):
+    if found is None or agreeing.sum() < wanted or not _plausible(found[:, :2]):
         return False
     return _correlation(a.thumb, b.thumb, found) >= CORRELATION
 
@@ -126,9 +127,14 @@ def _correlation(a: np.ndarray, b: np.ndarray, found: np.ndarray) -> float:
     mapped = cv2.warpAffine(one, mapping, (THUMB, THUMB))
     whole = cv2.warpAffine(np.ones_like(one), mapping, (THUMB, THUMB)) > 0.99
     both = cv2.erode(whole.astype(np.uint8), np.ones((3, 3)), borderValue=1) > 0  # a turned copy has dark corners
-    if both.mean() < OVERLAP or mapped[both].std() == 0 or other[both].std() == 0:
+    return correlation(mapped[both], other[both]) if both.mean() >= OVERLAP else -1.0
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson's, of as many grey values each; -1 where one of them is flat."""
+    if one.std() == 0 or other.std() == 0:
         return -1.0
-    return float(np.corrcoef(mapped[both], other[both])[0, 1])
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 class KeypointIndex:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pdc.domain.errors import BadImage
-from pdc.images.keypoints import KeypointIndex, Keypoints, find_keypoints, match
+from pdc.images.keypoints import CORRELATION, KeypointIndex, Keypoints, correlation, find_keypoints, match
 
 SIDE, KEPT = 32, 8
 RULE = 2  # version of what an ImageHash holds; one of an older rule is made again
@@ -82,7 +82,18 @@ def are_near_duplicates(a: ImageHash, b: ImageHash) -> bool:
 
 
 def _hashes_agree(a: ImageHash, b: ImageHash) -> bool:
-    return any(_same_way_up(_turn(a, symmetry), b) for symmetry in SYMMETRIES)
+    """The frame of an endoscope is much the same mirrored: of a turned copy the small pictures must agree too."""
+    upright, *turned = SYMMETRIES
+    return _same_way_up(_turn(a, upright), b) or any(_same_way_up(_turn(a, s), b) and _small_agree(a, b, s) for s in turned)
+
+
+def _small_agree(a: ImageHash, b: ImageHash, symmetry: Symmetry) -> bool:
+    if a.keypoints is None or b.keypoints is None:
+        return False
+    small = a.keypoints.thumb
+    small = small.T if symmetry[0] else small
+    small = small[:: -1 if symmetry[2] else 1, :: -1 if symmetry[1] else 1]
+    return correlation(small, b.keypoints.thumb) >= CORRELATION
 
 
 def _same_way_up(a: ImageHash, b: ImageHash) -> bool:

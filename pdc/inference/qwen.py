@@ -227,7 +227,7 @@ def load(
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if place == "cuda" and not torch.cuda.is_available():
         raise BadSetting("PDC_DEVICE is cuda but torch sees no GPU; set it to auto or cpu.")
-    _check_folder(model)
+    check_folder(model)
     try:
         processor = load_processor(model)
     except (OSError, ValueError) as error:
@@ -272,7 +272,7 @@ def _nf4(device: str) -> Any:
     return config
 
 
-def _check_folder(model: str) -> None:
+def check_folder(model: str) -> None:
     """Refuse a folder that is not there with a sentence, before the hub is asked about a path."""
     if Path(model).is_absolute() and not Path(model).is_dir():
         raise BadModel(f"There is no model folder {model}; check PDC_MODEL, or leave it unset for the embedded model.")

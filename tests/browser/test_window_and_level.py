@@ -38,7 +38,7 @@ def shown(page: Any) -> np.ndarray:
 
 
 def until_shown(page: Any, true: Any) -> np.ndarray:
-    for _ in range(200):
+    for _ in range(1200):
         if true(picture := shown(page)):
             return picture
         page.wait_for_timeout(25)

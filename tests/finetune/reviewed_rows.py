@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
@@ -14,8 +15,9 @@ LABELS = ("red blood cell", "platelet")
 
 
 def make_row(path: Path, boxes: list[tuple[int, int, int, int, str]], wh=(120, 90), task=Task.COUNT_AND_BOX) -> Row:
-    """An image with a filled rectangle per box, and the row that says so."""
-    pixels = np.zeros((wh[1], wh[0], 3), np.uint8)
+    """An image with a filled rectangle per box on a ground of its own, and the row that says so."""
+    ground = np.random.default_rng(crc32(path.stem.encode())).integers(0, 150, (wh[1] // 4 + 1, wh[0] // 4 + 1, 3), np.uint8)
+    pixels = ground.repeat(4, 0).repeat(4, 1)[: wh[1], : wh[0]]
     for i, (x1, y1, x2, y2, _) in enumerate(boxes, start=1):
         pixels[y1:y2, x1:x2] = (255 - 40 * i, 60 * i, 128)
     Image.fromarray(pixels).save(path)
