@@ -170,7 +170,8 @@ def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Itera
         near = np.zeros(len(others), bool)
         if index is not None and one.keypoints is not None:
             near[np.array(pointed)[index.find(one.keypoints)]] = True
-        for h in {_turn_hash(h, s) for h in (one.whole, *one.quarters) if h is not None for s in SYMMETRIES}:
+        turned = {_turn_hash(h, s) for h in (one.whole, *one.quarters) for s in SYMMETRIES}
+        for h in filter(None, turned):
             near |= (np.bitwise_count(table ^ np.uint64(h)) <= NEAR).any(1)
         yield from ((i, int(j)) for j in np.flatnonzero(near))
 
