@@ -13,7 +13,7 @@ const TASKS = { pointing: "Points", bounding: "Boxes", counting: "Count only", c
 
 // The filters that the list of images stands at.
 const filters = () => {
-  const fields = [...document.querySelectorAll(".pdc-worklist [data-name]")];
+  const fields = [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(".pdc-worklist [data-name]"))];
   return new URLSearchParams(fields.filter((field) => field.value && field.dataset.name !== "order").map((field) => [field.dataset.name, field.value]));
 };
 

@@ -40,8 +40,9 @@ class Worklist {
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
     this.build();
     if (mounted) mounted.forget();
+    /** @type {[string, (event: any) => void][]} */
     this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)],
-      ...["dragover", "dragleave", "drop"].map((type) => [type, (event) => this.dragged(event)])];
+      ...["dragover", "dragleave", "drop"].map((type) => /** @type {[string, (event: any) => void]} */ ([type, (event) => this.dragged(event)]))];
     for (const [type, run] of this.listening) document.addEventListener(type, run, true);
     mounted = this;
   }

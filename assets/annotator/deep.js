@@ -11,7 +11,9 @@ const COLOURS = ["Red", "Green", "Blue"];
 export class Deep {
   // `sight` gives the part of the image that is in sight, [x1, y1, x2, y2]; `changed` is told of every change of what is shown.
   constructor(picture, { sight, changed, done }) {
-    Object.assign(this, { picture, sight, changed });
+    this.picture = picture;
+    this.sight = sight;
+    this.changed = changed;
     this.level = this.slider("Level", () => this.slide(), done);
     this.width = this.slider("Window", () => this.slide(), done);
     this.channel = html("select", { "aria-label": "Channel", on: { change: () => this.choose() } });

@@ -2,7 +2,7 @@
 
 import { Adjust } from "./adjust.js";
 import { Confidence } from "./confidence.js";
-import { counted, html, svg, text } from "./core.js";
+import { counted, html, svg } from "./core.js";
 import { Counts } from "./counts.js";
 import { Deep } from "./deep.js";
 import { Doc } from "./doc.js";
@@ -21,7 +21,6 @@ import { Pointer } from "./pointer.js";
 import * as shapes from "./shapes.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
-import { t } from "./words.js";
 
 export class Editor {
   // The document that was shown last: it outlives the editor, which Gradio may build again.

@@ -32,4 +32,4 @@ export const cleanState = ({ marks, stated, aside, complete }) => ({
   complete: complete !== false,
 });
 
-export const EMPTY = cleanState({});
+export const EMPTY = cleanState({ marks: [], stated: {}, aside: {}, complete: true });
