@@ -25,7 +25,7 @@ NEAR = 6  # bits of 64 that may differ between copies
 NEAR_QUARTER = 4
 FLAT = 2.0  # grey levels; less contrast than this says nothing about what is shown
 Symmetry = tuple[bool, bool, bool]  # transposed, then mirrored left to right, then top to bottom
-AUGMENTED = re.compile(r"(?P<original>.+)\.rf\.[0-9A-Za-z_-]{16,}(\.\w+)?")  # how Roboflow names the copies it makes
+AUGMENTED = re.compile(r"(?P<original>.+)\.rf\.[0-9A-Za-z_-]{6,}(\.\w+)?")  # how Roboflow names the copies it makes
 SYMMETRIES: tuple[Symmetry, ...] = tuple((t, x, y) for t in (False, True) for x in (False, True) for y in (False, True))
 
 

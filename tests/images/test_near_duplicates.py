@@ -113,7 +113,7 @@ def test_copies_of_real_images_are_found_by_the_index_and_no_others(kind: str):
 def test_names_tell_augmented_copies_of_one_image():
     names = {
         "a": "image-88_jpg.rf.0123456789abcdef0123456789abcdef.jpg",
-        "b": "image-88_jpg.rf.fedcba9876543210fedcba9876543210.jpg",
+        "b": "image-88_jpg.rf.666785c0.png",
         "c": "image-89_jpg.rf.0123456789abcdef0123456789abcdef.jpg",
         "d": "image-88.jpg",
         "e": "a.rf.jpg",
