@@ -46,9 +46,15 @@ def fold(settings: Settings, config: Callable[[], TrainConfig], name: str | None
 
     `known` is a run that was prepared or interrupted; without it a new one is made, by `config`, called `name`.
     """
-    distributed.join_processes(settings.device)
-    if distributed.rank():
-        return _help(settings)
+    with distributed.joined_processes(settings.device):
+        if distributed.rank():
+            _help(settings)
+        else:
+            _lead(settings, config, name, known, progress)
+
+
+def _lead(settings: Settings, config: Callable[[], TrainConfig], name: str | None, known: str | None, progress: Progress) -> None:
+    """What one process does, alone or as the first of torchrun's."""
     run = _opened(Run.open(settings.runs.resolve(), known)) if known else _new_run(settings, config, name)
     run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
     try:

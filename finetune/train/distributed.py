@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,13 +20,23 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def join_processes(device: str) -> None:
-    """Meet the others: over gloo on a CPU, over what the GPUs speak otherwise. `device` as in the settings."""
-    if world() > 1:
-        import torch
-        from accelerate import PartialState
+@contextmanager
+def joined_processes(device: str) -> Iterator[None]:
+    """Meet the others: over gloo on a CPU, over what the GPUs speak otherwise. `device` as in the settings.
 
-        PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    Each leaves before it ends: the group's threads would end the process with an abort now and then.
+    """
+    if world() == 1:
+        yield
+        return
+    import torch
+    from accelerate import PartialState
+
+    PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def broadcast(value: T) -> T:

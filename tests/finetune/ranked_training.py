@@ -13,9 +13,9 @@ def main(folder: Path, rows: Path) -> None:
     from pdc.inference.qwen import load
     from pdc.training.run_folder import Run
 
-    distributed.join_processes("cpu")
     run = Run(folder)
-    train(run, load(run.config.model, quantization="none", device="cpu"), pickle.loads(rows.read_bytes()), None)
+    with distributed.joined_processes("cpu"):
+        train(run, load(run.config.model, quantization="none", device="cpu"), pickle.loads(rows.read_bytes()), None)
 
 
 if __name__ == "__main__":
