@@ -112,7 +112,7 @@ class LabelQueries(Database):
         return table.image_sha256 == sha256, table.task == task, table.labels.in_({asked, *same})
 
     def _dictionary(self, session: Session) -> LabelDictionary:
-        """The labels as this session sees them; asked for again and again, they are read once."""
+        """The labels as this transaction sees them, read once."""
         if "labels" not in session.info:
             session.info["labels"] = self._as_of(session)
         return session.info["labels"]
