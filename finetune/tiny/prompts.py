@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
+from finetune.tiny.spellings import respell
 from finetune.tiny.targets import order_and_owners
 from pdc.domain.prompts import COMPACT, answer
 from pdc.domain.values import Box, Findings, Mark, Question, Task
@@ -37,9 +38,12 @@ class TokenizedAnswer:
 
 
 def tokenize_answer(tokenizer, sample: Sample, rng: np.random.Generator) -> TokenizedAnswer:
-    question = ask(sample, rng)
+    """A random question about the crop, its labels spelled as a user might, and the answer under the same words."""
+    asked = ask(sample, rng)
+    question = replace(asked, labels=respell(asked.labels, rng))
+    word = dict(zip(LABELS, LABELS, strict=True)) | dict(zip(asked.labels, question.labels, strict=True))
     order, _ = order_and_owners(sample)
-    marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), LABELS[sample.classes[k]]) for k in order)
+    marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), word[LABELS[sample.classes[k]]]) for k in order)
     text = answer(question, Findings(marks)) + "<|im_end|>"
     tokens = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     listed = [int(m.id) for label in question.labels for m in marks if m.label == label]

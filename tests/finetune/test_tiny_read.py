@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -22,9 +23,12 @@ from finetune.tiny.reading_stage import (
     make_batch,
 )
 from finetune.tiny.speed import fast_language, fast_vision
+from finetune.tiny.spellings import pluralise, respell, usual_spellings
 from finetune.tiny.teacher import DistillationHint
+from pdc.domain.label_changes import fold
 from pdc.inference.dense_head import DenseHead
 from pdc.settings import EMBEDDED_MODEL
+from pdc.store.label_queries import vocabulary
 
 
 def crop(classes: list[int], source: str) -> Sample:
@@ -42,6 +46,44 @@ def test_the_rarest_kind_is_often_asked_for_alone():
     asked = Counter(ask(smear, np.random.default_rng(i)).labels for i in range(1000))
     assert 100 < asked["platelet",] < 350
     assert asked["red blood cell",] > 20 and sum(n for labels, n in asked.items() if len(labels) > 2) > 300
+
+
+def test_a_label_spelled_as_a_user_would_is_answered_under_the_same_word_and_speaks_of_the_same_boxes(tokenizer):
+    smear, spelled = crop([0, 1, 0, 2], "blood_cells"), set()
+    dictionary = fold(LABELS, (), vocabulary())
+    for i in range(400):
+        written = tokenize_answer(tokenizer, smear, np.random.default_rng(i))
+        text = tokenizer.decode(written.answer).removesuffix("<|im_end|>")
+        words = tuple(entry["label"] for entry in json.loads(text))
+        labels = ask(smear, np.random.default_rng(i)).labels
+        assert tuple(dictionary.find(word).name for word in words) == labels
+        assert f" {', '.join(words)}. Answer" in tokenizer.decode(written.after)
+        meant = [LABELS.index(label) for label in labels]
+        spoken = list(dict.fromkeys(k for k in written.about if k >= 0))
+        has_marks = any("2d" in key for entry in json.loads(text) for key in entry)
+        assert spoken == [k for c in meant for k in (0, 1, 2, 3) if smear.classes[k] == c and has_marks]
+        spelled |= set(words) - set(LABELS)
+    assert len(spelled) > 40 and "RBCS" in map(str.upper, spelled)
+    assert any(word.isupper() for word in spelled) and any("ö" in word or "oe" in word for word in spelled)
+
+
+def test_most_labels_are_asked_as_the_models_own_and_one_in_seven_is_not():
+    rng = np.random.default_rng(0)
+    asked = [word for _ in range(2000) for word in respell(LABELS, rng)]
+    assert 0.11 < 1 - sum(word in LABELS for word in asked) / len(asked) < 0.16
+
+
+def test_every_label_has_ten_usual_spellings_and_no_spelling_is_of_two():
+    spellings = [usual_spellings(label, 10) for label in LABELS]
+    assert all(len(set(words)) == 10 for words in spellings)
+    assert len({w.lower() for s in spellings for w in s}) == len({(w.lower(), i) for i, s in enumerate(spellings) for w in s})
+
+
+@pytest.mark.parametrize(
+    ("word", "several"), [("polyp", "polyps"), ("RBC", "RBCs"), ("red cell", "red cells"), ("nuclei", "nuclei"), ("Kern", "Kern")]
+)
+def test_the_plural_is_made_where_an_s_makes_it(word: str, several: str):
+    assert pluralise(word) == several
 
 
 @pytest.mark.parametrize("crops", [[crop([], "blank"), crop([], "blank")], [crop([0, 0, 2], "blood_cells"), crop([], "blank")]])
