@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from finetune.experiments.study import Player
 
 Study = Literal["base", "tasks", "rank", "wording", "gallery", "modality", "preference"]
+DRAWN, DRAWN_RODS = "drawn:", "drawn:rods"
 ASKING: tuple[Study, ...] = ("wording", "gallery")  # studies that train nothing: they ask an adapter that is there
 
 
@@ -94,14 +95,13 @@ class StudiedTraining(Training):
 
 def simulate(place: Place, options: SimulateOptions, training: SimulatedTraining) -> int:
     """Play a reader who corrects to a COCO file's truth; writes the curve. Goes on where it was killed."""
-    from finetune.data.coco import read_coco
     from finetune.experiments.curve import curve_table, summary, write
     from finetune.experiments.simulate import Simulation, SimulationPlan
 
     config, o = config_of(training, settings_of(place)), options
-    rows = read_coco(o.truth, Task.COUNT_AND_BOX, o.label or ())
     names = ("truth", "label", "held_out", "per_round", "accept_iou", "warm", "known_data")
     about = _same_work({name: getattr(o, name) for name in names}, config, o.out)
+    rows = _truth(o.truth, o.label, o.out)
     known, points = _known(o.known_data, o.known, o.out), []
     with shown() as progress:
         for seed in range(training.seed, training.seed + o.seeds):
@@ -111,6 +111,17 @@ def simulate(place: Place, options: SimulateOptions, training: SimulatedTraining
                 write(points, about, o.out)
     print(f"{curve_table(points)}\n\n{summary(points)}\nWritten to {o.out}: curve.json, curve.csv, curve.png.")
     return DONE
+
+
+def _truth(truth: Path, labels: Sequence[str] | None, out: Path) -> list[Row]:
+    """The rows of a COCO file, or of drawings that are made in `out`; BadSetting when it is neither."""
+    from finetune.data.coco import read_coco
+    from finetune.data.drawings import RODS, write_rods
+
+    if str(truth).startswith(DRAWN) and str(truth) != DRAWN_RODS:
+        raise BadSetting(f"{truth} is nothing that can be drawn; use {DRAWN_RODS} or a COCO file.")
+    drawn = str(truth) == DRAWN_RODS
+    return read_coco(write_rods(out / "drawn", RODS) if drawn else truth, Task.COUNT_AND_BOX, labels or ())
 
 
 def _known(data: Path | None, each: int, out: Path) -> list[Row]:
@@ -155,11 +166,10 @@ def study(place: Place, options: StudyOptions, training: StudiedTraining) -> int
 
 
 def _setup(options: StudyOptions, settings: Settings, config: TrainConfig, out: Path) -> Setup:
-    from finetune.data.coco import read_coco
     from finetune.experiments.simulate import split_rows
     from finetune.experiments.studies import Setup
 
-    rows = read_coco(options.truth, Task.COUNT_AND_BOX, options.label or ())
+    rows = _truth(options.truth, options.label, out)
     pool, held_out = split_rows(rows, options.held_out)
     asks = options.study in ASKING and options.adapter != "none"
     adapter = wanted_of(options.adapter, registered(settings)) if asks else AdapterRef()

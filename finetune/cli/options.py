@@ -19,7 +19,7 @@ FITS = " (default: fits the model)."
 Label = Annotated[
     list[str] | None, typer.Option(metavar="LABEL", help="Ask for this; repeat for several (default: all categories).")
 ]
-Truth = Annotated[Path, typer.Option(metavar="COCO.json", help="Images and what is in them.")]
+Truth = Annotated[Path, typer.Option(metavar="COCO.json", help="Images and what is in them; or `drawn:rods`.")]
 HeldOut = Annotated[int, typer.Option(metavar="N", help="Images to measure on.")]
 Known = Annotated[int, typer.Option(metavar="N", help="Drawings of each known kind, to measure what is forgotten.")]
 KnownData = Annotated[Path | None, typer.Option(metavar="COCO.json", help="Images for that instead of drawings.")]

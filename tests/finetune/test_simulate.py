@@ -7,10 +7,13 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reviewed_rows import LABELS, make_row
 
 from finetune.__main__ import main
+from finetune.data.coco import read_coco
+from finetune.data.drawings import write_rods
 from finetune.data.replay import blank_images, drawn_rows, replay_rows
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import ScoredAnswer
@@ -19,6 +22,7 @@ from finetune.experiments.simulate import Simulation, SimulationPlan, correct_ro
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.files import write_json
+from pdc.images.near_duplicates import hash_image, near_duplicate_pairs
 from pdc.training.config import TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
@@ -138,3 +142,26 @@ def test_a_simulation_writes_its_curve_and_goes_on_where_it_was_killed(tmp_path,
     assert again == [{k: v for k, v in p.items() if k != "seconds"} for p in state["points"]]
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert main([*words, "--rounds", "1", "--lr", "0.1"]) == 1 and "other options" in capsys.readouterr().err
+
+
+def test_rods_are_drawn_alike_each_time_with_a_box_for_each_and_no_two_alike(tmp_path):
+    first, again = (write_rods(tmp_path / name, 30) for name in ("a", "b"))
+    assert first.read_bytes() == again.read_bytes()
+    rows = read_coco(first, Task.COUNT_AND_BOX)
+    assert len(rows) == 30 and all(row.question.labels == ("bacterium",) for row in rows)
+    numbers = [len(row.findings.marks) for row in rows]
+    assert min(numbers) >= 3 and max(numbers) > 14 and 6 < sum(numbers) / 30 < 14
+    levels = [np.asarray(row.image()).mean() for row in rows]
+    assert any(v < 90 for v in levels) and sum(v > 140 for v in levels) > 20
+    hashes = {str(row.path): hash_image(row.path) for row in rows}
+    assert all(a == b for a, b in near_duplicate_pairs(hashes, hashes))
+
+
+def test_a_simulation_draws_its_own_truth(tmp_path, model_folder, monkeypatch, capsys):
+    monkeypatch.setenv("PDC_DEVICE", "cpu")
+    monkeypatch.setattr("finetune.data.drawings.RODS", 6)
+    words = ["simulate", "--out", str(tmp_path / "out"), "--model", str(model_folder), "--truth"]
+    assert main([*words, "drawn:rods", "--per-round", "100", "--held-out", "6"]) == 1
+    assert "need 506 images; there are 6" in capsys.readouterr().err
+    assert main([*words[:2], str(tmp_path / "other"), *words[3:], "drawn:worms"]) == 1
+    assert "use drawn:rods or a COCO file" in capsys.readouterr().err
