@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,9 @@ class AdapterManifest:
     """most pixels of an image that it saw at once in training, and sees when it serves; None: not noted"""
     answer_width: int | None = None
     """widest image, in pixels, in whose pixels it states coordinates; None: it states them in those that it sees"""
+    windows: Mapping[str, float] = field(default_factory=dict)
+    """per label the side, in image pixels, of the square windows in which it was learnt, and is asked for; a label without one
+    was learnt in looks at the whole image"""
     in_process_only: bool = False
     """it has LoRA on vision blocks, which servers drop in silence"""
     trained_on: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +128,16 @@ def thresholds_of(folder: str | Path) -> Thresholds:
     found = (read_json(path) or {}).get("thresholds") or {}
     if not all(type(t) in (int, float) and 0 <= t <= 1 for t in found.values()):
         raise BadModel(f"{path} has a threshold that is no number from 0 to 1; correct it.")
+    return found
+
+
+def windows_of(folder: str | Path) -> Mapping[str, float]:
+    """Per label the side, in image pixels, of the windows in which the adapter in `folder` learnt it; none where it does not
+    say. BadModel for a side that is no length."""
+    path = Path(folder) / MANIFEST
+    found = (read_json(path) or {}).get("windows") or {}
+    if not all(type(side) in (int, float) and 0 < side < math.inf for side in found.values()):
+        raise BadModel(f"{path} has a window whose side is no number of pixels above 0; correct it.")
     return found
 
 

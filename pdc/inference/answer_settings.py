@@ -9,7 +9,8 @@ answer_width  what learnt the paper's format from the paper's images states coor
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
 from pdc.domain.prompts import COMPACT, PAPER, STYLES
 from pdc.domain.values import Task
-from pdc.inference.adapter_folder import MANIFEST, thresholds_of
+from pdc.inference.adapter_folder import MANIFEST, thresholds_of, windows_of
 
 PAPER_WIDTH = 700  # pixels: no image of MedMultiPoints is wider
 
@@ -27,7 +28,8 @@ class AnswerSettings:
     """How a model or adapter is asked and read: prompt style, the task by which it answers all five, and its thresholds.
 
     `max_pixels` is how many pixels of an image it learnt to see at most, and `answer_width` how wide, in pixels, an image is
-    at most in whose pixels it states coordinates; None where it does not say.
+    at most in whose pixels it states coordinates; None where it does not say. `windows`: per label the side, in image pixels,
+    of the windows in which it was learnt.
     """
 
     style: str
@@ -35,6 +37,7 @@ class AnswerSettings:
     thresholds: Thresholds
     max_pixels: int | None = None
     answer_width: int | None = None
+    windows: Mapping[str, float] = field(default_factory=dict)
 
 
 def base_settings(folder: str, style: str | None = None) -> AnswerSettings:
@@ -46,7 +49,8 @@ def base_settings(folder: str, style: str | None = None) -> AnswerSettings:
 def adapter_settings(folder: str, base: str, style: str | None = None) -> AnswerSettings:
     """Of an adapter on a base, each in a folder or on the hub; `style` holds where the adapter does not say."""
     chosen, lists = adapter_style(folder, base, style), lists_of(folder, lists_of(base))
-    return AnswerSettings(chosen, lists, thresholds_of(folder), max_pixels_of(folder), _answer_width(folder, chosen))
+    width = _answer_width(folder, chosen)
+    return AnswerSettings(chosen, lists, thresholds_of(folder), max_pixels_of(folder), width, windows_of(folder))
 
 
 def style_of(folder: str) -> str | None:

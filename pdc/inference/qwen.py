@@ -200,7 +200,7 @@ class Qwen:
     def _answer_as(self, adapter: str | None, settings: AnswerSettings) -> None:
         self.adapter: str | None = adapter
         self.prompt_style, self.lists, self.thresholds = settings.style, settings.lists, settings.thresholds
-        self.learnt_pixels, self.answer_width = settings.max_pixels, settings.answer_width
+        self.learnt_pixels, self.answer_width, self.windows = settings.max_pixels, settings.answer_width, settings.windows
 
 
 def messages(

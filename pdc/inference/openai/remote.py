@@ -28,7 +28,7 @@ from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer, untaught
 from pdc.inference.predictors.local import LEAST_LOOK
-from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop, expected_boxes, put_question
+from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, about, crop, expected_boxes, plan_looks, put_question
 from pdc.inference.predictors.tiling import Tile, plan_by_size, plan_tiles
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
 from pdc.settings import MAX_PIXELS
@@ -123,7 +123,7 @@ class RemotePredictor:
         asked, done = self._asked(served, question, image.size), []
         try:
             for look in self._looks(served, image, asked.put):
-                for decoded in self._parts(served, look, asked.put):
+                for decoded in self._parts(served, look, asked.about(look.tile)):
                     if cancelled():
                         return
                     answered = TileAnswer(look.tile, look.frame, decoded)
@@ -157,12 +157,13 @@ class RemotePredictor:
 
     def _answered(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
         asked, started = self._asked(served, question, image.size), time.perf_counter()
-        done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.put)) for k in self._looks(served, image, asked.put)]
+        looks = self._looks(served, image, asked.put)
+        done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.about(k.tile))) for k in looks]
         return asked.answer(done, time.perf_counter() - started)
 
     def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
         how, most = served.settings, self._most(served.max_pixels)
-        put = put_question(question, how.lists, len(plan_by_size(wh, self._tile_pixels(served))))
+        put = put_question(question, how.lists, wh, how.windows, self._tile_pixels(served))
         return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, served.halvings > 0)
 
     def _most(self, pixels: int) -> int:
@@ -177,20 +178,20 @@ class RemotePredictor:
     # Looks
 
     def _looks(self, served: ServedModel, image: PilImage, question: Question) -> list[ServerWindow]:
-        seen: dict[Box, ServerWindow] = {}
+        seen: dict[tuple[Box, Question], ServerWindow] = {}
 
-        def look(window: Box) -> ServerWindow:
-            if window not in seen:
-                seen[window] = self._view(served, image, question, window)
-            return seen[window]
+        def look(window: Box, asked: Question) -> ServerWindow:
+            if (window, asked) not in seen:
+                seen[window, asked] = self._view(served, image, asked, window)
+            return seen[window, asked]
 
-        if served.proposes and look(Box(0, 0, *image.size)).proposals is None:
-            return self._looks(replace(served, proposes=False), image, question)
-        if served.proposes:
-            tiles = plan_tiles(image.size, lambda w: expected_boxes(look(w).proposals or (), question, look(w).frame))
-        else:
-            tiles = plan_by_size(image.size, self._tile_pixels(served), question.task.has_boxes)
-        return [replace(look(t.window), tile=t) for t in tiles]
+        def unlearnt(asked: Question) -> Sequence[Tile]:
+            if not served.proposes or look(Box(0, 0, *image.size), asked).proposals is None:
+                return plan_by_size(image.size, self._tile_pixels(served), asked.task.has_boxes)
+            return plan_tiles(image.size, lambda w: expected_boxes(look(w, asked).proposals or (), asked, look(w, asked).frame))
+
+        tiles = plan_looks(image.size, question, served.settings.windows, unlearnt)
+        return [replace(look(t.window, about(t, question)), tile=t) for t in tiles]
 
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling

@@ -20,7 +20,6 @@ from pdc.inference.decoding.engine import MAX_NEW_TOKENS
 from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
 from pdc.inference.predictors.base import Answer, untaught
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests, put_question
-from pdc.inference.predictors.tiling import plan_by_size
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ def _batch(decoder: Decoder, qwen: Qwen, asked: Sequence[tuple[PilImage, Questio
 
 
 def _asked(qwen: Qwen, question: Question, image: PilImage) -> TiledQuestion:
-    put = put_question(question, qwen.lists, 1 if qwen.head else len(plan_by_size(image.size, qwen.tile_pixels)))
+    put = put_question(question, qwen.lists, image.size, qwen.windows, None if qwen.head else qwen.tile_pixels)
     style, most, short = qwen.prompt_style, qwen.max_pixels, qwen.halvings > 0
     return TiledQuestion(question, put, qwen.name, qwen.adapter, style, qwen.thresholds, most, short)
 

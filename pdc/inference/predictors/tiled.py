@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
+from pdc.domain.geometry import Size
 from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse, shown_smaller
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.confidence import count_distribution, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size, plan_tiles
+from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size, plan_by_window, plan_tiles, whole_tile
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pdc.inference.decoding.sequence import DecodingSequence
     from pdc.inference.frame import Frame
 
+MUCH_THE_SAME = 1.5  # times as large: windows in which labels are asked together
 SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
 
 
@@ -78,13 +80,17 @@ class TiledQuestion:
     max_pixels: int | None = None
     short_of_memory: bool = False
 
+    def about(self, tile: Tile) -> Question:
+        """What the model is asked about a tile."""
+        return about(tile, self.put)
+
     def so_far(self, looks: Sequence[TileAnswer]) -> Findings:
         """The marks written out so far, in pixels of the image."""
-        return self._told([(k.tile, k.so_far(self.put, self.style)) for k in looks])
+        return self._told([(k.tile, k.so_far(self.about(k.tile), self.style)) for k in looks])
 
     def answer(self, looks: Sequence[TileAnswer], seconds: float) -> Answer:
         """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
-        cut = any(k.is_cut(self.put, self.style) for k in looks)
+        cut = any(k.is_cut(self.about(k.tile), self.style) for k in looks)
         counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 and not cut else {}
         return Answer(
             self._found(looks, cut),
@@ -103,7 +109,7 @@ class TiledQuestion:
 
     def _found(self, looks: Sequence[TileAnswer], cut: bool) -> Findings | None:
         try:
-            found = self._told([(k.tile, k.findings(self.put, self.style)) for k in looks])
+            found = self._told([(k.tile, k.findings(self.about(k.tile), self.style)) for k in looks])
         except Unreadable:
             return None
         return _without_unsaid(found) if cut else found
@@ -114,7 +120,8 @@ class TiledQuestion:
 
 
 def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list[TileRequest]:
-    """Looks whose tiles cover the image: by what the dense head sees in it, or by its size where there is no such head."""
+    """Looks whose tiles cover the image: by the size at which an asked label was learnt, else by what the dense head sees in
+    the image, or by its size where there is no such head."""
     encoded: dict[Box, EncodedImage] = {}
 
     def look(window: Box) -> EncodedImage:
@@ -122,20 +129,54 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
             encoded[window] = decoder.encode(crop(image, window))
         return encoded[window]
 
-    def propose(window: Box) -> list[Box]:
-        return expected_boxes(look(window).proposals, question, _frame(decoder, window))
+    def unlearnt(asked: Question) -> Sequence[Tile]:
+        if not decoder.qwen.head:
+            return plan_by_size(image.size, decoder.qwen.tile_pixels, asked.task.has_boxes)
+        return plan_tiles(image.size, lambda w: expected_boxes(look(w).proposals, asked, _frame(decoder, w)))
 
-    if decoder.qwen.head:
-        tiles = plan_tiles(image.size, propose)
-    else:
-        tiles = plan_by_size(image.size, decoder.qwen.tile_pixels, question.task.has_boxes)
-    return [TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), question)) for t in tiles]
+    return [
+        TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), about(t, question)))
+        for t in plan_looks(image.size, question, decoder.qwen.windows, unlearnt)
+    ]
 
 
-def put_question(question: Question, lists: Task | None, tiles: int = 1) -> Question:
+def plan_looks(
+    wh: Size, question: Question, windows: Mapping[str, float], otherwise: Callable[[Question], Sequence[Tile]]
+) -> list[Tile]:
+    """Tiles for an image of (width, height): about a label that was learnt in windows of some side (in image pixels) those of
+    that size, about the rest what `otherwise` plans. Labels learnt at much the same size share their tiles."""
+    sides = group_sides({label: windows[label] for label in question.labels if label in windows})
+    groups: dict[float | None, tuple[str, ...]] = {}
+    for label in question.labels:
+        groups[sides.get(label)] = (*groups.get(sides.get(label), ()), label)
+    asked = {side: replace(question, labels=labels) for side, labels in groups.items()}
+    plans = [(q, plan_by_window(wh, side) if side else otherwise(q)) for side, q in asked.items()]
+    return [replace(t, labels=q.labels) if len(plans) > 1 else t for q, tiles in plans for t in tiles]
+
+
+def group_sides(windows: Mapping[str, float]) -> dict[str, float]:
+    """The windows with sides within MUCH_THE_SAME of each other made one: the smallest of them."""
+    sides: dict[str, float] = {}
+    shared = 0.0
+    for label, side in sorted(windows.items(), key=lambda pair: pair[1]):
+        shared = shared if shared and side <= MUCH_THE_SAME * shared else side
+        sides[label] = shared
+    return sides
+
+
+def about(tile: Tile, question: Question) -> Question:
+    """The part of the question that is asked about the tile."""
+    return replace(question, labels=tile.labels) if tile.labels else question
+
+
+def put_question(
+    question: Question, lists: Task | None, wh: Size, windows: Mapping[str, float], most: int | None = None
+) -> Question:
     """The question the model is asked for this one: by the task in which it lists everything, if there is one. A number of
-    objects is not asked of several looks, which would count some twice: boxes are."""
-    if lists or (tiles > 1 and not question.task.has_marks):
+    objects is not asked of several looks, which would count some twice: boxes are. `most`: the pixels by which the image of
+    (width, height) is cut; None where a dense head says how."""
+    looks = plan_looks(wh, question, windows, lambda _: plan_by_size(wh, most) if most else (whole_tile(wh),))
+    if lists or (len(looks) > 1 and not question.task.has_marks):
         return replace(question, task=lists or Task.COUNT_AND_BOX)
     return question
 

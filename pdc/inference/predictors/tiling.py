@@ -18,6 +18,7 @@ FULL = 24  # objects a look can list well
 FINE = (2, 0.07), (5, 0.12)  # (objects, share of a look's side): more of them, typically smaller than that, are seen badly
 LEAST_SIDE = 48  # image pixels: a core is not cut smaller
 MARGIN = 0.12  # of a core's side, at least
+CORE = 1 / (1 + 2 * MARGIN)  # of a window's side, at most
 SLACK = 0.02  # of a core's side: how far outside its core a tile may still claim a centre
 
 SHRUNK = 2.5  # a look of a model without a dense head shows at most so many times the pixels that it sees
@@ -28,10 +29,12 @@ Propose = Callable[[Box], Sequence[Box]]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """`window` is what is looked at, `core` what is answered for; both in image pixels, the window in whole ones."""
+    """`window` is what is looked at, `core` what is answered for; both in image pixels, the window in whole ones. `labels` are
+    those it is asked for where others are looked for in tiles of another size; empty: all."""
 
     window: Box
     core: Box
+    labels: tuple[str, ...] = ()
 
 
 def plan_tiles(wh: Size, propose: Propose) -> tuple[Tile, ...]:
@@ -40,8 +43,7 @@ def plan_tiles(wh: Size, propose: Propose) -> tuple[Tile, ...]:
     `propose` gives rough boxes, in image pixels, of what a window holds; a tile with too many or too small objects is
     cut in four, and so on.
     """
-    whole = Box(0, 0, *wh)
-    return tuple(_cut(Tile(whole, whole), wh, propose, 0))
+    return tuple(_cut(whole_tile(wh), wh, propose, 0))
 
 
 def plan_by_size(wh: Size, most: int, overview: bool = True) -> tuple[Tile, ...]:
@@ -49,10 +51,22 @@ def plan_by_size(wh: Size, most: int, overview: bool = True) -> tuple[Tile, ...]
     `most` pixels would see it much smaller; then a grid, and with `overview` before it the whole image, for boxes larger than
     a tile.
     """
-    whole = Box(0, 0, *wh)
     grids = sorted(((c, r) for c in range(1, MOST_CUTS + 1) for r in range(1, MOST_CUTS + 1)), key=lambda g: _grid_cost(*g, wh))
     tiles = next((grid for c, r in grids if _fits(grid := _grid(c, r, wh), most)), _grid(MOST_CUTS, MOST_CUTS, wh))
-    return (Tile(whole, whole), *tiles) if overview and len(tiles) > 1 else tiles
+    return (whole_tile(wh), *tiles) if overview and len(tiles) > 1 else tiles
+
+
+def whole_tile(wh: Size) -> Tile:
+    """The whole image of (width, height) in one look."""
+    whole = Box(0, 0, *wh)
+    return Tile(whole, whole)
+
+
+def plan_by_window(wh: Size, side: float) -> tuple[Tile, ...]:
+    """Tiles for an image of (width, height) whose windows are squares of about `side` pixels, as far as MOST_CUTS allows: it
+    is the size of view in which something was learnt. One where the image is not much larger."""
+    columns, rows = (min(MOST_CUTS, max(1, round(length / (side * CORE)))) for length in wh)
+    return _grid(columns, rows, wh)
 
 
 def _fits(tiles: Sequence[Tile], most: int) -> bool:
@@ -110,8 +124,20 @@ def merge_tiles(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     """One answer out of the answers per tile, each in pixels of its own window; marks get new ids.
 
     Counts that were stated without marks are added up. Of a look at the whole image beside its tiles only what is larger than
-    a tile counts (`_with_large`).
+    a tile counts (`_with_large`). Tiles that were asked for other labels are merged by themselves.
     """
+    by_labels: dict[tuple[str, ...], list[tuple[Tile, Findings]]] = {}
+    for look in looks:
+        by_labels.setdefault(look[0].labels, []).append(look)
+    parts = [_merge_equals(some) for some in by_labels.values()]
+    if len(parts) == 1:
+        return parts[0]
+    stated = {label: n for part in parts for label, n in part.stated.items()}
+    return Findings(_numbered(m for part in parts for m in part.marks), stated)
+
+
+def _merge_equals(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
+    """`merge_tiles` of tiles that were asked for the same labels."""
     overview = [k for k in looks if len(looks) > 1 and _is_overview(k[0], looks)]
     looks = [k for k in looks if k not in overview]
     if len(looks) == 1 and looks[0][0].window.x1 == looks[0][0].window.y1 == 0:
@@ -127,10 +153,13 @@ def merge_tiles(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
             stated[label] = stated.get(label, 0) + n
     large = [m for k in overview for m in k[1].marks if _is_large(m, looks)]
     fused = _with_large(fuse_marks(kept, cut), cut, large)
-    marks = tuple(replace(m, id=f"m{i}") for i, m in enumerate(fused, start=1))
-    if not marks:
+    if not fused:
         return Findings((), stated)
-    return Findings(marks, {label: sum(m.label == label for m in marks) for label in stated})
+    return Findings(_numbered(fused), {label: sum(m.label == label for m in fused) for label in stated})
+
+
+def _numbered(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    return tuple(replace(m, id=f"m{i}") for i, m in enumerate(marks, start=1))
 
 
 def _is_overview(tile: Tile, looks: Sequence[tuple[Tile, Findings]]) -> bool:
