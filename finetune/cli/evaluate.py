@@ -19,6 +19,7 @@ from pdc.domain.values import USABLE, Task
 from pdc.inference.adapter_ref import AdapterRef
 
 if TYPE_CHECKING:
+    from finetune.data.dataset import Row
     from finetune.evaluate.compare import Comparison
     from finetune.evaluate.metrics import Evaluation
     from pdc.adapters.registry import Adapters
@@ -35,7 +36,15 @@ class EvaluateOptions:
     label: Annotated[
         list[str] | None, typer.Option(metavar="LABEL", help="With --data: ask for this; repeat (default: all categories).")
     ] = None
-    limit: Annotated[int | None, typer.Option(metavar="N", help="With --data: only the first N images.")] = None
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="With --data: only the first N images. With --perturb: N questions.")
+    ] = None
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Ask again about each image blurred, darker, turned, nearer ...; 26 times as long.")
+    ] = False
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="With --perturb: write robustness.json and robustness.md there.")
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False
 
 
@@ -44,6 +53,8 @@ def evaluate(place: Place, options: EvaluateOptions) -> int:
     settings = settings_of(place)
     adapters = registered(settings)
     wanted = wanted_of(options.adapter, adapters)
+    if options.perturb:
+        return _perturb(options, settings, adapters, wanted)
     with shown() as progress:
         if options.data:
             found = _measure_file(options.data, options, settings, wanted, progress)
@@ -101,8 +112,31 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
     return found
 
 
+def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> int:
+    """The same questions about the same images, seen otherwise."""
+    from tempfile import TemporaryDirectory
+
+    from finetune.cli import robustness
+    from finetune.data.coco import read_coco
+
+    with shown() as progress, TemporaryDirectory() as folder:
+        if options.data:
+            rows = read_coco(options.data, options.task, options.label or ())
+        else:
+            rows = _held_out(Path(folder), settings, adapters, wanted)
+        found = robustness.measure(settings, wanted, rows, options.limit, progress)
+    robustness.show(found, options.report, options.json)
+    return DONE
+
+
 def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
     from finetune.cli.fold import compare_with
+
+    return compare_with(settings, adapters, wanted, _held_out(folder, settings, adapters, wanted), progress=progress)
+
+
+def _held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> list[Row]:
+    """The held-out reviews, exported into the folder, in the words that the model was taught."""
     from finetune.data.dataset import measurable, read_rows
     from pdc.compose import open_store
     from pdc.images.intake import ImageFiles
@@ -115,7 +149,7 @@ def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, want
     rows = measurable(read_rows(folder / "held_out.jsonl", []))
     if not rows:
         raise BadSetting("Every held-out review is marked incomplete, so nothing can be measured on it; complete some of them.")
-    return compare_with(settings, adapters, wanted, rows, progress=progress)
+    return rows
 
 
 def _show(evaluations: Mapping[str, Evaluation], as_json: bool) -> None:

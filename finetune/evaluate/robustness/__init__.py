@@ -1,0 +1,1 @@
+"""How the answers hold when the same images are seen otherwise."""
