@@ -18,7 +18,7 @@ import typer
 from finetune.tiny import LABELS, SOURCES
 from pdc.domain.errors import BadSetting
 
-ON_FINISHED = ("thresholds", "measure", "robustness")  # stages that need a finished model and no training
+ON_FINISHED = ("thresholds", "measure", "robustness", "card")  # stages that need a finished model and no training
 FRESH_RATES = {"muon_lr": 3e-3, "adam_lr": 1.5e-3, "decay": 0.5}
 FINISHED_RATES = {"muon_lr": 1.5e-3, "adam_lr": 7e-4, "decay": 0.95, "joined_from": 0.2}
 PIXELS = 250 * 250, 290 * 290  # smallest and largest area the shipped model looks at
@@ -35,6 +35,7 @@ class Stage(StrEnum):
     THRESHOLDS = "thresholds"
     MEASURE = "measure"
     ROBUSTNESS = "robustness"
+    CARD = "card"
 
 
 def _steps(whom: str) -> Any:
@@ -74,11 +75,11 @@ def build(plan: Plan) -> int:
 
 def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
     from finetune.tiny.measure import measure_folder
-    from finetune.tiny.report import robust
+    from finetune.tiny.report import card, robust
     from finetune.tiny.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
-    runs = choose_folder, measure_folder, robust.measure_folder
+    runs = choose_folder, measure_folder, robust.measure_folder, card.write_folder
     for stage, run in zip(ON_FINISHED, runs, strict=True):
         if stage in stages:
             run(model, plan.data, plan.out, plan.limit, plan.quantization)
