@@ -27,7 +27,7 @@ def measure_dense(look: Look, dev: dict[str, list[Sample]], limit: int = 40) -> 
         for sample in [s for s in samples if len(s.boxes) <= 60][:limit]:
             image, scale = fit(sample.image)
             with torch.autocast("cpu", torch.bfloat16):
-                logits, boxes = (t[0] for t in look([image]))
+                logits, boxes = (t[0].float().cpu() for t in look([image]))
             xyxy, labels, _ = dense_boxes(logits, boxes, (image.shape[0] // TOKEN_PX, image.shape[1] // TOKEN_PX))
             found = as_marks(xyxy.numpy(), labels.numpy())
             truth = as_marks(sample.boxes * scale, sample.classes)

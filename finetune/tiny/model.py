@@ -1,8 +1,9 @@
-"""The embedded model's shape: a Qwen2_5_VLForConditionalGeneration of about 9 million parameters, and what helps train it."""
+"""The embedded model's shape: a Qwen2_5_VLForConditionalGeneration of about 12 million parameters, and what helps train it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from finetune.tiny.tokenizer import NUMBERS, VOCAB_SIZE
+from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 HIDDEN = 256
 LAYERS = 6
 VISION_WIDTH = 192
-VISION_DEPTH = 6
+VISION_DEPTH = 12
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForConditionalGeneration:
-    """A fresh model, float32, with number embeddings that already know their order."""
+def build_model(tokenizer: PreTrainedTokenizerFast, seed: int, depth: int = VISION_DEPTH) -> Qwen2_5_VLForConditionalGeneration:
+    """A fresh model, float32, with number embeddings that already know their order; `depth`: blocks of the vision tower."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     def ids(token: str) -> int:
@@ -46,12 +48,12 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
             "pad_token_id": ids("<|endoftext|>"),
         },
         vision_config={
-            "depth": VISION_DEPTH,
+            "depth": depth,
             "hidden_size": VISION_WIDTH,
             "intermediate_size": 576,
             "num_heads": 6,
             "out_hidden_size": HIDDEN,
-            "fullatt_block_indexes": list(range(VISION_DEPTH)),
+            "fullatt_block_indexes": list(range(depth)),
             "window_size": 112,
         },
         image_token_id=ids("<|image_pad|>"),
@@ -72,6 +74,29 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
         do_sample=False, eos_token_id=ids("<|im_end|>"), pad_token_id=ids("<|endoftext|>"), bos_token_id=ids("<|endoftext|>")
     )
     return model
+
+
+def grown(state: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """The weights of a model whose vision tower has `depth` blocks, made of those of one with fewer; same answers.
+
+    New blocks follow the one that they are a copy of, with attn.proj and mlp.down_proj at zero: they add nothing until they
+    are trained (Net2Net, arXiv 1511.05641; zero-initialised residuals as in arXiv 1901.09321). Raises BadSetting where `depth` is
+    not a multiple of the tower's blocks.
+    """
+    blocks = {int(key.split(".blocks.")[1].split(".")[0]) for key in state if ".blocks." in key}
+    if not blocks or depth % len(blocks):
+        raise BadSetting(f"A tower of {len(blocks)} blocks cannot grow to {depth}; ask for a multiple of {len(blocks)}.")
+    copies, new = depth // len(blocks), dict[str, Tensor]()
+    for key, value in state.items():
+        if ".blocks." not in key:
+            new[key] = value
+            continue
+        front, back = key.split(".blocks.")
+        i, name = back.split(".", 1)
+        for k in range(copies):
+            idle = k > 0 and name.startswith(("attn.proj.", "mlp.down_proj."))
+            new[f"{front}.blocks.{int(i) * copies + k}.{name}"] = torch.zeros_like(value) if idle else value.clone()
+    return new
 
 
 def number_ids(tokenizer: PreTrainedTokenizerFast) -> Tensor:

@@ -9,10 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
+from finetune.tiny.crops.views import View, order_and_owners
 from finetune.tiny.spellings import respell
-from finetune.tiny.targets import order_and_owners
 from pdc.domain.prompts import COMPACT, answer
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.qwen import messages
@@ -37,13 +36,13 @@ class TokenizedAnswer:
     about: list[int]
 
 
-def tokenize_answer(tokenizer, sample: Sample, rng: np.random.Generator) -> TokenizedAnswer:
+def tokenize_answer(tokenizer, view: View, rng: np.random.Generator) -> TokenizedAnswer:
     """A random question about the crop, its labels spelled as a user might, and the answer under the same words."""
-    asked = ask(sample, rng)
+    asked = ask(view, rng)
     question = replace(asked, labels=respell(asked.labels, rng))
     word = dict(zip(LABELS, LABELS, strict=True)) | dict(zip(asked.labels, question.labels, strict=True))
-    order, _ = order_and_owners(sample)
-    marks = tuple(Mark(str(k), Box(*map(float, sample.boxes[k])), word[LABELS[sample.classes[k]]]) for k in order)
+    order, _ = order_and_owners(view)
+    marks = tuple(Mark(str(k), Box(*map(float, view.boxes[k])), word[LABELS[view.classes[k]]]) for k in order)
     text = answer(question, Findings(marks)) + "<|im_end|>"
     tokens = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     listed = [int(m.id) for label in question.labels for m in marks if m.label == label]
@@ -73,11 +72,11 @@ def _meaning(text: str, offsets: list[tuple[int, int]], listed: list[int]) -> tu
     return number, about
 
 
-def ask(sample: Sample, rng: np.random.Generator) -> Question:
+def ask(view: View, rng: np.random.Generator) -> Question:
     """A random question: usually the labels of that kind of image, sometimes some of them or the rarest alone (or a list of
     platelets goes on with the red cells), sometimes absent ones."""
     task = rng.choice(list(TASKS), p=list(TASKS.values()))
-    own, seen = list(OWN[sample.source]), Counter(LABELS[c] for c in sample.classes)
+    own, seen = list(OWN[view.source]), Counter(LABELS[c] for c in view.classes)
     foreign = [label for label in LABELS if label not in own]
     dice = rng.random()
     if not own or dice < 0.14:

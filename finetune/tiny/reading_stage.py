@@ -14,8 +14,9 @@ number embeddings. None of the three is needed afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ import torch
 from torch import Tensor, nn
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb
 
-from finetune.data.drawings import Sample
 from finetune.tiny import TOKEN_PX
-from finetune.tiny.data import batches, load_split
-from finetune.tiny.loop import Log, Optimiser, load, quantized_weights, save
+from finetune.tiny.crops.batch import Crops, cut, described, features
+from finetune.tiny.crops.pixels import ImageStore
+from finetune.tiny.crops.views import MIXTURE, Catalogue, View, batch_of_views, order_and_owners
+from finetune.tiny.loop import Budget, Log, Machine, Optimiser, load, moved, prepared, quantized_weights, save
 from finetune.tiny.model import Reader, number_ids
 from finetune.tiny.prompts import END, NONE, TokenizedAnswer, tokenize_answer
-from finetune.tiny.targets import FADING, dense_loss, dense_targets, order_and_owners, patches
-from finetune.tiny.teacher import DistillationHint
+from finetune.tiny.targets import FADING, dense_loss
+from finetune.tiny.teacher import HINTED, Distillation
 from finetune.tiny.tokenizer import NUMBERS
 from finetune.train.ordinal_loss import deviation, gaussian_targets
 from pdc.inference.dense_head import DenseHead
@@ -51,6 +53,8 @@ class ReadingStageConfig:
 
     steps: int = 2000
     """optimiser steps"""
+    seconds: float | None = None
+    """of training, where they run out before the steps"""
     batch: int = 16
     """crops per step, one question each"""
     muon_lr: float = 4e-3
@@ -58,15 +62,19 @@ class ReadingStageConfig:
     adam_lr: float = 2e-3
     """learning rate of AdamW"""
     decay: float = 0.35
-    """share of the steps over which the rates fall to zero"""
+    """share of the training over which the rates fall to zero"""
     vision: bool = False
     """train the vision tower too (stage c)"""
     joined_from: float = 0.6
-    """share of the steps after which the vision tower also learns from the answers; before, from its dense head alone"""
+    """share of the training after which the vision tower also learns from the answers; before, from its dense head alone"""
+    hints: int | None = None
+    """crops of half a batch that the teacher sees; None: all of its kinds"""
+    blends: bool = False
+    """learn from the teacher on blends of crops too"""
     seed: int = 2
     """seeds crops and questions"""
     served_from: float = 0.8
-    """share of the steps after which the language model computes with weights rounded to 4 bit, as it will serve"""
+    """share of the training after which the language model computes with weights rounded to 4 bit, as it will serve"""
     checkpoint_every: int = 200
     """steps"""
 
@@ -91,6 +99,10 @@ class Batch:
     link: Tensor
     fade: Tensor
     first: int
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self) if f.name != "first"}
+        return replace(self, **moved)
 
 
 class AttentionSupervision:
@@ -123,71 +135,97 @@ def train_reading(
     tokenizer,
     head: DenseHead,
     reader: Reader,
-    hint: DistillationHint,
-    data: Path,
+    distillation: Distillation,
+    store: ImageStore,
+    catalogue: Catalogue,
     out: Path,
     config: ReadingStageConfig,
     name: str,
+    machine: Machine,
 ) -> None:
     """Train in place; checkpoints and log go to `out` under `name`."""
     visual, language = model.model.visual, model.model.language_model
     visual.requires_grad_(config.vision)
-    modules = {"model": model, "head": head, "reader": reader, "hint": hint}
-    trained = [language, reader, *([visual, head, hint] if config.vision else [])]
-    optimiser = Optimiser(trained, config.steps, config.muon_lr, config.adam_lr, config.decay)
-    start = load(out / f"{name}.pt", modules, optimiser)
-    log, train = Log(out / f"{name}.jsonl", every=25), load_split(data, "train")
-    link, point = AttentionSupervision(language.layers[LINK_LAYER]), AttentionSupervision(language.layers[POINTER_LAYER])
-    inner = AttentionSupervision(language.layers[READER_LAYER])
-    ids = number_ids(tokenizer)
-    for step, samples in batches(train, config.batch, config.seed, start, config.steps):
+    modules = {"model": model, "head": head, "reader": reader, "hint": distillation}
+    trained = [language, reader, *([visual, head, distillation] if config.vision else [])]
+    optimiser = Optimiser(trained, config.muon_lr, config.adam_lr, config.decay)
+    step, spent = load(out / f"{name}.pt", modules, optimiser)
+    budget, log = Budget(config.steps, config.seconds, spent), Log(out / f"{name}.jsonl", every=25)
+    layers, ids = language.layers, number_ids(tokenizer).to(machine.device)
+    supervised = tuple(AttentionSupervision(layers[i]) for i in (LINK_LAYER, POINTER_LAYER, READER_LAYER))
+
+    def make(step: int) -> list[tuple[dict[str, Tensor], Batch]]:
         rng = np.random.default_rng([config.seed, step, 7])
-        pairs = sorted(((tokenize_answer(tokenizer, s, rng), s) for s in samples), key=lambda pair: len(pair[0].answer))
-        sums: dict[str, float] = {}
-        for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):  # short answers apart: less padding
-            crops, written = [s for _, s in half], [w for w, _ in half]
-            batch, supervised = make_batch(crops, written, tokenizer), (link, point, inner)
-            joined = config.vision and step >= config.joined_from * config.steps
-            rounded = config.vision and step >= config.served_from * config.steps
+        views = batch_of_views(catalogue, config.batch, config.seed, step, MIXTURE)
+        pairs = sorted(((tokenize_answer(tokenizer, v, rng), v) for v in views), key=lambda pair: len(pair[0].answer))
+        halves = pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]  # short answers apart: less padding
+        return [
+            (
+                described([v for _, v in h], (config.seed, step, i), HINTED, config.hints),
+                make_batch([v for _, v in h], [w for w, _ in h], tokenizer),
+            )
+            for i, h in enumerate(halves)
+        ]
+
+    made = prepared(make, step, machine.workers, machine.on_gpu)
+    while (progress := budget.progress(step)) < 1:
+        joined, rounded = progress >= config.joined_from, config.vision and progress >= config.served_from
+        sums: dict[str, Tensor] = {}
+        for half, batch in next(made):
+            crops, batch = cut(store, moved(half, machine.device)), batch.to(machine.device)
             with quantized_weights(language) if rounded else nullcontext():
-                losses = _losses(model, head, reader, hint, crops, batch, supervised, ids, vision=config.vision, joined=joined)
+                losses = _losses(
+                    model,
+                    head,
+                    reader,
+                    distillation,
+                    crops,
+                    batch,
+                    supervised,
+                    ids,
+                    vision=config.vision,
+                    joined=joined,
+                    blends=config.blends,
+                )
                 weighted = [WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS]
-                (sum(weighted, torch.zeros(())) / 2).backward()
+                (sum(weighted, torch.zeros((), device=machine.device)) / 2).backward()
             for k, v in losses.items():
-                sums[k] = sums.get(k, 0.0) + float(v.detach()) / 2
-        norm = optimiser.step(step)
-        log.add(step + 1, **sums, norm=norm)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            save(out / f"{name}.pt", step + 1, modules, optimiser)
+                sums[k] = sums.get(k, 0.0) + v.detach() / 2
+        norm = optimiser.step(step, progress)
+        step += 1
+        log.add(step, **sums, norm=norm)
+        if step % config.checkpoint_every == 0:
+            save(out / f"{name}.pt", step, budget.elapsed, modules, optimiser)
+    save(out / f"{name}.pt", step, budget.elapsed, modules, optimiser)
 
 
-def make_batch(samples: list[Sample], written: list[TokenizedAnswer], tokenizer) -> Batch:
+def make_batch(views: list[View], written: list[TokenizedAnswer], tokenizer) -> Batch:
     """A batch of crops of one size, with their answers and the targets of the supervised heads."""
-    h, w = (s // TOKEN_PX for s in samples[0].image.shape[:2])
+    (h, w) = views[0].grid
     n, first = h * w, len(written[0].before)
     length = first + n + max(len(x.after) + len(x.answer) for x in written)
     shape = len(written), length
     ids = torch.full(shape, tokenizer.pad_token_id)
     target, number, pointer = torch.full(shape, -100), torch.full(shape, -1), torch.full(shape, UNTAUGHT)
     link, size = torch.full((len(written), n), UNTAUGHT), torch.ones(shape)
-    for b, (sample, x) in enumerate(zip(samples, written, strict=True)):
+    for b, (view, x) in enumerate(zip(views, written, strict=True)):
         row = [*x.before, *[tokenizer.convert_tokens_to_ids("<|image_pad|>")] * n, *x.after, *x.answer]
         ids[b, : len(row)] = torch.tensor(row)
         start = len(row) - len(x.answer) - 1  # the position that predicts the answer's first token
         answer = slice(start, start + len(x.answer))
         target[b, answer], number[b, answer] = torch.tensor(x.answer), torch.tensor(x.number)
-        order, owners = order_and_owners(sample)
+        order, owners = order_and_owners(view)
         owner_of = {int(k): int(o) for k, o in zip(order, owners, strict=True)} | {NONE: UNTAUGHT, END: n}
         pointer[b, answer] = torch.tensor([owner_of.get(k, UNTAUGHT) for k in x.about])
-        sides = np.sqrt((sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(1))
+        sides = np.sqrt((view.boxes[:, 2:] - view.boxes[:, :2]).prod(1))
         size[b, answer] = torch.tensor([float(sides[k]) if k >= 0 else 1.0 for k in x.about])
         last: dict[int, int] = {}  # class -> the owner before; two objects of a class in one token are one link
         for k, owner in zip(order, owners, strict=True):
-            c = int(sample.classes[k])
+            c = int(view.classes[k])
             if last.get(c, -1) < owner:
                 link[b, owner] = last.get(c, -1) + 1
             last[c] = int(owner)
-    fade = torch.tensor([max(len(s.boxes), 1) ** -FADING for s in samples])
+    fade = torch.tensor([max(len(s.boxes), 1) ** -FADING for s in views])
     return Batch(ids, _positions(first, h, w, length), target, number, size, pointer, link, fade, first)
 
 
@@ -205,29 +243,41 @@ def _positions(first: int, h: int, w: int, length: int) -> Tensor:
 
 
 def _losses(
-    model, head, reader, hint, samples, batch: Batch, supervised, ids: Tensor, *, vision: bool, joined: bool
+    model,
+    head: DenseHead,
+    reader: Reader,
+    distillation: Distillation,
+    crops: Crops,
+    batch: Batch,
+    supervised: Sequence[AttentionSupervision],
+    ids: Tensor,
+    *,
+    vision: bool,
+    joined: bool,
+    blends: bool = False,
 ) -> dict[str, Tensor]:
     """The losses by the names of WEIGHTS, and three shares and errors for the log (`off`, `pointed`, `linked`).
 
     `vision`: the tower trains; `joined`: from the answers too, not from its dense head alone.
     """
-    b, n, first = len(samples), batch.link.shape[1], batch.first
+    b, n, first, device = len(crops), batch.link.shape[1], batch.first, crops.images.device
     table = model.get_input_embeddings().weight
     link, point, inner = supervised
     image = slice(first, first + n)
-    pixels, grid = patches([s.image for s in samples])
-    dense = dense_targets(samples)
+    dense = crops.dense
     losses: dict[str, Tensor] = {}
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16):
         with torch.set_grad_enabled(vision):
-            features = model.model.visual(pixels, grid).pooler_output.view(b, n, -1)
+            seen = features(model.model.visual, crops.images)
         if vision:
-            logits, boxes = head(features)
-            losses["heat"], losses["box"] = dense_loss(logits, boxes, dense)
-            losses["hint"] = hint(features, samples)
+            logits, boxes = head(seen)
+            losses["heat"], losses["box"] = dense_loss(logits.float(), boxes.float(), dense)
+            losses["hint"] = distillation(seen, logits, boxes, crops)
+            if blends:
+                losses["hint"] = losses["hint"] + distillation.of_blends(model.model.visual, head, crops)
         if not joined:
-            features = features.detach()
-        embeds = torch.cat([table[batch.ids[:, :first]], features.to(table.dtype), table[batch.ids[:, first + n :]]], 1)
+            seen = seen.detach()
+        embeds = torch.cat([table[batch.ids[:, :first]], seen.to(table.dtype), table[batch.ids[:, first + n :]]], 1)
         states = model.model.language_model(
             inputs_embeds=embeds, position_ids=batch.positions.expand(3, b, -1), use_cache=False
         ).last_hidden_state
@@ -236,6 +286,7 @@ def _losses(
         pointing = point.logits(slice(None), slice(first, first + n + 1))
         linking = link.logits(image, slice(first - 1, first + n))
         inside = dense.weight > INSIDE
+        assert inner.hidden is not None, "the layer has run"
         boxes = reader(inner.hidden[:, image][inside], table[ids]).float()
     weight = batch.fade[:, None].expand_as(answered)[answered]
     losses["say"], losses["number"], losses["off"] = _token_losses(
@@ -243,9 +294,9 @@ def _losses(
     )
     losses["pointer"], losses["pointed"] = _attention_loss(pointing, batch.pointer, batch.fade)
     # The causal mask: token i sees columns 0 (<|vision_start|>) to i + 1 (itself).
-    later = torch.ones(n, n + 1).triu(2).bool()
+    later = torch.ones(n, n + 1, device=device).triu(2).bool()
     losses["link"], losses["linked"] = _attention_loss(linking.masked_fill(later, -1e9), batch.link, batch.fade)
-    losses["reader"] = _reader_loss(boxes, dense, inside, samples[0].image.shape, batch.fade)
+    losses["reader"] = _reader_loss(boxes, dense, inside, crops.grid, batch.fade)
     return losses
 
 
@@ -257,7 +308,7 @@ def _token_losses(
     words = nn.functional.cross_entropy(logits[~is_number], target[~is_number], reduction="none")
     say = _mean(words, weight[~is_number])
     if not is_number.any():
-        return say, logits.sum() * 0, torch.zeros(())
+        return say, logits.sum() * 0, logits.new_zeros(())
     true = number[is_number]
     log_p = logits[is_number].log_softmax(-1)[:, ids]
     off = (log_p.argmax(-1) - true).abs().float().mean()
@@ -277,17 +328,17 @@ def _attention_loss(logits: Tensor, target: Tensor, fade: Tensor) -> tuple[Tenso
     """
     taught = target >= 0
     if not taught.any():
-        return logits.sum() * 0, torch.zeros(())
+        return logits.sum() * 0, logits.new_zeros(())
     chosen = logits.transpose(1, 2)[taught]  # [m, HEADS, keys]
     key = target[taught][:, None].expand(-1, HEADS)
     loss = nn.functional.cross_entropy(chosen.transpose(1, 2), key, reduction="none").mean(-1)
     return _mean(loss, fade[:, None].expand_as(target)[taught]), (chosen.argmax(-1) == key).float().mean()
 
 
-def _reader_loss(logits: Tensor, dense, inside: Tensor, shape: tuple[int, ...], fade: Tensor) -> Tensor:
+def _reader_loss(logits: Tensor, dense, inside: Tensor, grid: tuple[int, int], fade: Tensor) -> Tensor:
     """The probe's cross entropy: logits [m, 4, NUMBERS] of the m tokens inside objects, against their boxes in pixels."""
-    h, w = shape[0] // TOKEN_PX, shape[1] // TOKEN_PX
-    ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
+    rows, columns = (torch.arange(side, device=fade.device) + 0.5 for side in grid)
+    ys, xs = torch.meshgrid(rows, columns, indexing="ij")
     centers = torch.stack([xs, ys, xs, ys], -1).view(1, -1, 4)  # of the tokens, to which boxes are relative
     corners = ((dense.box + centers) * TOKEN_PX).round().long().clamp(0, 999)[inside]
     if not len(corners):

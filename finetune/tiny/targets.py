@@ -1,21 +1,16 @@
-"""Training targets of a crop: a heat map and boxes per visual token for the dense head, and the order of the answer.
-
-A visual token *owns* an object when the object's centre lies in it. Objects are listed in reading order of their owners.
-"""
+"""Training targets of the dense head: a heat map and boxes per visual token. What it learns by: the losses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, TOKEN_PX
+from finetune.tiny.crops.views import View
 
-MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])  # CLIP's, as in Qwen2-VL's image processor
-STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 FADING = 0.75  # how far crowded images are weighed down: 0 counts objects alike, 1 counts images alike (see dense_loss)
 PEAK, INSIDE = 0.95, 0.4  # the heat of tokens that own nothing ends at PEAK; boxes are learnt where the Gaussian exceeds INSIDE
 
@@ -33,60 +28,44 @@ class DenseTargets:
     weight: Tensor
 
 
-def patches(images: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """(patches [n, 1176], grid_thw [B, 3]) of equal-size uint8 images [h, w, 3], as Qwen2-VL's image processor gives them.
-
-    1176 = 3 colours * 2 frames * 14 * 14 pixels. The 2 x 2 patches of a visual token follow each other.
-    """
-    x = (torch.from_numpy(np.stack(images)).float() / 255 - MEAN) / STD
-    b, h, w, _ = x.shape
-    gh, gw = h // TOKEN_PX, w // TOKEN_PX
-    x = x.view(b, gh, 2, 14, gw, 2, 14, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)  # b, gh, gw, mh, mw, c, ph, pw
-    x = x.unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)  # the still image twice in time
-    return x.reshape(b * gh * gw * 4, -1), torch.tensor([[1, gh * 2, gw * 2]] * b)
+def padded(views: Sequence[View]) -> tuple[Tensor, Tensor]:
+    """The boxes [B, K, 4] and classes [B, K] of views, padded with class -1 to the most objects of a view (K >= 1)."""
+    most = max(1, *(len(v.boxes) for v in views))
+    boxes, classes = torch.zeros(len(views), most, 4), torch.full((len(views), most), -1)
+    for b, view in enumerate(views):
+        boxes[b, : len(view.boxes)] = torch.from_numpy(view.boxes)
+        classes[b, : len(view.classes)] = torch.from_numpy(view.classes)
+    return boxes, classes
 
 
-def order_and_owners(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """(indices of the boxes in reading order, owner token of each in that order)."""
-    h, w = (s // TOKEN_PX for s in sample.image.shape[:2])
-    center = (sample.boxes[:, :2] + sample.boxes[:, 2:]) / 2
-    col = np.clip(center[:, 0] // TOKEN_PX, 0, w - 1).astype(int)
-    row = np.clip(center[:, 1] // TOKEN_PX, 0, h - 1).astype(int)
-    order = np.lexsort((center[:, 0], center[:, 1], row * w + col))
-    return order, (row * w + col)[order]
-
-
-def dense_targets(samples: list[Sample]) -> DenseTargets:
+def dense_targets(boxes: Tensor, classes: Tensor, grid: tuple[int, int]) -> DenseTargets:
     """The dense targets of crops of one size, in the manner of CenterNet (Zhou et al. 2019, arXiv 1904.07850, section 3).
 
-    Around an object's centre (mx, my) the heat of its class is a Gaussian whose deviations are a sixth of its sides:
+    boxes [B, K, 4] in pixels of the crop and classes [B, K], -1 where there is none. Around an object's centre (mx, my) the
+    heat of its class is a Gaussian whose deviations are a sixth of its sides:
 
         heat = exp(-((cx - mx)^2 / sx^2 + (cy - my)^2 / sy^2) / 2),    sx = max(width / 6, 1/4 token), sy likewise
 
     Where objects overlap the larger heat stands. The box of a token is that of the smallest object it lies in.
     """
-    h, w = (s // TOKEN_PX for s in samples[0].image.shape[:2])
-    heat = np.zeros((len(samples), h * w, len(LABELS)), np.float32)
-    box = np.zeros((len(samples), h * w, 4), np.float32)
-    weight = np.zeros((len(samples), h * w), np.float32)
-    cy, cx = (np.mgrid[0:h, 0:w].reshape(2, -1) + 0.5).astype(np.float32)
-    for b, sample in enumerate(samples):
-        boxes = sample.boxes / TOKEN_PX
-        area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-        for k in np.argsort(-area):  # small objects last: they keep their tokens
-            x1, y1, x2, y2 = boxes[k]
-            mx, my = (x1 + x2) / 2, (y1 + y2) / 2
-            sx, sy = max((x2 - x1) / 6, 0.25), max((y2 - y1) / 6, 0.25)
-            near = np.exp(-0.5 * (((cx - mx) / sx) ** 2 + ((cy - my) / sy) ** 2))
-            owner = min(int(my), h - 1) * w + min(int(mx), w - 1)
-            near[owner] = 1
-            c = sample.classes[k]
-            heat[b, :, c] = np.maximum(heat[b, :, c], np.minimum(near, PEAK))
-            heat[b, owner, c] = 1
-            inside = near > INSIDE
-            box[b, inside] = np.stack([x1 - cx, y1 - cy, x2 - cx, y2 - cy], 1)[inside]
-            weight[b, inside] = near[inside]
-    return DenseTargets(torch.from_numpy(heat), torch.from_numpy(box), torch.from_numpy(weight))
+    h, w = grid
+    device, there, boxes = boxes.device, classes >= 0, boxes / TOKEN_PX
+    cy, cx = torch.meshgrid(torch.arange(h, device=device) + 0.5, torch.arange(w, device=device) + 0.5, indexing="ij")
+    at = torch.stack([cx, cy], -1).view(-1, 2)  # [N, 2]
+    middle, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    deviation = (sides / 6).clamp(min=0.25)
+    near = torch.exp(-0.5 * (((at - middle[:, :, None]) / deviation[:, :, None]) ** 2).sum(-1))  # [B, K, N]
+    cell = middle.floor().long()
+    owner = cell[..., 1].clamp(0, h - 1) * w + cell[..., 0].clamp(0, w - 1)
+    owns = torch.zeros_like(near, dtype=torch.bool).scatter_(2, owner[..., None], True) & there[..., None]
+    near = torch.where(owns, 1.0, near.clamp(max=PEAK)) * there[..., None]
+    heat = torch.stack([(near * (classes == c)[..., None]).amax(1) for c in range(len(LABELS))], -1)
+    inside = (near > INSIDE) & there[..., None]
+    smallest = torch.where(inside, sides.prod(-1)[..., None], torch.inf).argmin(1, keepdim=True)  # [B, 1, N]
+    weight = (near * inside).gather(1, smallest)[:, 0]
+    its = boxes.gather(1, smallest[:, 0, :, None].expand(-1, -1, 4))
+    box = torch.where((weight > 0)[..., None], its - at.repeat(1, 2), 0.0)
+    return DenseTargets(heat, box, weight)
 
 
 def dense_loss(logits: Tensor, boxes: Tensor, targets: DenseTargets) -> tuple[Tensor, Tensor]:

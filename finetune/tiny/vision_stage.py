@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from finetune.data.drawings import Sample
-from finetune.tiny.data import GRIDS, Mixture, batches, load_split
+from finetune.tiny.crops.batch import Crops, cut, described, features
+from finetune.tiny.crops.pixels import ImageStore, as_crops
+from finetune.tiny.crops.sources import load_split
+from finetune.tiny.crops.views import SEEN, Catalogue, batch_of_views
 from finetune.tiny.dense_scores import measure_dense
-from finetune.tiny.loop import Log, Optimiser, load, save
-from finetune.tiny.targets import dense_loss, dense_targets, patches
-from finetune.tiny.teacher import DistillationHint
+from finetune.tiny.loop import Budget, Log, Machine, Optimiser, load, moved, prepared, save
+from finetune.tiny.targets import dense_loss
+from finetune.tiny.teacher import HINTED, Distillation
 from pdc.inference.dense_head import DenseHead
-
-SEEN = Mixture({"blood_cells": 0.14, "nuclei": 0.22, "polyps": 0.48, "blank": 0.10, "drawn": 0.06}, GRIDS)
 
 
 @dataclass(frozen=True, slots=True)
 class VisionStageConfig:
     steps: int = 2600
     """optimiser steps"""
+    seconds: float | None = None
+    """of training, where they run out before the steps"""
     batch: int = 16
     """crops per step"""
     muon_lr: float = 4e-3
@@ -31,9 +32,13 @@ class VisionStageConfig:
     adam_lr: float = 2e-3
     """learning rate of AdamW"""
     decay: float = 0.8
-    """share of the steps over which the rates fall to zero"""
+    """share of the training over which the rates fall to zero"""
     hint: float = 1.0
-    """weight of the teacher's features in the loss"""
+    """weight of the teacher's knowledge in the loss"""
+    hints: int | None = None
+    """crops of a batch that the teacher sees; None: all of its kinds"""
+    blends: bool = False
+    """learn from the teacher on blends of crops too"""
     seed: int = 1
     """seeds the crops; the weights are seeded where the model is built"""
     checkpoint_every: int = 250
@@ -41,36 +46,50 @@ class VisionStageConfig:
 
 
 def train_vision(
-    visual: nn.Module, head: DenseHead, hint: DistillationHint, data: Path, out: Path, config: VisionStageConfig
+    visual: nn.Module,
+    head: DenseHead,
+    distillation: Distillation,
+    store: ImageStore,
+    catalogue: Catalogue,
+    data: Path,
+    out: Path,
+    config: VisionStageConfig,
+    machine: Machine,
 ) -> None:
-    """Train `visual`, `head` and `hint` in place; checkpoints and log go to `out`."""
-    modules = {"visual": visual, "head": head, "hint": hint}
-    optimiser = Optimiser(modules.values(), config.steps, config.muon_lr, config.adam_lr, config.decay)
-    start = load(out / "see.pt", modules, optimiser)
-    if start >= config.steps:
-        return
-    log, train = Log(out / "see.jsonl"), load_split(data, "train")
-    dev = load_split(data, "dev")
-    for step, samples in batches(train, config.batch, config.seed, start, config.steps, SEEN):
-        losses = _losses(visual, head, hint, samples)
+    """Train `visual`, `head` and `distillation` in place; checkpoints and log go to `out`."""
+    modules = {"visual": visual, "head": head, "hint": distillation}
+    optimiser = Optimiser(modules.values(), config.muon_lr, config.adam_lr, config.decay)
+    start, spent = load(out / "see.pt", modules, optimiser)
+    budget, log, dev = Budget(config.steps, config.seconds, spent), Log(out / "see.jsonl"), load_split(data, "dev")
+
+    def make(step: int) -> dict[str, Tensor]:
+        views = batch_of_views(catalogue, config.batch, config.seed, step, SEEN)
+        return described(views, (config.seed, step), HINTED, config.hints)
+
+    def look(images: list) -> tuple[Tensor, Tensor]:
+        return head(features(visual, as_crops(images, machine.device)))
+
+    made, step = prepared(make, start, machine.workers, machine.on_gpu), start
+    while (progress := budget.progress(step)) < 1:
+        crops = cut(store, moved(next(made), machine.device))
+        losses = _losses(visual, head, distillation, crops, config.blends)
         (losses["heat"] + losses["box"] + config.hint * losses["hint"]).backward()
-        norm = optimiser.step(step)
-        log.add(step + 1, **{k: float(v.detach()) for k, v in losses.items()}, norm=norm)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            save(out / "see.pt", step + 1, modules, optimiser)
-        if (step + 1) % (2 * config.checkpoint_every) == 0 or step + 1 == config.steps:
-            log.write(step=step + 1, dev=measure_dense(lambda images: head(_features(visual, images)), dev))
+        norm = optimiser.step(step, progress)
+        step += 1
+        log.add(step, **{k: v.detach() for k, v in losses.items()}, norm=norm)
+        if step % config.checkpoint_every == 0:
+            save(out / "see.pt", step, budget.elapsed, modules, optimiser)
+    if step > start:
+        save(out / "see.pt", step, budget.elapsed, modules, optimiser)
+        log.write(step=step, dev=measure_dense(look, dev))
 
 
-def _losses(visual: nn.Module, head: DenseHead, hint: DistillationHint, samples: list[Sample]) -> dict[str, torch.Tensor]:
-    with torch.autocast("cpu", torch.bfloat16):
-        seen = _features(visual, [s.image for s in samples])
+def _losses(visual: nn.Module, head: DenseHead, distillation: Distillation, crops: Crops, blends: bool) -> dict[str, Tensor]:
+    with torch.autocast(crops.images.device.type, torch.bfloat16):
+        seen = features(visual, crops.images)
         logits, boxes = head(seen)
-        heat, box = dense_loss(logits, boxes, dense_targets(samples))
-        return {"heat": heat, "box": box, "hint": hint(seen, samples)}
-
-
-def _features(visual: nn.Module, images: list[np.ndarray]) -> torch.Tensor:
-    """[B, tokens, hidden] of equal-size images."""
-    pixels, grid = patches(images)
-    return visual(pixels, grid).pooler_output.view(len(images), int(grid[0].prod()) // 4, -1)
+        heat, box = dense_loss(logits.float(), boxes.float(), crops.dense)
+        hint = distillation(seen, logits, boxes, crops)
+        if blends:
+            hint = hint + distillation.of_blends(visual, head, crops)
+    return {"heat": heat, "box": box, "hint": hint}

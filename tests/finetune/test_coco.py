@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from finetune.data.coco import read_coco
-from finetune.tiny import data as crops
+from finetune.tiny import sources
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Point, Task
 from pdc.formats import coco
@@ -140,11 +140,11 @@ def test_training_crops_and_truth_rows_say_the_same_of_a_file(tmp_path):
     value["categories"] = [{"id": 1, "name": "nucleus"}]
     value["annotations"] = [{**CELL, "id": 1}, {**CELL, "id": 2, "bbox": [1, 1, 5, 5]}]
     (tmp_path / "dev.json").write_text(json.dumps(value), "utf-8")
-    samples = crops._load_source(tmp_path, "nuclei", "dev")
+    samples = sources._load_source(tmp_path, "nuclei", "dev")
     rows = read_coco(tmp_path / "dev.json", Task.BOUNDING)
     for sample, row in zip(samples, rows, strict=True):
         assert sample.boxes.tolist() == [list(m.shape.xyxy) for m in row.findings.marks]
-        assert sample.classes.tolist() == [crops.LABELS.index(m.label) for m in row.findings.marks]
+        assert sample.classes.tolist() == [sources.LABELS.index(m.label) for m in row.findings.marks]
     assert samples[1].boxes.shape == (0, 4) and samples[0].boxes.dtype == np.float32
 
 

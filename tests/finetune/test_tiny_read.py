@@ -11,6 +11,9 @@ import torch
 
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS
+from finetune.tiny.crops.batch import cut, described
+from finetune.tiny.crops.pixels import ImageStore
+from finetune.tiny.crops.views import View
 from finetune.tiny.model import HIDDEN, Reader, build_model, load_tokenizer, number_ids
 from finetune.tiny.prompts import ask, tokenize_answer
 from finetune.tiny.reading_stage import (
@@ -24,16 +27,18 @@ from finetune.tiny.reading_stage import (
 )
 from finetune.tiny.speed import fast_language, fast_vision
 from finetune.tiny.spellings import pluralise, respell, usual_spellings
-from finetune.tiny.teacher import DistillationHint
+from finetune.tiny.teacher import Distillation
 from pdc.domain.label_changes import fold
 from pdc.inference.dense_head import DenseHead
 from pdc.settings import EMBEDDED_MODEL
 from pdc.store.label_queries import vocabulary
 
+NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
 
-def crop(classes: list[int], source: str) -> Sample:
+
+def crop(classes: list[int], source: str) -> View:
     boxes = np.array([[10 + 30 * i, 20, 35 + 30 * i, 60] for i in range(len(classes))], np.float32).reshape(-1, 4)
-    return Sample(np.full((112, 140, 3), 90, np.uint8), boxes, np.array(classes, np.int64), source)
+    return View(0, (0, 0, 140, 112), (False, False, False), (4, 5), boxes, np.array(classes, np.int64), source)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,7 @@ def test_the_plural_is_made_where_an_s_makes_it(word: str, several: str):
 
 @pytest.mark.parametrize("crops", [[crop([], "blank"), crop([], "blank")], [crop([0, 0, 2], "blood_cells"), crop([], "blank")]])
 def test_a_batch_can_be_learnt_from_whatever_is_in_it(tokenizer, crops):
-    model, head, reader, hint = build_model(tokenizer, 0), DenseHead(HIDDEN, len(LABELS)), Reader(), DistillationHint(None)
+    model, head, reader, hint = build_model(tokenizer, 0), DenseHead(HIDDEN, len(LABELS)), Reader(), Distillation(None)
     fast_vision(model.model.visual)
     fast_language(model.model.language_model)
     layers = model.model.language_model.layers
@@ -99,7 +104,9 @@ def test_a_batch_can_be_learnt_from_whatever_is_in_it(tokenizer, crops):
     )
     written = [tokenize_answer(tokenizer, s, np.random.default_rng(1)) for s in crops]
     batch = make_batch(crops, written, tokenizer)
-    losses = _losses(model, head, reader, hint, crops, batch, taught, number_ids(tokenizer), vision=True, joined=True)
+    store = ImageStore({"x": [Sample(np.full((112, 140, 3), 90, np.uint8), *NOTHING, "x")]})
+    shown = cut(store, described(crops, (1, 2)))
+    losses = _losses(model, head, reader, hint, shown, batch, taught, number_ids(tokenizer), vision=True, joined=True)
     sum(WEIGHTS[k] * v for k, v in losses.items() if k in WEIGHTS).backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert all(torch.isfinite(v) for v in losses.values()) and all(torch.isfinite(g).all() for g in gradients)

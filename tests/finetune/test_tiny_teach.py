@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from finetune.data.drawings import Sample
-from finetune.tiny import SOURCES
-from finetune.tiny.data import load_split
+from finetune.data.drawings import POLYP
+from finetune.tiny import LABELS, SOURCES
+from finetune.tiny.crops.batch import Crops
+from finetune.tiny.crops.sources import load_split
 from finetune.tiny.model import HIDDEN
-from finetune.tiny.teacher import DistillationHint, Teacher
+from finetune.tiny.targets import dense_targets
+from finetune.tiny.teacher import FROZEN, Distillation, Teacher
 from pdc.domain.errors import BadSetting
 
 
@@ -23,32 +24,54 @@ def teacher() -> Teacher:
     return Teacher().eval()
 
 
-def a_sample(source: str) -> Sample:
-    noise = np.random.default_rng(0).integers(0, 255, (224, 308, 3), np.uint8)
-    return Sample(noise, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), source)
+def crops(hinted: list[int]) -> Crops:
+    noise = torch.rand(2, 224, 308, 3, generator=torch.Generator().manual_seed(0))
+    none = dense_targets(torch.zeros(2, 1, 4), torch.full((2, 1), -1), (8, 11))
+    return Crops(noise, none, (8, 11), torch.tensor(hinted, dtype=torch.long))
+
+
+def seen() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What a tower gives for two crops: features, heat and boxes."""
+    return tuple(torch.randn(2, 88, n, requires_grad=True) for n in (HIDDEN, len(LABELS), 4))  # type: ignore[return-value]
 
 
 def test_a_vector_for_every_visual_token(teacher):
-    images = [a_sample("polyps").image] * 2
-    logits, boxes = teacher.look(images)
-    assert teacher(images)[1].shape == (2, 8 * 11, HIDDEN)
+    logits, boxes = teacher.look(crops([]).images)
+    assert teacher(crops([]).images)[1].shape == (2, 8 * 11, HIDDEN)
     assert logits.shape[:2] == boxes.shape[:2] == (2, 8 * 11)
 
 
-def test_the_hint_teaches_the_tower_and_not_the_teacher(teacher):
-    hint, seen = DistillationHint(teacher), torch.randn(2, 88, HIDDEN, requires_grad=True)
-    hint(seen, [a_sample("polyps"), a_sample("blood_cells")]).backward()
-    assert seen.grad[0].abs().sum() > 0
-    assert seen.grad[1].abs().sum() == 0
+def test_the_teacher_teaches_the_tower_about_the_kinds_it_knows_and_learns_nothing_itself(teacher):
+    distillation, (features, logits, boxes) = Distillation(teacher), seen()
+    distillation(features, logits, boxes, crops([0])).backward()
+    assert features.grad is not None and logits.grad is not None
+    assert features.grad[0].abs().sum() > 0 and features.grad[1].abs().sum() == 0
+    assert logits.grad[0, :, POLYP].abs().sum() > 0 and logits.grad[..., :POLYP].abs().sum() == 0
     assert all(p.grad is None for p in teacher.parameters())
-    assert set(hint.state_dict()) == {"map.weight", "map.bias"}
+    assert set(distillation.state_dict()) == {"map.weight", "map.bias"}
+
+
+def test_a_tower_that_says_what_the_teacher_says_has_no_loss_of_heat(teacher):
+    with torch.no_grad():
+        logits, boxes = teacher.look(crops([]).images)
+    features = torch.zeros(2, 88, HIDDEN)
+    same = Distillation(teacher)(features, logits, boxes, crops([0, 1]))
+    other = Distillation(teacher)(features, logits + 3, boxes, crops([0, 1]))
+    assert other > same + 0.1
+
+
+def test_the_first_blocks_stay_as_imagenet_made_them(teacher):
+    teacher.look(crops([]).images)[0].sum().backward()
+    blocks = teacher.backbone._blocks
+    assert all(p.grad is None for block in blocks[:FROZEN] for p in block.parameters())
+    assert any(p.grad is not None for p in blocks[FROZEN].parameters())
+    teacher.zero_grad(set_to_none=True)
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_no_hint_without_a_teacher_or_a_kind_it_knows(teacher, known):
-    hint = DistillationHint(teacher if known else None)
-    source = "nuclei" if known else "polyps"
-    assert hint(torch.randn(1, 88, HIDDEN), [a_sample(source)]).item() == 0
+def test_nothing_is_distilled_without_a_teacher_or_a_kind_it_knows(teacher, known):
+    distillation = Distillation(teacher if known else None)
+    assert distillation(*seen(), crops([] if known else [0])).item() == 0
 
 
 def test_a_training_image_that_cannot_be_read_is_a_sentence(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""Training crops: which windows of which images, their pixels, and what there is to find in them."""
