@@ -9,7 +9,7 @@ import torch
 from finetune.data.drawings import Sample
 from finetune.tiny import LABELS, TOKEN_PX
 from finetune.tiny.crops.pixels import ImageStore, places, recolour
-from finetune.tiny.crops.views import LEAST_SIDE, NOTHING, PIECES, SHOWN, Catalogue, View, batch_of_views, draw
+from finetune.tiny.crops.views import LEAST_SIDE, NOTHING, PIECES, SHOWN, Catalogue, View, batch_of_views, draw, view_of
 from finetune.tiny.crops.views import Mixture as Shares
 from finetune.tiny.targets import INSIDE, PEAK, dense_targets, padded
 
@@ -45,7 +45,7 @@ def test_the_pixels_of_a_crop_lie_where_its_boxes_say(samples):
         views = batch_of_views(catalogue, 6, 3, step, Shares({"polyps": 1.0}, ((GRID, 0.7), ((5, 9), 0.3))))
         images = store.cut(places(views, np.random.default_rng(step)) | {"plain": torch.zeros(6, 3)})
         for view, image in zip(views, images, strict=True):
-            if len(view.boxes) == 1 and len(catalogue.boxes[view.index]) == 1:
+            if len(view.boxes) == 1 and len(catalogue.boxes[view.index]) == 1 and not view.mirrored:
                 assert white_box(image) == pytest.approx(view.boxes[0].tolist(), abs=2.5)
                 checked += 1
     assert checked > 10
@@ -110,6 +110,17 @@ def test_around_a_small_field_lies_a_plain_frame():
     view = View(0, (-50, -50, 150, 150), (False, False, False), (4, 4), np.zeros((0, 4), np.float32), np.zeros(0, np.int64), "x")
     (image,) = store.cut(places([view], np.random.default_rng(0)) | {"plain": torch.ones(1, 3)})
     assert float(image[:20].min()) == 1.0 and float(image[56, 56].mean()) == pytest.approx(60 / 255, abs=0.01)
+
+
+def test_mirror_images_around_a_field_show_mirrored_objects():
+    sample = spotted((100, 100), 1, 0, "x")
+    store, catalogue = ImageStore({"x": [sample]}), Catalogue({"x": [sample]})
+    view = view_of(catalogue, 0, (-100, -100, 100, 100), np.random.default_rng(3), (8, 8), mirrored=True)
+    (image,) = store.cut(places([view], np.random.default_rng(0)))
+    assert len(view.boxes) == 4
+    for x1, y1, x2, y2 in view.boxes.round().astype(int):
+        assert float(image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].min()) > 0.9
+    assert float((image.mean(-1) > 0.6).sum()) == pytest.approx((view.boxes[:, 2:] - view.boxes[:, :2]).prod(1).sum(), rel=0.1)
 
 
 def test_dense_targets_have_their_peak_at_the_object_and_its_box_around():

@@ -53,7 +53,11 @@ class ImageStore:
         scale = torch.maximum((window[:, 2] - window[:, 0]) / w, (window[:, 3] - window[:, 1]) / h)
         level = scale.clamp(min=1e-3).log2().round().clamp(0, len(CORNERS) - 1).long()
         size = self.sizes[index]
-        inside = (x >= 0) & (y >= 0) & (x < size[:, 0, None, None]) & (y < size[:, 1, None, None])
+        across, down = (size[:, k, None, None] for k in (0, 1))
+        mirrored = where["mirrored"][:, None, None]
+        x = torch.where(mirrored, across - (x.remainder(2 * across) - across).abs(), x)
+        y = torch.where(mirrored, down - (y.remainder(2 * down) - down).abs(), y)
+        inside = (x >= 0) & (y >= 0) & (x <= across) & (y <= down)
         inside &= (where["index"] != NOTHING)[:, None, None]
         shrunk = 2.0 ** -level[:, None, None]
         cut = self._sample(index, self.corners[level], (size * shrunk[:, 0]).long(), x * shrunk, y * shrunk)
@@ -96,6 +100,7 @@ def places(views: Sequence[View], rng: np.random.Generator) -> dict[str, Tensor]
         "window": torch.tensor([v.window for v in views], dtype=torch.float32),
         "turn": torch.tensor([v.turn for v in views]),
         "grid": torch.tensor(views[0].grid),
+        "mirrored": torch.tensor([v.mirrored for v in views]),
         "plain": torch.from_numpy(colour.astype(np.float32)),
     }
 
@@ -128,6 +133,16 @@ def _lit(x: Tensor, rng: np.random.Generator) -> Tensor:
     n = len(x)
     gain = rng.uniform(0.7, 1.3, (n, 1)) * rng.uniform(0.88, 1.12, (n, 3))
     return (x * _per_crop(x, gain) + _per_crop(x, rng.uniform(-0.08, 0.08, n))).clamp(0, 1)
+
+
+def _cast(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """A white balance that is off: warmer or cooler."""
+    warm = rng.uniform(-0.4, 0.4, len(x))
+    return x * _per_crop(x, np.stack([1 + warm, np.ones(len(x)), 1 - warm], 1))
+
+
+def _overexposed(x: Tensor, rng: np.random.Generator) -> Tensor:
+    return (x * _per_crop(x, rng.uniform(1.2, 1.6, len(x)))).clamp(max=1)
 
 
 def _gamma(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -178,9 +193,11 @@ def _noisy(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 CHANGES = (
     Change(0.8, _lit),
+    Change(0.15, _cast),
+    Change(0.08, _overexposed),
     Change(0.5, _gamma),
     Change(0.3, _faded),
-    Change(0.07, _grey),
+    Change(0.1, _grey),
     Change(0.18, _blurred),
     Change(0.1, _vignette),
     Change(0.05, _eyepiece),

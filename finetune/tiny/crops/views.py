@@ -6,7 +6,7 @@ Every batch is a function of (seed, step), so a resumed run sees what an uninter
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +23,8 @@ LEAST_SHARE = {
 SHOWN = 0.3  # an object of which a smaller share lies in the window is not asked for
 LEAST_SIDE = 4  # pixels of the crop: what is narrower is not asked for
 PIECES = 0.24, 0.85  # sides of pieces, as a share of the image's shorter side; of clean ones and of others alike
-WIDE = 0.12  # how often a field is shown small, in a plain frame
-FRAMED = 1.15, 2.2  # side of such a frame in sides of the field
+WIDE = 0.2  # how often a field is shown small: half of these in a plain frame, half amid its own mirror images
+FRAMED = 1.15, 2.2  # side of such a window in sides of the field
 NOTHING = -1  # `index` of a view of no image: a plain field
 
 Window = tuple[float, float, float, float]
@@ -53,6 +53,7 @@ GLANCED = Mixture({"polyps": 0.7, "blank": 0.3}, (((5, 5), 0.2), ((6, 6), 0.5), 
 class View:
     """A crop before it is cut: `window` (x1, y1, x2, y2) of the stored image `index`, in its pixels, and how it is turned.
 
+    Where the window is larger than the image, what lies around it is a plain colour, or `mirrored` images of it.
     `turn` = (left to right, top to bottom, transposed): the crop is transposed first, then mirrored. `boxes` [n, 4] and
     `classes` [n] are what it shows, in pixels of the crop of `grid` (rows, columns) visual tokens.
     """
@@ -64,6 +65,7 @@ class View:
     boxes: np.ndarray
     classes: np.ndarray
     source: str
+    mirrored: bool = False
 
 
 class Catalogue:
@@ -105,7 +107,9 @@ def _crop(catalogue: Catalogue, index: int, rng: np.random.Generator, grid: tupl
     """A random window of the image; half the time the whole image, sometimes small in a frame. At most MAX_OBJECTS remain."""
     (w, h), n = catalogue.sizes[index], len(catalogue.boxes[index])
     if n <= MAX_OBJECTS and rng.random() < WIDE:
-        return _view(catalogue, index, _frame(w, h, rng, grid), rng, grid)
+        window, mirrored = _frame(w, h, rng, grid), bool(rng.random() < 0.5)
+        view = view_of(catalogue, index, window, rng, grid, mirrored=mirrored)
+        return view if len(view.boxes) <= MAX_OBJECTS else view_of(catalogue, index, window, rng, grid)
     whole = rng.random() < 0.5 and n <= MAX_OBJECTS
     share = 1.0 if whole else rng.uniform(least, 0.95)
     if n > MAX_OBJECTS:
@@ -116,15 +120,15 @@ def _crop(catalogue: Catalogue, index: int, rng: np.random.Generator, grid: tupl
         cw = w if whole else min(w, share * (w * h * aspect) ** 0.5)
         ch = h if whole else min(h, share * (w * h / aspect) ** 0.5)
         x, y = rng.uniform(0, w - cw + 1e-3), rng.uniform(0, h - ch + 1e-3)
-        view = _view(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
+        view = view_of(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
         if len(view.boxes) <= MAX_OBJECTS:
             return view
         whole, share = False, share * 0.75
-    return View(view.index, view.window, view.turn, grid, view.boxes[:MAX_OBJECTS], view.classes[:MAX_OBJECTS], view.source)
+    return replace(view, boxes=view.boxes[:MAX_OBJECTS], classes=view.classes[:MAX_OBJECTS])
 
 
 def _frame(w: int, h: int, rng: np.random.Generator, grid: tuple[int, int]) -> Window:
-    """A window larger than the image: the field at a lower magnification, in a plain frame."""
+    """A window larger than the image: the field at a lower magnification."""
     side = rng.uniform(*FRAMED) * max(w / grid[1], h / grid[0])
     fw, fh = side * grid[1], side * grid[0]
     x, y = -rng.uniform(0, fw - w), -rng.uniform(0, fh - h)
@@ -142,10 +146,10 @@ def _piece(catalogue: Catalogue, rng: np.random.Generator, grid: tuple[int, int]
         x, y = rng.uniform(0, w - cw + 1e-3), rng.uniform(0, h - ch + 1e-3)
         shown = _shown(boxes, (x, y, x + cw, y + ch))
         if clean and not (shown > 0).any():
-            view = _view(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
-            return View(view.index, view.window, view.turn, grid, view.boxes[:0], view.classes[:0], "blank")
+            view = view_of(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
+            return replace(view, boxes=view.boxes[:0], classes=view.classes[:0], source="blank")
         if not clean and (shown >= SHOWN).any() and not ((shown > 0) & (shown < SHOWN)).any():
-            return _view(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
+            return view_of(catalogue, index, (x, y, x + cw, y + ch), rng, grid)
     return None
 
 
@@ -159,10 +163,22 @@ def _shown(boxes: np.ndarray, window: Window) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(1) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-3)
 
 
-def _view(catalogue: Catalogue, index: int, window: Window, rng: np.random.Generator, grid: tuple[int, int]) -> View:
-    boxes, classes = _boxes_in(catalogue.boxes[index], catalogue.classes[index], window, grid)
+def view_of(
+    catalogue: Catalogue, index: int, window: Window, rng: np.random.Generator, grid: tuple[int, int], mirrored: bool = False
+) -> View:
+    known = catalogue.boxes[index], catalogue.classes[index]
+    boxes, classes = _boxes_in(*(_reflected(*known, catalogue.sizes[index]) if mirrored else known), window, grid)
     turn, source = _turn(rng, grid), catalogue.sources[index]
-    return View(index, window, turn, grid, _turned(boxes, turn, grid), classes, source)
+    return View(index, window, turn, grid, _turned(boxes, turn, grid), classes, source, mirrored)
+
+
+def _reflected(boxes: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes and those of the eight mirror images around an image of (width, height)."""
+    w, h = size
+    across = np.stack([-boxes[:, 2], boxes[:, 1], -boxes[:, 0], boxes[:, 3]], 1)
+    rows = np.concatenate([boxes, across, across + np.array([2 * w, 0] * 2, np.float32)])
+    down = np.stack([rows[:, 0], -rows[:, 3], rows[:, 2], -rows[:, 1]], 1)
+    return np.concatenate([rows, down, down + np.array([0, 2 * h] * 2, np.float32)]), np.tile(classes, 9)
 
 
 def _boxes_in(boxes: np.ndarray, classes: np.ndarray, window: Window, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
