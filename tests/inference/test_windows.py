@@ -17,7 +17,7 @@ from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.openai.server import ModelServer
 from pdc.inference.predictors.local import LocalPredictor
-from pdc.inference.predictors.tiled import plan_looks, put_question
+from pdc.inference.predictors.looks import plan_looks, put_question
 from pdc.inference.predictors.tiling import MOST_CUTS, Tile, merge_tiles, plan_by_window, whole_tile
 from pdc.inference.qwen import load
 from pdc.settings import EMBEDDED_MODEL

@@ -28,8 +28,9 @@ from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer, untaught
 from pdc.inference.predictors.local import LEAST_LOOK
-from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, about, crop, expected_boxes, plan_looks, put_question
-from pdc.inference.predictors.tiling import Tile, plan_by_size, plan_tiles
+from pdc.inference.predictors.looks import about, expected_boxes, plan_by_content, plan_looks, put_question
+from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop
+from pdc.inference.predictors.tiling import Tile, plan_by_size
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
 from pdc.settings import MAX_PIXELS
 
@@ -188,7 +189,8 @@ class RemotePredictor:
         def unlearnt(asked: Question) -> Sequence[Tile]:
             if not served.proposes or look(Box(0, 0, *image.size), asked).proposals is None:
                 return plan_by_size(image.size, self._tile_pixels(served), asked.task.has_boxes)
-            return plan_tiles(image.size, lambda w: expected_boxes(look(w, asked).proposals or (), asked, look(w, asked).frame))
+            propose = lambda w: expected_boxes(look(w, asked).proposals or (), asked, look(w, asked).frame)  # noqa: E731
+            return plan_by_content(image, asked, labels_of(self.folder), propose)
 
         tiles = plan_looks(image.size, question, served.settings.windows, unlearnt)
         return [replace(look(t.window, about(t, question)), tile=t) for t in tiles]

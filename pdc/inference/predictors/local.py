@@ -19,7 +19,8 @@ from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
 from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
 from pdc.inference.predictors.base import Answer, untaught
-from pdc.inference.predictors.tiled import TiledQuestion, plan_requests, put_question
+from pdc.inference.predictors.looks import put_question
+from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:

@@ -37,13 +37,19 @@ class Tile:
     labels: tuple[str, ...] = ()
 
 
-def plan_tiles(wh: Size, propose: Propose) -> tuple[Tile, ...]:
-    """Tiles for an image of (width, height): one for the whole image, or as many as its content asks for.
+def plan_tiles(wh: Size, propose: Propose, area: Box | None = None) -> tuple[Tile, ...]:
+    """Tiles for an image of (width, height), or for an `area` of it: one for all of it, or as many as its content asks for.
 
     `propose` gives rough boxes, in image pixels, of what a window holds; a tile with too many or too small objects is
     cut in four, and so on.
     """
-    return tuple(_cut(whole_tile(wh), wh, propose, 0))
+    if area is None:
+        return tuple(_cut(whole_tile(wh), wh, propose, 0))
+    dx, dy = area.x1, area.y1
+    inside = plan_tiles(
+        (round(area.width), round(area.height)), lambda w: [_shift(b, -dx, -dy) for b in propose(_shift(w, dx, dy))]
+    )
+    return tuple(replace(t, window=_shift(t.window, dx, dy), core=_shift(t.core, dx, dy)) for t in inside)
 
 
 def plan_by_size(wh: Size, most: int, overview: bool = True) -> tuple[Tile, ...]:
@@ -140,8 +146,10 @@ def _merge_equals(looks: Sequence[tuple[Tile, Findings]]) -> Findings:
     """`merge_tiles` of tiles that were asked for the same labels."""
     overview = [k for k in looks if len(looks) > 1 and _is_overview(k[0], looks)]
     looks = [k for k in looks if k not in overview]
-    if len(looks) == 1 and looks[0][0].window.x1 == looks[0][0].window.y1 == 0:
+    if len(looks) == 1 and (looks[0][0].window.x1 == looks[0][0].window.y1 == 0):
         return looks[0][1]
+    if len(looks) == 1 and looks[0][0].window == looks[0][0].core:
+        return _placed(looks[0][1], looks[0][0])
     kept: list[Mark] = []
     cut: set[int] = set()
     stated: dict[str, int] = {}
@@ -205,9 +213,11 @@ def _at_inner_edge(mark: Mark, tile: Tile) -> bool:
 
 def _placed(findings: Findings, tile: Tile) -> Findings:
     dx, dy = tile.window.x1, tile.window.y1
-    return map_findings(
-        findings, lambda s: Point(s.x + dx, s.y + dy) if isinstance(s, Point) else Box(s.x1 + dx, s.y1 + dy, s.x2 + dx, s.y2 + dy)
-    )
+    return map_findings(findings, lambda s: Point(s.x + dx, s.y + dy) if isinstance(s, Point) else _shift(s, dx, dy))
+
+
+def _shift(box: Box, dx: float, dy: float) -> Box:
+    return Box(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy)
 
 
 def _owns(tile: Tile, mark: Mark) -> bool:

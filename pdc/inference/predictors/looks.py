@@ -1,0 +1,76 @@
+"""Which looks a question takes: tiles of the size at which an asked label was learnt, else what the image asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pdc.domain.geometry import Size
+from pdc.domain.values import Box, Findings, Mark, Question, Task
+from pdc.inference.predictors.content import content_box
+from pdc.inference.predictors.tiling import Propose, Tile, plan_by_size, plan_by_window, plan_tiles, whole_tile
+from pdc.inference.types import Proposal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+    from pdc.inference.frame import Frame
+
+MUCH_THE_SAME = 1.5  # times as large: windows in which labels are asked together
+SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
+
+
+def plan_looks(
+    wh: Size, question: Question, windows: Mapping[str, float], otherwise: Callable[[Question], Sequence[Tile]]
+) -> list[Tile]:
+    """Tiles for an image of (width, height): about a label that was learnt in windows of some side (in image pixels) those of
+    that size, about the rest what `otherwise` plans. Labels learnt at much the same size share their tiles."""
+    sides = group_sides({label: windows[label] for label in question.labels if label in windows})
+    groups: dict[float | None, tuple[str, ...]] = {}
+    for label in question.labels:
+        groups[sides.get(label)] = (*groups.get(sides.get(label), ()), label)
+    asked = {side: replace(question, labels=labels) for side, labels in groups.items()}
+    plans = [(q, plan_by_window(wh, side) if side else otherwise(q)) for side, q in asked.items()]
+    return [replace(t, labels=q.labels) if len(plans) > 1 else t for q, tiles in plans for t in tiles]
+
+
+def group_sides(windows: Mapping[str, float]) -> dict[str, float]:
+    """The windows with sides within MUCH_THE_SAME of each other made one: the smallest of them."""
+    sides: dict[str, float] = {}
+    shared = 0.0
+    for label, side in sorted(windows.items(), key=lambda pair: pair[1]):
+        shared = shared if shared and side <= MUCH_THE_SAME * shared else side
+        sides[label] = shared
+    return sides
+
+
+def about(tile: Tile, question: Question) -> Question:
+    """The part of the question that is asked about the tile."""
+    return replace(question, labels=tile.labels) if tile.labels else question
+
+
+def plan_by_content(image: PilImage, question: Question, known: Collection[str], propose: Propose) -> tuple[Tile, ...]:
+    """Tiles by what a dense head, which knows the labels `known`, sees in the image. A plain frame around the picture is left
+    out, unless a label was learnt later, in looks at whole images."""
+    area = content_box(image) if set(question.labels) <= set(known) else None
+    return plan_tiles(image.size, propose, area)
+
+
+def put_question(
+    question: Question, lists: Task | None, wh: Size, windows: Mapping[str, float], most: int | None = None
+) -> Question:
+    """The question the model is asked for this one: by the task in which it lists everything, if there is one. A number of
+    objects is not asked of several looks, which would count some twice: boxes are. `most`: the pixels by which the image of
+    (width, height) is cut; None where a dense head says how."""
+    looks = plan_looks(wh, question, windows, lambda _: plan_by_size(wh, most) if most else (whole_tile(wh),))
+    if lists or (len(looks) > 1 and not question.task.has_marks):
+        return replace(question, task=lists or Task.COUNT_AND_BOX)
+    return question
+
+
+def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
+    """Rough boxes, in pixels of the frame's image, of what the dense head is sure enough to see of the asked labels."""
+    sure = [p for p in proposals if p.score >= SURE and p.label in question.labels]
+    found = frame.to_image(Findings(tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)))
+    return [m.shape for m in found.marks if isinstance(m.shape, Box)]
