@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.routing import AdapterRouting
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.experts.registry import Experts
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
+from pdc.inference.predictors.experts import ExpertPredictor
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.named import NamedPredictor
 from pdc.settings import Settings
@@ -47,14 +49,19 @@ def routing_of(settings: Settings, store: Store) -> AdapterRouting:
     """Which adapter answers, by these settings and the registry."""
     adapters = adapters_of(settings, store)
     adapters.ensure_shipped()
-    return AdapterRouting(settings.base, partial(_wanted, settings, adapters))
+    return AdapterRouting(settings.base, partial(_wanted, settings, adapters), experts_of(settings))
+
+
+def experts_of(settings: Settings) -> Experts:
+    """The experts that stand beside the model of these settings, also where a server answers for that."""
+    return Experts(settings.model if settings.experts else "")
 
 
 def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> NamedPredictor:
     """Who answers by these settings: a server, when one is named, or the model in this process; asked in its own words."""
     wanted = wanted or routing_of(settings, store)
     inside = remote_predictor(settings, wanted) if settings.server_url else local_predictor(settings, store, wanted)
-    return NamedPredictor(inside, store.dictionary)
+    return NamedPredictor(ExpertPredictor(inside, wanted.experts, wanted, settings.base), store.dictionary)
 
 
 def remote_predictor(settings: Settings, wanted: AdapterRouting) -> RemotePredictor:

@@ -43,6 +43,7 @@ class Settings:
     port: int = _setting("PDC_PORT", 7860, "port to listen on")
     model: str = _setting("PDC_MODEL", str(EMBEDDED_MODEL), "Qwen2.5-VL folder or hub name; empty means the embedded model")
     adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a LoRA adapter's folder or hub name")
+    experts: bool = _setting("PDC_EXPERTS", True, "`off`: the model answers for every label, without the experts in its folder")
     quantization: str = _setting("PDC_QUANTIZATION", "nf4", "`nf4` (4 bit) or `none` (bf16)")
     device: str = _setting("PDC_DEVICE", "auto", "`auto`, `cpu` or `cuda`")
     max_pixels: int = _setting(

@@ -18,6 +18,7 @@ import pdc
 ROOT = Path(__file__).resolve().parent.parent
 # these import torch; nobody imports them at import
 LATE = {f"pdc.inference.{name}" for name in ("dense_head", "decoding.cpu_model", "decoding.backends", "decoding.kv_cache")}
+LATE |= {f"pdc.inference.experts.{name}" for name in ("efficientnet", "dense_expert")}
 HEAVY = {"torch", "transformers", "peft", "xgrammar"}
 MOST_MODULES = 16  # in a folder: more, and nobody finds the line
 

@@ -7,6 +7,8 @@ import { t } from "./words.js";
 const ROW = 34; // pixels; the style sheet's --pdc-row
 const SPARE = 4;
 const WHO = { model: "by the model", human: "drawn by a person", edited: "by the model, changed by a person" };
+const EXPERT = { model: "by the expert {expert}", edited: "by the expert {expert}, changed by a person" };
+const madeBy = (mark) => t((mark.expert && EXPERT[mark.origin]) || WHO[mark.origin] || mark.origin, mark);
 
 export class List {
   constructor(editor) {
@@ -75,7 +77,8 @@ export class List {
     text(row.name, mark.id.replace(/-[0-9a-f]{4}$/, "")); // without what tells answers apart
     this.choose(row.select, mark.label);
     set(row.select, "title", mark.label);
-    set(row.name, "aria-label", `${mark.id}, ${t(WHO[mark.origin] || mark.origin)}`);
+    set(row.name, "aria-label", `${mark.id}, ${madeBy(mark)}`);
+    set(row.name, "title", `${t("Select this mark")} (${madeBy(mark)})`);
     const sure = sureness(mark.score, doc.head.calibration);
     text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
     text(row.sure, t(sure));

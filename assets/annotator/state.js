@@ -15,6 +15,7 @@ export function cleanMark(raw) {
     score: Number.isFinite(raw.score) ? raw.score : null,
     ...(finite(raw.extent, 4) && shape.point ? { extent: [...raw.extent] } : {}),
     ...(Array.isArray(raw.outline) && raw.outline.length ? { outline: raw.outline } : {}),
+    ...(raw.expert ? { expert: String(raw.expert) } : {}),
   });
 }
 

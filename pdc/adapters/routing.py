@@ -1,4 +1,4 @@
-"""Which adapter answers: what the settings want, or for one question another."""
+"""Which adapter and which experts answer: what the settings want, or for one question another adapter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from pdc.domain.message import Message
 from pdc.domain.values import Question
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.experts.registry import NOBODY, Experts
+from pdc.inference.predictors.experts import share
 
 MISSING = "The adapter {name} is missing, so the base model answers; bring its folder back, or promote another adapter."
 
@@ -16,21 +18,22 @@ MISSING = "The adapter {name} is missing, so the base model answers; bring its f
 class AdapterRouting:
     """Called by the predictor before each answer. `base` is the model's name in predictions."""
 
-    def __init__(self, base: str, wanted: Callable[[], AdapterRef]) -> None:
-        self.base, self._wanted = base, wanted
+    def __init__(self, base: str, wanted: Callable[[], AdapterRef], experts: Experts = NOBODY) -> None:
+        self.base, self.experts, self._wanted = base, experts, wanted
         self._instead: ContextVar[AdapterRef | None] = ContextVar("instead", default=None)
 
     def __call__(self) -> AdapterRef:
         return self._instead.get() or self._wanted()
 
-    def now(self, question: Question) -> tuple[str, str | None]:
-        """The names of the model and of the adapter that would answer this now."""
-        return self.base, self().about(question).name
+    def now(self, question: Question) -> tuple[str, str | None, tuple[str, ...]]:
+        """The names of the model, of the adapter and of the experts that would answer this now."""
+        shared = share(question, self(), self.experts)
+        return self.base, self().about(shared.put).name if shared.put else None, shared.experts
 
     def trouble(self) -> Message | None:
-        """A sentence where the base answers for an adapter that is missing."""
+        """A sentence where the model answers for an adapter that is missing, or for an expert that cannot be used."""
         missing = self().missing
-        return Message(MISSING, name=missing) if missing else None
+        return Message(MISSING, name=missing) if missing else self.experts.trouble()
 
     @contextmanager
     def instead(self, wanted: AdapterRef) -> Iterator[None]:

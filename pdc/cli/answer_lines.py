@@ -31,6 +31,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
         "model": answer.model,
         "adapter": answer.adapter,
+        "experts": list(answer.experts),
         "max_pixels": answer.max_pixels,
         "seconds": answer.seconds,
         "view": image.view.stored() if image and image.view else None,
@@ -39,7 +40,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
 
 
 def _mark_row(mark: Mark) -> dict[str, Any]:
-    said = {"label": mark.label, "score": mark.score, "doubtful": mark.status is Status.DOUBTFUL}
+    said = {"label": mark.label, "score": mark.score, "doubtful": mark.status is Status.DOUBTFUL, "expert": mark.expert}
     if isinstance(mark.shape, Box):
         return {"box": [round(v, 2) for v in mark.shape.xyxy], **said}
     return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], **said}
@@ -54,7 +55,7 @@ def in_words(row: dict[str, Any]) -> str:
         found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
     if warning := View.of(row["view"] or {}).warning:
         found = f"{warning} {found}"
-    who = f"{row['model']}, adapter {row['adapter'] or 'none'}"
+    who = ", ".join([row["model"], f"adapter {row['adapter'] or 'none'}", *(f"expert {name}" for name in row["experts"])])
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
     return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"
 

@@ -1,4 +1,4 @@
-"""`pdc doctor`: versions, device, model, database and disk."""
+"""`pdc doctor`: versions, device, model, experts, database and disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pdc.cli.entry import DONE, FAILED
-from pdc.domain.errors import BadSetting, PdcError
+from pdc.domain.errors import BadModel, BadSetting, PdcError
 
 if TYPE_CHECKING:
     from pdc.settings import Settings
@@ -29,13 +29,13 @@ PACKAGES = (
 
 
 def doctor() -> int:
-    """Versions, device, model, database and disk; the exit code is 1 when something would stop the app."""
+    """Versions, device, model, experts, database and disk; the exit code is 1 when something would stop the app."""
     from pdc.settings import Settings
 
     settings = Settings.from_env()
     for package in PACKAGES:
         print(f"{package:24} {_version(package)}")
-    checks = {"device": _device, "database": _database, "model": _model, "disk": _disk}
+    checks = {"device": _device, "database": _database, "model": _model, "experts": _experts, "disk": _disk}
     failed = 0
     for name, check in checks.items():
         try:
@@ -79,6 +79,17 @@ def _model(settings: Settings) -> str:
     seconds = time.monotonic() - started
     adapter = f"{predictor.adapter or 'none'}{_weights(predictor.lora_layers)}"
     return f"{settings.server_url or settings.model}; adapter {adapter}; ready in {seconds:.1f} s"
+
+
+def _experts(settings: Settings) -> str:
+    from pdc.compose import experts_of
+
+    experts = experts_of(settings)
+    experts.load()
+    if trouble := experts.trouble():
+        raise BadModel(trouble)
+    said = [f"{m.name} for {', '.join(m.labels)}, {m.mode} the model" for m in experts.manifests]
+    return "; ".join(said) or ("none in the model's folder" if settings.experts else "switched off by PDC_EXPERTS")
 
 
 def _weights(layers: int | None) -> str:

@@ -169,6 +169,7 @@ class Mark:
 
     `extent` is, of a point, the box of its object, where one is known: what the point was made from.
     `outline` is what a tool or person drew more exactly than `shape`, which stays the object's place and extent.
+    `expert` names the expert that found it; None: the model did, or a person.
     """
 
     id: str
@@ -179,6 +180,7 @@ class Mark:
     score: float | None = None
     extent: Box | None = None
     outline: Outline = ()
+    expert: str | None = None
 
     def __post_init__(self) -> None:
         check_outline(self.outline)
@@ -283,7 +285,8 @@ class Prediction:
 
     `cut`: the answer ended at its longest length, so that the findings are only a part. `max_pixels`: the most pixels of one
     look that the model was shown; None where that was not noted. `short_of_memory`: memory ran out, and these are fewer than
-    the settings allow. `view` is what the model saw of the image's file, where that was not all of it.
+    the settings allow. `view` is what the model saw of the image's file, where that was not all of it. `experts` are the names of
+    those that answered for some of the labels.
     """
 
     id: str
@@ -300,6 +303,7 @@ class Prediction:
     max_pixels: int | None = None
     short_of_memory: bool = False
     view: View | None = None
+    experts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

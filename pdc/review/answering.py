@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Part = Findings | Prediction
 """An answer in the making, and the whole one."""
+Serving = tuple[str, str | None, tuple[str, ...]]
+"""The names of the model, of its adapter, and of the experts that answer a question."""
 UNTAUGHT = "The model does not know {labels}; it was not asked about that. Mark by hand; train when some images are done."
 MOST = 200  # answers kept for drafts that are open somewhere, beside those that are still being made
 STOPPED = Message("Stopped. What the model found so far stays; ask again for the whole answer.")
@@ -37,8 +39,8 @@ STOPPED_ZOOM = Message("Stopped looking closer; your marks are as they were.")
 class Answers:
     """Every method may be called from any thread.
 
-    `serving` says which model and adapter would answer a question now; an answer they gave before is not asked for again.
-    Without it any stored answer will do. `at_once` is how many questions the predictor takes at a time.
+    `serving` says which model, adapter and experts would answer a question now; an answer they gave before is not asked for
+    again. Without it any stored answer will do. `at_once` is how many questions the predictor takes at a time.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Answers:
         store: Store,
         files: ImageFiles,
         predictor: Predictor,
-        serving: Callable[[Question], tuple[str, str | None]] | None = None,
+        serving: Callable[[Question], Serving] | None = None,
         at_once: int = 1,
     ) -> None:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
@@ -126,6 +128,7 @@ class Answers:
             answer.max_pixels,
             answer.short_of_memory,
             view=view,
+            experts=answer.experts,
         )
         self.store.add_prediction(prediction)
         return prediction

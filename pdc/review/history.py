@@ -38,14 +38,14 @@ class History:
         self.service, self.serving, self.adapters = service, serving, adapters
 
     def versions(self, draft: Draft) -> list[Version]:
-        """Oldest first: of each model and adapter the newest answer, and every review."""
+        """Oldest first: of each model with its adapter and experts the newest answer, and every review."""
         self._check(draft)
         sha, question = draft.image.sha256, draft.question
         reviews = [r for r in self.service.reviews(draft.author, sha) if r.question == question]
         corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
         asked = (question, self.service.asked(question))
         newest = {
-            (p.model, p.adapter, p.question): p
+            (p.model, p.adapter, p.experts, p.question): p
             for p in self.service.store.predictions(sha)
             if p.question in asked or p.id in corrected
         }
@@ -108,7 +108,8 @@ def _of_review(review: Review) -> Version:
 
 def _of_prediction(answer: Prediction, question: Question) -> Version:
     adapter = Message("adapter {name}", name=answer.adapter) if answer.adapter else Message("no adapter")
-    title = [Message("Model"), answer.model, adapter, _clock(answer.created_at)]
+    experts = [Message("expert {name}", name=name) for name in answer.experts]
+    title = [Message("Model"), answer.model, adapter, *experts, _clock(answer.created_at)]
     return Version(answer.id, joined(title, " · "), answer_to(answer, question), answer.created_at, prediction=answer)
 
 

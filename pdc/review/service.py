@@ -18,7 +18,7 @@ from pdc.domain.values import Box, Findings, Origin, Prediction, Question, Revie
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
-from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, untaught_note
+from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.drafts import Conflict, Draft, carry, verdict_of
 from pdc.review.requests import Cancelled, Priority
@@ -52,7 +52,7 @@ class ReviewService(ImageAccess):
         predictor: Predictor,
         max_megapixels: int = 50,
         *,
-        serving: Callable[[Question], tuple[str, str | None]] | None = None,
+        serving: Callable[[Question], Serving] | None = None,
         at_once: int = 1,
         blind: bool = False,
         private: bool = False,

@@ -80,6 +80,7 @@ def _mark_out(mark: Mark) -> dict[str, Any]:
         "score": mark.score,
         **({"extent": mark.extent.xyxy} if mark.extent else {}),
         **({"outline": mark.outline} if mark.outline else {}),
+        **({"expert": mark.expert} if mark.expert else {}),
     }
 
 
@@ -96,6 +97,7 @@ def _mark_in(value: Mapping[str, Any]) -> Mark:
         value["score"],
         extent=extent,
         outline=outline,
+        expert=value.get("expert"),
     )
 
 
@@ -143,7 +145,16 @@ def prediction(row: PredictionRow) -> Prediction:
         max_pixels=row.max_pixels,
         short_of_memory=row.short_of_memory,
         view=load_view(row.view),
+        experts=load_experts(row.experts),
     )
+
+
+def load_experts(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(json.loads(text))
+
+
+def dump_experts(experts: tuple[str, ...]) -> str | None:
+    return dump(list(experts)) if experts else None
 
 
 def prediction_row(prediction: Prediction) -> PredictionRow:
@@ -164,6 +175,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         max_pixels=prediction.max_pixels,
         short_of_memory=prediction.short_of_memory,
         view=dump_view(prediction.view),
+        experts=dump_experts(prediction.experts),
     )
 
 

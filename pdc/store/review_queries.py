@@ -80,10 +80,14 @@ class ReviewQueries(LabelQueries):
         with self._read() as session:
             return [self._prediction(session, row) for row in session.scalars(query)]
 
-    def latest_prediction(self, sha256: str, question: Question, model: str, adapter: str | None) -> Prediction | None:
-        """The newest answer to this question about this image by this model with this adapter (None: without one)."""
+    def latest_prediction(
+        self, sha256: str, question: Question, model: str, adapter: str | None, experts: tuple[str, ...] = ()
+    ) -> Prediction | None:
+        """The newest answer to this question about this image by this model with this adapter (None: without one) and these
+        experts beside it."""
         by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter)
-        return self._newest_answer(sha256, question, *by)
+        beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_experts(experts))
+        return self._newest_answer(sha256, question, *by, beside)
 
     def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
         """The newest answer to this question about this image, whoever gave it."""

@@ -114,6 +114,7 @@ class PredictionRow(Row):
     max_pixels: Mapped[int | None]
     short_of_memory: Mapped[bool] = mapped_column(default=False, server_default=false())
     view: Mapped[str | None]
+    experts: Mapped[str | None]
 
 
 class ReviewRow(Row):

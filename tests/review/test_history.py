@@ -51,7 +51,7 @@ def test_answers_and_revisions_are_listed_in_order_and_missing_adapters_can_be_a
     desk.service.save(replace(draft, findings=Findings(FOUND.marks[:1])))
     assert [v.title.split(" · ")[:2] for v in desk.history.versions(draft)] == [["Model", "tiny"], ["Revision 1", "corrected"]]
     assert desk.history.unasked(draft) == [None, "second"]
-    assert desk.history.ask(draft, "second").result().adapter == "second" and desk.serving.now(ASK) == ("tiny", "first")
+    assert desk.history.ask(draft, "second").result().adapter == "second" and desk.serving.now(ASK) == ("tiny", "first", ())
     assert desk.history.unasked(draft) == [None]
     assert desk.service.open(draft.image.sha256, ASK, "ben").prediction.adapter == "first"
     with pytest.raises(NotFound):

@@ -22,7 +22,7 @@ class Answer:
     `thresholds`: the scores per label below which its marks are doubtful.
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
     `max_pixels`: the most pixels of one look that the model was shown; None where that is not known. `short_of_memory`:
-    memory ran out, and these are fewer than the settings allow.
+    memory ran out, and these are fewer than the settings allow. `experts`: the names of those that answered for some labels.
     """
 
     findings: Findings | None
@@ -37,6 +37,7 @@ class Answer:
     cut: bool = False
     max_pixels: int | None = None
     short_of_memory: bool = False
+    experts: tuple[str, ...] = ()
 
 
 def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     from pdc.inference.openai.remote import RemotePredictor
+    from pdc.inference.predictors.experts import ExpertPredictor
     from pdc.inference.predictors.local import LocalPredictor
 
 V = TypeVar("V")
@@ -25,7 +26,9 @@ class NamedPredictor:
     """As the predictor inside. A label that was renamed, or is another word for one it was taught, is asked as that one;
     labels that it was never taught are `untaught`, and go to it as they are only if somebody asks all the same."""
 
-    def __init__(self, inside: LocalPredictor | RemotePredictor, dictionary: Callable[[], LabelDictionary]) -> None:
+    def __init__(
+        self, inside: ExpertPredictor | LocalPredictor | RemotePredictor, dictionary: Callable[[], LabelDictionary]
+    ) -> None:
         self.inside, self.dictionary = inside, dictionary
         self.warm_up, self.load = inside.warm_up, inside.load
 

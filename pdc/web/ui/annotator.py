@@ -11,8 +11,9 @@ so; n: the reviewed marks it was measured on), "answering": bool (the model is s
 "aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image may show
 more of these labels than the marks say), "found": [id] (the marks that the model's answer counts: one of them whose verdict is
 taken back counts again, another one is doubtful), and, where they apply, "merge": true, "acked": int and "turned": str. A mark
-that is a point may have "extent", the box of its object. An image whose file holds more than its picture has "view":
-{"low", "high", "white", "channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
+that is a point may have "extent", the box of its object; one that an expert found has "expert", its name. An image whose file
+holds more than its picture has "view": {"low", "high", "white", "channel", "channels", "url"}: the window and channel of the
+picture, and where the file's numbers are.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
@@ -150,7 +151,8 @@ def _mark_value(mark: Mark) -> Value:
     named = {"id": mark.id, "label": mark.label, "origin": str(mark.origin), "status": str(mark.status)}
     extent = {"extent": list(mark.extent.xyxy)} if mark.extent else {}
     outline = {"outline": [[list(corner) for corner in polygon] for polygon in mark.outline]} if mark.outline else {}
-    return {**named, **shape, **extent, "score": mark.score, **outline}
+    expert = {"expert": mark.expert} if mark.expert else {}
+    return {**named, **shape, **extent, "score": mark.score, **outline, **expert}
 
 
 def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
@@ -207,7 +209,15 @@ def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
     shape, score = clip(_shape(raw, name), wh), _score(raw.get("score"), name)
     extent = _box(raw["extent"], name) if isinstance(shape, Point) and raw.get("extent") is not None else None
     label, outline = _label(raw.get("label"), labels), _outline(raw.get("outline"), wh, name)
-    return Mark(name, shape, label, origin, status, score, extent=extent, outline=outline)
+    return Mark(
+        name, shape, label, origin, status, score, extent=extent, outline=outline, expert=_expert(raw.get("expert"), name)
+    )
+
+
+def _expert(raw: object, name: str) -> str | None:
+    if raw is None or (isinstance(raw, str) and raw and len(raw) <= MAX_ID_LENGTH and raw.isprintable()):
+        return raw
+    raise BadDraft("Mark {id} names an expert that cannot be one; reload the page and try again.", id=name)
 
 
 def _shape(raw: Mapping[str, Any], name: str) -> Shape:

@@ -170,7 +170,14 @@ def _not_asked(answer: Prediction, draft: Draft) -> str:
 
 
 def _who_answered(answer: Prediction) -> Message:
-    model, took = answer.model, f"{answer.seconds:.1f}"
+    model, took = with_experts(answer), f"{answer.seconds:.1f}"
     if answer.adapter is None:
         return Message("Answered by {model}, no adapter, in {seconds} s.", model=model, seconds=took)
     return Message("Answered by {model}, adapter {adapter}, in {seconds} s.", model=model, adapter=answer.adapter, seconds=took)
+
+
+def with_experts(answer: Prediction) -> str:
+    """The model's name, and those of the experts that answered for some of the labels."""
+    if not answer.experts:
+        return answer.model
+    return Message("{model} with expert {experts}", model=answer.model, experts=", ".join(answer.experts))
