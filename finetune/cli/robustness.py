@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 def measure(settings: Settings, wanted: AdapterRef, rows: Sequence[Row], limit: int | None, progress: Progress) -> Robustness:
-    """At most `limit` of the rows, spread over all of them, asked clean and perturbed."""
+    """At most `limit` of the rows, spread over all of them, asked clean and perturbed of whoever serves, experts included."""
     from finetune.cli.fold import thin_out
     from finetune.evaluate.robustness.measure import measure_robustness
+    from pdc.compose import experts_of
+    from pdc.inference.predictors.experts import ExpertPredictor
     from pdc.inference.predictors.local import LocalPredictor
     from pdc.inference.qwen import load
 
     qwen = load(settings.model, **settings.loading)
-    chosen = thin_out(list(rows), limit or len(rows))
-    return measure_robustness(LocalPredictor(lambda: qwen, lambda: wanted), _kinds(chosen), progress=progress)
+    predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: wanted), experts_of(settings), lambda: wanted, qwen.name)
+    return measure_robustness(predictor, _kinds(thin_out(list(rows), limit or len(rows))), progress=progress)
 
 
 def _kinds(rows: Sequence[Row]) -> Mapping[str, Sequence[Row]]:

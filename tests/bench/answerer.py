@@ -19,9 +19,19 @@ def main(model: str, labels: tuple[str, ...]) -> None:
     load, embedded = _named("load", "pdc.inference.qwen", "pdc.qwen"), _named("EMBEDDED_MODEL", "pdc.settings")
     task, question = (_named(name, "pdc.domain.values", "pdc.domain") for name in ("Task", "Question"))
     qwen = load(model or str(embedded))
-    predictor = _named("LocalPredictor", "pdc.inference.predictors.local", "pdc.predictors.local")(lambda: qwen)
+    local = _named("LocalPredictor", "pdc.inference.predictors.local", "pdc.predictors.local")(lambda: qwen)
+    predictor = _serving(local, model or str(embedded))
     for line in sys.stdin:
         print(json.dumps(_timed(predictor, line.strip(), question(task("bounding"), labels))), flush=True)
+
+
+def _serving(local: Any, model: str) -> Any:
+    """The model with its experts, where the checkout knows such."""
+    try:
+        experts = import_module("pdc.inference.experts.registry").Experts(model)
+        return import_module("pdc.inference.predictors.experts").ExpertPredictor(local, experts)
+    except ModuleNotFoundError:
+        return local
 
 
 def _named(name: str, *modules: str) -> Any:

@@ -18,6 +18,8 @@ from finetune.evaluate.metrics import ScoredAnswer, change
 from finetune.evaluate.robustness.measure import SOURCE, Robustness, measure_robustness, rank_correlation
 from finetune.evaluate.robustness.perturbations import PERTURBATIONS
 from finetune.evaluate.robustness.tables import robustness_markdown, robustness_table
+from finetune.tiny import SOURCES
+from finetune.tiny.report.robust import rows_of
 from pdc.domain.doubt import with_doubts
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.predictors.base import Answer
@@ -129,6 +131,19 @@ def test_rank_correlation_shares_the_ranks_of_ties():
     assert rank_correlation(np.array([1.0, 2, 3]), np.array([10.0, 20, 15])) == pytest.approx(0.5)
     assert rank_correlation(np.array([1.0, 2, 2, 4]), np.array([1.0, 2, 2, 9])) == pytest.approx(1.0)
     assert rank_correlation(np.array([1.0, 2, 3]), np.array([5.0, 5, 5])) == 0.0
+
+
+def test_the_embedded_model_is_measured_on_images_spread_over_dev_without_fields_too_full_for_one_look(tmp_path):
+    for source in SOURCES:
+        (tmp_path / source).mkdir()
+        images = [{"id": i, "file_name": "1.png", "width": 50, "height": 40} for i in range(10)]
+        boxes = [{"id": k, "image_id": k % 10 if k < 10 else 3, "category_id": 1, "bbox": [1, 1, 9, 9]} for k in range(60)]
+        truth = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": CELL}]}
+        (tmp_path / source / "dev.json").write_text(json.dumps(truth))
+        Image.new("RGB", (50, 40)).save(tmp_path / source / "1.png")
+    few, every = (rows_of(tmp_path, limit) for limit in (3, 0))
+    assert list(few) == ["blood cells", "nuclei", "polyps"] and {len(rows) for rows in few.values()} == {3}
+    assert {len(rows) for rows in every.values()} == {9} and max(len(r.findings.marks) for r in every["nuclei"]) == 1
 
 
 @pytest.mark.slow

@@ -42,12 +42,15 @@ def measure(predictor: Predictor, kinds: Mapping[str, list[Row]], out: Path, pro
 
 
 def measure_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
-    """Measure a finished model folder in the serving quantization."""
+    """Measure a finished model folder in the serving quantization, its experts included."""
+    from pdc.inference.experts.registry import Experts
+    from pdc.inference.predictors.experts import ExpertPredictor
     from pdc.inference.predictors.local import LocalPredictor
     from pdc.inference.qwen import load
 
     started, qwen = time.monotonic(), load(str(model), quantization=quantization)
-    measure(LocalPredictor(lambda: qwen), rows_of(data, limit), out, _told)
+    predictor = ExpertPredictor(LocalPredictor(lambda: qwen), Experts(str(model)), model=qwen.name)
+    measure(predictor, rows_of(data, limit), out, _told)
     print(f"{time.monotonic() - started:.0f} s in all, {quantization}")
 
 
