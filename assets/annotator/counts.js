@@ -2,6 +2,7 @@
 
 import { clamp, colorOf, html, text } from "./core.js";
 import { t } from "./words.js";
+import { showWorth } from "./worth.js";
 
 const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");
 const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
@@ -13,13 +14,14 @@ export class Counts {
     this.number = html("strong", { class: "pda-total" });
     this.said = html("span", { class: "pda-said" });
     this.gap = html("span", { class: "pda-gap" });
+    this.worth = html("span", { class: "pda-worth" });
     this.all = html("button", { type: "button", class: "pda-complete", title: "Is everything marked? Where it is not, counts are the least and nothing is “none” (M)",
       on: { click: () => {
         editor.doc.setComplete(!editor.doc.complete);
         editor.focus();
       } } });
     this.header = html("div", { class: "pda-header", role: "status" },
-      html("span", { class: "pda-word" }, "Count"), this.number, this.said, this.gap, this.all);
+      html("span", { class: "pda-word" }, "Count"), this.number, this.worth, this.said, this.gap, this.all);
     this.doubt = html("button", { type: "button", class: "pda-doubt", title: "Go to the next doubtful mark", hidden: "", on: { click: () => this.toDoubtful() } });
     this.rows = html("div", { class: "pda-labels", role: "group", "aria-label": "Labels" });
     this.root = html("div", { class: "pda-counts" }, this.header, ...below, this.doubt, hints, this.rows);
@@ -42,14 +44,15 @@ export class Counts {
     const key = html("kbd", { "aria-hidden": "true" }, at < 9 ? String(at + 1) : "");
     const name = html("span", { class: "pda-name", title: label, translate: "no" }, label);
     const said = html("span", { class: "pda-said" });
-    if (kind === "count") return this.typed(label, [swatch, name], said);
+    const worth = html("span", { class: "pda-worth" });
+    if (kind === "count") return this.typed(label, [swatch, name], said, worth);
     const count = html("span", { class: "pda-number" });
     const root = html("button", { type: "button", class: "pda-label", "data-label": label, on: { click: () => this.pick(label) } },
-      key, swatch, name, count, said);
-    return { label, root, count, said };
+      key, swatch, name, worth, count, said);
+    return { label, root, count, said, worth };
   }
 
-  typed(label, parts, said) {
+  typed(label, parts, said, worth) {
     const { editor } = this;
     const put = (n) => editor.doc.stateCount(label, clamp(Math.round(n) || 0, 0, 999));
     const input = html("input", {
@@ -63,8 +66,8 @@ export class Counts {
     const less = html("button", { type: "button", class: "pda-step", "aria-label": t("One {label} less", { label }), on: { click: () => put(this.value(label) - 1) } }, "−");
     const more = html("button", { type: "button", class: "pda-step", "aria-label": t("One {label} more", { label }), on: { click: () => put(this.value(label) + 1) } }, "+");
     const [swatch, name] = parts;
-    const asked = html("span", { class: "pda-asked" }, name, said);
-    return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, buttons: [less, more] };
+    const asked = html("span", { class: "pda-asked" }, name, said, worth);
+    return { label, root: html("div", { class: "pda-label", "data-label": label }, swatch, asked, less, input, more), input, said, worth, buttons: [less, more] };
   }
 
   value(label) { return this.editor.doc.stated[label] || 0; }
@@ -110,13 +113,16 @@ export class Counts {
     text(this.said, said ? t("model said {n}", { n: total(said) }) : "");
     const gap = said ? total(counts) - total(said) : 0;
     text(this.gap, said && gap ? signed(gap) : "");
-    for (const line of this.lines) this.renderLine(line, counts[line.label] || 0, said);
+    const worth = doc.head && !doc.head.answering ? doc.head.worth : null;
+    showWorth(this.worth, worth && worth.all, total(counts));
+    for (const line of this.lines) this.renderLine(line, counts[line.label] || 0, said, this.lines.length > 1 && worth && worth.labels[line.label]);
   }
 
-  renderLine(line, count, said) {
+  renderLine(line, count, said, worth) {
     const { doc } = this.editor;
     const differs = said && (said[line.label] || 0) !== count;
-    text(line.said, differs ? t("model {n}", { n: said[line.label] || 0 }) : "");
+    text(line.said, differs && !worth ? t("model {n}", { n: said[line.label] || 0 }) : "");
+    showWorth(line.worth, worth, count);
     if (line.input) {
       if (document.activeElement !== line.input || Number(line.input.value) !== count) line.input.value = String(count);
       for (const node of [line.input, ...line.buttons]) node.disabled = doc.readonly;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pdc.domain.certainty.counts import Worth, worth_of_all
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Box, Mark, Question, Status
@@ -26,6 +27,8 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "labels": list(question.labels),
         "marks": [_mark_row(m) for m in findings.marks] if findings else [],
         "count": findings.count(question.task) if findings else None,
+        "worth": _worth_row(answer, question),
+        "count_chances": {label: answer.counts[label] for label in question.labels if label in answer.counts},
         "readable": findings is not None,
         "cut": answer.cut,
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
@@ -50,7 +53,7 @@ def in_words(row: dict[str, Any]) -> str:
     if not row["readable"]:
         return f"{row['image']}: the answer could not be read"
     found = f"{row['count']} found" if row["count"] else none_found(row["labels"]).removesuffix(".")
-    found += _doubts(row)
+    found += _worth(row) + _doubts(row)
     if row["cut"]:
         found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
     if warning := View.of(row["view"] or {}).warning:
@@ -58,6 +61,18 @@ def in_words(row: dict[str, Any]) -> str:
     who = ", ".join([row["model"], f"adapter {row['adapter'] or 'none'}", *(f"expert {name}" for name in row["experts"])])
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
     return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"
+
+
+def _worth_row(answer: Answer, question: Question) -> dict[str, Any] | None:
+    """What the count is worth, over all labels; None where it is unknown for one of them, or the answer was cut."""
+    if answer.findings is None or answer.cut:
+        return None
+    worth = worth_of_all(answer.counts, answer.findings.counts(question.task), question.labels)
+    return worth and {"chance": round(worth.chance, 4), "low": worth.low, "high": worth.high}
+
+
+def _worth(row: dict[str, Any]) -> str:
+    return f" ({Worth(row['count'], **row['worth']).words})" if row["worth"] else ""
 
 
 def _doubts(row: dict[str, Any]) -> str:

@@ -286,7 +286,8 @@ class Prediction:
     `cut`: the answer ended at its longest length, so that the findings are only a part. `max_pixels`: the most pixels of one
     look that the model was shown; None where that was not noted. `short_of_memory`: memory ran out, and these are fewer than
     the settings allow. `view` is what the model saw of the image's file, where that was not all of it. `experts` are the names of
-    those that answered for some of the labels.
+    those that answered for some of the labels. `counts`: per label the probability of each count, as in
+    `pdc.domain.certainty.counts`; a label without one: unknown.
     """
 
     id: str
@@ -304,6 +305,7 @@ class Prediction:
     short_of_memory: bool = False
     view: View | None = None
     experts: tuple[str, ...] = ()
+    counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

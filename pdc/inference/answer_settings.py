@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pdc.domain.certainty.counts import CountModel, CountModels
 from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
 from pdc.domain.prompts import COMPACT, PAPER, STYLES
@@ -25,7 +26,8 @@ PAPER_WIDTH = 700  # pixels: no image of MedMultiPoints is wider
 
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
-    """How a model or adapter is asked and read: prompt style, the task by which it answers all five, and its thresholds.
+    """How a model or adapter is asked and read: prompt style, the task by which it answers all five, its thresholds, and what its
+    counts are worth.
 
     `max_pixels` is how many pixels of an image it learnt to see at most, and `answer_width` how wide, in pixels, an image is
     at most in whose pixels it states coordinates; None where it does not say. `windows`: per label the side, in image pixels,
@@ -38,19 +40,24 @@ class AnswerSettings:
     max_pixels: int | None = None
     answer_width: int | None = None
     windows: Mapping[str, float] = field(default_factory=dict)
+    count_models: CountModels = field(default_factory=dict)
 
 
 def base_settings(folder: str, style: str | None = None) -> AnswerSettings:
     """Of a base model, in a folder or on the hub; `style` holds where it does not say."""
     chosen = style_of(folder) or style or COMPACT
-    return AnswerSettings(chosen, lists_of(folder), thresholds_of(folder), max_pixels_of(folder), _answer_width(folder, chosen))
+    return _settings(folder, chosen, lists_of(folder))
 
 
 def adapter_settings(folder: str, base: str, style: str | None = None) -> AnswerSettings:
     """Of an adapter on a base, each in a folder or on the hub; `style` holds where the adapter does not say."""
     chosen, lists = adapter_style(folder, base, style), lists_of(folder, lists_of(base))
-    width = _answer_width(folder, chosen)
-    return AnswerSettings(chosen, lists, thresholds_of(folder), max_pixels_of(folder), width, windows_of(folder))
+    return _settings(folder, chosen, lists)
+
+
+def _settings(folder: str, style: str, lists: Task | None) -> AnswerSettings:
+    pixels, width = max_pixels_of(folder), _answer_width(folder, style)
+    return AnswerSettings(style, lists, thresholds_of(folder), pixels, width, windows_of(folder), count_models_of(folder))
 
 
 def style_of(folder: str) -> str | None:
@@ -109,6 +116,15 @@ def _answer_width(folder: str, style: str) -> int | None:
 def max_pixels_of(folder: str) -> int | None:
     """How many pixels of an image a model or adapter learnt to see at most, as its pdc.json says."""
     return _whole_number(folder, "max_pixels")
+
+
+def count_models_of(folder: str) -> CountModels:
+    """What the counts of the model or adapter in `folder` are worth, per label; none where it does not say."""
+    try:
+        return {label: CountModel(**said) for label, said in (described(folder).get("count_models") or {}).items()}
+    except (TypeError, ValueError, AttributeError):
+        names = ", ".join(f.name for f in fields(CountModel))
+        raise BadModel(f"{Path(folder) / MANIFEST} has a count model without good numbers for {names}; correct it.") from None
 
 
 def _whole_number(folder: str, name: str) -> int | None:

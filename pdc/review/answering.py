@@ -129,6 +129,7 @@ class Answers:
             answer.short_of_memory,
             view=view,
             experts=answer.experts,
+            counts=answer.counts,
         )
         self.store.add_prediction(prediction)
         return prediction

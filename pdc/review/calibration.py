@@ -1,7 +1,6 @@
 """What a score has been worth so far: the share of marks with such a score that readers kept. From reviews, by numpy.
 
-Platt     P(right) = 1 / (1 + exp(-(a x + b))) of the score's logit x, fitted by Newton's method on targets that are kept
-          off 0 and 1 (Platt 1999; Lin, Lin & Weng 2007). Two numbers, so a hundred marks are enough.
+Platt     a logistic curve of the score's logit (`pdc.domain.certainty.logistic`). Two numbers, so a hundred marks are enough.
 Isotonic  the best rising step function (pool adjacent violators), for a thousand marks and more.
 Recall    split conformal (Vovk et al. 2005; Angelopoulos & Bates 2021): a threshold chosen so that at most a share alpha
           of the right marks scores below it. It holds for any score, if new images are exchangeable with the reviewed ones.
@@ -18,6 +17,7 @@ from math import floor
 import numpy as np
 
 from pdc.domain.carrying import judged
+from pdc.domain.certainty import logistic
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.doubt import opened
 from pdc.domain.matching import CALIBRATION
@@ -90,34 +90,11 @@ def calibrate(scored: Sequence[Scored]) -> Calibration:
 
 
 def platt(scored: Sequence[Scored]) -> Calibration:
-    grid = np.linspace(0, 1, 101)
+    grid = [i / 100 for i in range(101)]
     if not scored:
         return Calibration(tuple(grid), tuple(grid), 0)
-    x, right = _logit(np.array([s for s, _ in scored])), np.array([r for _, r in scored], float)
-    kept = right.sum()
-    target = np.where(right > 0, (kept + 1) / (kept + 2), 1 / (len(x) - kept + 2))
-    a, b = _newton(x, target)
-    curve = 1 / (1 + np.exp(-(max(a, 0.0) * _logit(grid) + b)))
-    return Calibration(tuple(grid), tuple(curve), len(scored))
-
-
-def _logit(p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, 1e-3, 1 - 1e-3)
-    return np.log(p / (1 - p))
-
-
-def _newton(x: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """Logistic regression of `target` on x with a little ridge, so that equal scores do not make it singular."""
-    columns, weights = np.stack([x, np.ones_like(x)], 1), np.zeros(2)
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-columns @ weights))
-        slope = columns.T @ (p - target) + 1e-3 * weights
-        bend = (columns * (p * (1 - p))[:, None]).T @ columns + 1e-3 * np.eye(2)
-        step = np.linalg.solve(bend, slope)
-        weights = weights - np.clip(step, -2, 2)
-        if abs(step).max() < 1e-8:
-            break
-    return float(weights[0]), float(weights[1])
+    curve = logistic.fit(scored)
+    return Calibration(tuple(grid), tuple(map(curve.right, grid)), len(scored))
 
 
 def isotonic(scored: Sequence[Scored]) -> Calibration:

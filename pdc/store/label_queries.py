@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from pdc.domain.certainty.counts import chances_now
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_change, findings_now, fold, question_now
 from pdc.domain.labels import LabelDictionary, Vocabulary
 from pdc.domain.values import Prediction, Question, Review, check_label
@@ -86,7 +87,8 @@ class LabelQueries(Database):
     def _prediction(self, session: Session, row: PredictionRow) -> Prediction:
         said, moved = mapping.prediction(row), self._dictionary(session).moved
         found = said.findings and findings_now(said.findings, moved)
-        return replace(said, question=question_now(said.question, moved), findings=found)
+        counts = chances_now(said.counts, moved)
+        return replace(said, question=question_now(said.question, moved), findings=found, counts=counts)
 
     def _review(self, session: Session, row: ReviewRow) -> Review:
         return self._named(session, mapping.review(row))

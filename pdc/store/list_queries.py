@@ -9,15 +9,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, null, select
 
+from pdc.domain.certainty.counts import CountChances, all_right, expected
 from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
-from pdc.domain.values import Question, Status, Verdict
+from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.database import of_image
 from pdc.store.image_queries import counts
 from pdc.store.label_queries import LabelQueries
-from pdc.store.mapping import question_of
+from pdc.store.mapping import load_chances, question_of
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
 
@@ -118,20 +119,16 @@ class ListQueries(LabelQueries):
         return self._digests(PredictionRow, ids)
 
     def _digests(self, table: type[Any], ids: Iterable[str]) -> dict[str, Digest]:
-        known = self._known_digests
+        known, answers = self._known_digests, table is PredictionRow
         wanted = list(ids)
         missing = [id for id in wanted if id not in known]
         with self._read() as session:
             for start in range(0, len(missing), CHUNK):
-                columns = table.id, table.task, table.findings, table.labels
+                columns = table.id, table.task, table.findings, table.labels, table.counts if answers else null()
                 rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
-                known.update({id: _about(_digest(task, findings), labels) for id, task, findings, labels in rows})
+                known.update({id: _digest(task, findings, labels, chances) for id, task, findings, labels, chances in rows})
             moved = self._dictionary(session).moved
         return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
-
-
-def _about(digest: Digest | None, labels: str) -> Digest | None:
-    return digest and replace(digest, asked=tuple(json.loads(labels)))
 
 
 def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:
@@ -142,14 +139,20 @@ def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:
     return replace(digest, counts=counts_now(digest.counts, moved), asked=asked)
 
 
-def _digest(task: str, findings: str | None) -> Digest | None:
+def _digest(task: str, findings: str | None, labels: str, chances: str | None) -> Digest | None:
     if findings is None:
         return None
-    value = json.loads(findings)
-    complete = value.get("complete", True)
-    if task == "counting":
-        return Digest(value["stated"], None, complete=complete)
+    value, asked, known = json.loads(findings), tuple(json.loads(labels)), load_chances(chances)
     counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
-    doubtful = [m for m in value["marks"] if m["status"] == Status.DOUBTFUL]
-    wrong = [1 - m["score"] for m in counted if m["score"] is not None] + [m["score"] for m in doubtful]
-    return Digest(Counter(m["label"] for m in counted), sum(wrong) if wrong else None, complete=complete)
+    counts = value["stated"] if task == Task.COUNTING else Counter(m["label"] for m in counted)
+    none = None if any(counts.values()) else all_right({}, known, asked)
+    return Digest(counts, _doubt(value["marks"], counts, known), asked, value.get("complete", True), none)
+
+
+def _doubt(marks: Sequence[Mapping[str, Any]], counts: Mapping[str, int], chances: CountChances) -> float | None:
+    """How many marks are counted or left out wrongly, as far as it can be told."""
+    nothing = {label: expected(of) for label, of in chances.items() if not counts.get(label)}
+    wrong = [1 - m["score"] for m in marks if m["status"] in (Status.OPEN, Status.ACCEPTED) and m["score"] is not None]
+    wrong += [m["score"] for m in marks if m["status"] == Status.DOUBTFUL and m["label"] not in nothing]
+    wrong += nothing.values()
+    return sum(wrong) if wrong else None

@@ -9,6 +9,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
+from pdc.domain.certainty.counts import CountChances
 from pdc.domain.values import (
     Adapter,
     AdapterStatus,
@@ -129,6 +130,15 @@ def dump_view(view: View | None) -> str | None:
     return None if view is None else dump(view.stored())
 
 
+def load_chances(text: str | None) -> CountChances:
+    """Of answers from before it was kept: unknown."""
+    return {label: {int(n): p for n, p in of.items()} for label, of in json.loads(text or "{}").items()}
+
+
+def dump_chances(chances: CountChances) -> str | None:
+    return dump(chances) if chances else None
+
+
 def prediction(row: PredictionRow) -> Prediction:
     return Prediction(
         id=row.id,
@@ -146,6 +156,7 @@ def prediction(row: PredictionRow) -> Prediction:
         short_of_memory=row.short_of_memory,
         view=load_view(row.view),
         experts=load_experts(row.experts),
+        counts=load_chances(row.counts),
     )
 
 
@@ -176,6 +187,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         short_of_memory=prediction.short_of_memory,
         view=dump_view(prediction.view),
         experts=dump_experts(prediction.experts),
+        counts=dump_chances(prediction.counts),
     )
 
 

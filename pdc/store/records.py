@@ -78,7 +78,7 @@ class DraftLine:
 @dataclass(frozen=True, slots=True)
 class Digest:
     """What a list shows of findings: the count per label, and how many marks are counted or left out wrongly by their own
-    scores, if any has one."""
+    scores, if any has one. Where a label has no counted mark, its expected number of objects is what is left out, if known."""
 
     counts: Mapping[str, int]
     doubt: float | None
@@ -86,6 +86,8 @@ class Digest:
     """the labels of the question: what a count of 0 is about"""
     complete: bool = True
     """whether the image shows no more of them"""
+    none: float | None = None
+    """where nothing is counted: the probability that there is nothing, as the model has it; None: unknown"""
 
     @property
     def total(self) -> int:

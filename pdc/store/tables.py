@@ -115,6 +115,7 @@ class PredictionRow(Row):
     short_of_memory: Mapped[bool] = mapped_column(default=False, server_default=false())
     view: Mapped[str | None]
     experts: Mapped[str | None]
+    counts: Mapped[str | None]
 
 
 class ReviewRow(Row):

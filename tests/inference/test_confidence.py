@@ -7,7 +7,7 @@ import pytest
 from pdc.domain.prompts import COMPACT, PAPER, parse
 from pdc.domain.values import Question, Task
 from pdc.inference.decoding import Decoded, TokenStep
-from pdc.inference.decoding.confidence import count_distribution, mark_signals, partial_findings, with_scores
+from pdc.inference.decoding.confidence import chance_of_more, mark_signals, partial_findings, with_scores
 from pdc.inference.types import Proposal
 
 POINTS, BOXES = Question(Task.POINTING, ("a",)), Question(Task.BOUNDING, ("a", "b"))
@@ -64,7 +64,7 @@ def test_a_label_that_looks_like_a_shape_gets_no_score():
     assert [s.exists for s in mark_signals(question, decoded, COMPACT)] == [0.7]
 
 
-def test_the_counts_distribution_follows_the_branches():
+def test_the_chance_of_more_is_that_of_the_branch_behind_the_last_mark_or_of_the_empty_list():
     pieces = (
         ('[{"label":"a","bbox_2d":', 1.0),
         ("[[", 0.9),
@@ -76,17 +76,15 @@ def test_the_counts_distribution_follows_the_branches():
         ("[]", 0.9),
         ("}]", 1.0),
     )
-    counts = count_distribution(BOXES, said(*pieces, more={1: 0.9, 3: 0.5, 5: 0.2, 7: 0.1}), COMPACT)
-    assert counts["a"] == pytest.approx({0: 0.1, 1: 0.45, 2: 0.36, 3: 0.09})
-    assert counts["b"] == pytest.approx({0: 0.9, 1: 0.1})
-    assert all(sum(c.values()) == pytest.approx(1) for c in counts.values())
+    decoded = said(*pieces, more={1: 0.9, 3: 0.5, 5: 0.2, 7: 0.1})
+    assert chance_of_more(BOXES, decoded, COMPACT) == pytest.approx({"a": 0.2, "b": 0.1})
 
 
-def test_tasks_without_lists_have_no_distribution():
+def test_where_no_list_tells_it_the_chance_of_more_is_unknown():
     counting = Question(Task.COUNTING, ("a",))
-    assert count_distribution(counting, said(('[{"label":"a","counts":3}]', 1.0)), COMPACT) == {}
+    assert chance_of_more(counting, said(('[{"label":"a","counts":3}]', 1.0)), COMPACT) == {}
     flat = said(('```json\n[{"point_2d": [1, 2], "label": "a"}]\n```', 1.0))
-    assert count_distribution(POINTS, flat, PAPER) == {}
+    assert chance_of_more(POINTS, flat, PAPER) == {}
 
 
 def test_in_the_papers_flat_list_the_branch_and_the_label_both_count():
@@ -113,9 +111,7 @@ def test_in_the_papers_flat_list_the_branch_and_the_label_both_count():
     assert [s.exists for s in mark_signals(POINTS, said(*pieces), PAPER)] == pytest.approx([0.72, 0.3])
 
 
-def test_the_embedded_models_scores_and_counts_are_probabilities(embedded, smears):
+def test_the_embedded_models_scores_and_chances_of_more_are_probabilities(embedded, smears):
     answer = embedded.predict(smears[0][0], Question(Task.COUNT_AND_BOX, ("red blood cell", "platelet")))
     assert all(0 <= m.score <= 1 for m in answer.findings.marks) and len({m.score for m in answer.findings.marks}) > 1
-    for odds in answer.counts.values():
-        assert sum(odds.values()) == pytest.approx(1) and all(0 <= p <= 1 for p in odds.values())
-    assert max(answer.counts["red blood cell"]) == answer.raw.split('"platelet"')[0].count("[") - 1
+    assert set(answer.more) == {"red blood cell", "platelet"} and all(0 <= p <= 1 for p in answer.more.values())

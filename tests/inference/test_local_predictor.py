@@ -134,9 +134,9 @@ def test_an_adapter_of_the_language_model_shares_what_the_base_saw(smears, monke
     base = predictor.predict(smears[0][0], RODS)
     wanted[0] = AdapterRef("language", str(write(tmp_path / "language")))
     shared = predictor.predict(smears[0][0], RODS)
-    assert log.count("pixels") == 1 and shared.counts != base.counts
+    assert log.count("pixels") == 1 and shared.more != base.more
     alone = LocalPredictor(lambda: load(str(EMBEDDED_MODEL), device="cpu"), lambda: wanted[0])
-    assert (shared.raw, shared.counts) == ((other := alone.predict(smears[0][0], RODS)).raw, other.counts)
+    assert (shared.raw, shared.more) == ((other := alone.predict(smears[0][0], RODS)).raw, other.more)
 
 
 def test_an_adapter_that_changed_on_disk_is_verified_again(smears, corrected_on_rods: Path):
@@ -160,7 +160,7 @@ def test_the_adapter_used_longest_ago_makes_room_and_can_come_back(smears, tmp_p
     counts = []
     for folder in (*folders, folders[0]):
         wanted[0] = AdapterRef(folder.name, str(folder))
-        counts.append(predictor.predict(image, RODS).counts)
+        counts.append(predictor.predict(image, RODS).more)
         assert len(model.model.peft_config) <= lora_loading.KEPT_ADAPTERS
     assert counts[-1] == counts[0] != counts[1]
     model.unload_adapters()

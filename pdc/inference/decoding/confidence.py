@@ -1,4 +1,4 @@
-"""The confidence of each mark and of the count, from the probabilities of the tokens that wrote them.
+"""The confidence of each mark, and of the end of each list, from the probabilities of the tokens that wrote them.
 
 A mark has three signals, each 0 to 1:
 
@@ -8,13 +8,14 @@ A mark has three signals, each 0 to 1:
 
     score = (exists * coordinates)^(1 - w) * max(agreement, floor)^w        w = OPINION_WEIGHT, floor = UNSEEN
 
-The score is a weighted geometric mean. It ranks marks; what share of a score is right, calibration says later.
+The score is a weighted geometric mean. It ranks marks; what share of a score is right, calibration says later, and what a
+count is worth `pdc.domain.certainty.counts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -110,30 +111,17 @@ def _overlap(a: Sequence[int], b: Sequence[int]) -> float:
     return max(0.0, 1 - distance(first, second) / AGREEMENT_PIXELS)
 
 
-def count_distribution(question: Question, decoded: Decoded, style: str) -> dict[str, Mapping[int, float]]:
-    """Per label: the probability of each count up to the number of marks n, and under n + 1 that of any larger one.
+def chance_of_more(question: Question, decoded: Decoded, style: str) -> dict[str, float]:
+    """Per label: the probability, 0 to 1, that its list goes on after its last mark, as the model that wrote it has it.
 
-    With g(k) the probability that the list goes on after k marks, it is that of a first stop:
-
-        P(count = k) = g(0) g(1) ... g(k - 1) (1 - g(k))          P(count > n) = g(0) g(1) ... g(n)
-
-    It holds along the answer that was written, not over all answers. Empty for a task without marks, for the paper's flat
-    list, in which labels take turns, and where no probabilities are known.
+    Empty for a task without marks, for the paper's flat list, in which labels take turns, and where no probabilities are known.
     """
     so_far = read_partial(question, decoded.text, style)
     if not question.task.has_marks or so_far.flat or not decoded.steps:
         return {}
+    last = {m.label: m.end for m in so_far.marks}
     continues = _continue_probability(decoded)
-    counts: dict[str, Mapping[int, float]] = {}
-    for label in question.labels:
-        marks = [m for m in so_far.marks if m.label == label]
-        first, reached = _list_start(question, decoded.text, label), 1.0
-        p: dict[int, float] = {}
-        for k, at in enumerate([first, *(m.end for m in marks)]):
-            g = continues(at)
-            p[k], reached = reached * (1 - g), reached * g
-        counts[label] = {**p, len(marks) + 1: reached}
-    return counts
+    return {label: continues(last.get(label, _list_start(question, decoded.text, label))) for label in question.labels}
 
 
 def _continue_probability(decoded: Decoded) -> Callable[[int], float]:

@@ -165,7 +165,8 @@ class RemotePredictor:
     def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
         how, most = served.settings, self._most(served.max_pixels)
         put = put_question(question, how.lists, wh, how.windows, self._tile_pixels(served))
-        return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, served.halvings > 0)
+        short, models = served.halvings > 0, how.count_models
+        return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, short, models)
 
     def _most(self, pixels: int) -> int:
         return pixel_budget(self._eyes, pixels)[1]

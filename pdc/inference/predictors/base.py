@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pdc.domain.certainty.counts import CountChances, CountModels
 from pdc.domain.doubt import Thresholds
 from pdc.domain.values import Findings, Question
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class Answer:
     """`findings` in pixels of the image asked about, None when `raw` could not be read.
 
-    `counts`: per label the probability of each count, the largest key meaning that or more; empty where unknown.
+    `counts`: per label the probability of each count; a label without one: unknown. They follow from the marks, doubtful ones
+    among them, from `more` (per label the list's own probability of going on, summed over the looks) and from `count_models`.
     `notes`: sentences that whoever reads the answer should be told.
     `thresholds`: the scores per label below which its marks are doubtful.
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
@@ -31,13 +33,15 @@ class Answer:
     adapter: str | None
     prompt_version: str
     seconds: float
-    counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    counts: CountChances = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=dict)
     cut: bool = False
     max_pixels: int | None = None
     short_of_memory: bool = False
     experts: tuple[str, ...] = ()
+    more: Mapping[str, float] = field(default_factory=dict)
+    count_models: CountModels = field(default_factory=dict)
 
 
 def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:

@@ -95,6 +95,8 @@ def _answer(answer: Answer, names: Mapping[str, str]) -> Answer:
         findings=answer.findings and findings_now(answer.findings, names),
         counts=_renamed(answer.counts, names),
         thresholds=_renamed(answer.thresholds, names),
+        more=_renamed(answer.more, names),
+        count_models=_renamed(answer.count_models, names),
     )
 
 

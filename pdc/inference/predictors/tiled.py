@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pdc.domain.certainty.counts import CountModels, count_chances
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
 from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse, shown_smaller
 from pdc.domain.values import Box, Findings, Question
 from pdc.inference.decoding import Decoder
-from pdc.inference.decoding.confidence import count_distribution, cut_findings, partial_findings, with_scores
+from pdc.inference.decoding.confidence import chance_of_more, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.looks import about, expected_boxes, plan_by_content, plan_looks
 from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size
@@ -66,7 +67,7 @@ class TileAnswer:
 @dataclass(frozen=True, slots=True)
 class TiledQuestion:
     """A reader's question, how the model was asked it, and who was asked: the names and the style that an answer keeps, the
-    scores below which its marks are doubtful, and the most pixels of a look that the model sees."""
+    scores below which its marks are doubtful, the most pixels of a look that the model sees, and what its counts are worth."""
 
     question: Question
     put: Question
@@ -76,6 +77,7 @@ class TiledQuestion:
     thresholds: Thresholds = field(default_factory=dict)
     max_pixels: int | None = None
     short_of_memory: bool = False
+    count_models: CountModels = field(default_factory=dict)
 
     def about(self, tile: Tile) -> Question:
         """What the model is asked about a tile."""
@@ -83,37 +85,55 @@ class TiledQuestion:
 
     def so_far(self, looks: Sequence[TileAnswer]) -> Findings:
         """The marks written out so far, in pixels of the image."""
-        return self._told([(k.tile, k.so_far(self.about(k.tile), self.style)) for k in looks])
+        return self._told(merge_tiles([(k.tile, k.so_far(self.about(k.tile), self.style)) for k in looks]))
 
     def answer(self, looks: Sequence[TileAnswer], seconds: float) -> Answer:
         """One answer out of the answers per tile; its findings are None when one of them cannot be read."""
         cut = any(k.is_cut(self.about(k.tile), self.style) for k in looks)
-        counts = count_distribution(self.put, looks[0].decoded, self.style) if len(looks) == 1 and not cut else {}
+        merged = self._merged(looks)
+        more = {} if cut or merged is None else self._more(looks)
         return Answer(
-            self._found(looks, cut),
+            merged and self._found(merged, cut),
             _raw(looks),
             self.model,
             self.adapter,
             self.style,
             round(seconds, 3),
-            counts,
+            count_chances(merged.marks if merged else (), more, self.count_models),
             thresholds=self.thresholds,
             cut=cut,
             notes=(shown_smaller(self.max_pixels),) if self.short_of_memory else (),
             max_pixels=self.max_pixels,
             short_of_memory=self.short_of_memory,
+            more=more,
+            count_models=self.count_models,
         )
 
-    def _found(self, looks: Sequence[TileAnswer], cut: bool) -> Findings | None:
+    def _merged(self, looks: Sequence[TileAnswer]) -> Findings | None:
+        """What all looks found, as the model was asked; None when one of them cannot be read."""
         try:
-            found = self._told([(k.tile, k.findings(self.about(k.tile), self.style)) for k in looks])
+            return merge_tiles([(k.tile, k.findings(self.about(k.tile), self.style)) for k in looks])
         except Unreadable:
             return None
+
+    def _more(self, looks: Sequence[TileAnswer]) -> dict[str, float]:
+        """Per label the probability that its list goes on, summed over the looks that were asked for it, if all of them tell."""
+        more: dict[str, float] = {}
+        silent: set[str] = set()
+        for k in looks:
+            asked = self.about(k.tile)
+            told = chance_of_more(asked, k.decoded, self.style)
+            silent.update(label for label in asked.labels if label not in told)
+            more |= {label: more.get(label, 0.0) + p for label, p in told.items()}
+        return {label: round(p, 4) for label, p in more.items() if label not in silent}
+
+    def _found(self, merged: Findings, cut: bool) -> Findings | None:
+        found = self._told(merged)
         return _without_unsaid(found) if cut else found
 
-    def _told(self, looks: Sequence[tuple[Tile, Findings]]) -> Findings:
+    def _told(self, merged: Findings) -> Findings:
         """What was found, its doubtful marks among it, as the reader's task states it."""
-        return as_task(with_doubts(merge_tiles(looks), self.thresholds), self.put, self.question.task)
+        return as_task(with_doubts(merged, self.thresholds), self.put, self.question.task)
 
 
 def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list[TileRequest]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pdc.domain.certainty.counts import count_chances
 from pdc.domain.errors import BadImage, BadQuestion, Unreadable
 from pdc.domain.geometry import Size, clip, map_findings, rescale
 from pdc.domain.matching import LOOKS
@@ -74,7 +75,8 @@ def zoom_answer(predictor: Predictor, image: PilImage, question: Question, answe
             findings = zoom_in(predictor, image, question, region, findings.marks) or findings  # nobody cancels
         except (BadImage, BadQuestion, Unreadable) as error:
             failed.append(f"One closer look failed, and its region keeps its marks: {error}")
-    return replace(answer, findings=findings, counts={}, notes=(*answer.notes, *failed))
+    counts = count_chances(findings.marks, answer.more, answer.count_models)
+    return replace(answer, findings=findings, counts=counts, notes=(*answer.notes, *failed))
 
 
 def least_certain_regions(marks: Sequence[Mark], wh: Size, regions: int = 2) -> list[Box]:

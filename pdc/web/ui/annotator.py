@@ -10,10 +10,11 @@ None means that no image is open. Beside these: "reader": str (whose browser cop
 so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
 "aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image may show
 more of these labels than the marks say), "found": [id] (the marks that the model's answer counts: one of them whose verdict is
-taken back counts again, another one is doubtful), and, where they apply, "merge": true, "acked": int and "turned": str. A mark
-that is a point may have "extent", the box of its object; one that an expert found has "expert", its name. An image whose file
-holds more than its picture has "view": {"low", "high", "white", "channel", "channels", "url"}: the window and channel of the
-picture, and where the file's numbers are.
+taken back counts again, another one is doubtful), "worth": {"all": W | null, "labels": {label: W}} | null (what the model's
+counts are worth, where that is known; W: {"said": int, "low": int, "high": int, "percent": int, "sure": bool}), and, where they
+apply, "merge": true, "acked": int and "turned": str. A mark that is a point may have "extent", the box of its object; one that
+an expert found has "expert", its name. An image whose file holds more than its picture has "view": {"low", "high", "white",
+"channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
@@ -33,6 +34,7 @@ from typing import Any, TypeGuard
 
 import gradio as gr
 
+from pdc.domain.certainty.counts import Worth
 from pdc.domain.errors import PdcError
 from pdc.domain.geometry import Size, clip
 from pdc.domain.prompts import MAX_COUNT, MAX_MARKS
@@ -101,12 +103,15 @@ def to_value(
     acked: int | None = None,
     turned: str | None = None,
     found: Sequence[str] = (),
+    worth: Mapping[str, Any] | None = None,
 ) -> Value:
     """The editor's value for these findings.
 
     `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
     are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
     which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") they rest.
+    `worth` is what the model's counts are worth, as `Worth`: of "all" labels together, None where that is unknown, and of each
+    of the "labels" of which it is known.
     """
     value = {
         "case": case,
@@ -126,6 +131,8 @@ def to_value(
         "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
         "answering": answering,
         "found": list(found),
+        "worth": worth
+        and {"all": _worth_value(worth["all"]), "labels": {n: _worth_value(w) for n, w in worth["labels"].items()}},
     }
     also = {"merge": merge or None, "acked": acked, "turned": turned}
     return value | {key: note for key, note in also.items() if note is not None}
@@ -135,6 +142,10 @@ def notes_value(case: str, rev: int, *, acked: int | None = None, answering: boo
     """What the editor should know of this case without its marks: `acked` edits are stored; the model is `answering`."""
     notes = {"acked": acked, "answering": answering}
     return {"case": case, "rev": rev} | {key: note for key, note in notes.items() if note is not None}
+
+
+def _worth_value(worth: Worth | None) -> Value | None:
+    return worth and {"said": worth.said, "low": worth.low, "high": worth.high, "percent": worth.percent, "sure": worth.sure}
 
 
 def _view_value(image: Image) -> Value:

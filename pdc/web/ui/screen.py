@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from pdc.domain.carrying import answer_to, unasked
+from pdc.domain.certainty.counts import worth, worth_of_all
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found, shown_smaller
@@ -94,8 +95,20 @@ def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | Non
         found=[m.id for m in predicted.marks if m.counts] if predicted else (),
         reader=draft.author,
         calibration=asdict(words) if words else None,
+        worth=count_worth(draft) if predicted else None,
         **more,
     )
+
+
+def count_worth(draft: Draft) -> dict[str, Any] | None:
+    """What the model's counts are worth: of the labels together, and of each of which it is known."""
+    answer, question = draft.prediction, draft.question
+    found = answer and answer_to(answer, question)
+    if answer is None or found is None or answer.cut:
+        return None
+    said, asked = found.counts(question.task), [n for n in question.labels if n not in unasked(answer, question)]
+    each = {label: worth(answer.counts[label], said.get(label, 0)) for label in asked if label in answer.counts}
+    return {"all": worth_of_all(answer.counts, said, asked), "labels": each} if each else None
 
 
 def shows(draft: Draft | None, value: Any) -> bool:
@@ -160,7 +173,10 @@ def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
         return [Message(CUT, n=n) if n > 1 else CUT_ONE if n else CUT_COUNT]
     silent = unasked(answer, question)
     asked = [label for label in question.labels if label not in silent]
-    return [none_found(asked)] if asked and not findings.count(question.task) else []
+    if not asked or findings.count(question.task):
+        return []
+    none = worth_of_all(answer.counts, {}, asked)
+    return [none_found(asked), none.sentence] if none else [none_found(asked)]
 
 
 def _not_asked(answer: Prediction, draft: Draft) -> str:

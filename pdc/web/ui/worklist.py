@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import gradio as gr
 
+from pdc.domain.certainty.counts import Worth
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import count_in_words
 from pdc.review.examples import Example
@@ -96,4 +97,5 @@ def detail(entry: Entry) -> str:
 def _count(digest: Digest | None) -> str:
     if digest is None:
         return ""
-    return count_in_words(digest.total, digest.asked, digest.complete)
+    count = count_in_words(digest.total, digest.asked, digest.complete)
+    return count if digest.none is None else joined([count, Worth(0, digest.none, 0, 0).words], ", ")
