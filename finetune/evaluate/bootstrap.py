@@ -31,6 +31,11 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+def rounded(estimate: Estimate | None) -> list[float] | None:
+    """[value, lower, upper end], to three places: what files of numbers hold."""
+    return estimate and [round(v, 3) for v in (estimate.value, estimate.low, estimate.high)]
+
+
 def interval(values: np.ndarray) -> tuple[float, float]:
     """The 95 % percentile interval of the drawn values."""
     low, high = np.percentile(values, [2.5, 97.5])
@@ -61,6 +66,16 @@ def totals(table: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED, grou
     summed = table if groups is None else np.stack([table[members].sum(0) for members in units(groups)])
     weights = np.stack([np.bincount(row, minlength=len(summed)) for row in draws(len(summed), resamples, seed)])
     return weights @ summed
+
+
+def item_weights(groups: Sequence[Group], resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
+    """int64 [resamples, items]: how often each draw holds each item; items of a group are drawn together."""
+    drawn = units(groups)
+    unit = np.zeros(len(groups), int)
+    for i, members in enumerate(drawn):
+        unit[members] = i
+    counts = [np.bincount(row, minlength=len(drawn)) for row in draws(len(drawn), resamples, seed)]
+    return np.stack(counts)[:, unit] if counts else np.zeros((0, 0), np.int64)
 
 
 def ratio(table: np.ndarray, drawn: np.ndarray, part: Sums, whole: Sums) -> Estimate | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.metrics import Evaluation, Scores
@@ -82,6 +82,14 @@ def detections_note(limit: int) -> str:
 
 def _full(e: Estimate | None) -> str:
     return "-" if e is None else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+
+
+def format_estimate(estimate: Sequence[float] | None) -> str:
+    """An estimate as files of numbers hold it: value, lower and upper end of its interval."""
+    if estimate is None:
+        return "-"
+    value, low, high = estimate
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def align_columns(rows: list[tuple[str, ...]]) -> str:

@@ -61,7 +61,7 @@ class Plan:
     batch: Annotated[int | None, typer.Option(help="Crops a step (default: 16 on a processor, 192 on a GPU).")] = None
     start: Annotated[Path | None, typer.Option(help="Go on from the weights of a finished model folder.")] = None
     join_from: Annotated[Path | None, typer.Option(help="Go on from an earlier join.pt: weights that do not ship too.")] = None
-    limit: Annotated[int, typer.Option(help="Dev images of each kind to measure on.")] = 60
+    limit: Annotated[int, typer.Option(help="Dev images of each kind to measure on; 0: all.")] = 60
     quantization: Annotated[Literal["nf4", "none"], typer.Option(help="How the model is measured: 4 bit, or bf16.")] = "nf4"
     seed: Annotated[int, typer.Option(help="Seeds weights, crops and questions.")] = 0
     threads: Annotated[int, typer.Option(help="Threads to compute with.")] = 2
@@ -86,7 +86,7 @@ def build(plan: Plan) -> int:
 def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
     from finetune.tiny.measure import measure_folder
     from finetune.tiny.report import card, robust
-    from finetune.tiny.thresholds import choose_folder
+    from finetune.tiny.report.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
     runs = choose_folder, measure_folder, robust.measure_folder, card.write_folder

@@ -11,8 +11,10 @@ from PIL import Image as Pillow
 from finetune.data.coco import read_coco
 from finetune.evaluate.compare import ask
 from finetune.evaluate.metrics import evaluate
+from finetune.evaluate.tables import format_estimate
+from finetune.evaluate.views import Answers
 from finetune.tiny import LABELS
-from finetune.tiny.measure import BOXES, CARD_POINTS, POINTS, Field, _kind, format_estimate, ratio
+from finetune.tiny.measure import BOXES, CARD_POINTS, POINTS, Field, measure_kind, ratio
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.inference.predictors.base import Answer
 
@@ -44,7 +46,7 @@ def truth(tmp_path) -> Path:
 
 def measured(truth: Path, kind: str) -> dict:
     fields = [Field(r.path, r.findings, (POLYP,)) for r in read_coco(truth, Task.COUNT_AND_BOX)]
-    return _kind(Shifted(), kind, fields, lambda text: None)
+    return measure_kind(Answers(Shifted()), kind, fields, lambda text: None)
 
 
 @pytest.mark.parametrize(("task", "column"), [(Task.POINTING, POINTS), (Task.COUNT_AND_BOX, BOXES)])
