@@ -52,7 +52,7 @@ def measured(tmp_path) -> Measured:
     (model / "pdc.json").write_text(json.dumps({"name": "m", "thresholds": {"polyp": 0.45}}))
     files = {
         "measured": MEASURED,
-        "thresholds": {"polyp": ROWS, "nucleus": ROWS},
+        "thresholds": {"polyp": ROWS, "nucleus": [{**row, "alarms": None} for row in ROWS]},
         "robustness": ROBUST,
         "likeness": {"polyps": {"n": 4, "AUROC": E}, "list": [1, 2]},
         "expert": {"change of F1": {"value": 0.2, "low": 0.1, "high": 0.3}, "written": True},
@@ -79,8 +79,8 @@ def card(*names: str) -> str:
         ("several", "3 frames with several polyps hold 7; it said 5, of which 4 were right."),
         ("polyp thresholds", "| polyp counted from a score of | 0.00 | 0.30 | **0.45** |"),
         ("polyp thresholds", "| images without one: false alarms | 20 % | 20 % | **20 %** |"),
-        ("thresholds", "| polyp | 0.45 | 0.600, 0.645 | 0.300, 0.300 |"),
-        ("thresholds", "| nucleus | none | 0.600 | 0.300 |"),
+        ("thresholds", "| polyp | 0.45 | 0.600, 0.645 | 0.300, 0.300 | 90 % | 20 % |"),
+        ("thresholds", "| nucleus | none | 0.600 | 0.300 | 90 % | - |"),
         ("robustness", "| blur, much | **0.50, -0.40 [-0.50, -0.30]** |"),
         ("likeness", f"| polyps, AUROC | {SAID} |"),
         ("expert", "| change of F1 | 0.20 [0.10, 0.30] |"),

@@ -122,14 +122,17 @@ def _polyp_thresholds(m: Measured) -> str | None:
 
 
 def _thresholds(m: Measured) -> str | None:
-    """What the serving threshold changes for each label."""
+    """What the serving threshold changes for each label, and what it leaves."""
     rows = []
     for label, found in m.read("thresholds.json").items():
         serving = m.thresholds.get(label, 0.0)
         free, served = found[0], next((r for r in found if r["threshold"] == serving), found[0])
         pairs = [[_number(free[key], ".3f"), _number(served[key], ".3f")] for key in ("f1", "count")]
-        rows.append([label, f"{serving:.2f}" if serving else "none", *(", ".join(p if serving else p[:1]) for p in pairs)])
-    return _table(["label", "threshold", "F1 without, with", "count error without, with"], rows)
+        changed = [", ".join(pair if serving else pair[:1]) for pair in pairs]
+        left = [_number(served[key], ".0%") for key in ("kept", "alarms")]
+        rows.append([label, f"{serving:.2f}" if serving else "none", *changed, *left])
+    head = "F1 without, with", "count error without, with", "images with it that keep a mark", "without it: false alarms"
+    return _table(["label", "threshold", *head], rows)
 
 
 def _robustness(m: Measured) -> str | None:
