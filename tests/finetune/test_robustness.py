@@ -20,6 +20,7 @@ from finetune.evaluate.robustness.perturbations import PERTURBATIONS
 from finetune.evaluate.robustness.tables import robustness_markdown, robustness_table
 from finetune.tiny import SOURCES
 from finetune.tiny.report.robust import rows_of
+from pdc.domain.certainty.counts import CountModel
 from pdc.domain.doubt import with_doubts
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.predictors.base import Answer
@@ -101,6 +102,22 @@ def test_scores_that_fall_with_f1_rank_the_rows_and_boasting_ones_rank_them_back
     honest, boasting = (measure_robustness(RedDetector(boasts=b), {"cells": rows}, fading) for b in (False, True))
     assert honest.spearman.value >= 0.8 and honest.spearman.low <= honest.spearman.value <= honest.spearman.high
     assert boasting.spearman.value <= -0.5 and honest.spearmans == {"cells": honest.spearman}
+
+
+def test_a_calibrated_model_promises_what_its_scores_are_worth_and_what_it_missed(rows):
+    worth = CountModel(slope=1.0, offset=2.0, unlisted=0.0, missed=0.5)
+
+    class Calibrated(RedDetector):
+        def _answer(self, image: np.ndarray, question: Question) -> Answer:
+            answer = super()._answer(image, question)
+            counts = {CELL: worth.distribution([m.score for m in answer.findings.marks], 0.0)}
+            return replace(answer, counts=counts, count_models={CELL: worth})
+
+    bare, calibrated = (measure_robustness(d, {"cells": rows}, []).rows[0] for d in (RedDetector(), Calibrated()))
+    scores = [m.score for a in RedDetector().predict_many([(r.image(), r.question) for r in rows]) for m in a.findings.marks]
+    right = sum(worth.right(s) for s in scores)
+    assert bare.expected.value == pytest.approx(2 * sum(scores) / (len(scores) + sum(scores)))
+    assert calibrated.expected.value == pytest.approx(2 * right / (len(scores) + 1.5 * right), abs=0.01)
 
 
 def test_few_sources_are_rows_of_their_own_and_many_patients_are_none(rows, tmp_path):

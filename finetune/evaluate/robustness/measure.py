@@ -1,8 +1,9 @@
 """How a model's answers hold when the image is seen otherwise: F1 a perturbation, in pairs with the clean images.
 
-Expected F1   what the scores themselves promise: 2 * sum of the counted marks' scores / (counted marks + sum of all marks'
-              scores, doubtful ones too). A mark's score stands for its chance to be right, so the first sum is the expected
-              hits and the second the expected objects. Objects that no mark lies on are not expected.
+Expected F1   what the model itself promises: 2 * sum of the counted marks' p / (counted marks + expected objects). p is a mark's
+              chance to be right: its score, calibrated where the model says what scores are worth (`count_models`). The
+              expected objects are the mean of the count's distribution then, else the sum of p over all marks, doubtful
+              ones too; objects that no mark lies on are not expected without a calibration.
 Spearman      over the rows: whether the scores fall where F1 falls (Spearman 1904). Ties share their mean rank.
 Intervals     95 % percentile bootstraps over the same draws of images for every row, so that rows are compared in pairs.
 Sources       Where images come from few sources (2 to 9 groups, or sizes of frame), each is a row, and images are drawn.
@@ -27,7 +28,7 @@ from finetune.evaluate.robustness.perturbations import CLEAN, PERTURBATIONS, Per
 from pdc.domain.matching import EVALUATION, match
 from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Findings, Status
-from pdc.inference.predictors.base import Predictor
+from pdc.inference.predictors.base import Answer, Predictor
 
 AT_ONCE = 4  # images asked in one batch
 LEAST_IMAGES = 5  # of a source, to be a row of its own
@@ -141,7 +142,7 @@ def _ask(
         seen = [_perturbed(rows[i], p, np.random.default_rng([seed, i, crc32(p.title.encode())])) for i in chunk]
         answers = predictor.predict_many([(image, rows[i].question) for i, (image, _) in zip(chunk, seen, strict=True)])
         for i, answer, (_, true) in zip(chunk, answers, seen, strict=True):
-            found[p][i] = _sums(answer.findings, true, rows[i])
+            found[p][i] = _sums(answer, true, rows[i])
     return found
 
 
@@ -150,18 +151,27 @@ def _perturbed(row: Row, perturbation: Perturbation, rng: np.random.Generator) -
     return Image.fromarray(pixels), findings
 
 
-def _sums(answer: Findings | None, true: Findings, row: Row) -> np.ndarray:
+def _sums(answer: Answer, true: Findings, row: Row) -> np.ndarray:
     """What one answer adds to each column; an unreadable one has no marks."""
     task = row.question.task
-    listed = without_unjudged(answer or Findings(), true)
+    listed = without_unjudged(answer.findings or Findings(), true)
     marks, objects = ([m for m in f.marks if m.counts] for f in (listed, true))
     hits = len(match(marks, objects, max_distance=EVALUATION.distance if task.has_points else None))
     said, there = listed.counts(task), true.counts(task)
     off = sum(abs(said.get(label, 0) - there.get(label, 0)) for label in row.question.labels)
-    scores = [(m.score, m.counts) for m in listed.marks if m.score is not None and (m.counts or m.status is Status.DOUBTFUL)]
-    n = len(marks) if scores else 0
-    expected = sum(s for s, counts in scores if counts), n + sum(s for s, _ in scores)
-    return np.array([2 * hits, len(marks) + len(objects), off, sum(there.values()), 2 * expected[0], expected[1]], float)
+    expected_hits, expected = _expected(answer, listed)
+    return np.array([2 * hits, len(marks) + len(objects), off, sum(there.values()), 2 * expected_hits, expected], float)
+
+
+def _expected(answer: Answer, listed: Findings) -> tuple[float, float]:
+    """Expected hits, and marks + expected objects. Zeros where marks have no scores and counts no chances."""
+    models = answer.count_models
+    shown = [m for m in listed.marks if m.score is not None and (m.counts or m.status is Status.DOUBTFUL)]
+    right = [models[m.label].right(m.score or 0.0) if m.label in models else m.score or 0.0 for m in shown]
+    counted = [p for m, p in zip(shown, right, strict=True) if m.counts]
+    objects = sum(p for m, p in zip(shown, right, strict=True) if m.label not in answer.counts)
+    objects += sum(n * chance for counts in answer.counts.values() for n, chance in counts.items())
+    return sum(counted), len(counted) + objects
 
 
 def _parts(kind: str, rows: Sequence[Row], found: Mapping[Perturbation, np.ndarray]) -> list[_Part]:
