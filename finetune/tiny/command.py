@@ -59,6 +59,7 @@ class Plan:
     max_seconds: Annotated[float | None, typer.Option(help="Seconds of training in all, in place of the steps.")] = None
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where it is trained.")] = "cpu"
     batch: Annotated[int | None, typer.Option(help="Crops a step (default: 16 on a processor, 192 on a GPU).")] = None
+    rate: Annotated[float, typer.Option(help="The last stage's learning rates, as a share of the usual ones.")] = 1.0
     start: Annotated[Path | None, typer.Option(help="Go on from the weights of a finished model folder.")] = None
     join_from: Annotated[Path | None, typer.Option(help="Go on from an earlier join.pt: weights that do not ship too.")] = None
     limit: Annotated[int, typer.Option(help="Dev images of each kind to measure on; 0: all.")] = 60
@@ -118,6 +119,7 @@ def train_stages(plan: Plan, stages: Sequence[Stage]) -> None:
             device=plan.device,
             threads=plan.threads,
             batch=plan.batch,
+            rate=plan.rate,
             seed=plan.seed,
         )
     )

@@ -53,6 +53,7 @@ class Recipe:
     device: str = "cpu"
     threads: int = 2
     batch: int | None = None
+    rate: float = 1.0
     seed: int = 0
 
     def limits(self, stage: str) -> dict[str, Any]:
@@ -146,6 +147,7 @@ def _train(recipe: Recipe, parts: Parts, stages: Sequence[str], tokenizer_folder
     if "join" in stages:
         # A finished model is shaken by the rates that a fresh one needs.
         rates = FINISHED_RATES if recipe.start or recipe.join_from else FRESH_RATES
+        rates = rates | {name: rates[name] * recipe.rate for name in ("muon_lr", "adam_lr")}
         config = ReadingStageConfig(batch=batch, vision=True, seed=seed + 3, **hints, **recipe.limits("join"))
         read(replace(config, **rates), "join")
 
