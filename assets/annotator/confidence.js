@@ -3,10 +3,20 @@
 import { clamp, html, round, text } from "./core.js";
 import { t } from "./words.js";
 
-// What a score is called: "" for a mark without one, and always while the scores are uncalibrated.
-export const sureness = (score, calibration) => {
-  if (score === null || !calibration) return "";
-  return score >= calibration.confident ? "confident" : score >= calibration.unsure ? "unsure" : "no answer";
+// What a mark's score is called: "" without one, and always while those of its label are uncalibrated.
+export const sureness = ({ score, label }, calibration) => {
+  const of = calibration && Object.hasOwn(calibration, label) ? calibration[label] : null;
+  if (score === null || !of) return "";
+  return score >= of.confident ? "confident" : score >= of.unsure ? "unsure" : "no answer";
+};
+
+// On how many reviewed marks the words rest, and of which labels there are none yet.
+const calibrated = (labels, calibration) => {
+  const known = labels.filter((label) => calibration && Object.hasOwn(calibration, label));
+  if (!known.length) return t("Uncalibrated scores");
+  const n = Math.max(...known.map((label) => calibration[label].n));
+  if (known.length === labels.length) return t("Calibrated on {n} reviewed marks", { n });
+  return t("Calibrated on {n} reviewed marks: {labels}", { n, labels: known.join(", ") });
 };
 
 export class Confidence {
@@ -61,7 +71,6 @@ export class Confidence {
     this.slider.value = String(below);
     text(this.value, below.toFixed(2));
     this.order.setAttribute("aria-pressed", String(uncertain));
-    const { calibration } = doc.head || {};
-    text(this.words, calibration ? t("Calibrated on {n} reviewed marks", calibration) : t("Uncalibrated scores"));
+    text(this.words, calibrated(doc.labels, (doc.head || {}).calibration));
   }
 }

@@ -79,7 +79,7 @@ export class List {
     set(row.select, "title", mark.label);
     set(row.name, "aria-label", `${mark.id}, ${madeBy(mark)}`);
     set(row.name, "title", `${t("Select this mark")} (${madeBy(mark)})`);
-    const sure = sureness(mark.score, doc.head.calibration);
+    const sure = sureness(mark, doc.head.calibration);
     text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
     text(row.sure, t(sure));
     set(row.sure, "data-sure", sure);

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from threading import Lock
 
 from pdc.domain.values import Prediction, Question, Review
-from pdc.review.calibration import Calibration, Key, Scored, calibrate, scored_marks
+from pdc.review.calibration import Calibration, Key, Scored, calibrations, scored_marks
 from pdc.store.store import Store
 
 CONFIDENT, UNSURE = 0.9, 0.5  # probability of being right from which on a mark is called so; below both: no answer
@@ -32,10 +31,10 @@ class ConfidenceWords:
         self._scored: dict[str, dict[Key, list[Scored]]] = {}
         self._fits: dict[Key, Calibration] = {}
 
-    def words(self, question: Question, adapter: str | None) -> WordThresholds | None:
-        """What scores of this task and adapter are called, as of the last `learn`; None while they are uncalibrated."""
-        fit = self._fits.get((question.task, adapter))
-        return WordThresholds(_reaches(fit, CONFIDENT), _reaches(fit, UNSURE), fit.n) if fit and fit.calibrated else None
+    def words(self, question: Question, adapter: str | None) -> dict[str, WordThresholds]:
+        """What scores of this task and adapter are called, as of the last `learn`, per label; without those not calibrated."""
+        fits = {label: self._fits.get((question.task, adapter, label)) for label in question.labels}
+        return {label: _words(fit) for label, fit in fits.items() if fit and fit.calibrated}
 
     def learn(self) -> None:
         """Take in the reviews that were saved since."""
@@ -45,18 +44,15 @@ class ConfidenceWords:
                 self._scored[sha256] = scored_marks(self._pairs(sha256))
             self._read |= {r.id for r in lines}
             if lines:
-                self._fits = {key: calibrate(scored) for key, scored in self._gathered().items()}
+                self._fits = calibrations(self._scored.values())
 
     def _pairs(self, sha256: str) -> list[tuple[Prediction, Review]]:
         newest = {r.question: (r.prediction_id, r) for r in self._store.reviews(sha256) if r.prediction_id}
         return [(self._store.prediction(shown), r) for shown, r in newest.values()]
 
-    def _gathered(self) -> dict[Key, list[Scored]]:
-        gathered: dict[Key, list[Scored]] = defaultdict(list)
-        for scored in self._scored.values():
-            for key, marks in scored.items():
-                gathered[key] += marks
-        return gathered
+
+def _words(fit: Calibration) -> WordThresholds:
+    return WordThresholds(_reaches(fit, CONFIDENT), _reaches(fit, UNSURE), fit.n)
 
 
 def _reaches(fit: Calibration, probability: float) -> float:

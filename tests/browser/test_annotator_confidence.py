@@ -78,10 +78,39 @@ def test_words_come_with_the_calibration_only(driver: Driver) -> None:
     scored(driver)
     assert driver.text(".pda-calibration") == "Uncalibrated scores"
     assert driver.text('.pda-row[data-id="m1"] .pda-sure') == ""
-    scored(driver, calibration={"confident": 0.8, "unsure": 0.3, "n": 212})
+    scored(driver, calibration={label: {"confident": 0.8, "unsure": 0.3, "n": 212} for label in LABELS})
     assert driver.text(".pda-calibration") == "Calibrated on 212 reviewed marks"
     words = [driver.text(f'.pda-row[data-id="{name}"] .pda-sure') for name in ("m1", "m2", "m3", "h1")]
     assert words == ["confident", "no answer", "unsure", ""]
+
+
+def test_words_are_those_of_the_marks_own_label(driver: Driver) -> None:
+    scored(driver, calibration={LABELS[1]: {"confident": 0.8, "unsure": 0.3, "n": 212}})
+    assert driver.text(".pda-calibration") == f"Calibrated on 212 reviewed marks: {LABELS[1]}"
+    assert driver.text('.pda-row[data-id="m1"] .pda-sure') == ""
+
+
+def worth(said: int, low: int, high: int, percent: int, sure: bool) -> dict:
+    return {"said": said, "low": low, "high": high, "percent": percent, "sure": sure}
+
+
+@pytest.mark.parametrize(
+    ("of", "said", "look"),
+    [
+        (worth(0, 0, 0, 93, True), "none, 93 % sure", "sure"),
+        (worth(0, 0, 1, 62, False), "none, unsure, 62 %", "unsure"),
+        (worth(5, 4, 7, 40, False), "(4 to 7)", ""),
+        (worth(7, 5, 9, 30, False), "model 7 (5 to 9)", ""),
+    ],
+)
+def test_what_the_models_count_is_worth_stands_beside_the_count(driver: Driver, of: dict, said: str, look: str) -> None:
+    marks = [box(f"m{i}", 30 * i, 20, 30 * i + 20, 40) for i in range(of["said"] and 5)]
+    driver.open(*marks, worth={"all": of, "labels": {LABELS[0]: of}})
+    shown = driver.page.locator(".pda-header .pda-worth")
+    assert shown.text_content() == said and shown.get_attribute("data-sure") == look
+    assert driver.text(f'.pda-label[data-label="{LABELS[0]}"] .pda-worth') == said
+    driver.open(*marks, worth=None)
+    assert driver.text(".pda-header .pda-worth") == "" and shown.get_attribute("data-sure") == ""
 
 
 def hinted(driver: Driver) -> dict[str, str]:

@@ -82,10 +82,36 @@ def test_a_review_says_of_every_predicted_mark_whether_it_was_right():
     reviewed = Findings((mark(1, 0), mark(2, 101), mark(3, 209), mark(4, 300, label="b"), mark(5, 400, status=Status.REJECTED)))
     pair = _prediction("ada-1", predicted), _review(reviewed)
     fates = [(0.1, True), (0.2, True), (0.3, False), (0.4, False), (0.5, False)]
-    assert scored_marks([pair]) == {(Task.BOUNDING, "ada-1"): fates}
+    assert scored_marks([pair]) == {(Task.BOUNDING, "ada-1", "a"): fates}
     assert scored_marks([(pair[0], _review(reviewed, Verdict.SKIPPED)), (_prediction("x", None), pair[1])]) == {}
-    both = calibrations([pair, (_prediction(None, predicted), _review(predicted))])
-    assert {key: c.n for key, c in both.items()} == {(Task.BOUNDING, "ada-1"): 5, (Task.BOUNDING, None): 5}
+    both = calibrations([scored_marks([pair]), scored_marks([(_prediction(None, predicted), _review(predicted))])])
+    assert {key: c.n for key, c in both.items()} == {(Task.BOUNDING, "ada-1", "a"): 5, (Task.BOUNDING, None, "a"): 5}
+
+
+def test_fifteen_reviewed_smears_say_nothing_of_polyps_and_lend_to_what_lies_among_the_cells():
+    """267 marks of 15 smears called a score unsure below .35 and confident from .61, of right polyps, which score .54, too."""
+    rng = np.random.default_rng(5)
+    red, platelet, polyp = ((Task.COUNT_AND_BOX, None, label) for label in ("red blood cell", "platelet", "polyp"))
+    smears = [{red: _cells(rng, 16), platelet: _cells(rng, 2)} for _ in range(15)]
+    frames = [{polyp: [(float(rng.normal(0.54, 0.1)), True)]} for _ in range(40)] + [{polyp: [(0.29, False)]} for _ in range(20)]
+    found = calibrations([*smears, *frames])
+    assert found[polyp].n == 60 and not found[polyp].calibrated  # not enough, and nothing is borrowed from the smears
+    assert found[red].n == 240 and found[platelet].n == 270 and found[platelet].calibrated
+    assert found[red].probability(0.35) < 0.75
+    found = calibrations([*smears, *frames, *frames])
+    assert found[polyp].n == 120 and found[polyp].probability(0.54) > 0.9 > 0.5 > found[polyp].probability(0.25)
+
+
+def _cells(rng: np.random.Generator, n: int) -> list[tuple[float, bool]]:
+    """Marks that are right with probability .5 at .35 and .9 at .61."""
+    scores = rng.uniform(0.1, 0.95, n)
+    return [(float(s), bool(rng.uniform() < 1 / (1 + np.exp(-8.5 * (s - 0.35))))) for s in scores]
+
+
+def test_another_task_or_adapter_is_no_family():
+    few, many = [(0.5, True)] * 10, [(0.5, True)] * 200
+    image = {(Task.BOUNDING, None, "a"): few, (Task.BOUNDING, "x", "b"): many, (Task.POINTING, None, "b"): many}
+    assert calibrations([image])[Task.BOUNDING, None, "a"].n == 10
 
 
 def _prediction(adapter: str | None, findings: Findings | None) -> Prediction:

@@ -1,4 +1,4 @@
-"""Words for scores come from reviews: none before a hundred marks, then by task and adapter."""
+"""Words for scores come from reviews: none before a hundred marks, then by task, adapter and label."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_fewer_than_a_hundred_marks_say_nothing_and_more_say_when_scores_are_rig
     sureness = ConfidenceWords(desk.store)
     reviewed(desk, 49)
     sureness.learn()
-    assert sureness.words(ASK, None) is None
+    assert sureness.words(ASK, None) == {}
     reviewed(desk, 60)  # the first 49 once more, which counts once
     sureness.learn()
-    words = sureness.words(ASK, None)
+    words = sureness.words(ASK, None)["platelet"]  # 60 marks of its own, and the 60 red cells beside them
     assert words.n == 120 and 0.32 < words.unsure < words.confident <= 0.9
-    assert sureness.words(ASK, "another adapter") is None
-    assert sureness.words(Question(Task.POINTING, tuple(LABELS)), None) is None
+    assert sureness.words(ASK, "another adapter") == {}
+    assert sureness.words(Question(Task.POINTING, tuple(LABELS)), None) == {}
 
 
 @pytest.mark.slow
@@ -39,7 +39,8 @@ def test_a_new_revision_takes_the_place_of_the_old(tmp_path):
     sureness = ConfidenceWords(desk.store)
     reviewed(desk, 50)
     sureness.learn()
-    assert sureness.words(ASK, None).unsure > 0.32
+    assert sureness.words(ASK, None)["platelet"].unsure > 0.32
     reviewed(desk, 50, reject_low=False)
     sureness.learn()
-    assert sureness.words(ASK, None).unsure < 0.31 and sureness.words(ASK, None).n == 100
+    again = sureness.words(ASK, None)["platelet"]
+    assert again.unsure < 0.31 and again.n == 100

@@ -48,10 +48,12 @@ def test_the_value_says_what_the_editor_needs() -> None:
 
 
 def test_calibration_goes_along_only_as_far_as_the_editor_knows_it() -> None:
-    assert (value()["calibration"], value()["answering"]) == (None, False)
+    assert (value()["calibration"], value()["answering"]) == ({}, False)
     measured = {"confident": 0.8, "unsure": 0.3, "n": 212}
-    sent = annotator.to_value("case", QUESTION, FINDINGS, IMAGE, "/a", calibration={**measured, "slope": 1.2}, answering=True)
-    assert (sent["calibration"], sent["answering"]) == (measured, True)
+    sent = annotator.to_value(
+        "case", QUESTION, FINDINGS, IMAGE, "/a", calibration={"platelet": {**measured, "slope": 1.2}}, answering=True
+    )
+    assert (sent["calibration"], sent["answering"]) == ({"platelet": measured}, True)
 
 
 def test_merge_and_acknowledgement_are_there_only_where_they_apply() -> None:

@@ -6,8 +6,9 @@ The value is a draft, all coordinates in pixels of the stored, upright image:
  "marks": [{"id", "label", "box": [x1, y1, x2, y2] or "point": [x, y], "origin", "status", "score": float | null}, ...]}
 A mark may have "outline": [[[x, y], ...], ...] beside; it moves with the mark, and goes when the mark is given another size.
 None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
-{"confident": float, "unsure": float, "n": int} | null (null: scores are uncalibrated; from these scores on a mark is called
-so; n: the reviewed marks it was measured on), "answering": bool (the model is still at it; the reader may edit, or stop it),
+{label: {"confident": float, "unsure": float, "n": int}} (from these scores on a mark of the label is called so; n: the reviewed
+marks it was measured on; a label without them is uncalibrated), "answering": bool (the model is still at it; the reader may edit,
+or stop it),
 "aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image may show
 more of these labels than the marks say), "found": [id] (the marks that the model's answer counts: one of them whose verdict is
 taken back counts again, another one is doubtful), "worth": {"all": W | null, "labels": {label: W}} | null (what the model's
@@ -97,7 +98,7 @@ def to_value(
     reader: str = "",
     model_stated: Mapping[str, int] | None = None,
     readonly: bool = False,
-    calibration: Mapping[str, float] | None = None,
+    calibration: Mapping[str, Mapping[str, float]] | None = None,
     answering: bool = False,
     merge: bool | str = False,
     acked: int | None = None,
@@ -108,8 +109,9 @@ def to_value(
     """The editor's value for these findings.
 
     `model_stated` is the model's own count per label, shown beside the reader's; without it `stated` serves where there
-    are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: the scores from
-    which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") they rest.
+    are marks. For counting tasks pass it, since there `stated` is what the reader changes. `calibration`: per label the
+    scores from which on a mark is called "confident" and "unsure" ("no answer" below both), and on how many marks ("n") that
+    rests.
     `worth` is what the model's counts are worth, as `Worth`: of "all" labels together, None where that is unknown, and of each
     of the "labels" of which it is known.
     """
@@ -128,7 +130,7 @@ def to_value(
         "complete": findings.complete,
         "model_stated": None if model_stated is None else dict(model_stated),
         "readonly": readonly,
-        "calibration": None if calibration is None else {key: calibration[key] for key in ("confident", "unsure", "n")},
+        "calibration": {n: {key: of[key] for key in ("confident", "unsure", "n")} for n, of in (calibration or {}).items()},
         "answering": answering,
         "found": list(found),
         "worth": worth

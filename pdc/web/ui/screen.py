@@ -79,7 +79,9 @@ def case_of(draft: Draft) -> str:
     return json.dumps([draft.image.sha256, draft.question.task, *draft.question.labels])
 
 
-def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | None = None, **more: Any) -> dict[str, Any]:
+def editor_value(
+    draft: Draft, shown: Any = None, *, words: Mapping[str, WordThresholds] | None = None, **more: Any
+) -> dict[str, Any]:
     """The draft for the editor, which shows `shown` now; edits made meanwhile win over this. `more` goes to `to_value`."""
     same = isinstance(shown, Mapping) and shown.get("case") in (case_of(draft), more.get("turned"))
     predicted = answer_to(draft.prediction, draft.question) if draft.prediction else None
@@ -94,7 +96,7 @@ def editor_value(draft: Draft, shown: Any = None, *, words: WordThresholds | Non
         model_stated=predicted.stated if predicted else None,
         found=[m.id for m in predicted.marks if m.counts] if predicted else (),
         reader=draft.author,
-        calibration=asdict(words) if words else None,
+        calibration={label: asdict(of) for label, of in (words or {}).items()},
         worth=count_worth(draft) if predicted else None,
         **more,
     )
