@@ -98,7 +98,9 @@ def _wanted(settings: Settings, adapters: Adapters) -> AdapterRef:
     adapter = adapters.active()
     if adapter is None:
         return AdapterRef()
-    return AdapterRef(adapter.name, adapter.path) if is_there(adapter) else AdapterRef(missing=adapter.name)
+    if adapters.fits(adapter):
+        return AdapterRef(adapter.name, adapter.path)
+    return AdapterRef(outdated=adapter.name) if is_there(adapter) else AdapterRef(missing=adapter.name)
 
 
 def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]], object], Callable[[], object]]:
@@ -169,7 +171,7 @@ def _tabs(
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
     review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing, store))
-    history = HistoryTab(History(service, routing, adapters.there), review)
+    history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
     tabs |= {"Reading study": StudyTab(service), "Data": DataTab()}
     if not service.private:

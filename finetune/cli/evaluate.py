@@ -81,6 +81,8 @@ def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
         return AdapterRef()
     if name == "active":
         active = adapters.active()
+        if active:
+            adapters.verify(active.name)
         return AdapterRef(active.name, active.path) if active else AdapterRef()
     if name in {a.name for a in adapters.all()}:
         adapters.verify(name)

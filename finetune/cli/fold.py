@@ -152,7 +152,7 @@ def build_data(store: Store, settings: Settings, folder: Path, adapters: Adapter
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
 
-    active = adapters.active()
+    active = adapters.serving()
     known = taught(settings.model, active.path if active else None) or frozenset()
     export_training_set(store, ImageFiles(settings.images), folder, taught=known)
 
@@ -203,8 +203,9 @@ def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, P
     adapter = adapters.active() if active else adapters.get(config.parent)
     if adapter is None:
         return None
-    if active and not is_there(adapter):
-        say(f"The folder of {adapter.name} is missing, so a fresh adapter is trained.")
+    if active and not adapters.fits(adapter):
+        why = f"{adapter.name} was trained on other weights" if is_there(adapter) else f"The folder of {adapter.name} is missing"
+        say(f"{why}, so a fresh adapter is trained.")
         return None
     adapters.verify(adapter.name)
     if can_continue(Path(adapter.path), config):

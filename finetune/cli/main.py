@@ -1,4 +1,4 @@
-"""The commands of `python -m finetune`: train, evaluate, score, study, simulate, audit, promote, rollback, tiny.
+"""The commands of `python -m finetune`: train, evaluate, score, study, simulate, audit, promote, rollback, retrain, tiny.
 
 The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from finetune.cli import evaluate, experiments, registry, train
+from finetune.cli import evaluate, experiments, registry, retrain, train
 from finetune.cli.failure import sentence
 from finetune.cli.words import each_alone
 from finetune.tiny import command as tiny
@@ -27,6 +27,7 @@ EXAMPLES = """examples:
   python -m finetune study rank --truth COCO.json   LoRA ranks side by side
   python -m finetune promote NAME --reason "finds the small platelets"
   python -m finetune rollback
+  python -m finetune retrain --dry-run              which adapters were made for other weights
   python -m finetune tiny --help                    how the embedded model was made
 
 Reviews, adapters and runs are those of PDC_HOME (or --home); the base model is PDC_MODEL (or --model)."""
@@ -40,6 +41,7 @@ app.command("simulate")(spelled_out(experiments.simulate))
 app.command("audit")(spelled_out(evaluate.audit))
 app.command("promote")(spelled_out(registry.promote))
 app.command("rollback")(spelled_out(registry.rollback))
+app.command("retrain")(spelled_out(retrain.retrain))
 app.command("tiny")(spelled_out(tiny.build))
 
 

@@ -40,8 +40,8 @@ def promote(place: Place, options: PromoteOptions) -> int:
     from pdc.compose import open_store
 
     settings = settings_of(place)
-    adapters = Adapters(open_store(settings), settings.model, settings.home, partial(_golden, settings))
-    adapter = adapters.promote(options.name, by=_user(), reason=options.reason, force=options.force)
+    adapters = Adapters(open_store(settings), settings.model, settings.home, partial(golden_answers, settings))
+    adapter = adapters.promote(options.name, by=user(), reason=options.reason, force=options.force)
     print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
     return DONE
 
@@ -51,12 +51,13 @@ def rollback(place: Place, options: RollbackOptions) -> int:
     from pdc.compose import adapters_of, open_store
 
     settings = settings_of(place)
-    adapter = adapters_of(settings, open_store(settings)).rollback(by=_user(), reason=options.reason)
+    adapter = adapters_of(settings, open_store(settings)).rollback(by=user(), reason=options.reason)
     print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
     return DONE
 
 
-def _golden(settings: Settings, adapter: Adapter) -> str | None:
+def golden_answers(settings: Settings, adapter: Adapter) -> str | None:
+    """What an adapter answers otherwise than when it was made, in a sentence; None when nothing."""
     from finetune.cli.fold import predictor_of
     from pdc.adapters import golden_images
     from pdc.inference.adapter_ref import AdapterRef
@@ -66,7 +67,8 @@ def _golden(settings: Settings, adapter: Adapter) -> str | None:
     return golden_images.check(Path(adapter.path), predictor_of(config, AdapterRef(adapter.name, adapter.path)))
 
 
-def _user() -> str:
+def user() -> str:
+    """Who decides, for the record."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.errors import BadModel, StoreUnavailable
 from pdc.domain.values import Task
 from pdc.files import sha256, write_json
-from pdc.inference.adapter_folder import MANIFEST, AdapterManifest, fingerprint
+from pdc.inference.adapter_folder import MANIFEST, AdapterManifest
+from pdc.inference.fingerprints import fingerprint
 from pdc.inference.qwen import LORA_TARGETS, LORA_TARGETS_VISION, Qwen
 from pdc.training.config import TrainConfig
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, NotFound, PdcError
 from pdc.domain.values import Adapter, AdapterStatus
@@ -21,6 +22,7 @@ from pdc.store.records import Activation
 from pdc.training.run_folder import Run
 
 log = logging.getLogger(__name__)
+PROGRAM, SHIPPED = "PDC", "came with the model"  # by whose word and why a shipped adapter serves
 
 
 class AdapterStore(Protocol):
@@ -51,9 +53,28 @@ class Adapters:
         """Oldest first."""
         return [self._found(a) for a in self.store.adapters() if a.base == self.base]
 
-    def there(self) -> list[Adapter]:
-        """Those whose folder is where it should be; oldest first."""
-        return [a for a in self.all() if is_there(a)]
+    def every(self) -> list[Adapter]:
+        """Those of other bases too; oldest first."""
+        return list(map(self._found, self.store.adapters()))
+
+    def usable(self) -> list[Adapter]:
+        """Those whose folder is where it should be, and that were made for the present base; oldest first."""
+        return [a for a in self.all() if self.fits(a)]
+
+    def fits(self, adapter: Adapter) -> bool:
+        """Whether it is there, and says that it was trained on the present base's very weights."""
+        return is_there(adapter) and adapter_folder.is_made_for(adapter.path, self.base, self.folder)
+
+    def outdated(self) -> list[Adapter]:
+        """Adapters made for other weights, or another base, that have not been trained anew for the present one; oldest first."""
+        lines: dict[str, list[Adapter]] = {}
+        for adapter in self.every():
+            lines.setdefault(first_name(adapter.name), []).append(adapter)
+        return [line[-1] for line in lines.values() if is_there(line[-1]) and not any(map(self.fits, line))]
+
+    def shipped(self) -> list[Adapter]:
+        """The usable ones that came with the model; oldest first."""
+        return [a for a in self.usable() if Path(a.path) in self._shipped_folders()]
 
     def get(self, name: str) -> Adapter:
         """NotFound when there is none."""
@@ -65,9 +86,9 @@ class Adapters:
         return adapter and self._found(adapter)
 
     def serving(self) -> Adapter | None:
-        """What does serve: the active adapter, or None, the base alone, where its folder is missing."""
+        """What does serve: the active adapter, or None, the base alone, where it is missing or outdated."""
         adapter = self.active()
-        return adapter if adapter and is_there(adapter) else None
+        return adapter if adapter and self.fits(adapter) else None
 
     def history(self) -> list[Activation]:
         """What served, by whose word and why; oldest first."""
@@ -129,11 +150,11 @@ class Adapters:
         return line[-2]
 
     def ensure_shipped(self) -> None:
-        """Register adapters that came with the model; the newest serves if nothing was ever promoted or rolled back."""
+        """Register adapters that came with the model; the newest serves unless somebody promoted one or rolled back."""
         shipped = [m for m in map(self._shipped, self._shipped_folders()) if m is not None]
-        if shipped and not self.history():
+        if shipped and all((a.by, a.reason) == (PROGRAM, SHIPPED) for a in self.history()):
             newest = max(shipped, key=lambda m: datetime.fromisoformat(m.created_at))
-            self.store.activate(newest.name, self.base, by="PDC", reason="came with the model")
+            self.store.activate(newest.name, self.base, by=PROGRAM, reason=SHIPPED)
 
     def _shipped_folders(self) -> Sequence[Path]:
         return sorted(p.parent for p in self.folder.glob("adapters/*/pdc.json")) if self.folder else ()

@@ -13,6 +13,10 @@ from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.experts import share
 
 MISSING = "The adapter {name} is missing, so the base model answers; bring its folder back, or promote another adapter."
+OUTDATED = (
+    "The adapter {name} was trained on an earlier version of the model, so the base model answers; "
+    "`python -m finetune retrain` trains it anew from its reviews."
+)
 
 
 class AdapterRouting:
@@ -31,9 +35,11 @@ class AdapterRouting:
         return self.base, self().about(shared.put).name if shared.put else None, shared.experts
 
     def trouble(self) -> Message | None:
-        """A sentence where the model answers for an adapter that is missing, or for an expert that cannot be used."""
-        missing = self().missing
-        return Message(MISSING, name=missing) if missing else self.experts.trouble()
+        """A sentence where the model answers for an adapter that is missing or outdated, or for an expert that cannot be used."""
+        wanted = self()
+        if wanted.outdated:
+            return Message(OUTDATED, name=wanted.outdated)
+        return Message(MISSING, name=wanted.missing) if wanted.missing else self.experts.trouble()
 
     @contextmanager
     def instead(self, wanted: AdapterRef) -> Iterator[None]:

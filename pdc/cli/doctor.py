@@ -35,7 +35,14 @@ def doctor() -> int:
     settings = Settings.from_env()
     for package in PACKAGES:
         print(f"{package:24} {_version(package)}")
-    checks = {"device": _device, "database": _database, "model": _model, "experts": _experts, "disk": _disk}
+    checks = {
+        "device": _device,
+        "database": _database,
+        "model": _model,
+        "adapters": _adapters,
+        "experts": _experts,
+        "disk": _disk,
+    }
     failed = 0
     for name, check in checks.items():
         try:
@@ -72,8 +79,8 @@ def _model(settings: Settings) -> str:
 
     store = open_store(settings)
     predictor = predictor_of(settings, store, wanted := routing_of(settings, store))
-    if missing := wanted().missing:
-        adapters_of(settings, store).verify(missing)
+    if unusable := wanted().missing or wanted().outdated:
+        adapters_of(settings, store).verify(unusable)
     started = time.monotonic()
     predictor.load()
     seconds = time.monotonic() - started
@@ -90,6 +97,15 @@ def _experts(settings: Settings) -> str:
         raise BadModel(trouble)
     said = [f"{m.name} for {', '.join(m.labels)}, {m.mode} the model" for m in experts.manifests]
     return "; ".join(said) or ("none in the model's folder" if settings.experts else "switched off by PDC_EXPERTS")
+
+
+def _adapters(settings: Settings) -> str:
+    from pdc.compose import adapters_of, open_store
+
+    adapters = adapters_of(settings, open_store(settings))
+    old = ", ".join(a.name for a in adapters.outdated())
+    again = f"; trained on other weights: {old}. `python -m finetune retrain` trains them anew from their reviews" if old else ""
+    return f"{len(adapters.usable())} can serve{again}"
 
 
 def _weights(layers: int | None) -> str:

@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": "Name readers who treat the model's marks unlike the others.",
     "promote": "Let an adapter serve, if nothing speaks against it.",
     "rollback": "Let serve what served before.",
+    "retrain": "Train adapters of other weights anew on the present base.",
     "tiny": "Build and train the embedded model.",
 }
 AS_THEY_ARE = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}

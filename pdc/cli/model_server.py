@@ -32,7 +32,7 @@ def serve_model(
         server = ModelServer(
             predictor,
             settings.base,
-            lambda: {a.name: a.path for a in adapters.there()},
+            lambda: {a.name: a.path for a in adapters.usable()},
             dictionary=store.dictionary,
             key=settings.server_key,
             max_bytes=settings.max_upload_mb * 2**20 * 3 // 2,

@@ -5,7 +5,6 @@ PEFT loads flipped bytes, NaN, missing tensors and adapters of another base with
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -21,12 +20,14 @@ import numpy as np
 from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
 from pdc.files import read_json, sha256
+from pdc.inference.fingerprints import fingerprint
 
 MANIFEST = "pdc.json"
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
-EDGE = 1 << 20  # bytes hashed at either end of a weights file
+OTHER_BASE = "The adapter {name} was trained on {theirs}, not on {base}; `python -m finetune retrain` trains it anew."
+OTHER_VERSION = "The adapter {name} was trained on another version of {base}; `python -m finetune retrain` trains it anew."
 _KEY = re.compile(re.escape(PREFIX) + r"(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
@@ -90,12 +91,22 @@ class AdapterManifest:
 
 def labels_served(folder: str | Path) -> frozenset[str]:
     """The labels that the adapter in `folder` was corrected on; empty where it does not say, and answers everything."""
-    return _said(folder)[1]
+    return frozenset(_said(folder).get("serves", ()))
 
 
 def name_of(folder: str | Path) -> str | None:
     """The name that the adapter in `folder` gives itself; None where no pdc.json can be read."""
-    return _said(folder)[0]
+    return _said(folder).get("name")
+
+
+def is_made_for(folder: str | Path, base: str, base_folder: str | Path | None) -> bool:
+    """Whether the adapter in `folder` says that it was trained on this very base; its weights are not looked at."""
+    said = _said(folder)
+    return said.get("base", base) == base and _same_weights(said.get("base_sha256"), base_folder)
+
+
+def _same_weights(base_sha256: str | None, base_folder: str | Path | None) -> bool:
+    return base_sha256 is None or base_folder is None or base_sha256 == fingerprint(base_folder)
 
 
 def has_vision(folder: str | Path) -> bool:
@@ -111,15 +122,15 @@ def lora_layers(folder: str | Path) -> int:
     return len({match["module"] for key in _header(weights) if (match := _KEY.fullmatch(key))}) if weights.is_file() else 0
 
 
-def _said(folder: str | Path) -> tuple[str | None, frozenset[str]]:
+def _said(folder: str | Path) -> Mapping[str, Any]:
+    """pdc.json; empty where there is none."""
     path = Path(folder) / MANIFEST
-    return _read(path, path.stat().st_mtime_ns) if path.is_file() else (None, frozenset())
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, changed_ns: int) -> tuple[str | None, frozenset[str]]:
-    value = read_json(path) or {}
-    return value.get("name"), frozenset(value.get("serves", ()))
+def _read(path: Path, changed_ns: int) -> Mapping[str, Any]:
+    return read_json(path) or {}
 
 
 def thresholds_of(folder: str | Path) -> Thresholds:
@@ -141,27 +152,6 @@ def windows_of(folder: str | Path) -> Mapping[str, float]:
     return found
 
 
-def fingerprint(folder: str | Path) -> str | None:
-    """Tells base models apart: sha256 over config.json and both ends of each weights file; None when not a folder."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))]:
-        with path.open("rb") as file:
-            digest.update(file.read(EDGE))
-            file.seek(max(0, path.stat().st_size - EDGE))
-            digest.update(file.read(EDGE))
-    return digest.hexdigest()
-
-
-def stamp(folder: str | Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes when a file of an adapter does: name, time and size of each. Nothing for an adapter on the hub."""
-    folder = Path(folder)
-    found = ((p.name, p.stat()) for p in sorted(folder.iterdir())) if folder.is_dir() else ()
-    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in found)
-
-
 def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> AdapterManifest:
     """The manifest of an adapter that may serve on `base`; BadModel when it is missing, damaged or foreign.
 
@@ -171,9 +161,9 @@ def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Ad
     """
     manifest = AdapterManifest.read(folder)
     if manifest.base != base:
-        raise _bad(folder, f"it was trained on {manifest.base}, not on {base}")
-    if base_folder is not None and manifest.base_sha256 not in (None, fingerprint(base_folder)):
-        raise _bad(folder, f"it was trained on another version of {base}")
+        raise BadModel(OTHER_BASE, name=folder.name, theirs=manifest.base, base=base)
+    if not _same_weights(manifest.base_sha256, base_folder):
+        raise BadModel(OTHER_VERSION, name=folder.name, base=base)
     _check_files(folder, manifest)
     shapes = _check_weights(folder)
     if base_folder is not None and Path(base_folder).is_dir():

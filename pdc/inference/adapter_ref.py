@@ -11,11 +11,12 @@ from pdc.inference.adapter_folder import labels_served
 @dataclass(frozen=True, slots=True)
 class AdapterRef:
     """The adapter that should serve: its name and folder. Both None means the base alone, also where it answers for an adapter
-    that is `missing`."""
+    that is `missing`, or `outdated`: trained on other weights of the base."""
 
     name: str | None = None
     folder: str | None = None
     missing: str | None = None
+    outdated: str | None = None
 
     def about(self, question: Question) -> AdapterRef:
         """What answers this question: the base alone where the adapter was corrected on none of the asked labels. So no

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pdc.domain.errors import BadModel, BadSetting, first_sentence
 from pdc.domain.prompts import words
 from pdc.domain.values import Question, Task
-from pdc.inference.adapter_folder import stamp, verify
+from pdc.inference.adapter_folder import verify
 from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
+from pdc.inference.fingerprints import stamp
 from pdc.inference.frame import Frame, frame_of, pixel_budget, tile_pixels
 from pdc.inference.lora_loading import LoadedAdapters
 from pdc.inference.memory import is_out_of_memory

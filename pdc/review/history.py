@@ -34,8 +34,14 @@ class Version:
 class History:
     """Every method raises ReadFirst where reads are blind and this reader has not saved one."""
 
-    def __init__(self, service: ReviewService, serving: AdapterRouting, adapters: Callable[[], list[Adapter]]) -> None:
-        self.service, self.serving, self.adapters = service, serving, adapters
+    def __init__(
+        self,
+        service: ReviewService,
+        serving: AdapterRouting,
+        adapters: Callable[[], list[Adapter]],
+        outdated: Callable[[], list[Adapter]] = list,
+    ) -> None:
+        self.service, self.serving, self.adapters, self.outdated = service, serving, adapters, outdated
 
     def versions(self, draft: Draft) -> list[Version]:
         """Oldest first: of each model with its adapter and experts the newest answer, and every review."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,20 +59,26 @@ class DatasetManifest:
 
 
 def export_training_set(
-    store: Store, images: ImageFiles, folder: Path, *, held_out_share: float = 0.2, taught: Set[str] = frozenset()
+    store: Store,
+    images: ImageFiles,
+    folder: Path,
+    *,
+    held_out_share: float = 0.2,
+    taught: Set[str] = frozenset(),
+    wanted: Callable[[Review], bool] = lambda review: True,
 ) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
     {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names; "predicted"
     with the prediction's "marks" and "counts" where a readable answer to all labels was reviewed; "unjudged" marks, which are
     neither objects nor background; and "complete": false where the image may show more of these labels. A label that the
-    model was `taught` under another name is written under that one.
+    model was `taught` under another name is written under that one. Reviews that are not `wanted` are left out.
 
     `held_out_share` (0 up to 1) is the share of groups to hold out; groups that have a side keep it. BadSetting when
     there is nothing to train on, StoreUnavailable when the disk refuses or an image file is damaged.
     """
     if not 0 <= held_out_share < 1:
         raise BadSetting("held_out_share is {value}; it needs a number from 0 up to but not including 1.", value=held_out_share)
-    reviews = store.usable_reviews()
+    reviews = [r for r in store.usable_reviews() if wanted(r)]
     if not reviews:
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}

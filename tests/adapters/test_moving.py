@@ -90,7 +90,7 @@ def test_what_was_moved_is_found_again(settings: Settings, before, what):
     with opened(settings) as (store, adapters):
         wanted = routing_of(settings, store)
         assert wanted().name == "mine" and wanted.trouble() is None
-        assert {a.name for a in adapters.there()} == {"mine", SHIPPED.name}
+        assert {a.name for a in adapters.usable()} == {"mine", SHIPPED.name}
         for name, root in (("mine", settings.home), (SHIPPED.name, settings.model)):
             assert Path(adapters.get(name).path).is_relative_to(root) and adapters.verify(name).name == name
         assert adapters.rollback(by="ada").name == SHIPPED.name and wanted().name == SHIPPED.name
@@ -128,7 +128,7 @@ def test_a_lost_adapter_leaves_every_question_to_the_base_and_the_reader_is_told
         with pytest.raises(BadQuestion, match="does not know bacterium"):
             service.predict(service.open(image.sha256, RODS, "ada"))
         assert {p.adapter for p in store.predictions()} == {None}
-        assert History(service, wanted, adapters.there).unasked(draft) == []
+        assert History(service, wanted, adapters.usable).unasked(draft) == []
         adapters.rollback(by="ada")
         assert "missing" not in service.predict(service.open(image.sha256, RODS, "ada")).note
 

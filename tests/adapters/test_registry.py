@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from pdc.adapters.lineage import first_name, retrained_name
 from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, NotFound
 from pdc.domain.values import AdapterStatus
 from pdc.files import sha256
 from pdc.images.near_duplicates import hash_pixels
-from pdc.inference.adapter_folder import AdapterManifest, fingerprint, verify
+from pdc.inference.adapter_folder import AdapterManifest, verify
+from pdc.inference.fingerprints import fingerprint
 from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -247,6 +249,49 @@ def test_shipped_adapters_serve_at_the_first_start_only(adapters, base):
     adapters.rollback(by="maria")
     adapters.ensure_shipped()
     assert adapters.active() is None and len(adapters.all()) == 2
+
+
+def test_new_weights_bring_their_own_adapter_unless_somebody_has_decided(adapters, register, base):
+    write_adapter(base / "adapters" / "old", base, created_at="2026-01-01T00:00:00+00:00")
+    adapters.ensure_shipped()
+    (base / "adapters" / "old").rename(base.parent / "gone")
+    get_new_weights(base)
+    write_adapter(base / "adapters" / "new", base, created_at="2026-02-01T00:00:00+00:00")
+    adapters.ensure_shipped()
+    assert adapters.serving().name == "new" and adapters.outdated() == []
+    register("mine", 0.6)
+    adapters.promote("mine", by="maria", reason="mine", force=True)
+    write_adapter(base / "adapters" / "newest", base, created_at="2026-03-01T00:00:00+00:00")
+    adapters.ensure_shipped()
+    assert adapters.serving().name == "mine"
+
+
+def get_new_weights(base: Path) -> None:
+    names = [f"model.layers.0.self_attn.{side}_proj.weight" for side in "qk"]
+    save_file({name: np.full((OUT, IN), 2, np.float16) for name in names}, base / "model.safetensors")
+
+
+def test_an_adapter_of_old_weights_does_not_serve_until_one_is_made_anew_from_it(adapters, register, tmp_path, base):
+    register("one", 0.6)
+    adapters.promote("one", by="maria", reason="first")
+    assert [a.name for a in adapters.usable()] == ["one"] and adapters.outdated() == []
+    get_new_weights(base)
+    assert adapters.active().name == "one" and adapters.serving() is None and adapters.usable() == []
+    assert [a.name for a in adapters.outdated()] == ["one"]
+    again = retrained_name("one", base.name, fingerprint(base))
+    assert again != retrained_name("one", "other", None) and len(retrained_name("x" * 64, "other", None)) <= 64
+    assert first_name(again) == "one" and retrained_name(again, "other", None) == retrained_name("one", "other", None)
+    adapters.register(complete_run(tmp_path, base, again))
+    assert [a.name for a in adapters.usable()] == [again] and adapters.outdated() == []
+
+
+def test_adapters_of_another_base_are_told_as_outdated_too(adapters, register, store, tmp_path, base):
+    register("one", 0.6)
+    shutil.copytree(base, base.parent / "larger")
+    larger = Adapters(store, str(base.parent / "larger"), tmp_path)
+    assert larger.all() == [] and [a.name for a in larger.outdated()] == ["one"] and adapters.outdated() == []
+    with pytest.raises(BadModel, match="trained on small, not on larger; `python -m finetune retrain`"):
+        larger.verify("one")
 
 
 def test_a_damaged_shipped_adapter_is_left_out_and_the_log_says_so(adapters, store, base, caplog):

@@ -115,7 +115,9 @@ def test_held_out_questions_are_spread_when_there_are_many():
     assert thin_out(list(range(10)), 4) == [0, 2, 5, 7]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["study"], ["simulate"], ["promote"], ["rollback"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["evaluate"], ["study"], ["simulate"], ["promote"], ["rollback"], ["retrain"]]
+)
 def test_help_reads(capsys, command):
     assert main([*command, "--help"]) == 0
     assert "Usage: python -m finetune" in capsys.readouterr().out

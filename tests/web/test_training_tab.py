@@ -163,6 +163,7 @@ def test_a_row_of_the_table(tmp_path):
     bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
     assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
     assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
+    assert adapter_row(an_adapter("two", path=str(tmp_path / "two")), False)[2] == "trained on other weights"
 
 
 def test_the_table_says_how_many_weights_an_adapter_has(tmp_path):

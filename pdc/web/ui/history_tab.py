@@ -24,6 +24,7 @@ NOTHING = Message("Open an image on the review tab first; everything that was sa
 KINDS = ("kept", "moved", "relabelled", "added", "removed")
 COUNTED = "{name}: counted {n}, then {m}."
 BASE_ALONE = Message("the base model alone")
+UNUSABLE = "Not asked, as they were trained on other weights: {names}. `python -m finetune retrain` trains them anew."
 UNREAD = Message("The answer could not be read.")
 
 
@@ -67,13 +68,17 @@ class HistoryTab:
         before, after = _last_two(versions)
         named = [(v.title, v.id) for v in versions]
         unasked = [(name or BASE_ALONE, name or "") for name in self.history.unasked(draft)]
-        view = _compared(draft, before, after, beside=False)
+        view = el("div", _compared(draft, before, after, beside=False), *self._unusable())
         return (
             gr.update(choices=named, value=before.id if before else None),
             gr.update(choices=named, value=after.id if after else None),
             gr.update(choices=unasked, value=unasked[0][1] if unasked else None),
             view,
         )
+
+    def _unusable(self) -> list[Node]:
+        names = ", ".join(a.name for a in self.history.outdated())
+        return [el("p", Message(UNUSABLE, names=names))] if names else []
 
     def compare(self, draft: Draft | None, before: str | None, after: str | None, beside: bool) -> Node:
         if draft is None:

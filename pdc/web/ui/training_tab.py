@@ -17,7 +17,7 @@ from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
 from pdc.web.ui.screen import show_errors, user_of
-from pdc.web.ui.view import Node, NodeView, table
+from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import LINE, in_language, language_of, sentence_expression, word
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ BASE_ALONE = Message("the base alone")
 LEFT = "minutes of training left: about {n}"
 SERVES = "{name} serves from the next question on."
 VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
+UNUSABLE = "They do not answer, as they were trained on other weights: {names}. `python -m finetune retrain` trains them anew."
 IDLE = Message("Nothing is training. Training learns from accepted and corrected reviews; some images are held out to measure.")
 
 
@@ -186,8 +187,13 @@ class TrainingTab:
     def registry(self) -> tuple[Node, Any]:
         """The table, newest first, and the choice of adapters that could serve."""
         found = self.adapters.all()[::-1]
-        could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE]
-        return table(HEADERS, map(adapter_row, found)), gr.update(choices=could, value=could[0] if could else None)
+        could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE and self.adapters.fits(a)]
+        rows = table(HEADERS, (adapter_row(a, self.adapters.fits(a)) for a in found))
+        return self._noted(rows), gr.update(choices=could, value=could[0] if could else None)
+
+    def _noted(self, rows: Node) -> Node:
+        names = ", ".join(a.name for a in self.adapters.outdated())
+        return el("div", el("p", Message(UNUSABLE, names=names)), rows) if names else rows
 
     def scores(self, language: str = "en") -> pandas.DataFrame:
         """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
@@ -249,30 +255,30 @@ def _line(row: Mapping[str, Any]) -> str:
     return f"step {row.get('step')}: loss {row.get('loss', 0):.3f}, {right:.0f} % of the answer right"
 
 
-def adapter_row(adapter: Adapter) -> list[str]:
+def adapter_row(adapter: Adapter, fits: bool = True) -> list[str]:
+    """The cells of its row; `fits`: it is there, and made for the present base."""
     metrics = adapter.metrics
-    images = str(metrics.get("n", "-"))
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
-    made = f"{adapter.created_at:%Y-%m-%d %H:%M}"
-    unknown = ", ".join(not_assessable(metrics))
     parent = adapter.parent or Message("the base")
     return [
         adapter.name,
         Message(adapter.status),
-        _answers_about(adapter),
+        _answers_about(adapter, fits),
         *scores,
         change_text(metrics),
-        unknown,
-        images,
+        ", ".join(not_assessable(metrics)),
+        str(metrics.get("n", "-")),
         parent,
-        made,
+        f"{adapter.created_at:%Y-%m-%d %H:%M}",
         str(lora_layers(adapter.path) or "-"),
     ]
 
 
-def _answers_about(adapter: Adapter) -> str:
+def _answers_about(adapter: Adapter, fits: bool) -> str:
     if not is_there(adapter):
         return Message("its folder is missing")
+    if not fits:
+        return Message("trained on other weights")
     return ", ".join(sorted(labels_served(adapter.path))) or Message("everything")
 
 
