@@ -109,8 +109,9 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
 
     with TemporaryDirectory() as folder:
         found = _compare_held_out(Path(folder), settings, adapters, wanted, progress)
-    if wanted.name in {a.name for a in adapters.all()}:
-        adapters.store.set_metrics(wanted.name, found.to_json())
+    if known := next((a for a in adapters.all() if a.name == wanted.name), None):
+        trained = {k: v for k, v in known.metrics.items() if k == "training"}
+        adapters.store.set_metrics(known.name, {**found.to_json(), **trained})
     return found
 
 

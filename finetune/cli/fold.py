@@ -19,6 +19,7 @@ from finetune.evaluate.tables import table
 from finetune.train import distributed
 from pdc import files
 from pdc.adapters.registry import Adapters, is_there
+from pdc.adapters.saved_work import saved_work
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
@@ -129,7 +130,8 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     say(f"{len(rows)} reviewed questions to learn from, {len(held_out)} held out. Loading the model.")
     done = _fold(run, adapters, rows, say, progress)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
-    if done.stopped or not _measure(run, adapters, thin_out(held_out, run.config.held_out_limit), say):
+    _tell_steps(run, done)
+    if done.stopped or not _measure(run, adapters, thin_out(held_out, run.config.held_out_limit), done, say):
         run.mark_stopped()
         say("Stopped as asked; the adapter was not registered.")
         return RunStatus.STOPPED
@@ -137,7 +139,13 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     run.mark_complete()
     adapter = adapters.register(run)
     say(f"Registered {adapter.name}. It does not serve yet.")
-    print(f"Let it serve: python -m finetune promote {adapter.name}")
+    work = saved_work(adapter.metrics)
+    if work:
+        say(work.sentence())
+    if work and work.makes_work:
+        print("It makes work, so it is not offered; review more images, or train longer.")
+    else:
+        print(f"Let it serve: python -m finetune promote {adapter.name}")
     return RunStatus.COMPLETE
 
 
@@ -216,8 +224,15 @@ def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, P
     raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
 
 
-def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> bool:
-    """Write metrics.json for base, active and candidate; False when stopped on the way."""
+def _tell_steps(run: Run, done: Trained) -> None:
+    """How much of the plan was done, on the terminal and as the log's last row of steps."""
+    text = done.sentence(run.name)
+    print(text, flush=True)
+    run.append_log(message=text, step=done.steps, steps=done.planned, share=1.0)
+
+
+def _measure(run: Run, adapters: Adapters, held_out: list[Row], done: Trained, say: Say) -> bool:
+    """Write metrics.json for base, active and candidate, and how far training came; False when stopped on the way."""
     if not held_out:
         say("No image is held out yet, so nothing was measured.")
         return True
@@ -226,7 +241,7 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], say: Say) -> boo
         found = compare_with(config, adapters, candidate, held_out, say, lambda: run.stop_asked)
     except Stopped:
         return False
-    run.write_metrics(found.to_json())
+    run.write_metrics({**found.to_json(), "training": done.to_json()})
     names = found.evaluations[ACTIVE].adapter or "the base model", run.name
     files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
     print(table(_titles(found.evaluations)), flush=True)

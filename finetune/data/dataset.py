@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,12 @@ import numpy as np
 
 from finetune.data.augment import AugmentedView, random_view
 from finetune.data.unjudged import PartlyJudged, judged, judged_whole, partly_judged
+from finetune.data.windows import TOKEN_PX, known_tiles, random_window, views_of
 from pdc.domain.errors import BadQuestion, BadSetting
 from pdc.domain.geometry import Size, reading_order
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Status, Task
 from pdc.files import sha256
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
-from pdc.inference.predictors.tiling import Tile, plan_by_size, plan_tiles
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from pdc.inference.qwen import Qwen
 
-TOKEN_PX = 28  # one visual token of Qwen2.5-VL covers 28 x 28 pixels of the resized image
 ALL_LABELS_SHARE = 0.5  # of the questions ask for all labels of the row, the others for one
 TRIES = 16  # draws for a question that was not asked about the view yet
 KEEP_IMAGES = 128  # decoded images in memory
@@ -41,7 +40,8 @@ KEEP_IMAGES = 128  # decoded images in memory
 @dataclass(frozen=True, slots=True)
 class Row:
     """One reviewed question: `path` of the stored image, its group, what the reader left, in image pixels, and what the
-    model had said, if it said anything that could be read."""
+    model had said, if it said anything that could be read. `window`: the side, in image pixels, of the windows in which its
+    labels are learnt; None: in looks at the whole image."""
 
     path: Path
     width: int
@@ -50,6 +50,7 @@ class Row:
     question: Question
     findings: Findings
     predicted: Findings | None = None
+    window: float | None = None
 
     def image(self) -> PilImage:
         """The stored image, RGB, read now."""
@@ -165,17 +166,13 @@ def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, in
     return partly_judged(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
 
 
-def _within(boxes: Sequence[Box], window: Box) -> list[Box]:
-    """The boxes whose centre lies in the window."""
-    return [b for b in boxes if window.x1 <= b.center.x < window.x2 and window.y1 <= b.center.y < window.y2]
-
-
 class Examples:
     """`length` questions in the order in which they are asked, the same in every process of one seed.
 
-    Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round;
-    a `replay_share` of the views show one of the `replay` rows instead. With `pairs` every example has a chosen and a
-    rejected answer, which are the same where the model was right or was not asked.
+    Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round, and one
+    that is learnt in windows as often as it has some. A `replay_share` of the views show one of the `replay` rows instead.
+    With `pairs` every example has a chosen and a rejected answer, which are the same where the model was right or was not
+    asked.
     """
 
     def __init__(
@@ -192,7 +189,8 @@ class Examples:
         replay_share: float = 0.0,
         pairs: bool = False,
     ) -> None:
-        self.rows, self.qwen, self.length = rows, qwen, length
+        self.rows = [row for row in rows for _ in range(views_of(row))]
+        self.qwen, self.length = qwen, length
         self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
         self.replay, self.replay_share, self.pairs = replay, replay_share if replay else 0.0, pairs
         self._images: dict[Path, PilImage] = {}
@@ -250,22 +248,16 @@ class Examples:
         return {key: [e[key] for e in examples] for key in examples[0]}
 
     def _view(self, row: Row, rng: np.random.Generator) -> AugmentedView:
-        """A random view; of a field that would be asked about tile by tile, one of its tiles."""
-        marks, tiles = row.question.task.has_marks, self._tiles(row)
-        view = random_view((row.width, row.height), rng, may_crop=marks and len(tiles) < 2) if self.augment else AugmentedView()
+        """A random view; of a field that would be asked about window by window, or tile by tile, one of those."""
+        tiles = () if row.window else known_tiles(row, self.qwen)
+        may_crop = row.question.task.has_marks and not row.window and len(tiles) < 2
+        view = random_view((row.width, row.height), rng, may_crop=may_crop) if self.augment else AugmentedView()
+        if row.window:
+            return replace(view, window=random_window(row, rng))
         if len(tiles) < 2:
             return view
         x1, y1, x2, y2 = map(int, tiles[rng.integers(len(tiles))].window.xyxy)
         return replace(view, window=(x1, y1, x2, y2))
-
-    def _tiles(self, row: Row) -> tuple[Tile, ...]:
-        """As the predictor would cut the image, had it seen every mark: by labels that its dense head knows, or by size."""
-        if self.qwen.head is None:
-            return plan_by_size((row.width, row.height), self.qwen.tile_pixels)
-        if not set(row.question.labels) <= set(self.qwen.head.labels):
-            return ()
-        boxes = [m.shape for m in row.findings.marks if isinstance(m.shape, Box)]
-        return plan_tiles((row.width, row.height), partial(_within, boxes))
 
     def _image(self, row: Row) -> PilImage:
         """Kept in memory, as the same few dozen are visited again and again."""

@@ -11,6 +11,7 @@ from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
 from finetune.data.unjudged import without_unjudged
 from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.edits import describe_edits
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from pdc.domain.progress import Progress, unseen
 from pdc.inference.adapter_ref import AdapterRef
@@ -54,11 +55,13 @@ class Comparison:
     """what each said; not kept in metrics.json"""
 
     def to_json(self) -> dict[str, object]:
-        """What metrics.json and the registry keep; `n` is the number of images."""
+        """What metrics.json and the registry keep; `n` is the number of images, `edits` the work that the answers leave."""
         n = max((e.n for e in self.evaluations.values()), default=0)
         changes = {name: change and asdict(change) for name, change in self.changes.items()}
         measured = {name: e.to_json() for name, e in self.evaluations.items()}
-        return {**measured, "n": n, "changes": changes, "held_out": self.held_out, "blank_marks": self.blank_marks}
+        edits = describe_edits(self.answers, list(self.answers)[-1]) if self.answers else {}
+        kept = {"n": n, "changes": changes, "held_out": self.held_out, "blank_marks": self.blank_marks, "edits": edits}
+        return {**measured, **kept}
 
 
 def compare(

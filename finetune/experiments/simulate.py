@@ -1,7 +1,7 @@
 """A reader, played: corrects what the model says to the truth, round after round, each folded into a new adapter.
 
 The curve it writes is the product's proof: how much less there is to correct after so many corrected images. Edits are
-counted by `pdc.corrections.diff`, on held-out images that are never trained on. The reader leaves a box alone when it
+counted by `finetune.evaluate.edits`, on held-out images that are never trained on. The reader leaves a box alone when it
 overlaps its object by `accept_iou`; what is learnt from is the truth. A simulation that was killed goes on with the round,
 and within it with the checkpoint, that it had reached.
 """
@@ -19,16 +19,14 @@ import numpy as np
 
 from finetune.data.dataset import Row
 from finetune.data.replay import replay_rows
-from finetune.evaluate.bootstrap import Estimate, mean
 from finetune.evaluate.compare import ask
+from finetune.evaluate.edits import STRICT_IOU, edits_of, mean_edits
 from finetune.evaluate.metrics import ScoredAnswer, change, evaluate
 from finetune.experiments.curve import CurvePoint, describe_point
 from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
-from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import BadSetting
-from pdc.domain.matching import match
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Box, Findings, Mark, Status
+from pdc.domain.values import Box, Findings, Mark
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.memory import free
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
 
 ORDERS = ("uncertainty", "random")
-STRICT_IOU = 0.75  # a reader who is harder to please, reported beside
 OLD_SEED = 9000
 MOST_LOOKED_AT = 150  # images a round, when the least certain are wanted
 
@@ -199,7 +196,7 @@ class Simulation:
         cases, known = (self._ask(predictor, rows) for rows in (self.held_out, self.known))
         overall = evaluate(cases, model=self.config.model, adapter=wanted.name).overall
         known_f1 = evaluate(known, model=self.config.model, adapter=wanted.name).overall.f1
-        needed, strict = (_mean_edits(cases, iou) for iou in (plan.accept_iou, STRICT_IOU))
+        needed, strict = (mean_edits(cases, iou) for iou in (plan.accept_iou, STRICT_IOU))
         return CurvePoint(
             plan.order,
             plan.seed,
@@ -232,22 +229,3 @@ def _boxes(findings: Findings) -> list[list[Any]]:
 
 def _findings(boxes: Sequence[Sequence[Any]]) -> Findings:
     return Findings(tuple(Mark(f"m{i}", Box(*box), label) for i, (label, *box) in enumerate(boxes, start=1)))
-
-
-def edits_of(case: ScoredAnswer, accept_iou: float) -> int:
-    """Marks a reader adds, removes, moves or relabels to get from the answer to the truth."""
-    predicted = case.predicted or Findings()
-    changes = diff(predicted, correct_row(predicted, case.true, accept_iou))
-    return sum(c.kind is not CorrectionKind.KEPT for c in changes)
-
-
-def _mean_edits(cases: Sequence[ScoredAnswer], accept_iou: float) -> Estimate | None:
-    return mean([edits_of(c, accept_iou) for c in cases], groups=[c.group for c in cases])
-
-
-def correct_row(predicted: Findings, true: Findings, accept_iou: float) -> Findings:
-    """What the reader leaves: the truth, with the model's own mark wherever that is near enough."""
-    pairs = match(predicted.marks, true.marks, min_iou=accept_iou)
-    near = {j: replace(predicted.marks[i], status=Status.ACCEPTED) for i, j in pairs}
-    left = [near.get(j) or replace(mark, id=f"t{j}") for j, mark in enumerate(true.marks)]
-    return replace(true, marks=tuple(left))

@@ -78,10 +78,12 @@ def save(
     lists: Task | None = None,
     labels: Collection[str] = (),
     serves: Collection[str] = (),
+    windows: Mapping[str, float] = MappingProxyType({}),
 ) -> AdapterManifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
     every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
-    `labels` what it was taught, replay and its parents' lessons too; `serves` what it was corrected on."""
+    `labels` what it was taught, replay and its parents' lessons too; `serves` what it was corrected on; `windows` the side,
+    in image pixels, of the windows in which a label was learnt."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -98,6 +100,7 @@ def save(
             lists=lists,
             labels=sorted(labels),
             serves=sorted(serves),
+            windows=dict(windows),
         )
         write_json(part / MANIFEST, manifest.to_json())
     return manifest

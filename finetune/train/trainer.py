@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.data.dataset import Examples, Row, likenesses, tasks_of
+from finetune.data.dataset import Examples, Row
 from finetune.data.packing import Packer
+from finetune.data.windows import by_window, plan_windows, views_of
 from finetune.train import checkpoints, distributed
 from finetune.train.cpu_speed import make_fast
+from finetune.train.inheritance import images_learnt, labels_corrected, labels_learnt, task_listed, windows_learnt
 from finetune.train.lora import attach, save, to_float32
 from finetune.train.ordinal_loss import NumberTokens, ordinal_loss
 from finetune.train.schedule import LearningRateSchedule
@@ -29,8 +31,7 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Task
 from pdc.files import read_json
-from pdc.inference.adapter_folder import AdapterManifest, labels_served
-from pdc.inference.answer_settings import labels_of, lists_of
+from pdc.inference.adapter_folder import windows_of
 from pdc.inference.qwen import Qwen
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
@@ -40,15 +41,29 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
+ENOUGH_STEPS = 600  # of optimisation, for the windows of a few images: 20 frames of 24 windows would make 7,200
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The outcome of a training: optimiser steps taken, questions seen, seconds, and whether it was stopped by hand."""
+    """The outcome of a training: optimiser steps taken and planned, questions seen, seconds, whether it was stopped by hand."""
 
     steps: int
+    planned: int
     examples: int
     seconds: float
     stopped: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """What metrics.json keeps under `training`."""
+        return {"steps": self.steps, "planned": self.planned, "examples": self.examples, "seconds": round(self.seconds, 1)}
+
+    def sentence(self, name: str) -> str:
+        """How much of the plan was done, and how to go on where time ended it."""
+        told = f"{self.steps} of {self.planned} planned steps are done"
+        if self.steps >= self.planned:
+            return f"{told}."
+        return f"{told}. To train longer, go on from it: python -m finetune train --parent {name}"
 
 
 def train(
@@ -75,10 +90,12 @@ def train(
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
-    steps = max(1, math.ceil(len(rows) * config.epochs / config.batch))
-    lists = _lists(qwen, rows, parent) if config.one_list else None
+    windows = plan_windows(rows, qwen, windows_of(parent[1]) if parent else None)
+    viewed = by_window(rows, windows)
+    steps = _planned(rows, viewed, config)
+    lists = task_listed(qwen, rows, parent) if config.one_list else None
     examples = Examples(
-        rows,
+        viewed,
         qwen,
         length=steps * config.batch,
         seed=config.seed,
@@ -92,12 +109,14 @@ def train(
     clock = LearningRateSchedule(steps, config.max_seconds, peak=_peak(config, rows, qwen))
     trainer = build_trainer(run, qwen, model, examples, clock, say, progress)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
+    for label, side in windows.items():
+        say(f"{label!r} is small, so it is learnt, and looked for, in windows of about {side:.0f} pixels a side.")
     say(f"Training {steps} steps of {config.batch}, at most {config.max_seconds:.0f} s, {start}.")
     _run(run, trainer, clock, say)
-    done = Trained(trainer.state.global_step, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
+    done = Trained(trainer.state.global_step, steps, trainer.state.global_step * config.batch, clock.elapsed, run.stop_asked)
     if distributed.rank():
         return done
-    _save(run, qwen, model, rows, parent, replay, lists)
+    _save(run, qwen, model, rows, parent, replay, lists, windows)
     shutil.rmtree(_checkpoints(run), ignore_errors=True)
     return done
 
@@ -110,6 +129,7 @@ def _save(
     parent: tuple[str, Path] | None,
     replay: Sequence[Row],
     lists: Task | None,
+    windows: Mapping[str, float],
 ) -> None:
     data = read_json(run.data / "manifest.json") or {}
     save(
@@ -119,11 +139,18 @@ def _save(
         name=run.name,
         parent=parent[0] if parent else None,
         data=data.get("digest", ""),
-        trained_on=_trained_on(rows, replay, parent),
+        trained_on=images_learnt(rows, replay, parent),
         lists=lists,
-        labels=_labels(rows, replay, parent),
-        serves=_serves(rows, parent),
+        labels=labels_learnt(rows, replay, parent),
+        serves=labels_corrected(rows, parent),
+        windows=windows_learnt(rows, parent, windows),
     )
+
+
+def _planned(rows: Sequence[Row], viewed: Sequence[Row], config: TrainConfig) -> int:
+    """Optimiser steps for all epochs. The many windows of a few images raise them up to ENOUGH_STEPS."""
+    whole, windowed = (math.ceil(n * config.epochs / config.batch) for n in (len(rows), sum(map(views_of, viewed))))
+    return max(1, whole, min(windowed, ENOUGH_STEPS))
 
 
 def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
@@ -135,32 +162,6 @@ def _peak(config: TrainConfig, rows: Sequence[Row], qwen: Qwen) -> float:
     """Factor on the learning rate: lower for labels that the base knows, where less is to be learnt and more to be lost."""
     asked = {label for row in rows for label in row.question.labels}
     return 1.0 if qwen.base_labels.isdisjoint(asked) else config.known_lr
-
-
-def _labels(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
-    """Every label that the weights were trained on, the parent's and the replayed ones too."""
-    before = labels_of(str(parent[1])) if parent else frozenset()
-    return before | {label for row in (*rows, *replay) for label in row.question.labels}
-
-
-def _serves(rows: Sequence[Row], parent: tuple[str, Path] | None) -> frozenset[str]:
-    """The labels that the adapter answers for: its parent's and those of the rows. Empty means all of them."""
-    before = labels_served(parent[1]) if parent else frozenset()
-    if parent and not before:
-        return frozenset()  # its parent answers everything
-    return before | {label for row in rows for label in row.question.labels}
-
-
-def _lists(qwen: Qwen, rows: Sequence[Row], parent: tuple[str, Path] | None) -> Task | None:
-    """The task by which the adapter will answer all five: the base's, unless it learns or has learnt from points or counts."""
-    lists = lists_of(str(parent[1]), qwen.base_lists) if parent else qwen.base_lists
-    return lists if lists and all(lists in tasks_of(row) for row in rows) else None
-
-
-def _trained_on(rows: Sequence[Row], replay: Sequence[Row], parent: tuple[str, Path] | None) -> dict[str, str]:
-    """Every image that led to the weights, the parent's too."""
-    before = AdapterManifest.read(parent[1]).trained_on if parent else {}
-    return {**before, **likenesses([*rows, *replay])}
 
 
 def _run(run: Run, trainer: AnyTrainer, clock: LearningRateSchedule, say: Callable[[str], None]) -> None:

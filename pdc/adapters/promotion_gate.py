@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pdc.adapters.saved_work import saved_work
 from pdc.images.near_duplicates import ImageHash, near_duplicate_pairs
 from pdc.inference.adapter_folder import AdapterManifest
 
@@ -32,6 +33,7 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *_worse(candidate, rival, (metrics["changes"] or {}).get(side), serving),
         *_labels(candidate, rival),
         *_blank(metrics),
+        *_work(metrics, side, serving),
     ]
 
 
@@ -98,3 +100,13 @@ def _recall(scores: Metrics) -> float:
 def _blank(metrics: Metrics) -> Iterator[str]:
     if marks := metrics.get("blank_marks", 0):
         yield f"It reports {marks} finding(s) on blank images, where there is nothing."
+
+
+def _work(metrics: Metrics, side: str, serving: str | None) -> Iterator[str]:
+    work = saved_work(metrics, side)
+    if work and work.makes_work:
+        without = "when every mark is drawn from scratch" if work.scratch else f"with {serving or 'the base model'}"
+        yield (
+            f"It makes work: {work.after:.1f} edits an image on the held-out images against {work.before:.1f} {without}, "
+            f"a change of {work.change:+.1f} with a 95 % interval from {work.low:+.1f} to {work.high:+.1f}."
+        )

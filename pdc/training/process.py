@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +20,8 @@ from pdc.training.run_folder import Run
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How a run stands. `share` is 0 to 1 of the training, `seconds_left` an estimate of it; None when not known."""
+    """How a run stands. `share` is 0 to 1 of the training, `seconds_left` an estimate of it; None when not known. `metrics` are
+    those of a complete run."""
 
     name: str
     status: RunStatus
@@ -29,6 +30,12 @@ class TrainingProgress:
     steps: int = 0
     share: float = 0.0
     seconds_left: float | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether its time ended before its planned steps were done, so that it is worth to go on from its adapter."""
+        return self.status is RunStatus.COMPLETE and self.step < self.steps
 
 
 class Trainer(Protocol):
@@ -104,8 +111,9 @@ class ProcessTrainer:
         step = next((row for row in reversed(rows) if "step" in row), {})
         share = 1.0 if status is RunStatus.COMPLETE else step.get("share", 0.0)
         left = step.get("seconds_left") if status is RunStatus.RUNNING else None
+        metrics = run.metrics() if status is RunStatus.COMPLETE else {}
         message = _message(run, status, rows)
-        return TrainingProgress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left)
+        return TrainingProgress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left, metrics)
 
     def log(self, name: str) -> list[dict[str, Any]]:
         return Run.open(self.runs, name).log()

@@ -420,6 +420,10 @@ GOOD = {
     "held_out": {},
     "blank_marks": 0,
 }
+WORK = {
+    **{name: {"value": n, "low": n, "high": n} for name, n in {"base": 60.0, "candidate": 64.0, "scratch": 52.0}.items()},
+    "changes": {"base": moved(4.0), "scratch": moved(12.0)},
+}
 SEEN = str(hash_pixels(np.random.default_rng(3).integers(0, 255, (64, 64), np.uint8)))
 OTHER = str(hash_pixels(np.random.default_rng(4).integers(0, 255, (64, 64), np.uint8)))
 
@@ -455,6 +459,8 @@ def test_a_good_one_passes_the_gate(adapters, tmp_path, base):
         ({**GOOD, "held_out": {"a" * 64: OTHER}}, {"trained_on": {"a" * 64: SEEN}}, "trained on 1 of the held-out images"),
         ({**GOOD, "held_out": {"b" * 64: SEEN}}, {"trained_on": {"a" * 64: SEEN}}, "near copies of them .b{12}"),
         ({**GOOD, "blank_marks": 3}, {}, r"3 finding\(s\) on blank images"),
+        ({**GOOD, "edits": WORK}, {}, r"makes work: 64\.0 edits .* against 52\.0 when every mark is drawn from scratch"),
+        ({**GOOD, "edits": {**WORK, "scratch": None}}, {}, r"against 60\.0 with the base model, a change of \+4\.0"),
     ],
 )
 def test_what_speaks_against_an_adapter_is_said_and_can_be_overridden_on_record(

@@ -68,6 +68,9 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     metrics = run.metrics()
     assert metrics["n"] >= 2 and {"base", "active", "candidate"} <= set(metrics)
     assert metrics["candidate"]["adapter"] == name and metrics["candidate"]["overall"]["unreadable"]["value"] == 0
+    assert metrics["training"]["steps"] == metrics["training"]["planned"] == trainer.progress(name).step > 0
+    assert {"base", "candidate", "scratch", "changes"} <= set(metrics["edits"])
+    assert "planned steps are done" in run.output.read_text()
     manifest = json.loads((run.data / "manifest.json").read_text())
     assert manifest["held_out"]["images"] == metrics["n"]
     assert json.loads((run.adapter / "pdc.json").read_text())["data"] == manifest["digest"]

@@ -16,9 +16,10 @@ from finetune.data.coco import read_coco
 from finetune.data.drawings import write_rods
 from finetune.data.replay import blank_images, drawn_rows, replay_rows
 from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.edits import correct_row, edits_of
 from finetune.evaluate.metrics import ScoredAnswer
 from finetune.experiments.curve import CurvePoint, summary
-from finetune.experiments.simulate import Simulation, SimulationPlan, correct_row, edits_of, split_rows
+from finetune.experiments.simulate import Simulation, SimulationPlan, split_rows
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.files import write_json

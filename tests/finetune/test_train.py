@@ -142,6 +142,7 @@ def test_the_clock_ends_training(qwen, rows, tmp_path, config):
     run = new_run(tmp_path, replace(config, epochs=5000, max_seconds=3))
     done = train(run, qwen, rows, None, say=lambda text: None)
     assert not done.stopped and 1 <= done.steps < 5000 and done.seconds < 20
+    assert done.planned == 5000 and f"{done.steps} of 5000 planned steps" in done.sentence("one")
     assert run.log()[-1]["lr"] < config.lr / 2  # the rate was on its way down when time was over
 
 

@@ -12,6 +12,7 @@ import pytest
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, BadSetting, NotFound
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
+from pdc.files import write_json
 from pdc.inference.adapter_folder import lora_layers
 from pdc.review.edit_counts import EditCount
 from pdc.settings import EMBEDDED_MODEL, Settings
@@ -22,6 +23,12 @@ from pdc.training.run_folder import Run
 from pdc.web.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, standing
 
 SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}
+FEWER = {
+    "active": {"value": 9.0},
+    "candidate": {"value": 4.0},
+    "scratch": {"value": 11.0},
+    "changes": {"active": {"value": -5.0, "low": -6.0, "high": -4.0}},
+}
 MARIA = SimpleNamespace(username="maria")
 
 
@@ -71,13 +78,14 @@ def test_the_tab_builds(tab):
     with gr.Blocks() as demo:
         tab.build(demo)
     names = " ".join(str(b.value) for b in demo.blocks.values() if isinstance(b, gr.Button))
-    assert all(f'"{name}"' in names for name in ("Start training", "Stop", "Let it serve", "Roll back"))
+    assert all(f'"{name}"' in names for name in ("Start training", "Train longer", "Stop", "Let it serve", "Roll back"))
     assert any(isinstance(b, gr.Timer) for b in demo.blocks.values())
 
 
 def test_before_anything_was_trained(tab):
-    _, status, share, curve, log, table, choice = tab.look()
+    _, status, share, longer, curve, log, table, choice = tab.look()
     assert (status, share, log, cells(table)) == (IDLE, 0, "", []) and curve.empty and choice["choices"] == []
+    assert longer["interactive"] is False
 
 
 def test_start_writes_what_was_chosen(tab, trainer):
@@ -99,7 +107,7 @@ def test_a_running_run_is_shown_live(tab, trainer):
     run = run_of(trainer)
     run.append_log(message="Training 20 steps of 4.")
     run.append_log(step=5, steps=20, loss=1.25, accuracy=0.5, share=0.25, seconds_left=180.0)
-    _, status, share, curve, log, *_ = tab.look()
+    _, status, share, _, curve, log, *_ = tab.look()
     assert "step 5 of at most 20 · minutes of training left: about 3" in status and "Training 20 steps" in status
     assert share == 0.25 and curve.to_dict("list") == {"step": [5], "loss": [1.25]}
     assert log == "Training 20 steps of 4.\nstep 5: loss 1.250, 50 % of the answer right"
@@ -113,7 +121,41 @@ def test_the_timer_sends_nothing_until_something_happens(tab, trainer, store):
     changed = tab.look_again(seen)
     assert changed[0] != seen and "step 1" in changed[1]
     store.add_adapter(an_adapter("new"))
-    assert cells(tab.look_again(changed[0])[5])[0][0] == "new"
+    assert cells(tab.look_again(changed[0])[6])[0][0] == "new"
+
+
+def complete(run: Run, steps: int, planned: int) -> None:
+    """What a process leaves that did so many of the planned steps."""
+    run.append_log(step=5, steps=planned, loss=1.25, share=0.9)
+    run.append_log(message="Steps are done.", step=steps, steps=planned, share=1.0)
+    run.append_log(message="Registered it.")
+    run.write_metrics({"edits": FEWER})
+    run.mark_complete()
+
+
+def test_a_training_that_time_ended_says_how_little_it_did_and_goes_on_from_its_adapter(tab, trainer, store, tmp_path):
+    tab.start(5, "none", True)
+    run = run_of(trainer)
+    complete(run, 20, 150)
+    write_json(run.adapter / "pdc.json", {"name": run.name, "in_process_only": True})
+    store.add_adapter(an_adapter(run.name, path=str(run.adapter)))
+    _, status, share, longer, *_ = tab.look()
+    assert "complete · 20 of 150 planned steps are done; train longer" in status and share == 1.0
+    assert "saves 5.0 edits an image" in status and longer["interactive"] is True
+    tab.train_longer(7)
+    config = run_of(trainer).config
+    assert (config.max_seconds, config.parent, config.vision) == (420, run.name, True)
+
+
+def test_a_training_that_did_all_its_steps_is_not_trained_longer(tab, trainer):
+    with pytest.raises(BadSetting, match="all its planned steps"):
+        tab.train_longer(7)
+    tab.start(5, "active", False)
+    complete(run_of(trainer), 150, 150)
+    _, status, _, longer, *_ = tab.look()
+    assert "150 planned steps are done" in status and "train longer" not in status and longer["interactive"] is False
+    with pytest.raises(BadSetting, match="all its planned steps"):
+        tab.train_longer(7)
 
 
 def test_stop_asks_the_run(tab, trainer):
@@ -155,13 +197,13 @@ def test_a_row_of_the_table(tmp_path):
     labels = {"cell": {"true_marks": 7}, "ghost": {"true_marks": 0}}
     changes = {"active": {"value": 0.05, "low": -0.012, "high": 0.1}}
     base = {"score": 0.1, "score_name": "F1"}
-    metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes}
+    metrics = {"candidate": {**SCORE, "labels": labels}, "base": base, "n": 9, "changes": changes, "edits": FEWER}
     row = adapter_row(an_adapter("one", path=str(tmp_path / "one"), metrics=metrics, parent="zero"))
     assert row[:6] == ["one", "candidate", "everything", "F1 0.61 [0.50, 0.70]", "F1 0.10", "not measured"]
-    assert row[6:10] == ["+5.0 [-1.2, +10.0]", "ghost", "9", "zero"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[10])
+    assert row[6:11] == ["+5.0 [-1.2, +10.0]", "9.0 → 4.0 (-5.0 [-6.0, -4.0])", "ghost", "9", "zero"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[11])
     bare = adapter_row(an_adapter("two", path=str(tmp_path / "two")))
-    assert bare[2:10] == ["everything"] + ["not measured"] * 3 + ["-", "", "-", "the base"]
+    assert bare[2:11] == ["everything"] + ["not measured"] * 3 + ["-", "-", "", "-", "the base"]
     assert adapter_row(an_adapter("three", path=str(tmp_path / "three")))[2] == "its folder is missing"
     assert adapter_row(an_adapter("two", path=str(tmp_path / "two")), False)[2] == "trained on other weights"
 
@@ -174,7 +216,9 @@ def test_the_table_says_how_many_weights_an_adapter_has(tmp_path):
 
 def test_words_for_every_status():
     assert standing(None) == IDLE
-    assert "complete · Registered" in standing(TrainingProgress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0))
+    assert "complete · 9 planned steps are done · Registered" in standing(
+        TrainingProgress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0)
+    )
     assert standing(TrainingProgress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
 

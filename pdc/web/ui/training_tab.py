@@ -9,10 +9,11 @@ import gradio as gr
 
 from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters, is_there
+from pdc.adapters.saved_work import saved_work
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
-from pdc.inference.adapter_folder import labels_served, lora_layers
+from pdc.inference.adapter_folder import has_vision, labels_served, lora_layers
 from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
@@ -36,6 +37,7 @@ HEADERS = [
     Message("Base"),
     Message("Served then"),
     Message("Change, points"),
+    Message("Edits an image"),
     Message("Not assessable"),
     Message("Images"),
     Message("Goes on from"),
@@ -46,6 +48,8 @@ START_FROM = [(word("the adapter that serves"), "active"), (word("the base model
 LOG_LINES = 200
 BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
 BASE_ALONE = Message("the base alone")
+DONE_ALL = "{n} planned steps are done"
+DONE_SOME = "{n} of {all} planned steps are done; train longer to go on from there"
 LEFT = "minutes of training left: about {n}"
 SERVES = "{name} serves from the next question on."
 VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
@@ -83,6 +87,7 @@ class TrainingTab:
         self.vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
         with gr.Row():
             self.start_button = gr.Button(word("Start training"), variant="primary", min_width=120)
+            self.longer_button = gr.Button(word("Train longer"), min_width=100, interactive=False)
             self.stop_button = gr.Button(word("Stop"), min_width=80)
         self.status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
         self.bar = gr.HTML(0, html_template=BAR)
@@ -116,7 +121,7 @@ class TrainingTab:
         seen = gr.State(None)
         hidden: dict[str, Any] = {"show_progress": "hidden"}
         registry = [self.table, self.chosen]
-        everything = [seen, self.status, self.bar, self.loss, self.lines, *registry]
+        everything = [seen, self.status, self.bar, self.longer_button, self.loss, self.lines, *registry]
         demo.load(show_errors(self.look), None, everything, **hidden)
         gr.Timer(SECONDS_BETWEEN_LOOKS).tick(show_errors(self.look_again), [seen], everything, **hidden)
         demo.load(self.plots, None, self.plotted, **hidden)
@@ -124,6 +129,7 @@ class TrainingTab:
         self.chosen.change(show_errors(self.changed), [self.chosen], [self.pictures], **hidden)
         asked, decided = [self.minutes, self.source, self.vision], [self.status, *registry]
         self.start_button.click(show_errors(self.start), asked, everything, **hidden)
+        self.longer_button.click(show_errors(self.train_longer), [self.minutes], everything, **hidden)
         self.stop_button.click(show_errors(self.stop), None, [self.status], **hidden)
         self.promote_button.click(show_errors(self.promote), [self.chosen, self.reason, self.force], decided, **hidden)
         self.back_button.click(show_errors(self.rollback), [self.reason], decided, **hidden)
@@ -131,10 +137,17 @@ class TrainingTab:
     # Handlers ---------------------------------------------------------------------------------------------------
 
     def start(self, minutes: float, source: str, vision: bool) -> tuple[Any, ...]:
-        if not minutes:
-            raise BadSetting("Say for how many minutes to train at most.")
         parent = None if source == "none" else source
-        self.trainer.start(max_seconds=float(minutes) * 60, parent=parent, vision=bool(vision))
+        self.trainer.start(max_seconds=_seconds(minutes), parent=parent, vision=bool(vision))
+        return self.look()
+
+    def train_longer(self, minutes: float) -> tuple[Any, ...]:
+        """Go on from the adapter of the newest run, whose time ended before its plan did."""
+        name = self.trainer.latest()
+        if name is None or not self.trainer.progress(name).unfinished:
+            raise BadSetting("The newest training did all its planned steps; start another one.")
+        vision = has_vision(self.adapters.get(name).path)
+        self.trainer.start(max_seconds=_seconds(minutes), parent=name, vision=vision)
         return self.look()
 
     def stop(self) -> Message:
@@ -160,12 +173,13 @@ class TrainingTab:
         name = self.trainer.latest()
         rows = self.trainer.log(name) if name else []
         progress = self.trainer.progress(name) if name else None
-        watched = (standing(progress), progress.share if progress else 0, self.curve(rows), log_text(rows))
+        longer = gr.update(interactive=progress is not None and progress.unfinished)
+        watched = (standing(progress), progress.share if progress else 0, longer, self.curve(rows), log_text(rows))
         return (self.mark(), *watched, *self.registry())
 
     def look_again(self, seen: Any) -> tuple[Any, ...]:
         """Nothing, unless something has happened since."""
-        return self.look() if self.mark() != seen else (gr.skip(),) * 7
+        return self.look() if self.mark() != seen else (gr.skip(),) * 8
 
     def changed(self, name: str | None) -> str:
         """Pictures of what changed from what served when the adapter was made."""
@@ -238,10 +252,28 @@ def standing(progress: TrainingProgress | None) -> Message:
     if progress is None:
         return IDLE
     if progress.status is not RunStatus.RUNNING or not progress.steps:
-        return joined([progress.name, Message(progress.status), Message(progress.message)], " · ")
+        told = [progress.name, Message(progress.status), *_steps_done(progress), *_work(progress), Message(progress.message)]
+        return joined(told, " · ")
     step = Message("step {n} of at most {all}", n=progress.step, all=progress.steps)
     left = [Message(LEFT, n=f"{progress.seconds_left / 60:.0f}")] if progress.seconds_left else []
     return joined([progress.name, step, *left, Message(progress.message)], " · ")
+
+
+def _steps_done(progress: TrainingProgress) -> list[Message]:
+    if not progress.steps or progress.status is not RunStatus.COMPLETE:
+        return []
+    return [Message(DONE_SOME if progress.unfinished else DONE_ALL, n=progress.step, all=progress.steps)]
+
+
+def _work(progress: TrainingProgress) -> list[Message]:
+    """Whether the new adapter saves work, or makes some."""
+    return [work.sentence()] if (work := saved_work(progress.metrics)) else []
+
+
+def _seconds(minutes: float) -> float:
+    if not minutes:
+        raise BadSetting("Say for how many minutes to train at most.")
+    return float(minutes) * 60
 
 
 def log_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -266,6 +298,7 @@ def adapter_row(adapter: Adapter, fits: bool = True) -> list[str]:
         _answers_about(adapter, fits),
         *scores,
         change_text(metrics),
+        work.cell() if (work := saved_work(metrics)) else "-",
         ", ".join(not_assessable(metrics)),
         str(metrics.get("n", "-")),
         parent,
