@@ -32,7 +32,7 @@ MEASURED = {
 ROWS = [{"threshold": t, "f1": 0.6 + t / 10, "count": 0.3, "kept": 0.9, "alarms": 0.2} for t in (0.0, 0.3, 0.45)]
 ROBUST = {
     "rows": [
-        {"kind": "polyps", "name": n, "severity": s, "images": 5, "f1": e, "change": c, "expected": e, "count_error": None}
+        {"kind": "polyps", "name": n, "severity": s, "images": 50, "f1": e, "change": c, "expected": e, "count_error": None}
         for n, s, e, c in (
             ("clean", "", {"value": 0.9, "low": 0.8, "high": 1.0}, None),
             ("blur", "much", {"value": 0.5, "low": 0.4, "high": 0.6}, {"value": -0.4, "low": -0.5, "high": -0.3}),

@@ -142,6 +142,7 @@ def test_the_table_goes_into_json_and_back_and_the_card_shows_what_clearly_chang
     assert lines[0] == "| seen with | cells, 12 |"
     assert "| grey, no colour | **0.00, -1.00 [-1.00, -1.00]** |" in lines
     assert next(line for line in lines if line.startswith("| rotation, 90")).count("*") == 0
+    assert "**" not in robustness_markdown(measure_robustness(RedDetector(), {"cells": rows[:3]}))  # too few to be clear
 
 
 def test_rank_correlation_shares_the_ranks_of_ties():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.bootstrap import FEW_GROUPS, Estimate
 from finetune.evaluate.robustness.measure import SOURCE, PerturbedScores, Robustness
 from finetune.evaluate.tables import align_columns
 
@@ -18,7 +18,8 @@ def robustness_table(found: Robustness) -> str:
 
 
 def robustness_markdown(found: Robustness) -> str:
-    """A row a perturbation and a column a kind: F1, and its change where the interval leaves out 0. Then the sources."""
+    """A row a perturbation and a column a kind: F1 and its change, bold where the interval leaves out 0 and
+    the images are not few. Then the sources."""
     kinds = list(dict.fromkeys(r.kind for r in found.rows))
     by_place = {(r.kind, r.title): r for r in found.rows}
     titles = dict.fromkeys(r.title for r in found.rows if r.name != SOURCE)
@@ -41,7 +42,7 @@ def _cell(r: PerturbedScores | None) -> str:
         return "-"
     if r.change is None:
         return _full(r.f1)
-    clear = r.change.high < 0 or r.change.low > 0
+    clear = r.images >= FEW_GROUPS and (r.change.high < 0 or r.change.low > 0)
     said = f"{r.f1.value:.2f}, {_full(r.change, '+')}"
     return f"**{said}**" if clear else said
 
