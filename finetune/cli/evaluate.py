@@ -94,13 +94,15 @@ def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
 
 
 def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: AdapterRef, progress: Progress) -> Comparison:
+    from finetune.cli.fold import experts_beside
     from finetune.data.coco import read_coco
     from finetune.evaluate.compare import compare
     from pdc.inference.qwen import load
 
     rows = read_coco(data, options.task, options.label or (), options.limit)
     qwen = load(settings.model, **settings.loading)
-    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress)
+    experts = experts_beside(settings.model)
+    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts)
 
 
 def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:

@@ -25,6 +25,7 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Question, RunStatus, Task
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
@@ -264,7 +265,13 @@ def compare_with(
     serving = AdapterRef(active.name, active.path) if active else AdapterRef()
     qwen = load(how.model, **how.loading)
     wanted = {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}
-    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress)
+    experts = experts_beside(how.model)
+    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts)
+
+
+def experts_beside(model: str) -> Experts:
+    """The experts that serve beside this model, unless PDC_EXPERTS switches them off."""
+    return Experts(model if Settings.from_env().experts else "")
 
 
 def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:

@@ -15,7 +15,9 @@ from finetune.evaluate.edits import describe_edits
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from pdc.domain.progress import Progress, unseen
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Predictor
+from pdc.inference.predictors.experts import ExpertPredictor, share
 from pdc.inference.predictors.local import LocalPredictor
 
 if TYPE_CHECKING:
@@ -72,21 +74,25 @@ def compare(
     report: Report = lambda text: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
+    experts: Experts = NOBODY,
 ) -> Comparison:
     """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
     is the candidate.
 
-    `report` gets a sentence after each answer; when `stop` says so, Stopped is raised.
+    `report` gets a sentence after each answer; when `stop` says so, Stopped is raised. What is measured is what serves:
+    `experts` stand beside the model, but an adapter goes before them for what it was corrected on.
     """
     serving = [AdapterRef()]
-    predictor = LocalPredictor(lambda: qwen, lambda: serving[0])
+    predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
     answers: dict[AdapterRef, list[ScoredAnswer]] = {}
     done: dict[AdapterRef, Evaluation] = {}
     for wanted in dict.fromkeys(adapters.values()):
         serving[0], started = wanted, time.monotonic()
         answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
         seconds = round(time.monotonic() - started, 1)
-        done[wanted] = evaluate(answers[wanted], model=qwen.name, adapter=wanted.name, seconds=seconds)
+        done[wanted] = evaluate(
+            answers[wanted], model=_who(qwen.name, rows, wanted, experts), adapter=wanted.name, seconds=seconds
+        )
     *others, candidate = adapters
     serving[0] = adapters[candidate]
     return Comparison(
@@ -96,6 +102,12 @@ def compare(
         marks_on_blanks(predictor, rows),
         {name: answers[wanted] for name, wanted in adapters.items()},
     )
+
+
+def _who(model: str, rows: Sequence[Row], wanted: AdapterRef, experts: Experts) -> str:
+    """The model's name, and those of the experts that answered beside it."""
+    beside = {name for question in {row.question for row in rows} for name in share(question, wanted, experts).experts}
+    return " + ".join([model, *sorted(beside)])
 
 
 def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finetune.evaluate.pieces import Piece, painted_over
 from pdc.domain.doubt import Thresholds, opened, with_doubts
 from pdc.domain.prompts import as_task
 from pdc.domain.values import Findings, Mark, Question, Task
+from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.base import Answer, Predictor
+from pdc.inference.predictors.experts import ExpertPredictor
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -60,6 +62,17 @@ class Answers:
             self._known[view, put] = self.predictor.predict(view.image(), put)
         answer = self._known[view, put]
         return replace(answer, findings=answer.findings and as_task(self._doubted(answer.findings), put, task))
+
+    def beside(self, experts: Experts) -> Answers:
+        """The same with experts beside the model; what was said about labels that have none is not asked again."""
+        if not experts.manifests:
+            return self
+        inside: Any = self.predictor  # whatever it is, it is only asked
+        found = Answers(ExpertPredictor(inside, experts), self.lists)
+        if self.thresholds is not None:
+            found.thresholds = {**self.thresholds, **{n: t for m in experts.manifests for n, t in m.thresholds.items()}}
+        found._known = {key: a for key, a in self._known.items() if experts.labels.isdisjoint(key[1].labels)}
+        return found
 
     def look(self, image: PilImage, question: Question) -> Findings:
         """What is found in a picture that is no file; nothing where the answer cannot be read."""

@@ -16,7 +16,7 @@ import typer
 from finetune.tiny import SOURCES
 from pdc.domain.errors import BadSetting
 
-ON_FINISHED = ("thresholds", "measure", "robustness", "card")  # stages that need a finished model and no training
+ON_FINISHED = ("thresholds", "expert", "measure", "robustness", "card")  # stages that need a finished model and no training
 
 
 class Stage(StrEnum):
@@ -29,6 +29,7 @@ class Stage(StrEnum):
     JOIN = "join"
     SHIP = "ship"
     THRESHOLDS = "thresholds"
+    EXPERT = "expert"
     MEASURE = "measure"
     ROBUSTNESS = "robustness"
     CARD = "card"
@@ -51,7 +52,9 @@ class Plan:
         typer.Option(help=f"Folder with {', '.join(SOURCES)}, each with train.json and dev.json (COCO); or what `pack` wrote."),
     ]
     out: Annotated[Path, typer.Option(help="Working folder: checkpoints, logs and the finished model.")]
-    stages: Annotated[list[Stage] | None, typer.Option(help="What is done; name several (default: all but pack).")] = None
+    stages: Annotated[
+        list[Stage] | None, typer.Option(help="What is done; name several (default: all to measure, without pack and expert).")
+    ] = None
     teach_steps: Annotated[int, _steps("the teacher")] = 1200
     see_steps: Annotated[int, _steps("the vision tower alone")] = 1900
     read_steps: Annotated[int, _steps("the language model alone")] = 1200
@@ -85,12 +88,13 @@ def build(plan: Plan) -> int:
 
 
 def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
+    from finetune.tiny.experts.export import export_folder
     from finetune.tiny.measure import measure_folder
     from finetune.tiny.report import card, robust
     from finetune.tiny.report.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
-    runs = choose_folder, measure_folder, robust.measure_folder, card.write_folder
+    runs = choose_folder, export_folder, measure_folder, robust.measure_folder, card.write_folder
     for stage, run in zip(ON_FINISHED, runs, strict=True):
         if stage in stages:
             run(model, plan.data, plan.out, plan.limit, plan.quantization)

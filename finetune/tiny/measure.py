@@ -168,8 +168,12 @@ def answers_of(model: Path, quantization: str) -> Answers:
 
 
 def measure_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
-    """Measure a finished model folder in the serving quantization and write measured.json into `out`."""
-    started = time.monotonic()
-    numbers = {**measure(answers_of(model, quantization), data, limit), "quantization": quantization}
+    """Measure a finished model folder in the serving quantization, its experts beside it: measured.json in `out`."""
+    from pdc.inference.experts.registry import Experts
+
+    started, experts = time.monotonic(), Experts(str(model))
+    answers = answers_of(model, quantization).beside(experts)
+    beside = [m.name for m in experts.manifests]
+    numbers = {**measure(answers, data, limit), "quantization": quantization, "experts": beside}
     print(f"{time.monotonic() - started:.0f} s in all, {quantization}")
     (out / "measured.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

@@ -103,7 +103,10 @@ class ExpertPredictor:
         model: str = "",
     ) -> None:
         self.inside, self.experts, self._wanted, self._model = inside, experts, wanted, model
-        self.warm_up = inside.warm_up
+
+    def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """As the predictor inside; experts are loaded when first asked."""
+        self.inside.warm_up(say)
 
     def load(self) -> None:
         """Load the experts and the model now. Raises BadModel when the model cannot be used."""
