@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ ROBUST = {
     "spearman": {"value": 0.85, "low": 0.7, "high": 0.9},
     "spearmans": {"polyps": None},
 }
+EXPERT = {
+    "name": "lite",
+    "labels": ["polyp"],
+    "mode": "instead",
+    "thresholds": {"polyp": 0.35},
+    "about": {"measured": {"n": 9, "model": "0.6", "expert": "0.9", "change": "0.3 [0.2, 0.4]"}},
+}
 
 
 @pytest.fixture
@@ -54,9 +62,10 @@ def measured(tmp_path) -> Measured:
         "measured": MEASURED,
         "thresholds": {"polyp": ROWS, "nucleus": [{**row, "alarms": None} for row in ROWS]},
         "robustness": ROBUST,
-        "likeness": {"polyps": {"n": 4, "AUROC": E}, "list": [1, 2]},
-        "expert": {"change of F1": {"value": 0.2, "low": 0.1, "high": 0.3}, "written": True},
+        "likeness": {"blood_cells": {"n": 4, "called unlike": 0.05, "auroc": {"noise": E, "polyps": [1.0, 1.0, 1.0]}}},
     }
+    (model / "experts" / "polyp").mkdir(parents=True)
+    (model / "experts" / "polyp" / "expert.json").write_text(json.dumps(EXPERT))
     for name, value in files.items():
         (out / f"{name}.json").write_text(json.dumps(value))
     return Measured(model, out)
@@ -82,8 +91,9 @@ def card(*names: str) -> str:
         ("thresholds", "| polyp | 0.45 | 0.600, 0.645 | 0.300, 0.300 | 90 % | 20 % |"),
         ("thresholds", "| nucleus | none | 0.600 | 0.300 | 90 % | - |"),
         ("robustness", "| blur, much | **0.50, -0.40 [-0.50, -0.30]** |"),
-        ("likeness", f"| polyps, AUROC | {SAID} |"),
-        ("expert", "| change of F1 | 0.20 [0.10, 0.30] |"),
+        ("likeness", "| asked for | its images | called unlike | AUROC against noise | AUROC against polyps |"),
+        ("likeness", f"| blood cells | 4 | 5.0 % | {SAID} | 1.00 [1.00, 1.00] |"),
+        ("expert", "| lite | polyp, 0.35 | instead of the model | 9 | 0.6 | 0.9 | 0.3 [0.2, 0.4] |"),
     ],
 )
 def test_each_block_says_what_its_stage_measured(measured: Measured, name: str, line: str):
@@ -98,11 +108,12 @@ def test_writing_twice_is_writing_once(measured: Measured):
 
 
 def test_what_was_not_measured_stays_as_it_is(measured: Measured, tmp_path: Path):
+    shutil.rmtree(measured.model / "experts")
     nothing = Measured(measured.model, tmp_path / "empty")
     assert rewrite(card(*BLOCKS), nothing) == (card(*BLOCKS), [], list(BLOCKS))
     (measured.out / "robustness.json").unlink()
     text, _, kept = rewrite(card(*BLOCKS), measured)
-    assert kept == ["robustness"] and "old robustness" in text and "old measure" not in text
+    assert kept == ["robustness", "expert"] and "old robustness" in text and "old measure" not in text
 
 
 @pytest.mark.parametrize(

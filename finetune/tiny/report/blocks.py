@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,14 @@ from finetune.evaluate.robustness.measure import Robustness
 from finetune.evaluate.robustness.tables import robustness_markdown
 from finetune.tiny.measure import BOXES, FULL_FIELD, format_estimate
 from pdc.inference.adapter_folder import MANIFEST
+from pdc.inference.experts.base import MANIFEST as EXPERT
+from pdc.inference.experts.base import Mode
+from pdc.inference.experts.registry import FOLDER as EXPERTS
 
 SHOWN = (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)  # thresholds of the polyp table
 NO_COLUMN = ("n", "groups", "seconds")
 POLYP = "polyp"
+ASKED = {Mode.INSTEAD: "instead of the model", Mode.BESIDE: "beside the model"}
 Numbers = Mapping[str, Any]
 
 
@@ -60,7 +64,11 @@ def _measure(m: Measured) -> str | None:
 
 def _kind(name: str) -> str:
     named = {"nuclei": f"nuclei, fields of up to {FULL_FIELD}", "nuclei, full fields": "nuclei, fuller fields"}
-    return named.get(name, name.replace("_", " "))
+    return named.get(name, _plain(name))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _one_label(m: Measured) -> str | None:
@@ -140,23 +148,28 @@ def _robustness(m: Measured) -> str | None:
     return robustness_markdown(Robustness.from_json(found)) if found else None
 
 
-def _as_found(file: str) -> Callable[[Measured], str | None]:
-    """Whatever a file of numbers holds, a row a number, under the names that it has there."""
+def _likeness(m: Measured) -> str | None:
+    """A row a kind: how often its own images are called unlike it, and how well others are told from them."""
+    kinds = {kind: row for kind, row in m.read("likeness.json").items() if isinstance(row, dict) and "auroc" in row}
+    others = list(dict.fromkeys(other for row in kinds.values() for other in row["auroc"]))
+    rows = [
+        [_kind(kind), str(r["n"]), _number(r.get("called unlike"), ".1%"), *(_said(r["auroc"].get(other)) for other in others)]
+        for kind, r in kinds.items()
+    ]
+    return _table(["asked for", "its images", "called unlike", *(f"AUROC against {_plain(other)}" for other in others)], rows)
 
-    def block(m: Measured) -> str | None:
-        return _table(["", ""], [[name, said] for name, said in _flat(m.read(file))])
 
-    return block
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value.keys() == {"value", "low", "high"}:
-        yield name, _said(list(value.values()))
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from _flat(part, f"{name}, {key}" if name else str(key))
-    elif not isinstance(value, list) or _is_estimate(value):
-        yield name, _said(value)
+def _expert(m: Measured) -> str | None:
+    """A row an expert in the model's folder: what it answers for, and what it gains, as its stage measured it."""
+    rows = []
+    for path in sorted((m.model / EXPERTS).glob(f"*/{EXPERT}")):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        gains = said.get("about", {}).get("measured", {})
+        labels = ", ".join(f"{label}, {said.get('thresholds', {}).get(label, 0):.2f}" for label in said["labels"])
+        numbers = (str(gains.get(key, "-")) for key in ("n", "model", "expert", "change"))
+        rows.append([said["name"], labels, ASKED[Mode(said["mode"])], *numbers])
+    head = "expert", "label, threshold", "asked", "images", "F1 of the model alone", "F1 with it", "change"
+    return _table(head, rows)
 
 
 def _is_estimate(value: Any) -> bool:
@@ -189,6 +202,6 @@ BLOCKS: Mapping[str, Callable[[Measured], str | None]] = {
     "polyp thresholds": _polyp_thresholds,
     "thresholds": _thresholds,
     "robustness": _robustness,
-    "likeness": _as_found("likeness.json"),
-    "expert": _as_found("expert.json"),
+    "likeness": _likeness,
+    "expert": _expert,
 }
