@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task
 from pdc.images.intake import ImageFiles
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, SoFar
 from pdc.review.drafts import Draft
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
@@ -47,9 +47,9 @@ class Scripted:
     def untaught(self, question) -> tuple[str, ...]:
         return ()
 
-    def stream(self, image, question: Question, cancelled) -> Iterator[Findings | Answer]:
+    def stream(self, image, question: Question, cancelled) -> Iterator[SoFar | Answer]:
         """One mark, then the whole answer once `go` says so or it is cancelled."""
-        yield Findings(FOUND.marks[:1])
+        yield SoFar(Findings(FOUND.marks[:1]))
         answer = self.predict(image, question)
         if not cancelled():
             yield answer

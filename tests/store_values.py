@@ -43,7 +43,9 @@ def an_image(sha256: str = SHA, **changes) -> Image:
 
 def a_prediction(id: str = "p1", **changes) -> Prediction:
     view = View(0.1, 1200, 65535, 1, 3, "black")
-    start = Prediction(id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT, True, 1_003_520, True, view)
+    start = Prediction(
+        id, SHA, ASK, FOUND, "[{}]", "tiny", None, "compact-1", 1.25, AT, True, 1_003_520, True, view, likeness={"polyp": 1 / 3}
+    )
     return replace(start, **changes)
 
 

@@ -16,7 +16,8 @@ import typer
 from finetune.tiny import SOURCES
 from pdc.domain.errors import BadSetting
 
-ON_FINISHED = ("thresholds", "expert", "measure", "robustness", "card")  # stages that need a finished model and no training
+# stages that need a finished model and no training
+ON_FINISHED = ("likeness", "thresholds", "expert", "measure", "robustness", "card")
 
 
 class Stage(StrEnum):
@@ -28,6 +29,7 @@ class Stage(StrEnum):
     READ = "read"
     JOIN = "join"
     SHIP = "ship"
+    LIKENESS = "likeness"
     THRESHOLDS = "thresholds"
     EXPERT = "expert"
     MEASURE = "measure"
@@ -90,11 +92,11 @@ def build(plan: Plan) -> int:
 def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
     from finetune.tiny.experts.export import export_folder
     from finetune.tiny.measure import measure_folder
-    from finetune.tiny.report import card, robust
+    from finetune.tiny.report import card, likeness, robust
     from finetune.tiny.report.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
-    runs = choose_folder, export_folder, measure_folder, robust.measure_folder, card.write_folder
+    runs = likeness.learn_folder, choose_folder, export_folder, measure_folder, robust.measure_folder, card.write_folder
     for stage, run in zip(ON_FINISHED, runs, strict=True):
         if stage in stages:
             run(model, plan.data, plan.out, plan.limit, plan.quantization)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pdc.domain.certainty.counts import Worth, worth_of_all
+from pdc.domain.doubt import unlike, unlike_note
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Box, Mark, Question, Status
@@ -31,6 +32,8 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "count_chances": {label: answer.counts[label] for label in question.labels if label in answer.counts},
         "readable": findings is not None,
         "cut": answer.cut,
+        "likeness": dict(answer.likeness),
+        "unlike": list(unlike(answer.likeness)),
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
         "model": answer.model,
         "adapter": answer.adapter,
@@ -56,6 +59,8 @@ def in_words(row: dict[str, Any]) -> str:
     found += _worth(row) + _doubts(row)
     if row["cut"]:
         found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
+    if strange := unlike_note(row["unlike"]):
+        found = f"{strange} {found}"
     if warning := View.of(row["view"] or {}).warning:
         found = f"{warning} {found}"
     who = ", ".join([row["model"], f"adapter {row['adapter'] or 'none'}", *(f"expert {name}" for name in row["experts"])])

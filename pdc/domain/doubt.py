@@ -1,15 +1,17 @@
-"""What becomes of marks that the model itself is not sure of: below their label's threshold they are doubtful. Pure."""
+"""What a model's own numbers leave in doubt: marks below their label's threshold, and images unlike those it knows. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pdc.domain.values import Findings, Mark, Status
+from pdc.domain.message import Message, joined
+from pdc.domain.values import Findings, Likeness, Mark, Status
 
 Thresholds = Mapping[str, float]
 """the score, 0 to 1, per label below which a mark is doubtful; a label without one has no doubtful marks"""
+UNLIKE = 0.03  # the share of a label's own images that are called unlike them; 0.05 is the most that may be
 
 
 def with_doubts(findings: Findings, thresholds: Thresholds) -> Findings:
@@ -32,3 +34,16 @@ def opened(findings: Findings) -> Findings:
 
 def _is_doubtful(mark: Mark) -> bool:
     return mark.status is Status.DOUBTFUL
+
+
+def unlike(likeness: Likeness) -> tuple[str, ...]:
+    """The labels whose training images this image does not look like."""
+    return tuple(label for label, share in likeness.items() if share < UNLIKE)
+
+
+def unlike_note(labels: Iterable[str]) -> Message:
+    """What a reader is told of an image unlike those that the model was trained on for these labels; empty without any."""
+    named = ", ".join(labels)
+    if not named:
+        return joined(())
+    return Message("This image does not look like those the model was trained on for {labels}. Check everything.", labels=named)

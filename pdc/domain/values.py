@@ -149,6 +149,9 @@ class Box:
 
 
 Shape = Point | Box
+Likeness = Mapping[str, float]
+"""per label, 0 to 1: of images like those that the model was trained on for it, the share that look at least as unusual as
+this one; a label without a number was not judged"""
 Polygon = tuple[tuple[float, float], ...]
 """the corners (x, y) of a closed line, at least three; the last is joined to the first"""
 Outline = tuple[Polygon, ...]
@@ -287,7 +290,8 @@ class Prediction:
     look that the model was shown; None where that was not noted. `short_of_memory`: memory ran out, and these are fewer than
     the settings allow. `view` is what the model saw of the image's file, where that was not all of it. `experts` are the names of
     those that answered for some of the labels. `counts`: per label the probability of each count, as in
-    `pdc.domain.certainty.counts`; a label without one: unknown.
+    `pdc.domain.certainty.counts`; a label without one: unknown. `likeness` compares the image with those that the
+    model was trained on.
     """
 
     id: str
@@ -306,6 +310,7 @@ class Prediction:
     view: View | None = None
     experts: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    likeness: Likeness = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

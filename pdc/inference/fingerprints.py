@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 EDGE = 1 << 20  # bytes hashed at either end of a weights file
+LIKENESS = "likeness.safetensors"  # what images are compared with: no weights, and no answer depends on it
 
 
 def fingerprint(folder: str | Path) -> str | None:
@@ -17,7 +18,8 @@ def fingerprint(folder: str | Path) -> str | None:
 @lru_cache(maxsize=16)
 def _hash(folder: Path, as_it_is: object) -> str:
     digest = hashlib.sha256()
-    for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))]:
+    weights = sorted(path for path in folder.glob("*.safetensors") if path.name != LIKENESS)
+    for path in [folder / "config.json", *weights]:
         with path.open("rb") as file:
             digest.update(file.read(EDGE))
             file.seek(max(0, path.stat().st_size - EDGE))

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.domain.errors import BadModel, BadSetting, first_sentence
 from pdc.domain.prompts import words
-from pdc.domain.values import Question, Task
+from pdc.domain.values import Likeness, Question, Task
 from pdc.inference.adapter_folder import verify
 from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
 from pdc.inference.fingerprints import stamp
 from pdc.inference.frame import Frame, frame_of, pixel_budget, tile_pixels
+from pdc.inference.likeness import describe, known_beside, load_known
 from pdc.inference.lora_loading import LoadedAdapters
 from pdc.inference.memory import is_out_of_memory
 from pdc.inference.processor import load_processor
@@ -72,6 +73,7 @@ class Qwen:
         self.head = head
         self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
         self.base_labels = labels_of(folder)
+        self._base_known = self._known = load_known(folder)
         self._answer_as(None, self._base_settings)
 
     @property
@@ -147,6 +149,10 @@ class Qwen:
         """[visual tokens, hidden]: what the vision tower makes of `pixels`."""
         return self.base.model.get_image_features(pixels["pixel_values"], pixels["image_grid_thw"]).pooler_output[0]
 
+    def likeness(self, features: torch.Tensor) -> Likeness:
+        """How an image with these features compares with the training images, per label; empty where that is not known."""
+        return self._known.compare(describe(features.float().cpu().numpy())) if self._known.labels else {}
+
     def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
         """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""
         image_token, end = self.processor.image_token, "<|vision_end|>"
@@ -175,16 +181,19 @@ class Qwen:
         """
         if folder is None:
             self._adapters.serve_base()
+            self._known = self._base_known
             return self._answer_as(None, self._base_settings)
         key = folder, stamp(folder)
         settings = self._verified.get(key) or self._verify(folder)
         self._adapters.serve(folder, key)
         self._verified[key] = settings
+        self._known = known_beside(folder, self._base_known)
         self._answer_as(name or folder, settings)
 
     def unload_adapters(self) -> None:
         """Take every adapter out of memory, for a base that is to be trained."""
         self._adapters.unload()
+        self._known = self._base_known
         self._answer_as(None, self._base_settings)
 
     def _verify(self, folder: str) -> AnswerSettings:

@@ -16,7 +16,7 @@ from pdc.domain.values import Box, Findings, Image, Prediction, Question
 from pdc.domain.view import View
 from pdc.images.intake import ImageFiles
 from pdc.images.window import looks
-from pdc.inference.predictors.base import Answer, Predictor
+from pdc.inference.predictors.base import Answer, Predictor, SoFar
 from pdc.review.drafts import Draft
 from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
 from pdc.store.store import Store
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pdc.review.service import ReviewService
 
-Part = Findings | Prediction
+Part = SoFar | Prediction
 """An answer in the making, and the whole one."""
 Serving = tuple[str, str | None, tuple[str, ...]]
 """The names of the model, of its adapter, and of the experts that answer a question."""
@@ -105,11 +105,10 @@ class Answers:
             return
         pixels = self.files.open(image.sha256)
         for part in self.predictor.stream(pixels, question, cancelled):
-            yield (
-                _renamed(part, tail)
-                if isinstance(part, Findings)
-                else self._stored(image, question, part, tail, _view(image, pixels))
-            )
+            if isinstance(part, SoFar):
+                yield replace(part, findings=_renamed(part.findings, tail))
+            else:
+                yield self._stored(image, question, part, tail, _view(image, pixels))
 
     def _stored(self, image: Image, question: Question, answer: Answer, tail: str, view: View | None) -> Prediction:
         """An answer as a prediction, stored."""
@@ -130,6 +129,7 @@ class Answers:
             view=view,
             experts=answer.experts,
             counts=answer.counts,
+            likeness=answer.likeness,
         )
         self.store.add_prediction(prediction)
         return prediction

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Findings, Image, Prediction, Question, Review, Verdict
+from pdc.domain.values import Findings, Image, Likeness, Prediction, Question, Review, Verdict
 from pdc.store.review_queries import DraftVersion
 
 NOTHING = joined(())
@@ -43,6 +43,8 @@ class Draft:
     """the revisions that this work started from, under each question that it has been shown under"""
     confirmed: tuple[str, ...] = ()
     """labels of which the reader has been asked whether none is meant"""
+    likeness: Likeness = field(default_factory=dict)
+    """what an answer in the making says of the image; a whole one says it itself"""
 
     @property
     def blank(self) -> bool:

@@ -136,12 +136,12 @@ class ReviewService(ImageAccess):
     def _answered(self, draft: Draft, part: Part) -> Draft:
         """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""
         prediction = part if isinstance(part, Prediction) else None
-        found = part.findings if isinstance(part, Prediction) else part
+        found, draft = part.findings, replace(draft, prediction=prediction, likeness=part.likeness)
         if found is None:
-            return replace(draft, prediction=prediction, note=UNREADABLE)
+            return replace(draft, note=UNREADABLE)
         look = second_look if self.blind else beside
         findings = look(draft.findings, found, draft.question.task)
-        return replace(draft, prediction=prediction, findings=findings, note=self._note(draft.question))
+        return replace(draft, findings=findings, note=self._note(draft.question))
 
     def _note(self, question: Question) -> Message:
         look = SECOND_LOOK if self.blind and self.asked(question) else ""

@@ -218,8 +218,8 @@ def _place(entry: Entry, order: Order) -> tuple:
         parts = re.split(r"(\d+)", entry.image.name.casefold())
         return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
     if order is Order.UNCERTAIN:
-        doubt = entry.model.doubt if entry.model else None
-        return (doubt is None, -(doubt or 0.0))
+        doubt, strange = (entry.model.doubt, entry.model.unlike) if entry.model else (None, False)
+        return (not strange, doubt is None, -(doubt or 0.0))
     return (-entry.disagreement,) if order is Order.DISAGREEMENT else ()
 
 

@@ -88,7 +88,8 @@ class LabelQueries(Database):
         said, moved = mapping.prediction(row), self._dictionary(session).moved
         found = said.findings and findings_now(said.findings, moved)
         counts = chances_now(said.counts, moved)
-        return replace(said, question=question_now(said.question, moved), findings=found, counts=counts)
+        like = {moved.get(label, label): share for label, share in said.likeness.items()}
+        return replace(said, question=question_now(said.question, moved), findings=found, counts=counts, likeness=like)
 
     def _review(self, session: Session, row: ReviewRow) -> Review:
         return self._named(session, mapping.review(row))

@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import Engine, func, null, select
 
 from pdc.domain.certainty.counts import CountChances, all_right, expected
+from pdc.domain.doubt import unlike
 from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.database import of_image
 from pdc.store.image_queries import counts
 from pdc.store.label_queries import LabelQueries
-from pdc.store.mapping import load_chances, question_of
+from pdc.store.mapping import load_chances, load_likeness, question_of
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
 
@@ -124,9 +125,10 @@ class ListQueries(LabelQueries):
         missing = [id for id in wanted if id not in known]
         with self._read() as session:
             for start in range(0, len(missing), CHUNK):
-                columns = table.id, table.task, table.findings, table.labels, table.counts if answers else null()
+                said = (table.counts, table.likeness) if answers else (null(), null())
+                columns = table.id, table.task, table.findings, table.labels, *said
                 rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
-                known.update({id: _digest(task, findings, labels, chances) for id, task, findings, labels, chances in rows})
+                known.update({id: _digest(*row) for id, *row in rows})
             moved = self._dictionary(session).moved
         return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
 
@@ -139,14 +141,15 @@ def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:
     return replace(digest, counts=counts_now(digest.counts, moved), asked=asked)
 
 
-def _digest(task: str, findings: str | None, labels: str, chances: str | None) -> Digest | None:
+def _digest(task: str, findings: str | None, labels: str, chances: str | None, likeness: str | None) -> Digest | None:
     if findings is None:
         return None
     value, asked, known = json.loads(findings), tuple(json.loads(labels)), load_chances(chances)
     counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
     counts = value["stated"] if task == Task.COUNTING else Counter(m["label"] for m in counted)
     none = None if any(counts.values()) else all_right({}, known, asked)
-    return Digest(counts, _doubt(value["marks"], counts, known), asked, value.get("complete", True), none)
+    strange = bool(unlike(load_likeness(likeness)))
+    return Digest(counts, _doubt(value["marks"], counts, known), asked, value.get("complete", True), none, strange)
 
 
 def _doubt(marks: Sequence[Mapping[str, Any]], counts: Mapping[str, int], chances: CountChances) -> float | None:

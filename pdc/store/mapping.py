@@ -17,6 +17,7 @@ from pdc.domain.values import (
     Box,
     Findings,
     Image,
+    Likeness,
     Mark,
     Origin,
     Point,
@@ -139,6 +140,10 @@ def dump_chances(chances: CountChances) -> str | None:
     return dump(chances) if chances else None
 
 
+def load_likeness(text: str | None) -> Likeness:
+    return json.loads(text or "{}")
+
+
 def prediction(row: PredictionRow) -> Prediction:
     return Prediction(
         id=row.id,
@@ -157,6 +162,7 @@ def prediction(row: PredictionRow) -> Prediction:
         view=load_view(row.view),
         experts=load_experts(row.experts),
         counts=load_chances(row.counts),
+        likeness=load_likeness(row.likeness),
     )
 
 
@@ -188,6 +194,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         view=dump_view(prediction.view),
         experts=dump_experts(prediction.experts),
         counts=dump_chances(prediction.counts),
+        likeness=dump(dict(prediction.likeness)) if prediction.likeness else None,
     )
 
 

@@ -88,6 +88,8 @@ class Digest:
     """whether the image shows no more of them"""
     none: float | None = None
     """where nothing is counted: the probability that there is nothing, as the model has it; None: unknown"""
+    unlike: bool = False
+    """whether the image does not look like those that the model was trained on for one of them"""
 
     @property
     def total(self) -> int:

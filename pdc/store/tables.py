@@ -116,6 +116,7 @@ class PredictionRow(Row):
     view: Mapped[str | None]
     experts: Mapped[str | None]
     counts: Mapped[str | None]
+    likeness: Mapped[str | None]
 
 
 class ReviewRow(Row):

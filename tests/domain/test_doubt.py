@@ -182,7 +182,7 @@ def test_the_models_folder_says_what_is_doubtful_and_every_task_counts_the_same(
     assert 0 < sum(m.counts for m in marks) < len(marks)
     assert len({f.count(task) for task, f in answers.items()}) == 1
     shown = list(predictor.stream(smears[0][0], Question(Task.BOUNDING, ("red blood cell",))))[:-1]
-    assert shown and all((m.status is Status.DOUBTFUL) == (m.score < 0.8) for part in shown for m in part.marks)
+    assert shown and all((m.status is Status.DOUBTFUL) == (m.score < 0.8) for part in shown for m in part.findings.marks)
     adapter = next((strict / "adapters").iterdir())
     wanted = AdapterRef(adapter.name, str(adapter))
     rods = predictor.predict(smears[0][0], Question(Task.BOUNDING, ("bacterium", "red blood cell")))

@@ -14,7 +14,7 @@ from pdc.cli.answer_lines import answer_row, in_words
 from pdc.domain.prompts import COMPACT, PAPER, STYLES, answer
 from pdc.domain.values import Box, Findings, Mark, Prediction, Question, Task, Verdict
 from pdc.inference.frame import Frame
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion
 from pdc.inference.predictors.tiling import Tile
@@ -119,7 +119,7 @@ def test_the_model_in_this_process_says_what_it_had_said_when_it_was_cut(short: 
     assert 0 < len(cut.findings.marks) < len(whole.findings.marks)
     assert shapes(cut.findings) == shapes(whole.findings)[: len(cut.findings.marks)] and cut.findings.marks[0].score
     *parts, last = short.stream(image, question)
-    assert replace(last, seconds=0) == replace(cut, seconds=0) and all(isinstance(p, Findings) for p in parts)
+    assert replace(last, seconds=0) == replace(cut, seconds=0) and all(isinstance(p, SoFar) for p in parts)
 
 
 def a_draft(findings: Findings | None, *, cut: bool, question: Question = ASK) -> Draft:

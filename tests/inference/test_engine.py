@@ -211,9 +211,9 @@ def test_a_label_of_any_script_is_said_whole(qwen, smears):
 def test_marks_stream_as_they_are_complete_and_the_answer_comes_last(embedded, smears):
     image, question = smears[3][0], Question(Task.COUNT_AND_BOX, LABELS)
     *parts, answer = embedded.stream(image, question)
-    counts = [len(p.marks) for p in parts]
+    counts = [len(p.findings.marks) for p in parts]
     assert isinstance(answer, Answer) and counts and counts[0] < len(answer.findings.marks) and counts == sorted(counts)
-    shown = [m.shape for m in parts[-1].marks]
+    shown = [m.shape for m in parts[-1].findings.marks]
     assert shown == [m.shape for m in answer.findings.marks][: len(shown)]
     assert answer.raw == embedded.predict(image, question).raw
 

@@ -13,7 +13,7 @@ from pdc.domain.errors import BadModel
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Status, Task
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.registry import Experts, load_expert
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.experts import ExpertPredictor, share
 
 PICTURE = Image.new("RGB", (90, 60), "#b06050")
@@ -36,7 +36,7 @@ class Model:
 
     def stream(self, image, question, cancelled=lambda: False):
         answer = self._answer(question)
-        yield Findings(answer.findings.marks[:1])
+        yield SoFar(Findings(answer.findings.marks[:1]), dict.fromkeys(question.labels, 0.01))
         yield answer
 
     def _answer(self, question: Question) -> Answer:
@@ -113,8 +113,10 @@ def test_what_an_expert_does_not_find_is_none_and_not_left_out(tmp_path):
 
 def test_the_experts_marks_come_first_and_stay(model_folder):
     predictor, _ = beside(model_folder)
-    first, *_, last = predictor.stream(PICTURE, Question(Task.BOUNDING, MIXED))
+    part, later, *_, last = predictor.stream(PICTURE, Question(Task.BOUNDING, MIXED))
+    first = part.findings
     assert [m.label for m in first.marks] == ["polyp"] and not first.complete
+    assert later.likeness and later.findings.marks[0] == first.marks[0]
     assert [m.label for m in last.findings.marks] == list(MIXED) and last.findings.complete
     assert first.marks[0] in last.findings.marks
 

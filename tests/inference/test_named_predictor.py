@@ -9,7 +9,7 @@ from PIL import Image
 from pdc.domain.label_changes import LabelChange, LabelEvent, fold
 from pdc.domain.labels import LabelDictionary
 from pdc.domain.values import Box, Findings, Mark, Question, Task
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.named import NamedPredictor
 from pdc.store.label_queries import vocabulary
 
@@ -30,7 +30,7 @@ class Taught:
         return [self._answer(question) for _, question in asked]
 
     def stream(self, image, question, cancelled=lambda: False):
-        yield Findings(self._answer(question).findings.marks[:1])
+        yield SoFar(Findings(self._answer(question).findings.marks[:1]), self._answer(question).likeness)
         yield self._answer(question)
 
     def _answer(self, question: Question) -> Answer:
@@ -38,7 +38,7 @@ class Taught:
         marks = tuple(Mark(f"m{i}", Box(0, 0, 9, 9), n, score=0.9) for i, n in enumerate(question.labels))
         stated, sure = {n: 1 for n in question.labels}, {n: {1: 1.0} for n in question.labels}
         below = {n: 0.3 for n in question.labels}
-        return Answer(Findings(marks, stated), "[]", "taught", None, "compact-1", 0.1, sure, thresholds=below)
+        return Answer(Findings(marks, stated), "[]", "taught", None, "compact-1", 0.1, sure, thresholds=below, likeness=below)
 
 
 def renamed(*changes: tuple[str, str, str], names: tuple[str, ...] = tuple(sorted(TAUGHT))) -> LabelDictionary:
@@ -58,7 +58,8 @@ def test_a_renamed_label_is_asked_by_the_name_the_model_was_taught_and_answered_
     assert [m.label for m in answer.findings.marks] == ["platelet", "Erythrozyt"] and answer.findings.stated["Erythrozyt"] == 1
     assert set(answer.thresholds) == set(answer.counts) == {"platelet", "Erythrozyt"}
     *parts, last = predictor.stream(PICTURE, ask("Erythrozyt"))
-    assert parts[0].marks[0].label == "Erythrozyt" and last.findings.marks[0].label == "Erythrozyt"
+    assert set(answer.likeness) == {"platelet", "Erythrozyt"} and set(parts[0].likeness) == {"Erythrozyt"}
+    assert parts[0].findings.marks[0].label == "Erythrozyt" and last.findings.marks[0].label == "Erythrozyt"
 
 
 def test_a_label_of_ones_own_that_is_another_word_for_a_taught_one_is_asked_as_that_one():

@@ -15,14 +15,14 @@ from PIL import Image
 
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
 from pdc.domain.prompts import COMPACT, STYLES, words
-from pdc.domain.values import Findings, Question, Task
+from pdc.domain.values import Question, Task
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.frame import read_processor_config
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.protocol import question_of, read_answer, read_request, request
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.openai.server import ModelServer
-from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import load
 from pdc.settings import EMBEDDED_MODEL
@@ -73,7 +73,7 @@ def test_marks_stream_in_and_the_answer_comes_last(embedded, smears, ours: str):
     question = Question(Task.COUNT_AND_BOX, LABELS[:1])
     *parts, answer = remote(ours).stream(smears[2][0], question)
     assert same(answer, embedded.predict(smears[2][0], question))
-    counts = [len(p.marks) for p in parts if isinstance(p, Findings)]
+    counts = [len(p.findings.marks) for p in parts if isinstance(p, SoFar)]
     assert counts and counts == sorted(counts) and counts[0] < len(answer.findings.marks)
     assert list(remote(ours).stream(smears[2][0], question, lambda: True)) == []
 

@@ -46,6 +46,8 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "inference/predictors/zoom.py",
     "domain/merge.py",
     "domain/values.py",
+    "domain/doubt.py",
+    "web/ui/worklist.py",
     "domain/view.py",
     "domain/certainty/counts.py",
     "files.py",

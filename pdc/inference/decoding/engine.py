@@ -66,6 +66,10 @@ class Decoder:
             self.image_cache.put((image_key, weights), encoded)
         return encoded
 
+    def see(self, image: PilImage) -> VisualFeatures:
+        """The image as the vision tower and the dense head see it: out of the cache, or computed now."""
+        return self._features(image, ((_fingerprint(image), self.qwen.frame(*image.size)), self.qwen.vision_weights))
+
     def forget_images(self) -> None:
         """Encode every image anew from now on."""
         self.image_cache.clear()
@@ -111,7 +115,8 @@ class Decoder:
             embedded[torch.tensor(ids) == self.qwen.base.config.image_token_id] = seen.features.to(embedded.dtype)
             prefix = self._language.prefill(embedded, positions)
         frame = self.qwen.frame(*image.size)
-        return EncodedImage(prefix, offset, len(seen.features), frame.answer_wh, proposals_in(frame, seen.proposals))
+        proposed, like = proposals_in(frame, seen.proposals), self.qwen.likeness(seen.features)
+        return EncodedImage(prefix, offset, len(seen.features), frame.answer_wh, proposed, likeness=like)
 
     def begin(self, encoded: EncodedImage, question: Question, limit: int | None = None) -> DecodingSequence:
         """An answer with no token yet, for `run`; `limit` (None: the usual) is its longest length in tokens."""

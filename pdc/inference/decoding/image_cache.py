@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pdc.domain.geometry import Size
-from pdc.domain.values import Question
+from pdc.domain.values import Likeness, Question
 from pdc.inference.decoding.partial_answer import PartialMark
 from pdc.inference.types import DenseOpinion, Proposal
 
@@ -51,7 +51,8 @@ class EncodedImage:
     """An image as the model encoded it: the KV cache of the prompt up to the image's end, and the dense head's proposals.
 
     `prefix`: keys and values [heads, length, width] per layer; `tokens`: number of visual tokens; `answer_wh`: width and
-    height of the image in whose pixels the model states coordinates; `answers`: what was answered about it before, per label.
+    height of the image in whose pixels the model states coordinates; `answers`: what was answered about it before, per label;
+    `likeness`: how it compares with the images that the model was trained on.
 
     `offset` is the M-RoPE position of the next token minus its index (Qwen2-VL, arXiv 2409.12191, section 2.1). An image of
     r rows and c columns takes r * c indices but only max(r, c) positions, so the offset is max(r, c) - r * c.
@@ -63,6 +64,7 @@ class EncodedImage:
     answer_wh: Size
     proposals: tuple[Proposal, ...]
     answers: dict[str, tuple[Proposal, ...]] = field(default_factory=dict)
+    likeness: Likeness = field(default_factory=dict)
 
     def drafts(self, question: Question) -> tuple[Proposal, ...]:
         """Marks to expect in an answer: those of an earlier answer that fit, else the dense head's; shaped for the task."""

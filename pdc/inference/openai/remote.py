@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from pdc.domain.doubt import unlike
 from pdc.domain.errors import PdcError, Unreachable
 from pdc.domain.geometry import Size
-from pdc.domain.values import Box, Findings, Question
+from pdc.domain.values import Box, Likeness, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import labels_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
@@ -26,9 +27,9 @@ from pdc.inference.frame import frame_of, pixel_budget, read_processor_config, t
 from pdc.inference.openai.http import HttpClient, TooMuch
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
-from pdc.inference.predictors.base import Answer, untaught
+from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.local import LEAST_LOOK
-from pdc.inference.predictors.looks import about, expected_boxes, plan_by_content, plan_looks, put_question
+from pdc.inference.predictors.looks import about, expected_boxes, overview, plan_by_content, plan_looks, put_question
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop
 from pdc.inference.predictors.tiling import Tile, plan_by_size
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
@@ -107,7 +108,7 @@ class RemotePredictor:
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
-    ) -> Iterator[Findings | Answer]:
+    ) -> Iterator[SoFar | Answer]:
         """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
         served = self._serving(question)
         while True:
@@ -119,19 +120,22 @@ class RemotePredictor:
 
     def _streamed(
         self, served: ServedModel, image: PilImage, question: Question, cancelled: Callable[[], bool]
-    ) -> Iterator[Findings | Answer]:
+    ) -> Iterator[SoFar | Answer]:
         started, shown = time.perf_counter(), 0
         asked, done = self._asked(served, question, image.size), []
         try:
-            for look in self._looks(served, image, asked.put):
+            looks = self._looks(served, image, asked.put)
+            if unlike(likeness := asked.likeness(looks)) and not cancelled():
+                yield SoFar(likeness=likeness)
+            for look in looks:
                 for decoded in self._parts(served, look, asked.about(look.tile)):
                     if cancelled():
                         return
-                    answered = TileAnswer(look.tile, look.frame, decoded)
+                    answered = TileAnswer(look.tile, look.frame, decoded, look.likeness)
                     marks = asked.so_far([*done, answered])
                     if len(marks.marks) > shown:
                         shown = len(marks.marks)
-                        yield marks
+                        yield SoFar(marks, likeness)
                 done.append(answered)
         except Unreachable as error:
             log.warning("%s The question is asked again.", error)
@@ -159,7 +163,7 @@ class RemotePredictor:
     def _answered(self, served: ServedModel, image: PilImage, question: Question) -> Answer:
         asked, started = self._asked(served, question, image.size), time.perf_counter()
         looks = self._looks(served, image, asked.put)
-        done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.about(k.tile))) for k in looks]
+        done = [TileAnswer(k.tile, k.frame, self._decoded(served, k, asked.about(k.tile)), k.likeness) for k in looks]
         return asked.answer(done, time.perf_counter() - started)
 
     def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
@@ -194,7 +198,8 @@ class RemotePredictor:
             return plan_by_content(image, asked, labels_of(self.folder), propose)
 
         tiles = plan_looks(image.size, question, served.settings.windows, unlearnt)
-        return [replace(look(t.window, about(t, question)), tile=t) for t in tiles]
+        likeness = next((k.likeness for (window, _), k in seen.items() if window == overview(tiles)), {})
+        return [replace(look(t.window, about(t, question)), tile=t, likeness=likeness) for t in tiles]
 
     def _view(self, served: ServedModel, image: PilImage, question: Question, window: Box) -> ServerWindow:
         from PIL.Image import Resampling
@@ -203,12 +208,9 @@ class RemotePredictor:
         part = crop(image, window).convert("RGB").resize(frame.model_wh, Resampling.BICUBIC)
         part.save(png := BytesIO(), "PNG", compress_level=1)
         body = request(served.model, png.getvalue(), question, served.settings.style, frame.answer_wh)
-        proposals = self._proposals(body) if served.proposes else None
-        return ServerWindow(Tile(window, window), frame, body, proposals, labels_of(self.folder))
-
-    def _proposals(self, body: Mapping[str, Any]) -> tuple[Proposal, ...] | None:
-        found = self.wire.post("/v1/proposals", body)["proposals"]
-        return None if found is None else tuple(Proposal(p["label"], tuple(p["numbers"]), p["score"]) for p in found)
+        said = self.wire.post("/v1/proposals", body) if served.proposes else {}
+        proposals, likeness = _proposals(said.get("proposals")), said.get("likeness") or {}
+        return ServerWindow(Tile(window, window), frame, body, proposals, labels_of(self.folder), likeness)
 
     # Answers
 
@@ -253,16 +255,21 @@ class RemotePredictor:
 @dataclass(frozen=True, slots=True)
 class ServerWindow:
     """A window of the image as it is sent, and what the server's dense head, which knows those labels (empty: any), sees in
-    it, if it has one."""
+    it, if it has one; `likeness` is that of the whole image."""
 
     tile: Tile
     frame: Frame
     body: Mapping[str, Any]
     proposals: tuple[Proposal, ...] | None
     known: frozenset[str]
+    likeness: Likeness = field(default_factory=dict)
 
     def opinion(self, question: Question) -> DenseOpinion | None:
         return None if self.proposals is None else dense_opinion(self.proposals, question, self.known or question.labels)
+
+
+def _proposals(found: Sequence[Mapping[str, Any]] | None) -> tuple[Proposal, ...] | None:
+    return None if found is None else tuple(Proposal(p["label"], tuple(p["numbers"]), p["score"]) for p in found)
 
 
 def _without(body: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 GET  /health
 GET  /v1/models            the base and the registry's adapters, by name, with the most pixels of an image that each sees
 POST /v1/chat/completions  one of PDC's five questions about one image, answered in its JSON schema; may stream
-POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions
+POST /v1/proposals         not OpenAI's: what the dense head sees, for tiles and second opinions, and the image's likeness
 """
 
 from __future__ import annotations
@@ -88,8 +88,11 @@ class ModelServer:
 
     async def proposals(self, http: HttpRequest) -> Response:
         request = self._understood(read_request(await self._body(http)))
-        found = await run_in_threadpool(lambda: self.predictor.proposals(self._opened(request), self._wanted(request)))
-        return JSONResponse({"proposals": None if found is None else [asdict(p) for p in found]})
+        return JSONResponse(await run_in_threadpool(lambda: self._seen(self._opened(request), self._wanted(request))))
+
+    def _seen(self, image: PilImage, wanted: AdapterRef) -> dict[str, Any]:
+        found, likeness = self.predictor.proposals(image, wanted), self.predictor.likeness(image, wanted)
+        return {"proposals": None if found is None else [asdict(p) for p in found], "likeness": dict(likeness)}
 
     def _steps(self, request: Request) -> Generator[Decoded]:
         wanted = self._wanted(request)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain.certainty.counts import CountChances, CountModels
 from pdc.domain.doubt import Thresholds
-from pdc.domain.values import Findings, Question
+from pdc.domain.values import Findings, Likeness, Question
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -25,6 +25,7 @@ class Answer:
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
     `max_pixels`: the most pixels of one look that the model was shown; None where that is not known. `short_of_memory`:
     memory ran out, and these are fewer than the settings allow. `experts`: the names of those that answered for some labels.
+    `likeness` compares the image with those that the model was trained on; empty where that is not known.
     """
 
     findings: Findings | None
@@ -42,6 +43,15 @@ class Answer:
     experts: tuple[str, ...] = ()
     more: Mapping[str, float] = field(default_factory=dict)
     count_models: CountModels = field(default_factory=dict)
+    likeness: Likeness = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What is known of an answer in the making: the marks written out, in pixels of the image, and `likeness` as in `Answer`."""
+
+    findings: Findings = field(default_factory=Findings)
+    likeness: Likeness = field(default_factory=dict)
 
 
 def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:
@@ -60,8 +70,9 @@ class Predictor(Protocol):
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
-    ) -> Iterator[Findings | Answer]:
-        """The marks known so far, in pixels of the image, each time another is complete; the answer last.
+    ) -> Iterator[SoFar | Answer]:
+        """What is known so far, each time another mark is complete; the answer last. Of an image unlike those that the model was
+        trained on the first part says so, before any mark.
 
         Ends without an answer once `cancelled` says so, after at most one more pass of the model.
         """

@@ -19,7 +19,7 @@ from pdc.inference.adapter_folder import labels_served
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.base import ExpertManifest, Mode
 from pdc.inference.experts.registry import NOBODY, Experts
-from pdc.inference.predictors.base import Answer, untaught
+from pdc.inference.predictors.base import Answer, SoFar, untaught
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -152,7 +152,7 @@ class ExpertPredictor:
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
-    ) -> Iterator[Findings | Answer]:
+    ) -> Iterator[SoFar | Answer]:
         """As `LocalPredictor.stream`; what the experts found comes first."""
         started, shared = time.perf_counter(), self._share(question)
         if not shared.by:
@@ -162,11 +162,11 @@ class ExpertPredictor:
         if shared.put is None:
             yield shared.answer(boxes, None, self._model, time.perf_counter() - started)
             return
-        yield shared.findings(boxes)
+        yield SoFar(shared.findings(boxes))
         with closing(self.inside.stream(image, shared.put, cancelled)) as parts:  # type: ignore[type-var]
             for part in parts:
-                if isinstance(part, Findings):
-                    yield shared.findings(boxes, part)
+                if isinstance(part, SoFar):
+                    yield replace(part, findings=shared.findings(boxes, part.findings))
                 else:
                     yield shared.answer(boxes, part, self._model, time.perf_counter() - started)
 

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pdc.domain.doubt import unlike
 from pdc.domain.errors import OutOfMemory, PdcError
 from pdc.domain.geometry import Size
-from pdc.domain.values import Findings, Question
+from pdc.domain.values import Likeness, Question
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.answer_settings import taught
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
 from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
-from pdc.inference.predictors.base import Answer, untaught
+from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.looks import put_question
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
@@ -78,8 +79,8 @@ class LocalPredictor:
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
-    ) -> Iterator[Findings | Answer]:
-        """The marks known so far, in pixels of the image, each time another is complete; the answer last.
+    ) -> Iterator[SoFar | Answer]:
+        """What is known so far, each time another mark is complete; the answer last.
 
         Ends without an answer once `cancelled` says so, after at most one more pass of the model. Raises PdcError as
         `predict` does. The model is this caller's until the iterator is used up or closed.
@@ -97,17 +98,19 @@ class LocalPredictor:
 
     def _streamed(
         self, decoder: Decoder, qwen: Qwen, image: PilImage, question: Question, cancelled: Callable[[], bool]
-    ) -> Iterator[Findings | Answer]:
+    ) -> Iterator[SoFar | Answer]:
         started, shown = time.perf_counter(), 0
         asked = _asked(qwen, question, image)
         looks = plan_requests(decoder, image, asked.put)
+        if unlike(likeness := asked.likeness(looks)) and not cancelled():
+            yield SoFar(likeness=likeness)
         for _ in decoder.run([k.encoded for k in looks], [k.sequence for k in looks]):
             if cancelled():
                 return
             marks = asked.so_far([k.answered() for k in looks])
             if len(marks.marks) > shown and not all(k.sequence.done for k in looks):
                 shown = len(marks.marks)
-                yield marks
+                yield SoFar(marks, likeness)
         yield asked.answer([k.answered() for k in looks], time.perf_counter() - started)
 
     @property
@@ -168,6 +171,13 @@ class LocalPredictor:
             decoder, qwen = self._ready(wanted)
             with sentences(qwen.max_pixels):
                 return decoder.encode(image).proposals if qwen.head else None
+
+    def likeness(self, image: PilImage, wanted: AdapterRef) -> Likeness:
+        """How the image compares with those that the model was trained on, per label; empty where that is not known."""
+        with self._lock:
+            decoder, qwen = self._ready(wanted)
+            with sentences(qwen.max_pixels):
+                return decoder.encode(image).likeness
 
     def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         started = time.monotonic()

@@ -57,6 +57,12 @@ def plan_by_content(image: PilImage, question: Question, known: Collection[str],
     return plan_tiles(image.size, propose, area)
 
 
+def overview(tiles: Sequence[Tile]) -> Box:
+    """The part of the image that the tiles answer for together."""
+    sides = list(zip(*(t.core.xyxy for t in tiles), strict=True))
+    return Box(min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3]))
+
+
 def put_question(
     question: Question, lists: Task | None, wh: Size, windows: Mapping[str, float], most: int | None = None
 ) -> Question:

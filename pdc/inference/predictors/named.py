@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pdc.domain.label_changes import findings_now
 from pdc.domain.labels import LabelDictionary
-from pdc.domain.values import Findings, Question
-from pdc.inference.predictors.base import Answer
+from pdc.domain.values import Question
+from pdc.inference.predictors.base import Answer, SoFar
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -71,12 +71,12 @@ class NamedPredictor:
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
-    ) -> Iterator[Findings | Answer]:
+    ) -> Iterator[SoFar | Answer]:
         put = self.put(question)
         names = _names(put, question)
         with closing(self.inside.stream(image, put, cancelled)) as parts:  # type: ignore[type-var]
             for part in parts:
-                yield findings_now(part, names) if isinstance(part, Findings) else _answer(part, names)
+                yield _so_far(part, names) if isinstance(part, SoFar) else _answer(part, names)
 
     def _words(self, question: Question) -> dict[str, str] | None:
         """Label -> the model's word for it, of those that it was taught; None where it does not say."""
@@ -89,6 +89,10 @@ def _names(put: Question, question: Question) -> dict[str, str]:
     return {word: label for word, label in zip(put.labels, question.labels, strict=True) if word != label}
 
 
+def _so_far(part: SoFar, names: Mapping[str, str]) -> SoFar:
+    return SoFar(findings_now(part.findings, names), _renamed(part.likeness, names))
+
+
 def _answer(answer: Answer, names: Mapping[str, str]) -> Answer:
     return replace(
         answer,
@@ -97,6 +101,7 @@ def _answer(answer: Answer, names: Mapping[str, str]) -> Answer:
         thresholds=_renamed(answer.thresholds, names),
         more=_renamed(answer.more, names),
         count_models=_renamed(answer.count_models, names),
+        likeness=_renamed(answer.likeness, names),
     )
 
 

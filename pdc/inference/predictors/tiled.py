@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain.certainty.counts import CountModels, count_chances
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
 from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse, shown_smaller
-from pdc.domain.values import Box, Findings, Question
+from pdc.domain.values import Box, Findings, Likeness, Question
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.confidence import chance_of_more, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.looks import about, expected_boxes, plan_by_content, plan_looks
+from pdc.inference.predictors.looks import about, expected_boxes, overview, plan_by_content, plan_looks
 from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size
 from pdc.inference.types import Decoded
 
@@ -27,26 +27,35 @@ if TYPE_CHECKING:
     from pdc.inference.frame import Frame
 
 
+class Look(Protocol):
+    """A tile of the image, whoever looks at it."""
+
+    @property
+    def likeness(self) -> Likeness: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """A tile of the image, encoded by the model, and its answer in the making."""
+    """A tile of the image, encoded by the model, and its answer in the making; `likeness` is that of the whole image."""
 
     tile: Tile
     frame: Frame
     encoded: EncodedImage
     sequence: DecodingSequence
+    likeness: Likeness = field(default_factory=dict)
 
     def answered(self) -> TileAnswer:
-        return TileAnswer(self.tile, self.frame, self.sequence.decoded())
+        return TileAnswer(self.tile, self.frame, self.sequence.decoded(), self.likeness)
 
 
 @dataclass(frozen=True, slots=True)
 class TileAnswer:
-    """A tile of the image and what was answered about it, by whichever model."""
+    """A tile of the image and what was answered about it, by whichever model; `likeness` is that of the whole image."""
 
     tile: Tile
     frame: Frame
     decoded: Decoded
+    likeness: Likeness = field(default_factory=dict)
 
     def so_far(self, question: Question, style: str) -> Findings:
         """The marks written out so far, in pixels of the tile's window."""
@@ -107,7 +116,13 @@ class TiledQuestion:
             short_of_memory=self.short_of_memory,
             more=more,
             count_models=self.count_models,
+            likeness=self.likeness(looks),
         )
+
+    def likeness(self, looks: Sequence[Look]) -> Likeness:
+        """How the image compares with the model's training images of each asked label, where that is known."""
+        known = looks[0].likeness if looks else {}
+        return {label: known[label] for label in self.question.labels if label in known}
 
     def _merged(self, looks: Sequence[TileAnswer]) -> Findings | None:
         """What all looks found, as the model was asked; None when one of them cannot be read."""
@@ -152,10 +167,15 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
         propose = lambda w: expected_boxes(look(w).proposals, asked, _frame(decoder, w))  # noqa: E731
         return plan_by_content(image, asked, head.labels, propose)
 
-    return [
-        TileRequest(t, _frame(decoder, t.window), look(t.window), decoder.begin(look(t.window), about(t, question)))
-        for t in plan_looks(image.size, question, decoder.qwen.windows, unlearnt)
-    ]
+    def asked(tile: Tile) -> TileRequest:
+        seen = look(tile.window)
+        sequence = decoder.begin(seen, about(tile, question))
+        return TileRequest(tile, _frame(decoder, tile.window), seen, sequence, likeness)
+
+    tiles = plan_looks(image.size, question, decoder.qwen.windows, unlearnt)
+    seen_first = encoded.get(overview(tiles))
+    likeness = seen_first.likeness if seen_first else {}
+    return [asked(tile) for tile in tiles]
 
 
 def _is_whole(question: Question, text: str, style: str) -> bool:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
-from pdc.domain.message import Message
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Question
 from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
@@ -38,6 +38,7 @@ from pdc.web.ui.screen import (
     show_errors,
     shows,
     status_line,
+    unlike_known,
     user_of,
 )
 from pdc.web.ui.view import NodeView
@@ -252,7 +253,8 @@ class ReviewTab:
         now = replace(self.asking.now(draft), findings=findings_of(draft, value) or draft.findings)
         answer = await to_thread(self.asking.begin, now, region)
         async for step, answering in answer.changes():
-            yield self.value_of(step, value, answering=answering, merge=merge), ANSWERING if answering else status_line(step)
+            said = joined((unlike_known(step), ANSWERING)) if answering else status_line(step)
+            yield self.value_of(step, value, answering=answering, merge=merge), said
 
     # Steps that handlers share -----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import gradio as gr
 
 from pdc.domain.carrying import answer_to, unasked
 from pdc.domain.certainty.counts import worth, worth_of_all
+from pdc.domain.doubt import unlike, unlike_note
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found, shown_smaller
@@ -143,7 +144,7 @@ def status_line(draft: Draft | None) -> Message:
     """One line: what was saved, who answered, and how long it took."""
     if draft is None:
         return WELCOME
-    parts = [draft.note, kept_aside(draft), _seen_badly(draft)]
+    parts = [draft.note, kept_aside(draft), _seen_badly(draft), unlike_known(draft)]
     if answer := draft.prediction:
         short = [shown_smaller(answer.max_pixels)] if answer.short_of_memory else []
         found = _what_it_found(answer, draft.question)
@@ -158,6 +159,12 @@ def _seen_badly(draft: Draft) -> str:
     """That hardly anything can be seen in the image, which stands before any word that nothing was found."""
     view = (draft.prediction and draft.prediction.view) or draft.image.view
     return (view and view.warning) or ""
+
+
+def unlike_known(draft: Draft) -> Message:
+    """That the image does not look like those that the model was trained on; empty where it does, or where that is not known."""
+    likeness = draft.prediction.likeness if draft.prediction else draft.likeness
+    return unlike_note(label for label in unlike(likeness) if label in draft.question.labels)
 
 
 def _says(note: Message, text: str) -> bool:
