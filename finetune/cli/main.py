@@ -8,10 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from finetune.cli import evaluate, experiments, registry, retrain, train
+from finetune.cli import evaluate, experiments, registry, retrain, shipping, train
 from finetune.cli.failure import sentence
 from finetune.cli.words import each_alone
-from finetune.tiny import command as tiny
 from pdc.cli import entry
 from pdc.cli.options import spelled_out
 
@@ -42,7 +41,7 @@ app.command("audit")(spelled_out(evaluate.audit))
 app.command("promote")(spelled_out(registry.promote))
 app.command("rollback")(spelled_out(registry.rollback))
 app.command("retrain")(spelled_out(retrain.retrain))
-app.command("tiny")(spelled_out(tiny.build))
+app.command("tiny")(spelled_out(shipping.build))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

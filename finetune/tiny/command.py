@@ -5,19 +5,17 @@ Every stage goes on from its last checkpoint, so a killed run is resumed by the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import typer
 
 from finetune.tiny import SOURCES
 from pdc.domain.errors import BadSetting
-
-# stages that need a finished model and no training
-ON_FINISHED = ("likeness", "thresholds", "expert", "measure", "robustness", "card")
 
 
 class Stage(StrEnum):
@@ -34,11 +32,17 @@ class Stage(StrEnum):
     EXPERT = "expert"
     MEASURE = "measure"
     ROBUSTNESS = "robustness"
+    WORDS = "words"
+    GALLERY = "gallery"
+    ADAPTER = "adapter"
     CARD = "card"
 
 
 TRAINED = Stage.TEACH, Stage.SEE, Stage.READ, Stage.JOIN, Stage.SHIP
 DEFAULT = *TRAINED, Stage.THRESHOLDS, Stage.MEASURE
+
+
+FinishedStage = Callable[["Plan", Path], None]  # what a stage does with a finished model's folder
 
 
 def _steps(whom: str) -> Any:
@@ -69,12 +73,17 @@ class Plan:
     join_from: Annotated[Path | None, typer.Option(help="Go on from an earlier join.pt: weights that do not ship too.")] = None
     limit: Annotated[int, typer.Option(help="Dev images of each kind to measure on; 0: all.")] = 60
     quantization: Annotated[Literal["nf4", "none"], typer.Option(help="How the model is measured: 4 bit, or bf16.")] = "nf4"
+    adapter_name: Annotated[str, typer.Option(help="Name of the adapter that ships with the model.")] = "pdc-tiny-4bit-8"
+    adapter_steps: Annotated[int, _steps("that adapter, of 8 views each")] = 100
     seed: Annotated[int, typer.Option(help="Seeds weights, crops and questions.")] = 0
     threads: Annotated[int, typer.Option(help="Threads to compute with.")] = 2
 
 
-def build(plan: Plan) -> int:
-    """Build and train the embedded model from scratch: the vision tower sees, the language model reads, both join."""
+def build(plan: Plan, more: Mapping[Stage, FinishedStage] = MappingProxyType({})) -> int:
+    """Build and train the embedded model from scratch: the vision tower sees, the language model reads, both join.
+
+    `more` are stages that this package cannot do itself.
+    """
     from finetune.tiny.crops.sources import is_packed
 
     missing = [] if is_packed(plan.data) else [s for s in SOURCES if not (plan.data / s / "train.json").is_file()]
@@ -85,21 +94,32 @@ def build(plan: Plan) -> int:
         pack_data(plan)
     if trained := [s for s in stages if s in TRAINED]:
         train_stages(plan, trained)
-    _finish(plan, stages, plan.out / "model" if trained or not plan.start else plan.start)
+    _finish(plan, stages, plan.out / "model" if trained or not plan.start else plan.start, more)
     return 0
 
 
-def _finish(plan: Plan, stages: Sequence[str], model: Path) -> None:
+def _finish(plan: Plan, stages: Sequence[Stage], model: Path, more: Mapping[Stage, FinishedStage]) -> None:
     from finetune.tiny.experts.export import export_folder
     from finetune.tiny.measure import measure_folder
-    from finetune.tiny.report import card, likeness, robust
+    from finetune.tiny.report import card, failures, likeness, robust, spelled
     from finetune.tiny.report.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
-    runs = likeness.learn_folder, choose_folder, export_folder, measure_folder, robust.measure_folder, card.write_folder
-    for stage, run in zip(ON_FINISHED, runs, strict=True):
-        if stage in stages:
-            run(model, plan.data, plan.out, plan.limit, plan.quantization)
+    runs = {
+        Stage.LIKENESS: likeness.learn_folder,
+        Stage.THRESHOLDS: choose_folder,
+        Stage.EXPERT: export_folder,
+        Stage.MEASURE: measure_folder,
+        Stage.ROBUSTNESS: robust.measure_folder,
+        Stage.WORDS: spelled.measure_folder,
+        Stage.GALLERY: failures.draw_folder,
+        Stage.CARD: card.write_folder,
+    }
+    for stage in (s for s in Stage if s in stages):
+        if stage in more:
+            more[stage](plan, model)
+        elif stage in runs:
+            runs[stage](model, plan.data, plan.out, plan.limit, plan.quantization)
 
 
 def pack_data(plan: Plan) -> None:
