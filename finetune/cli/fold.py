@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finetune.cli.failure import sentence
-from finetune.evaluate.compare import ACTIVE, BASE, CANDIDATE, Comparison, Stopped, compare
+from finetune.evaluate.compare import ACTIVE, BASE, CANDIDATE, Choose, Comparison, Stopped, compare
+from finetune.evaluate.conformal import choose_from_reviews, keep_thresholds
 from finetune.evaluate.gallery import changes_html
 from finetune.evaluate.metrics import Evaluation
 from finetune.evaluate.tables import table
@@ -239,9 +240,10 @@ def _measure(run: Run, adapters: Adapters, held_out: list[Row], done: Trained, s
         return True
     config, candidate = run.config, AdapterRef(run.name, str(run.adapter))
     try:
-        found = compare_with(config, adapters, candidate, held_out, say, lambda: run.stop_asked)
+        found = compare_with(config, adapters, candidate, held_out, say, lambda: run.stop_asked, choose=choose_from_reviews)
     except Stopped:
         return False
+    keep_thresholds(run.adapter, found.chosen, say)
     run.write_metrics({**found.to_json(), "training": done.to_json()})
     names = found.evaluations[ACTIVE].adapter or "the base model", run.name
     files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
@@ -257,6 +259,7 @@ def compare_with(
     say: Say = lambda text: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
+    choose: Choose = lambda cases: {},
 ) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves."""
     from pdc.inference.qwen import load
@@ -266,7 +269,7 @@ def compare_with(
     qwen = load(how.model, **how.loading)
     wanted = {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}
     experts = experts_beside(how.model)
-    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts)
+    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose)
 
 
 def experts_beside(model: str) -> Experts:

@@ -43,6 +43,7 @@ def promote(place: Place, options: PromoteOptions) -> int:
     adapters = Adapters(open_store(settings), settings.model, settings.home, partial(golden_answers, settings))
     adapter = adapters.promote(options.name, by=user(), reason=options.reason, force=options.force)
     print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
+    print(*adapters.notes(adapter.name), sep="\n")
     return DONE
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
 from finetune.data.unjudged import without_unjudged
 from finetune.evaluate.bootstrap import Estimate
+from finetune.evaluate.conformal import Chosen
 from finetune.evaluate.edits import describe_edits
+from finetune.evaluate.false_alarms import Paired, clean_pieces, false_alarms, zero_cases
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
+from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.progress import Progress, unseen
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.registry import NOBODY, Experts
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 BASE, ACTIVE, CANDIDATE = "base", "active", "candidate"
 BLANKS = 3  # black, grey and white
 MOST_QUESTIONS = 4  # that are asked about them
+MOST_PIECES = 60  # clean pieces that each model is asked about
 Report = Callable[[str], None]
+Choose = Callable[[Sequence[ScoredAnswer]], Mapping[str, Chosen]]
 
 
 class Stopped(Exception):
@@ -47,7 +52,9 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,
-    the images they were measured on (sha256 with likeness), and what the candidate reports on blank images."""
+    the images they were measured on (sha256 with likeness), and what the candidate reports on blank images. Per label the
+    false alarms where reviewed images show none, and how often something is answered with none. `chosen`: thresholds of the
+    candidate, which hold for all that is said of it."""
 
     evaluations: dict[str, Evaluation]
     changes: dict[str, Estimate | None]
@@ -55,6 +62,9 @@ class Comparison:
     blank_marks: int
     answers: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     """what each said; not kept in metrics.json"""
+    negatives: dict[str, Paired] = field(default_factory=dict)
+    zero_cases: Paired | None = None
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """What metrics.json and the registry keep; `n` is the number of images, `edits` the work that the answers leave."""
@@ -62,8 +72,16 @@ class Comparison:
         changes = {name: change and asdict(change) for name, change in self.changes.items()}
         measured = {name: e.to_json() for name, e in self.evaluations.items()}
         edits = describe_edits(self.answers, list(self.answers)[-1]) if self.answers else {}
-        kept = {"n": n, "changes": changes, "held_out": self.held_out, "blank_marks": self.blank_marks, "edits": edits}
-        return {**measured, **kept}
+        return {
+            **measured,
+            "n": n,
+            "changes": changes,
+            "held_out": self.held_out,
+            "blank_marks": self.blank_marks,
+            "edits": edits,
+            "negatives": {label: found.to_json() for label, found in self.negatives.items()},
+            "zero_cases": self.zero_cases and self.zero_cases.to_json(),
+        }
 
 
 def compare(
@@ -75,9 +93,10 @@ def compare(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
     experts: Experts = NOBODY,
+    choose: Choose = lambda cases: {},
 ) -> Comparison:
     """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
-    is the candidate.
+    is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them.
 
     `report` gets a sentence after each answer; when `stop` says so, Stopped is raised. What is measured is what serves:
     `experts` stand beside the model, but an adapter goes before them for what it was corrected on.
@@ -85,22 +104,30 @@ def compare(
     serving = [AdapterRef()]
     predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
     answers: dict[AdapterRef, list[ScoredAnswer]] = {}
-    done: dict[AdapterRef, Evaluation] = {}
+    beside: dict[AdapterRef, list[ScoredAnswer]] = {}
+    seconds: dict[AdapterRef, float] = {}
     for wanted in dict.fromkeys(adapters.values()):
         serving[0], started = wanted, time.monotonic()
         answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
-        seconds = round(time.monotonic() - started, 1)
-        done[wanted] = evaluate(
-            answers[wanted], model=_who(qwen.name, rows, wanted, experts), adapter=wanted.name, seconds=seconds
-        )
+        seconds[wanted] = round(time.monotonic() - started, 1)
+        beside[wanted] = ask_beside(predictor, rows, stop)
     *others, candidate = adapters
-    serving[0] = adapters[candidate]
+    serving[0] = last = adapters[candidate]
+    chosen = choose([*answers[last], *beside[last]])
+    below = {label: found.threshold for label, found in chosen.items()}
+    answers[last], beside[last] = (doubted(cases, below) for cases in (answers[last], beside[last]))
+    names = {w: _who(qwen.name, rows, w, experts) for w in answers}
+    done = {w: evaluate(a, model=names[w], adapter=w.name, seconds=seconds[w]) for w, a in answers.items()}
+    said = {name: answers[wanted] for name, wanted in adapters.items()}
     return Comparison(
         {name: done[wanted] for name, wanted in adapters.items()},
-        {name: change(answers[adapters[name]], answers[adapters[candidate]]) for name in others},
+        {name: change(said[name], said[candidate]) for name in others},
         likenesses(rows),
-        marks_on_blanks(predictor, rows),
-        {name: answers[wanted] for name, wanted in adapters.items()},
+        marks_on_blanks(predictor, rows, below),
+        said,
+        false_alarms({name: [*said[name], *beside[wanted]] for name, wanted in adapters.items()}),
+        zero_cases(said),
+        chosen,
     )
 
 
@@ -110,13 +137,30 @@ def _who(model: str, rows: Sequence[Row], wanted: AdapterRef, experts: Experts) 
     return " + ".join([model, *sorted(beside)])
 
 
-def marks_on_blanks(predictor: Predictor, rows: Sequence[Row]) -> int:
-    """Objects reported on blank images, asked as the first row of each set of labels asks."""
+def ask_beside(predictor: Predictor, rows: Sequence[Row], stop: Callable[[], bool] = lambda: False) -> list[ScoredAnswer]:
+    """Each row's own question, asked about a piece of its image that shows none of it; of at most MOST_PIECES, evenly spread."""
+    pieces = clean_pieces(rows)
+    cases = []
+    for piece in pieces[:: -(-len(pieces) // MOST_PIECES) or 1]:
+        if stop():
+            raise Stopped
+        cases.append(piece.asked(predictor))
+    return cases
+
+
+def doubted(cases: Sequence[ScoredAnswer], below: Thresholds) -> list[ScoredAnswer]:
+    """The answers as they would have been given with these thresholds too."""
+    return [replace(c, predicted=c.predicted and with_doubts(c.predicted, below)) for c in cases]
+
+
+def marks_on_blanks(predictor: Predictor, rows: Sequence[Row], below: Thresholds) -> int:
+    """Objects reported on blank images, asked as the first row of each set of labels asks. Not those `below` a threshold."""
     from PIL import Image
 
     questions = list(dict.fromkeys(row.question for row in rows))[:MOST_QUESTIONS]
-    answers = [predictor.predict(Image.fromarray(b), q).findings for q in questions for b in blank_images(BLANKS)]
-    return sum(a.count(q.task) for a, q in zip(answers, [q for q in questions for _ in range(BLANKS)], strict=True) if a)
+    asked = [(q, Image.fromarray(b)) for q in questions for b in blank_images(BLANKS)]
+    found = [(q, predictor.predict(image, q).findings) for q, image in asked]
+    return sum(with_doubts(f, below).count(q.task) for q, f in found if f)
 
 
 def _watch(wanted: AdapterRef, total: int, report: Report, stop: Callable[[], bool], progress: Progress) -> Callable[[int], None]:

@@ -17,14 +17,18 @@ the count serves, over images with and without the label. New weights have other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import comb
+from pathlib import Path
 from typing import Any
 
 from finetune.evaluate.froc import best_score, score_of
-from pdc.domain.matching import match
-from pdc.domain.values import Mark
+from finetune.evaluate.metrics import ScoredAnswer
+from pdc.domain.matching import EVALUATION, match
+from pdc.domain.values import Findings, Mark
+from pdc.files import write_json
+from pdc.inference.adapter_folder import MANIFEST, AdapterManifest
 
 SHARE = 0.85  # of images with the label that keep a mark of it
 DELTA = 0.1  # the probability that fewer do
@@ -84,6 +88,40 @@ def choose(
     best = best_of(rows, most or 0.0)
     n, absent = sum(map(len, sets)), sum(not _of(s.true, label) for s in seen)
     return Chosen(best.threshold, n, absent, most, best), rows
+
+
+def choose_from_reviews(cases: Sequence[ScoredAnswer]) -> dict[str, Chosen]:
+    """Thresholds for the labels of which ENOUGH reviewed images hold a mark; none for the others, and none that hides nothing.
+    A label that was asked with boxes is judged by them, else by its points."""
+    labels = dict.fromkeys(label for case in cases for label in case.question.labels)
+    found = {label: _from_reviews(cases, label) for label in labels}
+    return {label: chosen for label, chosen in found.items() if chosen and chosen.threshold}
+
+
+def _from_reviews(cases: Sequence[ScoredAnswer], label: str) -> Chosen | None:
+    asked = [case for case in cases if label in case.question.labels and case.question.task.has_marks]
+    boxed = [case for case in asked if case.question.task.has_boxes]
+    images = {case.image: case for case in reversed(boxed or asked)}  # an image counts once
+    seen = [Seen(_judged(case.true), (case.predicted or Findings()).marks) for case in images.values()]
+    if sum(bool(_of(s.true, label)) for s in seen) < ENOUGH:
+        return None
+    return choose(seen, label, max_distance=None if boxed else EVALUATION.distance)[0]
+
+
+def _judged(true: Findings) -> tuple[Mark, ...]:
+    return tuple(m for m in true.marks if m.counts)
+
+
+def keep_thresholds(adapter: Path, chosen: Mapping[str, Chosen], say: Callable[[str], None]) -> None:
+    """Into the adapter's pdc.json, with what speaks for them."""
+    if not chosen:
+        return
+    found = AdapterManifest.read(adapter)
+    notes = {**found.notes, "thresholds": {label: c.to_json() for label, c in chosen.items()}}
+    thresholds = {label: c.threshold for label, c in chosen.items()}
+    write_json(adapter / MANIFEST, replace(found, thresholds=thresholds, notes=notes).to_json())
+    said = ", ".join(f"{label} {t:.2f}" for label, t in thresholds.items())
+    say(f"Marks below these scores will be doubtful, as the held-out reviews say: {said}.")
 
 
 def conformal_rank(n: int, share: float = SHARE, delta: float = DELTA) -> int:

@@ -6,8 +6,8 @@ Damaged or foreign files are not weighed here: `adapter_folder.verify` refuses t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from pdc.adapters.assessable import ENOUGH_NEGATIVES, Metrics
 from pdc.adapters.saved_work import saved_work
 from pdc.images.near_duplicates import ImageHash, near_duplicate_pairs
 from pdc.inference.adapter_folder import AdapterManifest
@@ -16,8 +16,8 @@ MAY_LOSE = 0.02  # of the score: the lower 95 % bound of the change may not be b
 MAY_LOSE_RECALL = 0.05  # of a label that has enough held-out marks to say so
 ENOUGH_MARKS = 20
 NAMED = 3  # held-out images that a leak names
-
-Metrics = Mapping[str, Any]
+MAY_RISE = 0.05  # of false alarms, or of "none" where something is: the upper 95 % bound of a rise may not be above it
+MOST_ALARMS = 0.10  # of a label of which what serves says nothing: the lower 95 % bound may not be above it
 
 
 def objections(name: str, metrics: Metrics, serving: str | None, manifest: AdapterManifest) -> list[str]:
@@ -34,12 +34,9 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *_labels(candidate, rival),
         *_blank(metrics),
         *_work(metrics, side, serving),
+        *_false_alarms(metrics, rival, side),
+        *_missed(metrics, side),
     ]
-
-
-def not_assessable(metrics: Metrics) -> list[str]:
-    """Labels that were asked about and have no held-out mark, so that nothing can be said about them."""
-    return [n for n, scores in (metrics.get("candidate") or {}).get("labels", {}).items() if not scores["true_marks"]]
 
 
 def _rival(metrics: Metrics, serving: str | None) -> tuple[str, Metrics | None]:
@@ -110,3 +107,47 @@ def _work(metrics: Metrics, side: str, serving: str | None) -> Iterator[str]:
             f"It makes work: {work.after:.1f} edits an image on the held-out images against {work.before:.1f} {without}, "
             f"a change of {work.change:+.1f} with a 95 % interval from {work.low:+.1f} to {work.high:+.1f}."
         )
+
+
+def _false_alarms(metrics: Metrics, rival: Metrics, side: str) -> Iterator[str]:
+    for label, found in (metrics.get("negatives") or {}).items():
+        what = f"It finds {label!r} where there is none"
+        if _answers(rival, label):
+            yield from _rise(what, found, side, "negatives")
+        elif (now := found["shares"]["candidate"])["low"] > MOST_ALARMS:
+            yield (
+                f"{what}, on {_percent(now['value'])} of {found['n']} images and pieces of images, with a 95 % interval from "
+                f"{_percent(now['low'])} to {_percent(now['high'])}; the lower end may not be above {_percent(MOST_ALARMS)}."
+            )
+
+
+def _answers(rival: Metrics, label: str) -> bool:
+    """Whether what serves finds the label anywhere: to be compared with one that never does would be no use."""
+    zero = (rival.get("labels", {}).get(label) or {}).get("zero_case")
+    return zero is None or zero["value"] < 1
+
+
+def _missed(metrics: Metrics, side: str) -> Iterator[str]:
+    if found := metrics.get("zero_cases"):
+        yield from _rise("It answers 'none' where something is", found, side, "images with objects")
+
+
+def _rise(what: str, found: Metrics, side: str, more: str) -> Iterator[str]:
+    """An objection where a share of wrong answers rose, unless the rise is surely small."""
+    rise, shares = found["changes"].get(side), found["shares"]
+    if rise is None or rise["value"] <= 0:
+        return
+    said = (
+        f"{what} more often: {_percent(shares['candidate']['value'])} against {_percent(shares[side]['value'])} of {found['n']}"
+    )
+    if found["n"] < ENOUGH_NEGATIVES:
+        yield f"{said}. That cannot be decided: {ENOUGH_NEGATIVES - found['n']} more {more} are needed."
+    elif rise["high"] > MAY_RISE:
+        yield (
+            f"{said} {more}, a change of {_points(rise['value'])} points with a 95 % interval from {_points(rise['low'])} to "
+            f"{_points(rise['high'])}; the upper end may not be above {_points(MAY_RISE)}."
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

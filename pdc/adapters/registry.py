@@ -12,9 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, NotFound, PdcError
+from pdc.domain.message import Message
 from pdc.domain.values import Adapter, AdapterStatus
 from pdc.inference import adapter_folder
 from pdc.inference.adapter_folder import AdapterManifest
@@ -128,6 +130,10 @@ class Adapters:
         if not against and self.probe and (wrong := self.probe(adapter)):
             against = [wrong]
         return " ".join(against) or None
+
+    def notes(self, name: str) -> list[Message]:
+        """What is not known about the adapter's false alarms, in sentences, whether it serves or not."""
+        return notes(self.get(name).metrics)
 
     def changes(self, name: str) -> str | None:
         """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""

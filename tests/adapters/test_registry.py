@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from pdc.adapters.assessable import not_assessable, notes
 from pdc.adapters.lineage import first_name, retrained_name
-from pdc.adapters.promotion_gate import not_assessable
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, NotFound
 from pdc.domain.values import AdapterStatus
@@ -500,6 +500,62 @@ def rewrite(folder: Path, **written) -> None:
     """Another adapter in its place, consistent in itself."""
     shutil.rmtree(folder)
     write_adapter(folder, folder.parents[2] / "models" / "small", "one", **written)
+
+
+def answered(n: int, candidate: float, base: float, low: float, high: float, alarms_low: float = 0.0) -> dict:
+    """How often the candidate and the base are wrong on n images, and how that changed."""
+    change = {"value": candidate - base, "low": low, "high": high}
+    shares = {"candidate": {"value": candidate, "low": alarms_low, "high": 1.0}, "base": {"value": base, "low": 0, "high": 1}}
+    return {"n": n, "groups": n, "shares": shares, "changes": {"base": change}}
+
+
+def with_negatives(zero: float = 0.1, **found: dict) -> dict:
+    base = {**GOOD["base"], "labels": {**GOOD["base"]["labels"], "cell": {**slice_of(40, 38, 0.7), "zero_case": {"value": zero}}}}
+    return {**GOOD, "base": base, "negatives": found}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "sentence"),
+    [
+        (with_negatives(cell=answered(60, 0.3, 0.1, 0.1, 0.3)), r"30 % against 10 % of 60 negatives, .*from \+10\.0 to \+30\.0"),
+        (with_negatives(cell=answered(8, 0.25, 0.0, 0.0, 0.5)), "cannot be decided: 22 more negatives are needed"),
+        (with_negatives(1.0, cell=answered(8, 0.5, 0.0, 0.1, 0.8, 0.2)), "on 50 % of 8 images .* from 20 % to 100 %"),
+        (
+            {**GOOD, "zero_cases": answered(60, 0.2, 0.1, 0.0, 0.2)},
+            r"'none' where something is more often: 20 % against 10 % of 60",
+        ),
+        ({**GOOD, "zero_cases": answered(9, 0.2, 0.1, 0.0, 0.2)}, "cannot be decided: 21 more images with objects"),
+    ],
+)
+def test_more_false_alarms_and_more_wrong_nones_speak_against_an_adapter(adapters, tmp_path, base, metrics, sentence):
+    adapters.register(candidate_of(tmp_path, base, metrics))
+    with pytest.raises(BadModel, match=sentence):
+        adapters.promote("one", by="maria", reason="hope")
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        with_negatives(cell=answered(60, 0.1, 0.1, -0.1, 0.1)),
+        with_negatives(cell=answered(200, 0.11, 0.1, -0.02, 0.04)),  # a rise, but surely a small one
+        with_negatives(cell=answered(8, 0.0, 0.25, -0.5, 0.0)),
+        with_negatives(1.0, cell=answered(8, 0.125, 0.0, 0.0, 0.3, 0.0)),  # what serves never says it, so there is no comparison
+        {**GOOD, "zero_cases": answered(9, 0.0, 0.1, -0.2, 0.0)},
+    ],
+)
+def test_an_adapter_that_raises_no_more_alarms_passes(adapters, tmp_path, base, metrics):
+    adapters.register(candidate_of(tmp_path, base, metrics))
+    assert adapters.objection(adapters.all()[0]) is None
+
+
+def test_what_is_not_known_about_false_alarms_is_said_and_speaks_against_nothing(adapters, tmp_path, base):
+    adapters.register(candidate_of(tmp_path, base, with_negatives(cell=answered(8, 0.0, 0.0, 0.0, 0.0))))
+    adapters.promote("one", by="maria", reason="better")
+    said = adapters.notes("one")
+    assert said[0].startswith("Whether cell is found where there is none cannot be decided: 22 more")
+    assert said[1].startswith("No held-out image shows that there is no polyp") and len(said) == 2
+    assert notes(GOOD) == ["False alarms were not measured on real negatives; evaluate the adapter again."]
+    assert notes(with_negatives(cell=answered(30, 0, 0, 0, 0), polyp=answered(40, 0, 0, 0, 0))) == []
 
 
 def test_a_label_with_few_marks_may_lose_some(adapters, tmp_path, base):

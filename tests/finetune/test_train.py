@@ -71,6 +71,7 @@ def test_the_trained_adapter_serves_through_the_same_door_and_is_measured(qwen, 
     metrics = json.loads(json.dumps(comparison.to_json()))
     assert metrics["n"] == 2 and Evaluation.from_json(metrics["candidate"]) == found["candidate"]
     assert metrics["changes"]["base"] == metrics["changes"]["active"] and len(metrics["held_out"]) == 2
+    assert metrics["zero_cases"]["n"] == 2 and set(metrics["negatives"]["red blood cell"]["shares"]) == set(adapters)
     against = objections("one", metrics, None, AdapterManifest.read(run.adapter))
     assert any("trained on 1 of the held-out images" in said for said in against)  # it was measured on what it learnt from
     with pytest.raises(Stopped):

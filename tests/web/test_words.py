@@ -42,6 +42,7 @@ FILES = [*IN_FOLDERS, *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
+    "adapters/assessable.py",
     "review/answering.py",
     "inference/predictors/zoom.py",
     "domain/merge.py",

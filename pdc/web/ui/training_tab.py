@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pdc.adapters.promotion_gate import not_assessable
+from pdc.adapters.assessable import not_assessable
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.saved_work import saved_work
 from pdc.domain.errors import BadSetting
@@ -161,7 +161,7 @@ class TrainingTab:
         if not name:
             raise BadSetting("Choose the adapter that should serve.")
         self.adapters.promote(name, by=user_of(request), reason=reason.strip() or "no reason given", force=bool(force))
-        return Message(SERVES, name=name), *self.registry()
+        return joined([Message(SERVES, name=name), *self.adapters.notes(name)], " "), *self.registry()
 
     def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
         adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
