@@ -16,12 +16,13 @@ from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.routing import AdapterRouting
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.registry import Experts
+from pdc.inference.fingerprints import fingerprint
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.experts import ExpertPredictor
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.named import NamedPredictor
-from pdc.settings import Settings
+from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store.store import Store
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
 
+VERSION = 12  # hex digits of the fingerprint by which answers tell a model's weights apart
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
 
@@ -147,7 +149,18 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         blind=settings.blind,
         private=private,
         trouble=routing.trouble,
+        versions=versions_of(settings),
     )
+
+
+def versions_of(settings: Settings) -> tuple[str | None, ...]:
+    """Which of the model's weights gave the stored answers that will do: the present ones. Answers from before that was
+    noted will do too, but for the embedded model's, whose weights have been replaced since. Empty, so that any will do, where
+    the weights are not here."""
+    present = None if settings.server_url else fingerprint(settings.model)
+    if present is None:
+        return ()
+    return (present[:VERSION],) if settings.base == EMBEDDED_MODEL.name else (present[:VERSION], None)
 
 
 def _tabs(

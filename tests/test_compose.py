@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pdc.adapters.routing import AdapterRouting
-from pdc.compose import first_question_of
+from pdc.compose import first_question_of, versions_of
 from pdc.domain.label_changes import LabelChange
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.examples import KNOWN_LABELS
@@ -39,3 +39,15 @@ def test_a_first_visit_asks_under_todays_names_and_not_for_what_is_offered_no_mo
     store.change_label("polyp", LabelChange.RETIRED, by="ada")
     asked = first_question_of(settings, AdapterRouting("pdc-tiny", AdapterRef), store)
     assert asked.labels == ("red blood cell", "white blood cell", "platelet", "Zellkern")
+
+
+def test_answers_will_do_of_the_present_weights_alone_and_of_others_where_that_was_never_noted(tmp_path: Path):
+    tiny = versions_of(Settings(home=tmp_path))
+    assert [len(v or "") for v in tiny] == [12]
+    for name in ("large", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(name)
+    large, other = (versions_of(Settings(home=tmp_path, model=str(tmp_path / name))) for name in ("large", "other"))
+    assert large[1:] == other[1:] == (None,) and len({tiny[0], large[0], other[0]}) == 3
+    assert versions_of(Settings(home=tmp_path, model="Qwen/Qwen2.5-VL-7B-Instruct")) == ()
+    assert versions_of(Settings(home=tmp_path, server_url="http://127.0.0.1:1")) == ()

@@ -291,7 +291,7 @@ class Prediction:
     the settings allow. `view` is what the model saw of the image's file, where that was not all of it. `experts` are the names of
     those that answered for some of the labels. `counts`: per label the probability of each count, as in
     `pdc.domain.certainty.counts`; a label without one: unknown. `likeness` compares the image with those that the
-    model was trained on.
+    model was trained on. `version` tells the model's weights from others of its name; None where that was not noted.
     """
 
     id: str
@@ -311,6 +311,7 @@ class Prediction:
     experts: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     likeness: Likeness = field(default_factory=dict)
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def fingerprint(folder: str | Path) -> str | None:
 def _hash(folder: Path, as_it_is: object) -> str:
     digest = hashlib.sha256()
     weights = sorted(path for path in folder.glob("*.safetensors") if path.name != LIKENESS)
-    for path in [folder / "config.json", *weights]:
+    for path in [*folder.glob("config.json"), *weights]:
         with path.open("rb") as file:
             digest.update(file.read(EDGE))
             file.seek(max(0, path.stat().st_size - EDGE))

@@ -40,7 +40,8 @@ class Answers:
     """Every method may be called from any thread.
 
     `serving` says which model, adapter and experts would answer a question now; an answer they gave before is not asked for
-    again. Without it any stored answer will do. `at_once` is how many questions the predictor takes at a time.
+    again. Without it any stored answer will do. `versions` are those of the model whose answers will do, the present one first;
+    none: all will. `at_once` is how many questions the predictor takes at a time.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Answers:
         predictor: Predictor,
         serving: Callable[[Question], Serving] | None = None,
         at_once: int = 1,
+        versions: Sequence[str | None] = (),
     ) -> None:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
+        self.versions = versions
         self.requests = RequestTable(at_once)
 
     def asked(self, question: Question) -> Question | None:
@@ -75,7 +78,7 @@ class Answers:
     def _known(self, sha256: str, asked: Question) -> Prediction | None:
         if self.serving is None:
             return self.store.newest_prediction(sha256, asked)
-        return self.store.latest_prediction(sha256, asked, *self.serving(asked))
+        return self.store.latest_prediction(sha256, asked, *self.serving(asked), versions=self.versions)
 
     def request(
         self, image: Image, question: Question, priority: Priority = Priority.SCREEN, *, again: bool = False, taken: bool = False
@@ -130,6 +133,7 @@ class Answers:
             experts=answer.experts,
             counts=answer.counts,
             likeness=answer.likeness,
+            version=self.versions[0] if self.versions else None,
         )
         self.store.add_prediction(prediction)
         return prediction

@@ -51,17 +51,23 @@ class History:
         corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
         asked = (question, self.service.asked(question))
         newest = {
-            (p.model, p.adapter, p.experts, p.question): p
+            (p.model, p.version, p.adapter, p.experts, p.question): p
             for p in self.service.store.predictions(sha)
             if p.question in asked or p.id in corrected
         }
-        answers = [_of_prediction(p, question) for p in newest.values()]
+        answers = [_of_prediction(p, question, self._is_earlier(p)) for p in newest.values()]
         return sorted([*answers, *map(_of_review, reviews)], key=lambda v: v.at)
+
+    def _is_earlier(self, answer: Prediction) -> bool:
+        """Whether other weights of the model gave it than those that answer now."""
+        versions = self.service.versions
+        return bool(versions) and answer.model == self.serving.base and answer.version not in versions
 
     def unasked(self, draft: Draft) -> list[str | None]:
         """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
         answers = [v.prediction for v in self.versions(draft) if v.prediction]
-        answered = {p.adapter for p in answers if p.model == self.serving.base and p.question == draft.question}
+        of_this = [p for p in answers if p.model == self.serving.base and not self._is_earlier(p)]
+        answered = {p.adapter for p in of_this if p.question == draft.question}
         own = [AdapterRef(a.name, a.path) for a in self.adapters() if a.base == self.serving.base]
         known = [None, *(w.name for w in own if w.about(draft.question) == w)]
         return [name for name in known if name not in answered]
@@ -112,10 +118,11 @@ def _of_review(review: Review) -> Version:
     return Version(review.id, joined(title, " · "), review.findings, review.created_at, review=review)
 
 
-def _of_prediction(answer: Prediction, question: Question) -> Version:
+def _of_prediction(answer: Prediction, question: Question, is_earlier: bool) -> Version:
     adapter = Message("adapter {name}", name=answer.adapter) if answer.adapter else Message("no adapter")
     experts = [Message("expert {name}", name=name) for name in answer.experts]
-    title = [Message("Model"), answer.model, adapter, *experts, _clock(answer.created_at)]
+    earlier = [Message("earlier weights")] if is_earlier else []
+    title = [Message("Model"), answer.model, *earlier, adapter, *experts, _clock(answer.created_at)]
     return Version(answer.id, joined(title, " · "), answer_to(answer, question), answer.created_at, prediction=answer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -57,8 +57,9 @@ class ReviewService(ImageAccess):
         blind: bool = False,
         private: bool = False,
         trouble: Callable[[], Message | None] = lambda: None,
+        versions: Sequence[str | None] = (),
     ) -> None:
-        super().__init__(store, files, predictor, serving, at_once)
+        super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
 
     # Open

@@ -163,6 +163,7 @@ def prediction(row: PredictionRow) -> Prediction:
         experts=load_experts(row.experts),
         counts=load_chances(row.counts),
         likeness=load_likeness(row.likeness),
+        version=row.version,
     )
 
 
@@ -195,6 +196,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         experts=dump_experts(prediction.experts),
         counts=dump_chances(prediction.counts),
         likeness=dump(dict(prediction.likeness)) if prediction.likeness else None,
+        version=prediction.version,
     )
 
 

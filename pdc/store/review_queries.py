@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -81,11 +82,18 @@ class ReviewQueries(LabelQueries):
             return [self._prediction(session, row) for row in session.scalars(query)]
 
     def latest_prediction(
-        self, sha256: str, question: Question, model: str, adapter: str | None, experts: tuple[str, ...] = ()
+        self,
+        sha256: str,
+        question: Question,
+        model: str,
+        adapter: str | None,
+        experts: tuple[str, ...] = (),
+        versions: Collection[str | None] = (),
     ) -> Prediction | None:
         """The newest answer to this question about this image by this model with this adapter (None: without one) and these
-        experts beside it."""
-        by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter)
+        experts beside it. `versions` of the model, if any are named, are those that will do; None: not noted."""
+        of = [PredictionRow.version.is_not_distinct_from(v) for v in versions]
+        by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter), or_(*of) if of else true()
         beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_experts(experts))
         return self._newest_answer(sha256, question, *by, beside)
 

@@ -117,6 +117,7 @@ class PredictionRow(Row):
     experts: Mapped[str | None]
     counts: Mapped[str | None]
     likeness: Mapped[str | None]
+    version: Mapped[str | None]
 
 
 class ReviewRow(Row):

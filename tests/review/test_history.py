@@ -46,6 +46,31 @@ def desk(tmp_path) -> Desks:
     return Desks(tmp_path)
 
 
+def test_new_weights_of_the_model_are_asked_anew_and_the_old_answer_stays_in_the_history(desk: Desks):
+    sha = desk.image("a.png")
+    desk.service.versions = ("old", None)
+    before = desk.service.predict(desk.service.open(sha, ASK, "ada")).prediction
+    assert desk.service.open(sha, ASK, "ben").prediction == before and before.version == "old"
+    desk.service.versions = ("new",)
+    draft = desk.service.open(sha, ASK, "ben")
+    assert draft.prediction is None and len(desk.store.predictions()) == 1  # opening asks nobody
+    after = desk.service.predict(draft).prediction
+    assert after.id != before.id and after.version == "new"
+    assert desk.service.open(sha, ASK, "ada").prediction == after
+    titles = [v.title.split(" · ")[:3] for v in desk.history.versions(draft)]
+    assert titles == [["Model", "tiny", "earlier weights"], ["Model", "tiny", "adapter first"]]
+    assert desk.history.unasked(draft) == [None, "second"]
+
+
+def test_adapters_of_other_weights_are_named_and_cannot_be_asked(desk: Desks):
+    desk.history.outdated = lambda: [an_adapter("third")]
+    tab = HistoryTab(desk.history, desk.tab)
+    shown = json.dumps(tab.show(desk.service.open(desk.image("a.png"), ASK, "ada")))
+    assert "third" in shown and "finetune retrain" in shown
+    desk.history.outdated = list
+    assert "finetune retrain" not in json.dumps(tab.show(desk.service.open(desk.image("b.png"), ASK, "ada")))
+
+
 def test_answers_and_revisions_are_listed_in_order_and_missing_adapters_can_be_asked(desk: Desks):
     draft = desk.service.predict(desk.service.open(desk.image("a.png"), ASK, "ada"))
     desk.service.save(replace(draft, findings=Findings(FOUND.marks[:1])))

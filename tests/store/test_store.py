@@ -91,6 +91,17 @@ def test_latest_prediction_is_of_that_question_model_and_adapter(store: Store):
     assert store.latest_prediction(SHA, ASK, "big", "x") is None
 
 
+def test_an_answer_of_other_weights_will_not_do_and_one_of_which_they_were_not_noted_only_where_that_is_said(store: Store):
+    store.add_prediction(a_prediction("p1"))
+    store.add_prediction(a_prediction("p2", version="old"))
+    found = {versions: store.latest_prediction(SHA, ASK, "tiny", None, versions=versions) for versions in VERSIONS}
+    assert [p and p.id for p in found.values()] == ["p2", "p2", "p1", None]
+    assert store.prediction("p2").version == "old" and store.prediction("p1").version is None
+
+
+VERSIONS = (), ("old",), ("new", None), ("new",)
+
+
 @pytest.mark.parametrize(
     "ask",
     [
