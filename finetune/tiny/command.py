@@ -30,6 +30,7 @@ class Stage(StrEnum):
     LIKENESS = "likeness"
     THRESHOLDS = "thresholds"
     EXPERT = "expert"
+    CALIBRATE = "calibrate"
     MEASURE = "measure"
     ROBUSTNESS = "robustness"
     WORDS = "words"
@@ -39,7 +40,7 @@ class Stage(StrEnum):
 
 
 TRAINED = Stage.TEACH, Stage.SEE, Stage.READ, Stage.JOIN, Stage.SHIP
-DEFAULT = *TRAINED, Stage.THRESHOLDS, Stage.MEASURE
+DEFAULT = *TRAINED, Stage.THRESHOLDS, Stage.CALIBRATE, Stage.MEASURE
 
 
 FinishedStage = Callable[["Plan", Path], None]  # what a stage does with a finished model's folder
@@ -101,7 +102,7 @@ def build(plan: Plan, more: Mapping[Stage, FinishedStage] = MappingProxyType({})
 def _finish(plan: Plan, stages: Sequence[Stage], model: Path, more: Mapping[Stage, FinishedStage]) -> None:
     from finetune.tiny.experts.export import export_folder
     from finetune.tiny.measure import measure_folder
-    from finetune.tiny.report import card, failures, likeness, robust, spelled
+    from finetune.tiny.report import card, counts, failures, likeness, robust, spelled
     from finetune.tiny.report.thresholds import choose_folder
 
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,7 @@ def _finish(plan: Plan, stages: Sequence[Stage], model: Path, more: Mapping[Stag
         Stage.LIKENESS: likeness.learn_folder,
         Stage.THRESHOLDS: choose_folder,
         Stage.EXPERT: export_folder,
+        Stage.CALIBRATE: counts.calibrate_folder,
         Stage.MEASURE: measure_folder,
         Stage.ROBUSTNESS: robust.measure_folder,
         Stage.WORDS: spelled.measure_folder,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pdc.domain.certainty.counts import CountModel, CountModels
+from pdc.domain.certainty.counts import CountModel, CountModels, count_models
 from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
 from pdc.domain.prompts import COMPACT, PAPER, STYLES
@@ -121,7 +121,7 @@ def max_pixels_of(folder: str) -> int | None:
 def count_models_of(folder: str) -> CountModels:
     """What the counts of the model or adapter in `folder` are worth, per label; none where it does not say."""
     try:
-        return {label: CountModel(**said) for label, said in (described(folder).get("count_models") or {}).items()}
+        return count_models(described(folder).get("count_models") or {})
     except (TypeError, ValueError, AttributeError):
         names = ", ".join(f.name for f in fields(CountModel))
         raise BadModel(f"{Path(folder) / MANIFEST} has a count model without good numbers for {names}; correct it.") from None

@@ -239,3 +239,17 @@ def _uneven(folder: Path) -> Path:
     said = json.loads((folder / "expert.json").read_text("utf-8"))
     (folder / "expert.json").write_text(json.dumps(said | {"weights": sha256(path)}), encoding="utf-8")
     return folder
+
+
+@pytest.mark.parametrize("task", Task)
+def test_an_experts_count_is_worth_what_its_manifest_says_whatever_the_task(tmp_path, task: Task):
+    numbers = {"slope": 1.0, "offset": 0.0, "unlisted": 1.0, "missed": 0.0, "spread": 0.0}  # a score is its probability
+    write_expert(tmp_path / "experts" / "polyp", "polyp", count_models={"polyp": numbers})
+    answer = beside(tmp_path)[0].predict(PICTURE, Question(task, MIXED))
+    assert answer.counts["polyp"] == pytest.approx({0: 0.1192, 1: 0.8808}, abs=1e-3)
+    assert answer.counts["platelet"] == {1: 1.0}  # the model's own word
+
+
+def test_an_expert_whose_count_models_cannot_be_is_left_out(tmp_path):
+    write_expert(tmp_path / "experts" / "polyp", "polyp", count_models={"polyp": {"slope": -1.0}})
+    assert Experts(str(tmp_path)).labels == frozenset()

@@ -114,8 +114,8 @@ def test_an_unsure_none_comes_before_a_sure_one_in_the_list_and_both_say_so(desk
     answered(desk, "unsure.png", Findings(), UNSURE)
     listed = desk.images.listed("ada", WorklistFilter(order=Order.UNCERTAIN))
     assert [(e.image.name, detail(e)) for e in listed] == [
-        ("unsure.png", "0 (red blood cell, platelet), unsure, 69 % · 0.3?"),
-        ("sure.png", "0 (red blood cell, platelet), 95 % sure · 0.1?"),
+        ("unsure.png", "unsure, 69 % · 0 (red blood cell, platelet) · 0.3?"),
+        ("sure.png", "95 % sure · 0 (red blood cell, platelet) · 0.1?"),
     ]
 
 

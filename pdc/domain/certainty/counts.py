@@ -65,6 +65,11 @@ class CountModel:
 CountModels = Mapping[str, CountModel]
 
 
+def count_models(said: Mapping[str, Mapping[str, float]]) -> CountModels:
+    """As a manifest has them, per label. Raises ValueError, TypeError or AttributeError where that cannot be."""
+    return {label: CountModel(**numbers) for label, numbers in said.items()}
+
+
 def count_chances(marks: Iterable[Mark], more: Mapping[str, float], models: CountModels) -> dict[str, Distribution]:
     """The distribution of each label that has a model and of whose list it is known whether it would have gone on.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pdc.domain.certainty.counts import CountModels, count_models
 from pdc.domain.doubt import Thresholds
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Mark, check_label
@@ -32,7 +33,8 @@ class ExpertManifest:
 
     `classes` are the labels of its outputs in their order, `labels` those that it answers for; `pixels` is the area of its one
     look at an image. Below `least` it says nothing; from there to its label's threshold a mark is doubtful. `flips`: it looks
-    at the mirrored image too. `weights` is the sha256 of its weights file; `about` says how it was trained and measured.
+    at the mirrored image too. `weights` is the sha256 of its weights file; `about` says how it was trained and measured;
+    `count_models` what its labels' counts are worth.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ExpertManifest:
     flips: bool = False
     licence: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    count_models: CountModels = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> ExpertManifest:
@@ -55,12 +58,13 @@ class ExpertManifest:
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
             known = {**said, "labels": tuple(said["labels"]), "classes": tuple(said["classes"]), "mode": Mode(said["mode"])}
+            known["count_models"] = count_models(said.get("count_models") or {})
             return cls(**known)._checked(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadModel(f"{path} is damaged ({type(error).__name__}); download the model again.") from error
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
     def _checked(self, path: Path) -> ExpertManifest:
         numbers = [self.least, *self.thresholds.values()]

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pdc.domain.certainty.counts import CountModels, count_chances
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.matching import DENSE_HEAD, suppress
 from pdc.domain.prompts import COMPACT, answer, as_task
@@ -46,6 +47,10 @@ class SharedQuestion:
     def thresholds(self) -> Thresholds:
         return {label: m.thresholds[label] for label, m in self.by.items() if label in m.thresholds}
 
+    @property
+    def count_models(self) -> CountModels:
+        return {label: m.count_models[label] for label, m in self.by.items() if label in m.count_models}
+
     def findings(self, boxes: Sequence[Mark], model: Findings | None = None) -> Findings:
         """What the experts found (boxes) and the model, in the order of the asked labels, as the reader's task states it.
 
@@ -69,14 +74,22 @@ class SharedQuestion:
         if model is None:
             most = max(m.pixels for m in self.by.values())
             model = Answer(None, "", name, None, COMPACT, seconds, max_pixels=most)
+        # A label of an expert's alone has no list that could go on.
+        more = {**dict.fromkeys(self.by, 0.0), **model.more}
+        models = {**{n: m for n, m in model.count_models.items() if n not in self.by}, **self.count_models}
+        theirs = model.findings.marks if model.findings else ()
+        said_all = model.findings is not None or self.put is None
+        chances = count_chances(_once([*boxes, *theirs]), more, self.count_models) if said_all and not model.cut else {}
         return replace(
             model,
             findings=self.findings(boxes, model.findings),
             raw="\n".join(filter(None, (said, model.raw))),
             seconds=round(seconds, 3),
-            counts={label: p for label, p in model.counts.items() if label not in self.by},
+            counts={**{label: p for label, p in model.counts.items() if label not in self.by}, **chances},
             thresholds={**model.thresholds, **self.thresholds},
             experts=self.experts,
+            more=more,
+            count_models=models,
         )
 
 

@@ -99,4 +99,4 @@ def _count(digest: Digest | None) -> str:
     if digest is None:
         return ""
     count = count_in_words(digest.total, digest.asked, digest.complete)
-    return count if digest.none is None else joined([count, Worth(0, digest.none, 0, 0).words], ", ")
+    return count if digest.none is None else joined([Worth(0, digest.none, 0, 0).words, count], " · ")
