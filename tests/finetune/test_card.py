@@ -64,6 +64,13 @@ def measured(tmp_path) -> Measured:
         "robustness": ROBUST,
         "likeness": {"blood_cells": {"n": 4, "called unlike": 0.05, "auroc": {"noise": E, "polyps": [1.0, 1.0, 1.0]}}},
     }
+    e = dict(zip(("value", "low", "high"), E, strict=True))
+    overall = {"f1": e, "count_mae": e}
+    sides = {
+        "base": {"adapter": None, "overall": {**overall, "f1": None}},
+        "candidate": {"adapter": "rods-1", "overall": overall},
+    }
+    files |= {"words": {"polyp": {"n": 6, "spellings": {"polyp": E, "Polypen": None}}}, "adapter": {"n": 8, **sides}}
     (model / "experts" / "polyp").mkdir(parents=True)
     (model / "experts" / "polyp" / "expert.json").write_text(json.dumps(EXPERT))
     for name, value in files.items():
@@ -94,6 +101,12 @@ def card(*names: str) -> str:
         ("likeness", "| asked for | its images | called unlike | AUROC against noise | AUROC against polyps |"),
         ("likeness", f"| blood cells | 4 | 5.0 % | {SAID} | 1.00 [1.00, 1.00] |"),
         ("expert", "| lite | polyp, 0.35 | instead of the model | 9 | 0.6 | 0.9 | 0.3 [0.2, 0.4] |"),
+        ("words", "| polyp | 6 | polyp 0.50, Polypen - |"),
+        (
+            "adapter",
+            f"`rods-1`, on the 8 images that it held out: F1 - before, {SAID} after; "
+            f"count error an image {SAID} before, {SAID} after.",
+        ),
     ],
 )
 def test_each_block_says_what_its_stage_measured(measured: Measured, name: str, line: str):

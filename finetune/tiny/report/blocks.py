@@ -172,6 +172,31 @@ def _expert(m: Measured) -> str | None:
     return _table(head, rows)
 
 
+def _words(m: Measured) -> str | None:
+    """A row a label: F1 by how it is spelled in the question."""
+    rows = [
+        [label, str(r["n"]), ", ".join(f"{word} {_number(f1 and f1[0], '.2f')}" for word, f1 in r["spellings"].items())]
+        for label, r in m.read("words.json").items()
+    ]
+    return _table(["label", "n", "F1 of the boxes, asked as"], rows)
+
+
+def _adapter(m: Measured) -> str | None:
+    """What the adapter that ships learnt, before and after."""
+    found = m.read("adapter.json")
+    if not found:
+        return None
+    before, after = (found[who]["overall"] for who in ("base", "candidate"))
+    f1, off = ((_interval(before[key]), _interval(after[key])) for key in ("f1", "count_mae"))
+    name, n = found["candidate"]["adapter"], found["n"]
+    learnt = f"F1 {f1[0]} before, {f1[1]} after; count error an image {off[0]} before, {off[1]} after"
+    return f"`{name}`, on the {n} images that it held out: {learnt}."
+
+
+def _interval(value: Mapping[str, float] | None) -> str:
+    return _said(value and [value["value"], value["low"], value["high"]])
+
+
 def _is_estimate(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
 
@@ -204,4 +229,6 @@ BLOCKS: Mapping[str, Callable[[Measured], str | None]] = {
     "robustness": _robustness,
     "likeness": _likeness,
     "expert": _expert,
+    "words": _words,
+    "adapter": _adapter,
 }
