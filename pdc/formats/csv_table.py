@@ -51,6 +51,7 @@ CSV_COLUMNS = (
     "x",
     "y",
     "origin",
+    "expert",
     "score",
     "author",
     "verdict",
@@ -123,7 +124,14 @@ def _csv_mark(mark: Mark) -> dict[str, Any]:
     corners = dict(zip(("x1", "y1", "x2", "y2"), box.xyxy, strict=True)) if box else {}
     score = {} if mark.score is None else {"score": mark.score}
     centre = {"x": mark.shape.center.x, "y": mark.shape.center.y}
-    return {"kind": "box" if box else "point", **corners, **centre, "origin": str(mark.origin), **score}
+    return {
+        "kind": "box" if box else "point",
+        **corners,
+        **centre,
+        "origin": str(mark.origin),
+        "expert": as_text(mark.expert or ""),
+        **score,
+    }
 
 
 def as_text(text: str) -> str:

@@ -116,9 +116,18 @@ def test_the_experts_marks_come_first_and_stay(model_folder):
     part, later, *_, last = predictor.stream(PICTURE, Question(Task.BOUNDING, MIXED))
     first = part.findings
     assert [m.label for m in first.marks] == ["polyp"] and not first.complete
-    assert later.likeness and later.findings.marks[0] == first.marks[0]
+    assert later.likeness and first.marks[0] in later.findings.marks
     assert [m.label for m in last.findings.marks] == list(MIXED) and last.findings.complete
     assert first.marks[0] in last.findings.marks
+
+
+def test_a_plain_frame_around_the_picture_is_left_out(model_folder):
+    import numpy as np
+
+    pixels = np.zeros((120, 160, 3), np.uint8)
+    pixels[20:100, 30:140] = np.random.default_rng(0).integers(90, 255, (80, 110, 3), np.uint8)
+    answer = beside(model_folder)[0].predict(Image.fromarray(pixels), Question(Task.BOUNDING, ("polyp",)))
+    assert [m.shape for m in answer.findings.marks] == [Box(30, 20, 140, 100)]
 
 
 def test_several_images_are_answered_in_their_order(model_folder):

@@ -83,6 +83,13 @@ def test_answers_and_revisions_are_listed_in_order_and_missing_adapters_can_be_a
         desk.history.ask(draft, "third")
 
 
+def test_an_answer_with_an_expert_stands_beside_that_of_the_model_alone_and_names_it(desk: Desks):
+    draft = desk.service.predict(desk.service.open(desk.image("a.png"), ASK, "ada"))
+    desk.store.add_prediction(replace(draft.prediction, id="other", experts=("finder",)))
+    titles = [v.title.split(" · ")[:-1] for v in desk.history.versions(draft)]
+    assert titles == [["Model", "tiny", "adapter first"], ["Model", "tiny", "adapter first", "expert finder"]]
+
+
 def test_an_old_revision_is_reopened_as_a_draft_over_the_newest(desk: Desks):
     draft, _ = desk.service.save(desk.service.predict(desk.service.open(desk.image("a.png"), ASK, "ada")))
     draft, _ = desk.service.save(replace(draft, findings=Findings()))

@@ -102,6 +102,16 @@ def test_an_answer_of_other_weights_will_not_do_and_one_of_which_they_were_not_n
 VERSIONS = (), ("old",), ("new", None), ("new",)
 
 
+def test_an_answer_keeps_its_experts_and_is_not_that_of_the_model_alone(store: Store):
+    by_expert = replace(FOUND, marks=tuple(replace(m, expert="finder") for m in FOUND.marks))
+    store.add_prediction(a_prediction("p1"))
+    store.add_prediction(a_prediction("p2", findings=by_expert, experts=("finder",)))
+    assert store.prediction("p2") == a_prediction("p2", findings=by_expert, experts=("finder",))
+    assert store.latest_prediction(SHA, ASK, "tiny", None).id == "p1"
+    assert store.latest_prediction(SHA, ASK, "tiny", None, ("finder",)).id == "p2"
+    assert store.latest_prediction(SHA, ASK, "tiny", None, ("another",)) is None
+
+
 @pytest.mark.parametrize(
     "ask",
     [

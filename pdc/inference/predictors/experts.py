@@ -1,6 +1,6 @@
 """Any predictor with experts beside it: each label is asked of whoever stands for it, and one answer is made of all.
 
-An adapter that was corrected on a label goes before the label's expert. An expert takes one look at the whole image.
+An adapter that was corrected on a label goes before the label's expert. An expert takes one look at the whole picture.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pdc.domain.certainty.counts import CountModels, count_chances
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.matching import DENSE_HEAD, suppress
 from pdc.domain.prompts import COMPACT, answer, as_task
-from pdc.domain.values import Findings, Mark, Question, Status, Task
+from pdc.domain.values import Box, Findings, Mark, Question, Status, Task
 from pdc.inference.adapter_folder import labels_served
 from pdc.inference.adapter_ref import AdapterRef
-from pdc.inference.experts.base import ExpertManifest, Mode
+from pdc.inference.experts.base import Expert, ExpertManifest, Mode
 from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Answer, SoFar, untaught
+from pdc.inference.predictors.content import content_box
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -196,10 +197,25 @@ class ExpertPredictor:
         for manifest in self.experts.manifests:
             expert = self.experts.expert(manifest)
             rows = [i for i, s in enumerate(shared) if manifest in s.by.values()]
-            marks = expert.find([images[i] for i in rows], manifest.labels) if expert and rows else []
+            marks = _look(expert, [images[i] for i in rows]) if expert and rows else []
             for i, some in zip(rows, marks, strict=True):
                 found[i] += [m for m in some if shared[i].by.get(m.label) == manifest]
         return [[replace(m, id=f"e{n}") for n, m in enumerate(some, start=1)] for some in found]
+
+
+def _look(expert: Expert, images: Sequence[PilImage]) -> list[tuple[Mark, ...]]:
+    """What an expert finds in each image, without the plain frame around its picture; in pixels of the image."""
+    corners = [box.xyxy if (box := content_box(image)) else (0.0, 0.0, *image.size) for image in images]
+    pictures = [
+        image.crop((round(x1), round(y1), round(x2), round(y2))) for image, (x1, y1, x2, y2) in zip(images, corners, strict=True)
+    ]
+    found = expert.find(pictures, expert.manifest.labels)
+    return [tuple(_moved(m, x, y) for m in some) for some, (x, y, _, _) in zip(found, corners, strict=True)]
+
+
+def _moved(mark: Mark, x: float, y: float) -> Mark:
+    box = mark.shape
+    return replace(mark, shape=Box(box.x1 + x, box.y1 + y, box.x2 + x, box.y2 + y)) if isinstance(box, Box) else mark
 
 
 def _text(by: Mapping[str, ExpertManifest], boxes: Sequence[Mark], who: str) -> str:
