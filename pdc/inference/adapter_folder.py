@@ -161,9 +161,9 @@ def verify(folder: Path, base: str, base_folder: str | Path | None = None) -> Ad
     """
     manifest = AdapterManifest.read(folder)
     if manifest.base != base:
-        raise BadModel(OTHER_BASE, name=folder.name, theirs=manifest.base, base=base)
+        raise BadModel(OTHER_BASE, name=manifest.name, theirs=manifest.base, base=base)
     if not _same_weights(manifest.base_sha256, base_folder):
-        raise BadModel(OTHER_VERSION, name=folder.name, base=base)
+        raise BadModel(OTHER_VERSION, name=manifest.name, base=base)
     _check_files(folder, manifest)
     shapes = _check_weights(folder)
     if base_folder is not None and Path(base_folder).is_dir():

@@ -278,6 +278,8 @@ def test_an_adapter_of_old_weights_does_not_serve_until_one_is_made_anew_from_it
     get_new_weights(base)
     assert adapters.active().name == "one" and adapters.serving() is None and adapters.usable() == []
     assert [a.name for a in adapters.outdated()] == ["one"]
+    with pytest.raises(BadModel, match="The adapter one was trained on another version of small; `python -m finetune retrain`"):
+        adapters.verify("one")
     again = retrained_name("one", base.name, fingerprint(base))
     assert again != retrained_name("one", "other", None) and len(retrained_name("x" * 64, "other", None)) <= 64
     assert first_name(again) == "one" and retrained_name(again, "other", None) == retrained_name("one", "other", None)
