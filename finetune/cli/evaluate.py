@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finetune.cli.options import Place, settings_of
+from pdc.adapters.saved_work import saved_work
 from pdc.cli.entry import DONE, FAILED
 from pdc.cli.progress import shown
 from pdc.domain.errors import BadModel, BadSetting
@@ -61,7 +62,15 @@ def evaluate(place: Place, options: EvaluateOptions) -> int:
         else:
             found = _measure_held_out(settings, adapters, wanted, progress)
     _show(found.evaluations, options.json)
+    if not options.json and (work := saved_work(found.to_json(), _before(found))):
+        print(work.sentence())
     return DONE
+
+
+def _before(found: Comparison) -> str:
+    """What the candidate's work is compared with: what serves, or the base where the candidate serves itself."""
+    serving, candidate = (found.evaluations.get(side) for side in ("active", "candidate"))
+    return "base" if serving and candidate and serving.adapter == candidate.adapter else "active"
 
 
 def registered(settings: Settings) -> Adapters:

@@ -185,7 +185,8 @@ class Simulation:
         before = self._serving(number - 1)
         parent = (before.name, Path(before.folder)) if plan.warm and before.name and before.folder else None
         known = replay_rows(self.config.replay_data, self.shared / "replay")
-        train(run, qwen, self.corrected(number), parent, self.say, known, self.progress)
+        done = train(run, qwen, self.corrected(number), parent, self.say, known, self.progress)
+        self.say(f"{done.told}, in {done.seconds:.0f} s.")
         run.mark_complete()
         del qwen
         free()

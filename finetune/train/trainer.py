@@ -60,10 +60,14 @@ class Trained:
 
     def sentence(self, name: str) -> str:
         """How much of the plan was done, and how to go on where time ended it."""
-        told = f"{self.steps} of {self.planned} planned steps are done"
         if self.steps >= self.planned:
-            return f"{told}."
-        return f"{told}. To train longer, go on from it: python -m finetune train --parent {name}"
+            return f"{self.told}."
+        return f"{self.told}. To train longer, go on from it: python -m finetune train --parent {name}"
+
+    @property
+    def told(self) -> str:
+        """How much of the plan was done."""
+        return f"{self.steps} of {self.planned} planned steps are done"
 
 
 def train(

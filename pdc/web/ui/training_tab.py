@@ -87,8 +87,8 @@ class TrainingTab:
         self.vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
         with gr.Row():
             self.start_button = gr.Button(word("Start training"), variant="primary", min_width=120)
-            self.longer_button = gr.Button(word("Train longer"), min_width=100, interactive=False)
             self.stop_button = gr.Button(word("Stop"), min_width=80)
+        self.longer_button = gr.Button(word("Train longer"), interactive=False)
         self.status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
         self.bar = gr.HTML(0, html_template=BAR)
 
