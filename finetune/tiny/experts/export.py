@@ -68,7 +68,7 @@ def export_folder(model: Path, data: Path, out: Path, limit: int, quantization: 
 def write_expert(checkpoint: Path, folder: Path) -> Path:
     """The teacher of a checkpoint as an expert in `folder`, without thresholds yet. BadSetting when there is no teacher."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from finetune.tiny.teacher import load_teacher
 
@@ -76,7 +76,7 @@ def write_expert(checkpoint: Path, folder: Path) -> Path:
         raise BadSetting(f"There is no teacher {checkpoint}; run the stage teach first.")
     state = {name: weight.half().contiguous() for name, weight in folded(load_teacher(checkpoint)).items()}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(state, folder / "weights.safetensors")
+    files.write(folder / "weights.safetensors", save(state))
     steps = torch.load(checkpoint, weights_only=True)["step"]
     about = {"trained": f"python -m finetune tiny --stages teach, {steps} steps, from ImageNet's weights"}
     weights = files.sha256(folder / "weights.safetensors")
