@@ -33,7 +33,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "readable": findings is not None,
         "cut": answer.cut,
         "likeness": dict(answer.likeness),
-        "unlike": list(unlike(answer.likeness)),
+        "unlike": list(unlike(answer.likeness, [m.label for m in findings.marks] if findings else ())),
         "thresholds": {label: answer.thresholds[label] for label in question.labels if label in answer.thresholds},
         "model": answer.model,
         "adapter": answer.adapter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from pdc.domain.message import Message, joined
@@ -36,9 +36,11 @@ def _is_doubtful(mark: Mark) -> bool:
     return mark.status is Status.DOUBTFUL
 
 
-def unlike(likeness: Likeness) -> tuple[str, ...]:
-    """The labels whose training images this image does not look like."""
-    return tuple(label for label, share in likeness.items() if share < UNLIKE)
+def unlike(likeness: Likeness, marked: Collection[str] = ()) -> tuple[str, ...]:
+    """The labels to warn of: this image does not look like their training images. Where it looks like those of another asked
+    label it is a known one, and only labels with marks (`marked`) are warned of."""
+    strange = tuple(label for label, share in likeness.items() if share < UNLIKE)
+    return strange if len(strange) == len(likeness) else tuple(label for label in strange if label in marked)
 
 
 def unlike_note(labels: Iterable[str]) -> Message:

@@ -23,7 +23,7 @@ from pdc.web.ui.screen import status_line
 from pdc.web.ui.words import in_language
 from pdc.web.ui.worklist import detail
 
-STRANGE = {"red blood cell": 0.004, "platelet": UNLIKE}
+STRANGE = {"red blood cell": 0.004}
 SAID = "This image does not look like those the model was trained on for red blood cell. Check everything."
 ANSWER = Answer(FOUND, "[]", "scripted", None, "compact-1", 0.1, likeness=STRANGE)
 
@@ -40,6 +40,13 @@ def desk(tmp_path: Path) -> Desk:
     desk.model.stream = strange
     yield desk
     desk.store.close()
+
+
+def test_an_image_known_from_another_asked_label_is_warned_of_only_where_there_are_marks():
+    mixed = {**STRANGE, "platelet": UNLIKE}
+    assert unlike(mixed) == unlike(mixed, ["platelet"]) == () and unlike(mixed, ["red blood cell"]) == ("red blood cell",)
+    row = answer_row("a.png", (40, 30), ASK, replace(ANSWER, likeness=mixed, findings=Findings(FOUND.marks[1:])))
+    assert row["unlike"] == [] and row["likeness"] == mixed
 
 
 def test_only_labels_below_the_share_are_named_and_without_any_nothing_is_said():
@@ -70,7 +77,7 @@ def test_the_most_uncertain_images_begin_with_those_unlike_known_ones(desk: Desk
     desk.service.answer(desk.store.image(shas["known.png"]), ASK)
     entries = desk.images.chosen(desk.images.entries("ada"), WorklistFilter(order=Order.UNCERTAIN))
     assert [e.image.name for e in entries] == ["strange.png", "known.png", "new.png"]
-    assert "unlike known images" in detail(entries[0]) and "unlike" not in detail(entries[1])
+    assert detail(entries[0]).startswith("unusual · ") and "unusual" not in detail(entries[1])
 
 
 def test_the_numbers_follow_a_label_that_was_renamed(desk: Desk):

@@ -163,8 +163,10 @@ def _seen_badly(draft: Draft) -> str:
 
 def unlike_known(draft: Draft) -> Message:
     """That the image does not look like those that the model was trained on; empty where it does, or where that is not known."""
-    likeness = draft.prediction.likeness if draft.prediction else draft.likeness
-    return unlike_note(label for label in unlike(likeness) if label in draft.question.labels)
+    told = draft.prediction.likeness if draft.prediction else draft.likeness
+    asked = {label: told[label] for label in draft.question.labels if label in told}
+    found = (draft.prediction and draft.prediction.findings) or draft.findings
+    return unlike_note(unlike(asked, [m.label for m in found.marks]))
 
 
 def _says(note: Message, text: str) -> bool:

@@ -90,8 +90,8 @@ def detail(entry: Entry) -> str:
         return joined([_count(entry.reviewed), Message("model {n}", n=entry.model.total) if entry.model else ""], " · ")
     if entry.stage is Stage.PREDICTED and entry.model:
         doubt = "" if entry.model.doubt is None else f"{entry.model.doubt:.1f}?"
-        strange = Message("unlike known images") if entry.model.unlike else ""
-        return joined([_count(entry.model), doubt, strange], " · ")
+        strange = Message("unusual") if entry.model.unlike else ""
+        return joined([strange, _count(entry.model), doubt], " · ")
     return ""
 
 
