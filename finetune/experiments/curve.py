@@ -147,7 +147,7 @@ def summary(points: Sequence[CurvePoint]) -> str:
         known = f"; F1 on known kinds {100 * float(np.mean(forgot)):+.1f} points" if forgot else ""
         lines.append(
             f"{order} order, {len(some)} seed(s): {first:.2f} edits an image before, {last:.2f} after {some[0][-1].corrected} "
-            f"corrected images ({100 * _fall(first, last):.0f} % fewer), {way:.2f} on average over the rounds{known}."
+            f"corrected images ({_fall(first, last)}), {way:.2f} on average over the rounds{known}."
         )
     return "\n".join(lines)
 
@@ -164,5 +164,6 @@ def _on_the_way(points: Sequence[CurvePoint]) -> float:
     return float(np.mean([_number(p.edits) or 0.0 for p in points[1:] or points]))
 
 
-def _fall(first: float, last: float) -> float:
-    return 1 - last / first if first else 0.0
+def _fall(first: float, last: float) -> str:
+    share = 1 - last / first if first else 0.0
+    return f"{100 * abs(share):.0f} % {'fewer' if share >= 0 else 'more'}"

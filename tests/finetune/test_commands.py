@@ -68,7 +68,7 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     metrics = run.metrics()
     assert metrics["n"] >= 2 and {"base", "active", "candidate"} <= set(metrics)
     assert metrics["candidate"]["adapter"] == name and metrics["candidate"]["overall"]["unreadable"]["value"] == 0
-    assert metrics["training"]["steps"] == metrics["training"]["planned"] == trainer.progress(name).step > 0
+    assert 0 < metrics["training"]["steps"] == trainer.progress(name).step <= metrics["training"]["planned"]
     assert {"base", "candidate", "scratch", "changes"} <= set(metrics["edits"])
     assert "planned steps are done" in run.output.read_text()
     manifest = json.loads((run.data / "manifest.json").read_text())

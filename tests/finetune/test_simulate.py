@@ -105,6 +105,7 @@ def test_the_summary_compares_orders_over_seeds():
     points = [point(o, s, n, 10.0 if n == 0 else end) for (o, s), end in ends.items() for n in (0, 1)]
     random, uncertain = summary(points).splitlines()
     assert "random order, 2 seed(s): 10.00 edits an image before, 4.00 after 10 corrected images (60 % fewer)" in random
+    assert "(50 % more)" in summary([point("random", 1, 0, 10.0), point("random", 1, 1, 15.0)])
     assert "80 % fewer" in uncertain and "F1 on known kinds -1.0 points" in uncertain
     assert CurvePoint.from_json(json.loads(json.dumps(asdict(points[0])))) == points[0]
 
