@@ -127,6 +127,18 @@ def count_models_of(folder: str) -> CountModels:
         raise BadModel(f"{Path(folder) / MANIFEST} has a count model without good numbers for {names}; correct it.") from None
 
 
+def sizes_of(folder: str) -> dict[str, tuple[float, float]]:
+    """Per label the smallest and the largest side, as a share of a look's, at which a model learnt it, as its pdc.json says."""
+    found = described(folder).get("sizes") or {}
+    try:
+        sizes = {label: (float(low), float(high)) for label, (low, high) in found.items()}
+    except (TypeError, ValueError, AttributeError):
+        sizes = {"": (1.0, 0.0)}
+    if not all(0 <= low <= high for low, high in sizes.values()):
+        raise BadModel(f"{Path(folder) / MANIFEST} has sizes that are not a smallest and a largest side per label; correct them.")
+    return sizes
+
+
 def _whole_number(folder: str, name: str) -> int | None:
     value = described(folder).get(name)
     if value is not None and not (type(value) is int and value > 0):

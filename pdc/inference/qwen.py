@@ -16,7 +16,7 @@ from pdc.domain.errors import BadModel, BadSetting, first_sentence
 from pdc.domain.prompts import words
 from pdc.domain.values import Likeness, Question, Task
 from pdc.inference.adapter_folder import verify
-from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of
+from pdc.inference.answer_settings import AnswerSettings, adapter_settings, base_settings, is_ours, labels_of, sizes_of
 from pdc.inference.fingerprints import stamp
 from pdc.inference.frame import Frame, frame_of, pixel_budget, tile_pixels
 from pdc.inference.likeness import describe, known_beside, load_known
@@ -72,7 +72,7 @@ class Qwen:
         self.base_lists = self._base_settings.lists
         self.head = head
         self.words: Callable[[Question, str], str] = words  # how a question is put; training and inference alike
-        self.base_labels = labels_of(folder)
+        self.base_labels, self.sizes = labels_of(folder), sizes_of(folder)
         self._base_known = self._known = load_known(folder)
         self._answer_as(None, self._base_settings)
 

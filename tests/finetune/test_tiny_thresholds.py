@@ -15,6 +15,7 @@ from finetune.evaluate.conformal import STEPS
 from finetune.tiny import LABELS, SOURCES
 from finetune.tiny.prompts import OWN
 from pdc.inference.adapter_folder import thresholds_of
+from pdc.inference.answer_settings import sizes_of
 from pdc.settings import EMBEDDED_MODEL
 
 
@@ -28,8 +29,8 @@ def _source(folder: Path, name: str) -> None:
         images.append({"id": i, "file_name": f"{i}.png", "width": 256, "height": 256})
         boxes.append({"id": i, "image_id": i, "category_id": 1, "bbox": [corner, corner, 60, 60]})
     names = [{"id": i, "name": label} for i, label in enumerate(OWN[name], start=1)]
-    (folder / "dev.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": names}))
-    (folder / "train.json").write_text("{}")
+    for split in ("train", "dev"):
+        (folder / f"{split}.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": names}))
 
 
 def test_one_command_chooses_thresholds_for_a_finished_model_and_keeps_what_else_its_folder_says(tmp_path: Path):
@@ -44,7 +45,9 @@ def test_one_command_chooses_thresholds_for_a_finished_model_and_keeps_what_else
     common = ["--start", str(model), "--data", str(data), "--out", str(out), "--limit", "0"]
     assert main(["tiny", "--stages", "thresholds", "--stages", "measure", *common]) == 0
     after = json.loads((model / "pdc.json").read_text())
-    assert {**after, "thresholds": 0, "notes": 0} == {**before, "thresholds": 0, "notes": 0}
+    anew = {"thresholds": 0, "notes": 0, "sizes": 0}
+    assert {**after, **anew} == {**before, **anew}
+    assert set(after["sizes"]) == {OWN[name][0] for name in SOURCES} and sizes_of(str(model))["polyp"][0] > 0.05
     rows = json.loads((out / "thresholds.json").read_text())
     assert set(rows) == set(LABELS) and thresholds_of(model) == {}  # an image or two promise nothing
     assert [r["threshold"] for r in rows["polyp"]] == list(STEPS)

@@ -84,9 +84,11 @@ def test_marks_of_a_look_at_the_content_lie_where_they_are_in_the_image():
 
 
 def test_tiles_of_the_content_stay_within_it():
-    def crowd(window: Box) -> list[Box]:
+    def crowd(window: Box) -> list[Mark]:
         boxes = [Box(100.0 + 12 * i, 80.0 + 12 * j, 108.0 + 12 * i, 88.0 + 12 * j) for i in range(25) for j in range(18)]
-        return [b for b in boxes if window.x1 <= b.center.x < window.x2 and window.y1 <= b.center.y < window.y2]
+        return [
+            Mark("p", b, "nucleus") for b in boxes if window.x1 <= b.center.x < window.x2 and window.y1 <= b.center.y < window.y2
+        ]
 
     image = framed(drawn(smear))
     content, tiles = content_box(image), plan_by_content(image, ASK, {"nucleus"}, crowd)

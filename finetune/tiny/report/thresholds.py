@@ -12,6 +12,8 @@ from pathlib import Path
 
 from finetune.evaluate.conformal import Chosen, Row, Seen, choose
 from finetune.evaluate.views import Answers, View
+from finetune.tiny.crops.sizes import learnt_sizes
+from finetune.tiny.crops.sources import load_split
 from finetune.tiny.measure import Field, answers_of, fields
 from finetune.tiny.prompts import OWN
 from finetune.tiny.report.negatives import CUT, cut_pieces
@@ -63,13 +65,15 @@ def _shown(r: Row) -> str:
 
 
 def choose_folder(model: Path, data: Path, out: Path, limit: int, quantization: str) -> None:
-    """Choose for a finished model folder in the serving quantization: into its pdc.json, and all rows into `out`."""
+    """Choose for a finished model folder in the serving quantization: into its pdc.json, where the sizes come first by which
+    its looks are chosen, and all rows into `out`."""
+    path = model / MANIFEST
+    described = {**json.loads(path.read_text(encoding="utf-8")), "sizes": learnt_sizes(load_split(data, "train"))}
+    path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")  # answers depend on them
     answers = answers_of(model, quantization)
     found = choose_all(answers, data, limit)
     kept = {label: [r.to_json() for r in rows] for label, (_, rows) in found.items()}
     (out / "thresholds.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    path = model / MANIFEST
-    described = json.loads(path.read_text(encoding="utf-8"))
     described["thresholds"] = {label: chosen.threshold for label, (chosen, _) in found.items() if chosen.threshold}
     described["notes"] = {**described.get("notes", {}), "thresholds": {label: c.to_json() for label, (c, _) in found.items()}}
     path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from pdc.inference.decoding.grammar import Vocabulary
 from pdc.inference.decoding.image_cache import EncodedImage, ImageCache, VisualFeatures, proposals_in
 from pdc.inference.decoding.sequence import CPU_WINDOW, DecodingSequence
 from pdc.inference.lora_loading import KEPT_ADAPTERS
-from pdc.inference.types import Decoded
+from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -69,6 +69,10 @@ class Decoder:
     def see(self, image: PilImage) -> VisualFeatures:
         """The image as the vision tower and the dense head see it: out of the cache, or computed now."""
         return self._features(image, ((_fingerprint(image), self.qwen.frame(*image.size)), self.qwen.vision_weights))
+
+    def proposals(self, image: PilImage) -> tuple[Proposal, ...]:
+        """What the dense head sees in the image, in pixels in which the model answers; the language model is not asked."""
+        return proposals_in(self.qwen.frame(*image.size), self.see(image).proposals)
 
     def forget_images(self) -> None:
         """Encode every image anew from now on."""

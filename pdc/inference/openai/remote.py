@@ -21,7 +21,7 @@ from pdc.domain.errors import PdcError, Unreachable
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Likeness, Question
 from pdc.inference.adapter_ref import AdapterRef
-from pdc.inference.answer_settings import labels_of, taught
+from pdc.inference.answer_settings import labels_of, sizes_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
 from pdc.inference.frame import frame_of, pixel_budget, read_processor_config, tile_pixels
 from pdc.inference.openai.http import HttpClient, TooMuch
@@ -29,7 +29,7 @@ from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.local import LEAST_LOOK
-from pdc.inference.predictors.looks import about, expected_boxes, overview, plan_by_content, plan_looks, put_question
+from pdc.inference.predictors.looks import about, expected_marks, overview, plan_by_content, plan_looks, put_question
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop
 from pdc.inference.predictors.tiling import Tile, plan_by_size
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
@@ -63,7 +63,7 @@ class RemotePredictor:
     ) -> None:
         self.wire, self.folder, self.base, self._wanted = wire, folder, base, wanted
         self._offer = ServerOffer(wire, folder, model or base, bool(model), most, style)
-        self._eyes, self._limit = read_processor_config(folder), most
+        self._eyes, self._limit, self._sizes = read_processor_config(folder), most, sizes_of(folder)
 
     def warm_up(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Find out in the background what the server offers, and say so. A failure is told to whoever asks first."""
@@ -194,8 +194,8 @@ class RemotePredictor:
         def unlearnt(asked: Question) -> Sequence[Tile]:
             if not served.proposes or look(Box(0, 0, *image.size), asked).proposals is None:
                 return plan_by_size(image.size, self._tile_pixels(served), asked.task.has_boxes)
-            propose = lambda w: expected_boxes(look(w, asked).proposals or (), asked, look(w, asked).frame)  # noqa: E731
-            return plan_by_content(image, asked, labels_of(self.folder), propose)
+            see = lambda w: expected_marks(look(w, asked).proposals or (), asked, look(w, asked).frame)  # noqa: E731
+            return plan_by_content(image, asked, labels_of(self.folder), see, self._sizes)
 
         tiles = plan_looks(image.size, question, served.settings.windows, unlearnt)
         likeness = next((k.likeness for (window, _), k in seen.items() if window == overview(tiles)), {})

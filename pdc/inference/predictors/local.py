@@ -170,7 +170,7 @@ class LocalPredictor:
         with self._lock:
             decoder, qwen = self._ready(wanted)
             with sentences(qwen.max_pixels):
-                return decoder.encode(image).proposals if qwen.head else None
+                return decoder.proposals(image) if qwen.head else None
 
     def likeness(self, image: PilImage, wanted: AdapterRef) -> Likeness:
         """How the image compares with those that the model was trained on, per label; empty where that is not known."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Findings, Mark, Question, Task
 from pdc.inference.predictors.content import content_box
-from pdc.inference.predictors.tiling import Propose, Tile, plan_by_size, plan_by_window, plan_tiles, whole_tile
+from pdc.inference.predictors.tiling import Tile, claim_marks, plan_by_size, plan_by_window, plan_tiles, whole_tile
 from pdc.inference.types import Proposal
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 MUCH_THE_SAME = 1.5  # times as large: windows in which labels are asked together
 SURE = 0.3  # a proposal of the dense head counts from this score when tiles are planned
+SMALL = 0.5  # of a look's side: labels that were learnt larger than that are of every size, and not looked for closer
+UNSURE = 0.55  # mean score of what a look sees: below, closer looks are tried
+MORE = 1.3  # times the evidence of the look that its parts must show
+LEAST_EVIDENCE = 4.0  # that they must show: less is a false mark or two
+
+See = Callable[[Box], Sequence[Mark]]
+Sizes = Mapping[str, tuple[float, float]]
 
 
 def plan_looks(
@@ -50,11 +57,33 @@ def about(tile: Tile, question: Question) -> Question:
     return replace(question, labels=tile.labels) if tile.labels else question
 
 
-def plan_by_content(image: PilImage, question: Question, known: Collection[str], propose: Propose) -> tuple[Tile, ...]:
-    """Tiles by what a dense head, which knows the labels `known`, sees in the image. A plain frame around the picture is left
-    out, unless a label was learnt later, in looks at whole images."""
+def plan_by_content(
+    image: PilImage, question: Question, known: Collection[str], see: See, sizes: Sizes | None = None
+) -> tuple[Tile, ...]:
+    """Tiles by what a dense head, which knows the labels `known`, sees in a window (`see`), and by the `sizes` at which labels
+    were learnt. A plain frame around the picture is left out, unless a label was learnt later, in looks at whole images."""
     area = content_box(image) if set(question.labels) <= set(known) else None
-    return plan_tiles(image.size, propose, area)
+    of_small = {label: (sizes or {})[label] for label in question.labels if label in (sizes or {})}
+    of_small = {label: ends for label, ends in of_small.items() if ends[1] <= SMALL}
+    closer = lambda tile, parts: shows_more(tile, parts, see, of_small)  # noqa: E731
+    return plan_tiles(image.size, lambda window: [m.body for m in see(window) if isinstance(m.body, Box)], area, closer)
+
+
+def shows_more(tile: Tile, parts: Sequence[Tile], see: See, sizes: Sizes) -> bool:
+    """Whether the parts of a tile show more of the labels in `sizes` than it does, where that is little or unsure: what it
+    holds is too small for this look, or whole cells were taken for what was asked."""
+    scores = [m.score or 0.0 for m in see(tile.window) if m.label in sizes] if sizes else []
+    if not sizes or sum(scores) >= UNSURE * len(scores) > 0:
+        return False
+    closer = sum(_evidence(part, see, sizes) for part in parts)
+    return closer >= LEAST_EVIDENCE and closer > MORE * _evidence(tile, see, sizes)
+
+
+def _evidence(tile: Tile, see: See, sizes: Sizes) -> float:
+    """The summed scores of what a look sees in the tile's core at a size that was learnt."""
+    look, found = tile.window.area**0.5, claim_marks(tile, Findings(tuple(see(tile.window))))
+    sides = [(m, m.body.area**0.5 / look) for m in found if m.label in sizes and isinstance(m.body, Box)]
+    return sum(m.score or 0.0 for m, side in sides if sizes[m.label][0] <= side <= sizes[m.label][1])
 
 
 def overview(tiles: Sequence[Tile]) -> Box:
@@ -75,8 +104,9 @@ def put_question(
     return question
 
 
-def expected_boxes(proposals: Sequence[Proposal], question: Question, frame: Frame) -> list[Box]:
-    """Rough boxes, in pixels of the frame's image, of what the dense head is sure enough to see of the asked labels."""
+def expected_marks(proposals: Sequence[Proposal], question: Question, frame: Frame) -> tuple[Mark, ...]:
+    """Rough boxes with scores, in pixels of the frame's image, of what the dense head is sure enough to see of the asked
+    labels."""
     sure = [p for p in proposals if p.score >= SURE and p.label in question.labels]
-    found = frame.to_image(Findings(tuple(Mark("p", Box(*map(float, p.numbers)), p.label) for p in sure)))
-    return [m.shape for m in found.marks if isinstance(m.shape, Box)]
+    marks = (Mark("p", Box(*map(float, p.numbers)), p.label, score=p.score) for p in sure)
+    return frame.to_image(Findings(tuple(marks))).marks

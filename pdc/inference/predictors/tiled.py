@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from pdc.domain.certainty.counts import CountModels, count_chances
@@ -11,11 +12,11 @@ from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.errors import Unreadable
 from pdc.domain.matching import without_duplicates
 from pdc.domain.prompts import as_task, parse, shown_smaller
-from pdc.domain.values import Box, Findings, Likeness, Question
+from pdc.domain.values import Box, Findings, Likeness, Mark, Question
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.confidence import chance_of_more, cut_findings, partial_findings, with_scores
 from pdc.inference.predictors.base import Answer
-from pdc.inference.predictors.looks import about, expected_boxes, overview, plan_by_content, plan_looks
+from pdc.inference.predictors.looks import about, expected_marks, overview, plan_by_content, plan_looks
 from pdc.inference.predictors.tiling import Tile, merge_tiles, plan_by_size
 from pdc.inference.types import Decoded
 
@@ -155,6 +156,7 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
     """Looks whose tiles cover the image: by the size at which an asked label was learnt, else by what the dense head sees in
     the image, or by its size where there is no such head."""
     encoded: dict[Box, EncodedImage] = {}
+    seen: set[Box] = set()
 
     def look(window: Box) -> EncodedImage:
         if window not in encoded:
@@ -164,18 +166,22 @@ def plan_requests(decoder: Decoder, image: PilImage, question: Question) -> list
     def unlearnt(asked: Question) -> Sequence[Tile]:
         if not (head := decoder.qwen.head):
             return plan_by_size(image.size, decoder.qwen.tile_pixels, asked.task.has_boxes)
-        propose = lambda w: expected_boxes(look(w).proposals, asked, _frame(decoder, w))  # noqa: E731
-        return plan_by_content(image, asked, head.labels, propose)
 
-    def asked(tile: Tile) -> TileRequest:
-        seen = look(tile.window)
-        sequence = decoder.begin(seen, about(tile, question))
-        return TileRequest(tile, _frame(decoder, tile.window), seen, sequence, likeness)
+        @cache
+        def see(window: Box) -> Sequence[Mark]:
+            seen.add(window)
+            return expected_marks(decoder.proposals(crop(image, window)), asked, _frame(decoder, window))
+
+        return plan_by_content(image, asked, head.labels, see, decoder.qwen.sizes)
+
+    def request(tile: Tile) -> TileRequest:
+        sequence = decoder.begin(look(tile.window), about(tile, question))
+        return TileRequest(tile, _frame(decoder, tile.window), look(tile.window), sequence, likeness)
 
     tiles = plan_looks(image.size, question, decoder.qwen.windows, unlearnt)
-    seen_first = encoded.get(overview(tiles))
-    likeness = seen_first.likeness if seen_first else {}
-    return [asked(tile) for tile in tiles]
+    whole = overview(tiles)
+    likeness = decoder.qwen.likeness(decoder.see(crop(image, whole)).features) if whole in seen else {}
+    return [request(tile) for tile in tiles]
 
 
 def _is_whole(question: Question, text: str, style: str) -> bool:

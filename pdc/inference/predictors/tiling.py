@@ -25,6 +25,7 @@ SHRUNK = 2.5  # a look of a model without a dense head shows at most so many tim
 MOST_CUTS = 8  # columns, and rows, of such looks
 
 Propose = Callable[[Box], Sequence[Box]]
+Closer = Callable[["Tile", Sequence["Tile"]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,27 @@ class Tile:
     labels: tuple[str, ...] = ()
 
 
-def plan_tiles(wh: Size, propose: Propose, area: Box | None = None) -> tuple[Tile, ...]:
+def plan_tiles(
+    wh: Size, propose: Propose, area: Box | None = None, closer: Closer = lambda tile, parts: False
+) -> tuple[Tile, ...]:
     """Tiles for an image of (width, height), or for an `area` of it: one for all of it, or as many as its content asks for.
 
     `propose` gives rough boxes, in image pixels, of what a window holds; a tile with too many or too small objects is
-    cut in four, and so on.
+    cut in four, and so on. So is one of which `closer` says that its parts show more than it does.
     """
     if area is None:
-        return tuple(_cut(whole_tile(wh), wh, propose, 0))
+        return tuple(_cut(whole_tile(wh), wh, propose, closer, 0))
     dx, dy = area.x1, area.y1
+
+    def placed(tile: Tile) -> Tile:
+        return replace(tile, window=_shift(tile.window, dx, dy), core=_shift(tile.core, dx, dy))
+
     inside = plan_tiles(
-        (round(area.width), round(area.height)), lambda w: [_shift(b, -dx, -dy) for b in propose(_shift(w, dx, dy))]
+        (round(area.width), round(area.height)),
+        lambda window: [_shift(b, -dx, -dy) for b in propose(_shift(window, dx, dy))],
+        closer=lambda tile, parts: closer(placed(tile), [placed(p) for p in parts]),
     )
-    return tuple(replace(t, window=_shift(t.window, dx, dy), core=_shift(t.core, dx, dy)) for t in inside)
+    return tuple(map(placed, inside))
 
 
 def plan_by_size(wh: Size, most: int, overview: bool = True) -> tuple[Tile, ...]:
@@ -91,16 +100,17 @@ def _grid(columns: int, rows: int, wh: Size) -> tuple[Tile, ...]:
     return tuple(Tile(window_of(core, 0, wh), core) for core in cores)
 
 
-def _cut(tile: Tile, wh: Size, propose: Propose, depth: int) -> Iterable[Tile]:
-    boxes = propose(tile.window)
-    if depth == MAX_DEPTH or not boxes or not _too_much(boxes, tile):
+def _cut(tile: Tile, wh: Size, propose: Propose, closer: Closer, depth: int) -> Iterable[Tile]:
+    if depth == MAX_DEPTH or min(tile.core.width, tile.core.height) < 2 * LEAST_SIDE:
         return [tile]
-    return [part for child in _quarters(tile.core, boxes, wh) for part in _cut(child, wh, propose, depth + 1)]
+    boxes = propose(tile.window)
+    parts = _quarters(tile.core, boxes, wh)
+    if not _too_much(boxes, tile) and not closer(tile, parts):
+        return [tile]
+    return [piece for part in parts for piece in _cut(part, wh, propose, closer, depth + 1)]
 
 
 def _too_much(boxes: Sequence[Box], tile: Tile) -> bool:
-    if min(tile.core.width, tile.core.height) < 2 * LEAST_SIDE:
-        return False
     look = (tile.window.area) ** 0.5
     return len(boxes) > FULL or any(len(boxes) > n and _typical(boxes) < share * look for n, share in FINE)
 
@@ -113,7 +123,7 @@ def _typical(boxes: Sequence[Box]) -> float:
 def _quarters(core: Box, boxes: Sequence[Box], wh: Size) -> list[Tile]:
     mx, my = core.center.x, core.center.y
     sides = sorted(max(b.width, b.height) for b in boxes)
-    reach = 0.6 * sides[int(0.9 * (len(sides) - 1))]
+    reach = 0.6 * sides[int(0.9 * (len(sides) - 1))] if sides else 0.0
     quarters = [Box(x1, y1, x2, y2) for y1, y2 in ((core.y1, my), (my, core.y2)) for x1, x2 in ((core.x1, mx), (mx, core.x2))]
     return [Tile(window_of(q, reach, wh), q) for q in quarters]
 
