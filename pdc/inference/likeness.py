@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pdc import files
 from pdc.domain.errors import BadModel
 from pdc.domain.values import Likeness
 from pdc.inference.adapter_folder import has_vision, labels_served
@@ -85,10 +86,10 @@ class KnownImages:
 
     def save(self, folder: Path) -> None:
         """Write LIKENESS into a model's folder."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         tensors = {f"{name}.{part}": getattr(kind, part) for name, kind in self.kinds.items() for part in PARTS}
-        save_file(tensors, folder / LIKENESS, {LABELS: json.dumps(dict(self.labels), ensure_ascii=False)})
+        files.write(folder / LIKENESS, save(tensors, {LABELS: json.dumps(dict(self.labels), ensure_ascii=False)}))
 
 
 NOTHING = KnownImages({}, {})
