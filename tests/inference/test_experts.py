@@ -39,6 +39,9 @@ class Model:
         yield SoFar(Findings(answer.findings.marks[:1]), dict.fromkeys(question.labels, 0.01))
         yield answer
 
+    def compared(self, image, question):
+        return dict.fromkeys(question.labels, 0.01)
+
     def _answer(self, question: Question) -> Answer:
         self.asked.append(question)
         shape = Box(0, 0, 20, 20) if question.task.has_boxes else Point(10, 10)
@@ -262,3 +265,12 @@ def test_an_experts_count_is_worth_what_its_manifest_says_whatever_the_task(tmp_
 def test_an_expert_whose_count_models_cannot_be_is_left_out(tmp_path):
     write_expert(tmp_path / "experts" / "polyp", "polyp", count_models={"polyp": {"slope": -1.0}})
     assert Experts(str(tmp_path)).labels == frozenset()
+
+
+def test_an_image_that_only_the_expert_is_asked_about_is_compared_with_the_training_images_before_its_marks(model_folder):
+    predictor, model = beside(model_folder)
+    assert predictor.predict(PICTURE, Question(Task.COUNT_AND_BOX, ("polyp",))).likeness == {"polyp": 0.01}
+    first, *_, last = predictor.stream(PICTURE, Question(Task.COUNT_AND_BOX, MIXED))
+    assert isinstance(first, SoFar) and first.likeness["polyp"] == 0.01
+    assert isinstance(last, Answer) and last.likeness["polyp"] == 0.01
+    assert all("polyp" not in question.labels for question in model.asked)

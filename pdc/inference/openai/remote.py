@@ -28,6 +28,7 @@ from pdc.inference.openai.http import HttpClient, TooMuch
 from pdc.inference.openai.offer import ServedModel, ServerOffer
 from pdc.inference.openai.protocol import read_answer, request
 from pdc.inference.predictors.base import Answer, SoFar, untaught
+from pdc.inference.predictors.content import whole_picture
 from pdc.inference.predictors.local import LEAST_LOOK
 from pdc.inference.predictors.looks import about, expected_marks, overview, plan_by_content, plan_looks, put_question
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop
@@ -180,6 +181,14 @@ class RemotePredictor:
 
     def _frame(self, served: ServedModel, wh: Size) -> Frame:
         return frame_of(self._eyes, wh, served.max_pixels, served.settings.answer_width)
+
+    def compared(self, image: PilImage, question: Question) -> Likeness:
+        """As `LocalPredictor.compared`; empty where the server does not tell."""
+        served, picture = self._serving(question), whole_picture(image)
+        if not served.proposes:
+            return {}
+        known = self._view(served, picture, question, Box(0, 0, *picture.size)).likeness
+        return {label: known[label] for label in question.labels if label in known}
 
     # Looks
 

@@ -32,6 +32,12 @@ def content_box(image: PilImage) -> Box | None:
     return Box(*(float(round(s * side)) for s, side in zip(share, (w, h, w, h), strict=True)))
 
 
+def whole_picture(image: PilImage) -> PilImage:
+    """The image without a plain frame around it."""
+    box = content_box(image)
+    return image.crop((round(box.x1), round(box.y1), round(box.x2), round(box.y2))) if box else image
+
+
 def _sample(image: PilImage) -> Any:
     """int16 RGB [rows, columns, 3] of single pixels: none is mixed, so that a plain frame stays plain and its edge hard."""
     import numpy as np

@@ -15,7 +15,7 @@ from pdc.domain.certainty.counts import CountModels, count_chances
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.matching import DENSE_HEAD, suppress
 from pdc.domain.prompts import COMPACT, answer, as_task
-from pdc.domain.values import Box, Findings, Mark, Question, Status, Task
+from pdc.domain.values import Box, Findings, Likeness, Mark, Question, Status, Task
 from pdc.inference.adapter_folder import labels_served
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.base import Expert, ExpertManifest, Mode
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pdc.inference.predictors.local import LocalPredictor
 
 Asked = tuple["PilImage", Question]
+NOT_KNOWN: Likeness = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,11 @@ class SharedQuestion:
             whole = replace(whole, stated={label: numbers[label] for label in self.question.labels if label in numbers})
         return as_task(whole, replace(self.question, task=stated_as), self.question.task)
 
-    def answer(self, boxes: Sequence[Mark], model: Answer | None, name: str, seconds: float) -> Answer:
-        """One answer out of what the experts found and the model's answer; `name` is the model's."""
+    def answer(
+        self, boxes: Sequence[Mark], model: Answer | None, name: str, seconds: float, likeness: Likeness = NOT_KNOWN
+    ) -> Answer:
+        """One answer out of what the experts found and the model's answer; `name` is the model's, and `likeness` says how the
+        image compares with the model's training images of the experts' labels."""
         said = "\n".join(f"{who}: {_text(self.by, boxes, who)}" for who in self.experts)
         if model is None:
             most = max(m.pixels for m in self.by.values())
@@ -91,6 +95,7 @@ class SharedQuestion:
             experts=self.experts,
             more=more,
             count_models=models,
+            likeness={**model.likeness, **likeness},
         )
 
 
@@ -160,7 +165,9 @@ class ExpertPredictor:
         by_model = dict(zip((i for i, _ in left), answers, strict=True))
         seconds = time.perf_counter() - started
         return [
-            s.answer(boxes[i], by_model.get(i), self._model, seconds) if s.by else replace(by_model[i], seconds=round(seconds, 3))
+            s.answer(boxes[i], by_model.get(i), self._model, seconds, self._compared(asked[i][0], s))
+            if s.by
+            else replace(by_model[i], seconds=round(seconds, 3))
             for i, s in enumerate(shared)
         ]
 
@@ -172,17 +179,18 @@ class ExpertPredictor:
         if not shared.by:
             yield from self.inside.stream(image, question, cancelled)
             return
-        boxes = self._found([image], [shared])[0]
+        boxes, likeness = self._found([image], [shared])[0], self._compared(image, shared)
         if shared.put is None:
-            yield shared.answer(boxes, None, self._model, time.perf_counter() - started)
+            yield shared.answer(boxes, None, self._model, time.perf_counter() - started, likeness)
             return
-        yield SoFar(shared.findings(boxes))
+        yield SoFar(shared.findings(boxes), likeness)
         with closing(self.inside.stream(image, shared.put, cancelled)) as parts:  # type: ignore[type-var]
             for part in parts:
                 if isinstance(part, SoFar):
-                    yield replace(part, findings=shared.findings(boxes, part.findings))
+                    told = {**part.likeness, **likeness}
+                    yield replace(part, findings=shared.findings(boxes, part.findings), likeness=told)
                 else:
-                    yield shared.answer(boxes, part, self._model, time.perf_counter() - started)
+                    yield shared.answer(boxes, part, self._model, time.perf_counter() - started, likeness)
 
     def _share(self, question: Question) -> SharedQuestion:
         shared = share(question, self._wanted(), self.experts)
@@ -190,6 +198,10 @@ class ExpertPredictor:
             return shared
         self.experts.load()  # one that turns out to be damaged stands for nothing any more
         return share(question, self._wanted(), self.experts)
+
+    def _compared(self, image: PilImage, shared: SharedQuestion) -> Likeness:
+        """The image beside the training images of the experts' labels: the model learnt from the same."""
+        return self.inside.compared(image, Question(Task.COUNT_AND_BOX, tuple(shared.by))) if shared.by else NOT_KNOWN
 
     def _found(self, images: Sequence[PilImage], shared: Sequence[SharedQuestion]) -> list[list[Mark]]:
         """Per image what its question's experts found, with ids that no mark of the model has."""

@@ -20,6 +20,7 @@ from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
 from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
 from pdc.inference.predictors.base import Answer, SoFar, untaught
+from pdc.inference.predictors.content import whole_picture
 from pdc.inference.predictors.looks import put_question
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
@@ -178,6 +179,11 @@ class LocalPredictor:
             decoder, qwen = self._ready(wanted)
             with sentences(qwen.max_pixels):
                 return decoder.encode(image).likeness
+
+    def compared(self, image: PilImage, question: Question) -> Likeness:
+        """The `likeness` of the picture for the asked labels, without an answer: where an expert gives it."""
+        known = self.likeness(whole_picture(image), self._wanted().about(question))
+        return {label: known[label] for label in question.labels if label in known}
 
     def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         started = time.monotonic()
