@@ -8,7 +8,8 @@ are exchangeable. So the highest threshold that keeps `SHARE` of them with proba
     l = max { l : P(Bin(n, 1 - SHARE) <= l - 1) <= DELTA }
 
 On average over calibrations the weaker l = floor((n + 1) (1 - SHARE)) would do, but it misses the share every other time. Below
-n = 15 there is no such l, and no threshold.
+n = 15 there is no such l, and no threshold. Where there is one but s_l is 0, the model misses too many images whatever the
+threshold: then only those up to which every image that shows a mark keeps one are allowed.
 
 Of the thresholds up to s_l, those count at which F1 is not lower than without one. Those that leave false alarms on at most
 MOST_ALARMS of the images and pieces without the label come first, where there are any. Of them the one with the least error of
@@ -85,7 +86,7 @@ def choose(
     rows = [row_at(seen, label, t, max_distance) for t in STEPS]
     sets = [_bests(some, label) for some in (seen, *apart)]
     most = _least([conformal_threshold(bests) for bests in sets if bests])
-    best = best_of(rows, most or 0.0)
+    best = best_of(rows, _harmless(rows, sets) if most is None else most)
     n, absent = sum(map(len, sets)), sum(not _of(s.true, label) for s in seen)
     return Chosen(best.threshold, n, absent, most, best), rows
 
@@ -159,6 +160,13 @@ def best_of(rows: Sequence[Row], most: float) -> Row:
     fit = [r for r in rows if r.f1 >= rows[0].f1 and r.threshold <= most] or [rows[0]]
     quiet = [r for r in fit if (r.alarms or 0.0) <= MOST_ALARMS]
     return min(quiet or fit, key=lambda r: (round(r.count, 6), r.threshold))
+
+
+def _harmless(rows: Sequence[Row], sets: Sequence[Sequence[float]]) -> float:
+    """The highest threshold up to which as many images keep a mark as without one; 0 where there are too few images."""
+    if not all(conformal_rank(len(bests)) for bests in sets if bests):
+        return 0.0
+    return max(r.threshold for r in rows if r.kept >= rows[0].kept)
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

@@ -126,9 +126,9 @@ class ListQueries(LabelQueries):
         with self._read() as session:
             for start in range(0, len(missing), CHUNK):
                 said = (table.counts, table.likeness) if answers else (null(), null())
-                columns = table.id, table.task, table.findings, table.labels, *said
-                rows = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
-                known.update({id: _digest(*row) for id, *row in rows})
+                columns: tuple[Any, ...] = table.id, table.task, table.findings, table.labels, *said
+                rows: Any = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
+                known.update({id: _digest(task, found, named, chances, like) for id, task, found, named, chances, like in rows})
             moved = self._dictionary(session).moved
         return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
 

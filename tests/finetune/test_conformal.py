@@ -56,6 +56,14 @@ def test_a_threshold_that_would_hide_too_many_is_not_taken():
     assert threshold(found_at(*[0.2] * 12, *[0.6] * 48) + alarms_at(*[0.4] * 500)) <= 0.2
 
 
+def test_where_too_many_are_missed_anyway_a_threshold_may_still_hide_marks_that_are_no_images_last():
+    missed = [Seen((polyp(),), ())] * 12
+    doubled = [Seen((polyp(),), (polyp(0.7), polyp(0.2, x=90.0)))] * 48
+    best, rows = choose(missed + doubled, "polyp")
+    assert best.most is None and best.row.kept == rows[0].kept == 0.8
+    assert best.threshold == 0.21 and best.row.f1 > rows[0].f1
+
+
 def test_the_promise_is_kept_on_other_images_by_themselves():
     frames, pieces = found_at(*[0.6] * 60), found_at(*[0.3] * 60)
     assert threshold(frames + alarms_at(*[0.4] * 60)) == 0.41
