@@ -149,9 +149,14 @@ class Qwen:
         """[visual tokens, hidden]: what the vision tower makes of `pixels`."""
         return self.base.model.get_image_features(pixels["pixel_values"], pixels["image_grid_thw"]).pooler_output[0]
 
+    @property
+    def knows_images(self) -> bool:
+        """Whether it can tell how an image compares with those that it was trained on."""
+        return bool(self._known.labels)
+
     def likeness(self, features: torch.Tensor) -> Likeness:
         """How an image with these features compares with the training images, per label; empty where that is not known."""
-        return self._known.compare(describe(features.float().cpu().numpy())) if self._known.labels else {}
+        return self._known.compare(describe(features.float().cpu().numpy())) if self.knows_images else {}
 
     def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
         """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from finetune.data.coco import read_coco
-from finetune.tiny import sources
+from finetune.tiny.crops import sources
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Point, Task
 from pdc.formats import coco

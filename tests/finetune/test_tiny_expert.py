@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +25,8 @@ from pdc.inference.experts.base import ExpertManifest, Mode
 from pdc.inference.experts.efficientnet import TAPS, DenseDetector, on_grid
 from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.base import Answer
+from pdc.inference.qwen import load
+from pdc.settings import EMBEDDED_MODEL
 
 SIDE = 80
 POLYP = Question(Task.COUNT_AND_BOX, ("polyp",))
@@ -109,10 +110,11 @@ def test_without_a_teacher_the_stage_says_which_comes_first(tmp_path):
         export(tmp_path / "teach.pt", tmp_path / "expert")
 
 
+@pytest.mark.slow
 def test_what_is_measured_beside_the_model_is_the_expert_and_the_table_names_it(data, tmp_path):
     write_expert(tmp_path / "model" / "experts" / "polyp", "polyp")
     truth = Findings((Mark("t", Box(0, 0, SIDE, SIDE), "polyp"),), {"polyp": 1})
     rows = [Row(data / "polyps" / f"{i}.png", SIDE, SIDE, str(i), POLYP, truth) for i in range(2)]
-    tiny = SimpleNamespace(name="tiny")  # it is not asked: every label has an expert
-    found = compare(tiny, rows, {"base": AdapterRef()}, experts=Experts(str(tmp_path / "model"))).evaluations["base"]  # type: ignore
-    assert found.model == "tiny + finder" and found.overall.f1.value == 1
+    beside = Experts(str(tmp_path / "model"))
+    found = compare(load(EMBEDDED_MODEL), rows, {"base": AdapterRef()}, experts=beside).evaluations["base"]
+    assert found.model == "pdc-tiny + finder" and found.overall.f1.value == 1

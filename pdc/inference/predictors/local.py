@@ -178,7 +178,7 @@ class LocalPredictor:
         with self._lock:
             decoder, qwen = self._ready(wanted)
             with sentences(qwen.max_pixels):
-                return decoder.encode(image).likeness
+                return qwen.likeness(decoder.see(image).features) if qwen.knows_images else {}
 
     def compared(self, image: PilImage, question: Question) -> Likeness:
         """The `likeness` of the picture for the asked labels, without an answer: where an expert gives it."""
