@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pdc.domain.certainty.counts import Worth, worth_of_all
-from pdc.domain.doubt import unlike, unlike_note
+from pdc.domain.doubt import believable, unlike, unlike_note
 from pdc.domain.geometry import Size
 from pdc.domain.prompts import none_found
 from pdc.domain.values import Box, Mark, Question, Status
@@ -72,7 +72,8 @@ def _worth_row(answer: Answer, question: Question) -> dict[str, Any] | None:
     """What the count is worth, over all labels; None where it is unknown for one of them, or the answer was cut."""
     if answer.findings is None or answer.cut:
         return None
-    worth = worth_of_all(answer.counts, answer.findings.counts(question.task), question.labels)
+    chances = believable(answer.counts, answer.likeness)
+    worth = worth_of_all(chances, answer.findings.counts(question.task), question.labels)
     return worth and {"chance": round(worth.chance, 4), "low": worth.low, "high": worth.high}
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Findings, Likeness, Mark, Status
 
+V = TypeVar("V")
 Thresholds = Mapping[str, float]
 """the score, 0 to 1, per label below which a mark is doubtful; a label without one has no doubtful marks"""
 UNLIKE = 0.03  # the share of a label's own images that are called unlike them; 0.05 is the most that may be
@@ -41,6 +43,13 @@ def unlike(likeness: Likeness, marked: Collection[str] = ()) -> tuple[str, ...]:
     label it is a known one, and only labels with marks (`marked`) are warned of."""
     strange = tuple(label for label, share in likeness.items() if share < UNLIKE)
     return strange if len(strange) == len(likeness) else tuple(label for label in strange if label in marked)
+
+
+def believable(chances: Mapping[str, V], likeness: Likeness) -> dict[str, V]:
+    """Of what is known per label how probable each count is, the part to be believed: none for labels to whose training images
+    this one is unlike, since it was learnt from those."""
+    strange = unlike(likeness)
+    return {label: of for label, of in chances.items() if label not in strange}
 
 
 def unlike_note(labels: Iterable[str]) -> Message:

@@ -26,15 +26,20 @@ KEYS = {
     "labels",
     "marks",
     "count",
+    "worth",
+    "count_chances",
     "readable",
     "cut",
-    "max_pixels",
-    "view",
+    "likeness",
+    "unlike",
     "thresholds",
-    "notes",
     "model",
     "adapter",
+    "experts",
+    "max_pixels",
     "seconds",
+    "view",
+    "notes",
 }
 
 

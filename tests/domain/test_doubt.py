@@ -13,7 +13,7 @@ from desk import ASK, Desk, a_mark
 from places import Place
 
 from pdc.cli.answer_lines import answer_row, in_words
-from pdc.domain.doubt import with_doubts
+from pdc.domain.doubt import believable, with_doubts
 from pdc.domain.errors import BadModel
 from pdc.domain.merge import merge
 from pdc.domain.values import Box, Findings, Mark, Origin, Prediction, Question, Status, Task, Verdict
@@ -190,7 +190,7 @@ def test_the_models_folder_says_what_is_doubtful_and_every_task_counts_the_same(
 
 
 def test_the_shipped_model_has_a_threshold_for_polyps():
-    assert 0.2 <= thresholds_of(EMBEDDED_MODEL)["polyp"] <= 0.4
+    assert 0.1 <= thresholds_of(EMBEDDED_MODEL)["polyp"] <= 0.4
 
 
 def test_a_folder_without_thresholds_has_none_and_a_damaged_one_is_refused(tmp_path: Path):
@@ -198,3 +198,11 @@ def test_a_folder_without_thresholds_has_none_and_a_damaged_one_is_refused(tmp_p
     (tmp_path / "pdc.json").write_text('{"thresholds": {"polyp": "much"}}')
     with pytest.raises(BadModel, match="threshold"):
         thresholds_of(tmp_path)
+
+
+def test_what_a_count_is_worth_is_not_believed_of_an_image_unlike_all_that_the_model_knows():
+    chances = {"polyp": {0: 0.99, 1: 0.01}, "nucleus": {0: 0.9, 1: 0.1}}
+    assert believable(chances, {"polyp": 0.001, "nucleus": 0.002}) == {}
+    assert believable(chances, {"polyp": 0.001}) == {"nucleus": chances["nucleus"]}
+    assert believable(chances, {"polyp": 0.4, "nucleus": 0.001}) == chances  # a polyp frame surely shows no nuclei
+    assert believable(chances, {}) == chances

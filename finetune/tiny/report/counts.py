@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,10 @@ def calibrate(answers: Answers, data: Path, limit: int, labels: Sequence[str] | 
         for label in OWN[source] if some else ():
             if labels is None or label in labels:
                 seen = [_counted(answers, label, *shown) for shown in _shown(source, some)]
-                if len({c.group for c in seen}) < ENOUGH:
-                    say(f"{label}: too few images to say what a count is worth ({len(seen)}; {ENOUGH} groups are needed)")
+                if len({c.group for c in seen}) < ENOUGH:  # too few to leave some out: images stand for themselves
+                    seen = [replace(c, group=str(i)) for i, c in enumerate(seen)]
+                if len(seen) < ENOUGH:
+                    say(f"{label}: too few images to say what a count is worth ({len(seen)}; {ENOUGH} are needed)")
                     continue
                 fitted[label] = fit(seen), measure(seen, held_out(seen))
                 say(_line(label, fitted[label][1]))

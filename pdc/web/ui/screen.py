@@ -14,7 +14,7 @@ import gradio as gr
 
 from pdc.domain.carrying import answer_to, unasked
 from pdc.domain.certainty.counts import worth, worth_of_all
-from pdc.domain.doubt import unlike, unlike_note
+from pdc.domain.doubt import believable, unlike, unlike_note
 from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found, shown_smaller
@@ -110,8 +110,9 @@ def count_worth(draft: Draft) -> dict[str, Any] | None:
     if answer is None or found is None or answer.cut:
         return None
     said, asked = found.counts(question.task), [n for n in question.labels if n not in unasked(answer, question)]
-    each = {label: worth(answer.counts[label], said.get(label, 0)) for label in asked if label in answer.counts}
-    return {"all": worth_of_all(answer.counts, said, asked), "labels": each} if each else None
+    chances = believable(answer.counts, answer.likeness)
+    each = {label: worth(chances[label], said.get(label, 0)) for label in asked if label in chances}
+    return {"all": worth_of_all(chances, said, asked), "labels": each} if each else None
 
 
 def shows(draft: Draft | None, value: Any) -> bool:
@@ -186,7 +187,7 @@ def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
     asked = [label for label in question.labels if label not in silent]
     if not asked or findings.count(question.task):
         return []
-    none = worth_of_all(answer.counts, {}, asked)
+    none = worth_of_all(believable(answer.counts, answer.likeness), {}, asked)
     return [none_found(asked), none.sentence] if none else [none_found(asked)]
 
 
