@@ -11,6 +11,7 @@ from tests.bench.busy_cores import HERE, TIMED, Way, _in_turn, _said
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_answer_the_same_image_in_turn_and_say_when_each_mark_was_there(tmp_path):
     Image.fromarray(smear(np.random.default_rng(3), (480, 360)).image).save(tmp_path / "smear.png")
     way = Way("this checkout", HERE, policy="passive")

@@ -51,7 +51,7 @@ def total(page) -> str:
 
 
 def test_labels_and_tasks_come_and_go_and_no_mark_is_lost_or_asked_for_again(browser, bench):
-    (sha,) = bench.add(1)
+    sha = bench.add_with_platelet()
     page = answered(browser, bench)
     before, count = marks(page), total(page)
     platelets = [m for m in before.values() if m["label"] == PLATELET]

@@ -85,6 +85,12 @@ class Workbench:
 
         return [self._add(smear(np.random.default_rng(900 + i), (160, 120)).image, f"smear-{i:02}.png") for i in range(n)]
 
+    def add_with_platelet(self) -> str:
+        """A smear in which the model finds a platelet too, as smear-00.png."""
+        from finetune.data.drawings import smear
+
+        return self._add(smear(np.random.default_rng(901), (160, 120)).image, "smear-00.png")
+
     def _add(self, pixels: np.ndarray, name: str) -> str:
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG")

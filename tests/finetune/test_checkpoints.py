@@ -119,7 +119,7 @@ def no_file_above(size: int):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_a_checkpoint_that_does_not_fit_on_the_disk_does_not_end_training(qwen, rows, tmp_path, config, model_folder):
     run, said = Run.create(tmp_path / "runs", config, "one"), []
-    with no_file_above(2_000_000):  # the adapter has 1.7 MB, the optimiser's state twice that
+    with no_file_above(3_000_000):  # the adapter has 2.3 MB, the optimiser's state twice that
         done = train(run, qwen, rows, None, say=said.append)
     assert done.steps == 20 and verify(run.adapter, "random", model_folder)
     refused = [text for text in said if "could not be written" in text]

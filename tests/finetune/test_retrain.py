@@ -30,7 +30,7 @@ from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 
 LABEL = "spot"
-pytestmark = pytest.mark.slow  # adapters are trained
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]  # adapters are trained
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,7 @@ def test_each_label_is_compared_with_the_images_of_its_own_kind(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_one_command_learns_them_into_the_models_folder(tmp_path: Path):
     model = tmp_path / "pdc-tiny"
     shutil.copytree(EMBEDDED_MODEL, model, ignore=shutil.ignore_patterns("likeness.safetensors", "adapters"))

@@ -23,6 +23,7 @@ from pdc.settings import EMBEDDED_MODEL
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_one_command_makes_the_adapter_that_ships_the_same_each_time_and_in_place_of_the_old(tmp_path: Path):
     model = tmp_path / "pdc-tiny"
     shutil.copytree(EMBEDDED_MODEL, model)
