@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,19 +155,7 @@ def train_reading(
     layers, ids = language.layers, number_ids(tokenizer).to(machine.device)
     supervised = tuple(AttentionSupervision(layers[i]) for i in (LINK_LAYER, POINTER_LAYER, READER_LAYER))
 
-    def make(step: int) -> list[tuple[dict[str, Tensor], Batch]]:
-        rng = np.random.default_rng([config.seed, step, 7])
-        views = batch_of_views(catalogue, config.batch, config.seed, step, MIXTURE)
-        pairs = sorted(((tokenize_answer(tokenizer, v, rng), v) for v in views), key=lambda pair: len(pair[0].answer))
-        halves = pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]  # short answers apart: less padding
-        return [
-            (
-                described([v for _, v in h], (config.seed, step, i), HINTED, config.hints),
-                make_batch([v for _, v in h], [w for w, _ in h], tokenizer),
-            )
-            for i, h in enumerate(halves)
-        ]
-
+    make = partial(_halves, catalogue, tokenizer, config)
     made = prepared(make, step, machine.workers, machine.on_gpu)
     while (progress := budget.progress(step)) < 1:
         joined, rounded = progress >= config.joined_from, config.vision and progress >= config.served_from
@@ -197,6 +186,19 @@ def train_reading(
         if step % config.checkpoint_every == 0:
             save(out / f"{name}.pt", step, budget.elapsed, modules, optimiser)
     save(out / f"{name}.pt", step, budget.elapsed, modules, optimiser)
+
+
+def _halves(catalogue: Catalogue, tokenizer, config: ReadingStageConfig, step: int) -> list[tuple[dict[str, Tensor], Batch]]:
+    """The crops of a step with their answers, in two halves: short answers apart, for less padding."""
+    rng = np.random.default_rng([config.seed, step, 7])
+    views = batch_of_views(catalogue, config.batch, config.seed, step, MIXTURE)
+    pairs = sorted(((tokenize_answer(tokenizer, v, rng), v) for v in views), key=lambda pair: len(pair[0].answer))
+    made = []
+    for i, half in enumerate((pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :])):
+        written, shown = [w for w, _ in half], [v for _, v in half]
+        about = described(shown, (config.seed, step, i), HINTED, config.hints)
+        made.append((about, make_batch(shown, written, tokenizer)))
+    return made
 
 
 def make_batch(views: list[View], written: list[TokenizedAnswer], tokenizer) -> Batch:
