@@ -51,6 +51,8 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/ui/worklist.py",
     "domain/view.py",
     "domain/certainty/counts.py",
+    "domain/agreement/measures.py",
+    "review/agreement/draws.py",
     "files.py",
     "review/history.py",
     "review/labels.py",

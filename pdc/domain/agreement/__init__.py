@@ -1,0 +1,1 @@
+"""How far the readers of one image agree: whose marks are one object, the consensus they propose, the field's measures."""
