@@ -31,8 +31,9 @@ class DenseExpert:
     """A dense detector that knows how its images are shown to it."""
 
     def __init__(self, manifest: ExpertManifest, network: DenseDetector) -> None:
-        self.manifest = manifest
-        self._network = network.float().eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.manifest, self._dtype = manifest, fast_dtype()
+        network.float().backbone.to(self._dtype)  # boxes come from what follows it, in float32
+        self._network = network.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def find(self, images: Sequence[PilImage], labels: Sequence[str]) -> list[tuple[Mark, ...]]:
         fitted = [fit(np.asarray(image.convert("RGB")), self.manifest.pixels) for image in images]
@@ -47,7 +48,7 @@ class DenseExpert:
 
     @torch.inference_mode()
     def _look(self, images: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()  # channels last as it lies in memory
+        x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(self._dtype)  # channels last as it lies in memory
         if not self.manifest.flips:
             return self._network(x)
         columns = x.shape[3] // TOKEN_PX
@@ -71,6 +72,11 @@ class DenseExpert:
             Mark(f"e{i}", box, label, score=round(score, 4), expert=self.manifest.name)
             for i, (box, label, score) in enumerate(kept, start=1)
         )
+
+
+def fast_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies in it, in about half the time; else float32."""
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
 def _turned_back(x: Tensor, columns: int) -> Tensor:

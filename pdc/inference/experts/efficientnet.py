@@ -114,4 +114,5 @@ class DenseDetector(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images [B, 3, h, w], uint8 values, sides whole tokens -> class logits [B, tokens, C] and boxes [B, tokens, 4]."""
-        return self.head(self.mix(self.backbone(images)).flatten(2).transpose(1, 2))
+        features = self.backbone(images).to(self.mix[0].weight.dtype)
+        return self.head(self.mix(features).flatten(2).transpose(1, 2))
