@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pdc import files
 from pdc.domain.errors import Unreadable
 from pdc.domain.matching import GOLDEN, match
+from pdc.domain.message import Message
 from pdc.domain.prompts import parse
 from pdc.domain.values import Adapter, Findings, Question, Task
 from pdc.files import read_json, sha256, write_json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 FILE = "golden.json"
+OTHERWISE = "It answers {image} otherwise than when it was made: another base, library or machine changed it."
 LOOK = re.compile(r"(\[\d+, \d+, \d+, \d+\]) (.*)")  # how an answer of several looks is written, a line each
 
 
@@ -43,7 +45,7 @@ def record(folder: Path, predictor: Predictor, images: Sequence[PilImage], quest
     write_json(folder / MANIFEST, replace(AdapterManifest.read(folder), files=named).to_json())
 
 
-def check(folder: Path, predictor: Predictor) -> str | None:
+def check(folder: Path, predictor: Predictor) -> Message | None:
     """What is wrong, as a sentence; None when every answer is as it was, or none was recorded.
 
     The same number of marks, each with a partner of its label by `GOLDEN`.
@@ -58,7 +60,7 @@ def check(folder: Path, predictor: Predictor) -> str | None:
         with Image.open(folder / entry["image"]) as file:
             answer = predictor.predict(file.convert("RGB"), question)
         if answer.raw != entry["raw"] and not _alike(question, answer.raw, entry["raw"], style):
-            return f"It answers {entry['image']} otherwise than when it was made: another base, library or machine changed it."
+            return Message(OTHERWISE, image=entry["image"])
     return None
 
 

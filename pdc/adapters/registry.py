@@ -16,7 +16,7 @@ from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections
 from pdc.domain.errors import BadModel, NotFound, PdcError
-from pdc.domain.message import Message
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus
 from pdc.inference import adapter_folder
 from pdc.inference.adapter_folder import AdapterManifest
@@ -24,6 +24,7 @@ from pdc.store.records import Activation
 from pdc.training.run_folder import Run
 
 log = logging.getLogger(__name__)
+OVERRULE = "{problem} To promote it all the same, use --force and give a reason."
 PROGRAM, SHIPPED = "PDC", "came with the model"  # by whose word and why a shipped adapter serves
 
 
@@ -103,7 +104,7 @@ class Adapters:
     def register(self, run: Run) -> Adapter:
         """Add the adapter of a complete run as a candidate, with its metrics if it was measured."""
         if not run.is_complete():
-            raise BadModel(f"The run {run.name} is not complete, so its adapter cannot be registered; train again.")
+            raise BadModel("The run {name} is not complete, so its adapter cannot be registered; train again.", name=run.name)
         adapter = self._add(run.adapter)
         if metrics := run.metrics():
             self.store.set_metrics(adapter.name, metrics)
@@ -118,18 +119,18 @@ class Adapters:
         adapter = self.get(name)
         problem = self.objection(adapter)
         if problem and not force:
-            raise BadModel(f"{problem} To promote it all the same, use --force and give a reason.")
+            raise BadModel(OVERRULE, problem=problem)
         self.store.activate(name, self.base, by=by, reason=f"{reason} (forced: {problem})" if problem else reason)
         return self.get(name)
 
-    def objection(self, adapter: Adapter) -> str | None:
+    def objection(self, adapter: Adapter) -> Message | None:
         """Why the adapter should not serve, in sentences; None when nothing speaks against it. BadModel when damaged."""
         found = self.verify(adapter.name)
         rival = self.serving()
-        against = objections(adapter.name, adapter.metrics, rival.name if rival else None, found)
+        against: list[str] = [*objections(adapter.name, adapter.metrics, rival.name if rival else None, found)]
         if not against and self.probe and (wrong := self.probe(adapter)):
             against = [wrong]
-        return " ".join(against) or None
+        return joined(against) if against else None
 
     def notes(self, name: str) -> list[Message]:
         """What is not known about the adapter's false alarms, in sentences, whether it serves or not."""

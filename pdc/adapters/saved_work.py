@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,13 @@ LEAST_COST = 0.1
 SCRATCH = "scratch"
 SAVES = "It saves {n} edits an image on held-out images: {before} before, {after} after."
 COSTS = "It costs {n} edits an image on held-out images: {before} before, {after} after."
+
+DRAWN = "when every mark is drawn from scratch"
+WITH = "with {serving}"
+MAKES_WORK = (
+    "It makes work: {after} edits an image on the held-out images against {before} {rival}, a change of {change} with a "
+    "95 % interval from {low} to {high}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,16 @@ class SavedWork:
     def cell(self) -> str:
         """A cell of a table: before, after, and the change with its interval."""
         return f"{self.before:.1f} → {self.after:.1f} ({self.change:+.1f} [{self.low:+.1f}, {self.high:+.1f}])"
+
+
+def more_work(metrics: Mapping[str, Any], side: str, serving: str) -> Iterator[Message]:
+    """An objection where the adapter leaves more to do than the side that serves, or than drawing from scratch."""
+    work = saved_work(metrics, side)
+    if work and work.makes_work:
+        after, before = f"{work.after:.1f}", f"{work.before:.1f}"
+        change, low, high = (f"{n:+.1f}" for n in (work.change, work.low, work.high))
+        rival = Message(DRAWN) if work.scratch else Message(WITH, serving=serving)
+        yield Message(MAKES_WORK, after=after, before=before, rival=rival, change=change, low=low, high=high)
 
 
 def saved_work(metrics: Mapping[str, Any], side: str = "active") -> SavedWork | None:
