@@ -50,6 +50,14 @@ class StaleSave(PdcError):
     """Somebody saved this image after the draft was opened."""
 
 
+class Signed(PdcError):
+    """The review is signed, and closed until somebody re-opens it with a reason."""
+
+
+class SeveralReaders(PdcError):
+    """The image is read by several readers, and this reader's part in that does not allow it."""
+
+
 class ReadFirst(PdcError):
     """Blind reading is on, and this reader has not saved a read of their own yet."""
 

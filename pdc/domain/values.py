@@ -318,7 +318,8 @@ class Prediction:
 class Review:
     """What a reader made of an image; appended, never changed. `revision` counts from 1 per image and question.
 
-    `blind` says that the reader had been shown nothing of any prediction when they saved it.
+    `blind` says that the reader had been shown nothing of any prediction when they saved it. `rests_on` are the ids of the
+    reads of several readers that a consensus was made of; other reviews rest on none.
     """
 
     id: str
@@ -331,6 +332,7 @@ class Review:
     revision: int
     created_at: datetime
     blind: bool = False
+    rests_on: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Image, Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.label_queries import LabelQueries
+from pdc.store.reading.readers import ReaderQueries
 from pdc.store.records import Event, EventKind
 from pdc.store.tables import EventRow, ImageRow, LikenessRow, ReviewRow
 
@@ -41,7 +41,7 @@ def _whose(owner: str | None) -> ColumnElement[bool]:
     return EventRow.reader.is_(None) if owner is None else EventRow.reader == owner
 
 
-class ImageQueries(LabelQueries):
+class ImageQueries(ReaderQueries):
     """What is known about images, read without holding all of it. Nothing of a retired image is erased: it is only left out."""
 
     def retired(self, owner: str | None = None) -> dict[str, Event]:
@@ -64,18 +64,22 @@ class ImageQueries(LabelQueries):
             return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
 
     def current_ids(self, author: str | None = None) -> dict[str, list[tuple[str, Verdict]]]:
-        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first."""
+        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first.
+
+        Of what several readers read only the consensus: nothing before there is one."""
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         newest = newest if author is None else newest.where(ReviewRow.author == author)
         kept = counts(ReviewRow.image_sha256, author)
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.id, ReviewRow.verdict
         found: dict[str, dict[Question, tuple[str, Verdict]]] = {}
         with self._read() as session:
-            moved = self._dictionary(session).moved
+            moved, unsettled = self._dictionary(session).moved, self._unsettled(session)
             for sha, task, labels, id, verdict in session.execute(
                 select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(ReviewRow.seq)
             ):
                 question = question_now(mapping.question_of(task, labels), moved)
+                if (sha, question) in unsettled:
+                    continue
                 found.setdefault(sha, {}).pop(question, None)  # labels that were merged made two questions one
                 found[sha][question] = id, Verdict(verdict)
         return {sha: list(current.values()) for sha, current in found.items()}

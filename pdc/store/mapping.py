@@ -160,19 +160,19 @@ def prediction(row: PredictionRow) -> Prediction:
         max_pixels=row.max_pixels,
         short_of_memory=row.short_of_memory,
         view=load_view(row.view),
-        experts=load_experts(row.experts),
+        experts=load_texts(row.experts),
         counts=load_chances(row.counts),
         likeness=load_likeness(row.likeness),
         version=row.version,
     )
 
 
-def load_experts(text: str | None) -> tuple[str, ...]:
+def load_texts(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(json.loads(text))
 
 
-def dump_experts(experts: tuple[str, ...]) -> str | None:
-    return dump(list(experts)) if experts else None
+def dump_texts(texts: tuple[str, ...]) -> str | None:
+    return dump(list(texts)) if texts else None
 
 
 def prediction_row(prediction: Prediction) -> PredictionRow:
@@ -193,7 +193,7 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         max_pixels=prediction.max_pixels,
         short_of_memory=prediction.short_of_memory,
         view=dump_view(prediction.view),
-        experts=dump_experts(prediction.experts),
+        experts=dump_texts(prediction.experts),
         counts=dump_chances(prediction.counts),
         likeness=dump(dict(prediction.likeness)) if prediction.likeness else None,
         version=prediction.version,
@@ -212,6 +212,7 @@ def review(row: ReviewRow) -> Review:
         revision=row.revision,
         created_at=row.created_at,
         blind=row.blind,
+        rests_on=load_texts(row.rests_on),
     )
 
 
@@ -230,6 +231,7 @@ def review_row(review: Review, key: str) -> ReviewRow:
         revision=review.revision,
         created_at=review.created_at,
         blind=review.blind,
+        rests_on=dump_texts(review.rests_on),
     )
 
 

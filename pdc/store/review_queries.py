@@ -10,19 +10,21 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from pdc.domain.errors import NotFound, StaleSave
+from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
 from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.database import of_image
 from pdc.store.image_queries import counts, retired_shas
-from pdc.store.label_queries import LabelQueries
+from pdc.store.reading.readers import ReaderQueries
+from pdc.store.reading.signatures import SignatureQueries
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
+READERS_ONLY = "Several readers read this image, so only the consensus of their reads is saved for it."
 
 
-class ReviewQueries(LabelQueries):
+class ReviewQueries(ReaderQueries, SignatureQueries):
     """Predictions and reviews are only ever added. A label that was renamed or merged is read under its name of today; an
     answer of the model is found again under the names that were asked, and those they were given since."""
 
@@ -48,7 +50,7 @@ class ReviewQueries(LabelQueries):
     def image(self, sha256: str) -> Image:
         """NotFound when there is none."""
         with self._read() as session:
-            return mapping.image(_known_image(session, sha256))
+            return mapping.image(known_image(session, sha256))
 
     def images(self) -> list[Image]:
         """Those that are not retired, oldest first."""
@@ -67,13 +69,13 @@ class ReviewQueries(LabelQueries):
     def add_prediction(self, prediction: Prediction) -> None:
         """NotFound when its image is not stored."""
         with self._write() as session:
-            _known_image(session, prediction.image_sha256)
+            known_image(session, prediction.image_sha256)
             session.add(mapping.prediction_row(prediction))
 
     def prediction(self, id: str) -> Prediction:
         """NotFound when there is none."""
         with self._read() as session:
-            return self._prediction(session, _known_prediction(session, id))
+            return self._prediction(session, known_prediction(session, id))
 
     def predictions(self, sha256: str | None = None) -> list[Prediction]:
         """Of one image or of all, oldest first."""
@@ -94,7 +96,7 @@ class ReviewQueries(LabelQueries):
         experts beside it. `versions` of the model, if any are named, are those that will do; None: not noted."""
         of = [PredictionRow.version.is_not_distinct_from(v) for v in versions]
         by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter), or_(*of) if of else true()
-        beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_experts(experts))
+        beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_texts(experts))
         return self._newest_answer(sha256, question, *by, beside)
 
     def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
@@ -107,32 +109,43 @@ class ReviewQueries(LabelQueries):
             row = session.scalar(select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1))
             return row and self._prediction(session, row)
 
-    def save_review(self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None) -> Review:
+    def save_review(
+        self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None, apart: bool = False
+    ) -> Review:
         """Append the review as revision `base_revision` + 1, drop the draft of that key, and return it as stored.
 
         `key` names the attempt: the same key again returns what the first one stored, whatever happened since. `seen` is
         the draft this one went on from; it goes too, unless another tab has changed it since.
         StaleSave when the current revision is not `base_revision`; the draft is kept. NotFound when the image or the
-        prediction is not stored.
+        prediction is not stored. Signed when the current review is, where readers are `apart` this author's own;
+        SeveralReaders when several readers read this and the review rests on no read.
         """
         try:
-            return self._save_review(review, key, base_revision, seen)
+            return self._save_review(review, key, base_revision, seen, apart)
         except IntegrityError:  # another process was first; now its row can be seen
-            return self._save_review(review, key, base_revision, seen)
+            return self._save_review(review, key, base_revision, seen, apart)
 
-    def _save_review(self, review: Review, key: str, base_revision: int, seen: DraftVersion | None) -> Review:
+    def _save_review(self, review: Review, key: str, base_revision: int, seen: DraftVersion | None, apart: bool) -> Review:
         with self._write() as session:
             saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
             if saved is not None:
                 return self._review(session, saved)
-            _known_image(session, review.image_sha256)
+            known_image(session, review.image_sha256)
             if review.prediction_id is not None:
-                _known_prediction(session, review.prediction_id)
-            _refuse_stale(self._current(session, review.image_sha256, review.question), base_revision)
+                known_prediction(session, review.prediction_id)
+            current = self._current(session, review.image_sha256, review.question)
+            refuse_stale(current, base_revision)
+            self._refuse_closed(session, review, current, apart)
             row = mapping.review_row(replace(review, revision=base_revision + 1), key)
             session.add(row)
             self._drop(session, review.author, review.image_sha256, review.question, key, seen)
             return self._review(session, row)
+
+    def _refuse_closed(self, session: Session, review: Review, current: Review | None, apart: bool) -> None:
+        sha, question = review.image_sha256, review.question
+        self._refuse_signed(session, self._current(session, sha, question, review.author) if apart else current)
+        if not review.rests_on and (sha, question) in self._read_by_several(session, sha):
+            raise SeveralReaders(READERS_ONLY)
 
     def revision(self, sha256: str, question: Question, revision: int) -> Review | None:
         """That revision, or None when there is none."""
@@ -164,8 +177,9 @@ class ReviewQueries(LabelQueries):
         return sorted(current.values(), key=found.index) if len(current) < len(found) else found
 
     def usable_reviews(self) -> list[Review]:
-        """Current reviews that say what is in the image: accepted or corrected."""
-        return [r for r in self.current_reviews() if r.verdict in USABLE]
+        """Current reviews that say what is in the image: accepted or corrected, and not one among several readers'."""
+        unsettled = self.unsettled()
+        return [r for r in self.current_reviews() if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
 
     def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
         """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first."""
@@ -198,7 +212,7 @@ class ReviewQueries(LabelQueries):
         """
         task, labels = mapping.question_key(question)
         with self._write() as session:
-            _known_image(session, sha256)
+            known_image(session, sha256)
             if seen is not None and seen[0] != key:
                 self._drop_seen(session, author, sha256, question, seen)
             session.merge(
@@ -259,21 +273,21 @@ def _image_row(session: Session, sha256: str) -> ImageRow | None:
     return session.scalar(select(ImageRow).where(ImageRow.sha256 == sha256))
 
 
-def _known_image(session: Session, sha256: str) -> ImageRow:
+def known_image(session: Session, sha256: str) -> ImageRow:
     row = _image_row(session, sha256)
     if row is None:
         raise NotFound("There is no image {id}; upload it again.", id=sha256[:12])
     return row
 
 
-def _known_prediction(session: Session, id: str) -> PredictionRow:
+def known_prediction(session: Session, id: str) -> PredictionRow:
     row = session.scalar(select(PredictionRow).where(PredictionRow.id == id))
     if row is None:
         raise NotFound("There is no prediction {id}; open the image again.", id=id)
     return row
 
 
-def _refuse_stale(current: Review | None, base_revision: int) -> None:
+def refuse_stale(current: Review | None, base_revision: int) -> None:
     if (current.revision if current else 0) == base_revision:
         return
     if current is None:

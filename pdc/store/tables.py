@@ -137,6 +137,7 @@ class ReviewRow(Row):
     revision: Mapped[int]
     created_at: Mapped[datetime]
     blind: Mapped[bool] = mapped_column(default=False, server_default=false())
+    rests_on: Mapped[str | None]
 
 
 class EventRow(Row):

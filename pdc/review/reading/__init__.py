@@ -1,0 +1,1 @@
+"""Several readers an image: assigned, blind to each other, adjudicated; and signatures that lock a review."""

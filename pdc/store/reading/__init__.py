@@ -1,0 +1,1 @@
+"""Several readers an image: who was asked to read it, the reads of each, and signatures."""

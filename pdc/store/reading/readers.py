@@ -1,0 +1,108 @@
+"""The store's half about who reads an image beside others, and which images have no consensus of their readers yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pdc.domain.label_changes import question_now
+from pdc.domain.values import Question
+from pdc.store import mapping
+from pdc.store.database import of_image
+from pdc.store.label_queries import LabelQueries
+from pdc.store.reading.records import ReaderChange, ReaderEvent, Subject
+from pdc.store.reading.tables import ReaderEventRow
+from pdc.store.tables import ReviewRow
+
+Place = tuple[str, Question, str, int]
+"""image, question, reader and turn"""
+
+
+class ReaderQueries(LabelQueries):
+    """Readers are given and withdrawn by events, which are only ever added."""
+
+    def add_reader_events(self, events: Sequence[ReaderEvent]) -> None:
+        """All or none."""
+        with self._write() as session:
+            session.add_all(_row(event) for event in events)
+
+    def reader_events(self, sha256: str | None = None) -> list[ReaderEvent]:
+        """Everything that was decided about who reads one image or any, oldest first."""
+        with self._read() as session:
+            return self._reader_events(session, sha256)
+
+    def unsettled(self) -> frozenset[Subject]:
+        """Images and questions that several readers were asked, and of which there is no consensus: nothing there is truth."""
+        with self._read() as session:
+            return self._unsettled(session)
+
+    def consensus_bases(self, sha256: str | None = None) -> dict[Subject, frozenset[str]]:
+        """Of each image and question with a consensus of its readers: the ids of the reads that the newest one rests on."""
+        with self._read() as session:
+            return self._consensus_bases(session, sha256)
+
+    def _reader_events(self, session: Session, sha256: str | None = None) -> list[ReaderEvent]:
+        query = of_image(select(ReaderEventRow), ReaderEventRow.image_sha256, sha256).order_by(ReaderEventRow.seq)
+        moved = self._dictionary(session).moved
+        return [_event(row, question_now(mapping.question_of(row.task, row.labels), moved)) for row in session.scalars(query)]
+
+    def _given(self, session: Session, sha256: str | None = None) -> dict[Place, ReaderEvent]:
+        """Who is to read what now: of each the event by which it was given first since it was withdrawn."""
+        given: dict[Place, ReaderEvent] = {}
+        for event in self._reader_events(session, sha256):
+            place = event.image_sha256, event.question, event.reader, event.turn
+            if event.kind is ReaderChange.GIVEN:
+                given.setdefault(place, event)
+            else:
+                given.pop(place, None)
+        return given
+
+    def _read_by_several(self, session: Session, sha256: str | None = None) -> set[Subject]:
+        return {(e.image_sha256, e.question) for e in self._given(session, sha256).values()}
+
+    def _unsettled(self, session: Session, sha256: str | None = None) -> frozenset[Subject]:
+        given = self._read_by_several(session, sha256)
+        return frozenset(given - self._consensus_bases(session, sha256).keys()) if given else frozenset()
+
+    def _consensus_bases(self, session: Session, sha256: str | None) -> dict[Subject, frozenset[str]]:
+        columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.rests_on
+        query = of_image(select(*columns).where(ReviewRow.rests_on.is_not(None)), ReviewRow.image_sha256, sha256)
+        moved = self._dictionary(session).moved
+        return {
+            (sha, question_now(mapping.question_of(task, labels), moved)): frozenset(mapping.load_texts(ids))
+            for sha, task, labels, ids in session.execute(query.order_by(ReviewRow.seq))
+        }
+
+
+def _row(event: ReaderEvent) -> ReaderEventRow:
+    task, labels = mapping.question_key(event.question)
+    return ReaderEventRow(
+        image_sha256=event.image_sha256,
+        task=task,
+        labels=labels,
+        kind=str(event.kind),
+        reader=event.reader,
+        turn=event.turn,
+        shows_model=event.shows_model,
+        opens_at=event.opens_at,
+        by=event.by,
+        note=event.note,
+        at=event.at,
+    )
+
+
+def _event(row: ReaderEventRow, question: Question) -> ReaderEvent:
+    return ReaderEvent(
+        row.image_sha256,
+        question,
+        ReaderChange(row.kind),
+        row.reader,
+        row.by,
+        row.at,
+        row.opens_at,
+        row.turn,
+        row.shows_model,
+        row.note,
+    )
