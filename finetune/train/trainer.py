@@ -94,6 +94,7 @@ def train(
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
+    replay = replay if _forgets(rows, parent, qwen) else ()
     windows = plan_windows(rows, qwen, windows_of(parent[1]) if parent else None)
     viewed = by_window(rows, windows)
     steps = _planned(rows, viewed, config)
@@ -160,6 +161,13 @@ def _planned(rows: Sequence[Row], viewed: Sequence[Row], config: TrainConfig) ->
 def _questions(config: TrainConfig, rows: Sequence[Row], lists: Task | None) -> int:
     """Questions about each view: one, where every other would be the same, since one task and one label are all there is."""
     return 1 if lists and all(len(row.question.labels) == 1 for row in rows) else config.questions
+
+
+def _forgets(rows: Sequence[Row], parent: tuple[str, Path] | None, qwen: Qwen) -> bool:
+    """Whether what the model knew before can get worse: not where the adapter answers only for labels that are new to the base,
+    which goes on answering for its own."""
+    served = labels_corrected(rows, parent)
+    return not (served and qwen.base_labels and served.isdisjoint(qwen.base_labels))
 
 
 def _peak(config: TrainConfig, rows: Sequence[Row], qwen: Qwen) -> float:

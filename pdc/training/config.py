@@ -59,7 +59,8 @@ class TrainConfig:
     questions: int = 2
     """questions about each view of an image, which goes through the model once for them"""
     replay: float = 0.25
-    """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`"""
+    """share of the views that show what the model knew before, so that it is not forgotten; needs `replay_data`. None
+    where all reviewed labels are new to the base: it goes on answering for its own"""
     replay_data: str | None = None
     """what the model knew before: `drawn` (the embedded model's kinds), a COCO file, or None"""
     preference: float = 0.0

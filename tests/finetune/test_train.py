@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from finetune.data.coco import read_coco
+from finetune.data.replay import drawn_rows
 from finetune.evaluate.compare import Stopped, compare
 from finetune.evaluate.metrics import Evaluation
 from finetune.train.lora import attach, can_continue
@@ -218,6 +219,18 @@ def test_what_the_base_knows_is_corrected_at_a_lower_rate(qwen, rows, tmp_path, 
     run = new_run(tmp_path, replace(config, known_lr=0.25, epochs=3))
     train(run, qwen, rows, None, say=lambda text: None)
     assert max(row["lr"] for row in run.log() if "lr" in row) == pytest.approx(config.lr * factor, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("known", "replayed"), [(frozenset(), True), (frozenset({"polyp"}), False), (frozenset({"platelet"}), True)]
+)
+def test_nothing_is_replayed_where_the_base_goes_on_answering_for_all_that_it_knows(
+    qwen, rows, tmp_path, config, monkeypatch, known, replayed
+):
+    monkeypatch.setattr(qwen, "base_labels", known)
+    run, old = new_run(tmp_path, replace(config, epochs=1, replay=0.5)), drawn_rows(tmp_path / "old", each=1, blanks=0)
+    train(run, qwen, rows, None, say=lambda text: None, replay=old)
+    assert (len(AdapterManifest.read(run.adapter).trained_on) > len({row.path for row in rows})) == replayed
 
 
 def test_an_adapter_serves_what_it_and_its_parent_were_corrected_on(qwen, rows, tmp_path, config):
