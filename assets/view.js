@@ -8,7 +8,7 @@ function focusFirst(dialog, tries) {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-const DRAWING = new Set(["svg", "image", "rect", "path", "title", "g"]);
+const DRAWING = new Set(["svg", "image", "rect", "path", "title", "g", "text"]);
 const TAGS = new Set([...DRAWING, "div", "section", "figure", "figcaption", "h3", "h4", "p", "ul", "li", "span", "strong", "em",
   "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd"]);
 const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", "width", "height", "d", "scope", "data-kind"]);

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from pdc.domain.values import Question
+    from pdc.review.agreement.reports import Reports
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
 
@@ -122,12 +123,13 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         logging.error("%s", trouble)
     model = predictor_of(settings, store, routing)
     service = _service(settings, store, model, routing, private=visitors)
-    prefetcher = Prefetcher(service)
+    prefetcher, reports = Prefetcher(service), _reports(settings, service)
     app = build_server(
         service,
         Access(store, settings.home, login=settings.needs_login, visitors=visitors),
-        build_ui(_tabs(settings, service, prefetcher, model, routing)),
+        build_ui(_tabs(settings, service, prefetcher, model, routing, reports)),
         prefetcher=prefetcher,
+        reports=reports,
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
@@ -153,6 +155,16 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
     )
 
 
+def _reports(settings: Settings, service: ReviewService) -> Reports | None:
+    """How far readers agree; None where every visitor works alone. Without a login there is one user, who sees everything."""
+    from pdc.review.agreement.reports import Reports
+    from pdc.review.reading.reads import Reads
+
+    reads = Reads(service.store)
+    sees_all = (lambda user: user in reads.adjudicators) if settings.needs_login else (lambda user: True)
+    return None if service.private else Reports(reads, sees_all)
+
+
 def versions_of(settings: Settings) -> tuple[str | None, ...]:
     """Which of the model's weights gave the stored answers that will do: the present ones. Answers from before that was
     noted will do too, but for the embedded model's, whose weights have been replaced since. Empty, so that any will do, where
@@ -164,7 +176,12 @@ def versions_of(settings: Settings) -> tuple[str | None, ...]:
 
 
 def _tabs(
-    settings: Settings, service: ReviewService, prefetcher: Prefetcher, model: NamedPredictor, routing: AdapterRouting
+    settings: Settings,
+    service: ReviewService,
+    prefetcher: Prefetcher,
+    model: NamedPredictor,
+    routing: AdapterRouting,
+    reports: Reports | None,
 ) -> dict[str, Any]:
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images
@@ -174,6 +191,7 @@ def _tabs(
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.process import ProcessTrainer
+    from pdc.web.ui.agreement.tab import AgreementTab
     from pdc.web.ui.data_tab import DataTab
     from pdc.web.ui.history_tab import HistoryTab
     from pdc.web.ui.labels_tab import LabelsTab
@@ -186,7 +204,7 @@ def _tabs(
     review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing, store))
     history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
-    tabs |= {"Reading study": StudyTab(service), "Data": DataTab()}
+    tabs |= {"Reading study": StudyTab(service)} | ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         tabs["Training"] = TrainingTab(

@@ -95,7 +95,8 @@ export class Counts {
   renderDoubt({ shown }) {
     const n = shown.filter((mark) => mark.status === "doubtful").length;
     this.doubt.hidden = n === 0;
-    text(this.doubt, n === 1 ? t("1 doubtful mark is dashed and not counted: accept it (A) if it is right")
+    if (this.editor.readers.on) text(this.doubt, t("Readers are tied, so decide (F): accept (A), reject (R) or label {n}", { n }));
+    else text(this.doubt, n === 1 ? t("1 doubtful mark is dashed and not counted: accept it (A) if it is right")
       : t("{n} doubtful marks are dashed and not counted: accept (A) those that are right", { n }));
   }
 

@@ -242,10 +242,14 @@ export class Doc {
 
   // What a mark is when its verdict is taken back: the model's is doubtful, unless it is known to have counted.
   unjudged({ id, origin }) {
+    if (this.proposed(id)) return this.proposed(id).status;
     const found = () => (this.head.found || []).includes(id);
     const stood = (state) => state.marks.some((mark) => mark.id === id && mark.status === "open");
     return origin !== "model" || found() || this.past.some(stood) ? "open" : "doubtful";
   }
+
+  // The object of several readers that a mark was proposed for, or nothing.
+  proposed(id) { return this.head.readers && this.head.readers.groups.find((group) => group.id === id); }
 
   acceptAll() { this.judgeAll(acceptOpen(this.marks, this.sight)); }
   rejectHidden() { this.judgeAll(rejectHidden(this.marks, this.sight)); }
@@ -258,11 +262,11 @@ export class Doc {
     if (!this.readonly && complete !== this.complete) this.commit({ complete });
   }
 
-  // A person's mark goes; the model's stays as rejected, because what it got wrong is worth keeping.
+  // A person's mark goes; the model's and one proposed for several readers stay as rejected: what was wrong is worth keeping.
   remove(id) {
     const mark = this.find(id);
     if (!mark || this.readonly) return;
-    if (mark.origin === "human") {
+    if (mark.origin === "human" && !this.proposed(id)) {
       this.cursor = this.shown.indexOf(mark) - 1;
       this.commit({ marks: this.marks.filter((other) => other !== mark) });
     } else if (mark.status !== "rejected") this.patch(id, { status: "rejected" });

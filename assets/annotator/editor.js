@@ -18,6 +18,7 @@ import { List } from "./list.js";
 import { Notices } from "./notices.js";
 import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
+import { Readers } from "./readers.js";
 import * as shapes from "./shapes.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
@@ -54,7 +55,7 @@ export class Editor {
     this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
-    this.canvas.prepend(this.grid.lines);
+    this.canvas.prepend(this.grid.lines, this.readers.drawn);
     this.overlays.append(this.grid.chips);
     this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
   }
@@ -69,10 +70,11 @@ export class Editor {
     this.counts = new Counts(this, {
       below: [this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
     });
+    this.readers = new Readers(this);
     this.list = new List(this);
-    this.panels = [this.counts, this.confidence, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
+    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
-      this.counts.root, this.confidence.root, this.list.root, legend());
+      this.counts.root, this.confidence.root, this.readers.root, this.list.root, legend());
   }
 
   zoomed() {
@@ -171,6 +173,7 @@ export class Editor {
     this.list.follow();
     this.list.window();
     this.toolbar.render();
+    this.readers.render();
     if (mark && reveal) this.view.show(shapes.bounds(mark));
     this.layer.overlays();
   }

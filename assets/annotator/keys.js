@@ -11,10 +11,14 @@ export const BINDINGS = [
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
     ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
-    ["F", "next mark that may be wrong: twice, outside, cut", { f: (e) => e.hints.next() }],
+    ["F", "next mark that may be wrong: twice, outside, cut; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
     ["Ctrl Z / Ctrl Y", "undo / redo", {
       "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
     }],
+  ]],
+  ["Consensus of several readers", [
+    ["Shift E", "accept what everybody marked alike", { "shift+e": (e) => e.readers.acceptAgreed() }],
+    ["Shift V", "take the version of the next reader", { "shift+v": (e) => e.readers.takeNext() }],
   ]],
   ["Tools", [
     ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
@@ -55,12 +59,13 @@ export const BINDINGS = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
+const SHIFTED = ["a", "e", "r", "v"]; // letters that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 
 function chord(event) {
   const key = event.key.toLowerCase();
   const ctrl = event.ctrlKey || event.metaKey;
-  const shift = event.shiftKey && (ctrl || key === "a" || key === "r");
+  const shift = event.shiftKey && (ctrl || SHIFTED.includes(key));
   return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
 }
 

@@ -63,7 +63,7 @@ export class List {
   row(mark, at, selected) {
     const { doc } = this.editor;
     const row = this.rows.get(mark.id) || this.make(mark.id);
-    const now = { mark, at, current: mark.id === selected, labels: doc.labels, readonly: doc.readonly, hint: this.editor.hints.found.get(mark.id) };
+    const now = { mark, at, current: mark.id === selected, labels: doc.labels, readonly: doc.readonly, readers: doc.head && doc.head.readers, hint: this.editor.hints.found.get(mark.id) };
     if (Object.keys(now).every((key) => row[key] === now[key])) return;
     if (row.labels !== doc.labels) this.options(row);
     row.root.style.transform = `translateY(${at * ROW}px)`;
@@ -80,8 +80,8 @@ export class List {
     set(row.name, "aria-label", `${mark.id}, ${madeBy(mark)}`);
     set(row.name, "title", `${t("Select this mark")} (${madeBy(mark)})`);
     const sure = sureness(mark, doc.head.calibration);
-    text(row.score, mark.score === null ? "" : mark.score.toFixed(2));
-    text(row.sure, t(sure));
+    text(row.score, mark.score === null ? this.editor.readers.share(mark.id) : mark.score.toFixed(2));
+    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id));
     set(row.sure, "data-sure", sure);
     row.warn.hidden = !now.hint;
     set(row.warn, "data-hint", now.hint ? now.hint.kind : "");

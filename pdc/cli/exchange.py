@@ -1,4 +1,4 @@
-"""`pdc import` and `pdc export`: annotation files into the store and out of it."""
+"""`pdc import`, `pdc export` and `pdc agreement`: annotation files into the store and out of it, and what its reads say."""
 
 from __future__ import annotations
 
@@ -134,4 +134,28 @@ def export(
     with shown() as progress:
         written = write(store, ImageFiles(settings.images), folder, format, progress)
     print(written.told(folder))
+    return DONE
+
+
+def agreement(
+    out: Annotated[Path, typer.Option(help="File to write: .csv for numbers, .html for the page with its plots.")],
+) -> int:
+    """Say how far the readers of the same images agree."""
+    from pdc import files
+    from pdc.compose import open_store
+    from pdc.domain.errors import BadSetting
+    from pdc.formats.outgoing.agreement import csv_text
+    from pdc.review.agreement.reports import Reports
+    from pdc.review.reading.reads import Reads
+    from pdc.settings import Settings
+    from pdc.web.ui.agreement.file import html_file
+    from pdc.web.ui.agreement.page import report_page
+
+    kind = out.suffix.lower()
+    if kind not in (".csv", ".html"):
+        raise BadSetting("The report is written as .csv or .html, not as {file}; give the file such a name.", file=out.name)
+    report = Reports(Reads(open_store(Settings.from_env()))).of(None)
+    written = csv_text(report.rows) if kind == ".csv" else html_file(report_page(report, None), "Agreement of readers")
+    files.write(out, written.encode())
+    print(f"Wrote the agreement of {len(report.comparisons)} comparisons to {out}.")
     return DONE

@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   python -m pdc predict folder/ --out answers.jsonl
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
+  python -m pdc agreement --out agreement.html
   python -m pdc images retire "slide 7.png" --why "wrong patient"
   python -m pdc labels list
   python -m pdc users add maria
@@ -32,6 +33,7 @@ app.command("predict")(spelled_out(predict.predict))
 app.command("serve-model")(model_server.serve_model)
 app.command("import")(spelled_out(exchange.import_))
 app.command("export")(exchange.export)
+app.command("agreement")(exchange.agreement)
 app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")

@@ -22,6 +22,7 @@ from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnav
 from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
+from pdc.review.agreement.reports import Reports
 from pdc.review.examples import examples
 from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
@@ -62,11 +63,13 @@ def build_server(
     blocks: Any,
     *,
     prefetcher: Prefetcher,
+    reports: Reports | None = None,
     max_upload_mb: int = 64,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
-    """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded."""
+    """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
+    far readers agree, where there can be several."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors)
@@ -80,6 +83,8 @@ def build_server(
     _worklist_routes(app, access, Worklist(service), prefetcher)
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
+    if reports is not None:
+        data_routes.add_agreement_route(app, access, reports)
     incoming = Incoming(service, service.files.folder.parent / "incoming")
     import_routes.add_routes(app, access, incoming, max_upload_mb * 1_000_000)
 

@@ -6,14 +6,16 @@ from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from pdc.domain.values import Image
 from pdc.formats.contents import LeftOut, grouped
 from pdc.formats.exporting import Export, prepared, zipped
+from pdc.formats.outgoing import agreement
 from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
 from pdc.formats.registry import FORMATS
+from pdc.review.agreement.reports import Reports
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
@@ -109,6 +111,14 @@ def _count_routes(app: FastAPI, data: Data) -> None:
         table = data.counts(request)
         text = csv_text(table.rows(), table.labels())
         return StreamingResponse(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-counts.csv"))
+
+
+def add_agreement_route(app: FastAPI, access: Access, reports: Reports) -> None:
+    @app.get("/api/agreement.csv")
+    def agreement_csv(request: Request) -> Response:
+        """How far readers agree, as far as this user may see it."""
+        text = agreement.csv_text(reports.of(access.user(request) or LOCAL_USER).rows)
+        return Response(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-agreement.csv"))
 
 
 def left_out_lines(left_out: tuple[LeftOut, ...], language: str) -> list[dict[str, Any]]:

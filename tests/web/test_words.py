@@ -18,11 +18,14 @@ from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadImage, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
+from pdc.review.agreement.reports import Reports
 from pdc.review.examples import examples
 from pdc.review.labels import Labels
+from pdc.review.reading.reads import Reads
 from pdc.settings import ASSETS, Settings
 from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
+from pdc.web.ui.agreement.tab import AgreementTab
 from pdc.web.ui.app import build_ui
 from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
@@ -61,6 +64,10 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "domain/certainty/counts.py",
     "domain/agreement/measures.py",
     "review/agreement/draws.py",
+    "review/agreement/report.py",
+    "web/ui/agreement/page.py",
+    "web/ui/agreement/plot.py",
+    "web/ui/agreement/tab.py",
     "files.py",
     "review/history.py",
     "review/labels.py",
@@ -174,6 +181,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
     tabs["Labels"], tabs["Data"] = LabelsTab(Labels(desk.store)), DataTab()
+    tabs["Agreement"] = AgreementTab(Reports(Reads(desk.store)))
     shown = json.dumps(build_ui(tabs).get_config_file(), default=str)
     return {_read(_read(key)) for key in re.findall(r'__i18n__\{.*?\\"key\\": \\"(.+?)\\"\}', shown)}
 

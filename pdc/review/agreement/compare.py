@@ -37,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The cases that all of `readers` read; `kind` says whether these are several or one at two times."""
+    """The cases that two or more of `readers` read; `kind` says whether these are several or one at two times."""
 
     kind: Kind
     readers: tuple[str, ...]
@@ -51,7 +51,7 @@ class Comparison:
             yield self._labels_row(marked)
         if marked and len(self.readers) == 2:
             yield from self._object_rows([c for c in marked if c.complete])
-        yield from self._count_rows(whole)
+        yield from self._count_rows([c for c in whole if len(c.reads) == len(self.readers)])
 
     def labels(self) -> tuple[str, ...]:
         """All that were asked, in order of appearance."""

@@ -124,9 +124,9 @@ def to_value(
         "task": str(question.task),
         "labels": list(question.labels),
         "kind": kind_of(question.task),
-        "marks": [_mark_value(mark) for mark in findings.marks],
+        "marks": [mark_value(mark) for mark in findings.marks],
         "stated": dict(findings.stated),
-        "aside": {"marks": [_mark_value(mark) for mark in findings.aside.marks], "stated": dict(findings.aside.stated)},
+        "aside": {"marks": [mark_value(mark) for mark in findings.aside.marks], "stated": dict(findings.aside.stated)},
         "complete": findings.complete,
         "model_stated": None if model_stated is None else dict(model_stated),
         "readonly": readonly,
@@ -159,7 +159,7 @@ def _view_value(image: Image) -> Value:
     return {"view": {**shown, "url": f"raw/{image.sha256}"}}
 
 
-def _mark_value(mark: Mark) -> Value:
+def mark_value(mark: Mark) -> Value:
     shape = {"box": list(mark.shape.xyxy)} if isinstance(mark.shape, Box) else {"point": [mark.shape.x, mark.shape.y]}
     named = {"id": mark.id, "label": mark.label, "origin": str(mark.origin), "status": str(mark.status)}
     extent = {"extent": list(mark.extent.xyxy)} if mark.extent else {}

@@ -1,0 +1,51 @@
+"""The tab that shows how far readers agree: choose readers and a label, and take the numbers along."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from pdc.review.agreement.reports import Reports
+from pdc.web.ui.agreement.page import ALL_LABELS, ALL_READERS, named, report_page
+from pdc.web.ui.screen import show_errors, user_of
+from pdc.web.ui.view import Node, NodeView
+from pdc.web.ui.words import word
+
+CSV = "api/agreement.csv"
+EVERYBODY = ""
+
+
+class AgreementTab:
+    """Builds the tab and holds its handlers."""
+
+    def __init__(self, reports: Reports) -> None:
+        self.reports = reports
+
+    def build(self, demo: gr.Blocks) -> None:
+        with gr.Row(elem_classes="pdc-question"):
+            self.readers = gr.Dropdown([], label=word("Readers"), scale=2, min_width=240)
+            self.label = gr.Dropdown([], label=word("Label"), scale=1, min_width=200)
+            gr.Button(word("Download as CSV"), link=CSV, scale=0, min_width=170)
+        self.view = NodeView()
+
+    def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
+        chosen = [self.readers, self.label]
+        tab.select(show_errors(self.show), None, [*chosen, self.view], show_progress="hidden")
+        gr.on([c.input for c in chosen], show_errors(self.choose), chosen, self.view, show_progress="hidden")
+
+    # Handlers ---------------------------------------------------------------------------------------------------
+
+    def show(self, request: gr.Request) -> tuple[Any, Any, Node]:
+        """What this reader may see, of everybody and every label."""
+        report = self.reports.of(user_of(request))
+        readers = [(ALL_READERS, EVERYBODY), *((named(c.readers), json.dumps(c.readers)) for c in report.comparisons)]
+        labels = [(ALL_LABELS, EVERYBODY), *((label, label) for label in report.labels)]
+        chosen = [gr.update(choices=choices, value=EVERYBODY) for choices in (readers, labels)]
+        return chosen[0], chosen[1], report_page(report, None)
+
+    def choose(self, readers: str | None, label: str | None, request: gr.Request) -> Node:
+        """The same of two readers, or of one label."""
+        wanted = json.loads(readers) if readers else None
+        return report_page(self.reports.of(user_of(request)).about(wanted), label or None)
