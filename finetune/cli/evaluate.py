@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finetune.cli.options import Place, settings_of
+from finetune.cli.registry import registered, wanted_of
 from pdc.adapters.saved_work import saved_work
 from pdc.cli.entry import DONE, FAILED
 from pdc.cli.progress import shown
-from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress
 from pdc.domain.values import USABLE, Task
 from pdc.inference.adapter_ref import AdapterRef
@@ -33,6 +34,9 @@ class EvaluateOptions:
 
     adapter: Annotated[str, typer.Option(help="`active`, `none`, a name or a folder.")] = "active"
     data: Annotated[Path | None, typer.Option(metavar="COCO.json", help="Measure on this, not on held-out reviews.")] = None
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME", help="Measure on this test set; `sets measure` says more.")
+    ] = None
     task: Annotated[Task, typer.Option(help="With --data.")] = Task.COUNT_AND_BOX
     label: Annotated[
         list[str] | None, typer.Option(metavar="LABEL", help="With --data: ask for this; repeat (default: all categories).")
@@ -52,6 +56,8 @@ class EvaluateOptions:
 def evaluate(place: Place, options: EvaluateOptions) -> int:
     """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
     settings = settings_of(place)
+    if options.sets:
+        return _measure_sets(place, options)
     adapters = registered(settings)
     wanted = wanted_of(options.adapter, adapters)
     if options.perturb:
@@ -73,33 +79,15 @@ def _before(found: Comparison) -> str:
     return "base" if serving and candidate and serving.adapter == candidate.adapter else "active"
 
 
-def registered(settings: Settings) -> Adapters:
-    """The adapters of these settings, those that ship with the model included."""
-    from pdc.compose import adapters_of, open_store
+def _measure_sets(place: Place, options: EvaluateOptions) -> int:
+    """On named sets instead."""
+    from finetune.cli.sets.measure import MeasureOptions, measure
+    from pdc.training.test_sets import MOST_QUESTIONS
 
-    adapters = adapters_of(settings, open_store(settings))
-    adapters.ensure_shipped()
-    return adapters
-
-
-def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
-    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
-    from pdc.inference.adapter_folder import verify
-
-    if name == "none":
-        return AdapterRef()
-    if name == "active":
-        active = adapters.active()
-        if active:
-            adapters.verify(active.name)
-        return AdapterRef(active.name, active.path) if active else AdapterRef()
-    if name in {a.name for a in adapters.all()}:
-        adapters.verify(name)
-        return AdapterRef(name, adapters.get(name).path)
-    if not Path(name).is_dir():
-        known = ", ".join(a.name for a in adapters.all()) or "none yet"
-        raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
-    return AdapterRef(verify(Path(name), adapters.base, adapters.folder).name, name)
+    if options.data or options.perturb:
+        raise BadSetting("--set goes with neither --data nor --perturb; `sets measure` has --perturb.")
+    limit = MOST_QUESTIONS if options.limit is None else options.limit
+    return measure(place, MeasureOptions(options.adapter, options.sets, limit, json=options.json))
 
 
 def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: AdapterRef, progress: Progress) -> Comparison:
@@ -121,8 +109,7 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
     with TemporaryDirectory() as folder:
         found = _compare_held_out(Path(folder), settings, adapters, wanted, progress)
     if known := next((a for a in adapters.all() if a.name == wanted.name), None):
-        trained = {k: v for k, v in known.metrics.items() if k == "training"}
-        adapters.store.set_metrics(known.name, {**found.to_json(), **trained})
+        adapters.store.set_metrics(known.name, {**known.metrics, **found.to_json()})  # what else was measured stays
     return found
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from finetune.cli.evaluate import how_measured, registered, wanted_of
+from finetune.cli.evaluate import how_measured
 from finetune.cli.options import Asked, HeldOut, Known, KnownData, Label, Place, Training, Truth, config_of, number, settings_of
+from finetune.cli.registry import registered, wanted_of
 from pdc.cli.entry import DONE
 from pdc.cli.progress import shown
 from pdc.domain.errors import BadSetting

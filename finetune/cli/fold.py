@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def _opened(run: Run) -> Run:
 
 
 def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> RunStatus:
-    from finetune.data.dataset import learnable, measurable, read_rows, refuse_leaks
+    from finetune.data.dataset import learnable, measurable, read_rows, refuse_leaks, thin_out
 
     adapters = adapters_of(settings, store)
     adapters.ensure_shipped()
@@ -133,7 +134,8 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     done = _fold(run, adapters, rows, say, progress)
     say(f"Learnt from {done.examples} examples in {done.seconds:.0f} s ({done.examples / done.seconds:.1f} a second).")
     _tell_steps(run, done)
-    if done.stopped or not _measure(run, adapters, thin_out(held_out, run.config.held_out_limit), done, say):
+    measured = thin_out(held_out, run.config.held_out_limit)
+    if done.stopped or not _measure(run, settings, adapters, measured, done, say):
         run.mark_stopped()
         say("Stopped as asked; the adapter was not registered.")
         return RunStatus.STOPPED
@@ -149,11 +151,6 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     else:
         print(f"Let it serve: python -m finetune promote {adapter.name}")
     return RunStatus.COMPLETE
-
-
-def thin_out(rows: list[Row], limit: int) -> list[Row]:
-    """At most `limit` rows, evenly spread over all of them; the same ones every time."""
-    return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
 
 
 def build_data(store: Store, settings: Settings, folder: Path, adapters: Adapters) -> None:
@@ -233,22 +230,32 @@ def _tell_steps(run: Run, done: Trained) -> None:
     run.append_log(message=text, step=done.steps, steps=done.planned, share=1.0)
 
 
-def _measure(run: Run, adapters: Adapters, held_out: list[Row], done: Trained, say: Say) -> bool:
+def _measure(run: Run, settings: Settings, adapters: Adapters, held_out: list[Row], done: Trained, say: Say) -> bool:
     """Write metrics.json for base, active and candidate, and how far training came; False when stopped on the way."""
     if not held_out:
         say("No image is held out yet, so nothing was measured.")
         return True
-    config, candidate = run.config, AdapterRef(run.name, str(run.adapter))
+    config, candidate, started = run.config, AdapterRef(run.name, str(run.adapter)), time.monotonic()
     try:
         found = compare_with(config, adapters, candidate, held_out, say, lambda: run.stop_asked, choose=choose_from_reviews)
+        keep_thresholds(run.adapter, found.chosen, say)
+        sets = _on_sets(run, settings, adapters, (time.monotonic() - started) / len(held_out), say)
     except Stopped:
         return False
-    keep_thresholds(run.adapter, found.chosen, say)
-    run.write_metrics({**found.to_json(), "training": done.to_json()})
+    run.write_metrics({**found.to_json(), "training": done.to_json(), "sets": sets})
     names = found.evaluations[ACTIVE].adapter or "the base model", run.name
     files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
     print(table(_titles(found.evaluations)), flush=True)
     return True
+
+
+def _on_sets(run: Run, settings: Settings, adapters: Adapters, pace: float, say: Say) -> dict[str, Any]:
+    """metrics["sets"] of the new adapter; `pace`: the seconds that a held-out question took."""
+    from finetune.cli.sets.measuring import Limits, SetMeasuring
+
+    stop, limits = lambda: run.stop_asked, Limits(pace=pace)
+    measuring = SetMeasuring(settings, open_store(settings), adapters, run.config, compare_with, say, stop, limits=limits)
+    return measuring.measured(AdapterRef(run.name, str(run.adapter)), measuring.open_sets())
 
 
 def compare_with(

@@ -1,4 +1,5 @@
-"""The commands of `python -m finetune`: train, evaluate, score, study, simulate, audit, promote, rollback, retrain, tiny.
+"""The commands of `python -m finetune`: train, evaluate, sets, card, score, study, simulate, audit, promote,
+rollback, retrain, tiny.
 
 The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
 """
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 
 from finetune.cli import evaluate, experiments, registry, retrain, shipping, train
 from finetune.cli.failure import sentence
+from finetune.cli.sets import commands as sets
+from finetune.cli.sets import measure
 from finetune.cli.words import each_alone
 from pdc.cli import entry
 from pdc.cli.options import spelled_out
@@ -21,6 +24,8 @@ EXAMPLES = """examples:
   python -m finetune train --parent none --rank 8   a fresh adapter on the base model
   python -m finetune train --preference             corrected answers become less likely
   python -m finetune evaluate --adapter active --data annotations.json
+  python -m finetune sets add clinic-b annotations.zip --locked
+  python -m finetune card NAME                      what is known of an adapter, on one page
   python -m finetune score results.jsonl            an ms-swift result file
   python -m finetune simulate --truth COCO.json     a played reader, round after round
   python -m finetune study rank --truth COCO.json   LoRA ranks side by side
@@ -41,6 +46,9 @@ app.command("audit")(spelled_out(evaluate.audit))
 app.command("promote")(spelled_out(registry.promote))
 app.command("rollback")(spelled_out(registry.rollback))
 app.command("retrain")(spelled_out(retrain.retrain))
+sets.app.command("measure")(spelled_out(measure.measure))
+app.add_typer(sets.app, name="sets")
+app.command("card")(spelled_out(measure.show_card))
 app.command("tiny")(spelled_out(shipping.build))
 
 

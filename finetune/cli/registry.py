@@ -1,4 +1,4 @@
-"""`python -m finetune promote` and `rollback`: which adapter serves."""
+"""`python -m finetune promote` and `rollback`: which adapter serves. What every command means by an adapter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import typer
 
 from finetune.cli.options import Place, settings_of
 from pdc.cli.entry import DONE
+from pdc.domain.errors import BadModel
 
 if TYPE_CHECKING:
+    from pdc.adapters.registry import Adapters
     from pdc.domain.values import Adapter
+    from pdc.inference.adapter_ref import AdapterRef
     from pdc.settings import Settings
 
 
@@ -55,6 +58,36 @@ def rollback(place: Place, options: RollbackOptions) -> int:
     adapter = adapters_of(settings, open_store(settings)).rollback(by=user(), reason=options.reason)
     print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
     return DONE
+
+
+def registered(settings: Settings) -> Adapters:
+    """The adapters of these settings, those that ship with the model included."""
+    from pdc.compose import adapters_of, open_store
+
+    adapters = adapters_of(settings, open_store(settings))
+    adapters.ensure_shipped()
+    return adapters
+
+
+def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
+    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
+    from pdc.inference.adapter_folder import verify
+    from pdc.inference.adapter_ref import AdapterRef
+
+    if name == "none":
+        return AdapterRef()
+    if name == "active":
+        active = adapters.active()
+        if active:
+            adapters.verify(active.name)
+        return AdapterRef(active.name, active.path) if active else AdapterRef()
+    if name in {a.name for a in adapters.all()}:
+        adapters.verify(name)
+        return AdapterRef(name, adapters.get(name).path)
+    if not Path(name).is_dir():
+        known = ", ".join(a.name for a in adapters.all()) or "none yet"
+        raise BadModel(f"There is no adapter {name!r}, neither registered (known: {known}) nor as a folder.")
+    return AdapterRef(verify(Path(name), adapters.base, adapters.folder).name, name)
 
 
 def golden_answers(settings: Settings, adapter: Adapter) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def measure(settings: Settings, wanted: AdapterRef, rows: Sequence[Row], limit: int | None, progress: Progress) -> Robustness:
     """At most `limit` of the rows, spread over all of them, asked clean and perturbed of whoever serves, experts included."""
-    from finetune.cli.fold import thin_out
+    from finetune.data.dataset import thin_out
     from finetune.evaluate.robustness.measure import measure_robustness
     from pdc.compose import experts_of
     from pdc.inference.predictors.experts import ExpertPredictor

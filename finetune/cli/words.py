@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-SEVERAL = {"--order", "--stages"}  # `--order uncertainty random`
+SEVERAL = {"--order", "--stages", "--labels"}  # `--order uncertainty random`
 ALONE = {"--preference": "1.0"}  # what it means without a value
 
 

@@ -147,6 +147,11 @@ def measurable(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.findings.complete]
 
 
+def thin_out(rows: list[Row], limit: int) -> list[Row]:
+    """At most `limit` rows, evenly spread over all of them; the same ones every time."""
+    return rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]
+
+
 def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generator) -> Question:
     """A task by weight among those the row can answer (evenly if all of them weigh 0), for all labels or for one."""
     tasks = tasks_of(row)

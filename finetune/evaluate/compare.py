@@ -15,6 +15,7 @@ from finetune.evaluate.conformal import Chosen
 from finetune.evaluate.edits import describe_edits
 from finetune.evaluate.false_alarms import Paired, clean_pieces, false_alarms, zero_cases
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
+from finetune.evaluate.sets.image_free import ImageFree, image_free
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.progress import Progress, unseen
 from pdc.inference.adapter_ref import AdapterRef
@@ -54,7 +55,7 @@ class Comparison:
     """Several models on the same rows: what each scored, how the score changed to the candidate's from each other one,
     the images they were measured on (sha256 with likeness), and what the candidate reports on blank images. Per label the
     false alarms where reviewed images show none, and how often something is answered with none. `chosen`: thresholds of the
-    candidate, which hold for all that is said of it."""
+    candidate, which hold for all that is said of it. `image_free`: what its answers are worth without the image."""
 
     evaluations: dict[str, Evaluation]
     changes: dict[str, Estimate | None]
@@ -65,6 +66,7 @@ class Comparison:
     negatives: dict[str, Paired] = field(default_factory=dict)
     zero_cases: Paired | None = None
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    image_free: ImageFree | None = None
 
     def to_json(self) -> dict[str, object]:
         """What metrics.json and the registry keep; `n` is the number of images, `edits` the work that the answers leave."""
@@ -81,6 +83,7 @@ class Comparison:
             "edits": edits,
             "negatives": {label: found.to_json() for label, found in self.negatives.items()},
             "zero_cases": self.zero_cases and self.zero_cases.to_json(),
+            "image_free": self.image_free and self.image_free.to_json(),
         }
 
 
@@ -128,6 +131,7 @@ def compare(
         false_alarms({name: [*said[name], *beside[wanted]] for name, wanted in adapters.items()}),
         zero_cases(said),
         chosen,
+        image_free(predictor, rows, said[candidate], below),
     )
 
 

@@ -186,6 +186,13 @@ def _score(overall: Scores) -> tuple[float, str]:
     return (overall.within_1.value if overall.within_1 else 0.0), "counts within 1"
 
 
+def score(cases: Sequence[ScoredAnswer], min_iou: float = MIN_IOU) -> Estimate | None:
+    """F1, or the share of counts within 1 where nothing has marks; None when there is nothing to score."""
+    ruler = _Ruler(min_iou)
+    found = _measure(cases, _sums(cases, lambda case: _row(case, ruler, None)), ruler)
+    return found.f1 or (None if any(c.question.task.has_marks for c in cases) else found.within_1)
+
+
 def change(
     before: Sequence[ScoredAnswer],
     after: Sequence[ScoredAnswer],

@@ -15,6 +15,7 @@ from typing import Protocol
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections
+from pdc.adapters.test_sets import set_notes
 from pdc.domain.errors import BadModel, NotFound, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus
@@ -22,6 +23,7 @@ from pdc.inference import adapter_folder
 from pdc.inference.adapter_folder import AdapterManifest
 from pdc.store.records import Activation
 from pdc.training.run_folder import Run
+from pdc.training.test_sets import TestSets
 
 log = logging.getLogger(__name__)
 OVERRULE = "{problem} To promote it all the same, use --force and give a reason."
@@ -133,8 +135,10 @@ class Adapters:
         return joined(against) if against else None
 
     def notes(self, name: str) -> list[Message]:
-        """What is not known about the adapter's false alarms, in sentences, whether it serves or not."""
-        return notes(self.get(name).metrics)
+        """What is not known about the adapter's false alarms and on test sets, in sentences, whether it serves or not."""
+        metrics, rival = self.get(name).metrics, self.serving()
+        known = [one.name for one in TestSets(self.home).all() if not one.locked]
+        return [*notes(metrics), *set_notes(metrics, rival.name if rival and rival.name != name else None, known)]
 
     def changes(self, name: str) -> str | None:
         """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""

@@ -112,6 +112,21 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One measurement on a locked test set: of which adapter (None: the base), in which release, by whom and why. `forced`: it
+    may be the second of its release. `digest` tells the set whatever it is called; `at` None: now."""
+
+    test_set: str
+    digest: str
+    adapter: str | None
+    release: str
+    by: str
+    reason: str
+    forced: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A training run. `folder` is its run folder; `finished_at` is None while it runs."""
 

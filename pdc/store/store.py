@@ -6,12 +6,13 @@ from pdc.store.adapter_queries import AdapterQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.image_queries import ImageQueries
 from pdc.store.list_queries import ListQueries
+from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
 from pdc.store.schema import migrate
 from pdc.store.user_queries import UserQueries
 
 
-class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, UserQueries):
+class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, UserQueries):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

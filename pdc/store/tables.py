@@ -203,6 +203,22 @@ class ActivationRow(Row):
     rolled_back: Mapped[bool | None]
 
 
+class LookRow(Row):
+    """A look at a locked test set, which its `digest` tells whatever it is called."""
+
+    __tablename__ = "looks"
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    test_set: Mapped[str]
+    digest: Mapped[str] = mapped_column(index=True)
+    adapter: Mapped[str | None]
+    release: Mapped[str]
+    by: Mapped[str]
+    reason: Mapped[str]
+    forced: Mapped[bool]
+    at: Mapped[datetime]
+
+
 class LikenessRow(Row):
     """What tells copies of an image, as text; `rule` is the version of the code that made it."""
 

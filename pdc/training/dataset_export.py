@@ -83,7 +83,7 @@ def export_training_set(
         raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
     known = {i.sha256: i for i in store.images()}
     rows = _rows(store, reviews, known, taught)
-    likes = _likenesses(store, images, rows)
+    likes = _likenesses(store, images, {_sha256(r) for r in rows})
     pairs = [*near_duplicate_pairs(likes, likes), *same_original_pairs({sha256: known[sha256].name for sha256 in likes})]
     held_out = _dealt(store, rows, _joined(rows, pairs, known), held_out_share)
     copies = _copies(pairs, {name for name, image in known.items() if image.group in held_out})
@@ -112,6 +112,22 @@ def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[
     return len(rows)
 
 
+def export_all(store: Store, images: ImageFiles, folder: Path, name: str, wanted: Callable[[Image], bool]) -> list[Row]:
+    """Write every usable review of the wanted images to the file `name`, and its images/, in the labels' own names."""
+    known = {i.sha256: i for i in store.images()}
+    rows = _rows(store, [r for r in store.usable_reviews() if wanted(known[r.image_sha256])], known, frozenset())
+    _place_images(images, folder, sorted({_sha256(r) for r in rows}))
+    files.write(folder / name, _lines(rows))
+    return rows
+
+
+def likenesses_to_learn_from(store: Store, images: ImageFiles) -> dict[str, ImageHash]:
+    """By sha256, of every reviewed image that is not held out: training is shown these."""
+    held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
+    shown = {r.image_sha256 for r in store.usable_reviews() if known[r.image_sha256].group not in held_out}
+    return {name: likeness for name, likeness in _likenesses(store, images, shown).items() if name in shown}
+
+
 def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image], taught: Set[str]) -> list[Row]:
     labels, predicted = store.dictionary(), {p.id: p for p in store.predictions()}
     rows = []
@@ -137,10 +153,10 @@ def _answerable(review: Review) -> Review:
     return replace(review, question=pointed, findings=carried(review.findings, question, pointed))
 
 
-def _likenesses(store: Store, images: ImageFiles, rows: Sequence[Row]) -> dict[str, ImageHash]:
+def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str]) -> dict[str, ImageHash]:
     """Of every reviewed image, and of every held-out one, reviewed or not. Made once an image, then kept."""
     held_out = store.held_out_groups()
-    names = {_sha256(r) for r in rows} | {i.sha256 for i in store.images() if i.group in held_out}
+    names = reviewed | {i.sha256 for i in store.images() if i.group in held_out}
     kept = store.likenesses(RULE)
     made = {name: str(hash_image(images.path(name))) for name in sorted(names - kept.keys())}
     store.keep_likenesses(RULE, made)

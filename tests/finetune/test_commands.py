@@ -9,7 +9,7 @@ import pytest
 from reviewed_rows import make_row
 
 from finetune.__main__ import main
-from finetune.cli.fold import thin_out
+from finetune.data.dataset import thin_out
 from pdc.adapters.registry import Adapters
 from pdc.domain.values import AdapterStatus, RunStatus
 from pdc.formats.importing import import_coco

@@ -176,7 +176,7 @@ def _expected(answer: Answer, listed: Findings) -> tuple[float, float]:
 
 def _parts(kind: str, rows: Sequence[Row], found: Mapping[Perturbation, np.ndarray]) -> list[_Part]:
     """A row for every perturbation, then one for every source."""
-    names = _sources(rows)
+    names = sources_of(rows)
     groups = [r.group if not names and r.group else str(r.path) for r in rows]
 
     def drawn(sums: np.ndarray, some: Sequence[str]) -> np.ndarray:
@@ -191,7 +191,7 @@ def _parts(kind: str, rows: Sequence[Row], found: Mapping[Perturbation, np.ndarr
     return parts
 
 
-def _sources(rows: Sequence[Row]) -> list[str]:
+def sources_of(rows: Sequence[Row]) -> list[str]:
     """The source of each row; empty where there is but one, or where it is not known."""
     for names in ([r.group for r in rows], [f"frames of {r.width} x {r.height}" for r in rows]):
         often = Counter(names)

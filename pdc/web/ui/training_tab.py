@@ -10,6 +10,7 @@ import gradio as gr
 from pdc.adapters.assessable import not_assessable
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.saved_work import saved_work
+from pdc.adapters.test_sets import SET_HEADERS, set_rows
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
@@ -101,6 +102,7 @@ class TrainingTab:
             self.force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
             self.promote_button = gr.Button(word("Let it serve"), scale=1)
             self.back_button = gr.Button(word("Roll back"), scale=1)
+        self.sets = NodeView(elem_classes="pdc-adapters")
         self.pictures = gr.HTML("", html_template=CHANGES)
 
     def _build_plots(self) -> None:
@@ -127,6 +129,7 @@ class TrainingTab:
         demo.load(self.plots, None, self.plotted, **hidden)
         gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, self.plotted, **hidden)
         self.chosen.change(show_errors(self.changed), [self.chosen], [self.pictures], **hidden)
+        self.chosen.change(show_errors(self.on_sets), [self.chosen], [self.sets], **hidden)
         asked, decided = [self.minutes, self.source, self.vision], [self.status, *registry]
         self.start_button.click(show_errors(self.start), asked, everything, **hidden)
         self.longer_button.click(show_errors(self.train_longer), [self.minutes], everything, **hidden)
@@ -184,6 +187,11 @@ class TrainingTab:
     def changed(self, name: str | None) -> str:
         """Pictures of what changed from what served when the adapter was made."""
         return (self.adapters.changes(name) if name else None) or ""
+
+    def on_sets(self, name: str | None) -> Node | None:
+        """How the adapter does on each test set beside the base and what served."""
+        rows = list(set_rows(self.adapters.get(name).metrics)) if name else []
+        return table(SET_HEADERS, rows) if rows else None
 
     def plots(self, request: gr.Request | None = None) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """Scores and edits, with names in the reader's language."""

@@ -1,0 +1,1 @@
+"""`python -m finetune sets` and `card`: named test sets, and what they say of an adapter."""
