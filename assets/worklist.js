@@ -4,6 +4,7 @@ import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
 import { t } from "./annotator/words.js";
 import { Retire } from "./retire.js";
+import { Readers } from "./readers.js";
 import { Rows, toImage } from "./rows.js";
 import { Tour } from "./tour.js";
 import { Upload } from "./upload.js";
@@ -38,6 +39,7 @@ class Worklist {
     this.tour = new Tour();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
+    this.readers = new Readers((asked) => this.send("give", { readers: { ...asked, images: this.rows.rows.map((row) => row[0]) } }));
     this.build();
     if (mounted) mounted.forget();
     /** @type {[string, (event: any) => void][]} */
@@ -72,7 +74,7 @@ class Worklist {
       html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
     this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
   }
 
   forget() {
@@ -176,6 +178,7 @@ class Worklist {
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
     if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
     this.tour.receive(value);
+    document.dispatchEvent(new CustomEvent("pdc-signed", { detail: value.signed }));
     this.refresh();
     this.reopen(value.current);
   }
@@ -214,7 +217,7 @@ class Worklist {
     this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
     this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
     this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
-    for (const field of [this.reader, this.to, this.give]) field.hidden = said.visitors;
+    for (const field of [this.reader, this.to, this.give, this.readers.root]) field.hidden = said.visitors;
     this.notice.hidden = !said.visitors;
     const pace = said.pace === null ? "" : t(", {n} images an hour", { n: said.pace });
     const none = t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");

@@ -152,15 +152,15 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         private=private,
         trouble=routing.trouble,
         versions=versions_of(settings),
+        adjudicators=settings.adjudicator_names,
     )
 
 
 def _reports(settings: Settings, service: ReviewService) -> Reports | None:
     """How far readers agree; None where every visitor works alone. Without a login there is one user, who sees everything."""
     from pdc.review.agreement.reports import Reports
-    from pdc.review.reading.reads import Reads
 
-    reads = Reads(service.store)
+    reads = service.reads
     sees_all = (lambda user: user in reads.adjudicators) if settings.needs_login else (lambda user: True)
     return None if service.private else Reports(reads, sees_all)
 

@@ -60,6 +60,9 @@ class Settings:
     server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others")
     server_seconds: int = _setting("PDC_SERVER_SECONDS", 120, "longest wait for one answer of that server, in seconds")
 
+    adjudicators: str = _setting(
+        "PDC_ADJUDICATORS", "", "who makes the consensus of several readers, with commas; empty: whoever reads none of the image"
+    )
     blind: bool = _setting("PDC_BLIND", False, "`on`: each reader saves a read of their own before the model is shown")
 
     @classmethod
@@ -102,6 +105,10 @@ class Settings:
         style = None if self.answer_style == "auto" else self.answer_style
         chosen = {"quantization": self.quantization, "device": self.device}
         return {**chosen, "max_pixels": self.max_pixels, "answer_style": style}
+
+    @property
+    def adjudicator_names(self) -> tuple[str, ...]:
+        return tuple(name for part in self.adjudicators.split(",") if (name := part.strip()))
 
     @property
     def images(self) -> Path:

@@ -5,6 +5,7 @@ import { html } from "../annotator/core.js";
 import { toImage } from "../rows.js";
 import { Another } from "./another.js";
 import { Chips } from "./chips.js";
+import { Signature } from "./signature.js";
 import { Tasks } from "./tasks.js";
 
 const named = ({ task, labels }) => JSON.stringify([task, [...labels].sort()]);
@@ -43,10 +44,12 @@ class Bar {
     this.tasks = new Tasks((task) => this.want({ task }));
     this.chips = new Chips((label) => this.toggle(label));
     this.another = new Another({ chosen: (label) => this.add(label), options: () => this.dictionary() });
+    this.signature = new Signature({ sign: () => this.act("sign"), reopen: (reason) => this.reopen(reason) });
     this.build();
     if (mounted) mounted.leave();
     mounted = this;
-    this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open() };
+    this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(),
+      "pdc-signed": (event) => this.signature.show(event.detail) };
     for (const [type, run] of Object.entries(this.listeners)) document.addEventListener(type, run);
   }
 
@@ -56,10 +59,10 @@ class Bar {
     this.show = button("ask", "Show the model");
     this.pin = button("pin", "Same for the next", { "aria-pressed": "false", title: "Ask the next images the same, those that have no question of their own" });
     this.host.replaceChildren(this.tasks.root,
-      html("div", { class: "pdc-doing" }, this.ask, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
+      html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
       html("div", { class: "pdc-asked" }, this.chips.root, this.another.root, this.pin));
     this.host.addEventListener("keydown", (event) => this.key(event));
-    this.host.addEventListener("click", (event) => event.detail > 0 && !this.another.shown && toImage());
+    this.host.addEventListener("click", (event) => event.detail > 0 && !this.another.shown && this.signature.why.hidden && toImage());
   }
 
   leave() {
@@ -121,6 +124,12 @@ class Bar {
     this.link.trigger(name);
   }
 
+  reopen(reason) {
+    const { task, labels } = this.question || { task: "", labels: [] };
+    this.link.put(new Value({ ...this.value, task, labels, reason }));
+    this.link.trigger("reopen");
+  }
+
   key(event) {
     if (event.key !== "Escape") return;
     event.preventDefault();
@@ -136,6 +145,7 @@ class Bar {
     this.another.render(question !== null);
     this.ask.hidden = value.blind;
     this.show.hidden = !value.blind;
+    this.signature.button.disabled = question === null;
     this.pin.disabled = question === null;
     this.pin.setAttribute("aria-pressed", String(value.pinned !== null));
   }

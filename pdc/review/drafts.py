@@ -10,6 +10,7 @@ from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Findings, Image, Likeness, Prediction, Question, Review, Verdict
+from pdc.review.reading.lines import kind_of
 from pdc.store.review_queries import DraftVersion
 
 NOTHING = joined(())
@@ -45,6 +46,11 @@ class Draft:
     """labels of which the reader has been asked whether none is meant"""
     likeness: Likeness = field(default_factory=dict)
     """what an answer in the making says of the image; a whole one says it itself"""
+
+    @property
+    def kind(self) -> str:
+        """Which line of revisions it belongs to (`pdc.review.reading.lines`); empty: the reviews."""
+        return kind_of(self.key)
 
     @property
     def blank(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import uuid4
 
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.carrying import answer_to
@@ -15,8 +14,10 @@ from pdc.domain.values import Adapter, Findings, Prediction, Question, Review
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.answering import Part
 from pdc.review.drafts import Draft
+from pdc.review.reading.lines import READ
 from pdc.review.requests import Watch
-from pdc.review.service import READ_FIRST, ReviewService
+from pdc.review.service import KEPT_FROM_YOU, READ_FIRST, ReviewService
+from pdc.store.reading.records import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,13 @@ class History:
 
     def versions(self, draft: Draft) -> list[Version]:
         """Oldest first: of each model with its adapter and experts the newest answer, and every review."""
-        self._check(draft)
+        own = draft.kind.startswith(READ)
+        if not own:
+            self._check(draft)
         sha, question = draft.image.sha256, draft.question
-        reviews = [r for r in self.service.reviews(draft.author, sha) if r.question == question]
+        reviews = self.service.line_of(draft).revisions()
+        if own and self._hides(draft):
+            return list(map(_of_review, reviews))
         corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
         asked = (question, self.service.asked(question))
         newest = {
@@ -56,7 +61,14 @@ class History:
             if p.question in asked or p.id in corrected
         }
         answers = [_of_prediction(p, question, self._is_earlier(p)) for p in newest.values()]
-        return sorted([*answers, *map(_of_review, reviews)], key=lambda v: v.at)
+        reads = map(_of_read, self._reads(draft))
+        return sorted([*answers, *map(_of_review, reviews), *reads], key=lambda v: v.at)
+
+    def _reads(self, draft: Draft) -> list[Read]:
+        """The reads of others that this reader may see, once all have finished."""
+        sha, question = draft.image.sha256, draft.question
+        visible = self.service.reads.visible_reads(draft.author, sha)
+        return [r for r in visible if r.review.question == question]
 
     def _is_earlier(self, answer: Prediction) -> bool:
         """Whether other weights of the model gave it than those that answer now."""
@@ -65,6 +77,8 @@ class History:
 
     def unasked(self, draft: Draft) -> list[str | None]:
         """Adapters of this model (None: the base alone) that have not answered this and would not leave it to the base."""
+        if draft.kind and self._hides(draft):
+            return []
         answers = [v.prediction for v in self.versions(draft) if v.prediction]
         of_this = [p for p in answers if p.model == self.serving.base and not self._is_earlier(p)]
         answered = {p.adapter for p in of_this if p.question == draft.question}
@@ -83,17 +97,16 @@ class History:
 
     def reopen(self, draft: Draft, version: Version) -> Draft:
         """The version as a new draft over the current revision; saved, it becomes the next."""
-        self._check(draft)
+        if version.prediction:
+            self._check(draft)
         if version.findings is None:
             raise NotFound("This answer could not be read; there is nothing to reopen.")
         fresh = self.service.open(draft.image.sha256, draft.question, draft.author)
-        current = self.service.store.current_review(draft.image.sha256, draft.question)
         again = replace(
             fresh,
             findings=version.findings,
             prediction=version.prediction or self._prediction(version),
-            base_revision=current.revision if current else 0,
-            key=uuid4().hex,
+            base_revision=self.service.line_of(fresh).base(),
             rev=draft.rev + 1,
             pinned=draft.pinned,
             note=Message("Reopened; nothing is replaced until you save. · {version} · ", version=version.title),
@@ -106,13 +119,21 @@ class History:
         return self.service.store.prediction(id) if id else None
 
     def _check(self, draft: Draft) -> None:
-        if self.service.hides(draft.image.sha256, draft.question, draft.author):
-            raise ReadFirst(READ_FIRST)
+        if self._hides(draft):
+            raise ReadFirst(KEPT_FROM_YOU if draft.kind else READ_FIRST)
+
+    def _hides(self, draft: Draft) -> bool:
+        return self.service.hides(draft.image.sha256, draft.question, draft.author)
 
 
-def _of_review(review: Review) -> Version:
+def _of_read(read: Read) -> Version:
+    turn = [Message("given again, time {n}", n=read.turn)] if read.turn > 1 else []
+    return _of_review(read.review, joined([Message("Read, revision {n}", n=read.review.revision), *turn], " · "))
+
+
+def _of_review(review: Review, named: Message | None = None) -> Version:
     blind = [Message("blind")] if review.blind else []
-    revision = Message("Revision {n}", n=review.revision)
+    revision = named or Message("Consensus, revision {n}" if review.rests_on else "Revision {n}", n=review.revision)
     more = [] if review.complete else [Message("not complete")]
     title = [revision, Message(review.verdict), *blind, *more, review.author, _clock(review.created_at)]
     return Version(review.id, joined(title, " · "), review.findings, review.created_at, review=review)

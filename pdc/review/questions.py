@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
@@ -12,7 +12,9 @@ from pdc.domain.values import Findings, Question, Status
 from pdc.review.drafts import Draft, unsaid_nones
 from pdc.review.examples import first_question
 from pdc.review.labels import Labels
+from pdc.review.reading.lines import READ, kind_of
 from pdc.review.service import ReviewService
+from pdc.store.reading.records import ReadTask
 from pdc.store.records import DraftLine, ReviewLine
 
 OTHER_LABELS = "The bar asks for {bar}; the marks on the screen answer {marks}. Look at both, then save again."
@@ -39,7 +41,8 @@ class Own:
 class Said:
     """What is stored about images, without marks, as far as one reader may know: by the sha256 of each image.
 
-    `drafts` are the reader's own; `reviews` the newest that they may go on from, `mine` their own newest; `answers` the
+    `parts` are what the reader reads beside others: of those images nothing is here that somebody else said. `drafts` are the
+    reader's own; `reviews` the newest that they may go on from, `mine` their own newest; `answers` the
     questions that the model has answered, the last one at the end, with the id of the newest answer to each. `asked` is what of
     a question the model is asked.
     """
@@ -50,9 +53,16 @@ class Said:
     answers: dict[str, dict[Question, str]]
     public: frozenset[str] | None
     asked: Callable[[Question], Question | None]
+    parts: Mapping[str, ReadTask] = field(default_factory=dict)
+    due: Mapping[str, Question] = field(default_factory=dict)
+    """the questions of which the reader may make the consensus now"""
 
     def own(self, sha256: str) -> Own | None:
-        """The reader's draft, else their last review, else anybody's, else the last answer."""
+        """What the reader reads beside others, else their draft, else their last review, else anybody's, else the last answer."""
+        if part := self.parts.get(sha256):
+            return Own(part.given.question, True)
+        if question := self.due.get(sha256):
+            return Own(question, True)
         draft, mine = self.drafts.get(sha256), self.mine.get(sha256)
         if draft and not (mine and mine.created_at > draft.saved_at):
             return Own(draft.question, True)
@@ -77,15 +87,26 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     """What is stored about one image or about all. Where reads are blind no answer is known; where images are private no
     label that another visitor made."""
     store = service.store
-    lines = store.review_lines(reader if service.apart else None, sha256)
+    parts = service.reads.parts(reader, sha256)
+    lines = [r for r in store.review_lines(reader if service.apart else None, sha256) if r.image_sha256 not in parts]
+    hidden = {sha for sha, part in parts.items() if not part.given.shows_model}
+    answers = {} if service.blind else store.answered_questions(sha256)
     return Said(
-        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader},
+        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and _of_part(d, parts)},
         {r.image_sha256: r for r in lines if r.author == reader},
         {r.image_sha256: r for r in lines},
-        {} if service.blind else store.answered_questions(sha256),
+        {sha: of for sha, of in answers.items() if sha not in hidden},
         frozenset(store.labels()) if service.private else None,
         service.asked,
+        parts,
+        dict(service.reads.to_adjudicate(reader, sha256)),
     )
+
+
+def _of_part(draft: DraftLine, parts: Mapping[str, ReadTask]) -> bool:
+    """Whether unsaved work belongs to what its reader reads of the image beside others, where they do."""
+    part = parts.get(draft.image_sha256)
+    return part is None or kind_of(draft.key) == f"{READ}{part.given.turn}"
 
 
 def labels_of(service: ReviewService) -> Labels:

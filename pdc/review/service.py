@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pdc.domain.agreement.consensus import propose
 from pdc.domain.carrying import answer_to
 from pdc.domain.diff import diff
 from pdc.domain.errors import ReadFirst, StaleSave
@@ -21,6 +22,8 @@ from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.drafts import Conflict, Draft, carry, verdict_of
+from pdc.review.reading.lines import CONSENSUS, Line, fresh_key, kind_of
+from pdc.review.reading.reads import Reads
 from pdc.review.requests import Cancelled, Priority
 from pdc.review.visibility import ImageAccess
 from pdc.store.records import StoredDraft
@@ -29,6 +32,9 @@ from pdc.store.store import Store
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+KEPT_UNTIL_SAVED = "Blind read: the model's answer is kept from you until you have saved."
+KEPT_FROM_YOU = "You read this image beside others: the model's answer is kept from you until their consensus is made."
+PROPOSED = "Proposed from the reads of {readers}: what most marked counts. Look over the rest, then save their consensus."
 READ_FIRST = "This is a blind read: save what you see first; then the model's answer can be shown."
 SECOND_LOOK = Message(
     "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
@@ -58,28 +64,28 @@ class ReviewService(ImageAccess):
         private: bool = False,
         trouble: Callable[[], Message | None] = lambda: None,
         versions: Sequence[str | None] = (),
+        adjudicators: Collection[str] = (),
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
+        self.reads = Reads(store, adjudicators, private=private)
 
     # Open
-
-    def hides(self, sha256: str, question: Question, author: str) -> bool:
-        """Whether this reader must not see any prediction of this image and question yet."""
-        return self.blind and not self.store.has_read(author, sha256, question)
 
     def open(self, sha256: str, question: Question, author: str) -> Draft:
         """The author's own draft if there is one, else the current review, else the stored answer. Asks no model."""
         image, question = self.image(sha256, author), self.store.question_now(question)
         hidden = self.hides(sha256, question, author)
-        current = self.store.current_review(sha256, question)
-        draft = Draft(image, question, author, Findings(), None, current.revision if current else 0, uuid4().hex, blind=hidden)
-        review = self._newest(draft)
-        mine = self.store.draft(author, sha256, question)
+        key = self.key_for(author, sha256, question)
+        line = self.line(author, sha256, question, key)
+        draft = Draft(image, question, author, Findings(), None, line.base(), key, blind=hidden)
+        review, mine = line.newest(), self._kept(draft)
         if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
             return self._resumed(draft, mine)
-        if hidden:
-            return replace(draft, note=Message("Blind read: the model's answer is kept from you until you have saved."))
+        if hidden and not (review and draft.kind):
+            return replace(draft, note=Message(KEPT_FROM_YOU if draft.kind else KEPT_UNTIL_SAVED))
+        if draft.kind == CONSENSUS and not (review and review.rests_on):
+            return self._proposed(draft)
         if review and (review.verdict is not Verdict.SKIPPED or review.findings != Findings()):
             prediction = self.store.prediction(review.prediction_id) if review.prediction_id else None
             note = Message("Saved by {reader}, revision {n}.", reader=review.author, n=review.revision)
@@ -88,6 +94,18 @@ class ReviewService(ImageAccess):
         if known:
             return self._answered(replace(draft, rev=1), known)
         return draft if self.asked(question) else replace(draft, note=self._note(question))
+
+    def _proposed(self, draft: Draft) -> Draft:
+        """What the readers say together, for whoever makes their consensus to look over."""
+        reads = self.reads.reads(draft.image.sha256, draft.question)
+        proposal = propose({reader: review.findings for reader, review in reads.items()}, draft.question)
+        note = Message(PROPOSED, readers=", ".join(reads))
+        return replace(draft, findings=proposal.findings, rev=1, note=note)
+
+    def _kept(self, draft: Draft) -> StoredDraft | None:
+        """The reader's newest unsaved work of the same line."""
+        kept = self.store.drafts(draft.image.sha256, draft.question, draft.author)
+        return next((d for d in reversed(kept) if kind_of(d.key) == draft.kind), None)
 
     def _resumed(self, draft: Draft, mine: StoredDraft) -> Draft:
         prediction = self.store.prediction(mine.prediction_id) if mine.prediction_id else None
@@ -127,7 +145,7 @@ class ReviewService(ImageAccess):
 
     def _check_read(self, draft: Draft) -> None:
         if self.hides(draft.image.sha256, draft.question, draft.author):
-            raise ReadFirst(READ_FIRST)
+            raise ReadFirst(KEPT_FROM_YOU if draft.kind else READ_FIRST)
 
     def _zoom(self, draft: Draft, asked: Question, pixels: PilImage, region: Box, cancelled: Cancelled) -> Iterator[Findings]:
         found = zoom_in(self.predictor, pixels, asked, region, draft.findings.marks, cancelled)
@@ -169,7 +187,9 @@ class ReviewService(ImageAccess):
         self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
         if draft.blank and (draft.prediction is None or opened.prediction or not opened.blank):
             return opened
-        turned = replace(carry(draft, question), blind=unread)
+        turned = carry(draft, question)
+        same = draft.kind == opened.kind
+        turned = replace(turned, blind=unread, key=draft.key if same else opened.key)
         turned = replace(turned, base_revision=self._goes_on_from(turned))
         return self.edit(turned, turned.findings)
 
@@ -237,32 +257,37 @@ class ReviewService(ImageAccess):
         stored = self._standing(review, draft) or self._append(review, draft)
         hidden = self.hides(draft.image.sha256, draft.question, draft.author)
         note = said_when_saved(stored)
-        return replace(draft, base_revision=stored.revision, key=uuid4().hex, seen=None, note=note, blind=hidden), stored
+        key = fresh_key(draft.kind)
+        return replace(draft, base_revision=stored.revision, key=key, seen=None, note=note, blind=hidden), stored
 
     def _standing(self, review: Review, draft: Draft) -> Review | None:
         """What is stored, where it says the same by the same reader, and nobody has asked to look again since."""
         newest = self._newest(draft)
         if newest is None or _content(newest) != _content(review):
             return None
-        if self.store.sent_back_since(newest.image_sha256, newest.created_at):
+        if not draft.kind and self.store.sent_back_since(newest.image_sha256, newest.created_at):
             return None
         self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
         return newest
 
     def _newest(self, draft: Draft) -> Review | None:
         """The newest review that this reader may go on from."""
-        return self.store.current_review(draft.image.sha256, draft.question, draft.author if self.apart else None)
+        return self.line_of(draft).newest()
+
+    def line_of(self, draft: Draft) -> Line:
+        """The revisions that this draft goes on from."""
+        return self.line(draft.author, draft.image.sha256, draft.question, draft.key)
 
     def _append(self, review: Review, draft: Draft) -> Review:
-        base = draft.base_revision
+        base, line = draft.base_revision, self.line_of(draft)
         while True:
             try:
-                return self.store.save_review(review, key=draft.key, base_revision=base, seen=draft.seen)
+                return line.append(review, draft.key, base, draft.seen)
             except StaleSave:
-                current = self.store.current_review(review.image_sha256, review.question)
-                if not self.apart or self.conflict(draft) or current is None or current.revision == base:
+                current = line.base()
+                if not self.apart or self.conflict(draft) or not current or current == base:
                     raise
-                base = current.revision
+                base = current
 
     def skip(self, draft: Draft) -> tuple[Draft, Review]:
         """Say that this image is left out; what was marked is kept with it."""
@@ -273,8 +298,8 @@ class ReviewService(ImageAccess):
         theirs = self._newest(draft)
         if theirs is None or theirs.revision <= draft.base_revision:
             return None
-        started = self.store.revision(draft.image.sha256, draft.question, draft.base_revision)
-        if started is not None and not (self.apart and started.author != draft.author):
+        started = self.line_of(draft).revision(draft.base_revision)
+        if started is not None:
             return Conflict(started.findings, draft, theirs)
         shown = draft.prediction
         base = answer_to(shown, draft.question) if shown is not None and shown.id == theirs.prediction_id else None

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message
-from pdc.domain.values import Image, Review
+from pdc.domain.values import Image, Question, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
+from pdc.review.reading.lines import CONSENSUS, READ, ConsensusLine, Line, OwnLine, SharedLine, closed_line, fresh_key, kind_of
+from pdc.review.reading.reads import Reads
 from pdc.store.records import EventKind
 
 UPLOAD = "upload"  # by nobody who has a name
@@ -21,6 +23,7 @@ class ImageAccess(Answers):
     """One room for all readers; with `private` one for each. Any thread."""
 
     max_megapixels: int
+    reads: Reads
     blind = private = False
 
     @property
@@ -82,5 +85,32 @@ class ImageAccess(Answers):
         return self.store.images_of(reader) if self.private else self.store.images()
 
     def reviews(self, reader: str, sha256: str | None = None) -> list[Review]:
-        """Every revision that this reader may see, of one image or of all, oldest first."""
-        return self.store.reviews(sha256, reader if self.private else None)
+        """Every revision that this reader may see, of one image or of all, oldest first. None of images that they read beside
+        others now."""
+        parts = self.reads.parts(reader, sha256)
+        return [r for r in self.store.reviews(sha256, reader if self.private else None) if r.image_sha256 not in parts]
+
+    def hides(self, sha256: str, question: Question, author: str) -> bool:
+        """Whether this reader must not see any prediction of this image and question now."""
+        part = self.reads.part(author, sha256)
+        if part is None:
+            return self.blind and not self.store.has_read(author, sha256, question)
+        return not part.given.shows_model or (self.blind and not part.finished)
+
+    def line(self, author: str, sha256: str, question: Question, key: str) -> Line:
+        """The revisions that a draft of this key goes on from, and where its save goes."""
+        kind, part = kind_of(key), self.reads.part(author, sha256)
+        if kind.startswith(READ):
+            return OwnLine(self.store, sha256, question, author, int(kind.removeprefix(READ)))
+        if part is not None:
+            return closed_line(part, question)
+        reviews = SharedLine(self.store, sha256, question, author, self.apart, self.private)
+        return ConsensusLine(reviews, self.reads) if kind == CONSENSUS else reviews
+
+    def key_for(self, author: str, sha256: str, question: Question) -> str:
+        """A fresh key of the line that this reader's work on this image and question belongs to now."""
+        part = self.reads.part(author, sha256)
+        if part is not None:
+            return fresh_key(f"{READ}{part.given.turn}" if part.given.question == question else "")
+        standing = self.reads.standing(sha256, question)
+        return fresh_key(CONSENSUS if standing and self.reads.may_see(author, standing) else "")

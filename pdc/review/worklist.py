@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.values import Image, Verdict
-from pdc.review.questions import said_about
+from pdc.review.questions import Said, said_about
+from pdc.review.reading.reads import Standing
 from pdc.review.service import ReviewService
+from pdc.store.reading.records import ReadLine, Signature
 from pdc.store.records import Digest, Event, EventKind, ReviewLine
 
 PACE_WINDOW = timedelta(hours=1)
+TO_DO, MY_READS = "to do", "my reads"  # what a list may show beside one stage
 
 
 class Stage(StrEnum):
@@ -24,12 +27,14 @@ class Stage(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     SENT_BACK = "sent back"
+    BEING_READ = "being read"
+    TO_ADJUDICATE = "to adjudicate"
     RETIRED = "retired"
 
     @property
     def open(self) -> bool:
         """Whether somebody still has to work on it."""
-        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED)
+        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED, Stage.BEING_READ)
 
 
 class Order(StrEnum):
@@ -41,7 +46,8 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorklistFilter:
-    """Which images, in which order. Empty strings: all. `stage` may also be `to do`; `reader` "-" means assigned to nobody."""
+    """Which images, in which order. Empty strings: all. `stage` may also be `to do` or `my reads`, what the reader reads beside
+    others; `reader` "-" means assigned to nobody."""
 
     stage: str = ""
     label: str = ""
@@ -53,7 +59,8 @@ class WorklistFilter:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`model` and `reviewed` are what was said about the image's own question, and what was left. All None where
-    nothing is known or shown."""
+    nothing is known or shown. `is_mine`: its reader reads it beside others; `standing` is how far its readers are, for
+    everybody else; `signed` is who signed what is shown."""
 
     image: Image
     stage: Stage
@@ -63,6 +70,9 @@ class Entry:
     author: str | None = None
     model: Digest | None = None
     reviewed: Digest | None = None
+    is_mine: bool = False
+    standing: Standing | None = None
+    signed: str | None = None
 
     @property
     def disagreement(self) -> int:
@@ -96,12 +106,20 @@ class Worklist:
         left = {i.sha256: r.id for i in images if (r := said.review(i.sha256))}
         reviewed = self.store.review_digests(left.values())
         events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
+        readers, signed = self._readers(), self.store.signed()
         found = []
         for image in images:
             sha = image.sha256
+            if sha in said.parts:
+                found.append(self._part(image, said, model.get(answers.get(sha, "")), signed))
+                continue
             review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
-            assigned = events.get((sha, EventKind.ASSIGNED))
+            assigned, standing = events.get((sha, EventKind.ASSIGNED)), readers.get(sha)
             stage = _stage(review, draft.saved_at if draft else None, back, sha in answers)
+            if sha in said.due:
+                stage = Stage.TO_ADJUDICATE
+            elif standing and not standing.settled:
+                stage = Stage.BEING_READ
             found.append(
                 Entry(
                     image,
@@ -112,9 +130,29 @@ class Worklist:
                     review.author if review else None,
                     model.get(answers.get(sha, "")),
                     reviewed.get(left.get(sha, "")),
+                    standing=standing,
+                    signed=signed[review.id].by if review and review.id in signed else None,
                 )
             )
         return found
+
+    def _readers(self) -> dict[str, Standing]:
+        """How far the readers of each image are; of several questions the first that is not settled."""
+        found: dict[str, Standing] = {}
+        for (sha, _), standing in self.service.reads.standings().items():
+            if sha not in found or found[sha].settled:
+                found[sha] = standing
+        return found
+
+    def _part(self, image: Image, said: Said, model: Digest | None, signed: Mapping[str, Signature]) -> Entry:
+        """What its reader reads beside others: only what they did themselves, as if nobody else were there."""
+        sha = image.sha256
+        last, draft = said.parts[sha].last, said.drafts.get(sha)
+        stage = _stage(last, draft.saved_at if draft else None, None, model is not None)
+        own = self.store.read_digests([last.id]).get(last.id) if last else None
+        by = signed[last.id].by if last and last.id in signed else None
+        reader = said.parts[sha].given.reader
+        return Entry(image, stage, reader, "", last and last.revision, last and reader, model, own, is_mine=True, signed=by)
 
     def listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
         """What the list shows. Retired images are shown only where they are asked for."""
@@ -190,7 +228,7 @@ def pace(reviews: Sequence[ReviewLine], now: datetime) -> float | None:
     return (len(last) - 1) / hours if hours > 0 else None
 
 
-def _stage(review: ReviewLine | None, draft_at: datetime | None, back: Event | None, answered: bool) -> Stage:
+def _stage(review: ReviewLine | ReadLine | None, draft_at: datetime | None, back: Event | None, answered: bool) -> Stage:
     """What happened last counts."""
     reviewed_at = review.created_at if review else datetime.min.replace(tzinfo=UTC)
     if draft_at and draft_at > max(reviewed_at, back.at if back else reviewed_at):
@@ -205,7 +243,7 @@ def _stage(review: ReviewLine | None, draft_at: datetime | None, back: Event | N
 def _fits(entry: Entry, wanted: WorklistFilter) -> bool:
     counts = (entry.reviewed or entry.model or Digest({}, None)).counts
     return (
-        wanted.stage in ("", entry.stage, "to do" if entry.stage.open else entry.stage)
+        wanted.stage in ("", entry.stage, TO_DO if entry.stage.open else entry.stage, MY_READS if entry.is_mine else entry.stage)
         and (not wanted.label or counts.get(wanted.label, 0) > 0)
         and wanted.name.casefold() in entry.image.name.casefold()
         and wanted.reader in ("", entry.reader or "-")

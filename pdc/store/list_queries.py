@@ -20,6 +20,7 @@ from pdc.store.database import of_image
 from pdc.store.image_queries import counts
 from pdc.store.label_queries import LabelQueries
 from pdc.store.mapping import load_chances, load_likeness, question_of
+from pdc.store.reading.tables import ReadRow
 from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
 
@@ -82,13 +83,13 @@ class ListQueries(LabelQueries):
 
     def draft_lines(self, sha256: str | None = None) -> list[DraftLine]:
         """Everybody's unsaved work on one image or on all, oldest first."""
-        columns = DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at, DraftRow.task, DraftRow.labels
+        columns = DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at, DraftRow.task, DraftRow.labels, DraftRow.key
         query = of_image(select(*columns), DraftRow.image_sha256, sha256).order_by(DraftRow.saved_at)
         with self._read() as session:
             rows, moved = session.execute(query), self._dictionary(session).moved
             return [
-                DraftLine(sha, author, at, question_now(question_of(task, labels), moved))
-                for sha, author, at, task, labels in rows
+                DraftLine(sha, author, at, question_now(question_of(task, labels), moved), key)
+                for sha, author, at, task, labels, key in rows
             ]
 
     def answered_questions(self, sha256: str | None = None) -> dict[str, dict[Question, str]]:
@@ -114,6 +115,9 @@ class ListQueries(LabelQueries):
 
     def review_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
         return self._digests(ReviewRow, ids)
+
+    def read_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
+        return self._digests(ReadRow, ids)
 
     def prediction_digests(self, ids: Iterable[str]) -> dict[str, Digest]:
         """Of the answers among these that could be read."""
@@ -155,7 +159,8 @@ def _digest(task: str, findings: str | None, labels: str, chances: str | None, l
 def _doubt(marks: Sequence[Mapping[str, Any]], counts: Mapping[str, int], chances: CountChances) -> float | None:
     """How many marks are counted or left out wrongly, as far as it can be told."""
     nothing = {label: expected(of) for label, of in chances.items() if not counts.get(label)}
-    wrong = [1 - m["score"] for m in marks if m["status"] in (Status.OPEN, Status.ACCEPTED) and m["score"] is not None]
-    wrong += [m["score"] for m in marks if m["status"] == Status.DOUBTFUL and m["label"] not in nothing]
+    scored = [m for m in marks if m["score"] is not None]
+    wrong = [1 - m["score"] for m in scored if m["status"] in (Status.OPEN, Status.ACCEPTED)]
+    wrong += [m["score"] for m in scored if m["status"] == Status.DOUBTFUL and m["label"] not in nothing]
     wrong += nothing.values()
     return sum(wrong) if wrong else None

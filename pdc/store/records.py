@@ -73,6 +73,7 @@ class DraftLine:
     author: str
     saved_at: datetime
     question: Question
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

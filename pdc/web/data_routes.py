@@ -43,9 +43,10 @@ class Data:
         return self.access.user(request) or LOCAL_USER
 
     def shown(self, request: Request) -> list[Image]:
-        """The images of the list under the filters in the request's address; without any, all."""
+        """The images of the list under the filters in the request's address; without any, all. None that this reader reads
+        beside others: its reviews are theirs."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
-        return [e.image for e in self.images.chosen(self.images.entries(self.reader(request)), wanted)]
+        return [e.image for e in self.images.chosen(self.images.entries(self.reader(request)), wanted) if not e.is_mine]
 
     def author(self, request: Request) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""

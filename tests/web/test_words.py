@@ -37,7 +37,7 @@ from pdc.web.ui.training_tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "retire", "data", "import", "tables", "upload", "tour")
+PANELS = ("worklist", "rows", "retire", "data", "import", "tables", "upload", "tour", "readers")
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]
@@ -99,6 +99,9 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "store/reading/reads.py",
     "store/reading/signatures.py",
     "review/reading/reads.py",
+    "review/reading/lines.py",
+    "review/reading/signing.py",
+    "web/ui/reading/panel.py",
     "inference/openai/http.py",
     "inference/memory.py",
     "training/dataset_export.py",

@@ -157,11 +157,11 @@ class Reads:
         """The last finished read of every turn of every reader of every image, oldest first. As with `reads`."""
         return self.store.all_reads()
 
-    def visible_reads(self, user: str) -> list[Read]:
-        """Of all reads those that this user may see: where all have finished, of images that they do not read themselves."""
-        may = {s for s, standing in self.standings().items() if self.may_see(user, standing)}
-        own = self.parts(user)
-        seen = [r for r in self.all_reads() if (r.review.image_sha256, r.review.question) in may]
+    def visible_reads(self, user: str, sha256: str | None = None) -> list[Read]:
+        """Of one image or of all the reads that this user may see: where all have finished, and the user has no read open."""
+        may = {s for s, standing in self.standings(sha256).items() if self.may_see(user, standing)}
+        own = self.parts(user, sha256) if may else {}
+        seen = [r for r in self.store.all_reads(sha256) if may and (r.review.image_sha256, r.review.question) in may]
         return [r for r in seen if r.review.image_sha256 not in own]
 
     def standings(self, sha256: str | None = None) -> dict[Subject, Standing]:
@@ -183,9 +183,9 @@ class Reads:
             return False
         return user in self.adjudicators if self.adjudicators else user not in standing.readers
 
-    def to_adjudicate(self, user: str) -> list[Subject]:
+    def to_adjudicate(self, user: str, sha256: str | None = None) -> list[Subject]:
         """Images and questions whose readers have all finished, and of which this user may make the consensus."""
-        return [s for s, standing in self.standings().items() if standing.to_adjudicate and self.may_see(user, standing)]
+        return [s for s, standing in self.standings(sha256).items() if standing.to_adjudicate and self.may_see(user, standing)]
 
     def basis(self, sha256: str, question: Question, by: str) -> tuple[str, ...]:
         """The ids of the reads that a consensus by this user rests on. SeveralReaders says why they may not make one."""

@@ -15,19 +15,23 @@ import gradio as gr
 from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Box, Question
+from pdc.domain.values import Box, Findings, Question
 from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import Questions, says_none
+from pdc.review.reading.lines import CONSENSUS
+from pdc.review.reading.signing import Signing, words_of
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist as Images
 from pdc.review.worklist import without_hints
+from pdc.web.ui.agreement.readers import readers_value
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import QuestionBar, asked_in, bar_value, said_in, under_bar
 from pdc.web.ui.conflict import conflict_view
+from pdc.web.ui.reading.panel import ReadingPanel, reason_in, signed_value
 from pdc.web.ui.screen import (
     WELCOME,
     case_of,
@@ -65,6 +69,7 @@ class ReviewTab:
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first)
         self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
+        self.signing, self.panel_of_readers = Signing(service), ReadingPanel(service.reads, self.questions)
         self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
@@ -112,6 +117,10 @@ class ReviewTab:
             opens(event, under_bar(handler), saving)
         for event in (self.bar.save, self.editor.save):
             event(show_errors(under_bar(self.save)), saving, self.screen, show_progress="hidden")
+        self.bar.sign(show_errors(under_bar(self.sign)), saving, self.screen, show_progress="hidden")
+        self.bar.reopen(show_errors(self.reopen), [self.bar, self.draft], [self.worklist, self.status], show_progress="hidden")
+        give = show_errors(self.give)
+        self.worklist.give(give, [self.draft, self.worklist], [self.worklist, self.status], show_progress="hidden")
         for take, button in self.choices:
             button.click(show_errors(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
         asking, changed = [self.bar, *work], [*work, self.bar, self.status]
@@ -142,7 +151,7 @@ class ReviewTab:
     async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
         """Ask the model about an image nobody has worked on under this question; never in a blind read, nor in vain."""
         done = draft is None or draft.blind or draft.prediction or draft.base_revision or draft.seen or draft.findings.marks
-        if done or draft is None or self.service.asked(draft.question) is None:
+        if done or draft is None or draft.kind == CONSENSUS or self.service.asked(draft.question) is None:
             yield gr.skip(), gr.skip()
         else:
             async for shown in self.ask(draft, value):
@@ -217,6 +226,21 @@ class ReviewTab:
         """Save, then the next image that needs work."""
         return self._save(draft, value, lambda saved: self._next(saved, worklist, saved.author))
 
+    def sign(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
+        """Save what is on the screen, then sign it: nobody changes it until it is re-opened."""
+        return self._save(draft, value, self._sign)
+
+    def reopen(self, bar: Any, draft: Draft | None) -> tuple[Any, Any]:
+        """Let a signed review be revised again, for a reason."""
+        if draft is None:
+            raise error_shown(WELCOME, Message("No image is open"))
+        return self._rows(draft), words_of(self.signing.reopen(draft, reason_in(bar)))
+
+    def give(self, draft: Draft | None, worklist: Any, request: gr.Request) -> tuple[Any, Any]:
+        """Give the images of the list to several readers, or withdraw one."""
+        said = self.panel_of_readers.change(draft, worklist, request)
+        return worklist_value(self.examples, draft and draft.image.sha256, self.service.blind), said
+
     def skip(self, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Leave this image out, with a word to say so, and go on."""
         edited = self._edited(draft, value)
@@ -288,6 +312,9 @@ class ReviewTab:
             return self._conflict(edited, refused.message)
         return then(saved)
 
+    def _sign(self, saved: Draft) -> tuple[Any, ...]:
+        return self._stay(replace(saved, note=words_of(self.signing.sign(saved))))
+
     def leave(self, draft: Draft | None) -> None:
         """The reader goes on to something else: nothing more of an answer that is being made is shown."""
         if draft is not None:
@@ -297,7 +324,13 @@ class ReviewTab:
         """The draft for the editor, with what its scores are worth."""
         known = None if draft.blind else draft.prediction
         words = self.sureness.words(draft.question, known.adapter) if known else None
-        return editor_value(draft, shown, words=words, **more)
+        value = editor_value(draft, shown, words=words, **more)
+        return {**value, "readers": readers_value(self._reads(draft), draft.question)} if draft.kind == CONSENSUS else value
+
+    def _reads(self, draft: Draft) -> dict[str, Findings]:
+        """What each of the readers marked, for whoever makes their consensus."""
+        reads = self.service.reads.reads(draft.image.sha256, draft.question)
+        return {reader: review.findings for reader, review in reads.items()}
 
     def _wanted(self, worklist: Any) -> Any:
         return without_hints(filter_from((worklist or {}).get("wanted")), self.service.blind)
@@ -325,4 +358,5 @@ class ReviewTab:
         return draft, skip, self._rows(draft), skip, refused, "", gr.update(visible=True), view
 
     def _rows(self, draft: Draft) -> dict[str, Any]:
-        return worklist_value(self.examples, draft.image.sha256, self.service.blind)
+        signed = signed_value(self.signing, draft)
+        return worklist_value(self.examples, draft.image.sha256, self.service.blind, signed)

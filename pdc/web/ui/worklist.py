@@ -1,6 +1,7 @@
 """The worklist as a Gradio component: it fetches its rows from our own route, uploads through another, and says what was chosen.
 
-The value: {"examples": [{"name", "title", "url"}], "current": sha256 | null, "blind": bool, "stamp": str}, and from the browser
+The value: {"examples": [{"name", "title", "url"}], "current": sha256 | null, "blind": bool, "stamp": str,
+"signed": {"by", "at", "meaning", "revision"} | null}, and from the browser
 also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "label", "name", "reader", "order"}.
 """
 
@@ -17,17 +18,18 @@ from pdc.domain.message import Message, joined
 from pdc.domain.prompts import count_in_words
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
-from pdc.review.worklist import Entry, Order, Progress, Stage, WorklistFilter
+from pdc.review.worklist import MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
 from pdc.store.records import Digest
 from pdc.web.ui.scripts import on_load
 from pdc.web.ui.words import in_language
 
-EVENTS = ("choose", "finish", "skip", "back")
+EVENTS = ("choose", "finish", "skip", "back", "give")
 _TEMPLATE = '<div class="pdc-worklist"></div>'
 
 
 class Worklist(gr.HTML):
-    """Events: `choose` when an image or example was chosen; `finish` (save and next), `skip` and `back` (send back)."""
+    """Events: `choose` when an image or example was chosen; `finish` (save and next), `skip` and `back` (send back);
+    `give` when images are given to several readers, or one is withdrawn."""
 
     def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
         super().__init__(
@@ -42,10 +44,12 @@ def image_url(sha256: str) -> str:
     return f"images/{sha256}.png"
 
 
-def worklist_value(examples: Sequence[Example], current: str | None, blind: bool) -> dict[str, Any]:
+def worklist_value(
+    examples: Sequence[Example], current: str | None, blind: bool, signed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What the page needs before it fetches the rows; a new stamp makes it fetch them again."""
     shown = [{"name": e.path.name, "title": e.title, "url": f"examples/{e.path.name}"} for e in examples]
-    return {"examples": shown, "current": current, "blind": blind, "stamp": uuid4().hex}
+    return {"examples": shown, "current": current, "blind": blind, "signed": signed, "stamp": uuid4().hex}
 
 
 def filter_from(value: object) -> WorklistFilter:
@@ -77,13 +81,20 @@ def worklist_page(
         "error": in_language(prefetch.error, language),
         "readers": list(readers),
         "labels": list(labels),
-        "stages": ["to do", *map(str, Stage)],
+        "stages": [TO_DO, MY_READS, *map(str, Stage)],
         "visitors": visitors,
     }
 
 
 def detail(entry: Entry) -> str:
-    """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back."""
+    """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back; how
+    many of its readers have finished, and who signed."""
+    return joined([_said(entry), Message("signed by {reader}", reader=entry.signed) if entry.signed else ""], " · ")
+
+
+def _said(entry: Entry) -> str:
+    if entry.standing and entry.stage in (Stage.BEING_READ, Stage.TO_ADJUDICATE):
+        return Message("{n} of {all} read", n=len(entry.standing.finished), all=len(entry.standing.readers))
     if entry.stage in (Stage.SENT_BACK, Stage.RETIRED):
         return entry.note
     if entry.stage is Stage.DONE:

@@ -1,0 +1,1 @@
+"""Handlers of the review page for several readers an image, and for signatures."""
