@@ -191,12 +191,14 @@ def _tabs(
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.process import ProcessTrainer
+    from pdc.training.readers import readers
     from pdc.web.ui.agreement.tab import AgreementTab
     from pdc.web.ui.data_tab import DataTab
     from pdc.web.ui.history_tab import HistoryTab
     from pdc.web.ui.labels_tab import LabelsTab
     from pdc.web.ui.review_tab import ReviewTab
     from pdc.web.ui.study_tab import StudyTab
+    from pdc.web.ui.training.suspicions import SuspicionPanel
     from pdc.web.ui.training_tab import TrainingTab
 
     store = service.store
@@ -207,8 +209,9 @@ def _tabs(
     tabs |= {"Reading study": StudyTab(service)} | ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
+        suspected = SuspicionPanel(adapters, partial(readers, store), review)
         tabs["Training"] = TrainingTab(
-            ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model, **settings.loading), worked
+            ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model, **settings.loading), worked, suspected
         )
     return tabs
 

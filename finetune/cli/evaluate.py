@@ -1,4 +1,4 @@
-"""`python -m finetune evaluate`, `score` and `audit`: how good are the answers, and how alike are the readers?"""
+"""`python -m finetune evaluate` and `score`: how good are the answers?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import typer
 from finetune.cli.options import Place, settings_of
 from finetune.cli.registry import registered, wanted_of
 from pdc.adapters.saved_work import saved_work
-from pdc.cli.entry import DONE, FAILED
+from pdc.cli.entry import DONE
 from pdc.cli.progress import shown
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress
-from pdc.domain.values import USABLE, Task
+from pdc.domain.values import Task
 from pdc.inference.adapter_ref import AdapterRef
 
 if TYPE_CHECKING:
@@ -209,27 +209,4 @@ def score(
     print(f"{len(found.samples)} answers about {honest.n} images. {how_measured(honest)}")
     if found.skipped:
         print(f"{found.skipped} line(s) of the file are no results and were left out.")
-    return DONE
-
-
-def audit(place: Place) -> int:
-    """Name readers who treat the model's marks unlike the others; the exit code is 1 when there is one."""
-    from finetune.evaluate.reader_audit import JudgedReview, audit_readers, audit_table
-    from pdc.compose import open_store
-    from pdc.domain.carrying import judged
-
-    store = open_store(settings_of(place))
-    predictions = {p.id: p for p in store.predictions()}
-    reviews = [
-        JudgedReview(r.author, *both)
-        for r in store.reviews()
-        if r.prediction_id and r.verdict in USABLE and (both := judged(predictions[r.prediction_id], r))
-    ]
-    found = audit_readers(reviews)
-    readers = len({r.reader for r in reviews})
-    print(f"{len(reviews)} reviews of predictions by {readers} reader(s).")
-    if found:
-        print(f"{audit_table(found)}\nLook at these readers' images together; the audit cannot tell a slip from an insight.")
-        return FAILED
-    print("Nobody stands out." if readers > 1 else "There are no two readers to compare.")
     return DONE

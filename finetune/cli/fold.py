@@ -124,7 +124,8 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     say = _teller(run)
     if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
         say("Building the training set from the current reviews.")
-        build_data(store, settings, run.data, adapters)
+        build_data(store, settings, run, adapters)
+    _compare_reviews(run, settings, store, say, progress)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
     refuse_leaks(rows, held_out)
     rows, held_out = learnable(rows), measurable(held_out)
@@ -153,15 +154,33 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     return RunStatus.COMPLETE
 
 
-def build_data(store: Store, settings: Settings, folder: Path, adapters: Adapters) -> None:
+def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -> None:
     """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that the serving model was taught."""
     from pdc.images.intake import ImageFiles
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
+    from pdc.training.readers import not_left_out
 
     active = adapters.serving()
     known = taught(settings.model, active.path if active else None) or frozenset()
-    export_training_set(store, ImageFiles(settings.images), folder, taught=known)
+    wanted = not_left_out(store, run.config.without_readers, run.config.without_images)
+    export_training_set(store, ImageFiles(settings.images), run.data, taught=known, wanted=wanted)
+
+
+def _compare_reviews(run: Run, settings: Settings, store: Store, say: Say, progress: Progress) -> None:
+    """Say whose reviews chance does not explain, and keep it as suspicions.json. The training goes on: a person decides."""
+    from finetune.cli.suspicions import compare_reviews
+    from pdc.adapters.suspicions import told
+    from pdc.training.readers import not_left_out
+
+    if run.suspicions():
+        return
+    say("Comparing the reviews with the base model's answers, other readers and near copies.")
+    wanted = not_left_out(store, run.config.without_readers, run.config.without_images)
+    report = compare_reviews(store, settings, wanted, progress=progress)
+    run.write_suspicions(report)
+    for sentence_ in told(report):
+        say(sentence_)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:
@@ -242,7 +261,7 @@ def _measure(run: Run, settings: Settings, adapters: Adapters, held_out: list[Ro
         sets = _on_sets(run, settings, adapters, (time.monotonic() - started) / len(held_out), say)
     except Stopped:
         return False
-    run.write_metrics({**found.to_json(), "training": done.to_json(), "sets": sets})
+    run.write_metrics({**found.to_json(), "training": done.to_json(), "sets": sets, "suspicions": run.suspicions()})
     names = found.evaluations[ACTIVE].adapter or "the base model", run.name
     files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
     print(table(_titles(found.evaluations)), flush=True)

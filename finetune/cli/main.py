@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from finetune.cli import evaluate, experiments, registry, retrain, shipping, train
+from finetune.cli import evaluate, experiments, registry, retrain, shipping, suspicions, train
 from finetune.cli.failure import sentence
 from finetune.cli.sets import commands as sets
 from finetune.cli.sets import measure
@@ -42,7 +42,7 @@ app.command("evaluate")(spelled_out(evaluate.evaluate))
 app.command("score")(evaluate.score)
 app.command("study")(spelled_out(experiments.study))
 app.command("simulate")(spelled_out(experiments.simulate))
-app.command("audit")(spelled_out(evaluate.audit))
+app.command("audit")(spelled_out(suspicions.audit))
 app.command("promote")(spelled_out(registry.promote))
 app.command("rollback")(spelled_out(registry.rollback))
 app.command("retrain")(spelled_out(retrain.retrain))

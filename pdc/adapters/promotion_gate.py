@@ -14,6 +14,7 @@ from pdc.adapters.label_losses import lost_labels
 from pdc.adapters.leaks import leaks
 from pdc.adapters.saved_work import more_work
 from pdc.adapters.score_change import lower_score, marks_on_blanks
+from pdc.adapters.suspicions import objections as suspicious_reviews
 from pdc.adapters.test_sets import worse_on_sets
 from pdc.domain.message import Message
 from pdc.inference.adapter_folder import AdapterManifest
@@ -40,6 +41,7 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *more_alarms(metrics, side),
         *more_wrong_nones(metrics, side),
         *worse_on_sets(metrics, serving),
+        *suspicious_reviews(metrics),
     ]
 
 

@@ -15,13 +15,14 @@ from typing import Protocol
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections
+from pdc.adapters.suspicions import Suspicion, images_of, suspicions, with_confirmations
 from pdc.adapters.test_sets import set_notes
-from pdc.domain.errors import BadModel, NotFound, PdcError
+from pdc.domain.errors import BadModel, BadSetting, NotFound, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus
 from pdc.inference import adapter_folder
 from pdc.inference.adapter_folder import AdapterManifest
-from pdc.store.records import Activation
+from pdc.store.records import Activation, Event, EventKind
 from pdc.training.run_folder import Run
 from pdc.training.test_sets import TestSets
 
@@ -40,6 +41,8 @@ class AdapterStore(Protocol):
     def activate(self, name: str | None, base: str, *, by: str, reason: str, rolled_back: bool = False) -> None: ...
     def activations(self, base: str) -> list[Activation]: ...
     def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None: ...
+    def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None: ...
+    def confirmations(self) -> list[Event]: ...
 
 
 class Adapters:
@@ -129,10 +132,24 @@ class Adapters:
         """Why the adapter should not serve, in sentences; None when nothing speaks against it. BadModel when damaged."""
         found = self.verify(adapter.name)
         rival = self.serving()
-        against: list[str] = [*objections(adapter.name, adapter.metrics, rival.name if rival else None, found)]
+        metrics = with_confirmations(adapter.metrics, self.store.confirmations())
+        against: list[str] = [*objections(adapter.name, metrics, rival.name if rival else None, found)]
         if not against and self.probe and (wrong := self.probe(adapter)):
             against = [wrong]
         return joined(against) if against else None
+
+    def suspicions(self, name: str) -> list[Suspicion]:
+        """Reviews behind the adapter that chance does not explain, and that nobody has confirmed."""
+        return suspicions(with_confirmations(self.get(name).metrics, self.store.confirmations()))
+
+    def confirm(self, name: str, reader: str, *, by: str, reason: str) -> None:
+        """Somebody looked at this reader's images that are suspected behind the adapter: the reviews are right, for a reason."""
+        if not reason.strip():
+            raise BadSetting("Say why the reviews are right; the reason is kept.")
+        images = images_of(self.suspicions(name), reader)
+        if not images:
+            raise NotFound("Nothing is suspected of the reviews of {reader} behind {name}.", reader=reader, name=name)
+        self.store.add_events(images, EventKind.CONFIRMED, by=by, reader=reader, note=reason.strip())
 
     def notes(self, name: str) -> list[Message]:
         """What is not known about the adapter's false alarms and on test sets, in sentences, whether it serves or not."""

@@ -16,7 +16,7 @@ COMMANDS = {
     "score": "Measure an ms-swift result file, as the paper does and honestly.",
     "study": "Change one thing at a time: what each part of the method is worth.",
     "simulate": "Play a reader who corrects to a COCO file's truth; writes the curve.",
-    "audit": "Name readers who treat the model's marks unlike the others.",
+    "audit": "Compare reviews with the base model, other readers and near copies.",
     "promote": "Let an adapter serve, if nothing speaks against it.",
     "rollback": "Let serve what served before.",
     "retrain": "Train adapters of other weights anew on the present base.",

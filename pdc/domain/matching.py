@@ -71,6 +71,7 @@ PAPER = Threshold("matching accuracy as the paper counts it; it matches points a
 CARD = Threshold("points of the model card, kept to compare with its earlier versions; polyps count inside the box", 0.5, 12.0)
 UNJUDGED = Threshold("an answer is about a mark that the reader left doubtful, so it is neither right nor wrong", 0.3, 12.0)
 COUNTED = Threshold("a mark stands for an object in the fit of P(count): where exactly is no matter", 0.05, 12.0)
+SUSPECTED = Threshold("a review is compared with what the base says at a place, whatever label and size it has there", 0.1, 10.0)
 EDITOR = Threshold("the editor's hint that an object may be marked twice", 0.6, 5.0, strict=True)
 EDITOR_SHARE = 0.004  # of the image's longer side: the editor's distance in a large image
 EDITOR_SIZE = 0.5  # of the shorter side of the usual object: centres of two that touch are a whole side apart

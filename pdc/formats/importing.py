@@ -24,6 +24,7 @@ from pdc.formats.registry import read_index
 from pdc.formats.sources.index import FileIndex
 from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
+from pdc.store.image_queries import IMPORTED
 
 
 class FileOptions(TypedDict, total=False):
@@ -96,7 +97,7 @@ def import_file(
         left_out += kept
         _refuse(path, bool(reviews), left_out, strict)
         if not dry_run:
-            reviews, late = _stored(store, images, planned, progress)
+            reviews, late = _stored(store, images, planned, path.name, progress)
             left_out += late
     doubtful = tuple(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, own in planned if one.turned and own)
     return Imported(path, tuple(reviews), tuple(left_out), new_names, _spellings(reviews, dictionary), doubtful, dry_run)
@@ -150,7 +151,7 @@ def _refuse(path: Path, anything: bool, left_out: Sequence[LeftOut], strict: boo
 
 
 def _stored(
-    store: Store, images: ImageFiles, planned: Sequence[Planned], progress: Progress
+    store: Store, images: ImageFiles, planned: Sequence[Planned], file: str, progress: Progress
 ) -> tuple[list[Review], list[LeftOut]]:
     """The reviews as they are stored; one that somebody was faster with is left out."""
     stored: list[Review] = []
@@ -163,7 +164,7 @@ def _stored(
                 store.add_label(label, review.author)
                 there.add(label)
             try:
-                stored.append(store.save_review(review, key=f"import {review.id}", base_revision=review.revision - 1))
+                stored.append(store.save_review(review, key=f"{IMPORTED}{review.id} {file}", base_revision=review.revision - 1))
             except StaleSave:
                 late.append(LeftOut(What.ANSWER, "somebody reviewed the image meanwhile; import it again", one.picture.file))
     return stored, late

@@ -81,6 +81,11 @@ def are_near_duplicates(a: ImageHash, b: ImageHash) -> bool:
     return _hashes_agree(a, b) or (a.keypoints is not None and b.keypoints is not None and match(a.keypoints, b.keypoints))
 
 
+def show_the_same_whole(a: ImageHash, b: ImageHash) -> bool:
+    """Of two that are alike: whether they show the same whole, in one of the symmetries; else one is a part of the other."""
+    return any(_near(_turn_hash(a.whole, symmetry), b.whole, NEAR) for symmetry in SYMMETRIES)
+
+
 def _hashes_agree(a: ImageHash, b: ImageHash) -> bool:
     """The frame of an endoscope is much the same mirrored: of a turned copy the small pictures must agree too."""
     upright, *turned = SYMMETRIES

@@ -17,6 +17,7 @@ from pdc.store.tables import EventRow, ImageRow, LikenessRow, ReviewRow
 CHUNK = 500
 
 
+IMPORTED = "import "  # begins the key under which an imported review is saved; its id and its file follow
 RETIREMENT = (str(EventKind.RETIRED), str(EventKind.RESTORED))
 
 
@@ -57,6 +58,18 @@ class ImageQueries(ReaderQueries):
         query = select(EventRow).where(EventRow.kind.in_(RETIREMENT), _whose(owner)).order_by(EventRow.seq)
         with self._read() as session:
             return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
+
+    def confirmations(self) -> list[Event]:
+        """Who looked at whose review of an image and says that it is right, oldest first."""
+        query = select(EventRow).where(EventRow.kind == str(EventKind.CONFIRMED)).order_by(EventRow.seq)
+        with self._read() as session:
+            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
+
+    def import_files(self) -> dict[str, str]:
+        """Id of each imported review -> the name of the file that it came from; empty where that was not noted."""
+        query = select(ReviewRow.id, ReviewRow.key).where(ReviewRow.key.startswith(IMPORTED))
+        with self._read() as session:
+            return {id: key.removeprefix(f"{IMPORTED}{id}").strip() for id, key in session.execute(query)}
 
     def every_image(self) -> list[Image]:
         """Those that are retired too, oldest first."""

@@ -37,12 +37,14 @@ class EventKind(StrEnum):
     SENT_BACK = "sent_back"
     RETIRED = "retired"
     RESTORED = "restored"
+    CONFIRMED = "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something decided about an image: assigned to `reader` (None: to nobody), sent back with a note, or retired and restored
-    with a reason, where `reader` is whose image it is (None: everybody's)."""
+    with a reason, where `reader` is whose image it is (None: everybody's). `confirmed`: the review of `reader` was looked at, and
+    is right for the reason that the note gives."""
 
     image_sha256: str
     kind: EventKind

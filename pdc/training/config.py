@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,10 @@ class TrainConfig:
     """flips, quarter turns and scale changes of image and marks together"""
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(EVEN_TASKS))
     """how often each task is asked, as weights; a row is asked only what its marks can answer"""
+    without_readers: Sequence[str] = ()
+    """reviews by these readers are left out, as `pdc.training.readers` names them"""
+    without_images: Sequence[str] = ()
+    """reviews of these images are left out: the first digits of their sha256"""
     held_out_limit: int = 100
     """held-out questions each model is asked after training, spread evenly; `finetune evaluate` asks all of them"""
     log_every: int = 5

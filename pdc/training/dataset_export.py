@@ -154,9 +154,13 @@ def _answerable(review: Review) -> Review:
 
 
 def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str]) -> dict[str, ImageHash]:
-    """Of every reviewed image, and of every held-out one, reviewed or not. Made once an image, then kept."""
+    """Of every reviewed image, and of every held-out one, reviewed or not."""
     held_out = store.held_out_groups()
-    names = reviewed | {i.sha256 for i in store.images() if i.group in held_out}
+    return likenesses_of(store, images, reviewed | {i.sha256 for i in store.images() if i.group in held_out})
+
+
+def likenesses_of(store: Store, images: ImageFiles, names: Set[str]) -> dict[str, ImageHash]:
+    """What tells near copies of these images (sha256). Made once an image, then kept."""
     kept = store.likenesses(RULE)
     made = {name: str(hash_image(images.path(name))) for name in sorted(names - kept.keys())}
     store.keep_likenesses(RULE, made)

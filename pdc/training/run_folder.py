@@ -3,6 +3,7 @@
 <home>/runs/<name>/
     config.json     the TrainConfig
     data/           manifest.json, train.jsonl, held_out.jsonl
+    suspicions.json whose reviews chance does not explain, found before the training
     process.json    pid and start time of the process that trains
     log.jsonl       one JSON object a line: step, steps, loss, seconds_left, or a message
     output.txt      what the process printed
@@ -106,6 +107,13 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """What metrics.json says; empty before the evaluation."""
         return read_json(self.folder / "metrics.json") or {}
+
+    def write_suspicions(self, report: Mapping[str, Any]) -> None:
+        write_json(self.folder / "suspicions.json", report)
+
+    def suspicions(self) -> dict[str, Any]:
+        """What suspicions.json says; empty before the reviews were compared."""
+        return read_json(self.folder / "suspicions.json") or {}
 
     def write_process(self, pid: int, created: float) -> None:
         """Who trains: process id and its start time in seconds since 1970, which together are never reused."""

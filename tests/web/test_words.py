@@ -54,6 +54,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "adapters/registry.py",
     "adapters/saved_work.py",
     "adapters/score_change.py",
+    "adapters/suspicions.py",
     "adapters/test_sets.py",
     "review/answering.py",
     "inference/predictors/zoom.py",

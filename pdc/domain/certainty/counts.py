@@ -58,7 +58,7 @@ class CountModel:
     def distribution(self, scores: Iterable[float], more: float) -> Distribution:
         """Of the number of objects, where marks have these scores and the list goes on with this probability."""
         right = [self.right(score) for score in scores]
-        left_out = _negative_binomial(self.unlisted * more + self.missed * sum(right), self.spread)
+        left_out = negative_binomial(self.unlisted * more + self.missed * sum(right), self.spread)
         return _trimmed(reduce(_sum, ({0: 1 - p, 1: p} for p in right), left_out))
 
 
@@ -174,7 +174,7 @@ def expected(of: Distribution) -> float:
     return sum(n * p for n, p in of.items())
 
 
-def _negative_binomial(mean: float, spread: float) -> Distribution:
+def negative_binomial(mean: float, spread: float) -> Distribution:
     """With variance mean + spread * mean^2, as far as it matters. P(n + 1) / P(n) = (1 + n * spread) * odds / (n + 1)."""
     odds = mean / (1 + spread * mean)
     p, n, found = exp(-log1p(spread * mean) / spread if spread else -mean), 0, {}

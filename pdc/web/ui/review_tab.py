@@ -263,7 +263,7 @@ class ReviewTab:
     def previous(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
         """The image before this one, reviewed or not."""
         before = draft.image.sha256 if draft else None
-        return self._go(self.images.previous(user_of(request), self._wanted(worklist), before).sha256, draft, user_of(request))
+        return self.go_to(self.images.previous(user_of(request), self._wanted(worklist), before).sha256, draft, user_of(request))
 
     def resolve(self, take: Take, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
         """Mine, theirs or both, over what was saved meanwhile; the reader looks it over and saves."""
@@ -337,9 +337,10 @@ class ReviewTab:
 
     def _next(self, draft: Draft | None, worklist: Any, reader: str) -> tuple[Any, ...]:
         after = draft.image.sha256 if draft else None
-        return self._go(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
+        return self.go_to(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
 
-    def _go(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
+    def go_to(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
+        """An image under its own question, in place of the draft; a value for each of `screen`."""
         self.leave(draft)
         return self._open(self.questions.open(sha256, reader, draft))
 

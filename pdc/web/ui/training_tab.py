@@ -19,6 +19,7 @@ from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
 from pdc.web.ui.screen import show_errors, user_of
+from pdc.web.ui.training.suspicions import SuspicionPanel
 from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import LINE, in_language, language_of, sentence_expression, word
 
@@ -62,15 +63,21 @@ class TrainingTab:
     """Builds the tab and holds its handlers; knows a trainer and the registry, and nothing of models, SQL or files."""
 
     def __init__(
-        self, trainer: Trainer, adapters: Adapters, defaults: TrainConfig, efforts: Callable[[], Sequence[EditCount]] = tuple
+        self,
+        trainer: Trainer,
+        adapters: Adapters,
+        defaults: TrainConfig,
+        efforts: Callable[[], Sequence[EditCount]] = tuple,
+        suspicions: SuspicionPanel | None = None,
     ) -> None:
+        self.suspicions = suspicions or SuspicionPanel(adapters)
         self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks and wire them."""
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                self._build_form()
+                self._build_form(demo)
             with gr.Column(scale=2, min_width=420):
                 self.loss = _plot(
                     self.curve(None), "step", "loss", "Loss on the answers", x_title="step", y_title="loss", height=220
@@ -81,11 +88,12 @@ class TrainingTab:
             self._build_plots()
         self._wire(demo)
 
-    def _build_form(self) -> None:
+    def _build_form(self, demo: gr.Blocks) -> None:
         minutes = self.defaults.max_seconds / 60
         self.minutes = gr.Number(minutes, label=word("Longest training time, minutes"), minimum=0.1)
         self.source = gr.Dropdown(START_FROM, value="active", label=word("Go on from"))
         self.vision = gr.Checkbox(self.defaults.vision, label=word("Train the vision blocks too"), info=word(VISION))
+        self.left_out = self.suspicions.build_choice(demo)
         with gr.Row():
             self.start_button = gr.Button(word("Start training"), variant="primary", min_width=120)
             self.stop_button = gr.Button(word("Stop"), min_width=80)
@@ -102,6 +110,7 @@ class TrainingTab:
             self.force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
             self.promote_button = gr.Button(word("Let it serve"), scale=1)
             self.back_button = gr.Button(word("Roll back"), scale=1)
+        self.suspicions.build(self.chosen)
         self.sets = NodeView(elem_classes="pdc-adapters")
         self.pictures = gr.HTML("", html_template=CHANGES)
 
@@ -130,18 +139,22 @@ class TrainingTab:
         gr.Timer(SECONDS_BETWEEN_PLOTS).tick(self.plots, None, self.plotted, **hidden)
         self.chosen.change(show_errors(self.changed), [self.chosen], [self.pictures], **hidden)
         self.chosen.change(show_errors(self.on_sets), [self.chosen], [self.sets], **hidden)
-        asked, decided = [self.minutes, self.source, self.vision], [self.status, *registry]
+        asked, decided = [self.minutes, self.source, self.vision, self.left_out], [self.status, *registry]
         self.start_button.click(show_errors(self.start), asked, everything, **hidden)
         self.longer_button.click(show_errors(self.train_longer), [self.minutes], everything, **hidden)
         self.stop_button.click(show_errors(self.stop), None, [self.status], **hidden)
         self.promote_button.click(show_errors(self.promote), [self.chosen, self.reason, self.force], decided, **hidden)
         self.back_button.click(show_errors(self.rollback), [self.reason], decided, **hidden)
 
+    def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
+        """Wire what leads to the review tab."""
+        self.suspicions.opens(bar)
+
     # Handlers ---------------------------------------------------------------------------------------------------
 
-    def start(self, minutes: float, source: str, vision: bool) -> tuple[Any, ...]:
-        parent = None if source == "none" else source
-        self.trainer.start(max_seconds=_seconds(minutes), parent=parent, vision=bool(vision))
+    def start(self, minutes: float, source: str, vision: bool, left_out: Sequence[str] | None = None) -> tuple[Any, ...]:
+        parent, without = None if source == "none" else source, {"without_readers": left_out} if left_out else {}
+        self.trainer.start(max_seconds=_seconds(minutes), parent=parent, vision=bool(vision), **without)
         return self.look()
 
     def train_longer(self, minutes: float) -> tuple[Any, ...]:

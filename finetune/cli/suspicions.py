@@ -1,0 +1,193 @@
+"""Reviews compared with the base model, other readers and near copies: before each fold, and by `python -m finetune audit`."""
+
+from __future__ import annotations
+
+import json as json_text
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from finetune.cli.options import Place, settings_of
+from finetune.evaluate.suspicions.reads import Read
+from finetune.evaluate.suspicions.report import Copies, find_suspicions
+from pdc.adapters.suspicions import told
+from pdc.cli.entry import DONE, FAILED
+from pdc.cli.progress import shown
+from pdc.domain.carrying import judged, unasked
+from pdc.domain.certainty.counts import CountModels
+from pdc.domain.doubt import unlike
+from pdc.domain.errors import PdcError
+from pdc.domain.progress import Progress, follow, unseen
+from pdc.domain.values import Prediction, Review
+from pdc.settings import Settings
+from pdc.store import Store
+from pdc.training.readers import reader_of, reviews_to_compare
+
+if TYPE_CHECKING:
+    from pdc.review.answering import Answers
+
+FEWEST = 5  # reviews of a reader, below which chance explains nearly everything, so the base is not asked for them
+log = logging.getLogger(__name__)
+ASKED = 60  # reviewed images without an answer of the base that it is asked about, at most
+Wanted = Callable[[Review], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """How much the model is asked, and how the report is written."""
+
+    ask: Annotated[
+        int, typer.Option(metavar="N", help="Ask the base about so many reviewed images that it never answered, at most.")
+    ] = ASKED
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False
+
+
+def audit(place: Place, options: AuditOptions) -> int:
+    """Compare reviews with the base's answers, other readers and near copies; the exit code is 1 when somebody stands out."""
+    from pdc.compose import open_store
+
+    settings = settings_of(place)
+    with shown() as progress:
+        report = compare_reviews(open_store(settings), settings, ask=options.ask, progress=progress)
+    if options.json:
+        print(json_text.dumps(report, ensure_ascii=False))
+    else:
+        print(*told(report), sep="\n")
+    return FAILED if report["found"] else DONE
+
+
+def compare_reviews(
+    store: Store, settings: Settings, wanted: Wanted = lambda review: True, *, ask: int = ASKED, progress: Progress = unseen
+) -> dict[str, Any]:
+    """The report on the current reviews that are `wanted`, as metrics["suspicions"] keeps it.
+
+    Those that somebody has confirmed since they were saved are left out. The base is asked about at most `ask` images.
+    """
+    at, imported = datetime.now(UTC), store.import_files()
+    confirmed = {(e.image_sha256, e.reader): e.at for e in store.confirmations()}
+    named = [(reader_of(r, imported), r) for r in reviews_to_compare(store) if wanted(r)]
+    open_ = [(n, r) for n, r in named if not (known := confirmed.get((r.image_sha256, n))) or known < r.created_at]
+    base = BaseAnswers(store, settings)
+    reads = base.reads(open_, ask, progress)
+    report = find_suspicions(reads, base.models({n for r in reads for n in r.labels}), copies_of(store, settings, reads))
+    return {"at": at.isoformat(), **report.to_json()}
+
+
+class BaseAnswers:
+    """What the base model says about reviewed images, without any adapter: as it is stored, or asked and stored now."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store, self.settings = store, settings
+        self.answers = _answers(store, settings)
+        self._predictions = {p.id: p for p in store.predictions()}
+        self._of_base: dict[str, list[Prediction]] = defaultdict(list)
+        for prediction in filter(self._is_of_base, self._predictions.values()):
+            self._of_base[prediction.image_sha256].append(prediction)
+
+    def reads(self, reviews: Sequence[tuple[str, Review]], ask: int, progress: Progress) -> list[Read]:
+        """Each reader's reviews beside the base's answers."""
+        stored = {review.id: self._stored(review) for _, review in reviews}
+        number = Counter(reader for reader, _ in reviews)
+        unknown = [(n, r) for n, r in reviews if stored[r.id] is None and number[n] >= FEWEST and self._can_be_asked(r)]
+        stored |= self._asked(list(islice(take_turns(unknown), ask)), progress)
+        return [self._read(reader, review, stored[review.id]) for reader, review in reviews]
+
+    def _stored(self, review: Review) -> Prediction | None:
+        """The answer that the reader was shown, if it is the base's; else its newest one about all that it can be asked."""
+        of_base = self._of_base.get(review.image_sha256, [])
+        if shown := next((p for p in of_base if p.id == review.prediction_id), None):
+            return shown
+        asked = self.answers.asked(review.question)
+        return next((p for p in reversed(of_base) if asked and not unasked(p, asked)), None)
+
+    def _is_of_base(self, prediction: Prediction) -> bool:
+        """Whether the base model gave it, alone, with the weights of today."""
+        present = not self.answers.versions or prediction.version in self.answers.versions
+        return prediction.adapter is None and prediction.model == self.settings.base and present
+
+    def _can_be_asked(self, review: Review) -> bool:
+        return review.question.task.has_marks and self.answers.asked(review.question) is not None
+
+    def _asked(self, reviews: Sequence[Review], progress: Progress) -> dict[str, Prediction]:
+        """Id of a review -> a new answer. Where the model cannot answer, no more is asked, and the log says why."""
+        found: dict[str, Prediction] = {}
+        try:
+            for review in follow("Asking the base model", reviews, progress):
+                found[review.id] = self.answers.answer(self.store.image(review.image_sha256), review.question)
+        except PdcError as error:
+            log.warning("The base model could not be asked about all reviewed images: %s", error)
+        return found
+
+    def _read(self, reader: str, review: Review, base: Prediction | None) -> Read:
+        shown = self._predictions.get(review.prediction_id or "")
+        about, before = (p and judged(p, review) for p in (base, shown))
+        return Read(
+            reader=reader,
+            image=review.image_sha256,
+            labels=review.question.labels,
+            reviewed=about[1] if about else review.findings,
+            answered=about[0] if about else None,
+            judged=self._judged(base, review) if about else frozenset(),
+            shown=before[0] if before else None,
+            corrects_base=shown is not None and shown is base and not review.blind,
+        )
+
+    def _judged(self, base: Prediction | None, review: Review) -> frozenset[str]:
+        """The labels that the base knows on such an image."""
+        if base is None or base.findings is None or not review.question.task.has_marks:
+            return frozenset()
+        known = self.answers.asked(review.question)
+        marked = {m.label for m in base.findings.marks}
+        return frozenset(known.labels if known else ()) & set(base.question.labels) - set(unlike(base.likeness, marked))
+
+    def models(self, labels: Iterable[str]) -> CountModels:
+        """How often the base is wrong about each label, under its name here; experts are for theirs."""
+        from pdc.compose import experts_of
+        from pdc.inference.answer_settings import count_models_of, labels_of
+
+        names, of_base = sorted(labels), count_models_of(self.settings.model)
+        words = self.store.dictionary().taught(names, labels_of(self.settings.model))
+        experts = experts_of(self.settings).about([word for word in words.values()])
+        of_experts = {label: m.count_models[label] for label, m in experts.items() if label in m.count_models}
+        known = {**of_base, **of_experts}
+        return {name: known[word] for name, word in words.items() if word in known}
+
+
+def _answers(store: Store, settings: Settings) -> Answers:
+    """The app's own way to ask, with the base model alone."""
+    from dataclasses import replace
+
+    from pdc.compose import predictor_of, routing_of, versions_of
+    from pdc.images.intake import ImageFiles
+    from pdc.review.answering import Answers
+
+    alone = replace(settings, adapter="none")
+    routing = routing_of(alone, store)
+    model = predictor_of(alone, store, routing)
+    serving = lambda question: routing.now(model.put(question))  # noqa: E731
+    return Answers(store, ImageFiles(settings.images), model, serving, versions=versions_of(alone))
+
+
+def take_turns(reviews: Iterable[tuple[str, Review]]) -> Iterator[Review]:
+    """One review of each reader, then another of each, so that a limit is spread over all of them."""
+    by: dict[str, list[Review]] = defaultdict(list)
+    for reader, review in reviews:
+        by[reader].append(review)
+    return (review for review in chain.from_iterable(zip_longest(*by.values())) if review is not None)
+
+
+def copies_of(store: Store, settings: Settings, reads: Sequence[Read]) -> Copies:
+    """The reviewed images that are near copies of each other, and whether both show the same whole."""
+    from pdc.images.intake import ImageFiles
+    from pdc.images.near_duplicates import near_duplicate_pairs, show_the_same_whole
+    from pdc.training.dataset_export import likenesses_of
+
+    likes = likenesses_of(store, ImageFiles(settings.images), {r.image for r in reads})
+    pairs = ((a, b) for a, b in near_duplicate_pairs(likes, likes) if a < b)
+    return {(a, b): show_the_same_whole(likes[a], likes[b]) for a, b in pairs}

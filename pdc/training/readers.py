@@ -1,0 +1,52 @@
+"""Whose review it is: a person's, or a file's that somebody imported; and which reviews a fold is to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from pdc.domain.errors import BadSetting
+from pdc.domain.values import USABLE, Review
+from pdc.store import Store
+
+NO_READER = "There are no reviews by {reader}; readers are: {known}."
+NO_IMAGE = "No reviewed image has a name that begins with {image}; give at least the first 8 digits of its sha256."
+DIGITS = 8  # of a sha256 that name an image
+
+
+def reader_of(review: Review, imported: Mapping[str, str]) -> str:
+    """The author's name; where the review came from a file, the file's too. `imported`: id of a review -> its file, if known."""
+    if review.id not in imported:
+        return review.author
+    return f"{review.author}, imported from {imported[review.id]}" if imported[review.id] else f"{review.author}, imported"
+
+
+def reviews_to_compare(store: Store) -> list[Review]:
+    """What folds learn from, and what each of several readers of an image made of it the first time, blind to the others."""
+    reads = (r.review for r in store.all_reads() if r.turn == 1)
+    return [*store.usable_reviews(), *(r for r in reads if r.verdict in USABLE)]
+
+
+def readers(store: Store) -> list[str]:
+    """Whose reviews a fold would learn from, the most first."""
+    imported = store.import_files()
+    names = [reader_of(r, imported) for r in store.usable_reviews()]
+    return sorted(dict.fromkeys(names), key=lambda name: -names.count(name))
+
+
+def not_left_out(store: Store, readers: Collection[str], images: Collection[str]) -> Callable[[Review], bool]:
+    """Whether a fold learns from a review: not where its reader (or author) is among these, nor of an image whose sha256 begins
+    like one of these. BadSetting where there is nothing to leave out: most likely the name is spelt otherwise."""
+    imported, usable = store.import_files(), store.usable_reviews() if readers or images else []
+    known = {reader_of(r, imported) for r in usable}
+    for reader in readers:
+        if reader not in known | {r.author for r in usable}:
+            raise BadSetting(NO_READER, reader=reader, known="; ".join(sorted(known)) or "-")
+    for image in images:
+        if len(image) < DIGITS or not any(r.image_sha256.startswith(image) for r in usable):
+            raise BadSetting(NO_IMAGE, image=image)
+
+    def learns(review: Review) -> bool:
+        left_out = {review.author, reader_of(review, imported)} & set(readers)
+        return not left_out and not review.image_sha256.startswith(tuple(images))
+
+    return learns

@@ -1,0 +1,1 @@
+"""Parts of the Training tab that stand for themselves."""
