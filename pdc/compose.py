@@ -57,7 +57,7 @@ def routing_of(settings: Settings, store: Store) -> AdapterRouting:
 
 def experts_of(settings: Settings) -> Experts:
     """The experts that stand beside the model of these settings, also where a server answers for that."""
-    return Experts(settings.model if settings.experts else "")
+    return Experts(settings.model, settings.home) if settings.experts else Experts()
 
 
 def predictor_of(settings: Settings, store: Store, wanted: AdapterRouting | None = None) -> NamedPredictor:

@@ -98,7 +98,7 @@ def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, want
 
     rows = read_coco(data, options.task, options.label or (), options.limit)
     qwen = load(settings.model, **settings.loading)
-    experts = experts_beside(settings.model)
+    experts = experts_beside(settings.model, settings.home)
     return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts)
 
 
@@ -124,7 +124,7 @@ def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, w
         if options.data:
             rows = read_coco(options.data, options.task, options.label or ())
         else:
-            rows = _held_out(Path(folder), settings, adapters, wanted)
+            rows = held_out_rows(Path(folder), settings, wanted)
         found = robustness.measure(settings, wanted, rows, options.limit, progress)
     robustness.show(found, options.report, options.json)
     return DONE
@@ -133,10 +133,10 @@ def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, w
 def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
     from finetune.cli.fold import compare_with
 
-    return compare_with(settings, adapters, wanted, _held_out(folder, settings, adapters, wanted), progress=progress)
+    return compare_with(settings, adapters, wanted, held_out_rows(folder, settings, wanted), progress=progress)
 
 
-def _held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> list[Row]:
+def held_out_rows(folder: Path, settings: Settings, wanted: AdapterRef) -> list[Row]:
     """The held-out reviews, exported into the folder, in the words that the model was taught."""
     from finetune.data.dataset import measurable, read_rows
     from pdc.compose import open_store

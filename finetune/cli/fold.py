@@ -294,13 +294,13 @@ def compare_with(
     serving = AdapterRef(active.name, active.path) if active else AdapterRef()
     qwen = load(how.model, **how.loading)
     wanted = {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}
-    experts = experts_beside(how.model)
+    experts = experts_beside(how.model, adapters.home)
     return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose)
 
 
-def experts_beside(model: str) -> Experts:
-    """The experts that serve beside this model, unless PDC_EXPERTS switches them off."""
-    return Experts(model if Settings.from_env().experts else "")
+def experts_beside(model: str, home: Path) -> Experts:
+    """The experts that serve beside this model, those under PDC_HOME included, unless PDC_EXPERTS switches them off."""
+    return Experts(model, home) if Settings.from_env().experts else Experts()
 
 
 def _titles(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:

@@ -1,4 +1,4 @@
-"""The commands of `python -m finetune`: train, evaluate, sets, card, score, study, simulate, audit, promote,
+"""The commands of `python -m finetune`: train, evaluate, sets, card, expert, score, study, simulate, audit, promote,
 rollback, retrain, tiny.
 
 The modules of the commands import little: what is heavy is imported when a command runs, so that help is there at once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from finetune.cli import evaluate, experiments, registry, retrain, shipping, suspicions, train
+from finetune.cli import evaluate, experiments, experts, registry, retrain, shipping, suspicions, train
 from finetune.cli.failure import sentence
 from finetune.cli.sets import commands as sets
 from finetune.cli.sets import measure
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   python -m finetune evaluate --adapter active --data annotations.json
   python -m finetune sets add clinic-b annotations.zip --locked
   python -m finetune card NAME                      what is known of an adapter, on one page
+  python -m finetune expert measure NAME            a detector beside the model, kept where it gains
   python -m finetune score results.jsonl            an ms-swift result file
   python -m finetune simulate --truth COCO.json     a played reader, round after round
   python -m finetune study rank --truth COCO.json   LoRA ranks side by side
@@ -48,6 +49,7 @@ app.command("rollback")(spelled_out(registry.rollback))
 app.command("retrain")(spelled_out(retrain.retrain))
 sets.app.command("measure")(spelled_out(measure.measure))
 app.add_typer(sets.app, name="sets")
+app.add_typer(experts.app, name="expert")
 app.command("card")(spelled_out(measure.show_card))
 app.command("tiny")(spelled_out(shipping.build))
 

@@ -13,6 +13,9 @@ from pdc.cli.entry import DONE, log_level
 COMMANDS = {
     "train": "Learn from the current reviews; registers a candidate, promotes nothing.",
     "evaluate": "Measure an adapter on held-out reviews or on a COCO file.",
+    "sets": "Named test sets: images from elsewhere that every adapter is measured on.",
+    "card": "Write what is known of an adapter on one page.",
+    "expert": "Measure a detector beside the model; it answers where it gains.",
     "score": "Measure an ms-swift result file, as the paper does and honestly.",
     "study": "Change one thing at a time: what each part of the method is worth.",
     "simulate": "Play a reader who corrects to a COCO file's truth; writes the curve.",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli.experts import commands as experts
 from pdc.cli.options import spelled_out
 
 ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   python -m pdc agreement --out agreement.html
   python -m pdc images retire "slide 7.png" --why "wrong patient"
   python -m pdc labels list
+  python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
   python -m pdc users add maria
   python -m pdc doctor
 
@@ -37,6 +39,7 @@ app.command("agreement")(exchange.agreement)
 app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
+app.add_typer(experts.app, name="experts")
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)
 

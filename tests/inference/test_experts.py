@@ -187,7 +187,7 @@ def _without(folder: Path) -> None:
 
 def _of_another_kind(folder: Path) -> None:
     said = json.loads((folder / "expert.json").read_text("utf-8"))
-    (folder / "expert.json").write_text(json.dumps(said | {"kind": "onnx"}), encoding="utf-8")
+    (folder / "expert.json").write_text(json.dumps(said | {"kind": "mystery"}), encoding="utf-8")
 
 
 def _no_manifest(folder: Path) -> None:
@@ -199,7 +199,7 @@ def _no_manifest(folder: Path) -> None:
     [
         (_cut, "is not the file"),
         (_without, "There are no weights"),
-        (_of_another_kind, "names the kind 'onnx'"),
+        (_of_another_kind, "names the kind 'mystery'"),
         (_no_manifest, "damaged"),
     ],
 )

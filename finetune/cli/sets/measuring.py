@@ -98,16 +98,21 @@ class SetMeasuring:
 
     def rows(self, candidate: AdapterRef, one: TestSet) -> list[Row]:
         """The set's questions about labels that the adapter answers about, in the words that it was taught."""
-        one = self.sets.get(one.name)
-        rows = measurable(read_rows(self.sets.folder(one.name) / ROWS, []))
         known = taught(self.settings.model, candidate.folder)
-        words = self.store.dictionary().also(sorted(known)).taught(list(one.labels), known) if known else {}
         served = labels_served(candidate.folder) if candidate.folder else frozenset()
-        kept = [row for row in (_about(_worded(row, words), served or known) for row in rows) if row]
+        kept = [row for row in (about(row, served or known) for row in self.worded(one, candidate)) if row]
         if not kept:
             said = ", ".join(sorted(served or known or ())) or "nothing"
             raise BadSetting(NO_LABEL, labels=", ".join(one.labels), served=said)
         return kept
+
+    def worded(self, one: TestSet, candidate: AdapterRef) -> list[Row]:
+        """All the set's questions, in the words that the model with this adapter was taught."""
+        one = self.sets.get(one.name)
+        rows = measurable(read_rows(self.sets.folder(one.name) / ROWS, []))
+        known = taught(self.settings.model, candidate.folder)
+        words = self.store.dictionary().also(sorted(known)).taught(list(one.labels), known) if known else {}
+        return [_worded(row, words) for row in rows]
 
     def refuse_shown(self, candidate: AdapterRef, one: TestSet) -> None:
         """BadSetting when a model that is compared was trained on the set's images, or the next training would be."""
@@ -172,7 +177,7 @@ def _worded(row: Row, words: Mapping[str, str]) -> Row:
     return replace(row, question=question_now(row.question, words), findings=findings_now(row.findings, words))
 
 
-def _about(row: Row, labels: frozenset[str] | None) -> Row | None:
+def about(row: Row, labels: frozenset[str] | None) -> Row | None:
     """The row asked for these labels alone (None: for all its own); None when it asks for none of them."""
     asked = tuple(n for n in row.question.labels if labels is None or n in labels)
     if not asked:

@@ -34,7 +34,7 @@ class ExpertManifest:
     `classes` are the labels of its outputs in their order, `labels` those that it answers for; `pixels` is the area of its one
     look at an image. Below `least` it says nothing; from there to its label's threshold a mark is doubtful. `flips`: it looks
     at the mirrored image too. `weights` is the sha256 of its weights file; `about` says how it was trained and measured;
-    `count_models` what its labels' counts are worth.
+    `count_models` what its labels' counts are worth. `options` are those of its kind alone.
     """
 
     name: str
@@ -50,6 +50,7 @@ class ExpertManifest:
     licence: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     count_models: CountModels = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> ExpertManifest:

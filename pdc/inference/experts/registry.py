@@ -10,10 +10,10 @@ from threading import Lock
 from pdc.domain.errors import BadModel
 from pdc.domain.message import Message, joined
 from pdc.inference.experts.base import MANIFEST, Expert, ExpertManifest
+from pdc.inference.experts.own import FOLDER, is_on, own_folders
 
 log = logging.getLogger(__name__)
 
-FOLDER = "experts"
 LEFT_OUT = "The expert {name} cannot be used, so the model answers for it: {why}"
 
 
@@ -23,7 +23,13 @@ def _efficientnet(folder: Path, manifest: ExpertManifest) -> Expert:
     return load_dense(folder, manifest)
 
 
-KINDS: Mapping[str, Callable[[Path, ExpertManifest], Expert]] = {"efficientnet-lite0": _efficientnet}
+def _onnx(folder: Path, manifest: ExpertManifest) -> Expert:
+    from pdc.inference.experts.onnx_expert import load_onnx
+
+    return load_onnx(folder, manifest)
+
+
+KINDS: Mapping[str, Callable[[Path, ExpertManifest], Expert]] = {"efficientnet-lite0": _efficientnet, "onnx": _onnx}
 
 
 def load_expert(folder: Path) -> Expert:
@@ -35,19 +41,27 @@ def load_expert(folder: Path) -> Expert:
 
 
 class Experts:
-    """The experts in a model's folder; of two for one label the first by name stands. From any thread."""
+    """The experts in a model's folder, and before them those that somebody added under `home` (PDC_HOME) and that `stand`; of two
+    for one label the first by name answers. From any thread."""
 
-    def __init__(self, model: str = "") -> None:
+    def __init__(self, model: str = "", home: Path | None = None, stands: Callable[[Path], bool] = is_on) -> None:
         self._lock = Lock()
         self._loaded: dict[Path, Expert] = {}
         self._left_out: dict[str, str] = {}
         self._manifests: dict[Path, ExpertManifest] = {}
-        for path in sorted(Path(model, FOLDER).glob(f"*/{MANIFEST}")) if model else ():
-            self._try(path.parent, lambda folder: self._manifests.update({folder: ExpertManifest.read(folder)}))
+        self._own = frozenset(own_folders(home)) if home else frozenset()
+        self._stands = stands
+        shipped = [path.parent for path in sorted(Path(model, FOLDER).glob(f"*/{MANIFEST}"))] if model else []
+        for folder in [*sorted(self._own), *shipped]:
+            self._try(folder, lambda folder: self._manifests.update({folder: ExpertManifest.read(folder)}))
 
     @property
     def manifests(self) -> tuple[ExpertManifest, ...]:
-        return tuple(self._manifests.values())
+        """Of those that answer now."""
+        return tuple(self._manifests[folder] for folder in self._answering())
+
+    def _answering(self) -> list[Path]:
+        return [folder for folder in self._manifests if folder not in self._own or self._stands(folder)]
 
     @property
     def labels(self) -> frozenset[str]:
@@ -60,7 +74,7 @@ class Experts:
     def load(self) -> None:
         """Load all that are not loaded."""
         with self._lock:
-            for folder in [f for f in self._manifests if f not in self._loaded]:
+            for folder in [f for f in self._answering() if f not in self._loaded]:
                 if not self._try(folder, lambda f: self._loaded.update({f: load_expert(f)})):
                     del self._manifests[folder]
 

@@ -1,0 +1,1 @@
+"""`python -m pdc experts`: detectors that somebody adds beside the model."""
