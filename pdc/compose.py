@@ -160,9 +160,8 @@ def _reports(settings: Settings, service: ReviewService) -> Reports | None:
     """How far readers agree; None where every visitor works alone. Without a login there is one user, who sees everything."""
     from pdc.review.agreement.reports import Reports
 
-    reads = service.reads
-    sees_all = (lambda user: user in reads.adjudicators) if settings.needs_login else (lambda user: True)
-    return None if service.private else Reports(reads, sees_all)
+    sees_all = (lambda user: user in service.reads.adjudicators) if settings.needs_login else (lambda user: True)
+    return None if service.private else Reports(service.reads, sees_all)
 
 
 def versions_of(settings: Settings) -> tuple[str | None, ...]:

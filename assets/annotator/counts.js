@@ -122,7 +122,8 @@ export class Counts {
   renderLine(line, count, said, worth) {
     const { doc } = this.editor;
     const differs = said && (said[line.label] || 0) !== count;
-    text(line.said, differs && !worth ? t("model {n}", { n: said[line.label] || 0 }) : "");
+    const readers = line.input ? this.editor.readers.stated(line.label) : "";
+    text(line.said, readers || (differs && !worth ? t("model {n}", { n: said[line.label] || 0 }) : ""));
     showWorth(line.worth, worth, count);
     if (line.input) {
       if (document.activeElement !== line.input || Number(line.input.value) !== count) line.input.value = String(count);

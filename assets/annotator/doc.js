@@ -243,9 +243,8 @@ export class Doc {
   // What a mark is when its verdict is taken back: the model's is doubtful, unless it is known to have counted.
   unjudged({ id, origin }) {
     if (this.proposed(id)) return this.proposed(id).status;
-    const found = () => (this.head.found || []).includes(id);
     const stood = (state) => state.marks.some((mark) => mark.id === id && mark.status === "open");
-    return origin !== "model" || found() || this.past.some(stood) ? "open" : "doubtful";
+    return origin !== "model" || (this.head.found || []).includes(id) || this.past.some(stood) ? "open" : "doubtful";
   }
 
   // The object of several readers that a mark was proposed for, or nothing.

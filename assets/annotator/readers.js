@@ -59,6 +59,12 @@ export class Readers {
     return group ? t(STANDING[group.standing]) : "";
   }
 
+  // The numbers that the readers stated, as in "ada 5 · bob 6".
+  stated(label) {
+    const all = this.on ? this.editor.doc.head.readers.stated : {};
+    return this.names.map((name) => `${name} ${all[name][label] || 0}`).join(" · ");
+  }
+
   // One step: all that everybody marked with one label, and that nobody has judged since.
   acceptAgreed() {
     const { doc } = this.editor;
@@ -84,10 +90,13 @@ export class Readers {
     if (have.length) this.take(have[(have.indexOf(this.taken) + 1) % have.length]);
   }
 
-  // To the next object that nobody has decided; false when there is none.
+  // To the next object about which readers are tied, else the next that not all marked alike and that nobody has looked at; false
+  // when there is none.
   next() {
     const { doc } = this.editor;
-    const open = this.on ? doc.shown.filter((mark) => mark.status === "doubtful") : [];
+    const tied = this.on ? doc.shown.filter((mark) => mark.status === "doubtful") : [];
+    const unlike = (mark) => mark.status === "open" && this.group(mark.id) && this.group(mark.id).standing !== "agreed";
+    const open = tied.length ? tied : doc.shown.filter((mark) => this.on && unlike(mark));
     if (!open.length) return false;
     const from = doc.mark ? doc.shown.indexOf(doc.mark) : -1;
     this.editor.goTo((open.find((mark) => doc.shown.indexOf(mark) > from) || open[0]).id);

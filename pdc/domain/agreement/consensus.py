@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median, median_low
 from typing import TypeVar
+from zlib import crc32
 
 from pdc.domain.agreement.objects import Group, Reads, group_marks
 from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Shape, Status
@@ -56,7 +57,7 @@ def propose(reads: Reads, question: Question) -> Proposal:
     A reader whose read is not complete has a say only in what they marked. A number is the one that more than half stated, else
     the median (the lower one of two).
     """
-    objects = tuple(_proposed(group, reads, f"c{i}") for i, group in enumerate(group_marks(reads), 1))
+    objects = tuple(_proposed(group, reads, f"c{i}-{_digits(group)}") for i, group in enumerate(group_marks(reads), 1))
     stated = {} if question.task.has_marks else {label: _number(reads, label) for label in question.labels}
     complete = all(findings.complete for findings in reads.values())
     return Proposal(objects, Findings(tuple(o.mark for o in objects), stated, complete=complete))
@@ -72,6 +73,17 @@ def _proposed(group: Group, reads: Reads, id: str) -> Proposed:
     outline = marks[0].outline if len(marks) == 1 else ()
     mark = Mark(id, shape, label, Origin.HUMAN, STATUS[standing], outline=outline, extent=_box(extent))
     return Proposed(mark, standing, group)
+
+
+def _digits(group: Group) -> str:
+    """Four hex digits that tell whose marks these are: with other reads the same number never means another object."""
+    members = sorted((reader, mark.id) for reader, mark in group.marks.items())
+    return f"{crc32(repr(members).encode()) & 0xFFFF:04x}"
+
+
+def undecided(findings: Findings) -> int:
+    """How many objects of a consensus nobody has decided: what the readers were tied about."""
+    return sum(mark.status is Status.DOUBTFUL for mark in findings.marks)
 
 
 def _standing(group: Group, of: int) -> Standing:

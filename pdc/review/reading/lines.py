@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import uuid4
 
+from pdc.domain.agreement.consensus import undecided
 from pdc.domain.errors import SeveralReaders
 from pdc.domain.message import Message
 from pdc.domain.values import Question, Review
@@ -18,6 +19,9 @@ from pdc.store.reading.records import ReadTask
 from pdc.store.review_queries import DraftVersion
 
 READ, CONSENSUS = "read", "consensus"
+UNDECIDED = (
+    "The readers are tied about {n} objects (dashed): press F for each, then accept (A), reject (R) or label it, and save."
+)
 OTHER_QUESTION = "You read this image beside others, for {labels} as {task}. Ask for that again, then save. Your draft is kept."
 GIVEN_SINCE = "This image was given to you to read on your own after you had opened it. Open it again, then mark it afresh."
 
@@ -103,6 +107,8 @@ class ConsensusLine:
 
     def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:
         basis = self.reads.basis(review.image_sha256, review.question, review.author)
+        if n := undecided(review.findings):
+            raise SeveralReaders(UNDECIDED, n=n)
         return self.reviews.append(replace(review, rests_on=basis), key, base, seen)
 
 

@@ -15,7 +15,7 @@ import gradio as gr
 from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Box, Findings, Question
+from pdc.domain.values import Box, Question
 from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
@@ -27,7 +27,7 @@ from pdc.review.reading.signing import Signing, words_of
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist as Images
 from pdc.review.worklist import without_hints
-from pdc.web.ui.agreement.readers import readers_value
+from pdc.web.ui.agreement.readers import with_readers
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import QuestionBar, asked_in, bar_value, said_in, under_bar
 from pdc.web.ui.conflict import conflict_view
@@ -321,16 +321,10 @@ class ReviewTab:
             self.asking.leave(draft)
 
     def value_of(self, draft: Draft, shown: Any = None, **more: Any) -> dict[str, Any]:
-        """The draft for the editor, with what its scores are worth."""
+        """The draft for the editor, with what its scores are worth, or the readers' marks where it is their consensus."""
         known = None if draft.blind else draft.prediction
         words = self.sureness.words(draft.question, known.adapter) if known else None
-        value = editor_value(draft, shown, words=words, **more)
-        return {**value, "readers": readers_value(self._reads(draft), draft.question)} if draft.kind == CONSENSUS else value
-
-    def _reads(self, draft: Draft) -> dict[str, Findings]:
-        """What each of the readers marked, for whoever makes their consensus."""
-        reads = self.service.reads.reads(draft.image.sha256, draft.question)
-        return {reader: review.findings for reader, review in reads.items()}
+        return with_readers(editor_value(draft, shown, words=words, **more), draft, self.service.reads)
 
     def _wanted(self, worklist: Any) -> Any:
         return without_hints(filter_from((worklist or {}).get("wanted")), self.service.blind)

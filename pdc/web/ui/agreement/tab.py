@@ -27,7 +27,7 @@ class AgreementTab:
         with gr.Row(elem_classes="pdc-question"):
             self.readers = gr.Dropdown([], label=word("Readers"), scale=2, min_width=240)
             self.label = gr.Dropdown([], label=word("Label"), scale=1, min_width=200)
-            gr.Button(word("Download as CSV"), link=CSV, scale=0, min_width=170)
+            gr.Button(word("Download as CSV"), link=CSV, scale=0, min_width=230)
         self.view = NodeView()
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
