@@ -9,7 +9,8 @@ are exchangeable. So the highest threshold that keeps `SHARE` of them with proba
 
 On average over calibrations the weaker l = floor((n + 1) (1 - SHARE)) would do, but it misses the share every other time. Below
 n = 15 there is no such l, and no threshold. Where there is one but s_l is 0, the model misses too many images whatever the
-threshold: then only those up to which every image that shows a mark keeps one are allowed.
+threshold: then only those up to which every image that shows a mark keeps one are allowed. Of a label that no image shows there
+is no threshold, however many false alarms there are.
 
 Of the thresholds up to s_l, those count at which F1 is not lower than without one. Those that leave false alarms on at most
 MOST_ALARMS of the images and pieces without the label come first, where there are any. Of them the one with the least error of
@@ -163,8 +164,9 @@ def best_of(rows: Sequence[Row], most: float) -> Row:
 
 
 def _harmless(rows: Sequence[Row], sets: Sequence[Sequence[float]]) -> float:
-    """The highest threshold up to which as many images keep a mark as without one; 0 where there are too few images."""
-    if not all(conformal_rank(len(bests)) for bests in sets if bests):
+    """The highest threshold up to which as many images keep a mark as without one; 0 where too few images show the label."""
+    ranks = [conformal_rank(len(bests)) for bests in sets if bests]
+    if not ranks or not all(ranks):
         return 0.0
     return max(r.threshold for r in rows if r.kept >= rows[0].kept)
 

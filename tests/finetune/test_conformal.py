@@ -71,6 +71,12 @@ def test_the_promise_is_kept_on_other_images_by_themselves():
     assert choose(frames, "polyp", apart=[pieces[:5]])[0].most is None  # too few to promise anything
 
 
+@pytest.mark.parametrize("shown", [0, 1, 14])
+def test_alarms_alone_choose_no_threshold_for_a_label_that_hardly_any_image_shows(shown: int):
+    best, _ = choose(found_at(*[0.9] * shown) + alarms_at(*[0.54] * 60), "polyp")
+    assert (best.threshold, best.most, best.n, best.negatives) == (0.0, None, shown, 60)
+
+
 def test_where_scores_tell_nothing_there_is_no_threshold():
     assert threshold(found_at(*[0.6] * 30)) == 0.0
     assert threshold(found_at(*[None] * 30) + alarms_at(None)) == 0.0
