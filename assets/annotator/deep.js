@@ -42,6 +42,7 @@ export class Deep {
     this.last = null;
     this.drop();
     this.root.hidden = !this.view;
+    this.place(); // a slider that is moved before the numbers are here would show nothing
     if (this.view) this.offer();
   }
 
