@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,8 +16,23 @@ from pdc.settings import EMBEDDED_MODEL
 LOADS_A_MODEL = {"embedded", "model_folder", "qwen", "exact"}  # fixtures: whoever asks for one is slow
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what takes a model or a browser by what it asks for; what is slow for another reason is marked where it stands."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Several workers: a thread each, for their processes too; and files in the order in which they were collected."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # by the number of tests the longest files would come last
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes a model or a browser by what it asks for; what is slow for another reason is marked where it stands.
+    Files with such tests come first, so that no worker is left with a long one at the end."""
+    _mark(items)
+    long = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def _mark(items: Sequence[pytest.Item]) -> None:
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if asked & LOADS_A_MODEL or item.get_closest_marker("nightly"):
