@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
+from several_readers import ASK, careless, found
+
 from pdc.domain.agreement.consensus import Standing, propose
 from pdc.domain.agreement.objects import group_marks
 from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Status, Task
+from pdc.review.blind_reading import find_faults
 
 BOXES = Question(Task.COUNT_AND_BOX, ("cell", "platelet"))
 POINTS = Question(Task.CNT_AND_POINT, ("cell", "platelet"))
@@ -96,3 +99,15 @@ def test_of_numbers_the_one_of_more_than_half_is_proposed_else_the_median():
     said = [{"cell": 5, "platelet": 1}, {"cell": 5, "platelet": 4}, {"cell": 9, "platelet": 2}]
     proposal = propose({f"r{i}": Findings(stated=s) for i, s in enumerate(said)}, question)
     assert proposal.findings.stated == {"cell": 5, "platelet": 2}
+
+
+def test_the_consensus_of_three_careless_readers_has_fewer_faults_than_any_of_them():
+    faults: dict[str, int] = {}
+    for image in range(20):
+        truth = found(*((30 * i, ASK.labels[(i + image) % 2]) for i in range(20)))
+        reads = {name: careless(truth, 3 * image + i) for i, name in enumerate(("ada", "bob", "eve"))}
+        consensus = propose(reads, ASK).findings
+        for name, findings in {**reads, "consensus": consensus}.items():
+            seen = find_faults(Findings(tuple(m for m in findings.marks if m.counts)), truth, ASK.task)
+            faults[name] = faults.get(name, 0) + len(seen.missed) + len(seen.extra)
+    assert faults.pop("consensus") < 0.8 * min(faults.values())  # ties count as faults until somebody decides them
