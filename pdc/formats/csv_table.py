@@ -57,6 +57,8 @@ CSV_COLUMNS = (
     "verdict",
     "revision",
     "reviewed_at",
+    "signed_by",
+    "signed_at",
 )
 
 
@@ -80,7 +82,8 @@ def _texts(cases: Iterable[Case]) -> Iterator[str]:
 
 def _csv_rows(case: Case, review: Review) -> Iterator[dict[str, Any]]:
     counts = review.findings.counts(review.question.task)
-    about = _csv_image(case.image, case.file) | _csv_review(review)
+    by, at = case.signed.get(review.id, ("", ""))
+    about = _csv_image(case.image, case.file) | _csv_review(review) | {"signed_by": as_text(by), "signed_at": at}
     for label in review.question.labels:
         asked = {**about, "label": as_text(label), "count": counts.get(label, 0)}
         marks = marks_of(review, label) if review.question.task.has_marks else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
@@ -22,7 +22,7 @@ from pdc.formats import medmultipoints
 from pdc.formats.contents import LeftOut, What, told_left_out
 from pdc.formats.outgoing.file_names import file_names
 from pdc.formats.outgoing.report import Exported, reported
-from pdc.formats.records import Case, Picture, picture_of
+from pdc.formats.records import Case, Picture, SignedBy, picture_of
 from pdc.formats.registry import FORMATS, texts_of
 from pdc.images.intake import ImageFiles
 from pdc.store import Store
@@ -33,6 +33,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same export is the 
 PIECE = 1 << 20  # bytes of a file that are
 NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
 GONE = Message("its file is not in PDC's image folder; restore it from a backup, or upload it again")
+NO_CONSENSUS = Message("several readers read it, and there is no consensus yet")
 UNUSED = {Verdict.REJECTED: Message("the reader rejected the whole answer"), Verdict.SKIPPED: Message("the reader skipped it")}
 
 Entry = tuple[str, Iterable[bytes]]
@@ -48,13 +49,15 @@ class Cases:
     images: Sequence[Image]
     reviews: Mapping[str, Sequence[str]]
     files: Mapping[str, str]
+    signed: Mapping[str, SignedBy] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Case]:
         for start in range(0, len(self.images), CHUNK):
             images = self.images[start : start + CHUNK]
             found = self.store.reviews_by_id([id for i in images for id in self.reviews[i.sha256]])
             for image in images:
-                yield Case(image, tuple(r for r in found if r.image_sha256 == image.sha256), self.files[image.sha256])
+                own = tuple(r for r in found if r.image_sha256 == image.sha256)
+                yield Case(image, own, self.files[image.sha256], self.signed)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -105,10 +108,13 @@ def prepared(
     chosen = [i for i in wanted if i.sha256 in there]
     missing = [LeftOut(What.IMAGE, GONE, i.name) for i in wanted if usable[i.sha256] and i.sha256 not in there]
     unused = [(i.name, verdict) for i in wanted for _, verdict in current.get(i.sha256, ()) if verdict in UNUSED]
+    several = [sha256 for sha256, _ in store.unsettled()]
+    missing += [LeftOut(What.ANSWER, NO_CONSENSUS, i.name) for i in wanted for sha256 in several if sha256 == i.sha256]
     missing += [LeftOut(What.ANSWER, UNUSED[verdict], name) for name, verdict in unused]
     if not chosen:
         raise BadSetting(joined([NOTHING, told_left_out(missing)]))
-    return Export(format, Cases(store, chosen, usable, file_names(chosen)), image_files, tuple(missing))
+    signed = {id: (s.by, s.at.isoformat()) for id, s in store.signed().items()}
+    return Export(format, Cases(store, chosen, usable, file_names(chosen), signed), image_files, tuple(missing))
 
 
 def export(store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen) -> Exported:

@@ -16,8 +16,11 @@ from pdc.formats.import_report import SAME, STAYS
 from pdc.formats.records import Asked
 from pdc.formats.shapes.outlines import outline_of, untraced
 from pdc.store import Store
+from pdc.store.reading.records import Signature, Subject
 
 GONE = "{by} retired this image on {at:%Y-%m-%d}; bring it back first (`python -m pdc images restore`)"
+SEVERAL = "several readers read this image, so only the consensus of their reads counts"
+SIGNED = "{by} signed the stored review on {at:%Y-%m-%d}; re-open it first"
 Answer = tuple[Question, Findings]
 Planned = tuple[Checked, list[Review]]
 
@@ -28,7 +31,7 @@ def plan(
     """The reviews to be stored for each picture, with the revision that each will have, and what stays out and why."""
     planned: list[Planned] = []
     left_out: list[LeftOut] = []
-    retired = store.retired()
+    retired, signed, several = store.retired(), store.signed(), store.read_by_several()
     for one in checked:
         if gone := retired.get(one.sha256):
             left_out.append(LeftOut(What.IMAGE, GONE.format(by=gone.by, at=gone.at), one.picture.file))
@@ -38,15 +41,39 @@ def plan(
         except BadQuestion as error:
             left_out.append(LeftOut(What.IMAGE, f"{error} Say which categories to import.", one.picture.file))
             continue
-        standing = Standing({r.question: r for r in store.reviews(one.sha256)}, [q for q, _ in answers])
+        before = {r.question: r for r in store.reviews(one.sha256)}
+        standing = Standing(dict(before), [q for q, _ in answers])
         reviews: list[Review] = []
         for answer in answers:
             own, more = _reviews(one, standing, answer, author, replaces)
             standing.newest.update({r.question: r for r in own})
-            reviews += own
-            left_out += more
+            kept, closed = _open(own, before, signed, several, one.picture.file)
+            reviews += kept
+            left_out += more + closed
         planned.append((one, reviews))
     return planned, left_out
+
+
+def _open(
+    reviews: Sequence[Review],
+    before: Mapping[Question, Review],
+    signed: Mapping[str, Signature],
+    several: Collection[Subject],
+    file: str,
+) -> tuple[list[Review], list[LeftOut]]:
+    """The reviews that may be added: none over a signed one, and none beside the reads of several readers."""
+    kept: list[Review] = []
+    left_out: list[LeftOut] = []
+    for review in reviews:
+        stands = before.get(review.question)
+        if (review.image_sha256, review.question) in several:
+            left_out.append(LeftOut(What.ANSWER, SEVERAL, file))
+        elif stands and stands.id in signed:
+            by = signed[stands.id]
+            left_out.append(LeftOut(What.ANSWER, SIGNED.format(by=by.by, at=by.at), file))
+        else:
+            kept.append(review)
+    return kept, left_out
 
 
 def _answers(one: Checked, task: Task | None) -> list[Answer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting, PdcError
@@ -12,6 +12,8 @@ from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, chec
 from pdc.formats.shapes.outlines import cut, drawn, outline_of, polygon_of, traced
 
 Corners = tuple[float, ...]
+SignedBy = tuple[str, str]
+"""who signed a review, and when (ISO 8601)"""
 OTHER = "other"
 Holds = Callable[[Shape], bool]
 """whether a format has a place for a shape that other programs find"""
@@ -22,7 +24,7 @@ class Asked:
     """One label of a question about a picture: its shapes in pixels, and their number (all there is when counting).
 
     `question` are the labels that were asked together; empty when nothing says so. `complete`: the shapes are all there are;
-    where they are not, a label without any is not "none".
+    where they are not, a label without any is not "none". `signed`: who signed the review, and when.
     """
 
     task: Task
@@ -31,6 +33,7 @@ class Asked:
     count: int
     question: tuple[str, ...] = ()
     complete: bool = True
+    signed: SignedBy | None = field(default=None, compare=False)
 
     @property
     def none(self) -> bool:
@@ -78,12 +81,18 @@ class Case:
     image: Image
     reviews: tuple[Review, ...]
     file: str
+    signed: Mapping[str, SignedBy] = field(default_factory=dict)
+    """the id of each review that is signed -> by whom"""
 
 
 def picture_of(case: Case) -> Picture:
     """Every answer of every review."""
     image = case.image
-    asked = [_asked(review, label) for review in case.reviews for label in review.question.labels]
+    asked = [
+        replace(_asked(review, label), signed=case.signed.get(review.id))
+        for review in case.reviews
+        for label in review.question.labels
+    ]
     return Picture(case.file, image.name, image.group, (image.width, image.height), tuple(asked), sha256=image.sha256)
 
 
@@ -197,6 +206,7 @@ def _entry(asked: Asked, is_shown: bool, holds: Holds) -> dict[str, Any]:
     shapes = [_slot(s, asked.task) if is_shown and holds(s) else _written(s) for s in asked.shapes]
     entry |= {"shapes": shapes} if any(shapes) else {}
     entry |= {} if asked.complete else {"complete": False}
+    entry |= dict(zip(("signed_by", "signed_at"), asked.signed, strict=True)) if asked.signed else {}
     return entry if is_shown else {**entry, "older": True}
 
 

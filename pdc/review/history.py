@@ -15,9 +15,10 @@ from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.answering import Part
 from pdc.review.drafts import Draft
 from pdc.review.reading.lines import READ
+from pdc.review.reading.signing import Signing, words_of
 from pdc.review.requests import Watch
 from pdc.review.service import KEPT_FROM_YOU, READ_FIRST, ReviewService
-from pdc.store.reading.records import Read
+from pdc.store.reading.records import Read, ReaderChange, ReaderEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,13 @@ class History:
         answers = [_of_prediction(p, question, self._is_earlier(p)) for p in newest.values()]
         reads = map(_of_read, self._reads(draft))
         return sorted([*answers, *map(_of_review, reviews), *reads], key=lambda v: v.at)
+
+    def trail(self, draft: Draft) -> list[Message]:
+        """Who signed or re-opened what, and who was asked to read it; oldest first, each to those who may see it."""
+        said = [(s.at, words_of(s)) for s in Signing(self.service).trail(draft)]
+        events = self.service.reads.trail(draft.image.sha256, draft.author)
+        said += [(e.at, _of_event(e)) for e in events if e.question == draft.question]
+        return [words for _, words in sorted(said, key=lambda line: line[0])]
 
     def _reads(self, draft: Draft) -> list[Read]:
         """The reads of others that this reader may see, once all have finished."""
@@ -124,6 +132,14 @@ class History:
 
     def _hides(self, draft: Draft) -> bool:
         return self.service.hides(draft.image.sha256, draft.question, draft.author)
+
+
+def _of_event(event: ReaderEvent) -> Message:
+    reader, by, at = event.reader, event.by, _clock(event.at)
+    if event.kind is ReaderChange.WITHDRAWN:
+        return joined([Message("{reader} withdrawn by {by}, {at}", reader=reader, by=by, at=at), event.note], " · ")
+    turn = [Message("given again, time {n}", n=event.turn)] if event.turn > 1 else []
+    return joined([Message("{reader} asked to read it by {by}, {at}", reader=reader, by=by, at=at), *turn], " · ")
 
 
 def _of_read(read: Read) -> Version:

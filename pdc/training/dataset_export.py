@@ -26,6 +26,10 @@ from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
 from pdc.store import Store
 
+NO_REVIEWS = "There are no accepted or corrected reviews to train on; review some images first."
+NO_CONSENSUS = (
+    "There is nothing to train on yet: what one of several readers read is no truth. Make their consensus, or review some images."
+)
 Row = Mapping[str, Any]
 Said = TypeVar("Said", Review, Prediction)
 Pair = tuple[str, str]  # sha256 of two images that show the same thing
@@ -45,7 +49,8 @@ class SplitSide:
 class DatasetManifest:
     """What a training folder holds. `digest` is a sha256 over every row of both sides; `images` maps each file to its
     sha256; `reviewers` are the authors of the reviews, `reviewed` the first and the last time one was saved. `likeness`
-    tells near copies of an image; `left_out` are images that show what a held-out one shows."""
+    tells near copies of an image; `left_out` are images that show what a held-out one shows, `unsettled` those that several
+    readers read and of which there is no consensus yet: what each of them read is no truth."""
 
     created_at: str
     reviewers: tuple[str, ...]
@@ -56,6 +61,7 @@ class DatasetManifest:
     reviewed: tuple[str, str]
     likeness: Mapping[str, str]
     left_out: tuple[str, ...]
+    unsettled: tuple[str, ...] = ()
 
 
 def export_training_set(
@@ -80,7 +86,7 @@ def export_training_set(
         raise BadSetting("held_out_share is {value}; it needs a number from 0 up to but not including 1.", value=held_out_share)
     reviews = [r for r in store.usable_reviews() if wanted(r)]
     if not reviews:
-        raise BadSetting("There are no accepted or corrected reviews to train on; review some images first.")
+        raise BadSetting(NO_CONSENSUS if store.unsettled() else NO_REVIEWS)
     known = {i.sha256: i for i in store.images()}
     rows = _rows(store, reviews, known, taught)
     likes = _likenesses(store, images, {_sha256(r) for r in rows})
@@ -94,7 +100,12 @@ def export_training_set(
     folder = Path(folder)
     hashes = _place_images(images, folder, sorted({_sha256(r) for r in (*train, *kept)}))
     left_out = tuple(sorted(copies & {_sha256(r) for r in rows if r["group"] not in held_out}))
-    return _write(folder, train, kept, _told(reviews, hashes, likes, left_out))
+    return _write(folder, train, kept, {**_told(reviews, hashes, likes, left_out), "unsettled": _unsettled(store, known)})
+
+
+def _unsettled(store: Store, known: Mapping[str, Image]) -> tuple[str, ...]:
+    """Images whose several readers have no consensus yet."""
+    return tuple(sorted({sha for sha, _ in store.unsettled() if sha in known}))
 
 
 def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[str] = frozenset()) -> int:

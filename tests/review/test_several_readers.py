@@ -78,7 +78,7 @@ def test_no_reader_is_withdrawn_without_a_reason_and_the_trail_keeps_it(store: S
         reads.withdraw([SHA], ASK, "carl", "lead", " ")
     reads.withdraw([SHA], ASK, "carl", "lead", "on leave")
     assert reads.standing(SHA, ASK).readers == ("anna", "bert")
-    assert [(e.kind, e.reader, e.by, e.note) for e in reads.trail(SHA)][-1] == ("withdrawn", "carl", "lead", "on leave")
+    assert [(e.kind, e.reader, e.by, e.note) for e in reads.trail(SHA, "lead")][-1] == ("withdrawn", "carl", "lead", "on leave")
 
 
 def test_a_reader_has_their_part_until_the_consensus_is_made(store: Store):

@@ -13,11 +13,12 @@ from pdc import files
 from pdc.domain.values import USABLE, Image, Review, Verdict
 from pdc.formats.csv_table import as_text
 from pdc.store import Store
+from pdc.store.reading.records import Signature
 
 FILE = "counts.csv"
 CHUNK = 100  # images whose reviews are in memory at once
 BEFORE = ("image", "group", "task")
-AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", "revision", "sha256")
+AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", "revision", "signed_by", "signed_at", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class CountRow:
 
     image: Image
     review: Review
+    signed: Signature | None = None
 
     @property
     def usable(self) -> bool:
@@ -60,11 +62,11 @@ class Counts:
     author: str | None = None
 
     def rows(self) -> Iterator[CountRow]:
-        current = self.store.current_ids(self.author)
+        current, signed = self.store.current_ids(self.author), self.store.signed()
         for start in range(0, len(self.images), CHUNK):
             images = self.images[start : start + CHUNK]
             found = self.store.reviews_by_id([id for i in images for id, _ in current.get(i.sha256, ())])
-            yield from (CountRow(i, r) for i in images for r in found if r.image_sha256 == i.sha256)
+            yield from (CountRow(i, r, signed.get(r.id)) for i in images for r in found if r.image_sha256 == i.sha256)
 
     def labels(self) -> list[str]:
         """All that were asked, alphabetical: the columns of the table."""
@@ -110,6 +112,8 @@ def _cells(row: CountRow, labels: Iterable[str]) -> list[object]:
         as_text(review.author),
         when(review.created_at),
         review.revision,
+        as_text(row.signed.by) if row.signed else "",
+        when(row.signed.at) if row.signed else "",
         image.sha256,
     ]
 

@@ -110,9 +110,12 @@ class Reads:
         self.store.add_reader_events(events)
         return events
 
-    def trail(self, sha256: str) -> list[ReaderEvent]:
-        """Who was asked to read the image, or no longer, by whom and why; oldest first."""
-        return self.store.reader_events(sha256)
+    def trail(self, sha256: str, user: str) -> list[ReaderEvent]:
+        """Who was asked to read the image, or no longer, by whom and why; oldest first. Nothing of it for its readers, who are
+        not told when it is given again, but for adjudicators."""
+        events = self.store.reader_events(sha256)
+        is_reader = any(event.reader == user for event in events)
+        return [] if is_reader and user not in self.adjudicators else events
 
     # What one reader is to read
 

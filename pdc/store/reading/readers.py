@@ -38,6 +38,11 @@ class ReaderQueries(LabelQueries):
         with self._read() as session:
             return self._unsettled(session)
 
+    def read_by_several(self) -> set[Subject]:
+        """Images and questions that were given to several readers, settled or not."""
+        with self._read() as session:
+            return self._read_by_several(session)
+
     def consensus_bases(self, sha256: str | None = None) -> dict[Subject, frozenset[str]]:
         """Of each image and question with a consensus of its readers: the ids of the reads that the newest one rests on."""
         with self._read() as session:

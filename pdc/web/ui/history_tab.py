@@ -21,6 +21,7 @@ from pdc.web.ui.view import FATES, Node, NodeView, draw_correction, el, picture,
 from pdc.web.ui.words import word
 
 NOTHING = Message("Open an image on the review tab first; everything that was said about it is shown here.")
+TRAIL = Message("Trail of this image and question:")
 KINDS = ("kept", "moved", "relabelled", "added", "removed")
 COUNTED = "{name}: counted {n}, then {m}."
 BASE_ALONE = Message("the base model alone")
@@ -68,13 +69,18 @@ class HistoryTab:
         before, after = _last_two(versions)
         named = [(v.title, v.id) for v in versions]
         unasked = [(name or BASE_ALONE, name or "") for name in self.history.unasked(draft)]
-        view = el("div", _compared(draft, before, after, beside=False), *self._unusable())
+        view = el("div", _compared(draft, before, after, beside=False), *self._trail(draft), *self._unusable())
         return (
             gr.update(choices=named, value=before.id if before else None),
             gr.update(choices=named, value=after.id if after else None),
             gr.update(choices=unasked, value=unasked[0][1] if unasked else None),
             view,
         )
+
+    def _trail(self, draft: Draft) -> list[Node]:
+        """Signatures, re-openings and who was asked to read."""
+        lines = self.history.trail(draft)
+        return [el("p", TRAIL), el("ul", *(el("li", line) for line in lines))] if lines else []
 
     def _unusable(self) -> list[Node]:
         names = ", ".join(a.name for a in self.history.outdated())

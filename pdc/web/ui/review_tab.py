@@ -234,7 +234,8 @@ class ReviewTab:
         """Let a signed review be revised again, for a reason."""
         if draft is None:
             raise error_shown(WELCOME, Message("No image is open"))
-        return self._rows(draft), words_of(self.signing.reopen(draft, reason_in(bar)))
+        reopened = self.signing.reopen(draft, reason_in(bar))
+        return self._rows(draft), words_of(reopened)
 
     def give(self, draft: Draft | None, worklist: Any, request: gr.Request) -> tuple[Any, Any]:
         """Give the images of the list to several readers, or withdraw one."""

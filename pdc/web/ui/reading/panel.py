@@ -18,8 +18,8 @@ from pdc.review.reading.signing import Signing
 from pdc.store.reading.records import ReaderEvent
 from pdc.web.ui.screen import user_of
 
-GIVEN = "{n} reads given, of {images} images, for {labels} as {task}."
-GIVEN_AGAIN = "{n} reads given once more, from {date} on; nothing tells their readers."
+GIVEN = "Reads given: {n}, images: {images}, for {labels} as {task}."
+GIVEN_AGAIN = "Reads given once more: {n}, from {date} on; nothing tells their readers."
 WITHDRAWN = "{reader} is withdrawn; what {reader} read of these images counts no more."
 MOST_DAYS = 3650
 
