@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,8 +65,13 @@ def totals(table: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED, grou
     if not len(table):
         return np.zeros((0, table.shape[1]))
     summed = table if groups is None else np.stack([table[members].sum(0) for members in units(groups)])
-    weights = np.stack([np.bincount(row, minlength=len(summed)) for row in draws(len(summed), resamples, seed)])
-    return weights @ summed
+    return _weights(len(summed), resamples, seed) @ summed
+
+
+@lru_cache(maxsize=16)  # many sums of the same images are drawn
+def _weights(n: int, resamples: int, seed: int) -> np.ndarray:
+    """int64 [resamples, n]: how often each draw holds each unit."""
+    return np.stack([np.bincount(row, minlength=n) for row in draws(n, resamples, seed)])
 
 
 def item_weights(groups: Sequence[Group], resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:

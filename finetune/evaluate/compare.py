@@ -13,6 +13,8 @@ from finetune.data.unjudged import without_unjudged
 from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.conformal import Chosen
 from finetune.evaluate.edits import describe_edits
+from finetune.evaluate.failures.kinds import failures
+from finetune.evaluate.failures.paired import Failure
 from finetune.evaluate.false_alarms import Paired, clean_pieces, false_alarms, zero_cases
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from finetune.evaluate.sets.image_free import ImageFree, image_free
@@ -61,10 +63,12 @@ class Comparison:
     changes: dict[str, Estimate | None]
     held_out: dict[str, str]
     blank_marks: int
-    answers: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[ScoredAnswer]] = field(default_factory=dict)
     """what each said; not kept in metrics.json"""
     negatives: dict[str, Paired] = field(default_factory=dict)
     zero_cases: Paired | None = None
+    failures: Mapping[str, Sequence[Failure]] = field(default_factory=dict)
+    """what the candidate does worse than each other one"""
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
     image_free: ImageFree | None = None
 
@@ -83,6 +87,7 @@ class Comparison:
             "edits": edits,
             "negatives": {label: found.to_json() for label, found in self.negatives.items()},
             "zero_cases": self.zero_cases and self.zero_cases.to_json(),
+            "failures": {name: [one.to_json() for one in found] for name, found in self.failures.items()},
             "image_free": self.image_free and self.image_free.to_json(),
         }
 
@@ -114,7 +119,7 @@ def compare(
         answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
         seconds[wanted] = round(time.monotonic() - started, 1)
         beside[wanted] = ask_beside(predictor, rows, stop)
-    *others, candidate = adapters
+    *_, candidate = adapters
     serving[0] = last = adapters[candidate]
     chosen = choose([*answers[last], *beside[last]])
     below = {label: found.threshold for label, found in chosen.items()}
@@ -122,17 +127,21 @@ def compare(
     names = {w: _who(qwen.name, rows, w, experts) for w in answers}
     done = {w: evaluate(a, model=names[w], adapter=w.name, seconds=seconds[w]) for w, a in answers.items()}
     said = {name: answers[wanted] for name, wanted in adapters.items()}
-    return Comparison(
-        {name: done[wanted] for name, wanted in adapters.items()},
-        {name: change(said[name], said[candidate]) for name in others},
-        likenesses(rows),
-        marks_on_blanks(predictor, rows, below),
-        said,
-        false_alarms({name: [*said[name], *beside[wanted]] for name, wanted in adapters.items()}),
-        zero_cases(said),
-        chosen,
-        image_free(predictor, rows, said[candidate], below),
-    )
+    clean = {name: [*said[name], *beside[wanted]] for name, wanted in adapters.items()}
+    found = compared({name: done[wanted] for name, wanted in adapters.items()}, said, clean)
+    blanks = marks_on_blanks(predictor, rows, below)
+    shuffled = image_free(predictor, rows, said[candidate], below)
+    return replace(found, held_out=likenesses(rows), blank_marks=blanks, chosen=chosen, image_free=shuffled)
+
+
+def compared(
+    evaluations: Mapping[str, Evaluation], said: Mapping[str, Sequence[ScoredAnswer]], clean: Mapping[str, Sequence[ScoredAnswer]]
+) -> Comparison:
+    """What follows from answers alone: `said` about the rows, `clean` about the rows and clean pieces of them, by model."""
+    *others, candidate = said
+    changes = {name: change(said[name], said[candidate]) for name in others}
+    negatives, missed = false_alarms(clean), zero_cases(said)
+    return Comparison(dict(evaluations), changes, {}, 0, dict(said), negatives, missed, failures(said, clean))
 
 
 def _who(model: str, rows: Sequence[Row], wanted: AdapterRef, experts: Experts) -> str:

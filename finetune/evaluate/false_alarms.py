@@ -67,7 +67,10 @@ def _beside(row: Row) -> tuple[int, int, int, int] | None:
 def false_alarms(answers: Mapping[str, Cases]) -> dict[str, Paired]:
     """Per label: how often each model counts one where there is none. `answers`: about the same rows and pieces, by model."""
     labels = sorted({label for cases in answers.values() for case in cases for label in case.question.labels})
-    found = {label: _paired({name: list(_alarms(cases, label)) for name, cases in answers.items()}) for label in labels}
+    found = {
+        label: _paired({name: [(case.group, bad) for case, bad in alarms(cases, label)] for name, cases in answers.items()})
+        for label in labels
+    }
     return {label: paired for label, paired in found.items() if paired}
 
 
@@ -76,10 +79,11 @@ def zero_cases(answers: Mapping[str, Cases]) -> Paired | None:
     return _paired({name: list(_missed(cases)) for name, cases in answers.items()})
 
 
-def _alarms(cases: Cases, label: str) -> Iterator[tuple[Group, bool]]:
+def alarms(cases: Cases, label: str) -> Iterator[tuple[ScoredAnswer, bool]]:
+    """The answers about what does not show the label, and whether each counts one."""
     for case in cases:
         if label in case.question.labels and _shows_none(case.true, label):
-            yield case.group, _count(case, label) > 0
+            yield case, _count(case, label) > 0
 
 
 def _shows_none(true: Findings, label: str) -> bool:

@@ -43,7 +43,8 @@ COLUMNS = 12
 class ScoredAnswer:
     """One question about one image, the truth and the answer; `predicted` is None when the answer was unreadable.
 
-    `group` names what the image belongs to (patient, sequence, slide); None where that is not known.
+    `group` names what the image belongs to (patient, sequence, slide); None where that is not known. `weight`: what it counts
+    in comparisons of two models, less than 1 where the truth is an answer that was accepted as it stood.
     """
 
     image: str
@@ -51,6 +52,7 @@ class ScoredAnswer:
     true: Findings
     predicted: Findings | None
     group: str | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ruler:
+class Ruler:
     """How marks are matched and how intervals are drawn."""
 
     min_iou: float = MIN_IOU
@@ -144,18 +146,20 @@ def evaluate(
     max_distance: float = MAX_DISTANCE,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    with_map: bool = True,
 ) -> Evaluation:
-    """Measure the answers in `cases`; distances and boxes in pixels of the upright image."""
-    ruler = _Ruler(min_iou, max_distance, resamples, seed)
+    """Measure the answers in `cases`; distances and boxes in pixels of the upright image. `with_map`: COCO's mAP too, which takes
+    longest."""
+    ruler = Ruler(min_iou, max_distance, resamples, seed)
 
     def scores(chosen: Sequence[ScoredAnswer] = cases, label: str | None = None) -> Scores:
-        return _measure(chosen, _sums(chosen, lambda case: _row(case, ruler, label)), ruler)
+        return _measure(chosen, sums_by_image(chosen, lambda case: sums_of(case, ruler, label)), ruler)
 
     labels = sorted({label for case in cases for label in case.question.labels})
     tasks = sorted({case.question.task for case in cases})
     overall = scores()
     score, name = _score(overall)
-    precision = _precision(cases, ruler)
+    precision = _precision(cases, ruler) if with_map else Precision(None, None, None)
     return Evaluation(
         model,
         adapter,
@@ -188,8 +192,8 @@ def _score(overall: Scores) -> tuple[float, str]:
 
 def score(cases: Sequence[ScoredAnswer], min_iou: float = MIN_IOU) -> Estimate | None:
     """F1, or the share of counts within 1 where nothing has marks; None when there is nothing to score."""
-    ruler = _Ruler(min_iou)
-    found = _measure(cases, _sums(cases, lambda case: _row(case, ruler, None)), ruler)
+    ruler = Ruler(min_iou)
+    found = _measure(cases, sums_by_image(cases, lambda case: sums_of(case, ruler, None)), ruler)
     return found.f1 or (None if any(c.question.task.has_marks for c in cases) else found.within_1)
 
 
@@ -206,13 +210,13 @@ def change(
 
     The score is F1, or the share of counts within 1 where nothing has marks. None when there is nothing to compare.
     """
-    ruler = _Ruler(min_iou, max_distance, resamples, seed)
-    tables = [_sums(cases, lambda case: _row(case, ruler, None)) for cases in (before, after)]
+    ruler = Ruler(min_iou, max_distance, resamples, seed)
+    tables = [sums_by_image(cases, lambda case: weighed(case, ruler)) for cases in (before, after)]
     if not len(tables[0]):
         return None
     marked = any(table[:, TRUE].sum() + table[:, PREDICTED].sum() for table in tables)
     part, whole = (_twice_matched, _marks_of_both) if marked else (_column(WITHIN), _column(COUNTS))
-    drawn = [totals(table, resamples, seed, _groups(before)) for table in tables]
+    drawn = [totals(table, resamples, seed, groups_of(before)) for table in tables]
     defined = (whole(drawn[0]) > 0) & (whole(drawn[1]) > 0)
     shares = [part(d[defined]) / whole(d[defined]) for d in drawn]
     value = [_share(float(part(t.sum(0))), float(whole(t.sum(0)))) for t in tables]
@@ -224,7 +228,14 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _sums(cases: Sequence[ScoredAnswer], row_of: Callable[[ScoredAnswer], np.ndarray], columns: int = COLUMNS) -> np.ndarray:
+def weighed(case: ScoredAnswer, ruler: Ruler, label: str | None = None) -> np.ndarray:
+    """The sums of an answer as comparisons count them: times its weight."""
+    return case.weight * sums_of(case, ruler, label)
+
+
+def sums_by_image(
+    cases: Sequence[ScoredAnswer], row_of: Callable[[ScoredAnswer], np.ndarray], columns: int = COLUMNS
+) -> np.ndarray:
     """float64 [images, columns]: the rows of each image's questions, added up."""
     rows: dict[str, np.ndarray] = {}
     for case in cases:
@@ -232,12 +243,13 @@ def _sums(cases: Sequence[ScoredAnswer], row_of: Callable[[ScoredAnswer], np.nda
     return np.stack(list(rows.values())) if rows else np.zeros((0, columns))
 
 
-def _groups(cases: Sequence[ScoredAnswer]) -> list[str | None]:
-    """The group of each row of `_sums`."""
+def groups_of(cases: Sequence[ScoredAnswer]) -> list[str | None]:
+    """The group of each row of `sums_by_image`."""
     return list({case.image: case.group for case in cases}.values())
 
 
-def _row(case: ScoredAnswer, ruler: _Ruler, label: str | None) -> np.ndarray:
+def sums_of(case: ScoredAnswer, ruler: Ruler, label: str | None) -> np.ndarray:
+    """float64 [columns]: what an answer adds to each sum, of all labels or of one."""
     row = np.zeros(COLUMNS)
     predicted = case.predicted or Findings()
     task = case.question.task
@@ -259,13 +271,13 @@ def _marks(findings: Findings, label: str | None = None) -> list[Mark]:
     return [m for m in findings.marks if m.counts and label in (None, m.label)]
 
 
-def _sizes(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> dict[str, Scores]:
+def _sizes(cases: Sequence[ScoredAnswer], ruler: Ruler) -> dict[str, Scores]:
     boxed = [c for c in cases if c.question.task.has_boxes]
-    tables = {name: _sums(boxed, lambda case, s=limits: _sized_row(case, ruler, s)) for name, limits in SIZES.items()}
+    tables = {name: sums_by_image(boxed, lambda case, s=limits: _sized_row(case, ruler, s)) for name, limits in SIZES.items()}
     return {name: _measure(boxed, t, ruler) for name, t in tables.items() if t[:, TRUE].sum() or t[:, PREDICTED].sum()}
 
 
-def _sized_row(case: ScoredAnswer, ruler: _Ruler, limits: tuple[float, float]) -> np.ndarray:
+def _sized_row(case: ScoredAnswer, ruler: Ruler, limits: tuple[float, float]) -> np.ndarray:
     true, found = _marks(case.true), _marks(case.predicted or Findings())
     pairs = dict(ruler.pairs(case, found, true))
     judged = [_in(true[pairs[i]] if i in pairs else m, limits) for i, m in enumerate(found)]
@@ -283,7 +295,7 @@ def _as_dense(cases: Sequence[ScoredAnswer], limits: tuple[int, int]) -> list[Sc
     return [c for c in cases if limits[0] <= c.true.count(c.question.task) <= limits[1]]
 
 
-def _precision(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Precision:
+def _precision(cases: Sequence[ScoredAnswer], ruler: Ruler) -> Precision:
     boxed = [c for c in cases if c.question.task.has_boxes]
     classes = {label: i for i, label in enumerate(sorted({n for c in boxed for n in c.question.labels}), start=1)}
     true = [_boxes(c.true, classes) for c in boxed]
@@ -298,18 +310,18 @@ def _boxes(findings: Findings, classes: dict[str, int]) -> Boxes:
     return Boxes.of([box.xyxy for _, box in marks], [classes[m.label] for m, _ in marks], scores)
 
 
-def _calibration_error(cases: Sequence[ScoredAnswer], ruler: _Ruler) -> Estimate | None:
+def _calibration_error(cases: Sequence[ScoredAnswer], ruler: Ruler) -> Estimate | None:
     """How far a mark's score is from the share of such marks that are right, 0 to 1, averaged over marks with scores."""
-    table = _sums(cases, lambda case: _bins(case, ruler), 3 * BINS)
+    table = sums_by_image(cases, lambda case: _bins(case, ruler), 3 * BINS)
 
     def off(sums: np.ndarray) -> np.ndarray:
         return np.abs(sums[..., :BINS] - sums[..., BINS : 2 * BINS]).sum(-1)
 
-    drawn = totals(table, ruler.resamples, ruler.seed, _groups(cases))
+    drawn = totals(table, ruler.resamples, ruler.seed, groups_of(cases))
     return ratio(table, drawn, off, lambda s: s[..., 2 * BINS :].sum(-1))
 
 
-def _bins(case: ScoredAnswer, ruler: _Ruler) -> np.ndarray:
+def _bins(case: ScoredAnswer, ruler: Ruler) -> np.ndarray:
     """Per bin of score: marks with a partner, sum of scores, marks."""
     true, found = _marks(case.true), _marks(case.predicted or Findings())
     matched = {i for i, _ in ruler.pairs(case, found, true)}
@@ -333,8 +345,8 @@ def _marks_of_both(sums: np.ndarray) -> np.ndarray:
     return sums[..., PREDICTED] + sums[..., TRUE]
 
 
-def _measure(cases: Sequence[ScoredAnswer], table: np.ndarray, ruler: _Ruler) -> Scores:
-    groups = _groups(cases)
+def _measure(cases: Sequence[ScoredAnswer], table: np.ndarray, ruler: Ruler) -> Scores:
+    groups = groups_of(cases)
     drawn, total = totals(table, ruler.resamples, ruler.seed, groups), table.sum(0)
 
     def share(part: int, whole: int) -> Estimate | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pdc.adapters.assessable import Metrics
-from pdc.adapters.false_alarms import more_alarms, more_wrong_nones
+from pdc.adapters.failures import too_few, worse_failures
+from pdc.adapters.false_alarms import alarms_of_new_labels
 from pdc.adapters.label_losses import lost_labels
 from pdc.adapters.leaks import leaks
 from pdc.adapters.saved_work import more_work
-from pdc.adapters.score_change import lower_score, marks_on_blanks
+from pdc.adapters.score_change import lower_score, marks_on_blanks, unsure_score
 from pdc.adapters.suspicions import objections as suspicious_reviews
 from pdc.adapters.test_sets import worse_on_sets
 from pdc.domain.message import Message
@@ -38,11 +39,16 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *lost_labels(metrics, side),
         *marks_on_blanks(metrics),
         *more_work(metrics, side, rival),
-        *more_alarms(metrics, side),
-        *more_wrong_nones(metrics, side),
+        *worse_failures(metrics, side),
+        *alarms_of_new_labels(metrics, side),
         *worse_on_sets(metrics, serving),
         *suspicious_reviews(metrics),
     ]
+
+
+def undecided(metrics: Metrics, side: str) -> list[Message]:
+    """What the held-out images are too few to decide, and does not stand in the way."""
+    return [*unsure_score(metrics, side), *too_few(metrics, side)]
 
 
 def _compared(metrics: Metrics, side: str, serving: str | None) -> bool:

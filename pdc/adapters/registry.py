@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
-from pdc.adapters.promotion_gate import objections
+from pdc.adapters.promotion_gate import objections, undecided
 from pdc.adapters.suspicions import Suspicion, images_of, suspicions, with_confirmations
 from pdc.adapters.test_sets import set_notes
 from pdc.domain.errors import BadModel, BadSetting, NotFound, PdcError
@@ -152,10 +152,11 @@ class Adapters:
         self.store.add_events(images, EventKind.CONFIRMED, by=by, reader=reader, note=reason.strip())
 
     def notes(self, name: str) -> list[Message]:
-        """What is not known about the adapter's false alarms and on test sets, in sentences, whether it serves or not."""
+        """What the held-out images and test sets cannot say about the adapter, in sentences, whether it serves or not."""
         metrics, rival = self.get(name).metrics, self.serving()
         known = [one.name for one in TestSets(self.home).all() if not one.locked]
-        return [*notes(metrics), *set_notes(metrics, rival.name if rival and rival.name != name else None, known)]
+        unsure = undecided(metrics, "active") if metrics.get("active") else []
+        return [*notes(metrics), *unsure, *set_notes(metrics, rival.name if rival and rival.name != name else None, known)]
 
     def changes(self, name: str) -> str | None:
         """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""
