@@ -117,6 +117,7 @@ def _opened(run: Run) -> Run:
 
 
 def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> RunStatus:
+    from finetune.cli.suspicions import compare_before_training
     from finetune.data.dataset import learnable, measurable, read_rows, refuse_leaks, thin_out
 
     adapters = adapters_of(settings, store)
@@ -125,7 +126,7 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
         say("Building the training set from the current reviews.")
         build_data(store, settings, run, adapters)
-    _compare_reviews(run, settings, store, say, progress)
+    compare_before_training(run, settings, store, say, progress)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
     refuse_leaks(rows, held_out)
     rows, held_out = learnable(rows), measurable(held_out)
@@ -159,28 +160,13 @@ def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -
     from pdc.images.intake import ImageFiles
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
-    from pdc.training.readers import not_left_out
+    from pdc.training.readers import check_known, not_left_out
 
     active = adapters.serving()
     known = taught(settings.model, active.path if active else None) or frozenset()
-    wanted = not_left_out(store, run.config.without_readers, run.config.without_images)
+    check_known(store, run.config.without_readers, run.config.without_images)
+    wanted = not_left_out(store, run.config)
     export_training_set(store, ImageFiles(settings.images), run.data, taught=known, wanted=wanted)
-
-
-def _compare_reviews(run: Run, settings: Settings, store: Store, say: Say, progress: Progress) -> None:
-    """Say whose reviews chance does not explain, and keep it as suspicions.json. The training goes on: a person decides."""
-    from finetune.cli.suspicions import compare_reviews
-    from pdc.adapters.suspicions import told
-    from pdc.training.readers import not_left_out
-
-    if run.suspicions():
-        return
-    say("Comparing the reviews with the base model's answers, other readers and near copies.")
-    wanted = not_left_out(store, run.config.without_readers, run.config.without_images)
-    report = compare_reviews(store, settings, wanted, progress=progress)
-    run.write_suspicions(report)
-    for sentence_ in told(report):
-        say(sentence_)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:

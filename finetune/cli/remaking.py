@@ -23,6 +23,7 @@ from pdc.inference.fingerprints import fingerprint
 from pdc.settings import Settings
 from pdc.training.config import TrainConfig
 from pdc.training.dataset_export import export_training_set
+from pdc.training.readers import not_left_out
 from pdc.training.run_folder import Run
 
 GONE = (
@@ -158,9 +159,9 @@ class Retraining:
             return _copy(self._run(what.old).data, run.data)
         parent = run.config.parent
         known = taught(self.settings.model, self.adapters.get(parent).path if parent else None) or frozenset()
-        about, held_out = _learnt_by(what.old), self._held_out()
+        about, held_out, learns = _learnt_by(what.old), self._held_out(), not_left_out(self.store, run.config)
         images = ImageFiles(self.settings.images)
-        wanted = lambda review: about(review) or held_out(review)  # noqa: E731
+        wanted = lambda review: learns(review) and (about(review) or held_out(review))  # noqa: E731
         export_training_set(self.store, images, run.data, taught=known, wanted=wanted)
 
     def _held_out(self) -> Callable[[Review], bool]:

@@ -25,9 +25,11 @@ from pdc.domain.doubt import unlike
 from pdc.domain.errors import PdcError
 from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Prediction, Review
+from pdc.files import read_json
 from pdc.settings import Settings
 from pdc.store import Store
-from pdc.training.readers import reader_of, reviews_to_compare
+from pdc.training.readers import not_left_out, reader_of, reviews_to_compare
+from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from pdc.review.answering import Answers
@@ -60,6 +62,19 @@ def audit(place: Place, options: AuditOptions) -> int:
     else:
         print(*told(report), sep="\n")
     return FAILED if report["found"] else DONE
+
+
+def compare_before_training(run: Run, settings: Settings, store: Store, say: Callable[[str], None], progress: Progress) -> None:
+    """Say whose reviews chance does not explain, and keep it as suspicions.json. The training goes on: a person decides."""
+    if run.suspicions():  # a run that goes on keeps its report
+        return
+    say("Comparing the reviews with the base model's answers, other readers and near copies.")
+    images = set((read_json(run.data / "manifest.json") or {}).get("images", {}).values())
+    learns = not_left_out(store, run.config)
+    report = compare_reviews(store, settings, lambda r: r.image_sha256 in images and learns(r), progress=progress)
+    run.write_suspicions(report)
+    for sentence in told(report):
+        say(sentence)
 
 
 def compare_reviews(

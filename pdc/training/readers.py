@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import USABLE, Review
 from pdc.store import Store
+from pdc.training.config import TrainConfig
 
 NO_READER = "There are no reviews by {reader}; readers are: {known}."
 NO_IMAGE = "No reviewed image has a name that begins with {image}; give at least the first 8 digits of its sha256."
@@ -33,20 +34,23 @@ def readers(store: Store) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: -names.count(name))
 
 
-def not_left_out(store: Store, readers: Collection[str], images: Collection[str]) -> Callable[[Review], bool]:
-    """Whether a fold learns from a review: not where its reader (or author) is among these, nor of an image whose sha256 begins
-    like one of these. BadSetting where there is nothing to leave out: most likely the name is spelt otherwise."""
-    imported, usable = store.import_files(), store.usable_reviews() if readers or images else []
-    known = {reader_of(r, imported) for r in usable}
-    for reader in readers:
-        if reader not in known | {r.author for r in usable}:
-            raise BadSetting(NO_READER, reader=reader, known="; ".join(sorted(known)) or "-")
+def check_known(store: Store, names: Collection[str], images: Collection[str]) -> None:
+    """BadSetting where a reader or an image that is to be left out has no review: most likely it is spelt otherwise."""
+    known, reviewed = set(readers(store)), store.usable_reviews()
+    for name in names:
+        if name not in known | {r.author for r in reviewed}:
+            raise BadSetting(NO_READER, reader=name, known="; ".join(sorted(known)) or "-")
     for image in images:
-        if len(image) < DIGITS or not any(r.image_sha256.startswith(image) for r in usable):
+        if len(image) < DIGITS or not any(r.image_sha256.startswith(image) for r in reviewed):
             raise BadSetting(NO_IMAGE, image=image)
 
+
+def not_left_out(store: Store, config: TrainConfig) -> Callable[[Review], bool]:
+    """Whether a training learns from a review: not if its reader or author is left out, or its image, by its first digits."""
+    imported = store.import_files()
+
     def learns(review: Review) -> bool:
-        left_out = {review.author, reader_of(review, imported)} & set(readers)
-        return not left_out and not review.image_sha256.startswith(tuple(images))
+        left_out = {review.author, reader_of(review, imported)} & set(config.without_readers)
+        return not left_out and not review.image_sha256.startswith(tuple(config.without_images))
 
     return learns

@@ -71,6 +71,8 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert 0 < metrics["training"]["steps"] == trainer.progress(name).step <= metrics["training"]["planned"]
     assert {"base", "candidate", "scratch", "changes"} <= set(metrics["edits"])
     assert "planned steps are done" in run.output.read_text()
+    assert run.suspicions()["reviews"] == 10 and metrics["suspicions"] == run.suspicions()  # compared before the training
+    assert "10 reviews by 1 reader(s) were compared" in run.output.read_text()
     manifest = json.loads((run.data / "manifest.json").read_text())
     assert manifest["held_out"]["images"] == metrics["n"]
     assert json.loads((run.adapter / "pdc.json").read_text())["data"] == manifest["digest"]

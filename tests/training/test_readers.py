@@ -7,7 +7,8 @@ from places import Place, boxes
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Question, Task
-from pdc.training.readers import not_left_out, readers
+from pdc.training.config import TrainConfig
+from pdc.training.readers import check_known, not_left_out, readers
 
 ASKED = Question(Task.BOUNDING, ("cell",))
 
@@ -22,10 +23,10 @@ def place(tmp_path) -> Place:
 
 def test_a_reader_and_an_image_can_be_left_out(place):
     first, second = place.store.usable_reviews()
-    by_image = not_left_out(place.store, [], [first.image_sha256[:10]])
+    by_image = not_left_out(place.store, TrainConfig("base", without_images=[first.image_sha256[:10]]))
     assert (by_image(first), by_image(second)) == (False, True)
-    assert not any(map(not_left_out(place.store, ["ada"], []), (first, second)))
-    assert all(map(not_left_out(place.store, [], []), (first, second))) and readers(place.store) == ["ada"]
+    assert not any(map(not_left_out(place.store, TrainConfig("base", without_readers=["ada"])), (first, second)))
+    assert all(map(not_left_out(place.store, TrainConfig("base")), (first, second))) and readers(place.store) == ["ada"]
 
 
 @pytest.mark.parametrize(
@@ -33,5 +34,6 @@ def test_a_reader_and_an_image_can_be_left_out(place):
     [(["Ada"], [], "readers are: ada"), ([], ["00"], "8 digits"), ([], ["0" * 12], "begins with 000")],
 )
 def test_a_name_that_fits_nothing_is_a_sentence(place, names, images, said):
+    check_known(place.store, ["ada"], [place.store.images()[0].sha256[:8]])
     with pytest.raises(BadSetting, match=said):
-        not_left_out(place.store, names, images)
+        check_known(place.store, names, images)

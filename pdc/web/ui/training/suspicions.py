@@ -37,7 +37,7 @@ class SuspicionPanel:
 
     def build(self, chosen: gr.Dropdown) -> None:
         """The sentences, and what can be done; hidden where nothing is suspected of the `chosen` adapter."""
-        with gr.Group(visible=False) as self.group:
+        with gr.Column(visible=False) as self.group:
             self.view = NodeView(elem_classes="pdc-suspicions")
             with gr.Row():
                 self.reader = gr.Dropdown([], label=word("Reader"), scale=2)
@@ -93,8 +93,7 @@ class SuspicionPanel:
     # Words and values -------------------------------------------------------------------------------------------
 
     def _told(self, name: str, found: Sequence[Suspicion]) -> Node:
-        sentences = (el("li", s.sentence()) for s in found)
-        return el("div", el("h3", Message(HEADING, name=name)), el("ul", *sentences))
+        return el("div", el("h3", Message(HEADING, name=name)), *(el("p", s.sentence()) for s in found))
 
     def _images(self, found: Sequence[Suspicion], reader: str | None) -> Any:
         images = images_of(found, reader) if reader else []
