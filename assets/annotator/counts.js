@@ -123,6 +123,7 @@ export class Counts {
     const { doc } = this.editor;
     const differs = said && (said[line.label] || 0) !== count;
     const readers = line.input ? this.editor.readers.stated(line.label) : "";
+    line.said.toggleAttribute("data-readers", readers !== "");
     text(line.said, readers || (differs && !worth ? t("model {n}", { n: said[line.label] || 0 }) : ""));
     showWorth(line.worth, worth, count);
     if (line.input) {

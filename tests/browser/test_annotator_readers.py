@@ -6,7 +6,7 @@ import pytest
 from editor_page import LABELS, Driver
 
 from pdc.domain.agreement.consensus import propose
-from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Task
+from pdc.domain.values import Box, Findings, Mark, Origin, Point, Question, Status, Task
 from pdc.web.ui.agreement.readers import readers_value
 from pdc.web.ui.annotator import mark_value
 
@@ -47,6 +47,30 @@ def test_everybodys_marks_are_drawn_and_each_readers_can_be_hidden(driver: Drive
     assert lines.count() == 2
     driver.page.locator(".pda-reader-chip").nth(1).click()
     assert lines.count() == 3
+
+
+def test_points_of_readers_in_one_place_are_rings_wider_than_the_mark_itself(driver: Driver) -> None:
+    at = {name: Findings((Mark("h1", Point(50, 60), RED, Origin.HUMAN),)) for name in ("ada", "bob")}
+    asked = Question(Task.CNT_AND_POINT, tuple(LABELS))
+    consensus = propose(at, asked).findings
+    driver.open(*map(mark_value, consensus.marks), kind="point", readers=readers_value(at, asked, consensus))
+    width = "nodes => nodes.map((n) => parseFloat(getComputedStyle(n).strokeWidth))"
+    rings = driver.page.locator('.pda-reader[data-kind="point"]').evaluate_all(width)
+    (own,) = driver.page.locator('.pda-ink .pda-line[data-kind="point"]').evaluate_all(width)
+    assert rings[0] > rings[1] > own
+
+
+def test_when_counting_each_readers_number_stands_beside_and_fits(driver: Driver) -> None:
+    said = {name: Findings(stated={RED: n}) for name, n in (("ada", 5), ("bob", 7), ("a reader with a long name", 6))}
+    asked = Question(Task.COUNTING, tuple(LABELS))
+    consensus = propose(said, asked).findings
+    driver.open(kind="count", stated=dict(consensus.stated), readers=readers_value(said, asked, consensus))
+    line = driver.page.locator(f'.pda-label[data-label="{RED}"]')
+    assert line.locator(".pda-said").inner_text() == "ada 5 · bob 7 · a reader with a long name 6"
+    assert line.locator(".pda-count-input").input_value() == "6"
+    ends = line.locator(".pda-said").bounding_box()
+    assert ends["x"] + ends["width"] <= line.locator(".pda-step").first.bounding_box()["x"]
+    assert not driver.page.locator(".pda-votes").is_visible()
 
 
 def test_one_key_accepts_what_everybody_marked_alike_and_undo_takes_it_back(driver: Driver) -> None:

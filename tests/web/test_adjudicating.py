@@ -11,6 +11,7 @@ from desk import Desk
 from several_readers import ASK, found, read_by
 
 from pdc.domain.values import Findings
+from pdc.web.ui.screen import show_errors, status_line
 
 READS = {"ada": found((0, "cell"), (60, "cell")), "bob": found((1, "cell"))}
 
@@ -31,7 +32,8 @@ def decided(value: dict, status: str) -> dict:
 def test_whoever_makes_the_consensus_sees_everybodys_marks_and_what_they_propose(desk: Desk):
     sha = desk.image("a.png", (100, 30))
     read_by(desk.store, sha, READS)
-    _, value, *_ = desk.choose(sha, "boss")
+    draft, value, *_ = desk.choose(sha, "boss")
+    assert "Proposed from the reads of ada, bob" in status_line(draft) and "not been asked" not in status_line(draft)
     assert value["readers"]["names"] == ["ada", "bob"]
     assert [m["status"] for m in value["marks"]] == ["open", "doubtful"]
     assert [g["id"] for g in value["readers"]["groups"]] == [m["id"] for m in value["marks"]]
@@ -58,8 +60,6 @@ def test_a_consensus_with_ties_is_not_saved_until_each_is_decided(desk: Desk):
 
 
 def _save(desk: Desk, draft, value) -> tuple:
-    from pdc.web.ui.screen import show_errors
-
     return show_errors(desk.tab.save)(draft, value, {})
 
 

@@ -22,6 +22,7 @@ from pdc.domain.values import Findings, Prediction, Question
 from pdc.review.answering import STOPPED, UNTAUGHT
 from pdc.review.confidence_words import WordThresholds
 from pdc.review.drafts import Draft, kept_aside
+from pdc.review.reading.lines import CONSENSUS
 from pdc.web.ui.annotator import findings_from, to_value
 from pdc.web.ui.words import translated
 from pdc.web.ui.worklist import image_url
@@ -151,7 +152,13 @@ def status_line(draft: Draft | None) -> Message:
         found = _what_it_found(answer, draft.question)
         parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft)]
         parts.append((answer.view and answer.view.words) or "")
-    elif not draft.base_revision and not draft.blind and draft.note != STOPPED and not _says(draft.note, UNTAUGHT):
+    elif (
+        draft.kind != CONSENSUS
+        and not draft.base_revision
+        and not draft.blind
+        and draft.note != STOPPED
+        and not _says(draft.note, UNTAUGHT)
+    ):
         parts.append(Message("The model has not been asked yet."))
     return joined(parts)
 
