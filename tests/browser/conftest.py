@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from editor_page import Driver, editor_app
-from workbench_page import Workbench
+from workbench_page import Remembering, Workbench
 
 FLAGS = [
     "--no-sandbox",
@@ -81,14 +82,33 @@ def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
     assert problems == []
 
 
-@pytest.fixture
-def workbench(tmp_path: Path, embedded: Any, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
-    """workbench(blind=...) starts the whole app on the embedded model."""
-    made: list[Workbench] = []
+@pytest.fixture(scope="session")
+def remembering(embedded: Any) -> Remembering:
+    """The embedded model for all apps of this worker: what was answered once is not computed again."""
     embedded.load()
+    return Remembering(embedded)
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, remembering: Remembering, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
+    """workbench(blind=...) starts the whole app on the embedded model."""
+    with _workbenches(tmp_path, remembering, serve) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_bench(tmp_path_factory: Any, remembering: Remembering, serve: Callable[[object], str]) -> Iterator[Workbench]:
+    """One app for all tests of a file that leave it as it was."""
+    with _workbenches(tmp_path_factory.mktemp("bench"), remembering, serve) as make:
+        yield make(training=True)
+
+
+@contextmanager
+def _workbenches(folder: Path, model: Remembering, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
+    made: list[Workbench] = []
 
     def make(**options: Any) -> Workbench:
-        made.append(Workbench(tmp_path, options.pop("model", embedded), serve, **options))
+        made.append(Workbench(folder, options.pop("model", model), serve, **options))
         return made[-1]
 
     yield make

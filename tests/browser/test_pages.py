@@ -16,7 +16,7 @@ TABS = ("Review", "History", "Labels", "Reading study", "Training")
 
 
 def an_example(page) -> None:
-    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    page.locator(".pdc-examples[open] .pdc-item, .pdc-own .pdc-item").first.click()
     says(page, "Answered by")
 
 
@@ -29,8 +29,8 @@ def findings(page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_axe_finds_nothing_serious_on_any_tab(browser, workbench, scheme: str):
-    page = open_page(browser, workbench(training=True), color_scheme=scheme)
+def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str):
+    page = open_page(browser, shared_bench, color_scheme=scheme)
     assert findings(page) == []
     an_example(page)
     press(page, "n", "a", "g")
@@ -40,7 +40,7 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, workbench, scheme: str):
     press(page, "Escape")
     for tab in TABS[1:]:
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(200)
         assert findings(page) == [], tab
     page.close()
 
@@ -69,20 +69,21 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     page.close()
 
 
-@pytest.mark.parametrize(("locale", "after"), [("en-GB", "Delete"), ("de-DE", "Löschen")])
-def test_a_template_says_any_sentence_and_takes_none_for_markup(browser, serve, locale: str, after: str):
+def test_a_template_says_any_sentence_and_takes_none_for_markup(browser, serve):
     odd = 'Don\'t say "no" to `this` \\ or ${that} or {{those}} <b>&amp;</b>'
     said = "".join(f"<p>{template_sentence(text)}</p>" for text in (odd, "Delete"))
     with gr.Blocks() as blocks:
         gr.HTML(html_template=said, elem_id="said")
         line = gr.HTML("", html_template=LINE, elem_id="line")
         blocks.load(lambda: odd, None, line)
-    page = browser.new_page(locale=locale)
-    page.goto(serve(gr.mount_gradio_app(FastAPI(), blocks, path="/")))
-    page.wait_for_function("document.querySelector('#line p')?.textContent")
-    assert page.locator("#said p").all_inner_texts() == [odd, after]
-    assert page.inner_text("#line p") == odd
-    page.close()
+    url = serve(gr.mount_gradio_app(FastAPI(), blocks, path="/"))
+    for locale, after in (("en-GB", "Delete"), ("de-DE", "Löschen")):
+        page = browser.new_page(locale=locale)
+        page.goto(url)
+        page.wait_for_function("document.querySelector('#line p')?.textContent")
+        assert page.locator("#said p").all_inner_texts() == [odd, after]
+        assert page.inner_text("#line p") == odd
+        page.close()
 
 
 def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):

@@ -1,22 +1,26 @@
-"""The command line as a user types it: real processes, real model."""
+"""The command line as a user types it, with the real model; where it matters as a real process."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from pdc.cli.main import main
 from pdc.cli.predict import PredictOptions, _question
 from pdc.inference.adapter_folder import lora_layers
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.settings import EMBEDDED_MODEL, Settings
 
-pytestmark = pytest.mark.slow  # each command is a process that loads torch
+pytestmark = pytest.mark.slow  # some load the model, some are processes that load torch
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "image",
@@ -43,17 +47,35 @@ KEYS = {
 }
 
 
-def pdc(home: Path, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "pdc", *words],
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PDC_HOME": str(home), **env},
-        timeout=300,
-    )
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Pdc = Callable[..., Done]
+
+
+@pytest.fixture
+def pdc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pdc:
+    """pdc(words, stdin=..., PDC_PORT=...) in this process: what a process of its own says too, without its seconds of imports."""
+
+    def run(*words: str, stdin: str = "", **env: str) -> Done:
+        for name, value in {"PDC_HOME": str(tmp_path), **env}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = main(words)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+def as_a_process(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command, environment = [sys.executable, "-m", "pdc", *words], {**os.environ, "PDC_HOME": str(home)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +92,7 @@ def folder(tmp_path_factory, smears) -> Path:
 
 def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(folder: Path, tmp_path: Path):
     paths = [str(folder / n) for n in ("smear.png", "broken.png", "turned.jpg")]
-    done = pdc(tmp_path, "predict", *paths, "--task", "count_and_box", "--label", "red blood cell", "--json")
+    done = as_a_process(tmp_path, "predict", *paths, "--task", "count_and_box", "--label", "red blood cell", "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1 and "broken.png" in done.stderr and "Traceback" not in done.stderr
     assert [r["image"] for r in rows] == ["smear.png", "turned.jpg"]
@@ -86,8 +108,8 @@ def test_predict_prints_one_json_object_a_line_and_goes_on_after_a_bad_file(fold
 @pytest.mark.parametrize(
     ("words", "sentence"), [(("--task", "segmenting"), "use one of pointing"), (("--label", 'a"b'), "may not contain")]
 )
-def test_bad_questions_are_refused_with_a_sentence(folder: Path, tmp_path: Path, words: tuple[str, ...], sentence: str):
-    done = pdc(tmp_path, "predict", str(folder / "smear.png"), *words)
+def test_bad_questions_are_refused_with_a_sentence(folder: Path, pdc: Pdc, words: tuple[str, ...], sentence: str):
+    done = pdc("predict", str(folder / "smear.png"), *words)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
 
 
@@ -103,16 +125,16 @@ def test_bad_questions_are_refused_with_a_sentence(folder: Path, tmp_path: Path,
         ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
     ],
 )
-def test_bad_settings_are_refused_with_a_sentence(folder: Path, tmp_path: Path, env: dict[str, str], sentence: str):
-    done = pdc(tmp_path, "predict", str(folder / "smear.png"), **env)
+def test_bad_settings_are_refused_with_a_sentence(folder: Path, pdc: Pdc, env: dict[str, str], sentence: str):
+    done = pdc("predict", str(folder / "smear.png"), **env)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_users_are_added_and_listed(tmp_path: Path):
-    assert "ada" in pdc(tmp_path, "users", "add", "ada", stdin="long enough password\n").stdout
-    again = pdc(tmp_path, "users", "add", "ada", stdin="long enough password\n")
+def test_users_are_added_and_listed(pdc: Pdc):
+    assert "ada" in pdc("users", "add", "ada", stdin="long enough password\n").stdout
+    again = pdc("users", "add", "ada", stdin="long enough password\n")
     assert again.returncode == 1 and "already" in again.stderr
-    assert pdc(tmp_path, "users", "list").stdout.strip() == "ada"
+    assert pdc("users", "list").stdout.strip() == "ada"
 
 
 def labels_asked(settings: Settings, adapter: Path | None = None, *labels: str) -> tuple[str, ...]:
@@ -131,13 +153,13 @@ def test_without_a_label_each_model_is_asked_for_its_own(tmp_path: Path):
     assert labels_asked(foreign, None, "polyp") == ("polyp",)
 
 
-def test_a_model_that_names_no_labels_is_not_asked_for_those_of_another(folder: Path, tmp_path: Path):
-    done = pdc(tmp_path, "predict", str(folder / "smear.png"), PDC_MODEL="Qwen/Qwen2.5-VL-7B-Instruct")
+def test_a_model_that_names_no_labels_is_not_asked_for_those_of_another(folder: Path, pdc: Pdc):
+    done = pdc("predict", str(folder / "smear.png"), PDC_MODEL="Qwen/Qwen2.5-VL-7B-Instruct")
     assert done.returncode == 1 and "--label polyp" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_doctor_names_versions_model_and_disk(tmp_path: Path):
-    done = pdc(tmp_path, "doctor")
+    done = as_a_process(tmp_path, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("torch", "gradio", "pdc-tiny", "sqlite", "GB free"):
         assert word in done.stdout
@@ -145,28 +167,28 @@ def test_doctor_names_versions_model_and_disk(tmp_path: Path):
     assert layers > 40 and f"({layers} LoRA layers, all loaded)" in done.stdout
 
 
-def test_a_model_is_not_served_to_others_without_a_key(tmp_path: Path):
-    done = pdc(tmp_path, "serve-model", "--host", "0.0.0.0")
+def test_a_model_is_not_served_to_others_without_a_key(pdc: Pdc):
+    done = pdc("serve-model", "--host", "0.0.0.0")
     assert done.returncode == 1 and "PDC_SERVER_KEY" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_server_that_is_not_there_is_told(folder: Path, tmp_path: Path):
-    done = pdc(tmp_path, "predict", str(folder / "smear.png"), PDC_SERVER_URL="http://127.0.0.1:9")
+def test_a_server_that_is_not_there_is_told(folder: Path, pdc: Pdc):
+    done = pdc("predict", str(folder / "smear.png"), PDC_SERVER_URL="http://127.0.0.1:9")
     assert done.returncode == 1 and "PDC_SERVER_URL" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_help_reads_well(tmp_path: Path):
-    done = pdc(tmp_path, "--help")
+def test_help_reads_well(pdc: Pdc):
+    done = pdc("--help")
     assert done.returncode == 0 and "examples:" in done.stdout
 
 
-def test_the_app_starts_by_a_verb_and_refuses_bad_settings_with_a_sentence(tmp_path: Path):
-    done = pdc(tmp_path, "serve", PDC_PORT="many")
+def test_the_app_starts_by_a_verb_and_refuses_bad_settings_with_a_sentence(pdc: Pdc):
+    done = pdc("serve", PDC_PORT="many")
     assert done.returncode == 1 and "PDC_PORT" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_training_and_its_kin_go_on_to_finetune_with_their_words_and_exit_codes(tmp_path: Path):
-    shown = pdc(tmp_path, "train", "--help")
+    shown = as_a_process(tmp_path, "train", "--help")
     assert shown.returncode == 0 and "--max-seconds" in shown.stdout
-    refused = pdc(tmp_path, "promote", "nobody")
+    refused = as_a_process(tmp_path, "promote", "nobody")
     assert refused.returncode == 1 and refused.stderr.startswith("finetune: ") and "nobody" in refused.stderr

@@ -88,10 +88,12 @@ def test_progress_reads_the_folder(settings, sleeper):
 
 
 @pytest.mark.slow
-def test_a_child_that_fails_says_why_and_is_noted_in_the_store(settings):
+def test_a_child_has_a_session_of_its_own_and_one_that_fails_says_why_and_is_noted_in_the_store(settings):
     trainer = ProcessTrainer(settings)
     name = trainer.start(epochs=1)
     assert trainer.running() == name and trainer.latest() == name
+    pid, _ = Run.open(settings.runs.resolve(), name).process()
+    assert os.getsid(pid) == pid != os.getsid(0)
     wait(lambda: trainer.running() is None)
     progress = trainer.progress(name)
     assert progress.status is RunStatus.FAILED
@@ -99,15 +101,6 @@ def test_a_child_that_fails_says_why_and_is_noted_in_the_store(settings):
     store = Store.open(settings.url)
     assert [(r.name, r.status) for r in store.runs()] == [(name, RunStatus.FAILED)]
     store.close()
-
-
-@pytest.mark.slow
-def test_the_child_is_in_a_session_of_its_own(settings):
-    trainer = ProcessTrainer(settings)
-    name = trainer.start(epochs=1)
-    pid, _ = Run.open(settings.runs.resolve(), name).process()
-    assert os.getsid(pid) == pid != os.getsid(0)
-    wait(lambda: trainer.running() is None)
 
 
 def test_the_child_sees_the_same_home_from_any_folder(tmp_path, monkeypatch):
