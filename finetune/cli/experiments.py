@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +17,7 @@ from finetune.cli.registry import registered, wanted_of
 from pdc.cli.entry import DONE
 from pdc.cli.progress import shown
 from pdc.domain.errors import BadSetting
-from pdc.domain.values import Task
+from pdc.domain.values import Question, Task
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.settings import Settings
@@ -28,7 +28,20 @@ if TYPE_CHECKING:
     from finetune.experiments.studies import Setup
     from finetune.experiments.study import Player
 
-Study = Literal["base", "tasks", "rank", "wording", "gallery", "modality", "preference"]
+Study = Literal[
+    "base",
+    "tasks",
+    "rank",
+    "vision",
+    "balance",
+    "counts",
+    "accumulate",
+    "wording",
+    "wordings",
+    "gallery",
+    "modality",
+    "preference",
+]
 DRAWN, DRAWN_RODS = "drawn:", "drawn:rods"
 ASKING: tuple[Study, ...] = ("wording", "gallery")  # studies that train nothing: they ask an adapter that is there
 
@@ -79,8 +92,14 @@ class StudyOptions:
         Path | None, typer.Option(help="Folder for table, plot and runs (default: study-NAME); a killed study goes on.")
     ] = None
     label: Label = None
+    rename: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL=NEW", help="Ask for it by a name that the model never saw; repeat.")
+    ] = None
     train: Annotated[int, number("Images to train on, at most.")] = 40
     held_out: HeldOut = 20
+    held_out_data: Annotated[
+        Path | None, typer.Option(metavar="COCO.json", help="Images to measure on (default: some of --truth).")
+    ] = None
     known: Known = 4
     adapter: Asked = "active"
     known_data: KnownData = None
@@ -156,7 +175,7 @@ def study(place: Place, options: StudyOptions, training: StudiedTraining) -> int
 
     out, settings = options.out or Path(f"study-{options.study}"), settings_of(place)
     config = config_of(training, settings)
-    names = ("study", "truth", "label", "train", "held_out", "adapter", "known_data")
+    names = ("study", "truth", "label", "rename", "train", "held_out", "held_out_data", "adapter", "known_data")
     _same_work({name: getattr(options, name) for name in names}, config, out)
     setup = _setup(options, settings, config, out)
     with shown() as progress:
@@ -167,15 +186,54 @@ def study(place: Place, options: StudyOptions, training: StudiedTraining) -> int
 
 
 def _setup(options: StudyOptions, settings: Settings, config: TrainConfig, out: Path) -> Setup:
-    from finetune.experiments.simulate import split_rows
     from finetune.experiments.studies import Setup
 
-    rows = _truth(options.truth, options.label, out)
-    pool, held_out = split_rows(rows, options.held_out)
+    pool, held_out = _split(options, out)
     asks = options.study in ASKING and options.adapter != "none"
     adapter = wanted_of(options.adapter, registered(settings)) if asks else AdapterRef()
     known: Sequence[Row] = _known(options.known_data, options.known, out) if options.study == "modality" else ()
     return Setup(pool[: options.train], held_out, config, adapter, known)
+
+
+def _split(options: StudyOptions, out: Path) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows to measure on, their labels renamed. BadSetting where the two show the same."""
+    from finetune.cli.fold import thin_out
+    from finetune.data.coco import read_coco
+    from finetune.data.dataset import refuse_leaks
+    from finetune.experiments.simulate import split_rows
+
+    names = dict(map(_renamed, options.rename or ()))
+    rows = relabel(_truth(options.truth, options.label, out), names)
+    if options.held_out_data is None:
+        return split_rows(rows, options.held_out)
+    apart = relabel(read_coco(options.held_out_data, Task.COUNT_AND_BOX, options.label or ()), names)
+    held_out = thin_out(apart, options.held_out)
+    refuse_leaks(rows[: options.train], held_out)
+    return rows, held_out
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    """ "nucleus=speckle" as the old and the new name."""
+    old, _, new = text.partition("=")
+    if not old or not new:
+        raise BadSetting("{text} is no renaming; write the label, =, and its new name, as in nucleus=speckle.", text=repr(text))
+    return old, new
+
+
+def relabel(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
+    """The rows with other names for their labels. BadSetting when no row asks for one of these."""
+    if unknown := set(names) - {label for row in rows for label in row.question.labels}:
+        raise BadSetting("No image is asked for {label}, so it cannot be renamed.", label=repr(min(unknown)))
+    return [
+        replace(
+            row,
+            question=Question(row.question.task, tuple(names.get(label, label) for label in row.question.labels)),
+            findings=replace(
+                row.findings, marks=tuple(replace(m, label=names.get(m.label, m.label)) for m in row.findings.marks)
+            ),
+        )
+        for row in rows
+    ]
 
 
 def _table(options: StudyOptions, player: Player, setup: Setup, out: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pdc.domain.errors import BadSetting
 from pdc.settings import Settings
 from pdc.training.config import TrainConfig
 
@@ -29,6 +30,11 @@ Asked = Annotated[str, typer.Option(help="Whom to ask: `active`, `none`, a name 
 def number(help: str, metavar: str = "N") -> Any:
     """An option that takes a number."""
     return typer.Option(metavar=metavar, help=help)
+
+
+def weights(help: str, of: str) -> Any:
+    """An option that takes a factor for a name, again and again: `--label-weight platelet=4`."""
+    return typer.Option(f"--{of.lower()}-weight", metavar=f"{of}=N", help=f"{help} Repeat for several.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,25 @@ class Training:
     lr: Annotated[float | None, number("Peak learning rate" + FITS)] = None
     epochs: Annotated[float | None, number("Visits to each reviewed question" + FITS)] = None
     batch: Annotated[int | None, number("Questions per step" + FITS)] = None
+    accumulate: Annotated[
+        int | None, number("Parts into which a step's questions are cut, to need less memory (default: 1).")
+    ] = None
     max_seconds: Annotated[float | None, number("Longest training time, seconds" + FITS)] = None
     replay: Annotated[float | None, number("Share of views that show what the model knew" + FITS)] = None
     save_every: Annotated[int | None, number("Steps between checkpoints" + FITS)] = None
     questions: Annotated[int | None, number("Questions about each view of an image" + FITS)] = None
     seed: Annotated[int | None, number("Seed of weights, order and views" + FITS)] = None
+    one_list: Annotated[bool | None, typer.Option(help="Answer all tasks from one list of marks where the base does so.")] = None
+    count_by_marks: Annotated[
+        bool | None, typer.Option(help="Answer a count alone by counting marks (default), or state it.")
+    ] = None
+    task_weights: Annotated[list[str] | None, weights("Factor on the loss of a task's answers.", "TASK")] = None
+    label_weights: Annotated[list[str] | None, weights("Factor on the loss of what is said of a label.", "LABEL")] = None
+    label_balance: Annotated[float | None, number("Rare labels weigh more: power of inverse frequency, 0 to 1 (default: 0).")] = (
+        None
+    )
+    count_weight: Annotated[float | None, number("Factor on the loss of stated counts (default: 1).")] = None
+    wordings: Annotated[int | None, number("Wordings in which a question is put in training, 1 to 8 (default: 1).")] = None
     preference: Annotated[
         float | None,
         number(
@@ -86,6 +106,16 @@ def settings_of(place: Place) -> Settings:
 def config_of(training: Training, settings: Settings) -> TrainConfig:
     """The model's defaults, changed by what was given on the command line."""
     given = {f.name: v for f in fields(Training) if (v := getattr(training, f.name)) is not None}
+    given |= {name: dict(map(_factor, given[name])) for name in ("task_weights", "label_weights") if name in given}
     if given.get("parent") == "none":
         given["parent"] = None
     return TrainConfig.for_model(settings.model, **{**settings.loading, **given})
+
+
+def _factor(text: str) -> tuple[str, float]:
+    """ "platelet=4" as a name and a number."""
+    name, _, number = text.rpartition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise BadSetting("{text} is no weight; write a name, =, and a number, as in platelet=4.", text=repr(text)) from None

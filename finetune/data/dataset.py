@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune.data.augment import AugmentedView, random_view
-from finetune.data.unjudged import PartlyJudged, judged, judged_whole, partly_judged
-from finetune.data.windows import TOKEN_PX, known_tiles, random_window, views_of
+from finetune.data.example import UNWEIGHTED, example
+from finetune.data.loss_weights import LossWeights
+from finetune.data.unjudged import judged_whole
+from finetune.data.windows import known_tiles, random_window, views_of
+from finetune.data.wordings import TAUGHT, put
 from pdc.domain.errors import BadQuestion, BadSetting
-from pdc.domain.geometry import Size, reading_order
+from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Status, Task
 from pdc.files import sha256
 from pdc.images.near_duplicates import ImageHash, hash_image, near_duplicate_pairs
@@ -163,21 +166,13 @@ def draw_question(row: Row, weights: Mapping[str, float], rng: np.random.Generat
     return Question(task, labels)
 
 
-def target(qwen: Qwen, question: Question, findings: Findings, wh: tuple[int, int]) -> PartlyJudged:
-    """The answer's text: marks as the model states them, in reading order by visual token. `wh`: pixels of the image."""
-    frame = qwen.frame(*wh)
-    seen = frame.to_model(findings)
-    ordered = reading_order(seen.marks, frame.answer_wh, TOKEN_PX)
-    return partly_judged(question, replace(seen, marks=tuple(ordered)), qwen.prompt_style)
-
-
 class Examples:
     """`length` questions in the order in which they are asked, the same in every process of one seed.
 
     Every `questions` of them are about one view of one image. The images come in turn, shuffled anew each time round, and one
     that is learnt in windows as often as it has some. A `replay_share` of the views show one of the `replay` rows instead.
     With `pairs` every example has a chosen and a rejected answer, which are the same where the model was right or was not
-    asked.
+    asked. `weights` say what each part of an answer weighs, and each question is put in one of the first `wordings`.
     """
 
     def __init__(
@@ -193,11 +188,14 @@ class Examples:
         replay: Sequence[Row] = (),
         replay_share: float = 0.0,
         pairs: bool = False,
+        weights: LossWeights = UNWEIGHTED,
+        wordings: int = 1,
     ) -> None:
         self.rows = [row for row in rows for _ in range(views_of(row))]
         self.qwen, self.length = qwen, length
         self.seed, self.augment, self.tasks, self.questions = seed, augment, tasks, questions
         self.replay, self.replay_share, self.pairs = replay, replay_share if replay else 0.0, pairs
+        self.weights, self.wordings = weights, wordings
         self._images: dict[Path, PilImage] = {}
         self._seen: tuple[int, PilImage, Size, Findings, Findings] | None = None
 
@@ -209,7 +207,15 @@ class Examples:
         row = self.row(visit)
         image, wh, findings, predicted = self._look(visit, row)
         question = self._asked(visit, row)[index % self.questions]
-        return example(self.qwen, image, question, findings, predicted if self.pairs else None, wh)
+        text = self._words(index, question)
+        return example(self.qwen, image, question, findings, predicted if self.pairs else None, wh, self.weights, text)
+
+    def _words(self, index: int, question: Question) -> str | None:
+        """The question in one of the wordings; None: in the usual one."""
+        if self.wordings == 1:
+            return None
+        template = TAUGHT[np.random.default_rng([self.seed, index, 0, 3]).integers(self.wordings)]
+        return put(template, question, self.qwen.prompt_style)
 
     def _asked(self, visit: int, row: Row) -> list[Question]:
         """The visit's questions, each another one unless there are too few to ask."""
@@ -271,25 +277,3 @@ class Examples:
                 self._images.clear()
             self._images[row.path] = row.image()
         return self._images[row.path]
-
-
-def example(
-    qwen: Qwen, image: PilImage, question: Question, findings: Findings, rejected: Findings | None = None, wh: Size | None = None
-) -> dict[str, Any]:
-    """One TRL example: an answer to learn, with the parts of it that nobody judged, or with `rejected` one to prefer to that.
-    The prompt is the very chat that inference sends, with the image beside it, as TRL wants it. `wh`: the size in whose
-    pixels the findings are, where the image is resized already."""
-    resized = image if wh else qwen.resize(image)
-    chat = qwen.messages(resized, question)
-    answers = {"completion": findings} if rejected is None else {"chosen": judged(findings), "rejected": judged(rejected)}
-    said = {name: target(qwen, question, found, wh or image.size) for name, found in answers.items()}
-    return {
-        "images": [resized],
-        "prompt": [{**turn, "content": [_without_image(part) for part in turn["content"]]} for turn in chat],
-        **{name: [{"role": "assistant", "content": [{"type": "text", "text": a.text}]}] for name, a in said.items()},
-        **({"unjudged": said["completion"].unjudged} if rejected is None else {}),
-    }
-
-
-def _without_image(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "image"} if part["type"] == "image" else dict(part)

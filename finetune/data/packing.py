@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from finetune.data.loss_weights import weigh_tokens
+from pdc.domain.values import Task
+
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     from pdc.inference.qwen import Qwen
 
 IMAGE_END = "<|vision_end|>"
+TASKS = tuple(Task)
 IGNORED = -100  # the label of a token that is no part of an answer: it has no loss
 
 
@@ -33,7 +37,8 @@ class Packer:
 
     `input_ids` and `labels` [1, tokens], `position_ids` [3, 1, tokens], `attention_mask` [1, 1, tokens, tokens] (true:
     attends), and the distinct images' `pixel_values` and `image_grid_thw`. Examples that follow each other and hold the
-    very same image object share its prefix.
+    very same image object share its prefix. `weights` [1, tokens] is what each token weighs in the loss, and `tasks`
+    [1, tokens] the place of its question's task in `Task`.
     """
 
     qwen: Qwen
@@ -51,6 +56,8 @@ class Packer:
         return {
             "input_ids": torch.cat([p.ids for p in packed])[None],
             "labels": torch.cat([p.labels for p in packed])[None],
+            "weights": torch.cat([p.weights for p in packed])[None],
+            "tasks": torch.cat([p.tasks for p in packed])[None],
             "position_ids": torch.cat([p.positions for p in packed], -1),
             "attention_mask": torch.block_diag(*(p.attends for p in packed)).bool()[None, None],
             "pixel_values": pixels["pixel_values"],
@@ -66,21 +73,34 @@ class Packer:
         prompt = self.qwen.tokenizer.encode(after, add_special_tokens=False)
         answer = self.qwen.tokenizer(texts["completion"], add_special_tokens=False, return_offsets_mapping=True)
         start = texts["completion"].index(example["completion"][0]["content"][0]["text"])
-        unjudged = [(start + a, start + b) for a, b in example.get("unjudged", ())]
-        return _Question(before, prompt, answer["input_ids"], _labels(answer["input_ids"], answer["offset_mapping"], unjudged))
+        tokens, spans = answer["input_ids"], answer["offset_mapping"]
+        unjudged = [(start + a, start + b) for a, b in example["unjudged"]]
+        weights = weigh_tokens(spans, [(start + a, start + b, weight) for a, b, weight in example["weights"]])
+        task = TASKS.index(example["task"])
+        return _Question(before, prompt, tokens, _labels(tokens, spans, unjudged), weights, task)
 
     def _view(self, grid: Tensor, questions: Sequence[_Question]) -> _Packed:
         """One view's prefix with its questions behind it; `grid` [1, 3] of its image."""
         prefix = self._prefix(questions[0].before, grid)
         prefix_positions, offset = self.qwen.positions(prefix, grid.to(self.qwen.device))
         ids, labels, positions, lengths = [*prefix], [IGNORED] * len(prefix), [prefix_positions.cpu()], [len(prefix)]
+        weights, tasks = [0.0] * len(prefix), [0] * len(prefix)
         for q in questions:
             ids += q.prompt + q.answer
             labels += [IGNORED] * len(q.prompt) + q.labels
+            weights += [0.0] * len(q.prompt) + q.weights
+            tasks += [q.task] * (len(q.prompt) + len(q.answer))
             lengths.append(len(q.prompt) + len(q.answer))
             # Not the index in the row: the position right behind the prefix, the same on all three axes for text.
             positions.append((len(prefix) + offset + torch.arange(lengths[-1])).expand(3, 1, -1))
-        return _Packed(torch.tensor(ids), torch.tensor(labels), torch.cat(positions, -1), packed_attention_mask(lengths))
+        return _Packed(
+            torch.tensor(ids),
+            torch.tensor(labels),
+            torch.tensor(weights),
+            torch.tensor(tasks),
+            torch.cat(positions, -1),
+            packed_attention_mask(lengths),
+        )
 
     def _prefix(self, before: str, grid: Tensor) -> list[int]:
         """Tokens up to the image's end, with one <|image_pad|> per visual token."""
@@ -92,20 +112,25 @@ class Packer:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One example: its text before the image, the tokens of the prompt behind the image and of the answer, and its labels."""
+    """One example: its text before the image, the tokens of the prompt behind the image and of the answer, the answer's labels
+    and weights, and the place of its task."""
 
     before: str
     prompt: list[int]
     answer: list[int]
     labels: list[int]
+    weights: list[float]
+    task: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """One view with its questions: `ids` and `labels` [n], `positions` [3, 1, n], `attends` [n, n]."""
+    """One view with its questions: `ids`, `labels`, `weights` and `tasks` [n], `positions` [3, 1, n], `attends` [n, n]."""
 
     ids: Tensor
     labels: Tensor
+    weights: Tensor
+    tasks: Tensor
     positions: Tensor
     attends: Tensor
 

@@ -7,24 +7,28 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from finetune.data.dataset import Row
+from finetune.data.wordings import put
 from finetune.experiments.study import Arm, StudyTraining
 from pdc.domain.errors import BadSetting
-from pdc.domain.prompts import as_task, words
+from pdc.domain.prompts import as_task
 from pdc.domain.values import Question, Task
 from pdc.inference.adapter_ref import AdapterRef
-from pdc.training.config import TrainConfig
+from pdc.training.config import MOST_WORDINGS, TrainConfig
 
 RANKS = (4, 8, 16, 32)
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training images
 WEIGHTS = (0.2, 1.0)  # of the preference beside the likelihood of the correction
+BALANCES = (0.0, 0.5, 1.0)  # powers of the labels' inverse frequency
+COUNT_WEIGHTS = (1.0, 10.0, 100.0)  # of the stated counts in the loss
+PARTS = (1, 2, 4)  # into which a step is cut
 PHRASINGS = {
-    "as trained": "{task} {labels}. Answer in JSON.",
-    "polite": "Could you please {task} {labels} in this image? Answer in JSON.",
-    "as a question": "Which {labels} are there? {task} them. Answer in JSON.",
-    "for a clinician": "You are reading a medical image. {task} {labels} that you can see, and miss none. Answer in JSON.",
+    "as trained": "{task} {labels}. {form}",
+    "polite": "Could you please {task} {labels} in this image? {form}",
+    "as a question": "Which {labels} are there? {task} them. {form}",
+    "for a clinician": "You are reading a medical image. {task} {labels} that you can see, and miss none. {form}",
     "terse": "{labels}: JSON.",
     "without the format": "{task} {labels}.",
-    "labels in capitals": "{task} {LABELS}. Answer in JSON.",
+    "labels in capitals": "{task} {LABELS}. {form}",
     "misspelt": "{task} {labels}, pleese. Anwser in JSON.",
 }
 
@@ -72,13 +76,55 @@ def rank(s: Setup) -> list[Arm]:
 
 def wording(s: Setup) -> list[Arm]:
     """The same question put in other words than it was trained with."""
-    return [Arm(name, s.held_out, s.adapter, partial(_put, text)) for name, text in PHRASINGS.items()]
+    return [Arm(name, s.held_out, s.adapter, partial(put, text)) for name, text in PHRASINGS.items()]
 
 
-def _put(template: str, question: Question, style: str) -> str:
-    usual = words(question, style)
-    labels = ", ".join(question.labels)
-    return template.format(task=usual[: usual.index(labels)].strip(), labels=labels, LABELS=labels.upper())
+def wordings(s: Setup) -> list[Arm]:
+    """Trained in one wording and in all that there are, then asked in words of which only the first was in training."""
+    trained = {n: StudyTraining(f"wordings-{n}", replace(s.config, wordings=n), s.train) for n in (1, MOST_WORDINGS)}
+    return [
+        Arm(f"{name}, {n} in training", s.held_out, training, partial(put, PHRASINGS[name]))
+        for name in ("as trained", "for a clinician", "as a question", "terse")
+        for n, training in trained.items()
+    ]
+
+
+def vision(s: Setup) -> list[Arm]:
+    """The vision encoder frozen, or trained too."""
+    arms = {"frozen encoder": False, "trained encoder": True}
+    return [
+        Arm(name, s.held_out, StudyTraining(f"vision-{on}", replace(s.config, vision=on), s.train)) for name, on in arms.items()
+    ]
+
+
+def balance(s: Setup) -> list[Arm]:
+    """How much more rare labels weigh in the loss."""
+    if len({label for row in s.train for label in row.question.labels}) < 2:
+        raise BadSetting("Labels can only be balanced where there are several; give images of two labels or more.")
+    return [
+        Arm(f"balance {p}", s.held_out, StudyTraining(f"balance-{p}", replace(s.config, label_balance=p), s.train))
+        for p in BALANCES
+    ]
+
+
+def counts(s: Setup) -> list[Arm]:
+    """A count alone: stated as a number, with more and more weight in the loss, or the number of the boxes of the same adapter.
+    All five tasks are learnt, each by itself."""
+    config = replace(s.config, one_list=False, count_by_marks=False)
+    trained = {w: StudyTraining(f"counts-{w}", replace(config, count_weight=w), s.train) for w in COUNT_WEIGHTS}
+    return [
+        Arm(f"weight {w:g}: {name}", asked(s.held_out, task), training)
+        for w, training in trained.items()
+        for name, task in (("stated", Task.COUNTING), ("by marks", Task.COUNT_AND_BOX))
+    ]
+
+
+def accumulate(s: Setup) -> list[Arm]:
+    """The same steps, each in one part or cut into several; and steps as small as the smallest part."""
+    whole = replace(s.config, batch=-(-s.config.batch // max(PARTS)) * max(PARTS))
+    cut = [(f"{whole.batch} in {n}", replace(whole, accumulate=n)) for n in PARTS]
+    arms = [*cut, (f"{whole.batch // max(PARTS)} in 1", replace(whole, batch=whole.batch // max(PARTS)))]
+    return [Arm(name, s.held_out, StudyTraining(name.replace(" ", "-"), config, s.train)) for name, config in arms]
 
 
 def modality(s: Setup) -> list[Arm]:
@@ -109,6 +155,11 @@ STUDIES: dict[str, Callable[[Setup], list[Arm]]] = {
     "wording": wording,
     "modality": modality,
     "preference": preference,
+    "wordings": wordings,
+    "vision": vision,
+    "balance": balance,
+    "counts": counts,
+    "accumulate": accumulate,
 }
 
 

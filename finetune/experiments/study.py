@@ -102,7 +102,8 @@ class Player:
             start = (parent.name or "", Path(parent.folder or "")) if parent else None
             self.say(f"Training {training.name}.")
             self._forget()
-            train(run, self._load(), rows, start, self.say, known, self.progress)
+            done = train(run, self._load(), rows, start, self.say, known, self.progress)
+            self.say(f"{done.told}, in {done.seconds:.0f} s.")
             free()
             run.mark_complete()
         return AdapterRef(training.name, str(run.adapter))
@@ -129,7 +130,8 @@ class Player:
 
 def report(title: str, found: Mapping[str, Evaluation], out: Path) -> str:
     """table.txt, plot.png and results.json; the table's text."""
-    text = f"{title}\n\n{overall_table(dict(found))}\n\n{spread_table(found)}\n"
+    parts = [title, overall_table(dict(found)), labels_table(found), spread_table(found)]
+    text = "\n\n".join(filter(None, parts)) + "\n"
     (out / "table.txt").write_text(text, encoding="utf-8")
     write_json(out / "results.json", {"study": title, "arms": {name: e.to_json() for name, e in found.items()}})
     bars(out / "plot.png", panels(found), f"{title}; bars: 95 % over images or their groups")
@@ -138,6 +140,18 @@ def report(title: str, found: Mapping[str, Evaluation], out: Path) -> str:
 
 def panels(found: Mapping[str, Evaluation]) -> dict[str, dict[str, Estimate | None]]:
     return {title: {name: getattr(e.overall, key) for name, e in found.items()} for title, key in METRICS.items()}
+
+
+def labels_table(found: Mapping[str, Evaluation]) -> str:
+    """F1 and recall of each label, where there are several; 95 % intervals in brackets."""
+    rows = [("F1, recall by label", "label", "marks", "F1", "recall")]
+    for name, e in found.items():
+        rows += [(name, label, str(s.true_marks), _cell(s.f1), _cell(s.recall)) for label, s in e.labels.items()]
+    return align_columns(rows) if any(len(e.labels) > 1 for e in found.values()) else ""
+
+
+def _cell(e: Estimate | None) -> str:
+    return "-" if e is None else f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
 def spread_table(found: Mapping[str, Evaluation]) -> str:

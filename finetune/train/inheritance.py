@@ -8,10 +8,11 @@ from pathlib import Path
 from finetune.data.dataset import Row, likenesses, tasks_of
 from pdc.domain.values import Task
 from pdc.inference.adapter_folder import AdapterManifest, labels_served, windows_of
-from pdc.inference.answer_settings import labels_of, lists_of
+from pdc.inference.answer_settings import counts_by_of, labels_of, lists_of
 from pdc.inference.qwen import Qwen
 
 Parent = tuple[str, Path] | None  # name and folder
+COUNTED_BY = Task.COUNT_AND_BOX, Task.CNT_AND_POINT, Task.BOUNDING, Task.POINTING  # whose marks can be counted, best first
 
 
 def windows_learnt(rows: Sequence[Row], parent: Parent, windows: Mapping[str, float]) -> dict[str, float]:
@@ -39,6 +40,14 @@ def task_listed(qwen: Qwen, rows: Sequence[Row], parent: Parent) -> Task | None:
     """The task by which the adapter will answer all five: the base's, unless it learns or has learnt from points or counts."""
     lists = lists_of(str(parent[1]), qwen.base_lists) if parent else qwen.base_lists
     return lists if lists and all(lists in tasks_of(row) for row in rows) else None
+
+
+def task_counted(rows: Sequence[Row], weights: Mapping[str, float], parent: Parent) -> Task | None:
+    """The task by whose marks the adapter will answer a count alone: the first that was taught and that all rows have marks
+    for, and its parent's before it. None: where counts alone were learnt, a number is stated."""
+    before = counts_by_of(str(parent[1])) if parent else COUNTED_BY[0]
+    able = COUNTED_BY[COUNTED_BY.index(before) :] if before else ()
+    return next((task for task in able if weights.get(task, 0) > 0 and all(task in tasks_of(row) for row in rows)), None)
 
 
 def images_learnt(rows: Sequence[Row], replay: Sequence[Row], parent: Parent) -> dict[str, str]:

@@ -76,14 +76,15 @@ def save(
     data: str,
     trained_on: Mapping[str, str] = MappingProxyType({}),
     lists: Task | None = None,
+    counts_by: Task | None = None,
     labels: Collection[str] = (),
     serves: Collection[str] = (),
     windows: Mapping[str, float] = MappingProxyType({}),
 ) -> AdapterManifest:
     """Write weights, config and pdc.json. `data` is the digest in the training folder's manifest; `trained_on` names
-    every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five;
-    `labels` what it was taught, replay and its parents' lessons too; `serves` what it was corrected on; `windows` the side,
-    in image pixels, of the windows in which a label was learnt."""
+    every image that was learnt from (sha256) with its likeness; `lists` the task by which it answers all five, `counts_by`
+    that by whose marks it answers a count alone; `labels` what it was taught, replay and its parents' lessons too; `serves`
+    what it was corrected on; `windows` the side, in image pixels, of the windows in which a label was learnt."""
     import torch
 
     weights = [p for p in model.parameters() if p.requires_grad]
@@ -98,6 +99,7 @@ def save(
         manifest = replace(
             _manifest(part, qwen, model, name, parent, data, trained_on),
             lists=lists,
+            counts_by=counts_by,
             labels=sorted(labels),
             serves=sorted(serves),
             windows=dict(windows),

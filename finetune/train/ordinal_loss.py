@@ -7,12 +7,11 @@ over the number tokens, cut off at 0 and 999 and normalised:
     loss = -sum over v of q(v) log p(v)
 
 This is label distribution learning (Geng 2016, arXiv 1408.6027). All other tokens keep their one-hot target. Tokenizers that
-write numbers digit by digit, Qwen2.5-VL's own among them, have no number tokens and keep TRL's loss.
+write numbers digit by digit, Qwen2.5-VL's own among them, have no number tokens and keep the usual loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -88,31 +87,3 @@ def gaussian_targets(center: Tensor, deviation: Tensor, numbers: int) -> Tensor:
     z = (torch.arange(numbers, device=center.device) - center[:, None]) / deviation[:, None]
     weights = torch.exp(-0.5 * z**2)
     return weights / weights.sum(-1, keepdim=True)
-
-
-def ordinal_loss(trainer_class: type, numbers: NumberTokens) -> type:
-    """TRL's SFT trainer with this loss. Only the answers' tokens are projected to the vocabulary, its costliest product."""
-
-    class Ordinal(trainer_class):  # type: ignore[misc, valid-type]
-        """The trainer class, with `compute_loss` replaced."""
-
-        def compute_loss(
-            self, model: nn.Module, inputs: Mapping[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            """Mean over the answers' tokens; in a packed batch, the only row's."""
-            targets = inputs["labels"][:, 1:]  # position t predicts token t + 1
-            answered = targets >= 0
-            keep = answered.any(0).nonzero()[:, 0]  # positions where any row's next token is an answer's
-            rest = {k: v for k, v in inputs.items() if k != "labels"}
-            outputs = model(**rest, use_cache=False, logits_to_keep=keep)
-            chosen = answered[:, keep]
-            logits, target = outputs.logits[chosen].float(), targets[:, keep][chosen]
-            total = len(target) if num_items_in_batch is None else num_items_in_batch
-            loss = numbers.loss(logits, target).sum() / max(int(total), 1)
-            if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-                loss = loss * self.accelerator.num_processes  # DDP will average: num_items counts all processes already
-            right = (logits.argmax(-1) == target).float().mean()
-            self._metrics["train"]["mean_token_accuracy"].append(float(right))
-            return (loss, outputs) if return_outputs else loss
-
-    return Ordinal

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.data.dataset import Examples, Row
+from finetune.data.loss_weights import loss_weights
 from finetune.data.packing import Packer
 from finetune.data.windows import by_window, plan_windows, views_of
 from finetune.train import checkpoints, distributed
 from finetune.train.cpu_speed import make_fast
-from finetune.train.inheritance import images_learnt, labels_corrected, labels_learnt, task_listed, windows_learnt
+from finetune.train.inheritance import images_learnt, labels_corrected, labels_learnt, task_counted, task_listed, windows_learnt
 from finetune.train.lora import attach, save, to_float32
-from finetune.train.ordinal_loss import NumberTokens, ordinal_loss
+from finetune.train.ordinal_loss import NumberTokens
 from finetune.train.schedule import LearningRateSchedule
+from finetune.train.watch import watch
+from finetune.train.weighted_loss import weighted_loss
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Task
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from trl.trainer.base_trainer import _BaseTrainer as AnyTrainer
 
+NO_TASKS = "All tasks are answered by one list, so weights of tasks change nothing; --no-one-list teaches each by itself."
 ENOUGH_STEPS = 600  # of optimisation, for the windows of a few images: 20 frames of 24 windows would make 7,200
 
 
@@ -87,10 +91,9 @@ def train(
     config = run.config
     if not rows:
         raise BadSetting("There is nothing to learn from: the training set has no reviewed image.")
-    if config.batch % distributed.world():
-        raise BadSetting(
-            f"{distributed.world()} processes cannot share batches of {config.batch}; choose a multiple with --batch."
-        )
+    part = config.batch // config.accumulate
+    if part % distributed.world():
+        raise BadSetting(f"{distributed.world()} processes cannot share batches of {part}; choose a multiple with --batch.")
     model = attach(qwen, config, parent[1] if parent else None)
     if qwen.device == "cpu":
         make_fast(model)
@@ -110,9 +113,13 @@ def train(
         replay=replay,
         replay_share=config.replay,
         pairs=config.preference > 0,
+        weights=loss_weights(config, rows),
+        wordings=config.wordings,
     )
     clock = LearningRateSchedule(steps, config.max_seconds, peak=_peak(config, rows, qwen))
     trainer = build_trainer(run, qwen, model, examples, clock, say, progress)
+    if lists and config.task_weights:
+        say(NO_TASKS)
     start = f"going on from {parent[0]}" if parent else "a fresh adapter"
     for label, side in windows.items():
         say(f"{label!r} is small, so it is learnt, and looked for, in windows of about {side:.0f} pixels a side.")
@@ -146,10 +153,15 @@ def _save(
         data=data.get("digest", ""),
         trained_on=images_learnt(rows, replay, parent),
         lists=lists,
+        counts_by=_counted(run.config, rows, parent, lists),
         labels=labels_learnt(rows, replay, parent),
         serves=labels_corrected(rows, parent),
         windows=windows_learnt(rows, parent, windows),
     )
+
+
+def _counted(config: TrainConfig, rows: Sequence[Row], parent: tuple[str, Path] | None, lists: Task | None) -> Task | None:
+    return lists or (task_counted(rows, config.tasks, parent) if config.count_by_marks else None)
 
 
 def _planned(rows: Sequence[Row], viewed: Sequence[Row], config: TrainConfig) -> int:
@@ -206,15 +218,15 @@ def build_trainer(
 
     trainer_class, config_class, options = _method(run.config)
     packer = None if run.config.preference else Packer(qwen)
-    if packer and (numbers := NumberTokens.of(qwen.tokenizer)):
-        trainer_class = ordinal_loss(trainer_class, numbers)
+    if packer:
+        trainer_class = weighted_loss(trainer_class, NumberTokens.of(qwen.tokenizer))
     trainer = checkpoints.with_sealed_checkpoints(trainer_class, lambda: clock.elapsed, say)(
         model=model,
         args=config_class(**_arguments(run, qwen, clock.steps), **options),
         train_dataset=examples.as_dataset(),
         data_collator=packer,
         processing_class=qwen.processor,
-        callbacks=[_callback(run, clock, progress)],
+        callbacks=[watch(run, clock, progress)],
     )
     trainer.remove_callback(PrinterCallback)
     to_float32(model)  # TRL casts QLoRA adapters to bf16, in which small updates would round to nothing
@@ -252,7 +264,8 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
     return dict(
         output_dir=str(_checkpoints(run)),
         max_steps=steps,
-        per_device_train_batch_size=config.batch // distributed.world(),
+        per_device_train_batch_size=config.batch // config.accumulate // distributed.world(),
+        gradient_accumulation_steps=config.accumulate,
         use_cpu=not on_gpu,
         bf16=bf16,
         fp16=not bf16,
@@ -273,46 +286,3 @@ def _arguments(run: Run, qwen: Qwen, steps: int) -> dict[str, Any]:
         logging_first_step=True,
         disable_tqdm=True,
     )
-
-
-def _callback(run: Run, clock: LearningRateSchedule, progress: Progress) -> Any:
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):
-        """Writes log.jsonl; stops at the stop file or when the time is over, all processes at the same step."""
-
-        def on_step_begin(self, args, state, control, **_) -> None:
-            if distributed.world() > 1:
-                clock.agreed = None
-                clock.agreed = distributed.broadcast(clock.elapsed)
-
-        def on_step_end(self, args, state, control, **_) -> None:
-            progress("Training steps", state.global_step, clock.steps_in_all(state.global_step))
-            if distributed.broadcast(run.stop_asked or clock.elapsed >= clock.max_seconds):
-                control.should_training_stop = True
-
-        def on_log(self, args, state, control, logs=None, **_) -> None:
-            if logs and "loss" in logs and not distributed.rank():
-                run.append_log(**log_row(state.global_step, clock, logs))
-
-    return Watch()
-
-
-def log_row(step: int, clock: LearningRateSchedule, logs: dict[str, float]) -> dict[str, float]:
-    """One line of the log.
-
-    `loss` in nats a token; `accuracy`: share of answer tokens predicted right; `preferred`: share of pairs in which training
-    raised the reader's answer above the model's, by DPO's implicit reward; times in seconds.
-    """
-    row = {
-        "step": step,
-        "steps": clock.steps,
-        "loss": logs["loss"],
-        "accuracy": logs.get("mean_token_accuracy"),
-        "preferred": logs.get("rewards/accuracies"),
-        "lr": logs.get("learning_rate"),
-        "share": clock.share(step),
-        "seconds": clock.elapsed,
-        "seconds_left": clock.seconds_left(step),
-    }
-    return {k: round(v, 6) if isinstance(v, float) else v for k, v in row.items() if v is not None}

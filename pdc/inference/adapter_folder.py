@@ -53,6 +53,8 @@ class AdapterManifest:
     """UTC, ISO 8601"""
     lists: str | None = None
     """the task by which it answers all five; None: it was taught each by itself"""
+    counts_by: str | None = None
+    """the task by whose marks it answers a count alone, where it was taught each by itself; None: it states a number"""
     labels: Sequence[str] = ()
     """what it was taught, beyond what its base was"""
     serves: Sequence[str] = ()

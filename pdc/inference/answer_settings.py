@@ -2,6 +2,9 @@
 
 style         its pdc.json, else PDC_ANSWER_STYLE, else its base's pdc.json; an adapter of which nothing is known is asked
               as "Point, Detect, Count" asks (paper-1), a base as PDC does (compact-1)
+counts_by     a count alone is answered by counting the marks of another task: a number without marks cannot be looked at, and is
+              learnt worse. PDC's adapters say by which task, or that they learnt from counts alone and state the number;
+              what does not say is asked to count and box
 answer_width  what learnt the paper's format from the paper's images states coordinates in pixels of the image scaled
               to at most 700 pixels of width; everything that PDC trains, in pixels of the image as the model sees it
 """
@@ -29,6 +32,7 @@ class AnswerSettings:
     """How a model or adapter is asked and read: prompt style, the task by which it answers all five, its thresholds, and what its
     counts are worth.
 
+    `counts_by` is the task by whose marks it answers a count alone where `lists` is None; None: it states a number.
     `max_pixels` is how many pixels of an image it learnt to see at most, and `answer_width` how wide, in pixels, an image is
     at most in whose pixels it states coordinates; None where it does not say. `windows`: per label the side, in image pixels,
     of the windows in which it was learnt.
@@ -41,6 +45,11 @@ class AnswerSettings:
     answer_width: int | None = None
     windows: Mapping[str, float] = field(default_factory=dict)
     count_models: CountModels = field(default_factory=dict)
+    counts_by: Task | None = None
+
+    def asked_as(self, task: Task) -> Task | None:
+        """The other task that is asked to answer this one, if there is one."""
+        return self.lists or (None if task.has_marks else self.counts_by)
 
 
 def base_settings(folder: str, style: str | None = None) -> AnswerSettings:
@@ -57,7 +66,8 @@ def adapter_settings(folder: str, base: str, style: str | None = None) -> Answer
 
 def _settings(folder: str, style: str, lists: Task | None) -> AnswerSettings:
     pixels, width = max_pixels_of(folder), _answer_width(folder, style)
-    return AnswerSettings(style, lists, thresholds_of(folder), pixels, width, windows_of(folder), count_models_of(folder))
+    models, by = count_models_of(folder), counts_by_of(folder)
+    return AnswerSettings(style, lists, thresholds_of(folder), pixels, width, windows_of(folder), models, by)
 
 
 def style_of(folder: str) -> str | None:
@@ -78,6 +88,13 @@ def adapter_style(folder: str, base: str, style: str | None = None) -> str:
 def lists_of(folder: str, otherwise: Task | None = None) -> Task | None:
     """The task by which this model or adapter answers all five, as its pdc.json says, or None: each by itself."""
     task = described(folder).get("lists", otherwise)
+    return Task(task) if task else None
+
+
+def counts_by_of(folder: str) -> Task | None:
+    """The task by whose marks this model or adapter answers a count alone, as its pdc.json says, or None: it states a number."""
+    said = described(folder)
+    task = said.get("counts_by") or said.get("lists") if is_ours(folder) else Task.COUNT_AND_BOX
     return Task(task) if task else None
 
 

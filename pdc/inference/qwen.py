@@ -216,7 +216,7 @@ class Qwen:
         self.adapter: str | None = adapter
         self.prompt_style, self.lists, self.thresholds = settings.style, settings.lists, settings.thresholds
         self.learnt_pixels, self.answer_width, self.windows = settings.max_pixels, settings.answer_width, settings.windows
-        self.count_models = settings.count_models
+        self.count_models, self.asked_as = settings.count_models, settings.asked_as
 
 
 def messages(

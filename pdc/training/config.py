@@ -13,6 +13,7 @@ from pdc.domain.values import Task
 from pdc.settings import MAX_PIXELS
 
 OPTIMIZERS = ("adamw", "muon")
+MOST_WORDINGS = 8  # those of finetune.data.wordings; a test compares them
 SMALL_HIDDEN = 512  # a language model at most this wide is small enough to be trained hard on a CPU
 
 EVEN_TASKS: Mapping[str, float] = {
@@ -56,6 +57,8 @@ class TrainConfig:
     """how often each row is asked about, each time with another question and, with `augment`, another view"""
     batch: int = 4
     """questions per optimiser step"""
+    accumulate: int = 1
+    """parts into which a step's questions are cut, one after the other, where memory is short: the gradient is the same"""
     questions: int = 2
     """questions about each view of an image, which goes through the model once for them"""
     replay: float = 0.25
@@ -69,6 +72,8 @@ class TrainConfig:
     """how strongly a preference holds the model to what it was before (DPO's beta, 1 / nats)"""
     one_list: bool = True
     """answer all five tasks from one list of marks where the base does so; False teaches each task by itself"""
+    count_by_marks: bool = True
+    """answer a count alone by counting marks, where there are marks to learn from; False states a number"""
     max_seconds: float = 3600.0
     """training time, seconds; the learning rate falls to zero by then even if the epochs are not done"""
     seed: int = 1
@@ -81,6 +86,16 @@ class TrainConfig:
     """reviews by these readers are left out, as `pdc.training.readers` names them"""
     without_images: Sequence[str] = ()
     """reviews of these images are left out: the first digits of their sha256"""
+    task_weights: Mapping[str, float] = field(default_factory=dict)
+    """factor on the loss of a task's answers; 1 for a task that is not named"""
+    label_weights: Mapping[str, float] = field(default_factory=dict)
+    """factor on the loss of what is said of a label; 1 for a label that is not named"""
+    label_balance: float = 0.0
+    """how much more rare labels weigh: the power, 0 to 1, of (mean number of objects / the label's); 0 is off"""
+    count_weight: float = 1.0
+    """factor on the loss of a stated count, a token or two beside the hundreds of a list"""
+    wordings: int = 1
+    """in how many wordings a question is put in training, 1 to 8; the first is the one that serves"""
     held_out_limit: int = 100
     """held-out questions each model is asked after training, spread evenly; `finetune evaluate` asks all of them"""
     log_every: int = 5
@@ -119,6 +134,7 @@ class TrainConfig:
             "known_lr",
             "epochs",
             "batch",
+            "accumulate",
             "max_seconds",
             "held_out_limit",
             "log_every",
@@ -140,7 +156,24 @@ class TrainConfig:
             raise BadSetting(f"There is no task {min(unknown)!r}; use {', '.join(Task)}.")
         if not sum(self.tasks.values()) > 0 or min(self.tasks.values()) < 0:
             raise BadSetting("The task weights need to be 0 or more, and one of them above 0.")
+        self._check_balance()
         return self
+
+    def _check_balance(self) -> None:
+        """BadSetting when the loss cannot be weighed, or a batch cannot be cut, as these settings say."""
+        if self.batch % self.accumulate:
+            raise BadSetting(f"A batch of {self.batch} cannot be cut into {self.accumulate} equal parts; choose a divisor.")
+        if unknown := set(self.task_weights) - set(Task):
+            raise BadSetting(f"There is no task {min(unknown)!r}; use {', '.join(Task)}.")
+        for name, weight in {**self.task_weights, **self.label_weights, "a stated count": self.count_weight}.items():
+            if not 0 <= weight < float("inf"):
+                raise BadSetting(f"The weight of {name} in the loss is {weight}; it needs a number from 0 up.")
+        if not 0 <= self.label_balance <= 1:
+            raise BadSetting(f"label_balance is {self.label_balance}; it needs a number from 0 (off) to 1 (inverse frequency).")
+        if not 1 <= self.wordings <= MOST_WORDINGS:
+            raise BadSetting(f"wordings is {self.wordings}; it needs a whole number from 1 to {MOST_WORDINGS}.")
+        if self.preference and (self.task_weights or self.label_weights or self.label_balance or self.count_weight != 1):
+            raise BadSetting("Weights in the loss have no meaning for preferences; leave out one of the two.")
 
     @property
     def loading(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -82,7 +82,7 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
         tasks={str(qwen.base_lists): 1.0},
         questions=config.questions,
     )
-    with nullcontext() if own_loss else patch("finetune.train.trainer.NumberTokens.of", return_value=None):
+    with _loss(fast, own_loss):
         trainer = build_trainer(
             Run.create(folder / "runs", config, "bench"), qwen, model, examples, LearningRateSchedule(ROUNDS, 1e6)
         )
@@ -101,6 +101,13 @@ def side(folder: Path, quantization: str, *, fast: bool, own_loss: bool = False)
 
     step()
     return step
+
+
+def _loss(fast: bool, own_loss: bool) -> AbstractContextManager[object]:
+    """TRL's own loss, which knows no packed weights; ours with one-hot targets, which has the same value; or ours."""
+    if not fast:
+        return patch("finetune.train.trainer.weighted_loss", lambda trainer_class, numbers: trainer_class)
+    return nullcontext() if own_loss else patch("finetune.train.trainer.NumberTokens.of", return_value=None)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from reviewed_rows import LABELS
 
-from finetune.data.dataset import Examples, Row, draw_question, example, read_rows, refuse_leaks, target, tasks_of
+from finetune.data.dataset import Examples, Row, draw_question, read_rows, refuse_leaks, tasks_of
 from finetune.data.drawings import smear
+from finetune.data.example import example, target
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import iou
 from pdc.domain.prompts import answer, parse

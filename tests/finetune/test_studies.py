@@ -11,15 +11,19 @@ import pytest
 from reviewed_rows import LABELS, three_rows
 
 from finetune.__main__ import main
-from finetune.data.dataset import Row
+from finetune.cli.experiments import StudyOptions
+from finetune.cli.experiments import _split as split_study
+from finetune.data.dataset import Examples, Row
+from finetune.data.wordings import TAUGHT, put
 from finetune.evaluate.gallery import changes_html, gallery_table, judge_images, worst_images, write_gallery
 from finetune.evaluate.metrics import ScoredAnswer
 from finetune.experiments.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
 from finetune.experiments.study import Arm, Player, StudyTraining, report, spread_table
 from pdc.domain.errors import BadSetting
+from pdc.domain.prompts import STYLES, words
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
 from pdc.inference.adapter_folder import AdapterManifest
-from pdc.training.config import TrainConfig
+from pdc.training.config import MOST_WORDINGS, TrainConfig
 
 ASK = Question(Task.COUNT_AND_BOX, LABELS)
 
@@ -47,17 +51,73 @@ def test_each_study_changes_one_thing(setup):
     assert ranks == [(4, 8), (8, 16), (16, 32), (32, 64)]
     assert [len(a.adapter.rows) for a in arms["modality"] if isinstance(a.adapter, StudyTraining)][-1] == 2
     assert {a.adapter.config.preference for a in arms["preference"]} == {0.0, 0.2, 1.0}
+    assert [a.adapter.config.vision for a in arms["vision"]] == [False, True]
+    assert [a.adapter.config.label_balance for a in arms["balance"]] == [0.0, 0.5, 1.0]
+    steps = [(a.adapter.config.batch, a.adapter.config.accumulate) for a in arms["accumulate"]]
+    assert steps == [(4, 1), (4, 2), (4, 4), (1, 1)]
+    assert {a.rows[0].question.task for a in arms["counts"]} == {Task.COUNTING, Task.COUNT_AND_BOX}
+    assert {a.adapter.config.count_weight for a in arms["counts"]} == {1.0, 10.0, 100.0}
+    assert not any(a.adapter.config.one_list or a.adapter.config.count_by_marks for a in arms["counts"])
     assert all(len({a.name for a in some}) == len(some) for some in arms.values())
     with pytest.raises(BadSetting, match="no image left to train on"):
         arms_of("rank", replace(setup, train=()))
+    one = [replace(row, question=Question(Task.COUNT_AND_BOX, LABELS[:1])) for row in setup.train]
+    with pytest.raises(BadSetting, match="images of two labels or more"):
+        arms_of("balance", replace(setup, train=one))
+
+
+def test_several_wordings_are_learnt_and_the_words_to_be_measured_are_not_among_them(setup):
+    arms = arms_of("wordings", setup)
+    assert len(TAUGHT) == MOST_WORDINGS and {a.adapter.config.wordings for a in arms} == {1, MOST_WORDINGS}
+    assert len({a.adapter.name for a in arms}) == 2
+    for style in STYLES:
+        taught = [put(template, ASK, style) for template in TAUGHT]
+        assert taught[0] == words(ASK, style) and len(set(taught)) == MOST_WORDINGS
+        assert all(", ".join(LABELS) in text and "Answer in JSON" in text for text in taught)
+        assert {a.words(ASK, style) for a in arms} & set(taught) == {words(ASK, style)}
+
+
+def test_questions_in_training_are_put_in_all_the_wordings_asked_for(qwen, rows):
+    asked_in = {}
+    for n in (1, 3):
+        examples = Examples(rows, qwen, length=40, seed=1, augment=False, tasks={Task.BOUNDING: 1.0}, wordings=n)
+        asked_in[n] = [examples[i]["prompt"][0]["content"][1]["text"] for i in range(40)]
+    asked_of = [Question(Task.BOUNDING, labels) for labels in (LABELS, LABELS[:1], LABELS[1:])]
+    allowed = {put(template, q) for template in TAUGHT[:3] for q in asked_of}
+    assert set(asked_in[1]) == {words(q) for q in asked_of} and set(asked_in[3]) == allowed
+
+
+def truth(path: Path, rows: list[Row], label: str) -> Path:
+    images = [{"id": i, "file_name": r.path.name, "width": r.width, "height": r.height} for i, r in enumerate(rows)]
+    boxes = [{"image_id": i, "category_id": 1, "bbox": [5, 5, 9, 9]} for i in range(len(rows))]
+    path.write_text(json.dumps({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": label}]}))
+    return path
+
+
+def test_a_known_label_can_be_studied_under_a_name_that_the_model_never_saw(rows, tmp_path):
+    options = StudyOptions("rank", truth(tmp_path / "a.json", rows[:2], "nucleus"), rename=["nucleus=speckle"], held_out=1)
+    pool, held_out = split_study(options, tmp_path)
+    assert (len(pool), len(held_out)) == (1, 1)
+    for row in (*pool, *held_out):
+        assert row.question.labels == ("speckle",) and [m.label for m in row.findings.marks] == ["speckle"]
+    with pytest.raises(BadSetting, match="No image is asked for 'nuclei'"):
+        split_study(replace(options, rename=["nuclei=speckle"]), tmp_path)
+    with pytest.raises(BadSetting, match="'nucleus' is no renaming"):
+        split_study(replace(options, rename=["nucleus"]), tmp_path)
+
+
+def test_other_images_can_be_measured_on_unless_they_were_learnt_from(rows, tmp_path):
+    first, second = (truth(tmp_path / f"{i}.json", some, "nucleus") for i, some in enumerate((rows[:1], rows[1:])))
+    pool, held_out = split_study(StudyOptions("rank", first, held_out_data=second, held_out=1), tmp_path)
+    assert [r.path.name for r in pool] == ["a.png"] and [r.path.name for r in held_out] == ["b.png"]
+    with pytest.raises(BadSetting, match=r"held.out"):
+        split_study(StudyOptions("rank", first, held_out_data=first), tmp_path)
 
 
 def test_phrasings_differ_and_name_what_is_asked(setup):
     said = Counter(arm.words(ASK, "compact-1") for arm in arms_of("wording", setup))
     assert len(said) == len(PHRASINGS) and arms_of("wording", setup)[0].words(ASK, "compact-1") in said
     assert all("platelet" in text.lower() for text in said)
-    from pdc.domain.prompts import words
-
     assert words(ASK) in said  # the first is the one it was trained with
 
 

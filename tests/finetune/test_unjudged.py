@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.dataset import example, learnable, measurable, read_rows, tasks_of
+from finetune.data.dataset import learnable, measurable, read_rows, tasks_of
+from finetune.data.example import example
 from finetune.data.packing import IGNORED, Packer
 from finetune.data.unjudged import partly_judged, without_unjudged
 from pdc.domain.prompts import COMPACT, PAPER, STYLES

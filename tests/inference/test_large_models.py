@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -145,6 +146,37 @@ def test_how_one_is_asked_that_does_not_say_can_be_set(tmp_path: Path):
     assert Settings.from_env({"PDC_ANSWER_STYLE": PAPER}).loading["answer_style"] == PAPER
 
 
+def test_a_count_alone_is_counted_from_marks_unless_only_counts_were_learnt(tmp_path: Path):
+    foreign, pointed, counted, older = (tmp_path / name for name in ("foreign", "pointed", "counted", "older"))
+    said = [None, {"counts_by": Task.CNT_AND_POINT}, {"counts_by": None}, {}]
+    for folder, value in zip((foreign, pointed, counted, older), said, strict=True):
+        folder.mkdir()
+        if value is not None:
+            (folder / "pdc.json").write_text(json.dumps({"prompt_version": PAPER, **value}))
+    asked = [adapter_settings(str(f), HUB).asked_as(Task.COUNTING) for f in (foreign, pointed, counted, older)]
+    assert asked == [Task.COUNT_AND_BOX, Task.CNT_AND_POINT, None, None]
+    assert base_settings(HUB).asked_as(Task.COUNTING) is base_settings(HUB, PAPER).asked_as(Task.COUNTING) is Task.COUNT_AND_BOX
+    assert adapter_settings(str(foreign), HUB).asked_as(Task.POINTING) is None
+    assert base_settings(str(EMBEDDED_MODEL)).asked_as(Task.POINTING) is Task.COUNT_AND_BOX
+
+
+@pytest.mark.slow
+def test_the_papers_adapter_is_asked_for_boxes_where_a_count_is_wanted(seven: Qwen, foreign: Path):
+    counting, photo = Question(Task.COUNTING, ("polyp",)), Image.new("RGB", (320, 240))
+    for adapter in (foreign, None):
+        answer = asked_of(seven, adapter).predict(photo, counting)
+        boxed = asked_of(seven, adapter).predict(photo, replace(counting, task=Task.COUNT_AND_BOX))
+        assert '"bbox_' in answer.raw and answer.raw == boxed.raw
+
+
+def test_the_count_is_the_number_of_marks_and_not_the_number_that_is_stated():
+    said = '```json\n{"counts": 5, "bbox_2d": [[20, 20, 50, 60], [100, 100, 130, 150]], "label": "polyp"}\n```'
+    with Played(lambda path, _: models(path) or chat(said)) as server:
+        predictor = RemotePredictor(HttpClient(server.url), HUB, "pdc-tiny", style=PAPER)
+        answer = predictor.predict(Image.new("RGB", (320, 240)), Question(Task.COUNTING, ("polyp",)))
+    assert answer.findings and answer.findings.counts(Task.COUNTING) == {"polyp": 2}
+
+
 @pytest.mark.parametrize(
     ("wh", "shown"),
     [((1400, 1050), (700, 525)), ((640, 480), (640, 480)), ((1920, 1080), (700, 394)), ((700, 2000), (700, 2000))],
@@ -158,7 +190,7 @@ def test_the_papers_coordinates_are_pixels_of_the_image_at_seven_hundred(wh: tup
 
 @pytest.mark.slow
 def test_what_is_learnt_in_the_papers_frame_is_read_back_where_it_was(seven: Qwen, foreign: Path):
-    from finetune.data.dataset import example
+    from finetune.data.example import example
 
     seven.use_adapter("mine", str(foreign))
     try:

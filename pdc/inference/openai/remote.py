@@ -169,7 +169,7 @@ class RemotePredictor:
 
     def _asked(self, served: ServedModel, question: Question, wh: Size) -> TiledQuestion:
         how, most = served.settings, self._most(served.max_pixels)
-        put = put_question(question, how.lists, wh, how.windows, self._tile_pixels(served))
+        put = put_question(question, how.asked_as(question.task), wh, how.windows, self._tile_pixels(served))
         short, models = served.halvings > 0, how.count_models
         return TiledQuestion(question, put, self.base, served.adapter, how.style, how.thresholds, most, short, models)
 

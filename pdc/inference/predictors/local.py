@@ -217,7 +217,8 @@ def _batch(decoder: Decoder, qwen: Qwen, asked: Sequence[tuple[PilImage, Questio
 
 
 def _asked(qwen: Qwen, question: Question, image: PilImage) -> TiledQuestion:
-    put = put_question(question, qwen.lists, image.size, qwen.windows, None if qwen.head else qwen.tile_pixels)
+    by, most = qwen.asked_as(question.task), None if qwen.head else qwen.tile_pixels
+    put = put_question(question, by, image.size, qwen.windows, most)
     style, most, short = qwen.prompt_style, qwen.max_pixels, qwen.halvings > 0
     return TiledQuestion(question, put, qwen.name, qwen.adapter, style, qwen.thresholds, most, short, qwen.count_models)
 

@@ -93,14 +93,14 @@ def overview(tiles: Sequence[Tile]) -> Box:
 
 
 def put_question(
-    question: Question, lists: Task | None, wh: Size, windows: Mapping[str, float], most: int | None = None
+    question: Question, by: Task | None, wh: Size, windows: Mapping[str, float], most: int | None = None
 ) -> Question:
-    """The question the model is asked for this one: by the task in which it lists everything, if there is one. A number of
+    """The question the model is asked for this one: `by` another task whose marks answer it, if there is one. A number of
     objects is not asked of several looks, which would count some twice: boxes are. `most`: the pixels by which the image of
     (width, height) is cut; None where a dense head says how."""
     looks = plan_looks(wh, question, windows, lambda _: plan_by_size(wh, most) if most else (whole_tile(wh),))
-    if lists or (len(looks) > 1 and not question.task.has_marks):
-        return replace(question, task=lists or Task.COUNT_AND_BOX)
+    if by or (len(looks) > 1 and not question.task.has_marks):
+        return replace(question, task=by or Task.COUNT_AND_BOX)
     return question
 
 
