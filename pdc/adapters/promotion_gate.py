@@ -16,7 +16,7 @@ from pdc.adapters.leaks import leaks
 from pdc.adapters.saved_work import more_work
 from pdc.adapters.score_change import lower_score, marks_on_blanks, unsure_score
 from pdc.adapters.suspicions import objections as suspicious_reviews
-from pdc.adapters.test_sets import worse_on_sets
+from pdc.adapters.test_sets import more_failures_on_sets, worse_on_sets
 from pdc.domain.message import Message
 from pdc.inference.adapter_folder import AdapterManifest
 
@@ -42,6 +42,7 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *worse_failures(metrics, side),
         *alarms_of_new_labels(metrics, side),
         *worse_on_sets(metrics, serving),
+        *more_failures_on_sets(metrics, serving),
         *suspicious_reviews(metrics),
     ]
 

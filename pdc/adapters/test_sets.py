@@ -30,6 +30,12 @@ IGNORES = (
     "On the test set {name} it does no better with the image than without: with the images exchanged its score is {before}, and "
     "the image gains {change} points, with a 95 % interval from {low} to {high}."
 )
+FAILS_MORE = "On the test set {name} {what}: {now} against {before} of what serves, with 95 % intervals."
+FAILURES = {
+    "zero_case": Message("it answers 'none' where something is more often"),
+    "unreadable": Message("more of its answers cannot be read"),
+    "count_mae": Message("its counts are further off"),
+}
 BASE_ALONE = Message("the base model")
 SET_HEADERS = [
     Message("Test set"),
@@ -52,6 +58,16 @@ def worse_on_sets(metrics: Metrics, serving: str | None) -> Iterator[Message]:
             what, n, rival, may = found["candidate"]["score_name"], found["n"], serving or BASE_ALONE, f"{100 * margin:.0f}"
             numbers = Message(COMPARED, what=what, after=after, before=before, rival=rival, n=n)
             yield Message(LOSES, name=name, numbers=numbers, change=moved, low=low, high=high, margin=may)
+
+
+def more_failures_on_sets(metrics: Metrics, serving: str | None) -> Iterator[Message]:
+    """Kinds of failure that are surely more frequent on a set than with what serves: the intervals do not touch."""
+    for name, found in measured(metrics).items():
+        rival = found.get(_side(serving)) if _change(found, serving) else None
+        for key, what in FAILURES.items():
+            now, before = ((side or {}).get("overall", {}).get(key) for side in (found["candidate"], rival))
+            if now and before and now["low"] > before["high"]:
+                yield Message(FAILS_MORE, name=name, what=what, now=_interval(now), before=_interval(before))
 
 
 def set_notes(metrics: Metrics, serving: str | None, known: Sequence[str] = ()) -> Iterator[Message]:

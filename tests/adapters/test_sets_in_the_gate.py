@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from pdc.adapters.test_sets import SET_HEADERS, more_images, seconds_a_question, set_notes, set_rows, worse_on_sets
+from pdc.adapters.test_sets import (
+    SET_HEADERS,
+    more_failures_on_sets,
+    more_images,
+    seconds_a_question,
+    set_notes,
+    set_rows,
+    worse_on_sets,
+)
 
 
 def found(value: float, low: float, high: float, *, serving: str | None = None, n: int = 40, **more: Any) -> dict[str, Any]:
@@ -81,3 +89,14 @@ def test_the_training_tab_has_a_row_a_set_with_scores_changes_and_the_worth_of_a
     cell = "F1 0.80 [0.70, 0.90]"
     assert rows[0] == ["clinic-b", "40", cell, cell, cell, "-2.0 [-3.0, -1.0]", "0.10 [0.00, 0.20]"]
     assert rows[1][:3] == ["clinic-c", "-", "not measured"] and len(rows[1]) == len(SET_HEADERS)
+
+
+@pytest.mark.parametrize(("key", "words"), [("zero_case", "'none'"), ("unreadable", "cannot be read"), ("count_mae", "counts")])
+def test_a_failure_that_is_surely_more_frequent_on_a_set_is_objected_to_though_the_score_is_kept(key: str, words: str):
+    def side(value: float) -> dict[str, Any]:
+        return {"adapter": None, "overall": {key: {"value": value, "low": value - 0.05, "high": value + 0.05}}}
+
+    (said,) = more_failures_on_sets(found(0.0, -0.01, 0.01, base=side(0.1), candidate=side(0.3)), None)
+    assert words in said and "0.30 [0.25, 0.35] against 0.10 [0.05, 0.15]" in said
+    assert list(more_failures_on_sets(found(0.0, -0.01, 0.01, base=side(0.1), candidate=side(0.15)), None)) == []
+    assert list(more_failures_on_sets(found(0.0, -0.01, 0.01, base=side(0.3), candidate=side(0.1)), None)) == []

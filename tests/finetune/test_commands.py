@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from named_sets import smears
 from reviewed_rows import make_row
 
 from finetune.__main__ import main
@@ -57,6 +58,9 @@ def store(settings, coco):
 
 
 def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, store, coco, capsys):
+    elsewhere = str(smears(settings.home.parent / "elsewhere", (1, 2)))
+    assert main(["sets", "add", "elsewhere", elsewhere, "--labels", LABEL]) == 0
+    assert main(["sets", "add", "final", elsewhere, "--labels", LABEL, "--locked"]) == 0
     trainer = ProcessTrainer(settings)
     name = trainer.start(epochs=2, rank=8, max_seconds=60)
     while trainer.running():
@@ -70,6 +74,8 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert metrics["candidate"]["adapter"] == name and metrics["candidate"]["overall"]["unreadable"]["value"] == 0
     assert 0 < metrics["training"]["steps"] == trainer.progress(name).step <= metrics["training"]["planned"]
     assert {"base", "candidate", "scratch", "changes"} <= set(metrics["edits"])
+    assert metrics["sets"].keys() == {"elsewhere"} and metrics["sets"]["elsewhere"]["n"] == 2
+    assert metrics["sets"]["elsewhere"]["candidate"]["adapter"] == name
     assert "planned steps are done" in run.output.read_text()
     assert run.suspicions()["reviews"] == 10 and metrics["suspicions"] == run.suspicions()  # compared before the training
     assert "10 reviews by 1 reader(s) were compared" in run.output.read_text()
@@ -92,6 +98,7 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert main(["evaluate", "--adapter", name]) == 0
     table = capsys.readouterr().out
     assert LABEL in table and "95 % interval" in table
+    assert store.adapter(name).metrics["sets"] == metrics["sets"]  # what is not measured again stays
 
     assert main(["rollback"]) == 0
     assert adapters.active() is None

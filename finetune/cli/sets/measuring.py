@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from finetune.cli.failure import sentence
 from finetune.data.dataset import Row, measurable, read_rows, thin_out
 from finetune.evaluate.compare import Comparison, Stopped
 from finetune.evaluate.edits import STRICT_IOU
 from finetune.evaluate.metrics import ScoredAnswer, score
 from finetune.evaluate.robustness.measure import sources_of
 from pdc.adapters.registry import Adapters
-from pdc.domain.errors import BadModel, BadSetting, PdcError
+from pdc.domain.errors import BadModel, BadSetting
 from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Findings
@@ -77,15 +78,19 @@ class SetMeasuring:
         return [one for one in self.sets.all() if not one.locked]
 
     def measured(self, candidate: AdapterRef, sets: Sequence[TestSet]) -> dict[str, Any]:
-        """Per set what was found, or under "not_measured" why nothing was. Raises Stopped when asked to stop."""
+        """Per set what was found, or under "not_measured" why nothing was, whatever it was: what was trained and measured before
+        must not be lost by it. Raises Stopped when asked to stop."""
         return {one.name: self._tried(candidate, one) for one in sets}
 
     def _tried(self, candidate: AdapterRef, one: TestSet) -> dict[str, Any]:
         try:
             return self.measure(candidate, one)
-        except PdcError as error:
-            self.say(f"Not measured on the test set {one.name}: {error}")
-            return {"not_measured": str(error), "set": described(one, 0)}
+        except Stopped:
+            raise
+        except Exception as error:
+            why = sentence(error)
+            self.say(f"Not measured on the test set {one.name}: {why}")
+            return {"not_measured": why, "set": described(one, 0)}
 
     def measure(self, candidate: AdapterRef, one: TestSet) -> dict[str, Any]:
         """Base, serving and candidate on one set. BadSetting when training was shown its images, or no label is common."""
