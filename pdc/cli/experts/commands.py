@@ -29,7 +29,7 @@ SIDE = 640
 class AddOptions:
     """Which file, how its outputs are read, and what it is asked."""
 
-    file: Annotated[Path, typer.Argument(help="The detector: an ONNX file.")]
+    file: Annotated[Path, typer.Argument(help="The detector: an ONNX file, or one of ultralytics (.pt).")]
     labels: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,19 +54,23 @@ class AddOptions:
 
 def add(options: AddOptions) -> int:
     """Add a detector; it answers nothing before it is measured, or switched on by hand."""
-    from pdc.inference.experts.onnx_expert import WEIGHTS, load_onnx
+    from pdc.inference.experts import onnx_expert, ultralytics_expert
     from pdc.inference.experts.own import add_expert
     from pdc.settings import Settings
 
-    new = _new(options)
-    add_expert(new, Settings.from_env().home, WEIGHTS, load_onnx)
+    new, home = _new(options), Settings.from_env().home
+    if new.kind == "onnx":
+        add_expert(new, home, onnx_expert.WEIGHTS, onnx_expert.load_onnx)
+    else:
+        add_expert(new, home, ultralytics_expert.WEIGHTS, ultralytics_expert.load_ultralytics)
     print(f"{new.name} is added for {', '.join(n for n in new.classes if n != '-')}. {MEASURE.format(name=new.name)}")
     return DONE
 
 
 def _new(options: AddOptions) -> NewExpert:
+    from pdc.inference.experts import onnx_expert, ultralytics_expert
     from pdc.inference.experts.base import Mode
-    from pdc.inference.experts.onnx_expert import LETTERBOX, STRETCH, names_in
+    from pdc.inference.experts.onnx_expert import LETTERBOX, STRETCH
     from pdc.inference.experts.own import NOBODYS, NewExpert
 
     if not 0 < options.least <= options.threshold <= 1:
@@ -74,14 +78,15 @@ def _new(options: AddOptions) -> NewExpert:
     if not options.file.is_file():
         raise BadSetting("There is no file {path}; check the path.", path=options.file)
     given = [label.strip() for some in options.labels or () for label in some.split(",")]
-    classes = given or names_in(options.file)
+    kind = "ultralytics" if options.file.suffix == ".pt" else "onnx"
+    classes = given or (ultralytics_expert if kind == "ultralytics" else onnx_expert).names_in(options.file)
     if not classes:
         raise BadSetting("The file does not name its classes; give --labels in the order of its outputs.")
     resize = STRETCH if options.stretch or options.output == "detr" else LETTERBOX
     look = {"output": options.output, "size": options.size, "resize": resize, "normalise": options.imagenet}
     manifest: dict[str, Any] = {"mode": Mode(options.mode), "least": options.least, "pixels": options.size**2, "options": look}
     manifest["thresholds"] = {label: options.threshold for label in classes if label != NOBODYS}
-    return NewExpert(options.file, "onnx", options.name or options.file.stem, classes, manifest)
+    return NewExpert(options.file, kind, options.name or options.file.stem, classes, manifest)
 
 
 def list_experts() -> int:

@@ -17,7 +17,7 @@ from pdc.inference.experts.base import ExpertManifest
 from pdc.inference.experts.onnx_layouts import LAYOUTS, Found, read
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # pyright: ignore[reportMissingImports]
     from PIL.Image import Image as PilImage
 
 WEIGHTS = "model.onnx"
@@ -161,7 +161,7 @@ def load_onnx(folder: Path, manifest: ExpertManifest) -> OnnxExpert:
 
 def _session(path: Path) -> InferenceSession:
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise BadModel(NO_RUNTIME) from None
     options = onnxruntime.SessionOptions()

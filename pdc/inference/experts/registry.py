@@ -29,7 +29,17 @@ def _onnx(folder: Path, manifest: ExpertManifest) -> Expert:
     return load_onnx(folder, manifest)
 
 
-KINDS: Mapping[str, Callable[[Path, ExpertManifest], Expert]] = {"efficientnet-lite0": _efficientnet, "onnx": _onnx}
+def _ultralytics(folder: Path, manifest: ExpertManifest) -> Expert:
+    from pdc.inference.experts.ultralytics_expert import load_ultralytics
+
+    return load_ultralytics(folder, manifest)
+
+
+KINDS: Mapping[str, Callable[[Path, ExpertManifest], Expert]] = {
+    "efficientnet-lite0": _efficientnet,
+    "onnx": _onnx,
+    "ultralytics": _ultralytics,
+}
 
 
 def load_expert(folder: Path) -> Expert:
