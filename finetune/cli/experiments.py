@@ -197,9 +197,8 @@ def _setup(options: StudyOptions, settings: Settings, config: TrainConfig, out: 
 
 def _split(options: StudyOptions, out: Path) -> tuple[list[Row], list[Row]]:
     """Rows to train on and rows to measure on, their labels renamed. BadSetting where the two show the same."""
-    from finetune.cli.fold import thin_out
     from finetune.data.coco import read_coco
-    from finetune.data.dataset import refuse_leaks
+    from finetune.data.dataset import refuse_leaks, thin_out
     from finetune.experiments.simulate import split_rows
 
     names = dict(map(_renamed, options.rename or ()))
