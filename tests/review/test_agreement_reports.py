@@ -70,6 +70,18 @@ def test_nobody_sees_numbers_of_an_image_that_they_still_read(place: Place):
     assert compared(place, "ada") == [("ada", "bob")]
 
 
+def test_a_reader_is_not_told_of_images_given_again_while_more_are_to_come(place: Place):
+    shas = [place.image(name).sha256 for name in ("a.png", "b.png")]
+    for sha in shas:
+        read_by(place.store, sha, {"ada": ONE, "bob": TWO})
+        settle(place, sha)
+    Reads(place.store).repeat(shas, ASK, "boss")
+    save_read(place.store, shas[0], "ada", TWO, turn=2)
+    assert compared(place, "ada") == [("ada", "bob")]
+    save_read(place.store, shas[1], "ada", TWO, turn=2)
+    assert compared(place, "ada") == [("ada", "bob"), ("ada", "ada, again")]
+
+
 def test_a_new_read_is_in_the_next_report(place: Place):
     reports = Reports(Reads(place.store))
     read_by(place.store, place.image("a.png").sha256, {"ada": ONE, "bob": TWO})

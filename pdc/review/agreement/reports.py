@@ -14,7 +14,8 @@ Key = tuple[str, ...]
 class Reports:
     """`sees_all` says who may see everybody's numbers; other readers see those that they are one side of. Any thread.
 
-    Nobody sees numbers of an image that they still read themselves: until its consensus is made they may change their read.
+    Nobody sees numbers of an image that they still read themselves: until its consensus is made they may change their read. Nor
+    of images given to them again, while there are more of these to come: nothing tells a reader that there are.
     """
 
     def __init__(self, reads: Reads, sees_all: Callable[[str], bool] = lambda user: False) -> None:
@@ -34,7 +35,9 @@ class Reports:
 
     def _visible(self, user: str | None) -> Iterator[Read]:
         own = self.reads.parts(user) if user is not None else {}
-        return (read for read in self.reads.all_reads() if read.review.image_sha256 not in own)
+        found = [read for read in self.reads.all_reads() if read.review.image_sha256 not in own]
+        again = user is not None and any(task.given.turn > 1 for task in self.reads.open_reads(user))
+        return (read for read in found if not (again and read.turn > 1 and read.review.author == user))
 
     def _finished(self, reads: Sequence[Read]) -> Iterator[Finished]:
         images = {image.sha256: image for image in self.reads.store.images()}
