@@ -27,12 +27,12 @@ from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Prediction, Review
 from pdc.files import read_json
 from pdc.settings import Settings
-from pdc.store import Store
 from pdc.training.readers import not_left_out, reader_of, reviews_to_compare
 from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from pdc.review.answering import Answers
+    from pdc.store import Store
 
 FEWEST = 5  # reviews of a reader, below which chance explains nearly everything, so the base is not asked for them
 log = logging.getLogger(__name__)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pdc.domain.message import Message, joined
-from pdc.store.records import Event
+
+if TYPE_CHECKING:
+    from pdc.store.records import Event
 
 Metrics = Mapping[str, Any]
 

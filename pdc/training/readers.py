@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import USABLE, Review
-from pdc.store import Store
 from pdc.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from pdc.store import Store
 
 NO_READER = "There are no reviews by {reader}; readers are: {known}."
 NO_IMAGE = "No reviewed image has a name that begins with {image}; give at least the first 8 digits of its sha256."
