@@ -143,6 +143,12 @@ def test_one_who_reads_none_of_it_makes_the_consensus_and_that_alone_is_counted_
     assert "Saved, revision 1" in carl.save({**value, "marks": decided})
     (made,) = house.store.reviews(sha)
     assert len(made.rests_on) == 2 and exported(carl, sha) == 1 and row_of(carl, sha)[2] == "done"
+    carl.open(sha)
+    history = json.dumps(carl.run("show", None))
+    assert "anna asked to read it by carl" in history and "Consensus, revision 1" in history and "Read, revision 1" in history
+    anna.open(sha)
+    history = json.dumps(anna.run("show", None))
+    assert "Consensus, revision 1" in history and "Read, revision 1" not in history and "asked to read it" not in history
     assert str(secret(sha)) in json.dumps(anna.open(sha)) and "only the consensus" in anna.save(anna.open(sha), drawn("h3"))
 
 
