@@ -19,6 +19,7 @@ from pdc.formats.importing import import_file
 from pdc.images.intake import ImageFiles
 from pdc.settings import Settings
 from pdc.store import EventKind, Store
+from pdc.store.reading.records import ReaderChange, ReaderEvent
 from pdc.training.config import TrainConfig
 from pdc.training.readers import not_left_out, readers
 from tests.bench.poisoning import DRAWN_MODELS, LABELS, Dice, Reader, Scene, drawn_scenes, honest, renaming, swap
@@ -120,6 +121,20 @@ def write_coco(folder: Path, files: ImageFiles, seen: Sequence[tuple[Image, Scen
     named = [{"id": i, "name": label} for i, label in enumerate(LABELS)]
     known = [{**a, "id": i} for i, a in enumerate(annotations)]
     (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": known, "categories": named}))
+
+
+def test_reads_that_are_blind_to_each_other_are_compared_before_there_is_a_consensus(settings, place):
+    seen, now = scenes(place), datetime.now(UTC)
+    for n, (image, scene) in enumerate(seen):
+        for reader, reads in (("ada", honest), ("eve", SWAPPED)):
+            place.store.add_reader_events([ReaderEvent(image.sha256, ASKED, ReaderChange.GIVEN, reader, "lead", now, now)])
+            said = Review(f"{reader}{n}", image.sha256, ASKED, None, Verdict.CORRECTED, Findings(), reader, 1, now, blind=True)
+            said = replace(said, findings=Findings(tuple(replace(m, id=f"h{i}") for i, m in enumerate(reads(scene, Dice(n))))))
+            place.store.save_read(said, turn=1, key=said.id, base_revision=0)
+    report = compare_reviews(place.store, settings)
+    kinds = {(one["reader"], one["kind"]) for one in report["found"]}
+    assert report["reviews"] == 30 and ("eve", "relabelled") in kinds and ("ada", "relabelled") not in kinds
+    assert ("eve", "other labels in the same image") in kinds
 
 
 def test_who_was_confirmed_is_not_named_again_until_they_review_anew(settings, place):
