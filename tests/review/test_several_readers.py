@@ -109,6 +109,17 @@ def test_nobody_sees_a_read_before_all_have_finished_and_no_reader_makes_the_con
     ]
 
 
+def test_who_was_withdrawn_sees_the_reads_of_the_others_no_more_than_before(store: Store):
+    reads = Reads(store)
+    reads.assign([SHA], ASK, TRIO, "lead")
+    read(store, "anna"), read(store, "bert")
+    reads.withdraw([SHA], ASK, "carl", "carl", "I would rather see theirs")
+    assert reads.visible_reads("carl") == [] and reads.to_adjudicate("carl") == []
+    with pytest.raises(SeveralReaders, match="You may not make the consensus"):
+        reads.adjudicate(SHA, ASK, Findings(), "carl")
+    assert reads.to_adjudicate("dora") == [(SHA, ASK)]
+
+
 def test_the_consensus_names_the_reads_it_rests_on_and_is_the_truth(store: Store):
     reads = Reads(store)
     reads.assign([SHA], ASK, ["anna", "bert"], "lead")

@@ -25,12 +25,14 @@ NOT_ADJUDICATOR = "You may not make the consensus of this image: ask somebody wh
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far the readers of an image and question are. `settled`: there is a consensus. `again`: somebody was added and has
-    finished since. Turns above the first are not counted: nobody is told of them."""
+    finished since. `ever`: whoever was asked to read it, withdrawn since or not. Turns above the first are not counted: nobody is
+    told of them."""
 
     readers: tuple[str, ...]
     finished: tuple[str, ...]
     settled: bool = False
     again: bool = False
+    ever: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -45,7 +47,7 @@ class Standing:
 class Reads:
     """Who reads what beside others, and what they may see. Any thread.
 
-    Whoever is named in `adjudicators` may make a consensus, else whoever is none of the image's readers. Nobody sees another's
+    Whoever is named in `adjudicators` may make a consensus, else whoever was never asked to read the image. Nobody sees another's
     read before all have finished. With `private` every visitor works alone.
     """
 
@@ -184,7 +186,7 @@ class Reads:
     def _adjudicates(self, user: str, standing: Standing) -> bool:
         if not standing.complete:
             return False
-        return user in self.adjudicators if self.adjudicators else user not in standing.readers
+        return user in self.adjudicators if self.adjudicators else user not in standing.ever
 
     def to_adjudicate(self, user: str, sha256: str | None = None) -> list[Subject]:
         """Images and questions whose readers have all finished, and of which this user may make the consensus."""
@@ -234,16 +236,21 @@ def _given(
 def _standings(store: Store, tasks: Sequence[ReadTask], sha256: str | None) -> dict[Subject, Standing]:
     if not tasks:
         return {}
-    bases = store.consensus_bases(sha256)
-    subjects = dict.fromkeys((t.given.image_sha256, t.given.question) for t in tasks)
-    first = {s: [t for t in tasks if (t.given.image_sha256, t.given.question) == s and t.given.turn == 1] for s in subjects}
-    return {s: _standing(own, bases.get(s)) for s, own in first.items()}
+    bases, first = store.consensus_bases(sha256), dict[Subject, list[ReadTask]]()
+    for task in tasks:
+        of = first.setdefault((task.given.image_sha256, task.given.question), [])
+        of += [task] if task.given.turn == 1 else []
+    ever: dict[Subject, set[str]] = {}
+    for event in store.reader_events(sha256):
+        ever.setdefault((event.image_sha256, event.question), set()).add(event.reader)
+    return {s: _standing(own, bases.get(s), frozenset(ever[s])) for s, own in first.items()}
 
 
-def _standing(tasks: Sequence[ReadTask], basis: frozenset[str] | None) -> Standing:
+def _standing(tasks: Sequence[ReadTask], basis: frozenset[str] | None, ever: frozenset[str]) -> Standing:
     finished = [t for t in tasks if t.finished]
     new = basis is not None and any(t.last is not None and t.last.id not in basis for t in finished)
-    return Standing(tuple(t.given.reader for t in tasks), tuple(t.given.reader for t in finished), basis is not None, new)
+    readers, done = (tuple(t.given.reader for t in of) for of in (tasks, finished))
+    return Standing(readers, done, basis is not None, new, ever)
 
 
 def _loads(tasks: Sequence[ReadTask]) -> dict[str, int]:
