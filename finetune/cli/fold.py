@@ -260,7 +260,7 @@ def _on_sets(run: Run, settings: Settings, adapters: Adapters, pace: float, say:
 
     stop, limits = lambda: run.stop_asked, Limits(pace=pace)
     measuring = SetMeasuring(settings, open_store(settings), adapters, run.config, compare_with, say, stop, limits=limits)
-    return measuring.measured(AdapterRef(run.name, str(run.adapter)), measuring.open_sets())
+    return measuring.on_open_sets(AdapterRef(run.name, str(run.adapter)))
 
 
 def compare_with(

@@ -9,9 +9,12 @@ import pytest
 from named_sets import smears
 
 from finetune.__main__ import main
-from pdc.compose import open_store
+from finetune.cli.sets.measuring import SetMeasuring
+from finetune.evaluate.compare import Comparison
+from pdc.compose import adapters_of, open_store
 from pdc.formats.importing import import_coco
 from pdc.images.intake import ImageFiles
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.settings import EMBEDDED_MODEL, Settings
 
 SHIPPED = next((EMBEDDED_MODEL / "adapters").glob("*/pdc.json"))
@@ -73,6 +76,20 @@ def test_a_look_at_a_locked_set_needs_a_reason(home: Path, tmp_path: Path, capsy
     assert main(["sets", "measure", NAME]) == 1 and "no test set to measure on" in capsys.readouterr().err
     assert main(["sets", "measure", NAME, "--set", "final"]) == 1 and "--reason" in capsys.readouterr().err
     assert main(["sets", "looks"]) == 0 and "No locked set" in capsys.readouterr().out
+
+
+def test_a_set_that_cannot_be_read_or_measured_is_said_and_takes_nothing_else_with_it(home: Path, tmp_path: Path):
+    def fails(*_: object, **__: object) -> Comparison:
+        raise RuntimeError("the disk is on fire")
+
+    settings, said = Settings.from_env(), list[str]()
+    main(["sets", "add", "clinic-b", str(smears(tmp_path / "a", (1, 2)))])
+    store = open_store(settings)
+    measuring = SetMeasuring(settings, store, adapters_of(settings, store), settings, fails, said.append)
+    found = measuring.on_open_sets(AdapterRef())
+    assert "the disk is on fire" in found["clinic-b"]["not_measured"] and "the disk is on fire" in said[-1]
+    (measuring.sets.folder("clinic-b") / "set.json").write_text("{")
+    assert measuring.on_open_sets(AdapterRef()) == {} and "is damaged" in said[-1]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from finetune.evaluate.edits import STRICT_IOU
 from finetune.evaluate.metrics import ScoredAnswer, score
 from finetune.evaluate.robustness.measure import sources_of
 from pdc.adapters.registry import Adapters
-from pdc.domain.errors import BadModel, BadSetting
+from pdc.domain.errors import BadModel, BadSetting, PdcError
 from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Findings
@@ -76,6 +76,15 @@ class SetMeasuring:
     def open_sets(self) -> list[TestSet]:
         """Those in use that are not locked."""
         return [one for one in self.sets.all() if not one.locked]
+
+    def on_open_sets(self, candidate: AdapterRef) -> dict[str, Any]:
+        """`measured`, on every set that is not locked; nothing, aloud, where the sets cannot be read."""
+        try:
+            sets = self.open_sets()
+        except PdcError as error:
+            self.say(f"Nothing was measured on test sets. {error}")
+            return {}
+        return self.measured(candidate, sets)
 
     def measured(self, candidate: AdapterRef, sets: Sequence[TestSet]) -> dict[str, Any]:
         """Per set what was found, or under "not_measured" why nothing was, whatever it was: what was trained and measured before
