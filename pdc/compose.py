@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.routing import AdapterRouting
+from pdc.domain.roles import Role
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fingerprints import fingerprint
@@ -210,9 +211,22 @@ def _tabs(
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         suspected = SuspicionPanel(adapters, partial(readers, store), review)
         tabs["Training"] = TrainingTab(
-            ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model, **settings.loading), worked, suspected
+            ProcessTrainer(settings),
+            adapters,
+            TrainConfig.for_model(settings.model, **settings.loading),
+            worked,
+            suspected,
+            partial(role_of, settings, store),
         )
     return tabs
+
+
+def role_of(settings: Settings, store: Store, name: str) -> Role:
+    """What a user may do; whoever needs no login has the machine, and with it every right."""
+    if not settings.needs_login:
+        return Role.ADMIN
+    user = store.user(name)
+    return user.role if user else Role.READER
 
 
 def first_question_of(settings: Settings, routing: AdapterRouting, store: Store) -> Question:

@@ -26,7 +26,7 @@ class PromoteOptions:
     """Which adapter, and why."""
 
     name: Annotated[str, typer.Argument(help="A registered adapter.")]
-    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "measured better"
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision. --force takes one.")] = ""
     force: Annotated[bool, typer.Option("--force", help="Whatever speaks against it; recorded.")] = False
 
 
@@ -44,7 +44,8 @@ def promote(place: Place, options: PromoteOptions) -> int:
 
     settings = settings_of(place)
     adapters = Adapters(open_store(settings), settings.model, settings.home, partial(golden_answers, settings))
-    adapter = adapters.promote(options.name, by=user(), reason=options.reason, force=options.force)
+    why = options.reason or ("" if options.force else "measured better")
+    adapter = adapters.promote(options.name, by=user(), reason=why, force=options.force)
     print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
     print(*adapters.notes(adapter.name), sep="\n")
     return DONE

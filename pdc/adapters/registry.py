@@ -119,8 +119,10 @@ class Adapters:
         """Let the adapter serve from the next question on.
 
         BadModel when it is damaged or of another base, or when anything speaks against it (`objection`); `force`
-        overrides the latter, and the reason says so for ever.
+        overrides the latter, and the reason says so for ever. BadSetting when force comes without a reason.
         """
+        if force and not reason.strip():
+            raise BadSetting("Say why it should serve whatever speaks against it; the reason is kept.")
         adapter = self.get(name)
         problem = self.objection(adapter)
         if problem and not force:

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 
 from pdc.domain.certainty.counts import CountChances
+from pdc.domain.roles import Role
 from pdc.domain.values import (
     Adapter,
     AdapterStatus,
@@ -306,4 +307,4 @@ def run_row(run: RunRecord) -> RunRow:
 
 
 def user(row: UserRow) -> StoredUser:
-    return StoredUser(row.name, row.password_hash, row.created_at)
+    return StoredUser(row.name, row.password_hash, row.created_at, Role(row.role))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pdc.domain.roles import Role
 from pdc.domain.values import Findings, Question, RunStatus, Verdict
 
 
@@ -145,3 +146,4 @@ class StoredUser:
     name: str
     password_hash: str
     created_at: datetime
+    role: Role = Role.ADMIN

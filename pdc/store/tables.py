@@ -256,3 +256,4 @@ class UserRow(Row):
     name: Mapped[str] = mapped_column(primary_key=True)
     password_hash: Mapped[str]
     created_at: Mapped[datetime]
+    role: Mapped[str] = mapped_column(default="admin", server_default="admin")

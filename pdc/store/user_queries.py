@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadSetting, NotFound
+from pdc.domain.roles import Role
 from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import StoredUser
@@ -17,17 +18,22 @@ from pdc.store.tables import UserRow
 class UserQueries(Database):
     """Users and their password hashes."""
 
-    def add_user(self, name: str, password_hash: str) -> None:
+    def add_user(self, name: str, password_hash: str, role: Role = Role.ADMIN) -> None:
         """BadSetting when the name is taken."""
         with self._write() as session:
             if session.get(UserRow, name):
                 raise BadSetting(f"There is already a user named {name!r}; choose another name.")
-            session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC)))
+            session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC), role=str(role)))
 
     def set_password(self, name: str, password_hash: str) -> None:
         """NotFound when there is no such user."""
         with self._write() as session:
             _known_user(session, name).password_hash = password_hash
+
+    def set_role(self, name: str, role: Role) -> None:
+        """NotFound when there is no such user."""
+        with self._write() as session:
+            _known_user(session, name).role = str(role)
 
     def remove_user(self, name: str) -> None:
         """The user's reviews stay. NotFound when there is no such user."""

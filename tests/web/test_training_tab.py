@@ -10,7 +10,8 @@ import gradio as gr
 import pytest
 
 from pdc.adapters.registry import Adapters
-from pdc.domain.errors import BadModel, BadSetting, NotFound
+from pdc.domain.errors import BadModel, BadSetting, Forbidden, NotFound
+from pdc.domain.roles import Role
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.files import write_json
 from pdc.inference.adapter_folder import lora_layers
@@ -194,6 +195,26 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
     assert tab.rollback("", MARIA)[0].startswith("The base model")
     with pytest.raises(NotFound):
         tab.rollback("", MARIA)
+
+
+def test_only_a_trainer_decides_what_serves_and_only_an_admin_overrules(tab, store, monkeypatch):
+    monkeypatch.setattr(tab.adapters, "verify", lambda name: None)
+    store.add_adapter(an_adapter("one"))
+    store.add_user("maria", "hash", Role.READER)
+    tab.role = lambda name: store.user(name).role
+    for refused in (lambda: tab.start(5, "active", False, None, MARIA), lambda: tab.promote("one", "better", False, MARIA)):
+        with pytest.raises(Forbidden, match=r"Your role is reader, and to .* takes the role trainer"):
+            refused()
+    with pytest.raises(Forbidden):
+        tab.rollback("", MARIA)
+    store.set_role("maria", Role.TRAINER)
+    with pytest.raises(Forbidden, match="overrule the promotion gate takes the role admin"):
+        tab.promote("one", "better", True, MARIA)
+    store.set_role("maria", Role.ADMIN)
+    with pytest.raises(BadSetting, match="Say why"):
+        tab.promote("one", " ", True, MARIA)
+    tab.promote("one", "known", True, MARIA)
+    assert tab.adapters.history()[-1].by == "maria"
 
 
 def test_a_row_of_the_table(tmp_path):

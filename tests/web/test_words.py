@@ -60,6 +60,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "review/answering.py",
     "inference/predictors/zoom.py",
     "domain/merge.py",
+    "domain/roles.py",
     "domain/values.py",
     "domain/doubt.py",
     "web/ui/worklist.py",

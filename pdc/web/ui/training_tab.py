@@ -13,6 +13,7 @@ from pdc.adapters.saved_work import saved_work
 from pdc.adapters.test_sets import SET_HEADERS, set_rows
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message, joined
+from pdc.domain.roles import Action, Role, demand
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.inference.adapter_folder import has_vision, labels_served, lora_layers
 from pdc.review.edit_counts import TOGETHER, EditCount
@@ -69,7 +70,9 @@ class TrainingTab:
         defaults: TrainConfig,
         efforts: Callable[[], Sequence[EditCount]] = tuple,
         suspicions: SuspicionPanel | None = None,
+        role: Callable[[str], Role] = lambda user: Role.ADMIN,
     ) -> None:
+        self.role = role
         self.suspicions = suspicions or SuspicionPanel(adapters)
         self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
@@ -152,13 +155,17 @@ class TrainingTab:
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
-    def start(self, minutes: float, source: str, vision: bool, left_out: Sequence[str] | None = None) -> tuple[Any, ...]:
+    def start(
+        self, minutes: float, source: str, vision: bool, left_out: Sequence[str] | None = None, request: gr.Request | None = None
+    ) -> tuple[Any, ...]:
+        demand(self.role(user_of(request)), Action.TRAIN)
         parent, without = None if source == "none" else source, {"without_readers": left_out} if left_out else {}
         self.trainer.start(max_seconds=_seconds(minutes), parent=parent, vision=bool(vision), **without)
         return self.look()
 
-    def train_longer(self, minutes: float) -> tuple[Any, ...]:
+    def train_longer(self, minutes: float, request: gr.Request | None = None) -> tuple[Any, ...]:
         """Go on from the adapter of the newest run, whose time ended before its plan did."""
+        demand(self.role(user_of(request)), Action.TRAIN)
         name = self.trainer.latest()
         if name is None or not self.trainer.progress(name).unfinished:
             raise BadSetting("The newest training did all its planned steps; start another one.")
@@ -166,7 +173,8 @@ class TrainingTab:
         self.trainer.start(max_seconds=_seconds(minutes), parent=name, vision=vision)
         return self.look()
 
-    def stop(self) -> Message:
+    def stop(self, request: gr.Request | None = None) -> Message:
+        demand(self.role(user_of(request)), Action.TRAIN)
         name = self.trainer.running()
         if name is None:
             raise BadSetting("Nothing is training, so there is nothing to stop.")
@@ -176,10 +184,13 @@ class TrainingTab:
     def promote(self, name: str | None, reason: str, force: bool, request: gr.Request | None = None) -> tuple[Any, ...]:
         if not name:
             raise BadSetting("Choose the adapter that should serve.")
-        self.adapters.promote(name, by=user_of(request), reason=reason.strip() or "no reason given", force=bool(force))
+        demand(self.role(user_of(request)), Action.FORCE if force else Action.PROMOTE)
+        why = reason.strip() or ("" if force else "no reason given")
+        self.adapters.promote(name, by=user_of(request), reason=why, force=bool(force))
         return joined([Message(SERVES, name=name), *self.adapters.notes(name)], " "), *self.registry()
 
     def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
+        demand(self.role(user_of(request)), Action.PROMOTE)
         adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
         name = adapter.name if adapter else Message("The base model without an adapter")
         return Message(SERVES, name=name), *self.registry()
