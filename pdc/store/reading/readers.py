@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,9 +50,10 @@ class ReaderQueries(LabelQueries):
             return self._consensus_bases(session, sha256)
 
     def _reader_events(self, session: Session, sha256: str | None = None) -> list[ReaderEvent]:
-        query = of_image(select(ReaderEventRow), ReaderEventRow.image_sha256, sha256).order_by(ReaderEventRow.seq)
+        rows = select(*ReaderEventRow.__table__.columns)  # no row objects: a list asks for all of them
+        query = of_image(rows, ReaderEventRow.image_sha256, sha256).order_by(ReaderEventRow.seq)
         moved = self._dictionary(session).moved
-        return [_event(row, question_now(mapping.question_of(row.task, row.labels), moved)) for row in session.scalars(query)]
+        return [_event(row, question_now(mapping.question_of(row.task, row.labels), moved)) for row in session.execute(query)]
 
     def _given(self, session: Session, sha256: str | None = None) -> dict[Place, ReaderEvent]:
         """Who is to read what now: of each the event by which it was given first since it was withdrawn."""
@@ -98,7 +100,7 @@ def _row(event: ReaderEvent) -> ReaderEventRow:
     )
 
 
-def _event(row: ReaderEventRow, question: Question) -> ReaderEvent:
+def _event(row: Any, question: Question) -> ReaderEvent:
     return ReaderEvent(
         row.image_sha256,
         question,
