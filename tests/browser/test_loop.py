@@ -17,7 +17,7 @@ from test_chain import ROOT, App, wait_for
 
 from finetune.data.drawings import RED, smear
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.nightly]  # its parts: test_commands.py folds, test_training_tab.py presses
 LONGEST = 400_000  # milliseconds from the click to a measured candidate
 
 

@@ -7,7 +7,7 @@ import threading
 import gradio as gr
 import pytest
 from fastapi import FastAPI
-from workbench_page import Workbench, open_page, opened, press, says
+from workbench_page import Workbench, open_page, press, says
 
 from pdc.web.ui.words import LINE, template_sentence
 
@@ -101,16 +101,6 @@ def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):
     page.wait_for_selector(".pdc-own .pdc-item")
     assert not page.locator(".pdc-tour").is_visible() and not page.errors
     page.wait_for_function("alt => document.querySelector('.pda-picture')?.alt === alt", arg=shown, timeout=60_000)
-    page.close()
-
-
-def test_a_blind_read_has_no_tour(browser, workbench):
-    bench: Workbench = workbench(blind=True)
-    bench.add(1)
-    page = open_page(browser, bench)
-    press(page, "w", "Enter")
-    opened(page, "smear-00.png")
-    assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
     page.close()
 
 

@@ -88,6 +88,7 @@ def test_no_byte_of_a_prediction_is_sent_before_the_blind_read_is_saved(browser,
     press(page, "w", "Enter")
     opened(page, "smear-00.png")
     says(page, "Blind read")
+    assert not page.locator(".pdc-tour").is_visible() and page.locator("[data-tour]").count() == 0
     page.get_by_role("button", name="Show the model").click()
     page.get_by_text("save what you see first").wait_for()
     page.get_by_role("tab", name="History").click()

@@ -27,10 +27,9 @@ def inputs(qwen, sizes: list[tuple[int, int]], seeds: list[int]) -> dict[str, to
 @pytest.mark.parametrize(
     ("sizes", "seeds"),
     [
-        ([(120, 90)] * 3, [1, 2, 3]),
         ([(120, 90), (90, 120), (120, 90), (140, 140)], [1, 2, 3, 4]),
-        ([(120, 90)] * 4, [1, 1, 1, 2]),
-        ([(120, 90), (120, 90), (90, 120), (90, 120), (120, 90)], [1, 1, 2, 2, 1]),
+        ([(120, 90)] * 3, [1, 1, 2]),
+        ([(120, 90), (90, 120), (90, 120), (120, 90)], [1, 2, 2, 1]),
     ],
 )
 def test_the_answers_and_the_gradients_stay_the_same(qwen, sizes, seeds):

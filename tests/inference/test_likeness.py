@@ -102,13 +102,13 @@ def test_learning_what_images_look_like_makes_no_other_base_model_of_it(kind: Im
 
 
 def noise(n: int, seed: int = 0) -> list[Image.Image]:
-    return [Image.fromarray(np.random.default_rng(seed + i).integers(0, 256, (240, 320, 3), np.uint8)) for i in range(n)]
+    return [Image.fromarray(np.random.default_rng(seed + i).integers(0, 256, (120, 160, 3), np.uint8)) for i in range(n)]
 
 
 def drawn(seeds: Sequence[int]) -> list[Image.Image]:
     from finetune.data.drawings import smear
 
-    return [Image.fromarray(smear(np.random.default_rng(seed), (320, 240)).image) for seed in seeds]
+    return [Image.fromarray(smear(np.random.default_rng(seed), (160, 120)).image) for seed in seeds]
 
 
 @pytest.fixture(scope="module")
@@ -118,16 +118,15 @@ def learnt(tmp_path_factory) -> LocalPredictor:
 
     folder = tmp_path_factory.mktemp("learnt") / "pdc-tiny"
     shutil.copytree(EMBEDDED_MODEL, folder)
-    decoder = Decoder(load(str(folder)))
+    decoder, groups = Decoder(load(str(folder))), {"smears": drawn(range(46)), "noise": noise(46)}
     seen = {
-        name: np.stack([describe(decoder.see(i).features.float().numpy()) for i in images]) for name, images in GROUPS.items()
+        name: np.stack([describe(decoder.see(i).features.float().numpy()) for i in images]) for name, images in groups.items()
     }
     kinds = {name: ImageKind.of(some[:12], some[12:]) for name, some in seen.items()}
     KnownImages(kinds, {CELL: "smears", POLYP: "noise"}).save(folder)
     return LocalPredictor(lambda: load(str(folder)), lambda: wanted(folder), folder=str(folder))
 
 
-GROUPS = {"smears": drawn(range(50)), "noise": noise(50)}
 SHIPPED = sorted((EMBEDDED_MODEL / "adapters").iterdir())[-1]
 
 
