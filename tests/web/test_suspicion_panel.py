@@ -11,7 +11,8 @@ import pytest
 from store_values import an_adapter, an_image
 
 from pdc.adapters.registry import Adapters
-from pdc.domain.errors import BadSetting
+from pdc.domain.errors import BadSetting, PdcError
+from pdc.domain.roles import Role
 from pdc.store import Store
 from pdc.web.ui.training.suspicions import SuspicionPanel
 
@@ -64,3 +65,10 @@ def test_nothing_is_confirmed_without_a_reader_or_a_reason(panel):
     for reader, reason in ((None, "fine"), ("eve", " ")):
         with pytest.raises(BadSetting):
             panel.confirm("first", reader, reason, MARIA)
+
+
+def test_who_may_not_decide_what_serves_clears_no_objection(panel):
+    panel.role = lambda user: Role.READER
+    with pytest.raises(PdcError):
+        panel.confirm("first", "eve", "stained otherwise", MARIA)
+    assert panel.adapters.store.confirmations() == []

@@ -74,6 +74,7 @@ class TrainingTab:
     ) -> None:
         self.role = role
         self.suspicions = suspicions or SuspicionPanel(adapters)
+        self.suspicions.role = role
         self.trainer, self.adapters, self.defaults, self.efforts = trainer, adapters, defaults, efforts
 
     def build(self, demo: gr.Blocks) -> None:

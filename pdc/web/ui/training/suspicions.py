@@ -11,6 +11,7 @@ from pdc.adapters.registry import Adapters
 from pdc.adapters.suspicions import Suspicion, images_of
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message
+from pdc.domain.roles import Action, Role, demand
 from pdc.domain.values import Image
 from pdc.review.drafts import Draft
 from pdc.web.ui.review_tab import ReviewTab
@@ -28,6 +29,7 @@ class SuspicionPanel:
 
     def __init__(self, adapters: Adapters, readers: Callable[[], Sequence[str]] = tuple, review: ReviewTab | None = None) -> None:
         self.adapters, self.readers, self.review = adapters, readers, review
+        self.role: Callable[[str], Role] = lambda user: Role.ADMIN  # the Training tab says who may decide
 
     def build_choice(self, demo: gr.Blocks) -> gr.Dropdown:
         """Whose reviews the next training leaves out."""
@@ -81,6 +83,7 @@ class SuspicionPanel:
         """Keep that somebody looked, and that the reviews are right."""
         if not name or not reader:
             raise BadSetting("Choose the adapter and the reader whose reviews you looked at.")
+        demand(self.role(user_of(request)), Action.PROMOTE)
         self.adapters.confirm(name, reader, by=user_of(request), reason=reason)
         return *self.show(name), ""
 
