@@ -20,6 +20,7 @@ from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from finetune.evaluate.sets.image_free import ImageFree, image_free
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.progress import Progress, unseen
+from pdc.domain.values import Findings, Shape
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Predictor
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 BASE, ACTIVE, CANDIDATE = "base", "active", "candidate"
 BLANKS = 3  # black, grey and white
 MOST_QUESTIONS = 4  # that are asked about them
+GLANCE = 0.5  # what an image weighs in comparisons whose truth is an answer accepted as it stood
 MOST_PIECES = 60  # clean pieces that each model is asked about
 Report = Callable[[str], None]
 Choose = Callable[[Sequence[ScoredAnswer]], Mapping[str, Chosen]]
@@ -47,9 +49,18 @@ def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], N
     for row in rows:
         answer = predictor.predict(row.image(), row.question)
         found = answer.findings and without_unjudged(answer.findings, row.findings)
-        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, found, row.group))
+        cases.append(ScoredAnswer(str(row.path), row.question, row.findings, found, row.group, weight_of(row)))
         after_each(len(cases))
     return cases
+
+
+def weight_of(row: Row) -> float:
+    """GLANCE where the truth is an answer that was accepted as it stood, which favours the model that gave it; else 1."""
+    return GLANCE if row.predicted is not None and _shown(row.predicted) == _shown(row.findings) else 1.0
+
+
+def _shown(findings: Findings) -> tuple[set[tuple[str, Shape]], dict[str, int]]:
+    return {(m.label, m.shape) for m in findings.marks}, dict(findings.stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +88,14 @@ class Comparison:
         n = max((e.n for e in self.evaluations.values()), default=0)
         changes = {name: change and asdict(change) for name, change in self.changes.items()}
         measured = {name: e.to_json() for name, e in self.evaluations.items()}
+        asked = [*self.answers.values()][-1] if self.answers else []
         edits = describe_edits(self.answers, list(self.answers)[-1]) if self.answers else {}
         return {
             **measured,
             "n": n,
             "changes": changes,
             "held_out": self.held_out,
+            "as_answered": {"n": sum(c.weight < 1 for c in asked), "of": len(asked)},
             "blank_marks": self.blank_marks,
             "edits": edits,
             "negatives": {label: found.to_json() for label, found in self.negatives.items()},

@@ -9,7 +9,7 @@ too few    it got worse, or may have, and chance explains it; that is said, and 
 
 No chance: so many numbers are looked at that some get worse by chance. With k numbers each must be sure to 1 - .05 / k, by
 Student's t over images (Bonferroni, so that all of them together stop an equal candidate one time in twenty). What is worse
-by two margins needs to be sure to .95 only: the graver the failure, the less proof is waited for. Two kinds are judged
+by two margins needs to be sure to .9 only: the graver the failure, the less proof is waited for. Two kinds are judged
 otherwise. An unreadable answer has no chance in it, because answers are written under a grammar: any rise counts. Large count
 errors are rare by nature, so that no interval is ever sure: the root of the mean square may at most double, and rise by 2.
 """
@@ -27,7 +27,7 @@ from pdc.adapters.measured_failures import FALSE_ALARMS, Failure, measured
 from pdc.domain.message import Message, joined
 
 CHANCE = 0.05  # that a candidate as good as what serves is stopped by one of all numbers
-GRAVE = 2  # margins: what is worse by more needs to be sure to 1 - CHANCE only
+GRAVE, GRAVE_SURE = 2, 0.9  # margins: what is worse by more needs to be as sure as this only
 MOST_MISSING = 10  # times the images there are: more need not be told exactly
 NEAR = 0.25  # of the margin: a number closer to it than this needs no more images than one that far from it
 REFUSED = (
@@ -126,7 +126,7 @@ def _stops(f: Failure, margin: float, enough: float) -> bool:
     proof = RULES[f.kind].proof
     if proof is Proof.ANY:
         return True
-    grave = f.worse > GRAVE * margin and sure(f) >= 1 - CHANCE
+    grave = f.worse > GRAVE * margin and sure(f) >= GRAVE_SURE
     return f.worse > margin and (proof is Proof.SIZE or sure(f) >= enough or grave)
 
 

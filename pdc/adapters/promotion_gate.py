@@ -14,7 +14,7 @@ from pdc.adapters.false_alarms import alarms_of_new_labels
 from pdc.adapters.label_losses import lost_labels
 from pdc.adapters.leaks import leaks
 from pdc.adapters.saved_work import more_work
-from pdc.adapters.score_change import lower_score, marks_on_blanks, unsure_score
+from pdc.adapters.score_change import accepted_at_a_glance, lower_score, marks_on_blanks, unsure_score
 from pdc.adapters.suspicions import objections as suspicious_reviews
 from pdc.adapters.test_sets import more_failures_on_sets, worse_on_sets
 from pdc.domain.message import Message
@@ -49,7 +49,7 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
 
 def undecided(metrics: Metrics, side: str) -> list[Message]:
     """What the held-out images are too few to decide, and does not stand in the way."""
-    return [*unsure_score(metrics, side), *too_few(metrics, side)]
+    return [*accepted_at_a_glance(metrics), *unsure_score(metrics, side), *too_few(metrics, side)]
 
 
 def _compared(metrics: Metrics, side: str, serving: str | None) -> bool:

@@ -21,6 +21,7 @@ UNDECIDED = (
     "It may be worse on {n} held-out images: {compared}, a change of {change} points with a 95 % interval from {low} to {high}; "
     "the lower end may not be below {margin}. That cannot be decided: {more} more held-out images are needed."
 )
+AS_ANSWERED = "{n} of {all} held-out answers were accepted as the model gave them; in comparisons they weigh half."
 UNSURE = "Whether the score got worse cannot be decided: {more} more held-out images are needed."
 BLANK = "It reports {n} finding(s) on blank images, where there is nothing."
 
@@ -34,6 +35,13 @@ def lower_score(metrics: Metrics, side: str, serving: str) -> Iterator[Message]:
     elif change["low"] < -_may_lose(change):
         compared = Message(COMPARED, what=what, now=now, before=before, serving=serving)
         yield _lower(n, compared, change)
+
+
+def accepted_at_a_glance(metrics: Metrics) -> Iterator[Message]:
+    """What is said where readers accepted held-out answers as they stood: such a truth favours the model that gave them."""
+    found = metrics.get("as_answered") or {}
+    if found.get("n"):
+        yield Message(AS_ANSWERED, n=found["n"], all=found["of"])
 
 
 def unsure_score(metrics: Metrics, side: str) -> Iterator[Message]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from reviewed_rows import make_row
 
+from finetune.evaluate.compare import weight_of
 from finetune.evaluate.failures.kinds import failures
 from finetune.evaluate.failures.paired import Failure
 from finetune.evaluate.metrics import ScoredAnswer, change
@@ -64,6 +66,12 @@ def test_findings_where_there_is_none_are_counted_on_negatives_of_the_label():
     nothing = boxed(boxes(0), boxes(0), true=boxes(0))
     alarms = found(nothing, boxed(boxes(1), boxes(0), true=boxes(0)))
     assert alarms["false_alarms", CELL].after == 0.5 and alarms["false_alarms", NUCLEUS].after == 0
+
+
+def test_a_held_out_image_weighs_half_where_the_reader_accepted_the_answer_as_it_stood(tmp_path):
+    row = make_row(tmp_path / "a.png", [(10, 10, 40, 40, CELL)])
+    accepted, edited = replace(row, predicted=row.findings), replace(row, predicted=boxes(2))
+    assert [weight_of(r) for r in (row, accepted, edited)] == [1.0, 0.5, 1.0]
 
 
 def test_an_answer_accepted_as_it_stood_counts_for_less():
