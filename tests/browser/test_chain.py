@@ -17,6 +17,9 @@ import pytest
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
+OPENED = """name => document.querySelector('.pda-picture')?.alt === `Image ${name}`
+  && document.querySelector('.pdc-editor').pdc.doc.head?.answering === false"""
+STORED = "(({ edits, acked }) => edits > 0 && acked >= edits)(document.querySelector('.pdc-editor').pdc.doc.head)"
 
 
 class App:
@@ -31,7 +34,7 @@ class App:
     def start(self) -> None:
         env = {**os.environ, "PDC_HOME": str(self.home), "PDC_PORT": str(self.port)}
         self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "the app stopped by itself"
             try:
@@ -39,20 +42,23 @@ class App:
                 return
             except OSError:
                 time.sleep(0.2)
-        raise AssertionError("the app did not answer within two minutes")
+        raise AssertionError("the app did not answer within five minutes")
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    app = App(tmp_path / "home")
-    app.start()
-    yield app
-    if app.process.poll() is None:
-        app.kill()
+@pytest.fixture(scope="module")
+def app(tmp_path_factory) -> Iterator[App]:
+    """One app for the tests of this file: each start of it takes seconds."""
+    app = App(tmp_path_factory.mktemp("chain") / "home")
+    try:
+        app.start()
+        yield app
+    finally:
+        if app.process.poll() is None:
+            app.kill()
 
 
 def wait_for(page, words: str, seconds: float = 120) -> str:
@@ -85,52 +91,17 @@ def draw_box(page) -> None:
     page.mouse.up()
 
 
-def test_upload_predict_correct_save_kill_restart_and_it_is_still_there(browser, app: App, smears, tmp_path: Path):
-    path = tmp_path / "smear <b>.png"
-    smears[0][0].save(path)
+def test_each_task_shows_its_own_kind_of_answer(browser, app: App):
     page, errors = open_page(browser, app)
-    page.set_input_files("input[data-role=file]", str(path))
-    said = wait_for(page, "Answered by pdc-tiny")
-    assert "adapter" in said
-    found = counted(page)
-    assert found > 0
-    draw_box(page)
-    page.keyboard.press("v")
-    page.keyboard.press("n")
-    page.keyboard.press("r")
-    assert counted(page) == found + 1
-    page.keyboard.press("s")
-    assert "revision 1" in wait_for(page, "Saved, revision 1")
-    marks = page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()")
-    assert not errors
-    page.close()
-
-    app.kill()
-    app.start()
-    page, errors = open_page(browser, app)
-    page.locator(".pdc-own .pdc-item").first.click()
-    wait_for(page, "Saved by reader, revision 1")
-    page.wait_for_function("n => document.querySelectorAll('.pda-mark').length === n", arg=found + 1)
-    assert page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
-    assert "done" in page.locator(".pdc-own .pdc-item").first.inner_text()
-    assert not errors
-    page.close()
-
-
-def test_edits_that_were_not_saved_survive_a_kill(browser, app: App):
-    page, _ = open_page(browser, app)
     page.locator(".pdc-thumbs .pdc-item").first.click()
     wait_for(page, "Answered by")
-    found = counted(page)
-    draw_box(page)
-    page.wait_for_timeout(1500)
-    page.close()
-    app.kill()
-    app.start()
-    page, _ = open_page(browser, app)
-    page.locator(".pdc-own .pdc-item").first.click()
-    wait_for(page, "Your unsaved work of")
-    page.wait_for_function("n => document.querySelectorAll('.pda-mark').length === n", arg=found + 1)
+    for name, kind in (("Points", "point"), ("Count only", "count"), ("Boxes", "box")):
+        page.get_by_role("radio", name=name, exact=True).click()
+        page.wait_for_function("kind => document.querySelector('.pdc-editor').dataset.kind === kind", arg=kind)
+        page.get_by_role("button", name="Ask the model").click()
+        wait_for(page, "Answered by")
+        assert page.locator(".pdc-editor").get_attribute("data-kind") == kind
+    assert not errors
     page.close()
 
 
@@ -145,15 +116,57 @@ def test_a_bad_upload_says_so_and_the_good_ones_open(browser, app: App, smears, 
     page.close()
 
 
-def test_each_task_shows_its_own_kind_of_answer(browser, app: App):
+def own(page, name: str):
+    """The row of an image in the worklist."""
+    return page.locator(".pdc-own .pdc-item", has_text=name)
+
+
+def drawn_on(page, found: int) -> None:
+    """One mark more than were found, on an image that is opened again."""
+    page.wait_for_function("n => document.querySelectorAll('.pda-mark').length === n", arg=found + 1)
+
+
+def test_upload_predict_correct_save_kill_restart_and_it_is_still_there_as_are_edits_that_were_not_saved(
+    browser, app: App, smears, tmp_path: Path
+):
+    saved, unsaved = tmp_path / "smear <b>.png", tmp_path / "unsaved.png"
+    smears[0][0].save(saved)
+    smears[2][0].resize((320, 240)).save(unsaved)
     page, errors = open_page(browser, app)
-    page.locator(".pdc-thumbs .pdc-item").first.click()
+    page.set_input_files("input[data-role=file]", str(saved))
+    said = wait_for(page, "Answered by pdc-tiny")
+    assert "adapter" in said
+    found = counted(page)
+    assert found > 0
+    draw_box(page)
+    page.keyboard.press("v")
+    page.keyboard.press("n")
+    page.keyboard.press("r")
+    assert counted(page) == found + 1
+    page.keyboard.press("s")
+    assert "revision 1" in wait_for(page, "Saved, revision 1")
+    marks = page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()")
+    page.set_input_files("input[data-role=file]", str(unsaved))
+    own(page, "unsaved.png").click()
+    page.wait_for_function(OPENED, arg="unsaved.png", timeout=120_000)
     wait_for(page, "Answered by")
-    for name, kind in (("Points", "point"), ("Count only", "count"), ("Boxes", "box")):
-        page.get_by_role("radio", name=name, exact=True).click()
-        page.wait_for_function("kind => document.querySelector('.pdc-editor').dataset.kind === kind", arg=kind)
-        page.get_by_role("button", name="Ask the model").click()
-        wait_for(page, "Answered by")
-        assert page.locator(".pdc-editor").get_attribute("data-kind") == kind
+    others = counted(page)
+    draw_box(page)
+    drawn_on(page, others)
+    page.wait_for_function(STORED)
+    assert not errors
+    page.close()
+
+    app.kill()
+    app.start()
+    page, errors = open_page(browser, app)
+    own(page, "smear <b>.png").click()
+    wait_for(page, "Saved by reader, revision 1")
+    drawn_on(page, found)
+    assert page.locator(".pda-mark").evaluate_all("nodes => nodes.map(n => n.getAttribute('aria-label')).sort()") == marks
+    assert "done" in own(page, "smear <b>.png").inner_text()
+    own(page, "unsaved.png").click()
+    wait_for(page, "Your unsaved work of")
+    drawn_on(page, others)
     assert not errors
     page.close()
