@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pdc.adapters.registry import Adapters, is_there
+from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.roles import Role
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fingerprints import fingerprint
 from pdc.inference.openai.http import HttpClient
@@ -93,18 +93,11 @@ def _load(settings: Settings):
     return load(settings.model, **settings.loading)
 
 
-def _wanted(settings: Settings, adapters: Adapters) -> AdapterRef:
+def _wanted(settings: Settings, adapters: Adapters) -> Wanted:
     """`active` follows the registry, so a promotion serves the next question; else what the setting names, or nothing."""
     if settings.adapter == "none":
         return AdapterRef()
-    if settings.adapter != "active":
-        return AdapterRef(settings.adapter, settings.adapter)
-    adapter = adapters.active()
-    if adapter is None:
-        return AdapterRef()
-    if adapters.fits(adapter):
-        return AdapterRef(adapter.name, adapter.path)
-    return AdapterRef(outdated=adapter.name) if is_there(adapter) else AdapterRef(missing=adapter.name)
+    return adapters.route() if settings.adapter == "active" else AdapterRef(settings.adapter, settings.adapter)
 
 
 def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]], object], Callable[[], object]]:
@@ -236,5 +229,6 @@ def first_question_of(settings: Settings, routing: AdapterRouting, store: Store)
     from pdc.review.examples import first_question
 
     base = labels_of(settings.model)
-    first = first_question(taught(settings.model, routing().about(first_question(base)).folder) or base)
+    answering = routing().about(first_question(base).labels)
+    first = first_question(taught(settings.model, *(a.folder for a in answering)) or base)
     return replace(first, labels=store.dictionary().offered(first.labels) or first.labels)

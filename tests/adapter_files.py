@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pdc.files import write_json
+from pdc.inference.adapter_folder import AdapterManifest
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.qwen import LORA_TARGETS
 from pdc.settings import EMBEDDED_MODEL
 
@@ -43,3 +47,14 @@ def write(
     changed = {**shipped, "target_modules": targets, **config}
     (folder / "adapter_config.json").write_text(json.dumps(changed))
     return folder
+
+
+def labelled(folder: Path, *labels: str, **changes: object) -> AdapterRef:
+    """The shipped adapter once more, under the folder's name, as if it had been corrected on these labels (none: it does not
+    say on which); its pdc.json with these changes."""
+    shutil.copytree(SHIPPED, folder)
+    shipped = AdapterManifest.read(folder)
+    taught = sorted({*shipped.labels, *labels})
+    said = {**shipped.to_json(), "name": folder.name, "serves": labels, "labels": taught, **changes}
+    write_json(folder / "pdc.json", said)
+    return AdapterRef(folder.name, str(folder))

@@ -18,7 +18,7 @@ from pdc.cli.progress import shown
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress
 from pdc.domain.values import Task
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import Wanted, routed
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
@@ -90,7 +90,7 @@ def _measure_sets(place: Place, options: EvaluateOptions) -> int:
     return measure(place, MeasureOptions(options.adapter, options.sets, limit, json=options.json))
 
 
-def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: AdapterRef, progress: Progress) -> Comparison:
+def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: Wanted, progress: Progress) -> Comparison:
     from finetune.cli.fold import experts_beside
     from finetune.data.coco import read_coco
     from finetune.evaluate.compare import compare
@@ -102,7 +102,7 @@ def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, want
     return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts)
 
 
-def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
+def _measure_held_out(settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
     """On the held-out reviews; what was found is kept with the adapter."""
     from tempfile import TemporaryDirectory
 
@@ -113,7 +113,7 @@ def _measure_held_out(settings: Settings, adapters: Adapters, wanted: AdapterRef
     return found
 
 
-def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, wanted: AdapterRef) -> int:
+def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, wanted: Wanted) -> int:
     """The same questions about the same images, seen otherwise."""
     from tempfile import TemporaryDirectory
 
@@ -130,13 +130,13 @@ def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, w
     return DONE
 
 
-def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: AdapterRef, progress: Progress) -> Comparison:
+def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
     from finetune.cli.fold import compare_with
 
     return compare_with(settings, adapters, wanted, held_out_rows(folder, settings, wanted), progress=progress)
 
 
-def held_out_rows(folder: Path, settings: Settings, wanted: AdapterRef) -> list[Row]:
+def held_out_rows(folder: Path, settings: Settings, wanted: Wanted) -> list[Row]:
     """The held-out reviews, exported into the folder, in the words that the model was taught."""
     from finetune.data.dataset import measurable, read_rows
     from pdc.compose import open_store
@@ -144,7 +144,7 @@ def held_out_rows(folder: Path, settings: Settings, wanted: AdapterRef) -> list[
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_held_out
 
-    known = taught(settings.model, wanted.folder) or frozenset()
+    known = taught(settings.model, *(a.folder for a in routed(wanted).able)) or frozenset()
     if not export_held_out(open_store(settings), ImageFiles(settings.images), folder, known):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = measurable(read_rows(folder / "held_out.jsonl", []))

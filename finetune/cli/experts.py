@@ -14,7 +14,7 @@ from pdc.cli.entry import DONE
 from pdc.cli.options import spelled_out
 from pdc.cli.progress import shown
 from pdc.domain.errors import BadSetting
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import Wanted
 from pdc.training.test_sets import MOST_QUESTIONS
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ def _gain(settings: Settings, options: MeasureOptions, where: str, room: str, pr
     from pdc.inference.experts.registry import Experts
     from pdc.inference.qwen import load
 
-    active = registered(settings).serving()
-    serving = AdapterRef(active.name, active.path) if active else AdapterRef()
+    serving = registered(settings).route()
     within = Experts(settings.model, settings.home, lambda folder: folder.name == options.name or is_on(folder))
     labels = _usable(within, options.name)
     rows = _rows(settings, options, serving, labels, room)
@@ -90,7 +89,7 @@ def _usable(experts: Experts, name: str) -> frozenset[str]:
     return frozenset(manifest.labels)
 
 
-def _rows(settings: Settings, options: MeasureOptions, serving: AdapterRef, labels: frozenset[str], room: str) -> list[Row]:
+def _rows(settings: Settings, options: MeasureOptions, serving: Wanted, labels: frozenset[str], room: str) -> list[Row]:
     """The questions about these labels, of the set or of the held-out reviews."""
     from finetune.cli.fold import compare_with
     from finetune.cli.sets.measuring import SetMeasuring, about
@@ -101,7 +100,7 @@ def _rows(settings: Settings, options: MeasureOptions, serving: AdapterRef, labe
     return [row for row in (about(row, labels) for row in rows) if row]
 
 
-def _on_set(measuring: Any, name: str, serving: AdapterRef) -> list[Row]:
+def _on_set(measuring: Any, name: str, serving: Wanted) -> list[Row]:
     one = measuring.sets.get(name)
     if one.locked:
         raise BadSetting(LOCKED, name=name)
@@ -109,7 +108,7 @@ def _on_set(measuring: Any, name: str, serving: AdapterRef) -> list[Row]:
     return measuring.worded(one, serving)
 
 
-def _held_out(settings: Settings, serving: AdapterRef, room: str) -> list[Row]:
+def _held_out(settings: Settings, serving: Wanted, room: str) -> list[Row]:
     from pathlib import Path
 
     from finetune.cli.evaluate import held_out_rows

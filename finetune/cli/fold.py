@@ -25,8 +25,8 @@ from pdc.adapters.saved_work import saved_work
 from pdc.compose import adapters_of, open_store
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
-from pdc.domain.values import Question, RunStatus, Task
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.domain.values import Adapter, Question, RunStatus, Task
+from pdc.inference.adapter_ref import AdapterRef, Route, Wanted
 from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.settings import Settings
@@ -156,21 +156,21 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
 
 
 def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -> None:
-    """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that the serving model was taught."""
+    """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that were taught to what serves."""
     from pdc.images.intake import ImageFiles
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
     from pdc.training.readers import check_known, not_left_out
 
-    active = adapters.serving()
-    known = taught(settings.model, active.path if active else None) or frozenset()
+    known = taught(settings.model, *(a.folder for a in adapters.route().able)) or frozenset()
     check_known(store, run.config.without_readers, run.config.without_images)
     wanted = not_left_out(store, run.config)
     export_training_set(store, ImageFiles(settings.images), run.data, taught=known, wanted=wanted)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:
-    parent = parent_of(run.config, adapters, say)
+    asked = frozenset(label for row in rows for label in row.question.labels)
+    parent = parent_of(run.config, adapters, say, asked)
     distributed.broadcast((run.folder, parent))
     return _learn(run, rows, parent, say, progress)
 
@@ -205,14 +205,15 @@ def predictor_of(config: TrainConfig, wanted: AdapterRef) -> LocalPredictor:
     return LocalPredictor(lambda: load(config.model, **config.loading), lambda: wanted)
 
 
-def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, Path] | None:
-    """Name and folder of the adapter to go on from. The active one is passed over, aloud, when it does not fit."""
+def parent_of(config: TrainConfig, adapters: Adapters, say: Say, asked: frozenset[str] = frozenset()) -> tuple[str, Path] | None:
+    """Name and folder of the adapter to go on from. `active` is the one that answers about most of the `asked` labels (none:
+    the one promoted last); it is passed over, aloud, when it does not fit."""
     from finetune.train.lora import can_continue
 
     if config.parent is None:
         return None
     active = config.parent == "active"
-    adapter = adapters.active() if active else adapters.get(config.parent)
+    adapter = _adapter_about(asked, adapters, say) if active else adapters.get(config.parent)
     if adapter is None:
         return None
     if active and not adapters.fits(adapter):
@@ -226,6 +227,23 @@ def parent_of(config: TrainConfig, adapters: Adapters, say: Say) -> tuple[str, P
         say(f"{adapter.name} has its weights in other places than this run asks for, so a fresh adapter is trained.")
         return None
     raise BadSetting(f"{adapter.name} was trained with vision={not config.vision}; use the same, or --parent none.")
+
+
+def _adapter_about(asked: frozenset[str], adapters: Adapters, say: Say) -> Adapter | None:
+    """Of the adapters that serve the one that answers about most of these labels; None, aloud, where none does."""
+    route = adapters.route()
+    named = [name for a in route.adapters if (name := a.named)]
+    shares = {name: _in_common(asked, route, name) for name in named}
+    best = max(named, key=lambda name: shares[name], default=None)
+    if best and asked and not shares[best]:
+        say(f"{route.name or best} answers about none of these labels, so a fresh adapter is trained, to serve beside.")
+        return None
+    return adapters.get(best) if best else None
+
+
+def _in_common(asked: frozenset[str], route: Route, name: str) -> int:
+    share = route.share(name)
+    return len(asked & share if share else asked)
 
 
 def _tell_steps(run: Run, done: Trained) -> None:
@@ -266,20 +284,21 @@ def _on_sets(run: Run, settings: Settings, adapters: Adapters, pace: float, say:
 def compare_with(
     how: Settings | TrainConfig,
     adapters: Adapters,
-    candidate: AdapterRef,
+    candidate: Wanted,
     rows: list[Row],
     say: Say = lambda text: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
     choose: Choose = lambda cases: {},
 ) -> Comparison:
-    """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves."""
+    """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves now,
+    and what would once the candidate is promoted."""
     from pdc.inference.qwen import load
 
-    active = adapters.serving()
-    serving = AdapterRef(active.name, active.path) if active else AdapterRef()
+    serving = adapters.route()
     qwen = load(how.model, **how.loading)
-    wanted = {BASE: AdapterRef(), ACTIVE: serving, CANDIDATE: candidate}
+    then = serving.beside(candidate) if isinstance(candidate, AdapterRef) else candidate
+    wanted = {BASE: Route(), ACTIVE: serving, CANDIDATE: then}
     experts = experts_beside(how.model, adapters.home)
     return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose)
 

@@ -17,7 +17,7 @@ from pdc.domain.errors import BadModel
 if TYPE_CHECKING:
     from pdc.adapters.registry import Adapters
     from pdc.domain.values import Adapter
-    from pdc.inference.adapter_ref import AdapterRef
+    from pdc.inference.adapter_ref import Wanted
     from pdc.settings import Settings
 
 
@@ -32,8 +32,9 @@ class PromoteOptions:
 
 @dataclass(frozen=True, slots=True)
 class RollbackOptions:
-    """Why what serves is to serve no longer."""
+    """Which adapter is to serve no longer, and why."""
 
+    name: Annotated[str | None, typer.Argument(help="An adapter that serves (default: the last one promoted).")] = None
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "rolled back"
 
 
@@ -46,18 +47,20 @@ def promote(place: Place, options: PromoteOptions) -> int:
     adapters = Adapters(open_store(settings), settings.model, settings.home, partial(golden_answers, settings))
     why = options.reason or ("" if options.force else "measured better")
     adapter = adapters.promote(options.name, by=user(), reason=why, force=options.force)
-    print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback")
-    print(*adapters.notes(adapter.name), sep="\n")
+    print(f"{adapter.name} serves from the next question on. Undo: python -m finetune rollback {adapter.name}")
+    print(*adapters.takeovers(adapter.name), *adapters.notes(adapter.name), sep="\n")
     return DONE
 
 
 def rollback(place: Place, options: RollbackOptions) -> int:
-    """Let serve what served before."""
+    """Let whoever had an adapter's labels before answer about them."""
     from pdc.compose import adapters_of, open_store
 
     settings = settings_of(place)
-    adapter = adapters_of(settings, open_store(settings)).rollback(by=user(), reason=options.reason)
-    print(f"{adapter.name if adapter else 'The base model without an adapter'} serves from the next question on.")
+    adapters = adapters_of(settings, open_store(settings))
+    undone = adapters.promotion(options.name)
+    adapters.rollback(options.name, by=user(), reason=options.reason)
+    print(adapters.handed_back(undone))
     return DONE
 
 
@@ -70,18 +73,18 @@ def registered(settings: Settings) -> Adapters:
     return adapters
 
 
-def wanted_of(name: str, adapters: Adapters) -> AdapterRef:
-    """`none`, `active`, a registered name, or a folder; BadModel when it cannot serve."""
+def wanted_of(name: str, adapters: Adapters) -> Wanted:
+    """`none`, `active`: all that serve, a registered name, or a folder; BadModel when one cannot serve."""
     from pdc.inference.adapter_folder import verify
     from pdc.inference.adapter_ref import AdapterRef
 
     if name == "none":
         return AdapterRef()
     if name == "active":
-        active = adapters.active()
-        if active:
-            adapters.verify(active.name)
-        return AdapterRef(active.name, active.path) if active else AdapterRef()
+        route = adapters.route()
+        for adapter in route.adapters:
+            adapters.verify(adapter.named or "")
+        return route.adapters[0] if len(route.adapters) == 1 else route
     if name in {a.name for a in adapters.all()}:
         adapters.verify(name)
         return AdapterRef(name, adapters.get(name).path)

@@ -77,8 +77,7 @@ class Retraining:
 
     def _left_behind(self) -> list[Adapter]:
         """What is made for other weights, and what should serve and cannot, though it was trained anew."""
-        active = self.adapters.active()
-        serving = [active] if active and is_there(active) and not self.adapters.fits(active) else []
+        serving = [self.adapters.get(a.outdated) for a in self.adapters.route().adapters if a.outdated]
         return [*serving, *self.adapters.outdated()]
 
     def _line(self, adapter: Adapter, known: dict[str, Adapter]) -> Iterator[tuple[str, Adapter]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdc import files
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import Wanted
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdc.settings import Settings
 
 
-def measure(settings: Settings, wanted: AdapterRef, rows: Sequence[Row], limit: int | None, progress: Progress) -> Robustness:
+def measure(settings: Settings, wanted: Wanted, rows: Sequence[Row], limit: int | None, progress: Progress) -> Robustness:
     """At most `limit` of the rows, spread over all of them, asked clean and perturbed of whoever serves, experts included."""
     from finetune.data.dataset import thin_out
     from finetune.evaluate.robustness.measure import measure_robustness

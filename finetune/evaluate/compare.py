@@ -21,7 +21,7 @@ from finetune.evaluate.sets.image_free import ImageFree, image_free
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Findings, Shape
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import Route, Wanted, routed
 from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.experts import ExpertPredictor, share
@@ -108,7 +108,7 @@ class Comparison:
 def compare(
     qwen: Qwen,
     rows: Sequence[Row],
-    adapters: Mapping[str, AdapterRef],
+    adapters: Mapping[str, Wanted],
     *,
     report: Report = lambda text: None,
     stop: Callable[[], bool] = lambda: False,
@@ -116,32 +116,34 @@ def compare(
     experts: Experts = NOBODY,
     choose: Choose = lambda cases: {},
 ) -> Comparison:
-    """Each named adapter (Wanted() is the base alone) on the same rows; equal ones are measured once. The last one named
-    is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them.
+    """Each named adapter or route (AdapterRef() is the base alone) on the same rows; equal ones are measured once. The last one
+    named is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them.
 
     `report` gets a sentence after each answer; when `stop` says so, Stopped is raised. What is measured is what serves:
     `experts` stand beside the model, but an adapter goes before them for what it was corrected on.
     """
-    serving = [AdapterRef()]
+    routes = {name: routed(wanted) for name, wanted in adapters.items()}
+    asked = list(dict.fromkeys(label for row in rows for label in row.question.labels))
+    serving = [Route()]
     predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
-    answers: dict[AdapterRef, list[ScoredAnswer]] = {}
-    beside: dict[AdapterRef, list[ScoredAnswer]] = {}
-    seconds: dict[AdapterRef, float] = {}
-    for wanted in dict.fromkeys(adapters.values()):
+    answers: dict[Route, list[ScoredAnswer]] = {}
+    beside: dict[Route, list[ScoredAnswer]] = {}
+    seconds: dict[Route, float] = {}
+    for wanted in dict.fromkeys(routes.values()):
         serving[0], started = wanted, time.monotonic()
         answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
         seconds[wanted] = round(time.monotonic() - started, 1)
         beside[wanted] = ask_beside(predictor, rows, stop)
-    *_, candidate = adapters
-    serving[0] = last = adapters[candidate]
+    *_, candidate = routes
+    serving[0] = last = routes[candidate]
     chosen = choose([*answers[last], *beside[last]])
     below = {label: found.threshold for label, found in chosen.items()}
     answers[last], beside[last] = (doubted(cases, below) for cases in (answers[last], beside[last]))
     names = {w: _who(qwen.name, rows, w, experts) for w in answers}
-    done = {w: evaluate(a, model=names[w], adapter=w.name, seconds=seconds[w]) for w, a in answers.items()}
-    said = {name: answers[wanted] for name, wanted in adapters.items()}
-    clean = {name: [*said[name], *beside[wanted]] for name, wanted in adapters.items()}
-    found = compared({name: done[wanted] for name, wanted in adapters.items()}, said, clean)
+    done = {w: evaluate(a, model=names[w], adapter=w.names(asked), seconds=seconds[w]) for w, a in answers.items()}
+    said = {name: answers[wanted] for name, wanted in routes.items()}
+    clean = {name: [*said[name], *beside[wanted]] for name, wanted in routes.items()}
+    found = compared({name: done[wanted] for name, wanted in routes.items()}, said, clean)
     blanks = marks_on_blanks(predictor, rows, below)
     shuffled = image_free(predictor, rows, said[candidate], below)
     return replace(found, held_out=likenesses(rows), blank_marks=blanks, chosen=chosen, image_free=shuffled)
@@ -157,7 +159,7 @@ def compared(
     return Comparison(dict(evaluations), changes, {}, 0, dict(said), negatives, missed, failures(said, clean))
 
 
-def _who(model: str, rows: Sequence[Row], wanted: AdapterRef, experts: Experts) -> str:
+def _who(model: str, rows: Sequence[Row], wanted: Route, experts: Experts) -> str:
     """The model's name, and those of the experts that answered beside it."""
     beside = {name for question in {row.question for row in rows} for name in share(question, wanted, experts).experts}
     return " + ".join([model, *sorted(beside)])
@@ -189,7 +191,7 @@ def marks_on_blanks(predictor: Predictor, rows: Sequence[Row], below: Thresholds
     return sum(with_doubts(f, below).count(q.task) for q, f in found if f)
 
 
-def _watch(wanted: AdapterRef, total: int, report: Report, stop: Callable[[], bool], progress: Progress) -> Callable[[int], None]:
+def _watch(wanted: Route, total: int, report: Report, stop: Callable[[], bool], progress: Progress) -> Callable[[int], None]:
     def after_each(done: int) -> None:
         progress(f"Measuring {wanted.name or 'the base model'}", done, total)
         if stop():

@@ -12,7 +12,7 @@ from finetune.experiments.study import Arm, StudyTraining
 from pdc.domain.errors import BadSetting
 from pdc.domain.prompts import as_task
 from pdc.domain.values import Question, Task
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.training.config import MOST_WORDINGS, TrainConfig
 
 RANKS = (4, 8, 16, 32)
@@ -40,7 +40,7 @@ class Setup:
     train: Sequence[Row]
     held_out: Sequence[Row]
     config: TrainConfig
-    adapter: AdapterRef = AdapterRef()
+    adapter: Wanted = AdapterRef()
     known: Sequence[Row] = ()
 
 

@@ -24,7 +24,7 @@ from pdc.domain.progress import Progress, unseen
 from pdc.domain.prompts import words as usual_words
 from pdc.domain.values import Question
 from pdc.files import read_json, write_json
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.memory import free
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.qwen import Qwen
@@ -53,7 +53,7 @@ class Arm:
 
     name: str
     rows: Sequence[Row]
-    adapter: StudyTraining | AdapterRef | None = None
+    adapter: StudyTraining | Wanted | None = None
     words: Words = usual_words
 
 
@@ -62,7 +62,7 @@ class Player:
 
     def __init__(self, config: TrainConfig, out: Path, say: Say = print, progress: Progress = unseen) -> None:
         self.config, self.out, self.say, self.progress = config, out, say, progress
-        self.serving = AdapterRef()
+        self.serving: Wanted = AdapterRef()
         self._forget()
 
     def _forget(self) -> None:

@@ -16,7 +16,7 @@ from pdc.adapters.leaks import leaks
 from pdc.adapters.saved_work import more_work
 from pdc.adapters.score_change import accepted_at_a_glance, lower_score, marks_on_blanks, unsure_score
 from pdc.adapters.suspicions import objections as suspicious_reviews
-from pdc.adapters.test_sets import more_failures_on_sets, worse_on_sets
+from pdc.adapters.test_sets import Serving, more_failures_on_sets, worse_on_sets
 from pdc.domain.message import Message
 from pdc.inference.adapter_folder import AdapterManifest
 
@@ -25,8 +25,11 @@ NOT_COMPARED = "{name} was not measured beside {serving}, which serves now; eval
 BASE = Message("the base model")
 
 
-def objections(name: str, metrics: Metrics, serving: str | None, manifest: AdapterManifest) -> list[Message]:
-    """Every reason why the adapter should not serve in place of `serving` (None: the base alone); empty when it may."""
+def objections(
+    name: str, metrics: Metrics, serving: str | None, manifest: AdapterManifest, about: Serving = None
+) -> list[Message]:
+    """Every reason why the adapter should not serve in place of `serving` (None: the base alone); empty when it may. `about`
+    says what serves about the labels of a test set, where that is not the same."""
     candidate, rival = metrics.get("candidate"), serving or BASE
     if not isinstance(candidate, Mapping) or not candidate.get("n"):
         return [Message(NOT_MEASURED, name=name)]
@@ -41,8 +44,8 @@ def objections(name: str, metrics: Metrics, serving: str | None, manifest: Adapt
         *more_work(metrics, side, rival),
         *worse_failures(metrics, side),
         *alarms_of_new_labels(metrics, side),
-        *worse_on_sets(metrics, serving),
-        *more_failures_on_sets(metrics, serving),
+        *worse_on_sets(metrics, about or serving),
+        *more_failures_on_sets(metrics, about or serving),
         *suspicious_reviews(metrics),
     ]
 

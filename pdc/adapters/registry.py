@@ -1,12 +1,13 @@
 """The registry of adapters: a candidate is measured, promoted by somebody for a reason, and can be rolled back.
 
-Which adapter serves is the store's word; the app asks it before every answer, so nothing here needs a restart.
+Several serve side by side, each for its labels. Which do is the store's word; the app asks it before every answer, so nothing
+here needs a restart.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Protocol
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections, undecided
+from pdc.adapters.succession import answering, handed_back, in_force, takeovers
 from pdc.adapters.suspicions import Suspicion, images_of, suspicions, with_confirmations
 from pdc.adapters.test_sets import set_notes
 from pdc.domain.errors import BadModel, BadSetting, NotFound, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, AdapterStatus
 from pdc.inference import adapter_folder
-from pdc.inference.adapter_folder import AdapterManifest
+from pdc.inference.adapter_folder import AdapterManifest, labels_served
+from pdc.inference.adapter_ref import AdapterRef, Route
 from pdc.store.records import Activation, Event, EventKind
 from pdc.training.run_folder import Run
 from pdc.training.test_sets import TestSets
@@ -37,8 +40,8 @@ class AdapterStore(Protocol):
     def add_adapter(self, adapter: Adapter) -> None: ...
     def adapter(self, name: str) -> Adapter: ...
     def adapters(self) -> list[Adapter]: ...
-    def active_adapter(self, base: str) -> Adapter | None: ...
-    def activate(self, name: str | None, base: str, *, by: str, reason: str, rolled_back: bool = False) -> None: ...
+    def activate(self, name: str, base: str, *, by: str, reason: str, labels: Iterable[str] | None = None) -> None: ...
+    def roll_back(self, undoes: int, name: str | None, base: str, *, by: str, reason: str) -> None: ...
     def activations(self, base: str) -> list[Activation]: ...
     def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None: ...
     def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None: ...
@@ -59,11 +62,13 @@ class Adapters:
 
     def all(self) -> list[Adapter]:
         """Oldest first."""
-        return [self._found(a) for a in self.store.adapters() if a.base == self.base]
+        return [a for a in self.every() if a.base == self.base]
 
     def every(self) -> list[Adapter]:
         """Those of other bases too; oldest first."""
-        return list(map(self._found, self.store.adapters()))
+        adapters = self.store.adapters()
+        seen = {base: self._standing(base) for base in {a.base for a in adapters}}
+        return [self._found(a, *seen[a.base]) for a in adapters]
 
     def usable(self) -> list[Adapter]:
         """Those whose folder is where it should be, and that were made for the present base; oldest first."""
@@ -86,20 +91,25 @@ class Adapters:
 
     def get(self, name: str) -> Adapter:
         """NotFound when there is none."""
-        return self._found(self.store.adapter(name))
+        adapter = self.store.adapter(name)
+        return self._found(adapter, *self._standing(adapter.base))
+
+    def route(self) -> Route:
+        """Which adapter answers about which label now."""
+        return self._route(in_force(self.history()))
 
     def active(self) -> Adapter | None:
-        """What should serve, or None when the base serves alone."""
-        adapter = self.store.active_adapter(self.base)
-        return adapter and self._found(adapter)
+        """What should serve; of several what was promoted last. None when the base serves alone."""
+        named = [a.named for a in self.route().adapters]
+        return self.get(named[0]) if named and named[0] else None
 
     def serving(self) -> Adapter | None:
-        """What does serve: the active adapter, or None, the base alone, where it is missing or outdated."""
-        adapter = self.active()
-        return adapter if adapter and self.fits(adapter) else None
+        """What does serve; of several what was promoted last. None, the base alone, where all are missing or outdated."""
+        able = self.route().able
+        return self.get(able[0].name) if able and able[0].name else None
 
     def history(self) -> list[Activation]:
-        """What served, by whose word and why; oldest first."""
+        """What was promoted and rolled back, by whose word and why; oldest first."""
         return self.store.activations(self.base)
 
     def verify(self, name: str) -> AdapterManifest:
@@ -116,7 +126,7 @@ class Adapters:
         return self.get(adapter.name)
 
     def promote(self, name: str, *, by: str, reason: str, force: bool = False) -> Adapter:
-        """Let the adapter serve from the next question on.
+        """Let the adapter answer about its labels from the next question on; what others answer about stays theirs.
 
         BadModel when it is damaged or of another base, or when anything speaks against it (`objection`); `force`
         overrides the latter, and the reason says so for ever. BadSetting when force comes without a reason.
@@ -127,15 +137,17 @@ class Adapters:
         problem = self.objection(adapter)
         if problem and not force:
             raise BadModel(OVERRULE, problem=problem)
-        self.store.activate(name, self.base, by=by, reason=f"{reason} (forced: {problem})" if problem else reason)
+        if not self.route().has_all(AdapterRef(name, adapter.path)):
+            why = f"{reason} (forced: {problem})" if problem else reason
+            self.store.activate(name, self.base, by=by, reason=why, labels=labels_served(adapter.path))
         return self.get(name)
 
     def objection(self, adapter: Adapter) -> Message | None:
         """Why the adapter should not serve, in sentences; None when nothing speaks against it. BadModel when damaged."""
         found = self.verify(adapter.name)
-        rival = self.serving()
-        metrics = with_confirmations(adapter.metrics, self.store.confirmations())
-        against: list[str] = [*objections(adapter.name, metrics, rival.name if rival else None, found)]
+        measured = (adapter.metrics.get("candidate") or {}).get("labels") or labels_served(adapter.path)
+        metrics, names = with_confirmations(adapter.metrics, self.store.confirmations()), self.route().names
+        against: list[str] = [*objections(adapter.name, metrics, names(measured), found, names)]
         if not against and self.probe and (wrong := self.probe(adapter)):
             against = [wrong]
         return joined(against) if against else None
@@ -155,37 +167,58 @@ class Adapters:
 
     def notes(self, name: str) -> list[Message]:
         """What the held-out images and test sets cannot say about the adapter, in sentences, whether it serves or not."""
-        metrics, rival = self.get(name).metrics, self.serving()
+        metrics, others = self.get(name).metrics, [a for a in self.route().adapters if a.named != name]
         known = [one.name for one in TestSets(self.home).all() if not one.locked]
         unsure = undecided(metrics, "active") if metrics.get("active") else []
-        return [*notes(metrics), *unsure, *set_notes(metrics, rival.name if rival and rival.name != name else None, known)]
+        return [*notes(metrics), *unsure, *set_notes(metrics, Route.of(others).names, known)]
 
     def changes(self, name: str) -> str | None:
         """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""
         path = Path(self.get(name).path).parent / "changes.html"
         return path.read_text(encoding="utf-8") if path.is_file() else None
 
-    def rollback(self, *, by: str, reason: str = "rolled back") -> Adapter | None:
-        """Let serve what served before; None is the base alone. NotFound when nothing was ever promoted."""
-        before = self.previous()
-        if before is not None:
-            self.verify(before)
-        self.store.activate(before, self.base, by=by, reason=reason, rolled_back=True)
+    def takeovers(self, name: str) -> list[Message]:
+        """What a promoted adapter took over from others, in sentences."""
+        line = in_force(self.history())
+        before = self._route(line[: line.index(self.promotion(name))])
+        return list(takeovers(before, AdapterRef(name, self.get(name).path)))
+
+    def rollback(self, name: str | None = None, *, by: str, reason: str = "rolled back") -> Adapter | None:
+        """Undo the promotion of this adapter (None: the last one): who had its labels before answers about them.
+
+        What then serves, of several what was promoted last; None is the base alone. NotFound when it does not serve.
+        """
+        undone = self.promotion(name)
+        left = [a for a in in_force(self.history()) if a.seq != undone.seq]
+        before, after = ({a.named for a in route.adapters} for route in (self.route(), self._route(left)))
+        for back in after - before:
+            self.verify(back or "")
+        last = next((a.adapter for a in answering(left)), None)
+        self.store.roll_back(undone.seq, last, self.base, by=by, reason=reason)
         return self.active()
 
-    def previous(self) -> str | None:
-        """What a roll-back would bring into service (None: the base alone). NotFound when nothing was ever promoted."""
-        line = _line_of_succession(self.history())
-        if len(line) < 2:
-            raise NotFound("There is nothing to roll back to: {name} serves without an adapter.", name=self.base)
-        return line[-2]
+    def handed_back(self, undone: Activation) -> Message:
+        """Who answers about the labels of a promotion that was undone, as a sentence."""
+        name = undone.adapter or self.base
+        labels = labels_served(self.get(name).path) if undone.adapter else ()
+        return handed_back(name, frozenset(labels or undone.labels or ()), self.route())
+
+    def promotion(self, name: str | None = None) -> Activation:
+        """The promotion that a roll-back of this adapter (None: of the last one promoted) would undo. NotFound when none is."""
+        found = [a for a in in_force(self.history()) if name in (None, a.adapter)]
+        if found:
+            return found[-1]
+        if name:
+            raise NotFound("{name} does not serve, so it cannot be rolled back; the Training tab lists what serves.", name=name)
+        raise NotFound("There is nothing to roll back to: {name} serves without an adapter.", name=self.base)
 
     def ensure_shipped(self) -> None:
         """Register adapters that came with the model; the newest serves unless somebody promoted one or rolled back."""
         shipped = [m for m in map(self._shipped, self._shipped_folders()) if m is not None]
         if shipped and all((a.by, a.reason) == (PROGRAM, SHIPPED) for a in self.history()):
             newest = max(shipped, key=lambda m: datetime.fromisoformat(m.created_at))
-            self.store.activate(newest.name, self.base, by=PROGRAM, reason=SHIPPED)
+            if [a.adapter for a in self.history()][-1:] != [newest.name]:
+                self.store.activate(newest.name, self.base, by=PROGRAM, reason=SHIPPED)
 
     def _shipped_folders(self) -> Sequence[Path]:
         return sorted(p.parent for p in self.folder.glob("adapters/*/pdc.json")) if self.folder else ()
@@ -221,7 +254,28 @@ class Adapters:
         roots = [root for root in (self.folder, self.home) if root and folder.is_relative_to(root)]
         return folder.relative_to(roots[0]).as_posix() if roots else str(folder)
 
-    def _found(self, adapter: Adapter) -> Adapter:
+    def _route(self, line: Sequence[Activation]) -> Route:
+        return Route.of(self._ref(a) for a in answering(line) if a.adapter)
+
+    def _ref(self, activation: Activation) -> AdapterRef:
+        adapter = self._placed(self.store.adapter(activation.adapter or ""))
+        if self.fits(adapter):
+            return AdapterRef(adapter.name, adapter.path)
+        if is_there(adapter):
+            return AdapterRef(outdated=adapter.name, labels=labels_served(adapter.path))
+        return AdapterRef(missing=adapter.name, labels=frozenset(activation.labels or ()))
+
+    def _standing(self, base: str) -> tuple[frozenset[str | None], frozenset[str | None]]:
+        """The names of the adapters of a base that were ever promoted, and of those that serve."""
+        history = self.store.activations(base)
+        return frozenset(a.adapter for a in history), frozenset(a.named for a in self._route(in_force(history)).adapters)
+
+    def _found(self, adapter: Adapter, promoted: frozenset[str | None], serve: frozenset[str | None]) -> Adapter:
+        """The adapter with the folder where it is now, and whether it serves now."""
+        status = AdapterStatus.ACTIVE if adapter.name in serve else AdapterStatus.RETIRED
+        return replace(self._placed(adapter), status=status if adapter.name in promoted else adapter.status)
+
+    def _placed(self, adapter: Adapter) -> Adapter:
         """The adapter with the folder where it is now; where it was, when it is nowhere."""
         stored = Path(adapter.path)  # absolute in rows of the first versions
         direct = [root / stored for root in (self.home, self.folder) if root]
@@ -234,20 +288,3 @@ class Adapters:
 def is_there(adapter: Adapter) -> bool:
     """Whether the adapter's folder holds the adapter of that name; its weights are not looked at."""
     return adapter_folder.name_of(adapter.path) == adapter.name
-
-
-def _line_of_succession(history: Sequence[Activation]) -> list[str | None]:
-    """Who could be rolled back to, the one serving last. A roll-back takes the later one out; a promotion never does."""
-    line: list[str | None] = [None]
-    for activation in history:
-        if _went_back(activation, line):
-            line.pop()
-        else:
-            line.append(activation.adapter)
-    return line
-
-
-def _went_back(activation: Activation, line: Sequence[str | None]) -> bool:
-    """As the activation says; where it was made before that was noted, whether it brought back the one before."""
-    before = len(line) > 1 and activation.adapter == line[-2]
-    return before if activation.rolled_back is None else activation.rolled_back

@@ -6,12 +6,14 @@ labels that the adapter answers about were asked. A set that was refused holds w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pdc.domain.message import Message
 
 Metrics = Mapping[str, Any]
+Serving = str | None | Callable[[Collection[str]], str | None]
+"""what serves now (None: the base alone), or what does about given labels: a set asks about some of them"""
 MARGIN = 0.05  # of the score, where a set says nothing else
 FEW_IMAGES = 5  # with fewer no interval means anything
 LOSES = (
@@ -48,36 +50,38 @@ SET_HEADERS = [
 ]
 
 
-def worse_on_sets(metrics: Metrics, serving: str | None) -> Iterator[Message]:
+def worse_on_sets(metrics: Metrics, serving: Serving) -> Iterator[Message]:
     """Sets on which the adapter is surely worse than what serves, or looks worse by more than the set's margin."""
     for name, found in measured(metrics).items():
-        change, margin = _change(found, serving), _margin(found)
+        now = _now(serving, found)
+        change, margin = _change(found, now), _margin(found)
         if change and (change["value"] < -margin or (change["high"] < 0 and change["low"] < -margin)):
             moved, low, high = (_points(change[key]) for key in ("value", "low", "high"))
-            before, after = f"{found[_side(serving)]['score']:.2f}", f"{found['candidate']['score']:.2f}"
-            what, n, rival, may = found["candidate"]["score_name"], found["n"], serving or BASE_ALONE, f"{100 * margin:.0f}"
+            before, after = f"{found[_side(now)]['score']:.2f}", f"{found['candidate']['score']:.2f}"
+            what, n, rival, may = found["candidate"]["score_name"], found["n"], now or BASE_ALONE, f"{100 * margin:.0f}"
             numbers = Message(COMPARED, what=what, after=after, before=before, rival=rival, n=n)
             yield Message(LOSES, name=name, numbers=numbers, change=moved, low=low, high=high, margin=may)
 
 
-def more_failures_on_sets(metrics: Metrics, serving: str | None) -> Iterator[Message]:
+def more_failures_on_sets(metrics: Metrics, serving: Serving) -> Iterator[Message]:
     """Kinds of failure that are surely more frequent on a set than with what serves: the intervals do not touch."""
     for name, found in measured(metrics).items():
-        rival = found.get(_side(serving)) if _change(found, serving) else None
+        serves = _now(serving, found)
+        rival = found.get(_side(serves)) if _change(found, serves) else None
         for key, what in FAILURES.items():
             now, before = ((side or {}).get("overall", {}).get(key) for side in (found["candidate"], rival))
             if now and before and now["low"] > before["high"]:
                 yield Message(FAILS_MORE, name=name, what=what, now=_interval(now), before=_interval(before))
 
 
-def set_notes(metrics: Metrics, serving: str | None, known: Sequence[str] = ()) -> Iterator[Message]:
+def set_notes(metrics: Metrics, serving: Serving, known: Sequence[str] = ()) -> Iterator[Message]:
     """What the sets leave open. `known`: the sets in use, locked ones left out."""
     sets: Metrics = metrics.get("sets") or {}
     for name, found in sets.items():
         if "not_measured" in found:
             yield Message(NOT_MEASURED, name=name, why=found["not_measured"])
     for name, found in measured(metrics).items():
-        yield from _undecided(name, found, serving)
+        yield from _undecided(name, found, _now(serving, found))
         yield from _unseeing(name, found)
     for name in sorted(set(known) - sets.keys()):
         yield Message(MISSING, name=name)
@@ -146,6 +150,10 @@ def _points(share: float) -> str:
 
 def _margin(found: Metrics) -> float:
     return (found.get("set") or {}).get("margin", MARGIN)
+
+
+def _now(serving: Serving, found: Metrics) -> str | None:
+    return serving(found["candidate"].get("labels") or ()) if callable(serving) else serving
 
 
 def _side(serving: str | None) -> str:

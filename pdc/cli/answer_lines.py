@@ -31,6 +31,7 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "worth": _worth_row(answer, question),
         "count_chances": {label: answer.counts[label] for label in question.labels if label in answer.counts},
         "readable": findings is not None,
+        "complete": findings is not None and findings.complete,
         "cut": answer.cut,
         "likeness": dict(answer.likeness),
         "unlike": list(unlike(answer.likeness, [m.label for m in findings.marks] if findings else ())),
@@ -57,6 +58,8 @@ def in_words(row: dict[str, Any]) -> str:
         return f"{row['image']}: the answer could not be read"
     found = f"{row['count']} found" if row["count"] else none_found(row["labels"]).removesuffix(".")
     found += _worth(row) + _doubts(row)
+    if not row["complete"]:
+        found = f"{row['count']} found; a part of the answer could not be read{_doubts(row)}"
     if row["cut"]:
         found = f"{row['count']} found before the answer was cut off; what comes after is not known{_doubts(row)}"
     if strange := unlike_note(row["unlike"]):

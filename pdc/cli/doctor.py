@@ -79,13 +79,15 @@ def _model(settings: Settings) -> str:
 
     store = open_store(settings)
     predictor = predictor_of(settings, store, wanted := routing_of(settings, store))
-    if unusable := wanted().missing or wanted().outdated:
-        adapters_of(settings, store).verify(unusable)
+    for adapter in wanted().adapters:
+        if unusable := adapter.missing or adapter.outdated:
+            adapters_of(settings, store).verify(unusable)
     started = time.monotonic()
     predictor.load()
     seconds = time.monotonic() - started
-    adapter = f"{predictor.adapter or 'none'}{_weights(predictor.lora_layers)}"
-    return f"{settings.server_url or settings.model}; adapter {adapter}; ready in {seconds:.1f} s"
+    named = f"adapter {predictor.adapter or 'none'}{_weights(predictor.lora_layers)}"
+    beside = "".join(f"; beside it {a.named}" for a in wanted().able[1:])
+    return f"{settings.server_url or settings.model}; {named}{beside}; ready in {seconds:.1f} s"
 
 
 def _experts(settings: Settings) -> str:
@@ -104,8 +106,11 @@ def _adapters(settings: Settings) -> str:
 
     adapters = adapters_of(settings, open_store(settings))
     old = ", ".join(a.name for a in adapters.outdated())
+    route = adapters.route()
+    shares = [(a.named, ", ".join(sorted(route.share(a.named or "") or ())) or "everything else") for a in route.able]
+    serve = "".join(f"; {name} serves: {labels}" for name, labels in shares)
     again = f"; trained on other weights: {old}. `python -m finetune retrain` trains them anew from their reviews" if old else ""
-    return f"{len(adapters.usable())} can serve{again}"
+    return f"{len(adapters.usable())} can serve{serve}{again}"
 
 
 def _weights(layers: int | None) -> str:

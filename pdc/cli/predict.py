@@ -17,7 +17,7 @@ from pdc.domain.progress import follow
 from pdc.domain.values import Question, Task
 
 if TYPE_CHECKING:
-    from pdc.inference.adapter_ref import AdapterRef
+    from pdc.inference.adapter_ref import Route
     from pdc.inference.predictors.base import Predictor
     from pdc.settings import Settings
 
@@ -73,7 +73,7 @@ def predict(options: PredictOptions) -> int:
     return _predict_folder(folders[0], options, settings, question, predictor)
 
 
-def _question(options: PredictOptions, settings: Settings, wanted: AdapterRef) -> Question:
+def _question(options: PredictOptions, settings: Settings, wanted: Route) -> Question:
     from pdc.domain.prompts import task_from
     from pdc.inference.qwen import check_folder
     from pdc.review.examples import taught
@@ -85,11 +85,11 @@ def _question(options: PredictOptions, settings: Settings, wanted: AdapterRef) -
     return Question(task_from(options.task), tuple(labels))
 
 
-def _own_labels(settings: Settings, wanted: AdapterRef) -> frozenset[str]:
-    """What the model says it was taught; where it does not say, what its adapter was."""
+def _own_labels(settings: Settings, wanted: Route) -> frozenset[str]:
+    """What the model says it was taught; where it does not say, what its adapters were."""
     from pdc.inference.answer_settings import labels_of
 
-    return labels_of(settings.model) or (labels_of(wanted.folder) if wanted.folder else frozenset())
+    return labels_of(settings.model) or frozenset(label for a in wanted.able for label in labels_of(a.folder or ""))
 
 
 def _predict_folder(folder: Path, options: PredictOptions, settings: Settings, question: Question, predictor: Predictor) -> int:

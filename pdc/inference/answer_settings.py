@@ -103,9 +103,9 @@ def labels_of(folder: str) -> frozenset[str]:
     return frozenset(described(folder).get("labels", ()))
 
 
-def taught(model: str, adapter: str | None) -> frozenset[str] | None:
-    """The labels that a model with this adapter was taught; None where one of the two does not say."""
-    said = [labels_of(folder) for folder in (model, adapter) if folder]
+def taught(model: str, *adapters: str | None) -> frozenset[str] | None:
+    """The labels that a model with these adapters was taught; None where one of them does not say."""
+    said = [labels_of(folder) for folder in (model, *adapters) if folder]
     return frozenset().union(*said) if all(said) else None
 
 

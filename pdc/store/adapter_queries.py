@@ -21,10 +21,10 @@ _UNFINISHED = (RunStatus.PREPARED, RunStatus.RUNNING)
 
 
 class AdapterQueries(Database):
-    """What serves is a query on adapters; how it came to serve is the history of activations."""
+    """What serves follows from the history of activations, which is only added to (`pdc.adapters.succession`)."""
 
     def add_adapter(self, adapter: Adapter) -> None:
-        """BadModel when the name is taken. An adapter becomes active only by `activate`."""
+        """BadModel when the name is taken. An adapter serves only by `activate`."""
         if adapter.status is AdapterStatus.ACTIVE:
             raise ValueError("add an adapter first, then activate it")
         with self._write() as session:
@@ -42,32 +42,21 @@ class AdapterQueries(Database):
         with self._read() as session:
             return [mapping.adapter(row) for row in session.scalars(select(AdapterRow).order_by(AdapterRow.seq))]
 
-    def active_adapter(self, base: str) -> Adapter | None:
-        """What serves on that base model, or None when the base serves alone."""
-        with self._read() as session:
-            row = _active_row(session, base)
-            return row and mapping.adapter(row)
-
-    def activate(self, name: str | None, base: str, *, by: str, reason: str, rolled_back: bool = False) -> None:
-        """Let an adapter serve on its base (None: the base alone), retire the one before, and note who, why and which way.
-
-        Nothing is noted when nothing changes. NotFound when there is no such adapter, BadModel when the base differs.
-        """
+    def activate(self, name: str | None, base: str, *, by: str, reason: str, labels: Iterable[str] | None = None) -> None:
+        """Note that an adapter (None: the base alone) answers about these labels from now on (none: about all; None: in place of
+        everything that served), who says so, and why. NotFound when there is no such adapter, BadModel when the base differs."""
         with self._write() as session:
-            new = None if name is None else _fitting_adapter(session, name, base)
-            old = _active_row(session, base)
-            if new is old:
-                return
-            if old is not None:
-                old.status = AdapterStatus.RETIRED
-                session.flush()
-            if new is not None:
-                new.status = AdapterStatus.ACTIVE
-            now = datetime.now(UTC)
-            session.add(ActivationRow(base=base, adapter=name, by=by, reason=reason, at=now, rolled_back=rolled_back))
+            _check_fit(session, name, base)
+            session.add(_line(base, name, by, reason, rolled_back=False, labels=mapping.dump_labels(labels)))
+
+    def roll_back(self, undoes: int, name: str | None, base: str, *, by: str, reason: str) -> None:
+        """Note that the promotion with this number holds no longer; `name` is what was promoted last of those that do."""
+        with self._write() as session:
+            _check_fit(session, name, base)
+            session.add(_line(base, name, by, reason, rolled_back=True, undoes=undoes))
 
     def activations(self, base: str) -> list[Activation]:
-        """What served on that base, oldest first."""
+        """What was promoted and rolled back on that base, oldest first."""
         query = select(ActivationRow).where(ActivationRow.base == base).order_by(ActivationRow.seq)
         with self._read() as session:
             return [mapping.activation(row) for row in session.scalars(query)]
@@ -149,15 +138,14 @@ def _known_adapter(session: Session, name: str) -> AdapterRow:
     return row
 
 
-def _fitting_adapter(session: Session, name: str, base: str) -> AdapterRow:
-    row = _known_adapter(session, name)
-    if row.base != base:
+def _check_fit(session: Session, name: str | None, base: str) -> None:
+    row = _known_adapter(session, name) if name is not None else None
+    if row and row.base != base:
         raise BadModel(f"The adapter {name!r} was trained on {row.base!r} and does not fit {base!r}; choose another.")
-    return row
 
 
-def _active_row(session: Session, base: str) -> AdapterRow | None:
-    return session.scalar(select(AdapterRow).where(AdapterRow.base == base, AdapterRow.status == AdapterStatus.ACTIVE))
+def _line(base: str, name: str | None, by: str, reason: str, **more: object) -> ActivationRow:
+    return ActivationRow(base=base, adapter=name, by=by, reason=reason, at=datetime.now(UTC), **more)
 
 
 def _run_row(session: Session, name: str) -> RunRow | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import isfinite
@@ -289,7 +289,12 @@ def _finite(value: Any) -> Any:
 
 
 def activation(row: ActivationRow) -> Activation:
-    return Activation(row.base, row.adapter, row.by, row.reason, row.at, row.rolled_back)
+    labels = None if row.labels is None else tuple(json.loads(row.labels))
+    return Activation(row.base, row.adapter, row.by, row.reason, row.at, row.rolled_back, labels, row.seq, row.undoes)
+
+
+def dump_labels(labels: Iterable[str] | None) -> str | None:
+    return None if labels is None else dump(sorted(labels))
 
 
 def run(row: RunRow) -> RunRecord:

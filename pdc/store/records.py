@@ -102,9 +102,12 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One line of the history of what served: an adapter's name, or None for the base model alone.
+    """One line of the history of what serves: an adapter was promoted, or what served last of those before a roll-back (None:
+    the base model alone).
 
-    `rolled_back` tells a roll-back from a promotion; None in lines written before that was noted.
+    `rolled_back` tells a roll-back from a promotion; None in lines written before that was noted. `labels` are those that the
+    promotion is about; empty: all; None: all, and it took the place of everything that served. `seq` numbers the lines, and a
+    roll-back `undoes` the promotion with that number; None: the last one, as when one adapter served at a time.
     """
 
     base: str
@@ -113,6 +116,9 @@ class Activation:
     reason: str
     at: datetime
     rolled_back: bool | None = None
+    labels: tuple[str, ...] | None = None
+    seq: int = 0
+    undoes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

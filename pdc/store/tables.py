@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, false, text
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -170,15 +170,6 @@ class DraftRow(Row):
 
 class AdapterRow(Row):
     __tablename__ = "adapters"
-    __table_args__ = (
-        Index(
-            "uq_adapters_active",
-            "base",
-            unique=True,
-            sqlite_where=text("status = 'active'"),
-            postgresql_where=text("status = 'active'"),
-        ),
-    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -201,6 +192,8 @@ class ActivationRow(Row):
     reason: Mapped[str]
     at: Mapped[datetime]
     rolled_back: Mapped[bool | None]
+    labels: Mapped[str | None]
+    undoes: Mapped[int | None]
 
 
 class LookRow(Row):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from adapter_files import old_with_vision, write
@@ -16,7 +17,7 @@ from PIL import Image
 from pdc.domain.errors import BadModel, BadQuestion, BadSetting, Unreachable
 from pdc.domain.prompts import COMPACT, STYLES, words
 from pdc.domain.values import Question, Task
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Route
 from pdc.inference.frame import read_processor_config
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.protocol import question_of, read_answer, read_request, request
@@ -364,6 +365,23 @@ def language_only(tmp_path) -> AdapterRef:
     manifest = json.loads((SHIPPED / "pdc.json").read_text())
     (folder / "pdc.json").write_text(json.dumps({**manifest, "name": folder.name, "in_process_only": False}))
     return AdapterRef(folder.name, str(folder))
+
+
+def test_a_question_about_base_and_two_adapters_becomes_a_request_for_each(smears, language_only, tmp_path):
+    second = json.loads(Path(language_only.folder, "pdc.json").read_text()) | {"name": "second", "serves": ["platelet"]}
+    folder = write(tmp_path / "second")
+    (folder / "pdc.json").write_text(json.dumps(second))
+    route = Route((AdapterRef("second", str(folder)), language_only))
+    question = Question(Task.COUNT_AND_BOX, ("polyp", "bacterium", "platelet"))
+
+    def say(path: str, body: dict) -> tuple[int, object]:
+        asked = {"pdc-tiny": "polyp", "language-1": "bacterium", "second": "platelet"}
+        return models(path) or ((200, "Success") if "lora" in path else chat(ANSWER.replace("polyp", asked[body["model"]])))
+
+    with Played(say) as server:
+        answer = remote(server.url, route).predict(smears[0][0], question)
+    assert [m.label for m in answer.findings.marks] == list(question.labels) and answer.adapter == "second + language-1"
+    assert [line.split(":")[0] for line in answer.raw.split("\n")] == ["pdc-tiny", "language-1", "second"]
 
 
 def test_an_adapter_is_loaded_by_name_where_a_server_offers_that(smears, language_only):

@@ -291,22 +291,23 @@ def test_sqlite_is_set_for_safety(store: Store):
 # adapters, groups, runs, users
 
 
-def test_one_adapter_serves_per_base_and_the_history_says_who_and_why(store: Store):
+def test_the_history_says_what_was_promoted_for_which_labels_who_and_why(store: Store):
     for name in ("first", "second"):
         store.add_adapter(an_adapter(name))
     store.add_adapter(an_adapter("elsewhere", base="big"))
     store.activate("elsewhere", "big", by="ada", reason="")
-    assert store.active_adapter("tiny") is None
-    store.activate("first", "tiny", by="ada", reason="better")
-    store.activate("second", "tiny", by="bob", reason="better still")
-    store.activate("second", "tiny", by="bob", reason="again")  # nothing changes, nothing is noted
-    assert [store.adapter(n).status for n in ("first", "second")] == [AdapterStatus.RETIRED, AdapterStatus.ACTIVE]
+    assert store.activations("tiny") == []
+    store.activate("first", "tiny", by="ada", reason="better", labels=("rod", "cell"))
+    store.activate("second", "tiny", by="bob", reason="better still", labels=())
+    second = store.activations("tiny")[-1]
+    store.roll_back(second.seq, "first", "tiny", by="ada", reason="worse")
     store.activate(None, "tiny", by="ada", reason="all worse")
-    assert store.active_adapter("tiny") is None and store.active_adapter("big").name == "elsewhere"
-    assert [(a.adapter, a.by, a.reason) for a in store.activations("tiny")] == [
-        ("first", "ada", "better"),
-        ("second", "bob", "better still"),
-        (None, "ada", "all worse"),
+    found = [(a.adapter, a.by, a.reason, a.rolled_back, a.labels, a.undoes) for a in store.activations("tiny")]
+    assert found == [
+        ("first", "ada", "better", False, ("cell", "rod"), None),
+        ("second", "bob", "better still", False, (), None),
+        ("first", "ada", "worse", True, None, second.seq),
+        (None, "ada", "all worse", False, None, None),
     ]
 
 
@@ -328,7 +329,7 @@ def test_metrics_make_a_candidate_evaluated_but_change_no_other_status(store: St
     assert store.adapter("first").metrics == {"f1": 0.7, "by_label": {"polyp": None}, "n": [1, 2]}
     store.activate("first", "tiny", by="ada", reason="")
     store.set_metrics("first", {"f1": 0.8})
-    assert store.active_adapter("tiny").metrics == {"f1": 0.8}
+    assert (store.adapter("first").metrics, store.adapter("first").status) == ({"f1": 0.8}, AdapterStatus.EVALUATED)
 
 
 def test_a_group_never_changes_sides(store: Store):

@@ -84,7 +84,7 @@ def test_the_tab_builds(tab):
 
 
 def test_before_anything_was_trained(tab):
-    _, status, share, longer, curve, log, table, choice = tab.look()
+    _, status, share, longer, curve, log, table, choice, *_ = tab.look()
     assert (status, share, log, cells(table)) == (IDLE, 0, "", []) and curve.empty and choice["choices"] == []
     assert longer["interactive"] is False
 
@@ -187,14 +187,25 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
         tab.promote(None, "", False)
     with pytest.raises(BadModel, match="not measured"):
         tab.promote("one", "", False, MARIA)
-    status, table, choice = tab.promote("one", " better ", True, MARIA)
+    status, table, choice, served, source = tab.promote("one", " better ", True, MARIA)
     assert status.startswith("one serves") and "False alarms were not measured" in status
-    assert cells(table)[0][1] == "active" and choice["choices"] == []
+    assert cells(table)[0][1] == "active" and choice["choices"] == [] and served["choices"] == ["one"]
+    assert [value for _, value in source["choices"]] == ["active", "none", "one"]
     history = tab.adapters.history()
     assert history[-1].by == "maria" and history[-1].reason.startswith("better (forced:")
-    assert tab.rollback("", MARIA)[0].startswith("The base model")
+    with pytest.raises(NotFound, match="two does not serve"):
+        tab.rollback("two", "", MARIA)
+    said = "one was rolled back. From the next question on the base model answers about everything."
+    assert tab.rollback("one", "", MARIA)[0] == said and history[-1].adapter == "one"
     with pytest.raises(NotFound):
-        tab.rollback("", MARIA)
+        tab.rollback(None, "", MARIA)
+
+
+def test_a_row_says_which_labels_an_adapter_serves_of_those_it_learnt(tmp_path):
+    (tmp_path / "pdc.json").write_text(json.dumps({"name": "one", "serves": ["sperm", "egg"]}))
+    shares = (None, frozenset({"egg"}), frozenset({"egg", "sperm"}))
+    said = [adapter_row(an_adapter("one", path=str(tmp_path)), True, share)[2] for share in shares]
+    assert said == ["egg, sperm", "serves: egg; learnt egg, sperm", "serves: egg, sperm"]
 
 
 def test_only_a_trainer_decides_what_serves_and_only_an_admin_overrules(tab, store, monkeypatch):
@@ -206,7 +217,7 @@ def test_only_a_trainer_decides_what_serves_and_only_an_admin_overrules(tab, sto
         with pytest.raises(Forbidden, match=r"Your role is reader, and to .* takes the role trainer"):
             refused()
     with pytest.raises(Forbidden):
-        tab.rollback("", MARIA)
+        tab.rollback(None, "", MARIA)
     store.set_role("maria", Role.TRAINER)
     with pytest.raises(Forbidden, match="overrule the promotion gate takes the role admin"):
         tab.promote("one", "better", True, MARIA)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from finetune.cli.sets.measuring import SetMeasuring
     from pdc.adapters.registry import Adapters
     from pdc.domain.progress import Progress
-    from pdc.inference.adapter_ref import AdapterRef
+    from pdc.inference.adapter_ref import Wanted
     from pdc.settings import Settings
     from pdc.store.store import Store
     from pdc.training.test_sets import TestSet
@@ -85,7 +85,7 @@ def measured(settings: Settings, options: MeasureOptions, progress: Progress) ->
     return found
 
 
-def _note_look(store: Store, one: TestSet, wanted: AdapterRef, options: MeasureOptions) -> None:
+def _note_look(store: Store, one: TestSet, wanted: Wanted, options: MeasureOptions) -> None:
     """Before it is taken, so that an interrupted one counts too."""
     from pdc.store.records import Look
 
@@ -95,7 +95,7 @@ def _note_look(store: Store, one: TestSet, wanted: AdapterRef, options: MeasureO
         store.add_look(Look(one.name, one.digest, wanted.name, options.release, user(), options.reason, options.force))
 
 
-def _perturb(measuring: SetMeasuring, wanted: AdapterRef, one: TestSet, limit: int, found: dict[str, Any]) -> None:
+def _perturb(measuring: SetMeasuring, wanted: Wanted, one: TestSet, limit: int, found: dict[str, Any]) -> None:
     from finetune.cli import robustness
 
     if "not_measured" not in found:
@@ -103,7 +103,7 @@ def _perturb(measuring: SetMeasuring, wanted: AdapterRef, one: TestSet, limit: i
         found["perturbed"] = robustness.measure(measuring.settings, wanted, rows, limit, measuring.progress).to_json()
 
 
-def _keep(adapters: Adapters, wanted: AdapterRef, found: dict[str, Any]) -> None:
+def _keep(adapters: Adapters, wanted: Wanted, found: dict[str, Any]) -> None:
     known = next((a for a in adapters.all() if a.name == wanted.name), None)
     if known:
         sets = {**(known.metrics.get("sets") or {}), **found}

@@ -22,8 +22,8 @@ from pdc.domain.values import Findings
 from pdc.formats.test_set_files import shown_in
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import ImageHash
-from pdc.inference.adapter_folder import AdapterManifest, labels_served
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_folder import AdapterManifest
+from pdc.inference.adapter_ref import Wanted, routed
 from pdc.inference.answer_settings import taught
 from pdc.settings import Settings
 from pdc.store.store import Store
@@ -77,7 +77,7 @@ class SetMeasuring:
         """Those in use that are not locked."""
         return [one for one in self.sets.all() if not one.locked]
 
-    def on_open_sets(self, candidate: AdapterRef) -> dict[str, Any]:
+    def on_open_sets(self, candidate: Wanted) -> dict[str, Any]:
         """`measured`, on every set that is not locked; nothing, aloud, where the sets cannot be read."""
         try:
             sets = self.open_sets()
@@ -86,12 +86,12 @@ class SetMeasuring:
             return {}
         return self.measured(candidate, sets)
 
-    def measured(self, candidate: AdapterRef, sets: Sequence[TestSet]) -> dict[str, Any]:
+    def measured(self, candidate: Wanted, sets: Sequence[TestSet]) -> dict[str, Any]:
         """Per set what was found, or under "not_measured" why nothing was, whatever it was: what was trained and measured before
         must not be lost by it. Raises Stopped when asked to stop."""
         return {one.name: self._tried(candidate, one) for one in sets}
 
-    def _tried(self, candidate: AdapterRef, one: TestSet) -> dict[str, Any]:
+    def _tried(self, candidate: Wanted, one: TestSet) -> dict[str, Any]:
         try:
             return self.measure(candidate, one)
         except Stopped:
@@ -101,7 +101,7 @@ class SetMeasuring:
             self.say(f"Not measured on the test set {one.name}: {why}")
             return {"not_measured": why, "set": described(one, 0)}
 
-    def measure(self, candidate: AdapterRef, one: TestSet) -> dict[str, Any]:
+    def measure(self, candidate: Wanted, one: TestSet) -> dict[str, Any]:
         """Base, serving and candidate on one set. BadSetting when training was shown its images, or no label is common."""
         self.refuse_shown(candidate, one)
         every = self.rows(candidate, one)
@@ -110,25 +110,26 @@ class SetMeasuring:
         found = self._compared(candidate, rows)
         return {**found.to_json(), **beyond(found, rows), "held_out": {}, "set": described(one, len(every))}
 
-    def rows(self, candidate: AdapterRef, one: TestSet) -> list[Row]:
+    def rows(self, candidate: Wanted, one: TestSet) -> list[Row]:
         """The set's questions about labels that the adapter answers about, in the words that it was taught."""
-        known = taught(self.settings.model, candidate.folder)
-        served = labels_served(candidate.folder) if candidate.folder else frozenset()
+        able = routed(candidate).able
+        known = taught(self.settings.model, *(a.folder for a in able))
+        served = frozenset(label for a in able for label in a.served) if all(a.served for a in able) else frozenset()
         kept = [row for row in (about(row, served or known) for row in self.worded(one, candidate)) if row]
         if not kept:
             said = ", ".join(sorted(served or known or ())) or "nothing"
             raise BadSetting(NO_LABEL, labels=", ".join(one.labels), served=said)
         return kept
 
-    def worded(self, one: TestSet, candidate: AdapterRef) -> list[Row]:
+    def worded(self, one: TestSet, candidate: Wanted) -> list[Row]:
         """All the set's questions, in the words that the model with this adapter was taught."""
         one = self.sets.get(one.name)
         rows = measurable(read_rows(self.sets.folder(one.name) / ROWS, []))
-        known = taught(self.settings.model, candidate.folder)
+        known = taught(self.settings.model, *(a.folder for a in routed(candidate).able))
         words = self.store.dictionary().also(sorted(known)).taught(list(one.labels), known) if known else {}
         return [_worded(row, words) for row in rows]
 
-    def refuse_shown(self, candidate: AdapterRef, one: TestSet) -> None:
+    def refuse_shown(self, candidate: Wanted, one: TestSet) -> None:
         """BadSetting when a model that is compared was trained on the set's images, or the next training would be."""
         learnt = likenesses_to_learn_from(self.store, ImageFiles(self.settings.images))
         whom = {"the reviews that training learns from hold": learnt, **self._trained(candidate)}
@@ -137,12 +138,11 @@ class SetMeasuring:
                 names = ", ".join(sha256[:12] for sha256 in shown[:NAMED])
                 raise BadSetting(SHOWN, n=len(shown), all=one.images, whom=name, names=names)
 
-    def _trained(self, candidate: AdapterRef) -> dict[str, Mapping[str, ImageHash]]:
-        active = self.adapters.serving()
-        folders = {candidate.name: candidate.folder, **({active.name: active.path} if active else {})}
+    def _trained(self, candidate: Wanted) -> dict[str, Mapping[str, ImageHash]]:
+        folders = {a.named: a.folder for a in (*routed(candidate).able, *self.adapters.route().able)}
         return {f"{name} was trained on": _trained_on(folder) for name, folder in folders.items() if folder}
 
-    def _compared(self, candidate: AdapterRef, rows: list[Row]) -> Comparison:
+    def _compared(self, candidate: Wanted, rows: list[Row]) -> Comparison:
         end = time.monotonic() + PATIENCE * self.limits.seconds
         over = lambda: self.stop() or time.monotonic() > end  # noqa: E731
         try:

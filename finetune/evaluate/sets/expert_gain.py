@@ -11,7 +11,7 @@ from finetune.evaluate.bootstrap import Estimate
 from finetune.evaluate.compare import ask
 from finetune.evaluate.metrics import ScoredAnswer, change, score
 from pdc.domain.progress import Progress, unseen
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import Wanted
 from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.experts import ExpertPredictor
 from pdc.inference.predictors.local import LocalPredictor
@@ -53,7 +53,7 @@ class ExpertGain:
 
 
 def expert_gain(
-    qwen: Qwen, rows: Sequence[Row], serving: AdapterRef, without: Experts, within: Experts, progress: Progress = unseen
+    qwen: Qwen, rows: Sequence[Row], serving: Wanted, without: Experts, within: Experts, progress: Progress = unseen
 ) -> ExpertGain:
     """Ask the rows twice."""
     before = _asked(qwen, rows, serving, without, "Without the expert", progress)
@@ -62,7 +62,7 @@ def expert_gain(
 
 
 def _asked(
-    qwen: Qwen, rows: Sequence[Row], serving: AdapterRef, experts: Experts, title: str, progress: Progress
+    qwen: Qwen, rows: Sequence[Row], serving: Wanted, experts: Experts, title: str, progress: Progress
 ) -> list[ScoredAnswer]:
     predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving), experts, lambda: serving, qwen.name)
     return ask(predictor, rows, lambda done: progress(title, done, len(rows)))

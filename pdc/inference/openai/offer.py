@@ -62,13 +62,15 @@ class ServerOffer:
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._names: OfferedNames | None = None
         self._left_out: frozenset[str] = frozenset()
+        self._served_as: dict[AdapterRef, ServedModel] = {}
         self.last: ServedModel | None = None
 
     def served(self, wanted: AdapterRef) -> ServedModel:
         """Who answers. PdcError when the server is away, or does not serve that. Threads with different wishes get their own."""
-        offer, served = self._known(), self.last
-        if served is None or served.adapter != wanted.name:
-            served = self.last = self._serve(offer, wanted)
+        offer, served = self._known(), self._served_as.get(wanted)
+        if served is None:
+            served = self._served_as[wanted] = self._serve(offer, wanted)
+        self.last = served
         return served
 
     def _known(self) -> OfferedNames:

@@ -20,7 +20,7 @@ from pdc.domain.doubt import unlike
 from pdc.domain.errors import PdcError, Unreachable
 from pdc.domain.geometry import Size
 from pdc.domain.values import Box, Likeness, Question
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import BASE, AdapterRef, Wanted, routed
 from pdc.inference.answer_settings import labels_of, sizes_of, taught
 from pdc.inference.decoding.image_cache import dense_opinion
 from pdc.inference.frame import frame_of, pixel_budget, read_processor_config, tile_pixels
@@ -31,6 +31,7 @@ from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.content import whole_picture
 from pdc.inference.predictors.local import LEAST_LOOK
 from pdc.inference.predictors.looks import about, expected_marks, overview, plan_by_content, plan_looks, put_question
+from pdc.inference.predictors.parts import SplitQuestion, stream_parts
 from pdc.inference.predictors.tiled import TileAnswer, TiledQuestion, crop
 from pdc.inference.predictors.tiling import Tile, plan_by_size
 from pdc.inference.types import Decoded, DenseOpinion, Proposal
@@ -56,7 +57,7 @@ class RemotePredictor:
         wire: HttpClient,
         folder: str,
         base: str,
-        wanted: Callable[[], AdapterRef] = AdapterRef,
+        wanted: Callable[[], Wanted] = AdapterRef,
         *,
         model: str = "",
         most: int = MAX_PIXELS,
@@ -71,8 +72,9 @@ class RemotePredictor:
         threading.Thread(target=self._try_to_be_ready, args=(say,), name="model-server-probe", daemon=True).start()
 
     def load(self) -> None:
-        """Find out now what the server offers. Raises PdcError when it is away or does not serve the model."""
-        self._offer.served(self._wanted())
+        """Find out now what the server offers. Raises PdcError when it is away or does not serve the model and adapters."""
+        for adapter in routed(self._wanted()).able[::-1] or (BASE,):
+            self._offer.served(adapter)
 
     @property
     def loaded(self) -> bool:
@@ -86,7 +88,7 @@ class RemotePredictor:
 
     @property
     def labels(self) -> frozenset[str] | None:
-        return taught(self.folder, self._wanted().folder)
+        return taught(self.folder, *(a.folder for a in routed(self._wanted()).able))
 
     def untaught(self, question: Question) -> tuple[str, ...]:
         return untaught(question, self.labels)
@@ -97,21 +99,31 @@ class RemotePredictor:
         return None
 
     def predict(self, image: PilImage, question: Question) -> Answer:
-        return self._answer(self._serving(question), image, question)
+        return self.predict_many([(image, question)])[0]
 
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers, asked for together; `seconds` is the time for all of them."""
-        served, started = [self._serving(question) for _, question in asked], time.perf_counter()
+        route, started = routed(self._wanted()), time.perf_counter()
+        splits = [SplitQuestion.of(question, route) for _, question in asked]
+        parts = [(self._offer.served(who), image, q) for (image, _), s in zip(asked, splits, strict=True) for who, q in s.parts]
         with ThreadPoolExecutor(TOGETHER) as pool:
-            answers = list(pool.map(lambda who, one: self._answer(who, *one), served, asked))
-        seconds = round(time.perf_counter() - started, 3)
-        return [replace(a, seconds=seconds) for a in answers]
+            answers = pool.map(lambda part: self._answer(*part), parts)
+            found = [[next(answers) for _ in split.parts] for split in splits]
+        seconds = time.perf_counter() - started
+        return [split.answer(some, seconds) for split, some in zip(splits, found, strict=True)]
 
     def stream(
         self, image: PilImage, question: Question, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[SoFar | Answer]:
         """As `LocalPredictor.stream`. When the connection breaks the whole question is asked again, with retries."""
-        served = self._serving(question)
+        split = SplitQuestion.of(question, routed(self._wanted()))
+        yield from stream_parts(split, lambda who, asked: self._part(who, image, asked, cancelled), cancelled)
+
+    def _part(
+        self, who: AdapterRef, image: PilImage, question: Question, cancelled: Callable[[], bool]
+    ) -> Iterator[SoFar | Answer]:
+        """What one adapter finds, or the base; of a smaller image where that was too much for the server."""
+        served = self._offer.served(who)
         while True:
             try:
                 yield from self._streamed(served, image, question, cancelled)
@@ -184,11 +196,12 @@ class RemotePredictor:
 
     def compared(self, image: PilImage, question: Question) -> Likeness:
         """As `LocalPredictor.compared`; empty where the server does not tell."""
-        served, picture = self._serving(question), whole_picture(image)
-        if not served.proposes:
-            return {}
-        known = self._view(served, picture, question, Box(0, 0, *picture.size)).likeness
-        return {label: known[label] for label in question.labels if label in known}
+        found, picture = {}, whole_picture(image)
+        for who, part in routed(self._wanted()).split(question).items():
+            if (served := self._offer.served(who)).proposes:
+                known = self._view(served, picture, part, Box(0, 0, *picture.size)).likeness
+                found |= {label: known[label] for label in part.labels if label in known}
+        return found
 
     # Looks
 
@@ -256,9 +269,6 @@ class RemotePredictor:
             say("The model server answers.")
         except PdcError as error:
             log.error("%s", error)
-
-    def _serving(self, question: Question) -> ServedModel:
-        return self._offer.served(self._wanted().about(question))
 
 
 @dataclass(frozen=True, slots=True)

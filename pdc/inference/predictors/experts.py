@@ -16,8 +16,7 @@ from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.matching import DENSE_HEAD, suppress
 from pdc.domain.prompts import COMPACT, answer, as_task
 from pdc.domain.values import Box, Findings, Likeness, Mark, Question, Status, Task
-from pdc.inference.adapter_folder import labels_served
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Wanted, routed
 from pdc.inference.experts.base import Expert, ExpertManifest, Mode
 from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Answer, SoFar, untaught
@@ -99,12 +98,11 @@ class SharedQuestion:
         )
 
 
-def share(question: Question, wanted: AdapterRef, experts: Experts) -> SharedQuestion:
+def share(question: Question, wanted: Wanted, experts: Experts) -> SharedQuestion:
     """Who is asked for what: an adapter for what it was corrected on, or for all where it does not say; an expert for its
     labels; the model for the rest, and for those that an expert is asked about beside it: in boxes then."""
-    served = labels_served(wanted.folder) if wanted.folder else frozenset()
-    free = question.labels if served or not wanted.folder else ()
-    by = experts.about([label for label in free if label not in served])
+    route = routed(wanted)
+    by = experts.about([label for label in question.labels if not route.who(label).folder])
     left = tuple(label for label in question.labels if label not in by or by[label].mode is Mode.BESIDE)
     task = Task.COUNT_AND_BOX if any(label in by for label in left) else question.task
     return SharedQuestion(question, by, Question(task, left) if left else None)
@@ -118,7 +116,7 @@ class ExpertPredictor:
         self,
         inside: LocalPredictor | RemotePredictor,
         experts: Experts = NOBODY,
-        wanted: Callable[[], AdapterRef] = AdapterRef,
+        wanted: Callable[[], Wanted] = AdapterRef,
         model: str = "",
     ) -> None:
         self.inside, self.experts, self._wanted, self._model = inside, experts, wanted, model

@@ -7,14 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pdc.domain.doubt import unlike
 from pdc.domain.errors import OutOfMemory, PdcError
 from pdc.domain.geometry import Size
 from pdc.domain.values import Likeness, Question
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import BASE, AdapterRef, Wanted, routed
 from pdc.inference.answer_settings import taught
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
@@ -22,6 +21,7 @@ from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
 from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.content import whole_picture
 from pdc.inference.predictors.looks import put_question
+from pdc.inference.predictors.parts import SplitQuestion, stream_parts
 from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
 
@@ -35,13 +35,14 @@ LEAST_LOOK = 25_000  # pixels: with fewer nothing is tried when memory is short
 
 
 class LocalPredictor:
-    """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart. `limit` is
-    the longest answer, in tokens; `folder` is the model's, which says what it was taught before it is loaded."""
+    """One model, one question at a time. `wanted` is asked before each answer, so a promotion needs no restart; a question
+    is split among the adapters that answer about its labels. `limit` is the longest answer, in tokens; `folder` is the
+    model's, which says what it was taught before it is loaded."""
 
     def __init__(
         self,
         load: Callable[[], Qwen],
-        wanted: Callable[[], AdapterRef] = AdapterRef,
+        wanted: Callable[[], Wanted] = AdapterRef,
         *,
         limit: int = MAX_NEW_TOKENS,
         folder: str = "",
@@ -57,9 +58,10 @@ class LocalPredictor:
         threading.Thread(target=self._try_to_be_ready, args=(say,), name="model-loader", daemon=True).start()
 
     def load(self) -> None:
-        """Load now, and swap to the wanted adapter. Raises BadModel when either cannot be used."""
+        """Load now, and the wanted adapters too. Raises BadModel when one of them cannot be used."""
         with self._lock:
-            self._ready()
+            for adapter in routed(self._wanted()).able[::-1] or (BASE,):
+                self._ready(adapter)
 
     @property
     def loaded(self) -> bool:
@@ -87,15 +89,22 @@ class LocalPredictor:
         `predict` does. The model is this caller's until the iterator is used up or closed.
         """
         with self._lock:
-            decoder, qwen = self._ready(self._wanted().about(question))
-            with _whole_again(qwen):
-                while True:
-                    try:
-                        yield from self._streamed(decoder, qwen, image, question, cancelled)
-                        return
-                    except (MemoryError, RuntimeError) as error:
-                        short = _tell_short(error)
-                    _show_smaller(decoder, image.size, short)
+            split = SplitQuestion.of(question, routed(self._wanted()))
+            yield from stream_parts(split, lambda who, asked: self._part(who, image, asked, cancelled), cancelled)
+
+    def _part(
+        self, who: AdapterRef, image: PilImage, question: Question, cancelled: Callable[[], bool]
+    ) -> Iterator[SoFar | Answer]:
+        """What one adapter finds, or the base; of a smaller image where memory is short."""
+        decoder, qwen = self._ready(who)
+        with _whole_again(qwen):
+            while True:
+                try:
+                    yield from self._streamed(decoder, qwen, image, question, cancelled)
+                    return
+                except (MemoryError, RuntimeError) as error:
+                    short = _tell_short(error)
+                _show_smaller(decoder, image.size, short)
 
     def _streamed(
         self, decoder: Decoder, qwen: Qwen, image: PilImage, question: Question, cancelled: Callable[[], bool]
@@ -118,10 +127,10 @@ class LocalPredictor:
     def labels(self) -> frozenset[str] | None:
         return self.taught(self._wanted())
 
-    def taught(self, wanted: AdapterRef) -> frozenset[str] | None:
-        """The labels that the model was taught with this adapter; None where one of the two does not say."""
+    def taught(self, wanted: Wanted) -> frozenset[str] | None:
+        """The labels that the model was taught with these adapters; None where one of them does not say."""
         folder = self._qwen.folder if self._qwen else self._folder
-        return taught(folder, wanted.folder) if folder else None
+        return taught(folder, *(a.folder for a in routed(wanted).able)) if folder else None
 
     def untaught(self, question: Question) -> tuple[str, ...]:
         return untaught(question, self.labels)
@@ -129,15 +138,17 @@ class LocalPredictor:
     def predict_many(self, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """Several answers whose passes are shared; `seconds` is the time for all of them."""
         with self._lock:
-            started, wanted = time.perf_counter(), self._wanted()
-            parts: dict[AdapterRef, dict[int, tuple[PilImage, Question]]] = {}
-            for i, (image, question) in enumerate(asked):
-                parts.setdefault(wanted.about(question), {})[i] = image, question
-            answers: dict[int, Answer] = {}
-            for who, part in parts.items():
-                answers |= zip(part, self._answered(who, list(part.values())), strict=True)
-            seconds = round(time.perf_counter() - started, 3)
-            return [replace(answers[i], seconds=seconds) for i in range(len(asked))]
+            started, route = time.perf_counter(), routed(self._wanted())
+            splits = [SplitQuestion.of(question, route) for _, question in asked]
+            batches: dict[AdapterRef, dict[int, tuple[PilImage, Question]]] = {}
+            for i, split in enumerate(splits):
+                for who, part in split.parts:
+                    batches.setdefault(who, {})[i] = asked[i][0], part
+            answers: dict[tuple[int, AdapterRef], Answer] = {}
+            for who, batch in batches.items():
+                answers |= zip(((i, who) for i in batch), self._answered(who, list(batch.values())), strict=True)
+            seconds = time.perf_counter() - started
+            return [s.answer([answers[i, who] for who, _ in s.parts], seconds) for i, s in enumerate(splits)]
 
     def _answered(self, wanted: AdapterRef, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:
         """All in one batch; each alone where memory is short for that, and then with a smaller image."""
@@ -182,8 +193,9 @@ class LocalPredictor:
 
     def compared(self, image: PilImage, question: Question) -> Likeness:
         """The `likeness` of the picture for the asked labels, without an answer: where an expert gives it."""
-        known = self.likeness(whole_picture(image), self._wanted().about(question))
-        return {label: known[label] for label in question.labels if label in known}
+        picture, parts = whole_picture(image), routed(self._wanted()).split(question)
+        known = {who: self.likeness(picture, who) for who in parts}
+        return {label: known[who][label] for who, part in parts.items() for label in part.labels if label in known[who]}
 
     def _try_to_be_ready(self, say: Callable[[str], None]) -> None:
         started = time.monotonic()
@@ -196,11 +208,10 @@ class LocalPredictor:
         except Exception:
             log.exception("The model could not be loaded")
 
-    def _ready(self, wanted: AdapterRef | None = None) -> tuple[Decoder, Qwen]:
+    def _ready(self, wanted: AdapterRef) -> tuple[Decoder, Qwen]:
         if self._qwen is None or self._decoder is None:
             self._qwen = self._load()
             self._decoder = Decoder(self._qwen, limit=self._limit)
-        wanted = wanted or self._wanted()
         if wanted != self._serving:
             self._qwen.use_adapter(wanted.name, wanted.folder)
             self._serving = wanted

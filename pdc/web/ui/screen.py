@@ -32,6 +32,9 @@ FAILED = Message("That did not work")
 CUT = "The answer was cut off after {n} marks; what comes after is not known."
 CUT_ONE = Message("The answer was cut off after one mark; what comes after is not known.")
 CUT_COUNT = Message("The answer was cut off; what comes after is not known, so the count may be too low.")
+PART_UNREADABLE = Message(
+    "A part of the answer could not be read, so what is not marked may be there all the same; ask about each label alone."
+)
 CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
@@ -190,6 +193,8 @@ def _what_it_found(answer: Prediction, question: Question) -> list[Message]:
     if answer.cut:
         n = len(findings.marks)
         return [Message(CUT, n=n) if n > 1 else CUT_ONE if n else CUT_COUNT]
+    if not findings.complete:
+        return [PART_UNREADABLE]
     silent = unasked(answer, question)
     asked = [label for label in question.labels if label not in silent]
     if not asked or findings.count(question.task):

@@ -14,8 +14,9 @@ from pdc.adapters.test_sets import SET_HEADERS, set_rows
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message, joined
 from pdc.domain.roles import Action, Role, demand
-from pdc.domain.values import Adapter, AdapterStatus, RunStatus
+from pdc.domain.values import Adapter, RunStatus
 from pdc.inference.adapter_folder import has_vision, labels_served, lora_layers
+from pdc.inference.adapter_ref import AdapterRef
 from pdc.review.edit_counts import TOGETHER, EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import Trainer, TrainingProgress
@@ -47,13 +48,15 @@ HEADERS = [
     Message("Made"),
     Message("LoRA layers"),
 ]
-START_FROM = [(word("the adapter that serves"), "active"), (word("the base model alone"), "none")]
+START_FROM = [(word("what serves for the reviewed labels"), "active"), (word("the base model alone"), "none")]
 LOG_LINES = 200
 BAR = "<progress max='1' value='${value}' aria-label='Training' style='width: 100%'></progress>"
 BASE_ALONE = Message("the base alone")
 DONE_ALL = "{n} planned steps are done"
 DONE_SOME = "{n} of {all} planned steps are done; train longer to go on from there"
 LEFT = "minutes of training left: about {n}"
+SERVES_NOW = "serves: {labels}"
+SERVES_SOME = "serves: {labels}; learnt {all}"
 SERVES = "{name} serves from the next question on."
 VISION = "Needed for kinds of image the model never saw. Such an adapter serves in this app only."
 UNUSABLE = "They do not answer, as they were trained on other weights: {names}. `python -m finetune retrain` trains them anew."
@@ -113,6 +116,8 @@ class TrainingTab:
             self.reason = gr.Textbox(label=word("Reason"), placeholder=why, scale=3)
             self.force = gr.Checkbox(False, label=word("Whatever speaks against it"), scale=1)
             self.promote_button = gr.Button(word("Let it serve"), scale=1)
+        with gr.Row():
+            self.served = gr.Dropdown([], label=word("Adapter that serves"), scale=2)
             self.back_button = gr.Button(word("Roll back"), scale=1)
         self.suspicions.build(self.chosen)
         self.sets = NodeView(elem_classes="pdc-adapters")
@@ -135,7 +140,7 @@ class TrainingTab:
     def _wire(self, demo: gr.Blocks) -> None:
         seen = gr.State(None)
         hidden: dict[str, Any] = {"show_progress": "hidden"}
-        registry = [self.table, self.chosen]
+        registry = [self.table, self.chosen, self.served, self.source]
         everything = [seen, self.status, self.bar, self.longer_button, self.loss, self.lines, *registry]
         demo.load(show_errors(self.look), None, everything, **hidden)
         gr.Timer(SECONDS_BETWEEN_LOOKS).tick(show_errors(self.look_again), [seen], everything, **hidden)
@@ -148,7 +153,7 @@ class TrainingTab:
         self.longer_button.click(show_errors(self.train_longer), [self.minutes], everything, **hidden)
         self.stop_button.click(show_errors(self.stop), None, [self.status], **hidden)
         self.promote_button.click(show_errors(self.promote), [self.chosen, self.reason, self.force], decided, **hidden)
-        self.back_button.click(show_errors(self.rollback), [self.reason], decided, **hidden)
+        self.back_button.click(show_errors(self.rollback), [self.served, self.reason], decided, **hidden)
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         """Wire what leads to the review tab."""
@@ -188,13 +193,14 @@ class TrainingTab:
         demand(self.role(user_of(request)), Action.FORCE if force else Action.PROMOTE)
         why = reason.strip() or ("" if force else "no reason given")
         self.adapters.promote(name, by=user_of(request), reason=why, force=bool(force))
-        return joined([Message(SERVES, name=name), *self.adapters.notes(name)], " "), *self.registry()
+        told = [Message(SERVES, name=name), *self.adapters.takeovers(name), *self.adapters.notes(name)]
+        return joined(told, " "), *self.registry()
 
-    def rollback(self, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
+    def rollback(self, name: str | None, reason: str, request: gr.Request | None = None) -> tuple[Any, ...]:
         demand(self.role(user_of(request)), Action.PROMOTE)
-        adapter = self.adapters.rollback(by=user_of(request), reason=reason.strip() or "rolled back")
-        name = adapter.name if adapter else Message("The base model without an adapter")
-        return Message(SERVES, name=name), *self.registry()
+        undone = self.adapters.promotion(name)
+        self.adapters.rollback(name, by=user_of(request), reason=reason.strip() or "rolled back")
+        return self.adapters.handed_back(undone), *self.registry()
 
     def look(self) -> tuple[Any, ...]:
         """Everything the tab shows, read anew."""
@@ -207,7 +213,7 @@ class TrainingTab:
 
     def look_again(self, seen: Any) -> tuple[Any, ...]:
         """Nothing, unless something has happened since."""
-        return self.look() if self.mark() != seen else (gr.skip(),) * 8
+        return self.look() if self.mark() != seen else (gr.skip(),) * 10
 
     def changed(self, name: str | None) -> str:
         """Pictures of what changed from what served when the adapter was made."""
@@ -231,12 +237,14 @@ class TrainingTab:
         run = [name, len(self.trainer.log(name)), str(self.trainer.progress(name).status)] if name else []
         return [*run, *([a.name, str(a.status)] for a in self.adapters.all())]
 
-    def registry(self) -> tuple[Node, Any]:
-        """The table, newest first, and the choice of adapters that could serve."""
-        found = self.adapters.all()[::-1]
-        could = [a.name for a in found if a.status is not AdapterStatus.ACTIVE and self.adapters.fits(a)]
-        rows = table(HEADERS, (adapter_row(a, self.adapters.fits(a)) for a in found))
-        return self._noted(rows), gr.update(choices=could, value=could[0] if could else None)
+    def registry(self) -> tuple[Any, ...]:
+        """The table, newest first; the choice of adapters that could serve, of those that do, and of those to go on from."""
+        found, route = self.adapters.all()[::-1], self.adapters.route()
+        could = [a.name for a in found if self.adapters.fits(a) and not route.has_all(AdapterRef(a.name, a.path))]
+        serve = [name for a in route.adapters if (name := a.named)]
+        rows = table(HEADERS, (adapter_row(a, self.adapters.fits(a), route.share(a.name)) for a in found))
+        choices = [gr.update(choices=names, value=names[0] if names else None) for names in (could, serve)]
+        return self._noted(rows), *choices, gr.update(choices=[*START_FROM, *((name, name) for name in serve)])
 
     def _noted(self, rows: Node) -> Node:
         names = ", ".join(a.name for a in self.adapters.outdated())
@@ -320,15 +328,16 @@ def _line(row: Mapping[str, Any]) -> str:
     return f"step {row.get('step')}: loss {row.get('loss', 0):.3f}, {right:.0f} % of the answer right"
 
 
-def adapter_row(adapter: Adapter, fits: bool = True) -> list[str]:
-    """The cells of its row; `fits`: it is there, and made for the present base."""
+def adapter_row(adapter: Adapter, fits: bool = True, share: frozenset[str] | None = None) -> list[str]:
+    """The cells of its row; `fits`: it is there, and made for the present base. `share`: the labels that it serves now (none:
+    all that no other does; None: it does not serve)."""
     metrics = adapter.metrics
     scores = [_score(metrics.get(part)) for part in ("candidate", "base", "active")]
     parent = adapter.parent or Message("the base")
     return [
         adapter.name,
         Message(adapter.status),
-        _answers_about(adapter, fits),
+        _answers_about(adapter, fits, share),
         *scores,
         change_text(metrics),
         work.cell() if (work := saved_work(metrics)) else "-",
@@ -340,12 +349,18 @@ def adapter_row(adapter: Adapter, fits: bool = True) -> list[str]:
     ]
 
 
-def _answers_about(adapter: Adapter, fits: bool) -> str:
+def _answers_about(adapter: Adapter, fits: bool, share: frozenset[str] | None) -> str:
     if not is_there(adapter):
         return Message("its folder is missing")
     if not fits:
         return Message("trained on other weights")
-    return ", ".join(sorted(labels_served(adapter.path))) or Message("everything")
+    could = labels_served(adapter.path)
+    named = ", ".join(sorted(could)) or Message("everything")
+    if share is None:
+        return named
+    return (
+        Message(SERVES_SOME, labels=", ".join(sorted(share)), all=named) if share < could else Message(SERVES_NOW, labels=named)
+    )
 
 
 def change_text(metrics: Mapping[str, Any]) -> str:
