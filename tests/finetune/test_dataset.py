@@ -166,7 +166,7 @@ def test_a_visit_is_the_same_in_every_process(qwen, rows):
 def test_the_data_set_is_named_without_reading_the_model(qwen, rows):
     examples = Examples(rows, qwen, length=5, seed=1, augment=False, tasks=EVEN_TASKS)
     data = examples.as_dataset()
-    assert len(data) == 5 and set(data[0]) == {"images", "prompt", "completion", "unjudged"}
+    assert len(data) == 5 and set(data[0]) == {"images", "prompt", "completion", "task", "unjudged", "weights"}
     assert examples.__getstate__() == (1, 5)
 
 
