@@ -26,6 +26,7 @@ TABLE = {  # IoU, pixels, and whether the numbers themselves are the same object
     "CARD": (0.5, 12.0, True),
     "UNJUDGED": (0.3, 12.0, True),
     "COUNTED": (0.05, 12.0, True),
+    "SUSPECTED": (0.1, 10.0, True),
     "EDITOR": (0.6, 5.0, False),
 }
 SCATTERED = re.compile(r"\b(?:min_iou|max_distance|max_iou|min_distance)\b\s*(?::[^=,)]*)?=\s*\d|\biou\([^)]*\)\s*[<>]=?\s*\d")
