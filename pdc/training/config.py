@@ -189,7 +189,7 @@ class TrainConfig:
         known = {f.name for f in fields(cls)}
         if unknown := set(value) - known:
             raise BadSetting(f"config.json has a field {min(unknown)!r} that this version does not know.")
-        return cls(**value).checked()
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}).checked()
 
 
 def _hidden_size(model: str) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
+from alembic import command
+from store_values import url_of
 
 from pdc.domain.errors import NotFound
 from pdc.domain.roles import Role
 from pdc.store import Store
+from pdc.store.database import migrating, open_engine
+from pdc.store.schema import _config
 
 
 def test_a_role_is_kept_and_changed(tmp_path):
@@ -22,13 +24,14 @@ def test_a_role_is_kept_and_changed(tmp_path):
 
 
 def test_a_user_from_before_there_were_roles_is_admin(tmp_path):
-    path = tmp_path / "pdc.sqlite3"
-    Store.open(f"sqlite:///{path}").close()
-    with sqlite3.connect(path) as old:
-        old.execute("ALTER TABLE users DROP COLUMN role")
-        old.execute("INSERT INTO users (name, password_hash, created_at) VALUES ('ada', 'hash', '2026-01-01 00:00:00')")
-        old.execute("UPDATE alembic_version SET version_num = '0014'")
-    old.close()
-    store = Store.open(f"sqlite:///{path}")
+    engine = open_engine(url_of(tmp_path))
+    with migrating(engine) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0014")
+        columns = "name, password_hash, created_at"
+        connection.exec_driver_sql(f"INSERT INTO users ({columns}) VALUES ('ada', 'hash', '2026-01-01 00:00:00')")
+    engine.dispose()
+    store = Store.open(url_of(tmp_path))
     assert store.user("ada").role is Role.ADMIN
     store.close()
