@@ -39,9 +39,16 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[object], str]]:
     """serve(app) starts an ASGI app on a free port of this machine and returns its URL."""
+    with _serving() as start:
+        yield start
+
+
+@contextmanager
+def _serving() -> Iterator[Callable[[object], str]]:
+    """As `serve`. An app that is left running works for its pages and its queue, and slows all tests that follow."""
     import uvicorn
 
     started: list[tuple[uvicorn.Server, threading.Thread]] = []
@@ -62,13 +69,13 @@ def serve() -> Iterator[Callable[[object], str]]:
 
     yield start
     for server, thread in started:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # pages that are still open are not waited for
         thread.join(timeout=5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
-    """One page with an editor, for all tests of the editor; each opens a case of its own."""
+    """One page with an editor, for all tests of a file; each opens a case of its own."""
     received: list[dict] = []
     keys: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 860})
@@ -90,27 +97,29 @@ def remembering(embedded: Any) -> Remembering:
 
 
 @pytest.fixture
-def workbench(tmp_path: Path, remembering: Remembering, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
+def workbench(tmp_path: Path, remembering: Remembering) -> Iterator[Callable[..., Workbench]]:
     """workbench(blind=...) starts the whole app on the embedded model."""
-    with _workbenches(tmp_path, remembering, serve) as make:
+    with _workbenches(tmp_path, remembering) as make:
         yield make
 
 
 @pytest.fixture(scope="module")
-def shared_bench(tmp_path_factory: Any, remembering: Remembering, serve: Callable[[object], str]) -> Iterator[Workbench]:
+def shared_bench(tmp_path_factory: Any, remembering: Remembering) -> Iterator[Workbench]:
     """One app for all tests of a file that leave it as it was."""
-    with _workbenches(tmp_path_factory.mktemp("bench"), remembering, serve) as make:
+    with _workbenches(tmp_path_factory.mktemp("bench"), remembering) as make:
         yield make(training=True)
 
 
 @contextmanager
-def _workbenches(folder: Path, model: Remembering, serve: Callable[[object], str]) -> Iterator[Callable[..., Workbench]]:
+def _workbenches(folder: Path, model: Remembering) -> Iterator[Callable[..., Workbench]]:
     made: list[Workbench] = []
 
-    def make(**options: Any) -> Workbench:
-        made.append(Workbench(folder, options.pop("model", model), serve, **options))
-        return made[-1]
+    with _serving() as serve:
 
-    yield make
+        def make(**options: Any) -> Workbench:
+            made.append(Workbench(folder, options.pop("model", model), serve, **options))
+            return made[-1]
+
+        yield make
     for bench in made:
         bench.prefetcher.stop()
