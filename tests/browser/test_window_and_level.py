@@ -81,14 +81,14 @@ def test_the_window_changes_the_screen_and_nothing_else(page):
     value = page.evaluate("JSON.stringify(document.querySelector('.pdc-editor').pdc.doc.value())")
     stored = shown(page)
 
-    numbers: list[Any] = []
-    page.route(
-        "**/raw/**", lambda route: numbers.append(route)
-    )  # a slow line: a slider that moves before they come would be moved in vain
+    numbers: list[Any] = []  # a slow line: a slider that moves before they come would be moved in vain
+    page.route("**/raw/**", lambda route: numbers.append(route))
     press(page, "i")
     panel = page.locator(".pda-deep")
     panel.get_by_text(f"The model saw brightness {view.low:g} to {view.high:g} of 65535.").wait_for()
-    page.wait_for_timeout(100)
+    for _ in range(100):
+        if not numbers:
+            page.wait_for_timeout(50)
     assert numbers and panel.locator("input:enabled").count() == 0
     numbers[0].continue_()
     drag(page, "Window", 200)
