@@ -220,6 +220,8 @@ def test_a_lost_connection_is_loud_and_the_copy_can_be_taken_along(driver: Drive
     driver.page.get_by_role("button", name="Restore your unsaved changes").click()
     assert driver.value()["marks"] == mine
     driver.until(lambda: driver.received and driver.received[-1]["marks"] == mine, "the edit to arrive")
+    driver.page.reload()  # the page does so by itself, on a busy machine twice: not in the middle of the tests that follow
+    driver.page.wait_for_function("document.querySelector('.pdc-editor')?.pdc", timeout=60000)
 
 
 def test_an_answer_to_a_call_from_before_the_loss_does_not_hide_the_bar(driver: Driver) -> None:
