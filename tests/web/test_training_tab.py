@@ -91,7 +91,7 @@ def test_before_anything_was_trained(tab):
 
 def test_a_training_leaves_out_the_readers_that_were_chosen(tab, trainer):
     tab.start(2.5, "none", True, ["eve", "anna, imported from smears.zip"])
-    assert run_of(trainer).config.without_readers == ["eve", "anna, imported from smears.zip"]
+    assert run_of(trainer).config.without_readers == ("eve", "anna, imported from smears.zip")
 
 
 def test_start_writes_what_was_chosen(tab, trainer):
