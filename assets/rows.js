@@ -6,6 +6,9 @@ import { t } from "./annotator/words.js";
 const HEIGHT = 50;
 const SPARE = 6;
 
+// A list that takes the focus shows its active row: it would scroll away under the pointer before the button is up.
+const keepFocus = (event) => event.preventDefault();
+
 export class Rows {
   constructor(choose, retire) {
     this.choose = choose;
@@ -70,7 +73,7 @@ export class Rows {
     const picture = html("img", { src: `thumbnails/${sha}.jpg`, alt: "", width: 42, height: 42, decoding: "async" });
     const away = (event) => { event.stopPropagation(); this.retire(this.rows[this.place(sha)]); };
     parts.away = html("span", { class: "pdc-away", "aria-hidden": "true", on: { click: away } });  // the keyboard has Del
-    parts.root = html("div", { class: "pdc-item", role: "option", id: `pdc-row-${sha}`, on: { click: () => this.choose(sha) } },
+    parts.root = html("div", { class: "pdc-item", role: "option", id: `pdc-row-${sha}`, on: { mousedown: keepFocus, click: () => this.open(sha) } },
       picture, parts.name, parts.stage, parts.away);
     this.space.append(parts.root);
     return parts;
@@ -98,13 +101,17 @@ export class Rows {
     this.reveal(this.active);
   }
 
+  open(sha) {
+    this.choose(sha);
+    toImage();
+  }
+
   key(event) {
     const page = Math.max(1, Math.floor(this.root.clientHeight / HEIGHT) - 1);
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.rows.length, End: this.rows.length }[event.key];
     if (by !== undefined) this.move(this.active + by);
     else if ((event.key === "Enter" || event.key === " ") && this.rows[this.active]) {
-      this.choose(this.rows[this.active][0]);
-      toImage();
+      this.open(this.rows[this.active][0]);
     } else if (event.key === "Delete" && this.rows[this.active]) this.retire(this.rows[this.active]);
     else if (event.key === "Escape") toImage();
     else return;

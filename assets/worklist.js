@@ -2,6 +2,7 @@
 
 import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
+import { meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
@@ -147,8 +148,9 @@ class Worklist {
     if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
     if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
     if (event.key === "Backspace" && event.shiftKey) return "back";
-    if (ctrl || event.shiftKey) return event.key === "/" ? "search" : null;
-    return { w: "list", "/": "search" }[event.key.toLowerCase()] || null;
+    const key = meant(event);
+    if (ctrl || event.shiftKey) return key === "/" ? "search" : null;
+    return { w: "list", "/": "search" }[key] || null;
   }
 
   get inSight() { return this.host.isConnected && this.host.getClientRects().length > 0; }

@@ -6,10 +6,9 @@ import { html, svg } from "./core.js";
 const PLAIN = { brightness: 1, contrast: 1, gamma: 1, invert: false };
 
 export class Adjust {
-  constructor(picture, deep, done) {
+  constructor(picture, deep) {
     this.picture = picture;
     this.deep = deep;
-    this.done = done;
     this.id = `pdc-gamma-${Math.random().toString(36).slice(2)}`;
     this.functions = ["R", "G", "B"].map((c) => svg(`feFunc${c}`, { type: "gamma", exponent: "1" }));
     this.defs = svg("svg", { class: "pda-defs", "aria-hidden": "true" },
@@ -24,7 +23,7 @@ export class Adjust {
 
   slider(name, title, min, max) {
     const run = () => this.show({ ...this.now, [name]: Number(input.value) });
-    const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run, pointerup: this.done } });
+    const input = html("input", { type: "range", min, max, step: "0.05", value: "1", "aria-label": title, on: { input: run } });
     this.inputs[name] = input;
     return html("label", {}, html("span", {}, title), input);
   }

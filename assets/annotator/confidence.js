@@ -24,7 +24,7 @@ export class Confidence {
     this.editor = editor;
     this.slider = html("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0", class: "pda-threshold",
       "aria-label": "Hide marks the model scored below", title: "Hide marks scored below (, and .)",
-      on: { input: () => this.hideBelow(Number(this.slider.value)), pointerup: () => editor.focus() } });
+      on: { input: () => this.hideBelow(Number(this.slider.value)) } });
     this.value = html("output", { class: "pda-threshold-value" });
     this.order = html("button", { type: "button", class: "pda-order", title: "Unsure marks first in the list (U)", on: { click: () => {
       this.toggleOrder();

@@ -10,12 +10,12 @@ const COLOURS = ["Red", "Green", "Blue"];
 
 export class Deep {
   // `sight` gives the part of the image that is in sight, [x1, y1, x2, y2]; `changed` is told of every change of what is shown.
-  constructor(picture, { sight, changed, done }) {
+  constructor(picture, { sight, changed }) {
     this.picture = picture;
     this.sight = sight;
     this.changed = changed;
-    this.level = this.slider("Level", () => this.slide(), done);
-    this.width = this.slider("Window", () => this.slide(), done);
+    this.level = this.slider("Level", () => this.slide());
+    this.width = this.slider("Window", () => this.slide());
     this.channel = html("select", { "aria-label": "Channel", on: { change: () => this.choose() } });
     this.channelRow = html("label", {}, html("span", {}, "Channel"), this.channel);
     this.saw = html("p", { class: "pda-deep-saw" });
@@ -28,8 +28,8 @@ export class Deep {
     this.open(null);
   }
 
-  slider(name, run, done) {
-    return html("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": name, on: { input: run, pointerup: done } });
+  slider(name, run) {
+    return html("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": name, on: { input: run } });
   }
 
   // Another image, shown as the model saw it; null when none is open.

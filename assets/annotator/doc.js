@@ -23,7 +23,7 @@ export class Doc {
     this.past = [];
     this.future = [];
     this.lastMerge = null;
-    this.selected = null;
+    this.selected = this.fresh = null; // fresh: the mark drawn last, until the tool is changed
     this.cursor = -1;
     this.serial = 0;
     this.touched = new Map();
@@ -208,7 +208,7 @@ export class Doc {
   add(shape, label) {
     if (this.readonly || this.kind === "count") return null;
     const mark = cleanMark({ id: this.nextId(), label, ...shape, origin: "human", status: "open", score: null });
-    this.selected = mark.id;
+    this.selected = this.fresh = mark.id;
     this.commit({ marks: [...this.marks, mark] });
     this.cursor = this.shown.indexOf(mark);
     return mark;

@@ -46,8 +46,8 @@ export class Editor {
     this.canvas = svg("svg", { class: "pda-canvas", role: "group", "aria-label": "Marks on the image", tabindex: "0" });
     this.overlays = html("div", { class: "pda-overlays" });
     this.help = new Help();
-    this.deep = new Deep(this.shown, { sight: () => this.view.sight(), changed: () => this.toolbar.render(), done: () => this.focus() });
-    this.adjust = new Adjust(this.picture, this.deep, () => this.focus());
+    this.deep = new Deep(this.shown, { sight: () => this.view.sight(), changed: () => this.toolbar.render() });
+    this.adjust = new Adjust(this.picture, this.deep);
     this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.shown.message);
     this.root = host;
     this.buildPanels();
@@ -201,6 +201,7 @@ export class Editor {
   setTool(tool) {
     if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
     this.tool = tool;
+    this.doc.fresh = null;
     this.stage.style.cursor = "";
     if (this.hidden && tool !== "select") this.hidden = false;
     this.render();

@@ -3,7 +3,7 @@
 // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
 export const BINDINGS = [
   ["Marks", [
-    ["N / P", "next / previous mark, in the middle and zoomed", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
+    ["N / P", "next / previous mark, brought into sight", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
     ["A", "accept", { a: (e) => e.judge("accepted") }],
     ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
     ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
@@ -22,6 +22,7 @@ export const BINDINGS = [
   ]],
   ["Tools", [
     ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+    ["Shift", "hold: draw over the mark just drawn, which a press would move", {}],
     ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
     ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
   ]],
@@ -61,9 +62,28 @@ for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 const SHIFTED = ["a", "e", "r", "v"]; // letters that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
+const SLIDING = /^(arrow|home|end|page|escape)/;
 
-function chord(event) {
-  const key = event.key.toLowerCase();
+// What a key means on this keyboard: the letter printed on it where the layout is Latin (Dvorak, QWERTZ), else the letter at its
+// place (Russian, Greek, Hebrew). The keys of the digits mean digits where a digit takes Shift (AZERTY).
+let latin = null; // whether the last letter typed was a Latin one; null before the first
+const AT_PLACE = { Comma: ",", Period: "." };
+const LETTER = /\p{L}/u;
+const LATIN = /\p{Script=Latin}/u;
+
+export const meant = ({ key, code = "", shiftKey }) => {
+  const lower = key.toLowerCase();
+  if (key.length !== 1) return lower; // named keys: Enter, ArrowLeft
+  const [, kind, name] = /^(Key|Digit)(.)$/.exec(code) || [];
+  const letter = LETTER.test(key);
+  if (kind === "Key" && letter) latin = LATIN.test(key);
+  if (/[a-z0-9]/.test(lower)) return lower;
+  if (kind === "Digit" && !shiftKey) return name;
+  if (kind === "Key" && (letter || (latin === null ? !(lower in RUN) : !latin))) return name.toLowerCase();
+  return letter && !LATIN.test(key) && code in AT_PLACE ? AT_PLACE[code] : lower;
+};
+
+function chord(event, key = meant(event)) {
   const ctrl = event.ctrlKey || event.metaKey;
   const shift = event.shiftKey && (ctrl || SHIFTED.includes(key));
   return `${ctrl ? "ctrl+" : ""}${shift ? "shift+" : ""}${key}`;
@@ -71,14 +91,14 @@ function chord(event) {
 
 // Runs a key on the editor; true when it meant something.
 export const press = (editor, event) => {
-  const key = event.key.toLowerCase();
+  const key = meant(event);
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
-  if (plain && /^[1-9]$/.test(key)) return editor.digit(Number(key));
+  if (plain && /^[1-9]$/.test(key) && editor.digit(Number(key))) return true;
   if (plain && key === "tab" && editor.focused()) return editor.tab(event.shiftKey ? -1 : 1);
-  if (plain && (key === "enter" || key === " ") && event.target.closest("button, a")) return false;
+  if (plain && (key === "enter" || key === " ") && event.target.closest("button, a, summary")) return false;
   if (plain && key === " ") return editor.holdPan(true);
-  const run = event.altKey ? null : RUN[chord(event)];
+  const run = event.altKey ? null : RUN[chord(event, key)] || RUN[chord(event, event.key.toLowerCase())];
   if (!run) return false;
   return run(editor) !== false;
 };
@@ -86,7 +106,7 @@ export const press = (editor, event) => {
 const editors = new Set();
 
 // The editor keys go to: the one in sight.
-function inSight() {
+export function inSight() {
   for (const editor of editors) {
     if (!editor.root.isConnected) editors.delete(editor);
     else if (editor.root.getClientRects().length && editor.doc.open) return editor;
@@ -94,9 +114,15 @@ function inSight() {
   return null;
 }
 
+// Whether a key belongs to the field that has the focus: a slider takes the arrows, a box to tick the space bar too, and any other
+// field all that is typed.
 const typing = (event) => {
-  const target = event.composedPath()[0];
-  return target instanceof Element && target.closest(TYPING) !== null;
+  const [target] = event.composedPath();
+  const field = target instanceof Element ? target.closest(TYPING) : null;
+  if (!(field instanceof HTMLInputElement)) return field !== null;
+  if (field.type === "range") return SLIDING.test(event.key.toLowerCase());
+  if (field.type === "checkbox" || field.type === "radio") return event.key === " " || SLIDING.test(event.key.toLowerCase());
+  return true;
 };
 
 function onKeyDown(event) {

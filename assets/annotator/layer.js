@@ -148,6 +148,7 @@ export class Layer {
     const mark = this.doc.mark;
     const box = mark && mark.box && !this.doc.readonly ? this.current(mark).box : null;
     this.overlay.toggleAttribute("data-handles", Boolean(box));
+    this.overlay.toggleAttribute("data-fresh", Boolean(mark) && mark.id === this.doc.fresh);
     if (!box) return;
     const side = 8 / this.view.scale;
     const small = Math.min(box[2] - box[0], box[3] - box[1]) * this.view.scale < 36;

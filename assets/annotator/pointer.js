@@ -4,6 +4,7 @@ import { clamp } from "./core.js";
 import * as shapes from "./shapes.js";
 
 const SLOP = 3; // screen pixels a press may wander and still be a click
+const DRAW_SLOP = 6; // in the draw tool: no object is that small on the screen
 const REACH = 9; // screen pixels around a handle
 const TOUCH_REACH = 18;
 
@@ -52,18 +53,34 @@ export class Pointer {
   intent(event, x, y) {
     const { doc } = this;
     if (event.button === 1 || this.panKey) return { kind: "pan" };
-    if (this.editor.tool !== "select" && !doc.readonly) return { kind: this.editor.tool };
+    if (this.editor.tool !== "select" && !doc.readonly) return this.corrects(event, x, y) || { kind: this.editor.tool };
     const touch = event.pointerType === "touch";
     const mark = doc.mark;
-    if (mark && mark.box && !doc.readonly && !this.editor.hidden) {
-      const handle = shapes.handleUnder(mark.box, x, y, (touch ? TOUCH_REACH : REACH) / this.view.scale);
-      if (handle) return { kind: "resize", handle, mark };
-    }
+    const handle = this.grip(x, y, touch);
+    if (handle) return { kind: "resize", handle, mark };
     const hits = this.hits(x, y, touch ? 8 : 4);
     if (!hits.length) return { kind: "pan", clears: true };
     if (mark && hits.includes(mark)) return { kind: "move", mark, cycle: hits };
     this.editor.select(hits[0].id, { reveal: false });
     return { kind: "move", mark: hits[0], cycle: null };
+  }
+
+  // In the draw tool, a press on the mark that was drawn last puts it right; with Shift it draws there too.
+  corrects(event, x, y) {
+    const { mark, fresh } = this.doc;
+    if (this.editor.tool !== "draw" || event.shiftKey || !mark || mark.id !== fresh) return null;
+    const handle = this.grip(x, y, event.pointerType === "touch");
+    if (handle) return { kind: "resize", handle, mark };
+    return this.hits(x, y, 1).includes(mark) ? { kind: "move", mark, cycle: null } : null;
+  }
+
+  // The handle of the selected box at this place, or null.
+  grip(x, y, touch = false) {
+    const { doc, editor } = this;
+    const { mark } = doc;
+    const grips = editor.tool === "select" || (editor.tool === "draw" && mark && mark.id === doc.fresh);
+    if (!mark || !mark.box || !grips || doc.readonly || editor.hidden) return null;
+    return shapes.handleUnder(mark.box, x, y, (touch ? TOUCH_REACH : REACH) / this.view.scale);
   }
 
   move(event) {
@@ -72,7 +89,7 @@ export class Pointer {
     if (!drag) return this.hoverAt(event);
     if (drag.id !== event.pointerId) return;
     const [dx, dy] = [event.clientX - drag.cx, event.clientY - drag.cy];
-    if (!drag.moved && Math.hypot(dx, dy) < SLOP) return;
+    if (!drag.moved && Math.hypot(dx, dy) < (drag.kind === "draw" ? DRAW_SLOP : SLOP)) return;
     drag.moved = true;
     if (drag.kind === "pan") return this.panTo(event);
     const shape = this.shapeAt(event, drag);
@@ -161,9 +178,7 @@ export class Pointer {
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
     const [hit] = this.hits(x, y, 4);
     this.layer.hover(hit ? hit.id : null);
-    const mark = this.doc.mark;
-    const grips = mark && mark.box && !this.doc.readonly && this.editor.tool === "select";
-    const handle = grips ? shapes.handleUnder(mark.box, x, y, REACH / this.view.scale) : null;
+    const handle = this.grip(x, y);
     const cursors = { nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw", n: "ns", s: "ns", e: "ew", w: "ew" };
     this.editor.stage.style.cursor = handle ? `${cursors[handle]}-resize` : "";
   }

@@ -4,6 +4,7 @@ import { clamp } from "./core.js";
 
 const MARGIN = 10;
 const MAX_SCALE = 40;
+const LEGIBLE = 1 / 10; // of the stage: a mark this large is judged without zooming
 
 export class View {
   constructor(stage, picture, svg, onChange) {
@@ -96,27 +97,41 @@ export class View {
     this.centre(cx - dx / this.scale, cy - dy / this.scale, this.scale);
   }
 
-  // Bring bounds into sight: when zoomed in, to the middle; when all is in sight, nothing moves.
-  show(bounds) {
-    if (this.fitted) return;
-    this.centre((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, this.scale);
+  // As `centre`, but no further than the image goes: nothing beside it comes into sight while it fills the stage.
+  centreInside(cx, cy, scale) {
+    const within = (c, side, room) => (side * scale <= room ? side / 2 : clamp(c, room / scale / 2, side - room / scale / 2));
+    this.centre(within(cx, this.size.width, this.width - 2 * MARGIN), within(cy, this.size.height, this.height - 2 * MARGIN), scale);
   }
 
-  // A mark to be judged: in the middle and a quarter of the stage large. A zoom that already shows it well is kept.
+  // Whether all of it is in sight.
+  holds([x1, y1, x2, y2]) {
+    const [left, top, right, bottom] = this.sight();
+    return x1 >= left && y1 >= top && x2 <= right && y2 <= bottom;
+  }
+
+  // Bring bounds into sight: when zoomed in, to the middle; when all is in sight, nothing moves.
+  show(bounds) {
+    if (!this.fitted) this.centreInside((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, this.scale);
+  }
+
+  // A mark to be judged. One that is in sight and large enough is left where it is; one that is too small, or larger than half of
+  // the stage, becomes a quarter of it.
   visit(bounds) {
     const least = Math.min(this.size.width, this.size.height) / 16;
     const side = Math.max(bounds[2] - bounds[0], bounds[3] - bounds[1], least);
     const room = Math.min(this.width, this.height);
     const share = (side * this.scale) / room;
-    const scale = share >= (this.fitted ? 1 / 4 : 1 / 6) && share <= 1 / 2 ? this.scale : room / (4 * side);
-    if (scale <= this.fitScale()) return this.fit();
-    return this.centre((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, scale);
+    const legible = share >= LEGIBLE && (this.fitted || share <= 1 / 2);
+    if (legible && this.holds(bounds)) return;
+    const scale = legible ? this.scale : room / (4 * side);
+    if (scale <= this.fitScale()) this.fit();
+    else this.centreInside((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, scale);
   }
 
   // Zoom to bounds, so that they fill about a third of the stage.
   zoomTo(bounds) {
     const side = Math.max(bounds[2] - bounds[0], bounds[3] - bounds[1], 8);
     const scale = Math.min(this.width, this.height) / (3 * side);
-    this.centre((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, Math.max(scale, this.fitScale()));
+    this.centreInside((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, Math.max(scale, this.fitScale()));
   }
 }

@@ -62,7 +62,6 @@ class Bar {
       html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
       html("div", { class: "pdc-asked" }, this.chips.root, this.another.root, this.pin));
     this.host.addEventListener("keydown", (event) => this.key(event));
-    this.host.addEventListener("click", (event) => event.detail > 0 && !this.another.shown && this.signature.why.hidden && toImage());
   }
 
   leave() {

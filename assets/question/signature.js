@@ -12,7 +12,7 @@ export class Signature {
     this.said = html("span", { class: "pdc-signed", role: "status" });
     this.open = html("button", { type: "button", class: "pdc-do", "data-do": "reopen", on: { click: () => this.ask(true) } }, "Re-open");
     this.why = html("input", { type: "text", class: "pdc-look", placeholder: "why? Enter re-opens", "aria-label": "Why it is re-opened; Enter re-opens, Escape leaves it signed", maxlength: 200,
-      on: { keydown: (event) => this.key(event), click: (event) => event.stopPropagation() } });
+      on: { keydown: (event) => this.key(event) } });
     this.root = html("span", { class: "pdc-signature" }, this.said, this.why, this.open, this.button);
     this.show(null);
   }

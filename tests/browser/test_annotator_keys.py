@@ -46,9 +46,9 @@ def test_every_key_in_the_help_is_bound_and_every_bound_key_is_in_the_help(drive
 
 
 def test_next_and_previous_put_the_mark_in_the_middle_and_zoom(driver: Driver) -> None:
-    driver.open(box("m1", 20, 20, 40, 36), box("m2", 200, 150, 222, 170), box("m3", 20, 20, 380, 280))
+    driver.open(box("m1", 90, 70, 110, 86), box("m2", 200, 150, 222, 170), box("m3", 20, 20, 380, 280))
     whole = driver.scale()
-    for key, name, place in (("n", "m1", [30, 28]), ("n", "m2", [211, 160]), ("p", "m1", [30, 28])):
+    for key, name, place in (("n", "m1", [100, 78]), ("n", "m2", [211, 160]), ("p", "m1", [100, 78])):
         driver.press(key)
         assert driver.selected() == name
         assert near(middle(driver), place, within=1.5)
