@@ -311,7 +311,7 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
     page.wait_for_selector(".pdc-thumbs .pdc-item", state="attached", timeout=WAIT)
     truth = {f.path.name: [(m.label, m.shape) for m in f.true.marks if isinstance(m.shape, Box)] for f in fields}
     page.locator('input[data-role="file"]').set_input_files([str(f.path) for f in fields])
-    page.wait_for_function(f"() => document.querySelectorAll('.pdc-own .pdc-item').length >= {len(fields)}", timeout=WAIT)
+    page.wait_for_function("n => document.querySelector('.pdc-progress').textContent.includes(n)", arg=str(len(fields)), timeout=WAIT)
     hands = Hands(page)
     player = Player(hands, hands.knows(FIT_ALL))
     played: dict[str, Played] = {}
