@@ -147,6 +147,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         trouble=routing.trouble,
         versions=versions_of(settings),
         adjudicators=settings.adjudicator_names,
+        looks=settings.looks,
     )
 
 

@@ -26,6 +26,7 @@ def _assets(package: Path) -> Path:
 ASSETS = _assets(PACKAGE)
 EMBEDDED_MODEL = ASSETS / "models" / "pdc-tiny"
 MAX_PIXELS = 1_000_000
+LOOKS = 1, 4  # from how many an answer may be voted
 LEAST_PIXELS = 100_000  # with fewer a large model sees nothing
 
 
@@ -52,6 +53,7 @@ class Settings:
     answer_style: str = _setting(
         "PDC_ANSWER_STYLE", "auto", "`compact-1` or `paper-1`: how a model or adapter is asked that does not say it itself"
     )
+    looks: int = _setting("PDC_LOOKS", 1, "`4`: an answer for the screen is voted from four looks, and takes four times as long")
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
@@ -84,6 +86,8 @@ class Settings:
         _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))
         if self.max_pixels < LEAST_PIXELS:
             raise BadSetting(f"PDC_MAX_PIXELS is {self.max_pixels}; use at least {LEAST_PIXELS}.")
+        if self.looks not in LOOKS:
+            raise BadSetting(f"PDC_LOOKS is {self.looks}; use 1 or 4.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if not 1 <= self.port <= 65535:

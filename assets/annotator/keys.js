@@ -50,6 +50,7 @@ export const BINDINGS = [
   ]],
   ["Image", [
     ["Q", "look for another label", { q: () => void document.dispatchEvent(new CustomEvent("pdc-another")) }],
+    ["Shift Q", "ask the model again: four looks at the image, which vote", { "shift+q": () => void document.dispatchEvent(new CustomEvent("pdc-looks")) }],
     ["M", "there may be more than is marked, or: this is all", { m: (e) => e.doc.setComplete(!e.doc.complete) }],
     ["S or Ctrl S", "save", { s: (e) => e.send("save"), "ctrl+s": (e) => e.send("save") }],
     ["J or PgDn", "next image", { j: (e) => e.send("next"), pagedown: (e) => e.send("next") }],
@@ -60,7 +61,7 @@ export const BINDINGS = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "r", "v"]; // letters that mean something else with Shift
+const SHIFTED = ["a", "e", "q", "r", "v"]; // letters that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 

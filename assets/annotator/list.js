@@ -8,6 +8,8 @@ const ROW = 34; // pixels; the style sheet's --pdc-row
 const SPARE = 4;
 const WHO = { model: "by the model", human: "drawn by a person", edited: "by the model, changed by a person" };
 const EXPERT = { model: "by the expert {expert}", edited: "by the expert {expert}, changed by a person" };
+// "3 of 4 looks" of a mark that was voted on; "" of others.
+const seenBy = (mark) => (mark.votes ? t("{n} of {all} looks", { n: mark.votes[0], all: mark.votes[1] }) : "");
 const madeBy = (mark) => t((mark.expert && EXPERT[mark.origin]) || WHO[mark.origin] || mark.origin, mark);
 
 export class List {
@@ -77,12 +79,14 @@ export class List {
     text(row.name, mark.id.replace(/-[0-9a-f]{4}$/, "")); // without what tells answers apart
     this.choose(row.select, mark.label);
     set(row.select, "title", mark.label);
-    set(row.name, "aria-label", `${mark.id}, ${madeBy(mark)}`);
-    set(row.name, "title", `${t("Select this mark")} (${madeBy(mark)})`);
+    const made = [madeBy(mark), seenBy(mark)].filter(Boolean).join(", ");
+    set(row.name, "aria-label", `${mark.id}, ${made}`);
+    set(row.name, "title", `${t("Select this mark")} (${made})`);
     const sure = sureness(mark, doc.head.calibration);
     text(row.score, mark.score === null ? this.editor.readers.share(mark.id) : mark.score.toFixed(2));
-    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id));
+    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id) || seenBy(mark));
     set(row.sure, "data-sure", sure);
+    set(row.sure.parentElement, "title", seenBy(mark) ? t("Found by {looks}", { looks: seenBy(mark) }) : "");
     row.warn.hidden = !now.hint;
     set(row.warn, "data-hint", now.hint ? now.hint.kind : "");
     set(row.warn, "title", now.hint ? now.hint.text : "");

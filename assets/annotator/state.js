@@ -16,6 +16,7 @@ export function cleanMark(raw) {
     ...(finite(raw.extent, 4) && shape.point ? { extent: [...raw.extent] } : {}),
     ...(Array.isArray(raw.outline) && raw.outline.length ? { outline: raw.outline } : {}),
     ...(raw.expert ? { expert: String(raw.expert) } : {}),
+    ...(finite(raw.votes, 2) ? { votes: [...raw.votes] } : {}),
   });
 }
 

@@ -49,6 +49,7 @@ class Bar {
     if (mounted) mounted.leave();
     mounted = this;
     this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(),
+      "pdc-looks": () => this.looks.hidden || this.looks.disabled || this.act("looks"),
       "pdc-signed": (event) => this.signature.show(event.detail) };
     for (const [type, run] of Object.entries(this.listeners)) document.addEventListener(type, run);
   }
@@ -57,9 +58,10 @@ class Bar {
     const button = (name, words, more) => html("button", { type: "button", class: "pdc-do", "data-do": name, ...more, on: { click: () => this.act(name) } }, words);
     this.ask = button("ask", "Ask the model");
     this.show = button("ask", "Show the model");
+    this.looks = button("looks", "Ask again, 4 looks", { title: "The model looks at the image and at three mirror images of it; what two of four looks agree on stands (Shift Q)" });
     this.pin = button("pin", "Same for the next", { "aria-pressed": "false", title: "Ask the next images the same, those that have no question of their own" });
     this.host.replaceChildren(this.tasks.root,
-      html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
+      html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.looks, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
       html("div", { class: "pdc-asked" }, this.chips.root, this.another.root, this.pin));
     this.host.addEventListener("keydown", (event) => this.key(event));
   }
@@ -142,7 +144,8 @@ class Bar {
     this.tasks.render(value.tasks, question && question.task);
     this.chips.render(value, question);
     this.another.render(question !== null);
-    this.ask.hidden = value.blind;
+    this.ask.hidden = this.looks.hidden = value.blind;
+    this.looks.disabled = question === null;
     this.show.hidden = !value.blind;
     this.signature.button.disabled = question === null;
     this.pin.disabled = question === null;

@@ -63,6 +63,7 @@ WITHIN_ANSWER = Threshold("one answer names an object twice: the surer mark stay
 DENSE_HEAD = Threshold("non-maximum suppression of the dense head's boxes; it has no points", 0.5, 0.0)
 DRAFT = Threshold("a proposal was already written into the answer, so the draft leaves it out", 0.4, 8.0, strict=True)
 LOOKS = LookThreshold("tiles and a closer look show one object again", 0.4, 0.75, 0.3)
+VOTES = Threshold("looks at an image and its mirror images show one object, before they vote", 0.5, 10.0)
 CORRECTION = Threshold("a reviewed mark is the predicted one, moved or relabelled", 0.5, 10.0)
 CALIBRATION = Threshold("a moved mark was right all the same, so its score counts as right", 0.5, 10.0)
 GOLDEN = Threshold("an adapter answers a golden image as when it was made", 0.9, 5.0)

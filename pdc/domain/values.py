@@ -172,7 +172,8 @@ class Mark:
 
     `extent` is, of a point, the box of its object, where one is known: what the point was made from.
     `outline` is what a tool or person drew more exactly than `shape`, which stays the object's place and extent.
-    `expert` names the expert that found it; None: the model did, or a person.
+    `expert` names the expert that found it; None: the model did, or a person. `votes`: how many looks at the image found it, of
+    how many that had a vote; None where its answer was made of one look.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Mark:
     extent: Box | None = None
     outline: Outline = ()
     expert: str | None = None
+    votes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_outline(self.outline)
@@ -291,7 +293,8 @@ class Prediction:
     the settings allow. `view` is what the model saw of the image's file, where that was not all of it. `experts` are the names of
     those that answered for some of the labels. `counts`: per label the probability of each count, as in
     `pdc.domain.certainty.counts`; a label without one: unknown. `likeness` compares the image with those that the
-    model was trained on. `version` tells the model's weights from others of its name; None where that was not noted.
+    model was trained on. `version` tells the model's weights from others of its name; None where that was not noted. `looks`: how
+    many the answer was voted from; `lost_looks` of them could not be read to their end, and had no vote.
     """
 
     id: str
@@ -312,6 +315,8 @@ class Prediction:
     counts: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     likeness: Likeness = field(default_factory=dict)
     version: str | None = None
+    looks: int = 1
+    lost_looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

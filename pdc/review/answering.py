@@ -17,6 +17,7 @@ from pdc.domain.view import View
 from pdc.images.intake import ImageFiles
 from pdc.images.window import looks
 from pdc.inference.predictors.base import Answer, Predictor, SoFar
+from pdc.inference.predictors.vote import VotePredictor
 from pdc.review.drafts import Draft
 from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
 from pdc.store.store import Store
@@ -71,43 +72,52 @@ class Answers:
         return asked
 
     def known(self, sha256: str, question: Question) -> Prediction | None:
-        """The stored answer of the model and adapter that serve now."""
+        """The stored answer of the model and adapter that serve now; the one from the most looks."""
         asked = self.asked(question)
         return self._known(sha256, asked) if asked else None
 
-    def _known(self, sha256: str, asked: Question) -> Prediction | None:
+    def _known(self, sha256: str, asked: Question, looks: int = 1) -> Prediction | None:
         if self.serving is None:
-            return self.store.newest_prediction(sha256, asked)
-        return self.store.latest_prediction(sha256, asked, *self.serving(asked), versions=self.versions)
+            return self.store.newest_prediction(sha256, asked, looks)
+        return self.store.latest_prediction(sha256, asked, *self.serving(asked), versions=self.versions, looks=looks)
 
     def request(
-        self, image: Image, question: Question, priority: Priority = Priority.SCREEN, *, again: bool = False, taken: bool = False
+        self,
+        image: Image,
+        question: Question,
+        priority: Priority = Priority.SCREEN,
+        *,
+        again: bool = False,
+        taken: bool = False,
+        looks: int = 1,
     ) -> Watch[Part]:
         """What the model finds, as it comes, and at last the stored answer; that alone where it is known.
 
         Labels that it was never taught are not asked; BadQuestion where all are such. `again`: a known answer will not do.
-        `taken`: ids of an older answer's marks are in use, so that new ones need others.
+        `taken`: ids of an older answer's marks are in use, so that new ones need others. `looks`: from how many looks at least.
         """
         asked = self.must_ask(question)
-        if not again and (known := self._known(image.sha256, asked)):
+        if not again and (known := self._known(image.sha256, asked, looks)):
             return self.requests.finished(known)
         who = self.serving(asked) if self.serving else None
-        work = partial(self._answer, image, asked, again, f"-{uuid4().hex[:4]}" if taken else "")
-        return self.requests.ask((image.sha256, asked, who, again, taken), priority, work)
+        work = partial(self._answer, image, asked, looks, again, f"-{uuid4().hex[:4]}" if taken else "")
+        return self.requests.ask((image.sha256, asked, who, again, taken, looks), priority, work)
 
-    def answer(self, image: Image, question: Question, priority: Priority = Priority.SCREEN) -> Prediction:
-        """The stored answer, or a new one; waits for it. Raises what went wrong."""
-        found = self.request(image, question, priority).result()
+    def answer(self, image: Image, question: Question, priority: Priority = Priority.SCREEN, *, looks: int = 1) -> Prediction:
+        """The stored answer from at least so many looks, or a new one; waits for it. Raises what went wrong."""
+        found = self.request(image, question, priority, looks=looks).result()
         assert isinstance(found, Prediction)
         return found
 
-    def _answer(self, image: Image, question: Question, again: bool, tail: str, cancelled: Cancelled) -> Iterator[Part]:
-        known = None if again else self._known(image.sha256, question)
+    def _answer(
+        self, image: Image, question: Question, looks: int, again: bool, tail: str, cancelled: Cancelled
+    ) -> Iterator[Part]:
+        known = None if again else self._known(image.sha256, question, looks)
         if known:
             yield known
             return
         pixels = self.files.open(image.sha256)
-        for part in self.predictor.stream(pixels, question, cancelled):
+        for part in VotePredictor(self.predictor, looks).stream(pixels, question, cancelled):
             if isinstance(part, SoFar):
                 yield replace(part, findings=_renamed(part.findings, tail))
             else:
@@ -134,6 +144,8 @@ class Answers:
             counts=answer.counts,
             likeness=answer.likeness,
             version=self.versions[0] if self.versions else None,
+            looks=answer.looks,
+            lost_looks=answer.lost_looks,
         )
         self.store.add_prediction(prediction)
         return prediction
@@ -201,10 +213,10 @@ class OpenAnswers:
         self._service, self._lock = service, Lock()
         self._answers: dict[str, DraftAnswer] = {}
 
-    def begin(self, draft: Draft, region: Box | None = None) -> DraftAnswer:
-        """Ask about this draft, or closer about a region of it; what was being answered for it before is left."""
+    def begin(self, draft: Draft, region: Box | None = None, looks: int | None = None) -> DraftAnswer:
+        """Ask about this draft, with so many looks, or closer about a region of it; what was being answered for it is left."""
         self.leave(draft)
-        answer = self._service.zoom(draft, region) if region else self._service.ask(draft)
+        answer = self._service.zoom(draft, region) if region else self._service.ask(draft, looks)
         with self._lock:
             self._answers.pop(draft.key, None)
             self._answers[draft.key] = answer

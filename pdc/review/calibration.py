@@ -27,7 +27,7 @@ ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
 PLENTY = 1000  # reviewed marks from which on the curve may take any rising shape
 
 Scored = tuple[float, bool]  # a mark's score, and whether it was right
-Key = tuple[str, str | None, str]  # task, adapter, label
+Key = tuple[str, str | None, int, str]  # task, adapter, looks, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,17 @@ class Calibration:
 
 
 def calibrations(images: Iterable[Mapping[Key, Sequence[Scored]]]) -> dict[Key, Calibration]:
-    """One calibration per task, adapter and label, from the scored marks of each image.
+    """One calibration per task, adapter, number of looks and label, from the scored marks of each image.
 
     A label with fewer than ENOUGH marks takes those of its family too: the labels whose marks were seen in one image with its
-    own, under the same task and adapter. Of a label of another kind of image it learns nothing.
+    own, under the same task, adapter and number of looks. Of a label of another kind of image it learns nothing.
     """
     own: dict[Key, list[Scored]] = defaultdict(list)
     family: dict[Key, set[Key]] = defaultdict(set)
     for scored in images:
         for key, marks in scored.items():
             own[key] += marks
-            family[key] |= {other for other in scored if other[:2] == key[:2]}
+            family[key] |= {other for other in scored if other[:-1] == key[:-1]}
     return {key: calibrate(marks if len(marks) >= ENOUGH else _joined(own, family[key])) for key, marks in own.items()}
 
 
@@ -72,13 +72,14 @@ def _joined(own: Mapping[Key, Sequence[Scored]], keys: Iterable[Key]) -> list[Sc
 
 
 def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[Scored]]:
-    """Per task, adapter and label: every predicted mark's score and whether the reader kept it. Skipped reviews say nothing."""
+    """Per task, adapter, looks and label: every predicted mark's score and whether the reader kept it. Skipped reviews say
+    nothing."""
     scored: dict[Key, list[Scored]] = defaultdict(list)
     for prediction, review in pairs:
         both = None if review.verdict is Verdict.SKIPPED else judged(prediction, review)
         for fate in diff(_judged(*both), both[1]) if both else ():
             if fate.before is not None and fate.before.score is not None:
-                key = prediction.question.task, prediction.adapter, fate.before.label
+                key = prediction.question.task, prediction.adapter, prediction.looks, fate.before.label
                 scored[key].append((fate.before.score, _right(fate)))
     return dict(scored)
 

@@ -31,9 +31,10 @@ class ConfidenceWords:
         self._scored: dict[str, dict[Key, list[Scored]]] = {}
         self._fits: dict[Key, Calibration] = {}
 
-    def words(self, question: Question, adapter: str | None) -> dict[str, WordThresholds]:
-        """What scores of this task and adapter are called, as of the last `learn`, per label; without those not calibrated."""
-        fits = {label: self._fits.get((question.task, adapter, label)) for label in question.labels}
+    def words(self, question: Question, adapter: str | None, looks: int = 1) -> dict[str, WordThresholds]:
+        """What scores of this task, adapter and number of looks are called, as of the last `learn`, per label; without those not
+        calibrated."""
+        fits = {label: self._fits.get((question.task, adapter, looks, label)) for label in question.labels}
         return {label: _words(fit) for label, fit in fits.items() if fit and fit.calibrated}
 
     def learn(self) -> None:

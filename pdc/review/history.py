@@ -46,7 +46,7 @@ class History:
         self.service, self.serving, self.adapters, self.outdated = service, serving, adapters, outdated
 
     def versions(self, draft: Draft) -> list[Version]:
-        """Oldest first: of each model with its adapter and experts the newest answer, and every review."""
+        """Oldest first: of each model with its adapter, experts and looks the newest answer, and every review."""
         own = draft.kind.startswith(READ)
         if not own:
             self._check(draft)
@@ -57,7 +57,7 @@ class History:
         corrected = {draft.prediction.id if draft.prediction else None, *(r.prediction_id for r in reviews)}
         asked = (question, self.service.asked(question))
         newest = {
-            (p.model, p.version, p.adapter, p.experts, p.question): p
+            (p.model, p.version, p.adapter, p.experts, p.looks, p.question): p
             for p in self.service.store.predictions(sha)
             if p.question in asked or p.id in corrected
         }
@@ -159,7 +159,8 @@ def _of_prediction(answer: Prediction, question: Question, is_earlier: bool) -> 
     adapter = Message("adapter {name}", name=answer.adapter) if answer.adapter else Message("no adapter")
     experts = [Message("expert {name}", name=name) for name in answer.experts]
     earlier = [Message("earlier weights")] if is_earlier else []
-    title = [Message("Model"), answer.model, *earlier, adapter, *experts, _clock(answer.created_at)]
+    looks = [Message("{n} looks", n=answer.looks)] if answer.looks > 1 else []
+    title = [Message("Model"), answer.model, *earlier, adapter, *experts, *looks, _clock(answer.created_at)]
     return Version(answer.id, joined(title, " · "), answer_to(answer, question), answer.created_at, prediction=answer)
 
 

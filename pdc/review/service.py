@@ -48,7 +48,7 @@ class ReviewService(ImageAccess):
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
     saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
-    what a reader should know about who answers.
+    what a reader should know about who answers. `looks`: from how many an answer for the screen is voted.
     """
 
     def __init__(
@@ -65,9 +65,11 @@ class ReviewService(ImageAccess):
         trouble: Callable[[], Message | None] = lambda: None,
         versions: Sequence[str | None] = (),
         adjudicators: Collection[str] = (),
+        looks: int = 1,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
+        self.looks = looks
         self.reads = Reads(store, adjudicators, private=private)
 
     # Open
@@ -115,8 +117,8 @@ class ReviewService(ImageAccess):
 
     # Ask
 
-    def ask(self, draft: Draft) -> DraftAnswer:
-        """Have the model answer this draft. One that has an answer is answered anew.
+    def ask(self, draft: Draft, looks: int | None = None) -> DraftAnswer:
+        """Have the model answer this draft, from so many looks (None: `self.looks`). One with such an answer is answered anew.
 
         What the reader did is spared (`beside`). After a blind read the model's other marks come as rejected ones
         (`second_look`), and before it ReadFirst is raised. No review is touched.
@@ -124,9 +126,10 @@ class ReviewService(ImageAccess):
         self._check_read(draft)
         kept = beside(draft.findings, Findings(), draft.question.task).marks
         taken = any(m.origin is not Origin.HUMAN for m in kept)
-        told = draft.prediction
-        again = told is not None and (taken or told.question == self.asked(draft.question)) and not self.blind
-        watch = self.request(draft.image, draft.question, again=again, taken=taken)
+        told, looks = draft.prediction, looks or self.looks
+        same = told is not None and told.looks >= looks and told.question == self.asked(draft.question)
+        again = told is not None and (taken or same) and not self.blind
+        watch = self.request(draft.image, draft.question, again=again, taken=taken, looks=looks)
         return DraftAnswer(replace(draft, blind=False), watch, self._answered, STOPPED)
 
     def zoom(self, draft: Draft, region: Box) -> DraftAnswer:

@@ -84,6 +84,7 @@ def _mark_out(mark: Mark) -> dict[str, Any]:
         **({"extent": mark.extent.xyxy} if mark.extent else {}),
         **({"outline": mark.outline} if mark.outline else {}),
         **({"expert": mark.expert} if mark.expert else {}),
+        **({"votes": mark.votes} if mark.votes else {}),
     }
 
 
@@ -101,6 +102,7 @@ def _mark_in(value: Mapping[str, Any]) -> Mark:
         extent=extent,
         outline=outline,
         expert=value.get("expert"),
+        votes=tuple(value["votes"]) if "votes" in value else None,
     )
 
 
@@ -165,6 +167,8 @@ def prediction(row: PredictionRow) -> Prediction:
         counts=load_chances(row.counts),
         likeness=load_likeness(row.likeness),
         version=row.version,
+        looks=row.looks,
+        lost_looks=row.lost_looks,
     )
 
 
@@ -198,6 +202,8 @@ def prediction_row(prediction: Prediction) -> PredictionRow:
         counts=dump_chances(prediction.counts),
         likeness=dump(dict(prediction.likeness)) if prediction.likeness else None,
         version=prediction.version,
+        looks=prediction.looks,
+        lost_looks=prediction.lost_looks,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
 from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
@@ -91,22 +91,28 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         adapter: str | None,
         experts: tuple[str, ...] = (),
         versions: Collection[str | None] = (),
+        looks: int = 1,
     ) -> Prediction | None:
-        """The newest answer to this question about this image by this model with this adapter (None: without one) and these
-        experts beside it. `versions` of the model, if any are named, are those that will do; None: not noted."""
+        """The best answer to this question about this image by this model with this adapter (None: without one) and these
+        experts beside it: of those voted from at least so many `looks` the newest of the most. `versions` of the model, if any
+        are named, are those that will do; None: not noted."""
         of = [PredictionRow.version.is_not_distinct_from(v) for v in versions]
         by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter), or_(*of) if of else true()
         beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_texts(experts))
-        return self._newest_answer(sha256, question, *by, beside)
+        return self._newest_answer(sha256, question, *by, beside, PredictionRow.looks >= looks, most=PredictionRow.looks)
 
-    def newest_prediction(self, sha256: str, question: Question) -> Prediction | None:
-        """The newest answer to this question about this image, whoever gave it."""
-        return self._newest_answer(sha256, question)
+    def newest_prediction(self, sha256: str, question: Question, looks: int = 1) -> Prediction | None:
+        """The newest answer to this question about this image from at least so many looks, whoever gave it."""
+        return self._newest_answer(sha256, question, PredictionRow.looks >= looks)
 
-    def _newest_answer(self, sha256: str, question: Question, *by: ColumnElement[bool]) -> Prediction | None:
+    def _newest_answer(
+        self, sha256: str, question: Question, *by: ColumnElement[bool], most: InstrumentedAttribute[int] = PredictionRow.seq
+    ) -> Prediction | None:
+        """The newest of those with the most of something."""
+        order = most.desc(), PredictionRow.seq.desc()
         with self._read() as session:
             where = (*self._of(session, PredictionRow, sha256, question), *by)
-            row = session.scalar(select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1))
+            row = session.scalar(select(PredictionRow).where(*where).order_by(*order).limit(1))
             return row and self._prediction(session, row)
 
     def save_review(

@@ -118,6 +118,8 @@ class PredictionRow(Row):
     counts: Mapped[str | None]
     likeness: Mapped[str | None]
     version: Mapped[str | None]
+    looks: Mapped[int] = mapped_column(default=1, server_default="1")
+    lost_looks: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class ReviewRow(Row):

@@ -18,6 +18,7 @@ TABLE = {  # IoU, pixels, and whether the numbers themselves are the same object
     "WITHIN_ANSWER": (0.6, 6.0, False),
     "DENSE_HEAD": (0.5, 0.0, True),
     "DRAFT": (0.4, 8.0, False),
+    "VOTES": (0.5, 10.0, True),
     "CORRECTION": (0.5, 10.0, True),
     "CALIBRATION": (0.5, 10.0, True),
     "GOLDEN": (0.9, 5.0, True),

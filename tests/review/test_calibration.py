@@ -82,16 +82,16 @@ def test_a_review_says_of_every_predicted_mark_whether_it_was_right():
     reviewed = Findings((mark(1, 0), mark(2, 101), mark(3, 209), mark(4, 300, label="b"), mark(5, 400, status=Status.REJECTED)))
     pair = _prediction("ada-1", predicted), _review(reviewed)
     fates = [(0.1, True), (0.2, True), (0.3, False), (0.4, False), (0.5, False)]
-    assert scored_marks([pair]) == {(Task.BOUNDING, "ada-1", "a"): fates}
+    assert scored_marks([pair]) == {(Task.BOUNDING, "ada-1", 1, "a"): fates}
     assert scored_marks([(pair[0], _review(reviewed, Verdict.SKIPPED)), (_prediction("x", None), pair[1])]) == {}
     both = calibrations([scored_marks([pair]), scored_marks([(_prediction(None, predicted), _review(predicted))])])
-    assert {key: c.n for key, c in both.items()} == {(Task.BOUNDING, "ada-1", "a"): 5, (Task.BOUNDING, None, "a"): 5}
+    assert {key: c.n for key, c in both.items()} == {(Task.BOUNDING, "ada-1", 1, "a"): 5, (Task.BOUNDING, None, 1, "a"): 5}
 
 
 def test_fifteen_reviewed_smears_say_nothing_of_polyps_and_lend_to_what_lies_among_the_cells():
     """267 marks of 15 smears called a score unsure below .35 and confident from .61, of right polyps, which score .54, too."""
     rng = np.random.default_rng(5)
-    red, platelet, polyp = ((Task.COUNT_AND_BOX, None, label) for label in ("red blood cell", "platelet", "polyp"))
+    red, platelet, polyp = ((Task.COUNT_AND_BOX, None, 1, label) for label in ("red blood cell", "platelet", "polyp"))
     smears = [{red: _cells(rng, 16), platelet: _cells(rng, 2)} for _ in range(15)]
     frames = [{polyp: [(float(rng.normal(0.54, 0.1)), True)]} for _ in range(40)] + [{polyp: [(0.29, False)]} for _ in range(20)]
     found = calibrations([*smears, *frames])
@@ -110,8 +110,9 @@ def _cells(rng: np.random.Generator, n: int) -> list[tuple[float, bool]]:
 
 def test_another_task_or_adapter_is_no_family():
     few, many = [(0.5, True)] * 10, [(0.5, True)] * 200
-    image = {(Task.BOUNDING, None, "a"): few, (Task.BOUNDING, "x", "b"): many, (Task.POINTING, None, "b"): many}
-    assert calibrations([image])[Task.BOUNDING, None, "a"].n == 10
+    others = (Task.BOUNDING, "x", 1, "b"), (Task.POINTING, None, 1, "b"), (Task.BOUNDING, None, 4, "b")
+    image = {(Task.BOUNDING, None, 1, "a"): few, **dict.fromkeys(others, many)}
+    assert calibrations([image])[Task.BOUNDING, None, 1, "a"].n == 10
 
 
 def _prediction(adapter: str | None, findings: Findings | None) -> Prediction:

@@ -17,7 +17,7 @@ The five numbers of a label are fitted to images whose objects are known (`pytho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import exp, isfinite, log1p
@@ -89,6 +89,12 @@ def count_chances(marks: Iterable[Mark], more: Mapping[str, float], models: Coun
 def total(distributions: Iterable[Distribution]) -> Distribution:
     """Of the sum of independent counts."""
     return _trimmed(reduce(_sum, distributions, {0: 1.0}))
+
+
+def mixed(distributions: Sequence[Distribution]) -> Distribution:
+    """Of one count that several tell the distribution of, each as likely to be right: the mean of what they tell."""
+    counts = {n for of in distributions for n in of}
+    return _trimmed({n: sum(of.get(n, 0.0) for of in distributions) / len(distributions) for n in counts})
 
 
 def chances_now(chances: CountChances, moved: Mapping[str, str]) -> CountChances:

@@ -25,7 +25,8 @@ class Answer:
     `cut`: it ended at its longest length, so that the findings are a part of what the model would have said.
     `max_pixels`: the most pixels of one look that the model was shown; None where that is not known. `short_of_memory`:
     memory ran out, and these are fewer than the settings allow. `experts`: the names of those that answered for some labels.
-    `likeness` compares the image with those that the model was trained on; empty where that is not known.
+    `likeness` compares the image with those that the model was trained on; empty where that is not known. `looks`: how many the
+    answer was voted from; `lost_looks` of them were cut or could not be read, and had no vote.
     """
 
     findings: Findings | None
@@ -44,6 +45,8 @@ class Answer:
     more: Mapping[str, float] = field(default_factory=dict)
     count_models: CountModels = field(default_factory=dict)
     likeness: Likeness = field(default_factory=dict)
+    looks: int = 1
+    lost_looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

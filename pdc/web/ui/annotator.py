@@ -14,8 +14,9 @@ more of these labels than the marks say), "found": [id] (the marks that the mode
 taken back counts again, another one is doubtful), "worth": {"all": W | null, "labels": {label: W}} | null (what the model's
 counts are worth, where that is known; W: {"said": int, "low": int, "high": int, "percent": int, "sure": bool}), and, where they
 apply, "merge": true, "acked": int and "turned": str. A mark that is a point may have "extent", the box of its object; one that
-an expert found has "expert", its name. An image whose file holds more than its picture has "view": {"low", "high", "white",
-"channel", "channels", "url"}: the window and channel of the picture, and where the file's numbers are.
+an expert found has "expert", its name; one that looks voted on has "votes": [n, m], found by n of m looks. An image whose file
+holds more than its picture has "view": {"low", "high", "white", "channel", "channels", "url"}: the window and channel of the
+picture, and where the file's numbers are.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
@@ -55,6 +56,7 @@ from pdc.domain.values import (
     Task,
     check_label,
 )
+from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.web.ui.scripts import on_load
 
 EVENTS = ("edit", "save", "next", "previous", "stop", "closer")
@@ -165,7 +167,8 @@ def mark_value(mark: Mark) -> Value:
     extent = {"extent": list(mark.extent.xyxy)} if mark.extent else {}
     outline = {"outline": [[list(corner) for corner in polygon] for polygon in mark.outline]} if mark.outline else {}
     expert = {"expert": mark.expert} if mark.expert else {}
-    return {**named, **shape, **extent, "score": mark.score, **outline, **expert}
+    votes = {"votes": list(mark.votes)} if mark.votes else {}
+    return {**named, **shape, **extent, "score": mark.score, **outline, **expert, **votes}
 
 
 def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
@@ -222,15 +225,23 @@ def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
     shape, score = clip(_shape(raw, name), wh), _score(raw.get("score"), name)
     extent = _box(raw["extent"], name) if isinstance(shape, Point) and raw.get("extent") is not None else None
     label, outline = _label(raw.get("label"), labels), _outline(raw.get("outline"), wh, name)
-    return Mark(
-        name, shape, label, origin, status, score, extent=extent, outline=outline, expert=_expert(raw.get("expert"), name)
-    )
+    expert, votes = _expert(raw.get("expert"), name), _votes(raw.get("votes"), name)
+    return Mark(name, shape, label, origin, status, score, extent=extent, outline=outline, expert=expert, votes=votes)
 
 
 def _expert(raw: object, name: str) -> str | None:
     if raw is None or (isinstance(raw, str) and raw and len(raw) <= MAX_ID_LENGTH and raw.isprintable()):
         return raw
     raise BadDraft("Mark {id} names an expert that cannot be one; reload the page and try again.", id=name)
+
+
+def _votes(raw: object, name: str) -> tuple[int, int] | None:
+    match raw:
+        case None:
+            return None
+        case [int(found), int(looks)] if 0 < found <= looks <= MOST_LOOKS:
+            return found, looks
+    raise BadDraft("Mark {id} names votes that cannot be; reload the page and try again.", id=name)
 
 
 def _shape(raw: Mapping[str, Any], name: str) -> Shape:

@@ -22,13 +22,13 @@ from pdc.review.drafts import Draft
 from pdc.review.questions import Questions, check_bar, question_from
 from pdc.web.ui.scripts import on_load
 
-EVENTS = ("question", "pin", "ask", "save", "finish", "sign", "reopen")
+EVENTS = ("question", "pin", "ask", "looks", "save", "finish", "sign", "reopen")
 TASKS = [[task.value, words] for task, words in HUMAN_NAMES.items()]
 _TEMPLATE = '<div class="pdc-bar"></div>'
 
 
 class QuestionBar(gr.HTML):
-    """Events: `question` when the reader wants another question, `pin`, and the buttons `ask`, `save`, `finish`, `sign`;
+    """Events: `question` when the reader wants another question, `pin`, and the buttons `ask`, `looks`, `save`, `finish`, `sign`;
     `reopen` with a "reason" in the value."""
 
     def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:

@@ -16,6 +16,7 @@ from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Question
+from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.review.answering import OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
@@ -127,6 +128,7 @@ class ReviewTab:
         self.bar.question(show_errors(self.change_question), asking, changed, trigger_mode="always_last", show_progress="hidden")
         self.bar.pin(show_errors(self.pin), self.draft, [self.draft, self.bar], show_progress="hidden")
         self.bar.ask(show_errors(self.ask_for), asking, changed, **streaming)
+        self.bar.looks(show_errors(self.ask_looks), asking, changed, **streaming)
         now = {"queue": False, "show_progress": "hidden"}
         self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
         self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
@@ -149,8 +151,9 @@ class ReviewTab:
         return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft))
 
     async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
-        """Ask the model about an image nobody has worked on under this question; never in a blind read, nor in vain."""
-        done = draft is None or draft.blind or draft.prediction or draft.base_revision or draft.seen or draft.findings.marks
+        """Ask the model about an image nobody has worked on under this question; never in a blind read, nor in vain. What was
+        answered ahead from fewer looks than the screen is to have is asked again."""
+        done = draft is None or draft.blind or draft.base_revision or draft.seen or self._answered(draft)
         if done or draft is None or draft.kind == CONSENSUS or self.service.asked(draft.question) is None:
             yield gr.skip(), gr.skip()
         else:
@@ -184,17 +187,17 @@ class ReviewTab:
 
     async def ask_for(self, bar: Any, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, ...]]:
         """Ask the model what the bar shows, about the image that was on the screen when it was told to."""
-        if draft is None:
-            raise error_shown(WELCOME, Message("No image is open"))
-        first = await to_thread(self._change, draft, value, asked_in(bar), said_in(bar))
-        yield first
-        changed = first[0] if isinstance(first[0], Draft) else draft
-        async for shown, said in self.ask(changed, value):
-            yield gr.skip(), shown, gr.skip(), said
+        async for shown in self._ask_for(bar, draft, value):
+            yield shown
 
-    async def ask(self, draft: Draft, value: Any) -> AsyncIterator[tuple[Any, str]]:
+    async def ask_looks(self, bar: Any, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, ...]]:
+        """The same, voted from all looks."""
+        async for shown in self._ask_for(bar, draft, value, MOST_LOOKS):
+            yield shown
+
+    async def ask(self, draft: Draft, value: Any, looks: int | None = None) -> AsyncIterator[tuple[Any, str]]:
         """The model's marks one by one, beside what the reader does; after a blind read, the model beside it."""
-        async for shown in self._watch(draft, value, merge=True):
+        async for shown in self._watch(draft, value, merge=True, looks=looks):
             yield shown
 
     async def closer(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str]]:
@@ -271,17 +274,33 @@ class ReviewTab:
         over = self.service.resolve(self._edited(draft, value), take)
         return self._stay(over, self.value_of(over, value))
 
+    async def _ask_for(
+        self, bar: Any, draft: Draft | None, value: Any, looks: int | None = None
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        if draft is None:
+            raise error_shown(WELCOME, Message("No image is open"))
+        first = await to_thread(self._change, draft, value, asked_in(bar), said_in(bar))
+        yield first
+        changed = first[0] if isinstance(first[0], Draft) else draft
+        async for shown, said in self.ask(changed, value, looks):
+            yield gr.skip(), shown, gr.skip(), said
+
     async def _watch(
-        self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None
+        self, draft: Draft, value: Any, merge: bool | str, region: Box | None = None, looks: int | None = None
     ) -> AsyncIterator[tuple[Any, str]]:
         """The editor's value and the line under the question, as the answer comes. However many wait, none holds a thread."""
         now = replace(self.asking.now(draft), findings=findings_of(draft, value) or draft.findings)
-        answer = await to_thread(self.asking.begin, now, region)
+        answer = await to_thread(self.asking.begin, now, region, looks)
         async for step, answering in answer.changes():
             said = joined((unlike_known(step), ANSWERING)) if answering else status_line(step)
             yield self.value_of(step, value, answering=answering, merge=merge), said
 
     # Steps that handlers share -----------------------------------------------------------------------------------
+
+    def _answered(self, draft: Draft) -> bool:
+        """Whether there is an answer from as many looks as the screen is to have, or marks of another question."""
+        answer = draft.prediction
+        return answer.looks >= self.service.looks if answer else bool(draft.findings.marks)
 
     def _change(self, draft: Draft, value: Any, question: Question, wanted: Any = None) -> tuple[Any, ...]:
         """The open image under another question: the marks on the screen stay, and the model is not asked."""
@@ -324,7 +343,7 @@ class ReviewTab:
     def value_of(self, draft: Draft, shown: Any = None, **more: Any) -> dict[str, Any]:
         """The draft for the editor, with what its scores are worth, or the readers' marks where it is their consensus."""
         known = None if draft.blind else draft.prediction
-        words = self.sureness.words(draft.question, known.adapter) if known else None
+        words = self.sureness.words(draft.question, known.adapter, known.looks) if known else None
         return with_readers(editor_value(draft, shown, words=words, **more), draft, self.service.reads)
 
     def _wanted(self, worklist: Any) -> Any:

@@ -19,6 +19,7 @@ from pdc.domain.errors import BadQuestion, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found, shown_smaller
 from pdc.domain.values import Findings, Prediction, Question
+from pdc.inference.predictors.vote import NO_VOTE
 from pdc.review.answering import STOPPED, UNTAUGHT
 from pdc.review.confidence_words import WordThresholds
 from pdc.review.drafts import Draft, kept_aside
@@ -153,7 +154,7 @@ def status_line(draft: Draft | None) -> Message:
     if answer := draft.prediction:
         short = [shown_smaller(answer.max_pixels)] if answer.short_of_memory else []
         found = _what_it_found(answer, draft.question)
-        parts += [*found, *short, _who_answered(answer), _not_asked(answer, draft)]
+        parts += [*found, *short, _who_answered(answer), *_voted(answer), _not_asked(answer, draft)]
         parts.append((answer.view and answer.view.words) or "")
     elif (
         draft.kind != CONSENSUS
@@ -214,6 +215,14 @@ def _who_answered(answer: Prediction) -> Message:
     if answer.adapter is None:
         return Message("Answered by {model}, no adapter, in {seconds} s.", model=model, seconds=took)
     return Message("Answered by {model}, adapter {adapter}, in {seconds} s.", model=model, adapter=answer.adapter, seconds=took)
+
+
+def _voted(answer: Prediction) -> list[Message]:
+    """From how many looks, where there were several, and how many of them had no vote."""
+    if answer.looks < 2:
+        return []
+    lost = [Message(NO_VOTE, n=answer.lost_looks, all=answer.looks)] if answer.lost_looks else []
+    return [Message("Voted from {n} looks.", n=answer.looks), *lost]
 
 
 def with_experts(answer: Prediction) -> str:
