@@ -1,28 +1,27 @@
 // The document: marks and counts of one image, every change undoable. No DOM here.
 
 import { carry } from "./carry.js";
+import { changed, relabelled, reshaped } from "./changes.js";
 import { counted } from "./core.js";
+import { History } from "./history.js";
 import { changedKeys, mergeInto, withdrawn } from "./merge.js";
-import * as shapes from "./shapes.js";
+import { Selection } from "./selection.js";
 import { acceptOpen, count, hides, inSight, rejectHidden, told } from "./sight.js";
 import { EMPTY, cleanMark, cleanState } from "./state.js";
 
-const MERGE_MS = 800;
-
-export class Doc {
+export class Doc extends History {
   constructor(onChange) {
+    super();
     this.onChange = onChange;
     this.head = null;
     this.sight = { below: 0, uncertain: false };
     this.seen = {};
+    this.selection = new Selection();
     this.reset(EMPTY);
   }
 
   reset(state) {
-    this.state = state;
-    this.past = [];
-    this.future = [];
-    this.lastMerge = null;
+    this.start(state);
     this.selected = this.fresh = null; // fresh: the mark drawn last, until the tool is changed
     this.cursor = -1;
     this.serial = 0;
@@ -51,7 +50,7 @@ export class Doc {
   look(change) {
     const before = this.hidden.filter(counted).length;
     this.sight = { ...this.sight, ...change };
-    if (this.mark && this.hides(this.mark)) this.selected = null;
+    this.keepSelected();
     if (this.readonly || this.hidden.filter(counted).length === before) return;
     this.head.edits += 1;
     this.onChange();
@@ -59,6 +58,24 @@ export class Doc {
 
   find(id) { return this.marks.find((mark) => mark.id === id) || null; }
   get mark() { return this.selected === null ? null : this.find(this.selected); }
+
+  // The mark that the panels speak of; to set it is to select it alone.
+  get selected() { return this.selection.first; }
+  set selected(id) { this.selection.only(id); }
+
+  // All selected marks, in draw order.
+  get chosen() {
+    const { ids } = this.selection;
+    if (ids.size > 1) return this.marks.filter((mark) => ids.has(mark.id));
+    return this.mark ? [this.mark] : [];
+  }
+
+  // What is gone or hidden is not selected.
+  keepSelected() {
+    if (!this.selection.ids.size) return;
+    const there = new Set(this.chosen.filter((mark) => !this.hides(mark)).map((mark) => mark.id));
+    this.selection.keep((id) => there.has(id));
+  }
 
   // A value from the server. "opened": another case. "accepted": a newer revision, as one undoable step.
   // "late": a newer revision that was made before the reader's last edits, "ignored": an older one; the local state stands.
@@ -84,10 +101,7 @@ export class Doc {
       this.takeHead(value, this.head.edits);
       return "late";
     }
-    this.past.push(this.state);
-    this.future = [];
-    this.lastMerge = null;
-    this.state = state;
+    this.push(state);
     this.takeHead(value, Math.max(value.edits || 0, this.head.edits));
     this.settle();
     return "accepted";
@@ -95,18 +109,16 @@ export class Doc {
 
   settle() {
     if (!this.labels.includes(this.drawLabel)) this.drawLabel = this.labels[0] || "";
-    if (!this.mark) this.selected = null;
+    this.keepSelected();
   }
 
   // The same image under another question: the marks stay, and every step can still be undone. What the reader changed since the
   // question was sent stays too.
   turn(value, state) {
     const { kind, labels, edits } = this.head;
-    const turned = (before) => carry(before, { kind, labels }, value);
-    this.past = this.past.map(turned);
-    this.future = this.future.map(turned);
+    this.turnAll((before) => carry(before, { kind, labels }, value));
     this.lastMerge = null;
-    this.state = edits > (value.edits || 0) ? turned(this.state) : state;
+    if (edits <= (value.edits || 0)) this.state = state;
     this.takeHead(value, Math.max(value.edits || 0, edits));
     this.settle();
     return "turned";
@@ -125,24 +137,11 @@ export class Doc {
     const mine = (key) => (this.touched.get(key) || 0) > since;
     const gone = withdrawn(this.state, incoming, mine);
     const add = (state) => mergeInto(state, incoming, mine, gone);
-    if (value.merge === "step") this.push(add(this.state));
-    else this.addToAll(add);
+    const next = add(this.state);
+    if (value.merge !== "step") this.turnAll(add);
+    else if (changedKeys(this.state, next).length) this.push(next);
     this.takeHead(value, Math.max(since, this.head.edits));
     return "merged";
-  }
-
-  addToAll(add) {
-    this.state = add(this.state);
-    this.past = this.past.map(add);
-    this.future = this.future.map(add);
-  }
-
-  push(state) {
-    if (!changedKeys(this.state, state).length) return;
-    this.past.push(this.state);
-    this.future = [];
-    this.lastMerge = null;
-    this.state = state;
   }
 
   close() {
@@ -166,37 +165,16 @@ export class Doc {
     if (!this.readonly) this.commit(cleanState(copy));
   }
 
-  // One undoable step; steps with the same `merge` key within a moment become one.
-  commit(next, merge) {
-    const now = performance.now();
-    const joins = merge && this.lastMerge && this.lastMerge.key === merge && now - this.lastMerge.at < MERGE_MS;
-    if (!joins) this.past.push(this.state);
-    this.lastMerge = merge ? { key: merge, at: now } : null;
-    this.future = [];
-    this.swap({ ...this.state, ...next });
-  }
-
   swap(state) {
     this.head.edits += 1;
     for (const key of changedKeys(this.state, state)) this.touched.set(key, this.head.edits);
-    this.state = state;
-    if (this.selected !== null && !this.mark) this.selected = null;
+    super.swap(state);
+    this.keepSelected();
     this.onChange();
   }
 
-  undo() {
-    if (this.readonly || !this.past.length) return;
-    this.future.push(this.state);
-    this.lastMerge = null;
-    this.swap(this.past.pop());
-  }
-
-  redo() {
-    if (this.readonly || !this.future.length) return;
-    this.past.push(this.state);
-    this.lastMerge = null;
-    this.swap(this.future.pop());
-  }
+  undo() { if (!this.readonly) super.undo(); }
+  redo() { if (!this.readonly) super.redo(); }
 
   nextId() {
     const taken = new Set([...this.marks, ...this.state.aside.marks].map((mark) => mark.id));
@@ -214,30 +192,35 @@ export class Doc {
     return mark;
   }
 
-  patch(id, change, merge) {
-    if (this.readonly) return;
-    const marks = this.marks.map((mark) => (mark.id === id ? Object.freeze({ ...mark, ...change }) : mark));
+  // One undoable step for all of these marks; `each` says what changes in a mark, or nothing. False when nothing does.
+  change(marks, each, merge) {
+    const which = new Set(marks);
+    return this.put(this.marks.map((mark) => (which.has(mark) ? changed(mark, each(mark)) : mark)), merge);
+  }
+
+  put(marks, merge) {
+    const same = marks.length === this.marks.length && marks.every((mark, at) => mark === this.marks[at]);
+    if (this.readonly || same) return false;
     this.commit({ marks }, merge);
+    return true;
   }
 
-  // Whose mark it is once a person has changed it; a doubtful one counts from then on.
-  edited({ origin, status }) {
-    return { origin: origin === "model" ? "edited" : origin, status: status === "doubtful" ? "open" : status };
+  patch(id, change, merge) { return this.change([this.find(id)], () => change, merge); }
+  reshape(id, shape, merge) { return this.change([this.find(id)], (mark) => reshaped(mark, shape), merge); }
+  // Each mark by its id in a map of shapes.
+  reshapeAll(moves, merge) {
+    return this.change(this.marks.filter(({ id }) => moves.has(id)), (mark) => reshaped(mark, moves.get(mark.id)), merge);
   }
 
-  reshape(id, shape, merge) {
-    const mark = this.find(id);
-    if (mark && !shapes.same(mark, shape)) this.patch(id, { ...shape, ...shapes.carried(mark, shape), ...this.edited(mark) }, merge);
-  }
+  relabel(id, label) { return this.relabelAll([this.find(id)], label); }
+  relabelAll(marks, label) { return this.change(marks, (mark) => relabelled(mark, label)); }
 
-  relabel(id, label) {
-    const mark = this.find(id);
-    if (mark && mark.label !== label) this.patch(id, { label, ...this.edited(mark) });
-  }
+  setStatus(id, status) { return this.judge([this.find(id)], status); }
 
-  setStatus(id, status) {
-    const mark = this.find(id);
-    if (mark) this.patch(id, { status: mark.status === status ? this.unjudged(mark) : status });
+  // Where all of them have it already, the verdict is taken back.
+  judge(marks, status) {
+    const back = marks.every((mark) => mark && mark.status === status);
+    return this.change(marks, (mark) => (back || mark.status !== status ? { status: back ? this.unjudged(mark) : status } : null));
   }
 
   // What a mark is when its verdict is taken back: the model's is doubtful, unless it is known to have counted.
@@ -250,25 +233,23 @@ export class Doc {
   // The object of several readers that a mark was proposed for, or nothing.
   proposed(id) { return this.head.readers && this.head.readers.groups.find((group) => group.id === id); }
 
-  acceptAll() { this.judgeAll(acceptOpen(this.marks, this.sight)); }
-  rejectHidden() { this.judgeAll(rejectHidden(this.marks, this.sight)); }
-
-  judgeAll(marks) {
-    if (!this.readonly && marks.some((mark, at) => mark !== this.marks[at])) this.commit({ marks });
-  }
+  acceptAll() { this.put(acceptOpen(this.marks, this.sight)); }
+  rejectHidden() { this.put(rejectHidden(this.marks, this.sight)); }
 
   setComplete(complete) {
     if (!this.readonly && complete !== this.complete) this.commit({ complete });
   }
 
-  // A person's mark goes; the model's and one proposed for several readers stay as rejected: what was wrong is worth keeping.
-  remove(id) {
-    const mark = this.find(id);
-    if (!mark || this.readonly) return;
-    if (mark.origin === "human" && !this.proposed(id)) {
-      this.cursor = this.shown.indexOf(mark) - 1;
-      this.commit({ marks: this.marks.filter((other) => other !== mark) });
-    } else if (mark.status !== "rejected") this.patch(id, { status: "rejected" });
+  // A person's marks go; the model's and those proposed for several readers stay as rejected: what was wrong is worth keeping.
+  remove(id) { return this.removeAll([this.find(id)]); }
+  removeAll(marks) {
+    if (this.readonly) return false;
+    const which = new Set(marks);
+    const goes = (mark) => which.has(mark) && mark.origin === "human" && !this.proposed(mark.id);
+    const at = this.shown.findIndex(goes);
+    if (at >= 0) this.cursor = at - 1;
+    const rejected = (mark) => changed(mark, which.has(mark) && mark.status !== "rejected" ? { status: "rejected" } : null);
+    return this.put(this.marks.filter((mark) => !goes(mark)).map(rejected));
   }
 
   stateCount(label, n) {

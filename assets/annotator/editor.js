@@ -166,15 +166,32 @@ export class Editor {
 
   select(id, { reveal = true } = {}) {
     this.doc.selected = id;
-    this.doc.lastMerge = null;
-    const mark = this.doc.mark;
-    if (mark) this.doc.cursor = this.doc.shown.indexOf(mark);
-    this.layer.showSelected(id);
+    this.showChosen();
+    if (this.doc.mark && reveal) this.view.show(shapes.bounds(this.doc.mark));
+  }
+
+  toggleChosen(id) {
+    this.doc.selection.toggle(id);
+    this.showChosen();
+  }
+
+  // Every mark in sight that nobody rejected, or those that a region touches; `adds` keeps what is selected.
+  selectIn(region = null, adds = false) {
+    const { selection, shown } = this.doc;
+    const found = shown.filter((mark) => mark.status !== "rejected" && (!region || shapes.touches(region, mark))).map((mark) => mark.id);
+    selection.take(adds ? [...selection.ids, ...found] : found, found[0]);
+    this.showChosen();
+  }
+
+  showChosen() {
+    const { doc } = this;
+    doc.lastMerge = null;
+    if (doc.mark) doc.cursor = doc.shown.indexOf(doc.mark);
+    this.layer.showSelected(doc.selected);
     this.list.follow();
     this.list.window();
     this.toolbar.render();
     this.readers.render();
-    if (mark && reveal) this.view.show(shapes.bounds(mark));
     this.layer.overlays();
   }
 
@@ -230,17 +247,17 @@ export class Editor {
   }
 
   judge(status) {
-    if (this.doc.mark && !this.pointer.busy) this.doc.setStatus(this.doc.selected, status);
+    if (!this.pointer.busy) this.doc.judge(this.doc.chosen, status);
   }
 
   remove() {
-    if (this.doc.mark && !this.pointer.busy) this.doc.remove(this.doc.selected);
+    if (!this.pointer.busy) this.doc.removeAll(this.doc.chosen);
   }
 
   nudge(dx, dy) {
-    const mark = this.doc.mark;
-    if (!mark || this.pointer.busy) return false;
-    this.doc.reshape(mark.id, shapes.move(mark, dx, dy, this.doc.size), `nudge:${mark.id}`);
+    const { chosen, size } = this.doc;
+    if (!chosen.length || this.pointer.busy) return false;
+    this.doc.reshapeAll(shapes.moveAll(chosen, dx, dy, size), "nudge");
     return true;
   }
 
@@ -252,12 +269,11 @@ export class Editor {
     return true;
   }
 
-  // The selected mark's label, else the label of the next mark drawn; while drawing, both.
+  // The selected marks' label, else the label of the next mark drawn; while drawing, both.
   chooseLabel(label) {
-    const mark = this.doc.mark;
-    if (!mark || this.tool === "draw") this.doc.drawLabel = label;
-    if (mark && mark.label !== label && !this.doc.readonly) this.doc.relabel(mark.id, label);
-    else this.render();
+    const { chosen } = this.doc;
+    if (!chosen.length || this.tool === "draw") this.doc.drawLabel = label;
+    if (!this.doc.relabelAll(chosen, label)) this.render();
   }
 
   // "hidden": no marks at all; "plain": outlines without glyphs, tags and fills.
@@ -268,7 +284,7 @@ export class Editor {
   }
 
   zoomToMark() {
-    if (this.doc.mark) this.view.zoomTo(shapes.bounds(this.doc.mark));
+    if (this.doc.mark) this.view.zoomTo(shapes.union(this.doc.chosen));
   }
 
   holdPan(on) {

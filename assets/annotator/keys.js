@@ -9,8 +9,9 @@ export const BINDINGS = [
     ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
     ["Shift R", "reject all marks that their score hides", { "shift+r": (e) => e.doc.rejectHidden() }],
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
-    ["1 – 9", "label of the selected mark, else of the next one drawn; when counting, type its number", {}],
+    ["1 – 9", "label of the selected marks, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
+    ["Ctrl A", "select all; Shift click adds a mark or takes it away, a drag beside the marks selects what it touches", { "ctrl+a": (e) => e.selectIn() }],
     ["F", "next mark that may be wrong: twice, outside, cut; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
     ["Ctrl Z / Ctrl Y", "undo / redo", {
       "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
@@ -34,7 +35,7 @@ export const BINDINGS = [
   ["View", [
     ["+ / −", "zoom; the wheel or two fingers too", { "+": (e) => e.view.zoom(1.25), "=": (e) => e.view.zoom(1.25), "-": (e) => e.view.zoom(0.8) }],
     ["0", "whole image", { 0: (e) => e.view.fit() }],
-    ["Z", "zoom to the selected mark", { z: (e) => e.zoomToMark() }],
+    ["Z", "zoom to the selected marks", { z: (e) => e.zoomToMark() }],
     ["Space", "hold and drag to pan; the middle button too", {}],
     ["H", "hide or show all marks", { h: (e) => e.toggle("hidden") }],
     ["O", "outlines only", { o: (e) => e.toggle("plain") }],

@@ -37,7 +37,7 @@ export class Layer {
     this.selectedTag = html("div", { class: "pda-tag", "aria-hidden": "true" });
     tags.append(this.hoverTag, this.selectedTag);
     this.hovered = null;
-    this.moving = null;
+    this.moving = new Map();
   }
 
   make(mark) {
@@ -90,16 +90,15 @@ export class Layer {
 
   draw() {
     const { marks, labels } = this.doc;
-    const moving = this.moving && this.moving.id;
-    this.ink.draw(marks.map((mark) => (mark.id === moving || this.doc.hides(mark) ? null : mark)), labels);
+    this.ink.draw(marks.map((mark) => (this.moving.has(mark.id) || this.doc.hides(mark) ? null : mark)), labels);
     this.top();
   }
 
   top() {
-    const { labels, selected } = this.doc;
+    const { labels, selection } = this.doc;
     const only = (id) => (this.nodes.has(id) ? [this.current(this.nodes.get(id).mark)] : []);
-    this.pointed.draw(this.hovered === selected ? [] : only(this.hovered), labels);
-    this.chosen.draw(only(selected), labels);
+    this.pointed.draw(selection.ids.has(this.hovered) ? [] : only(this.hovered), labels);
+    this.chosen.draw([...selection.ids].flatMap(only), labels);
   }
 
   showSelected(id) {
@@ -108,25 +107,27 @@ export class Layer {
     this.top();
   }
 
-  // While a mark is dragged only what is on top moves; the document changes when the drag ends.
-  preview(id, shape) {
-    const starts = !this.moving;
-    this.moving = { id, shape };
+  // While marks are dragged (shapes by id) only what is on top moves; the document changes when the drag ends.
+  preview(moves) {
+    const starts = !this.moving.size;
+    this.moving = moves;
     if (starts) this.draw();
     else this.top();
     this.overlays();
   }
 
   drop() {
-    if (!this.moving) return;
-    this.moving = null;
+    if (!this.moving.size) return;
+    this.moving = new Map();
     this.draw();
     this.overlays();
   }
 
-  drawing(shape) {
+  // What a drag spans: a mark to come, in its colour, or a region ("select", "closer").
+  drawing(shape, what = "draw") {
     this.draft.setAttribute("points", shape ? outline(shape) : "");
-    this.draft.setAttribute("stroke", colorOf(this.doc.labels, this.doc.drawLabel));
+    this.draft.setAttribute("data-draft", what);
+    this.draft.setAttribute("stroke", what === "draw" ? colorOf(this.doc.labels, this.doc.drawLabel) : "#fff");
   }
 
   hover(id) {
@@ -142,10 +143,13 @@ export class Layer {
     this.tags();
   }
 
-  current(mark) { return this.moving && this.moving.id === mark.id ? { ...mark, ...this.moving.shape, ...shapes.carried(mark, this.moving.shape) } : mark; }
+  current(mark) {
+    const shape = this.moving.get(mark.id);
+    return shape ? { ...mark, ...shape, ...shapes.carried(mark, shape) } : mark;
+  }
 
   shapeHandles() {
-    const mark = this.doc.mark;
+    const mark = this.doc.selection.ids.size === 1 ? this.doc.mark : null;
     const box = mark && mark.box && !this.doc.readonly ? this.current(mark).box : null;
     this.overlay.toggleAttribute("data-handles", Boolean(box));
     this.overlay.toggleAttribute("data-fresh", Boolean(mark) && mark.id === this.doc.fresh);

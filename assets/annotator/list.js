@@ -48,13 +48,13 @@ export class List {
 
   // Rows for the marks in sight; the selected one stays, so that focus in it survives scrolling.
   window() {
-    const { shown: marks, selected } = this.editor.doc;
+    const { shown: marks } = this.editor.doc;
     const first = Math.max(Math.floor(this.top / ROW) - SPARE, 0);
     const last = Math.min(first + Math.ceil(this.height / ROW) + 2 * SPARE, marks.length);
     const gone = new Set(this.rows.keys());
     for (let at = first; at < last; at += 1) {
       gone.delete(marks[at].id);
-      this.row(marks[at], at, selected);
+      this.row(marks[at], at);
     }
     for (const id of gone) {
       this.rows.get(id).root.remove();
@@ -62,10 +62,10 @@ export class List {
     }
   }
 
-  row(mark, at, selected) {
+  row(mark, at) {
     const { doc } = this.editor;
     const row = this.rows.get(mark.id) || this.make(mark.id);
-    const now = { mark, at, current: mark.id === selected, labels: doc.labels, readonly: doc.readonly, readers: doc.head && doc.head.readers, hint: this.editor.hints.found.get(mark.id) };
+    const now = { mark, at, current: doc.selection.ids.has(mark.id), labels: doc.labels, readonly: doc.readonly, readers: doc.head && doc.head.readers, hint: this.editor.hints.found.get(mark.id) };
     if (Object.keys(now).every((key) => row[key] === now[key])) return;
     if (row.labels !== doc.labels) this.options(row);
     row.root.style.transform = `translateY(${at * ROW}px)`;
@@ -115,12 +115,23 @@ export class List {
       reject: button("reject", "Reject", act(() => editor.doc.setStatus(id, "rejected"))),
       remove: button("trash", "Delete", act(() => editor.doc.remove(id))),
     };
-    row.root = html("div", { class: "pda-row", role: "listitem", "data-id": id, on: { click: () => editor.select(id) } },
+    row.root = html("div", { class: "pda-row", role: "listitem", "data-id": id, on: { click: (event) => this.press(event, id) } },
       html("span", { class: "pda-who" }, row.swatch, row.name, row.warn), row.select, html("span", { class: "pda-score" }, row.score, row.sure),
       html("span", { class: "pda-acts" }, row.accept, row.reject, row.remove));
     this.rows.set(id, row);
     this.space.append(row.root);
     return row;
+  }
+
+  // With Shift all from the selected mark to this one, with Ctrl this one too, or no longer.
+  press(event, id) {
+    const { editor } = this;
+    const { selection, shown, selected } = editor.doc;
+    const [from, to] = [selected, id].map((which) => shown.findIndex((mark) => mark.id === which));
+    if (event.ctrlKey || event.metaKey) return editor.toggleChosen(id);
+    if (!event.shiftKey || from < 0) return editor.select(id);
+    selection.take(shown.slice(Math.min(from, to), Math.max(from, to) + 1).map((mark) => mark.id), selected);
+    editor.showChosen();
   }
 
   options(row) {

@@ -49,20 +49,21 @@ export class Pointer {
   }
 
   /** What a press at this place will do.
-   * @returns {{ kind: string, last?: number[], handle?: string, mark?: any, cycle?: any[], clears?: boolean }} */
+   * @returns {{ kind: string, last?: number[], handle?: string, marks?: any[], hits?: any[], adds?: boolean, clears?: boolean }} */
   intent(event, x, y) {
     const { doc } = this;
     if (event.button === 1 || this.panKey) return { kind: "pan" };
     if (this.editor.tool !== "select" && !doc.readonly) return this.corrects(event, x, y) || { kind: this.editor.tool };
     const touch = event.pointerType === "touch";
-    const mark = doc.mark;
-    const handle = this.grip(x, y, touch);
-    if (handle) return { kind: "resize", handle, mark };
+    const adds = event.shiftKey || event.ctrlKey || event.metaKey;
+    const handle = adds ? null : this.grip(x, y, touch);
+    if (handle) return { kind: "resize", handle, marks: [doc.mark] };
     const hits = this.hits(x, y, touch ? 8 : 4);
-    if (!hits.length) return { kind: "pan", clears: true };
-    if (mark && hits.includes(mark)) return { kind: "move", mark, cycle: hits };
+    if (adds) return { kind: "select", adds, hits };
+    if (!hits.length) return { kind: touch || !this.view.whole ? "pan" : "select", clears: true };
+    if (doc.chosen.some((mark) => hits.includes(mark))) return { kind: "move", marks: doc.chosen, hits };
     this.editor.select(hits[0].id, { reveal: false });
-    return { kind: "move", mark: hits[0], cycle: null };
+    return { kind: "move", marks: [hits[0]] };
   }
 
   // In the draw tool, a press on the mark that was drawn last puts it right; with Shift it draws there too.
@@ -70,16 +71,16 @@ export class Pointer {
     const { mark, fresh } = this.doc;
     if (this.editor.tool !== "draw" || event.shiftKey || !mark || mark.id !== fresh) return null;
     const handle = this.grip(x, y, event.pointerType === "touch");
-    if (handle) return { kind: "resize", handle, mark };
-    return this.hits(x, y, 1).includes(mark) ? { kind: "move", mark, cycle: null } : null;
+    if (handle) return { kind: "resize", handle, marks: [mark] };
+    return this.hits(x, y, 1).includes(mark) ? { kind: "move", marks: [mark] } : null;
   }
 
-  // The handle of the selected box at this place, or null.
+  // The handle of the selected box at this place, or null; marks that are selected together have none.
   grip(x, y, touch = false) {
     const { doc, editor } = this;
-    const { mark } = doc;
+    const [mark, more] = doc.chosen;
     const grips = editor.tool === "select" || (editor.tool === "draw" && mark && mark.id === doc.fresh);
-    if (!mark || !mark.box || !grips || doc.readonly || editor.hidden) return null;
+    if (!mark || more || !mark.box || !grips || doc.readonly || editor.hidden) return null;
     return shapes.handleUnder(mark.box, x, y, (touch ? TOUCH_REACH : REACH) / this.view.scale);
   }
 
@@ -92,10 +93,8 @@ export class Pointer {
     if (!drag.moved && Math.hypot(dx, dy) < (drag.kind === "draw" ? DRAW_SLOP : SLOP)) return;
     drag.moved = true;
     if (drag.kind === "pan") return this.panTo(event);
-    const shape = this.shapeAt(event, drag);
-    if (!shape) return;
-    if (drag.kind === "draw" || drag.kind === "closer") this.layer.drawing(shape);
-    else this.layer.preview(drag.mark.id, shape);
+    if (drag.kind === "draw" || drag.kind === "closer" || drag.kind === "select") this.layer.drawing(this.shapeAt(event, drag), drag.kind);
+    else if (!this.doc.readonly) this.layer.preview(this.movesAt(event, drag));
   }
 
   panTo(event) {
@@ -104,18 +103,19 @@ export class Pointer {
     this.drag.last = [event.clientX, event.clientY];
   }
 
-  // The shape the drag makes if it ends here, or null.
+  // What the drag spans if it ends here: a mark to come, or a region.
   shapeAt(event, drag) {
     const { doc } = this;
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
-    if (drag.kind === "closer") return shapes.span(drag.x, drag.y, x, y, doc.size);
-    if (drag.kind === "draw") {
-      if (doc.kind === "box") return shapes.span(drag.x, drag.y, x, y, doc.size);
-      return shapes.move({ point: [0, 0] }, x, y, doc.size);
-    }
-    if (doc.readonly) return null;
-    if (drag.kind === "resize") return shapes.resize(drag.mark.box, drag.handle, x - drag.x, y - drag.y, doc.size);
-    return shapes.move(drag.mark, x - drag.x, y - drag.y, doc.size);
+    if (drag.kind === "draw" && doc.kind !== "box") return shapes.move({ point: [0, 0] }, x, y, doc.size);
+    return shapes.span(drag.x, drag.y, x, y, doc.size);
+  }
+
+  // Where the dragged marks lie if the drag ends here: shapes by id.
+  movesAt(event, { kind, handle, marks, x: x0, y: y0 }) {
+    const [x, y] = this.view.toImage(event.clientX, event.clientY);
+    if (kind === "move") return shapes.moveAll(marks, x - x0, y - y0, this.doc.size);
+    return new Map([[marks[0].id, shapes.resize(marks[0].box, handle, x - x0, y - y0, this.doc.size)]]);
   }
 
   up(event) {
@@ -125,8 +125,9 @@ export class Pointer {
     this.end();
     if (drag.kind === "draw") this.drawn(drag, event);
     else if (drag.kind === "closer") drag.moved && this.editor.lookCloser(this.shapeAt(event, drag));
-    else if (drag.moved && drag.kind !== "pan") this.reshaped(drag, event);
     else if (!drag.moved) this.clicked(drag);
+    else if (drag.kind === "select") this.editor.selectIn(this.shapeAt(event, drag).box, drag.adds);
+    else if (drag.kind !== "pan") this.reshaped(drag, event);
   }
 
   drawn(drag, event) {
@@ -147,18 +148,19 @@ export class Pointer {
   }
 
   reshaped(drag, event) {
-    const shape = this.shapeAt(event, drag);
-    if (!shape) return;
-    if (shape.box && (shape.box[2] <= shape.box[0] || shape.box[3] <= shape.box[1])) return;
-    this.doc.reshape(drag.mark.id, shape);
+    const moves = this.movesAt(event, drag);
+    const flat = ({ box }) => box && (box[2] <= box[0] || box[3] <= box[1]);
+    if (![...moves.values()].some(flat)) this.doc.reshapeAll(moves);
   }
 
-  // A click on the selected mark goes on to the next one under the pointer.
-  clicked(drag) {
-    if (drag.kind === "pan" && drag.clears) this.editor.select(null);
-    if (drag.kind !== "move" || !drag.cycle || drag.cycle.length < 2) return;
-    const at = drag.cycle.findIndex((mark) => mark.id === drag.mark.id);
-    this.editor.select(drag.cycle[(at + 1) % drag.cycle.length].id, { reveal: false });
+  // A click on the selected mark goes on to the next one under the pointer; with Shift it adds a mark, or takes it away.
+  clicked({ clears, adds, hits, marks }) {
+    const { editor } = this;
+    if (clears) return editor.select(null);
+    if (!hits || !hits.length) return;
+    if (adds) return editor.toggleChosen(hits[0].id);
+    const at = marks.length === 1 ? hits.indexOf(marks[0]) + 1 : 0;
+    editor.select(hits[at % hits.length].id, { reveal: false });
   }
 
   end() {

@@ -69,7 +69,7 @@ export class Readers {
   acceptAgreed() {
     const { doc } = this.editor;
     const agreed = (mark) => mark.status === "open" && this.group(mark.id) && this.group(mark.id).standing === "agreed";
-    if (this.on) doc.judgeAll(doc.marks.map((mark) => (agreed(mark) ? Object.freeze({ ...mark, status: "accepted" }) : mark)));
+    if (this.on) doc.change(doc.marks.filter(agreed), () => ({ status: "accepted" }));
   }
 
   // The selected object as this reader has it: place and label.

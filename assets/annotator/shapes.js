@@ -20,6 +20,27 @@ export const move = (mark, dx, dy, size) => {
   return { box: [round(x1 + mx), round(y1 + my), round(x2 + mx), round(y2 + my)] };
 };
 
+// The box around all of these marks.
+export const union = (marks) => {
+  const all = marks.map(bounds);
+  return all.reduce(([x1, y1, x2, y2], b) => [Math.min(x1, b[0]), Math.min(y1, b[1]), Math.max(x2, b[2]), Math.max(y2, b[3])], all[0]);
+};
+
+// All of them moved alike and kept whole inside the image: shapes by id.
+export const moveAll = (marks, dx, dy, size) => {
+  if (marks.length === 1) return new Map([[marks[0].id, move(marks[0], dx, dy, size)]]);
+  const before = union(marks);
+  const after = move({ box: before }, dx, dy, size).box;
+  return new Map(marks.map((mark) => [mark.id, move(mark, after[0] - before[0], after[1] - before[1], size)]));
+};
+
+// Whether a region touches a mark; one that lies around the whole region is not touched.
+export const touches = ([x1, y1, x2, y2], mark) => {
+  const b = bounds(mark);
+  const around = b[0] < x1 && b[1] < y1 && b[2] > x2 && b[3] > y2;
+  return b[0] <= x2 && b[2] >= x1 && b[1] <= y2 && b[3] >= y1 && !around;
+};
+
 // A box of the same size with its centre at (x, y).
 export const around = ([x1, y1, x2, y2], [x, y]) => {
   const dx = x - (x1 + x2) / 2;

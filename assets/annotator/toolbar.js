@@ -61,15 +61,16 @@ export class Toolbar {
     this.select.disabled = !doc.open;
     this.undo.disabled = doc.readonly || !doc.past.length;
     this.redo.disabled = doc.readonly || !doc.future.length;
-    const mark = doc.mark;
-    for (const node of [this.accept, this.reject, this.remove]) node.disabled = doc.readonly || !mark;
-    press(this.accept, mark && mark.status === "accepted");
-    press(this.reject, mark && mark.status === "rejected");
+    const { chosen } = doc;
+    const all = (status) => chosen.length && chosen.every((mark) => mark.status === status);
+    for (const node of [this.accept, this.reject, this.remove]) node.disabled = doc.readonly || !chosen.length;
+    press(this.accept, all("accepted"));
+    press(this.reject, all("rejected"));
     this.before.disabled = this.after.disabled = !doc.shown.length;
     this.markGroup.hidden = doc.kind === "count";
     this.toolGroup.hidden = doc.kind === "count";
     const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
-    text(this.note, note || t(editor.deep.own ? "Own window (Y)" : ""));
+    text(this.note, note || (chosen.length > 1 ? t("{n} marks selected", { n: chosen.length }) : t(editor.deep.own ? "Own window (Y)" : "")));
   }
 
   zoomed(scale) { text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }

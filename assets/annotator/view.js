@@ -52,6 +52,9 @@ export class View {
   // The part of the image that is in sight: [x1, y1, x2, y2] in its pixels, which may lie outside.
   sight() { return [this.x, this.y, this.x + this.width / this.scale, this.y + this.height / this.scale]; }
 
+  // Whether all of the image is in sight.
+  get whole() { return this.holds([0, 0, this.size.width, this.size.height]); }
+
   middle() { return [this.x + this.width / this.scale / 2, this.y + this.height / this.scale / 2]; }
 
   // Put the image place (cx, cy) in the middle of the stage at `scale` screen pixels per image pixel.
