@@ -184,6 +184,7 @@ def _tabs(
     from pdc.review.questions import labels_of
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
+    from pdc.training.fresh import fresh
     from pdc.training.process import ProcessTrainer
     from pdc.training.readers import readers
     from pdc.web.ui.agreement.tab import AgreementTab
@@ -193,25 +194,21 @@ def _tabs(
     from pdc.web.ui.review_tab import ReviewTab
     from pdc.web.ui.study_tab import StudyTab
     from pdc.web.ui.training.suspicions import SuspicionPanel
-    from pdc.web.ui.training_tab import TrainingTab
+    from pdc.web.ui.training.tab import TrainingTab
 
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
     review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing, store))
     history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
-    tabs |= {"Reading study": StudyTab(service)} | ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
+    tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
+    tabs |= ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
         suspected = SuspicionPanel(adapters, partial(readers, store), review)
-        tabs["Training"] = TrainingTab(
-            ProcessTrainer(settings),
-            adapters,
-            TrainConfig.for_model(settings.model, **settings.loading),
-            worked,
-            suspected,
-            partial(role_of, settings, store),
-        )
+        config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
+        new = partial(fresh, store, settings.runs, config)
+        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, config, worked, suspected, role, new)
     return tabs
 
 

@@ -15,11 +15,10 @@ import numpy as np
 from finetune.cli.failure import sentence
 from finetune.evaluate.compare import ACTIVE, BASE, CANDIDATE, Choose, Comparison, Stopped, compare
 from finetune.evaluate.conformal import choose_from_reviews, keep_thresholds
-from finetune.evaluate.gallery import changes_html
 from finetune.evaluate.metrics import Evaluation
+from finetune.evaluate.side_by_side import picture_changes
 from finetune.evaluate.tables import table
 from finetune.train import distributed
-from pdc import files
 from pdc.adapters.registry import Adapters, is_there
 from pdc.adapters.saved_work import saved_work
 from pdc.compose import adapters_of, open_store
@@ -265,11 +264,16 @@ def _measure(run: Run, settings: Settings, adapters: Adapters, held_out: list[Ro
         sets = _on_sets(run, settings, adapters, (time.monotonic() - started) / len(held_out), say)
     except Stopped:
         return False
-    run.write_metrics({**found.to_json(), "training": done.to_json(), "sets": sets, "suspicions": run.suspicions()})
-    names = found.evaluations[ACTIVE].adapter or "the base model", run.name
-    files.write(run.folder / "changes.html", changes_html(found.answers[ACTIVE], found.answers[CANDIDATE], names).encode())
+    training = {**done.to_json(), "elapsed": _elapsed()}
+    run.write_metrics({**found.to_json(), "training": training, "sets": sets, "suspicions": run.suspicions()})
+    run.write_changes(picture_changes(found.answers[ACTIVE], found.answers[CANDIDATE]))
     print(table(_titles(found.evaluations)), flush=True)
     return True
+
+
+def _elapsed() -> float:
+    """Seconds since this process began: loading, training and measuring."""
+    return round(time.time() - (process_start(os.getpid()) or time.time()), 1)
 
 
 def _on_sets(run: Run, settings: Settings, adapters: Adapters, pace: float, say: Say) -> dict[str, Any]:

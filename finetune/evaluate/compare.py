@@ -18,6 +18,7 @@ from finetune.evaluate.failures.paired import Failure
 from finetune.evaluate.false_alarms import Paired, clean_pieces, false_alarms, zero_cases
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from finetune.evaluate.sets.image_free import ImageFree, image_free
+from finetune.evaluate.side_by_side import count_changes
 from pdc.domain.doubt import Thresholds, with_doubts
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Findings, Shape
@@ -98,6 +99,7 @@ class Comparison:
             "as_answered": {"n": sum(c.weight < 1 for c in asked), "of": len(asked)},
             "blank_marks": self.blank_marks,
             "edits": edits,
+            "images": count_changes(self.answers, list(self.answers)[-1]) if self.answers else {},
             "negatives": {label: found.to_json() for label, found in self.negatives.items()},
             "zero_cases": self.zero_cases and self.zero_cases.to_json(),
             "failures": {name: [one.to_json() for one in found] for name, found in self.failures.items()},

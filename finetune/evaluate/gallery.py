@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
 from finetune.evaluate.metrics import MAX_DISTANCE, MIN_IOU, ScoredAnswer
 from finetune.evaluate.tables import align_columns
 from pdc.domain.matching import match
@@ -25,14 +23,6 @@ main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1f
 figure {{ margin: 0 }} svg {{ width: 100%; height: auto }} b {{ padding: 0 .5em; border-left: .8em solid }}
 rect, circle {{ fill: none; stroke-width: 2; vector-effect: non-scaling-stroke }}
 </style><h1>{title}</h1><p>{legend}</p><main>{figures}</main>"""
-
-
-CHANGES = """<style>.pdc-changes {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(380px, 1fr)); gap: 1em }}
-.pdc-changes figure {{ margin: 0 }} .pdc-changes svg {{ width: 100%; height: auto }}
-.pdc-changes rect, .pdc-changes circle {{ fill: none; stroke-width: 2; vector-effect: non-scaling-stroke }}
-.pdc-changes b {{ padding: 0 .5em; border-left: .8em solid }}</style><p class="pdc-changes" style="display: block">{legend}</p>
-<div class="pdc-changes">{figures}</div>"""
-MOST_CHANGES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +72,8 @@ def write_gallery(found: Sequence[JudgedImage], path: Path, title: str) -> None:
     path.write_text(PAGE.format(title=escape(title), legend=_legend(), figures=figures), encoding="utf-8")
 
 
-def changes_html(before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer], names: tuple[str, str]) -> str:
-    """What became better or worse from one model to another, side by side; the greatest changes first. HTML to put in a page."""
-    pairs = [(a, b) for a, b in zip(map(judge_images, before), map(judge_images, after), strict=True) if _marks(a) != _marks(b)]
-    pairs.sort(key=lambda pair: (-abs(pair[0].faults - pair[1].faults), pair[0].case.image))
-    figures = "".join(_side_by_side(a, b, names, i) for i, (a, b) in enumerate(pairs[:MOST_CHANGES]))
-    shown = f"Of {len(before)} images {len(pairs)} are answered otherwise; the left picture is {escape(names[0])}, the right one "
-    return CHANGES.format(legend=f"{shown}{escape(names[1])}. {_legend()}", figures=figures)
-
-
 def _legend() -> str:
     return " ".join(f'<b style="border-color: {colour}">{name}</b>' for name, colour in COLOURS.items())
-
-
-def _side_by_side(before: JudgedImage, after: JudgedImage, names: tuple[str, str], number: int) -> str:
-    url, (w, h) = _picture(Path(before.case.image))
-    gap, name = w // 40 + 1, f"pdc-change-{number}"
-    image = f'<image id="{name}" href="{url}" width="{w}" height="{h}"/>'
-    right = f'<g transform="translate({w + gap} 0)"><use href="#{name}"/>{_marks(after)}</g>'
-    faults = f"{before.faults} to {after.faults} faults"
-    caption = f"{('better', 'other', 'worse')[1 + np.sign(after.faults - before.faults)]}: {faults}"
-    label = escape(f"{names[0]} beside {names[1]}, {faults}")
-    svg = f'<svg viewBox="0 0 {2 * w + gap} {h}" role="img" aria-label="{label}">{image}{_marks(before)}{right}</svg>'
-    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
 def _marks(j: JudgedImage) -> str:

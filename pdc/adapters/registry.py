@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
@@ -144,13 +144,27 @@ class Adapters:
 
     def objection(self, adapter: Adapter) -> Message | None:
         """Why the adapter should not serve, in sentences; None when nothing speaks against it. BadModel when damaged."""
-        found = self.verify(adapter.name)
-        measured = (adapter.metrics.get("candidate") or {}).get("labels") or labels_served(adapter.path)
-        metrics, names = with_confirmations(adapter.metrics, self.store.confirmations()), self.route().names
-        against: list[str] = [*objections(adapter.name, metrics, names(measured), found, names)]
+        against: list[str] = [*self.objections(adapter)]
         if not against and self.probe and (wrong := self.probe(adapter)):
             against = [wrong]
         return joined(against) if against else None
+
+    def objections(self, adapter: Adapter) -> list[Message]:
+        """What its measurement says against it, a sentence each; the model is not asked. BadModel when damaged."""
+        found = self.verify(adapter.name)
+        measured = (adapter.metrics.get("candidate") or {}).get("labels") or labels_served(adapter.path)
+        metrics, names = with_confirmations(adapter.metrics, self.store.confirmations()), self.route().names
+        return objections(adapter.name, metrics, names(measured), found, names)
+
+    def waiting(self) -> Adapter | None:
+        """The newest adapter that was trained here, unless somebody decided about it: let it serve, or kept what served."""
+        made = [a for a in self.usable() if _run_of(a).is_here]
+        new = made and made[-1].status in (AdapterStatus.CANDIDATE, AdapterStatus.EVALUATED) and not _run_of(made[-1]).old_kept
+        return made[-1] if new else None
+
+    def keep_old(self, name: str, *, by: str) -> None:
+        """Note that somebody saw this adapter and keeps what serves. It can be promoted all the same, later."""
+        _run_of(self.get(name)).keep_old(by)
 
     def suspicions(self, name: str) -> list[Suspicion]:
         """Reviews behind the adapter that chance does not explain, and that nobody has confirmed."""
@@ -172,10 +186,10 @@ class Adapters:
         unsure = undecided(metrics, "active") if metrics.get("active") else []
         return [*notes(metrics), *unsure, *set_notes(metrics, Route.of(others).names, known)]
 
-    def changes(self, name: str) -> str | None:
-        """HTML with pictures of the held-out images that it answers otherwise than what served then; None if none were kept."""
-        path = Path(self.get(name).path).parent / "changes.html"
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+    def changes(self, name: str) -> list[dict[str, Any]]:
+        """Held-out images that it answers otherwise than what served when it was made, with the marks of both, as
+        `finetune.evaluate.side_by_side` tells them; empty where none were kept."""
+        return _run_of(self.get(name)).changes()
 
     def takeovers(self, name: str) -> list[Message]:
         """What a promoted adapter took over from others, in sentences."""
@@ -288,3 +302,8 @@ class Adapters:
 def is_there(adapter: Adapter) -> bool:
     """Whether the adapter's folder holds the adapter of that name; its weights are not looked at."""
     return adapter_folder.name_of(adapter.path) == adapter.name
+
+
+def _run_of(adapter: Adapter) -> Run:
+    """The run folder that made it, if it is still there."""
+    return Run(Path(adapter.path).parent)

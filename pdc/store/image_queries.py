@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from pdc.domain.label_changes import question_now
-from pdc.domain.values import Image, Question, Review, Verdict
+from pdc.domain.values import USABLE, Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.records import Event, EventKind
@@ -76,12 +77,18 @@ class ImageQueries(ReaderQueries):
         with self._read() as session:
             return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
 
-    def current_ids(self, author: str | None = None) -> dict[str, list[tuple[str, Verdict]]]:
-        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first.
+    def count_usable(self, since: datetime | None = None) -> int:
+        """How many usable reviews there are, or were saved after a time; no mark is read."""
+        return sum(verdict in USABLE for current in self.current_ids(since=since).values() for _, verdict in current)
+
+    def current_ids(self, author: str | None = None, since: datetime | None = None) -> dict[str, list[tuple[str, Verdict]]]:
+        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first; `since`:
+        of those alone that were saved after that time.
 
         Of what several readers read only the consensus: nothing before there is one."""
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         newest = newest if author is None else newest.where(ReviewRow.author == author)
+        newest = newest if since is None else newest.where(ReviewRow.created_at > since)
         kept = counts(ReviewRow.image_sha256, author)
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.id, ReviewRow.verdict
         found: dict[str, dict[Question, tuple[str, Verdict]]] = {}

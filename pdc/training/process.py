@@ -31,6 +31,13 @@ class TrainingProgress:
     share: float = 0.0
     seconds_left: float | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    stopping: bool = False
+    """whether somebody asked it to stop"""
+
+    @property
+    def planned(self) -> int:
+        """The steps that there will be, as far as can be told: time may end them earlier than the plan."""
+        return min(self.steps, max(self.step, round(self.step / self.share))) if self.step and self.share else self.steps
 
     @property
     def unfinished(self) -> bool:
@@ -113,7 +120,8 @@ class ProcessTrainer:
         left = step.get("seconds_left") if status is RunStatus.RUNNING else None
         metrics = run.metrics() if status is RunStatus.COMPLETE else {}
         message = _message(run, status, rows)
-        return TrainingProgress(name, status, message, step.get("step", 0), step.get("steps", 0), share, left, metrics)
+        steps = step.get("step", 0), step.get("steps", 0)
+        return TrainingProgress(name, status, message, *steps, share, left, metrics, run.stop_asked)
 
     def log(self, name: str) -> list[dict[str, Any]]:
         return Run.open(self.runs, name).log()

@@ -12,7 +12,8 @@
     STOPPED         exists when it ended because it was asked to
     adapter/        the LoRA weights and pdc.json
     checkpoints/    what a killed run goes on from
-    changes.html    pictures of held-out images that the adapter answers otherwise than what served then
+    changes.json    held-out images that the adapter answers otherwise than what served then, with the marks of both
+    kept_old.json   who kept what served instead of what this run made, and when
     metrics.json    base, active and candidate on the held-out images
     COMPLETE        written last: every file's sha256
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +115,31 @@ class Run:
     def suspicions(self) -> dict[str, Any]:
         """What suspicions.json says; empty before the reviews were compared."""
         return read_json(self.folder / "suspicions.json") or {}
+
+    def write_changes(self, pictures: Sequence[Mapping[str, Any]]) -> None:
+        write_json(self.folder / "changes.json", {"pictures": list(pictures)})
+
+    def changes(self) -> list[dict[str, Any]]:
+        """The pictures of changes.json; empty where there are none."""
+        return (read_json(self.folder / "changes.json") or {}).get("pictures", [])
+
+    def keep_old(self, by: str) -> None:
+        """Note that somebody saw what this run made, and keeps what serves."""
+        write_json(self.folder / "kept_old.json", {"by": by, "at": datetime.now(UTC).isoformat(timespec="seconds")})
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it came to its end; unlike `is_complete`, no file is read through."""
+        return (self.folder / "COMPLETE").exists()
+
+    @property
+    def old_kept(self) -> bool:
+        return (self.folder / "kept_old.json").exists()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the training data is made of; empty before it is."""
+        return read_json(self.data / "manifest.json") or {}
 
     def write_process(self, pid: int, created: float) -> None:
         """Who trains: process id and its start time in seconds since 1970, which together are never reused."""

@@ -1,4 +1,4 @@
-"""The loop as an engineer sees it: reviews, Start training, a candidate, Let it serve, ask, roll back; one app, no restart."""
+"""The loop as an engineer sees it: reviews, Start training, a candidate, Use this one, ask, roll back; one app, no restart."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     served_first = re.search(r"adapter (\S+?)[,.;)]?(\s|$)", ask(page))
 
     page.get_by_role("tab", name="Training").click()
+    page.get_by_text("Details", exact=True).click()
     page.get_by_label("Longest training time, minutes").fill("0.1")
-    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Train with these settings").click()
     page.wait_for_function(
         "() => / · (complete|failed|stopped)/.test(document.querySelector('.pdc-training p').textContent)", timeout=LONGEST
     )
@@ -86,17 +87,14 @@ def test_a_promoted_adapter_answers_the_next_question_and_a_rollback_takes_it_ba
     assert name != (served_first and served_first.group(1))
 
     page.get_by_label("Reason").fill("to see that it serves")
-    page.get_by_label("Whatever speaks against it").check()
-    page.get_by_role("button", name="Let it serve").click()
-    page.wait_for_function("name => document.querySelector('.pdc-training p').textContent.startsWith(name + ' serves')", arg=name)
+    page.get_by_label("Use it against the objections").check()
+    page.get_by_role("button", name="Use this one").click()
+    page.wait_for_function("name => document.querySelector('.pdc-standing p').textContent.startsWith(name + ' serves')", arg=name)
     assert name in ask(page)
 
     page.get_by_role("tab", name="Training").click()
-    page.get_by_role("button", name="Roll back").click()
-    page.wait_for_function(
-        "name => (t => t.includes(' serves from') && !t.startsWith(name))(document.querySelector('.pdc-training p').textContent)",
-        arg=name,
-    )
+    page.get_by_role("button", name="Go back to the one before").click()
+    page.wait_for_function("() => document.querySelector('.pdc-standing p').textContent.includes(' was rolled back.')", arg=name)
     said = ask(page)
     assert name not in said and (served_first is None or served_first.group(1) in said)
     page.close()

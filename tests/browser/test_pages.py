@@ -63,8 +63,10 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     assert page.get_by_label("Von", exact=True).input_value().startswith("Modell · pdc-tiny · ")
     assert page.get_by_label("Nach", exact=True).input_value().startswith("Fassung 1 · angenommen · reader · ")
     page.get_by_role("tab", name="Training").click()
-    page.get_by_role("button", name="Anhalten").last.click()
-    page.get_by_text("Nichts wird trainiert, es gibt nichts anzuhalten.").wait_for()
+    page.get_by_text("1 Durchsicht; mit 14 weiteren lohnt sich ein erstes Training").wait_for()
+    assert not page.get_by_text("Protokoll").is_visible()
+    page.get_by_text("Einzelheiten", exact=True).click()
+    page.get_by_role("button", name="Mit diesen Einstellungen trainieren").wait_for()
     assert not page.errors
     page.close()
 

@@ -26,6 +26,7 @@ from pdc.review.worklist import Stage, Worklist
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
+from pdc.training.fresh import fresh
 from pdc.training.process import ProcessTrainer
 from pdc.web.app import build_server
 from pdc.web.auth import Access
@@ -35,7 +36,7 @@ from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.study_tab import StudyTab
-from pdc.web.ui.training_tab import TrainingTab
+from pdc.web.ui.training.tab import TrainingTab
 
 
 class Recorder:
@@ -128,7 +129,8 @@ class Workbench:
 def _training(folder: Path, store: Store) -> TrainingTab:
     settings = Settings.from_env({"PDC_HOME": str(folder)})
     adapters = Adapters(store, settings.model, settings.home)
-    return TrainingTab(ProcessTrainer(settings), adapters, TrainConfig.for_model(settings.model))
+    config = TrainConfig.for_model(settings.model)
+    return TrainingTab(ProcessTrainer(settings), adapters, config, fresh=lambda: fresh(store, settings.runs, config))
 
 
 def open_page(browser, bench: Workbench, **options):

@@ -15,8 +15,9 @@ from finetune.cli.experiments import StudyOptions
 from finetune.cli.experiments import _split as split_study
 from finetune.data.dataset import Examples, Row
 from finetune.data.wordings import TAUGHT, put
-from finetune.evaluate.gallery import changes_html, gallery_table, judge_images, worst_images, write_gallery
+from finetune.evaluate.gallery import gallery_table, judge_images, worst_images, write_gallery
 from finetune.evaluate.metrics import ScoredAnswer
+from finetune.evaluate.side_by_side import count_changes, picture_changes
 from finetune.experiments.studies import PHRASINGS, STUDIES, Setup, arms_of, asked
 from finetune.experiments.study import Arm, Player, StudyTraining, report, spread_table
 from pdc.domain.errors import BadSetting
@@ -182,12 +183,23 @@ def test_the_command_writes_a_gallery(tmp_path, rows, model_folder, monkeypatch,
     assert main([*words[:1], "wording", *words[2:]]) == 1 and "other options" in capsys.readouterr().err
 
 
-def test_changes_are_shown_side_by_side(tmp_path):
+def test_the_images_that_changed_most_are_kept_with_the_marks_of_both_sides(tmp_path):
     three, one, nothing = three_rows(tmp_path)
     cell, platelet = LABELS
     before = [case(three, (10, 10, 40, 40, cell)), case(one, (30, 5, 70, 45, platelet)), case(nothing)]
     after = [case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, cell)), case(one), case(nothing)]
-    html = changes_html(before, after, ("old <i>", "new"))
-    assert "Of 3 images 2 are answered otherwise" in html and "old &lt;i&gt;" in html and "<i>" not in html
-    assert html.count("<figure>") == 2 and "better: 2 to 1 faults" in html and "worse: 0 to 1 faults" in html
-    assert html.count("data:image/jpeg") == 2 and html.count("<use ") == 2  # each picture is there once, shown twice
+    pictures = picture_changes(before, after)
+    assert sorted((p["image"], p["faults"]) for p in pictures) == sorted([(three.path.stem, [2, 1]), (one.path.stem, [0, 1])])
+    (shown,) = (p for p in pictures if p["image"] == three.path.stem)
+    assert [cell, 60, 20, 100, 70] in shown["before"]["missed"] and [cell, 60, 20, 100, 70] in shown["after"]["found"]
+    assert shown["size"] == list(three.image().size)
+
+
+def test_changes_are_counted_in_images_and_in_objects_that_were_missed(tmp_path):
+    three, one, nothing = three_rows(tmp_path)
+    cell, platelet = LABELS
+    before = [case(three, (10, 10, 40, 40, cell)), case(one, (30, 5, 70, 45, platelet)), case(nothing)]
+    after = [case(three, (10, 10, 40, 40, cell), (60, 20, 100, 70, cell)), case(one), case(nothing)]
+    found = count_changes({"active": before, "candidate": after}, "candidate")["active"]
+    assert (found["n"], found["better"], found["worse"]) == (3, 1, 1)
+    assert found["missed"][cell] == 1 and found["found"] == {cell: 1} and found["lost"] == {platelet: 1}

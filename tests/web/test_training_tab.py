@@ -21,7 +21,9 @@ from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, TrainingProgress
 from pdc.training.run_folder import Run
-from pdc.web.ui.training_tab import IDLE, TrainingTab, adapter_row, log_text, standing
+from pdc.web.ui.training.rows import adapter_row
+from pdc.web.ui.training.runs import IDLE, log_text, run_line
+from pdc.web.ui.training.tab import TrainingTab
 
 SCORE = {"score": 0.61234, "score_name": "F1", "n": 9, "overall": {"f1": {"value": 0.61, "low": 0.5, "high": 0.7}}}
 FEWER = {
@@ -55,9 +57,23 @@ def trainer(tmp_path) -> FolderTrainer:
     return FolderTrainer(Settings(home=tmp_path, model="base"))
 
 
+SHOWN = "seen sentence bar train stop use keep why pictures status longer loss log table chosen served source"
+
+
+def built(tab: TrainingTab) -> TrainingTab:
+    with gr.Blocks() as demo:
+        tab.build(demo)
+    return tab
+
+
 @pytest.fixture
 def tab(store, trainer, tmp_path) -> TrainingTab:
-    return TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"))
+    return built(TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base")))
+
+
+def told(values: tuple) -> SimpleNamespace:
+    """What the tab shows, by what shows it."""
+    return SimpleNamespace(**dict(zip(SHOWN.split(), values, strict=True)))
 
 
 def an_adapter(name: str, **changes) -> Adapter:
@@ -79,14 +95,16 @@ def test_the_tab_builds(tab):
     with gr.Blocks() as demo:
         tab.build(demo)
     names = " ".join(str(b.value) for b in demo.blocks.values() if isinstance(b, gr.Button))
-    assert all(f'"{name}"' in names for name in ("Start training", "Train longer", "Stop", "Let it serve", "Roll back"))
-    assert any(isinstance(b, gr.Timer) for b in demo.blocks.values())
+    for name in ("Train", "Stop", "Use it", "Keep the old one", "Why", "Train longer", "Use this one"):
+        assert f'"{name}"' in names
+    assert any(isinstance(b, gr.Timer) for b in demo.blocks.values()) and tab.details.open is False
 
 
-def test_before_anything_was_trained(tab):
-    _, status, share, longer, curve, log, table, choice, *_ = tab.look()
-    assert (status, share, log, cells(table)) == (IDLE, 0, "", []) and curve.empty and choice["choices"] == []
-    assert longer["interactive"] is False
+def test_before_anything_was_trained_nothing_empty_is_shown(tab):
+    shown = told(tab.look())
+    assert (shown.status, shown.chosen["choices"]) == (IDLE, []) and "No adapter yet" in str(shown.table)
+    assert [part["visible"] for part in (shown.bar, shown.loss, shown.log)] == [False] * 3
+    assert shown.longer["interactive"] is False
 
 
 def test_a_training_leaves_out_the_readers_that_were_chosen(tab, trainer):
@@ -113,10 +131,11 @@ def test_a_running_run_is_shown_live(tab, trainer):
     run = run_of(trainer)
     run.append_log(message="Training 20 steps of 4.")
     run.append_log(step=5, steps=20, loss=1.25, accuracy=0.5, share=0.25, seconds_left=180.0)
-    _, status, share, _, curve, log, *_ = tab.look()
-    assert "step 5 of at most 20 · minutes of training left: about 3" in status and "Training 20 steps" in status
-    assert share == 0.25 and curve.to_dict("list") == {"step": [5], "loss": [1.25]}
-    assert log == "Training 20 steps of 4.\nstep 5: loss 1.250, 50 % of the answer right"
+    shown = told(tab.look())
+    assert "step 5 of at most 20 · minutes of training left: about 3" in shown.status and "Training 20 steps" in shown.status
+    assert shown.bar["value"] == 0.25 and shown.loss["value"].to_dict("list") == {"step": [5], "loss": [1.25]}
+    assert shown.log["value"] == "Training 20 steps of 4.\nstep 5: loss 1.250, 50 % of the answer right"
+    assert shown.bar["visible"] and shown.loss["visible"] and shown.log["visible"]
 
 
 def test_the_timer_sends_nothing_until_something_happens(tab, trainer, store):
@@ -125,9 +144,9 @@ def test_the_timer_sends_nothing_until_something_happens(tab, trainer, store):
     assert all(isinstance(v, dict) and v.get("__type__") == "update" for v in tab.look_again(seen))
     run_of(trainer).append_log(step=1, steps=9, loss=2.0)
     changed = tab.look_again(seen)
-    assert changed[0] != seen and "step 1" in changed[1]
+    assert changed[0] != seen and "step 1" in told(changed).status
     store.add_adapter(an_adapter("new"))
-    assert cells(tab.look_again(changed[0])[6])[0][0] == "new"
+    assert cells(told(tab.look_again(changed[0])).table)[0][0] == "new"
 
 
 def complete(run: Run, steps: int, planned: int) -> None:
@@ -145,9 +164,9 @@ def test_a_training_that_time_ended_says_how_little_it_did_and_goes_on_from_its_
     complete(run, 20, 150)
     write_json(run.adapter / "pdc.json", {"name": run.name, "in_process_only": True})
     store.add_adapter(an_adapter(run.name, path=str(run.adapter)))
-    _, status, share, longer, *_ = tab.look()
-    assert "complete · 20 of 150 planned steps are done; train longer" in status and share == 1.0
-    assert "saves 5.0 edits an image" in status and longer["interactive"] is True
+    shown = told(tab.look())
+    assert "complete · 20 of 150 planned steps are done; train longer" in shown.status and not shown.bar["visible"]
+    assert "saves 5.0 edits an image" in shown.status and shown.longer["interactive"] is True
     tab.train_longer(7)
     config = run_of(trainer).config
     assert (config.max_seconds, config.parent, config.vision) == (420, run.name, True)
@@ -158,8 +177,9 @@ def test_a_training_that_did_all_its_steps_is_not_trained_longer(tab, trainer):
         tab.train_longer(7)
     tab.start(5, "active", False)
     complete(run_of(trainer), 150, 150)
-    _, status, _, longer, *_ = tab.look()
-    assert "150 planned steps are done" in status and "train longer" not in status and longer["interactive"] is False
+    shown = told(tab.look())
+    assert "150 planned steps are done" in shown.status and "train longer" not in shown.status
+    assert shown.longer["interactive"] is False
     with pytest.raises(BadSetting, match="all its planned steps"):
         tab.train_longer(7)
 
@@ -168,16 +188,16 @@ def test_stop_asks_the_run(tab, trainer):
     with pytest.raises(BadSetting, match="nothing to stop"):
         tab.stop()
     tab.start(5, "active", False)
-    assert "asked to stop" in tab.stop()
+    assert "asked to stop" in told(tab.stop()).sentence
     assert run_of(trainer).stop_asked
     run_of(trainer).mark_stopped()
-    assert "stopped · Stopped. What was learnt" in tab.look()[1]
+    assert "stopped · Stopped. What was learnt" in told(tab.look()).status
 
 
 def test_a_failed_run_says_why(tab, trainer):
     tab.start(5, "active", False)
     run_of(trainer).mark_failed("There is nothing to learn from.")
-    assert tab.look()[1].endswith("failed · There is nothing to learn from.")
+    assert told(tab.look()).status.endswith("failed · There is nothing to learn from.")
 
 
 def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
@@ -187,16 +207,16 @@ def test_promote_and_roll_back_say_who(tab, store, monkeypatch):
         tab.promote(None, "", False)
     with pytest.raises(BadModel, match="not measured"):
         tab.promote("one", "", False, MARIA)
-    status, table, choice, served, source = tab.promote("one", " better ", True, MARIA)
-    assert status.startswith("one serves") and "False alarms were not measured" in status
-    assert cells(table)[0][1] == "active" and choice["choices"] == [] and served["choices"] == ["one"]
-    assert [value for _, value in source["choices"]] == ["active", "none", "one"]
+    shown = told(tab.promote("one", " better ", True, MARIA))
+    assert shown.sentence.startswith("one serves") and "False alarms were not measured" in shown.sentence
+    assert cells(shown.table)[0][1] == "active" and shown.chosen["choices"] == [] and shown.served["choices"] == ["one"]
+    assert [value for _, value in shown.source["choices"]] == ["active", "none", "one"]
     history = tab.adapters.history()
     assert history[-1].by == "maria" and history[-1].reason.startswith("better (forced:")
     with pytest.raises(NotFound, match="two does not serve"):
         tab.rollback("two", "", MARIA)
     said = "one was rolled back. From the next question on the base model answers about everything."
-    assert tab.rollback("one", "", MARIA)[0] == said and history[-1].adapter == "one"
+    assert told(tab.rollback("one", "", MARIA)).sentence == said and history[-1].adapter == "one"
     with pytest.raises(NotFound):
         tab.rollback(None, "", MARIA)
 
@@ -205,7 +225,7 @@ def test_a_row_says_which_labels_an_adapter_serves_of_those_it_learnt(tmp_path):
     (tmp_path / "pdc.json").write_text(json.dumps({"name": "one", "serves": ["sperm", "egg"]}))
     shares = (None, frozenset({"egg"}), frozenset({"egg", "sperm"}))
     said = [adapter_row(an_adapter("one", path=str(tmp_path)), True, share)[2] for share in shares]
-    assert said == ["egg, sperm", "serves: egg; learnt egg, sperm", "serves: egg, sperm"]
+    assert said == ["egg, sperm", "in use: egg; learnt egg, sperm", "in use: egg, sperm"]
 
 
 def test_only_a_trainer_decides_what_serves_and_only_an_admin_overrules(tab, store, monkeypatch):
@@ -253,11 +273,11 @@ def test_the_table_says_how_many_weights_an_adapter_has(tmp_path):
 
 
 def test_words_for_every_status():
-    assert standing(None) == IDLE
-    assert "complete · 9 planned steps are done · Registered" in standing(
+    assert run_line(None) == IDLE
+    assert "complete · 9 planned steps are done · Registered" in run_line(
         TrainingProgress("a", RunStatus.COMPLETE, "Registered a.", 9, 9, 1.0)
     )
-    assert standing(TrainingProgress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
+    assert run_line(TrainingProgress("a", RunStatus.RUNNING, "Loading.")) == "a · running · Loading."
     assert len(log_text([{"message": str(i)} for i in range(500)]).splitlines()) == 200
 
 
@@ -268,19 +288,29 @@ def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     store.add_adapter(an_adapter("unmeasured"))
     worked = [EditCount(1, 4, 4.0, None), EditCount(2, 0, 2.0, "one")]
     tab = TrainingTab(trainer, Adapters(store, "base", tmp_path), TrainConfig.for_model("base"), lambda: worked)
-    scores = tab.scores()
+    scores = tab.charts.scores()
     assert dict(zip(scores["model"], scores["score"], strict=True)) == {
         "the adapter": 0.61234,
-        "served then": 0.5,
-        "the base alone": 0.1,
+        "in use then": 0.5,
+        "the model as it came": 0.1,
     }
-    assert tab.edits().to_dict("list") == {"image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the base alone", "one"]}
+    edits = tab.charts.edits().to_dict("list")
+    assert edits == {"image": [1.0, 2.0], "edits": [4.0, 2.0], "answered by": ["the model as it came", "one"]}
+    assert [chart["visible"] for chart in tab.charts.show()] == [False, True]  # one point is no line
+
+
+def test_a_chart_without_a_point_is_not_shown(tab):
+    assert [chart["visible"] for chart in tab.charts.show()] == [False, False]
 
 
 def test_pictures_of_what_changed_are_those_of_the_chosen_adapter(tab, store, tmp_path):
-    assert tab.changed(None) == ""
-    (tmp_path / "run" / "adapter").mkdir(parents=True)
-    store.add_adapter(an_adapter("one", path=str(tmp_path / "run" / "adapter")))
-    assert tab.changed("one") == ""
-    (tmp_path / "run" / "changes.html").write_text("<p>better</p>")
-    assert tab.changed("one") == "<p>better</p>"
+    run = Run(tmp_path / "run")
+    run.adapter.mkdir(parents=True)
+    store.add_adapter(an_adapter("one", path=str(run.adapter)))
+    assert tab.registry.about(None) == (None, None, None) and tab.registry.about("one")[2] is None
+    marks = {"found": [["cell", 1, 2, 11, 22]], "missed": [["cell", 30, 31]], "wrong": []}
+    after = {"found": [["cell", 1, 2, 11, 22], ["cell", 30, 31]], "missed": [], "wrong": []}
+    run.write_changes([{"image": "a" * 64, "size": [40, 30], "faults": [1, 0], "before": marks, "after": after}])
+    shown = json.dumps(tab.registry.about("one")[2])
+    assert shown.count(f"images/{'a' * 64}.png") == 2 and "Better: 1 to 0 to correct" in shown
+    assert shown.count("cell, missed") == 1 and shown.count("cell, found") == 3

@@ -33,7 +33,7 @@ from pdc.web.ui.labels_tab import LabelsTab
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors
 from pdc.web.ui.study_tab import StudyTab
-from pdc.web.ui.training_tab import TrainingTab
+from pdc.web.ui.training.tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
@@ -118,7 +118,16 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/ui/scripts.py",
     "web/ui/sessions.py",
     "web/ui/study_tab.py",
-    "web/ui/training_tab.py",
+    "web/ui/training/charts.py",
+    "web/ui/training/headline.py",
+    "web/ui/training/pictures.py",
+    "web/ui/training/plain.py",
+    "web/ui/training/registry.py",
+    "web/ui/training/rows.py",
+    "web/ui/training/runs.py",
+    "web/ui/training/standing.py",
+    "web/ui/training/suspicions.py",
+    "web/ui/training/tab.py",
     "web/ui/view.py",
 )
 SAYING = {

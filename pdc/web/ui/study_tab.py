@@ -34,9 +34,7 @@ EXPLAINED = Message(
     "only counting, labels with another number. The reference is the newest review by the reader you choose, and never judges "
     "that reader. It is taken for true here; nothing else makes it so."
 )
-EMPTY = Message(
-    "There are no blind reads yet. Start PDC with PDC_BLIND=on; every reader then saves a read before the model is shown."
-)
+EMPTY = Message("There are no blind reads yet. Every reader saves a read of their own before the model is shown.")
 HIDDEN = Message("While reads are blind this page shows only images you have read yourself.")
 
 
