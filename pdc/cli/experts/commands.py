@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Detectors beside the model: added, measured, and asked for labels of their own.")
 # The names that pdc.inference.experts.onnx_layouts knows, here so that help needs no array; a test compares them.
 Layout = Literal["yolo", "yolov5", "yolo-nms", "detr", "boxes"]
+Kind = Literal["onnx", "ultralytics", "stardist", "cellpose"]
 ExpertName = Annotated[str, typer.Argument(metavar="NAME", help="An expert of `experts list`.")]
 By = Annotated[str, typer.Option("--author", help="Who does it.", default_factory=getpass.getuser)]
 MEASURE = "Measure it: python -m finetune expert measure {name}. It answers once it is better than what answers now."
@@ -29,7 +30,8 @@ SIDE = 640
 class AddOptions:
     """Which file, how its outputs are read, and what it is asked."""
 
-    file: Annotated[Path, typer.Argument(help="The detector: an ONNX file, or one of ultralytics (.pt).")]
+    file: Annotated[Path, typer.Argument(help="The detector: an ONNX file, or one of a library that --kind names.")]
+    kind: Annotated[Kind | None, typer.Option(help="Whose file it is (default: ultralytics for .pt, else onnx).")] = None
     labels: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,15 +56,18 @@ class AddOptions:
 
 def add(options: AddOptions) -> int:
     """Add a detector; it answers nothing before it is measured, or switched on by hand."""
-    from pdc.inference.experts import onnx_expert, ultralytics_expert
+    from pdc.inference.experts import onnx_expert, segmenting_expert, ultralytics_expert
     from pdc.inference.experts.own import add_expert
     from pdc.settings import Settings
 
     new, home = _new(options), Settings.from_env().home
-    if new.kind == "onnx":
-        add_expert(new, home, onnx_expert.WEIGHTS, onnx_expert.load_onnx)
-    else:
-        add_expert(new, home, ultralytics_expert.WEIGHTS, ultralytics_expert.load_ultralytics)
+    file_name, try_out = {
+        "onnx": (onnx_expert.WEIGHTS, onnx_expert.load_onnx),
+        "ultralytics": (ultralytics_expert.WEIGHTS, ultralytics_expert.load_ultralytics),
+        "stardist": (segmenting_expert.STARDIST_FILE, segmenting_expert.load_stardist),
+        "cellpose": (segmenting_expert.CELLPOSE_FILE, segmenting_expert.load_cellpose),
+    }[new.kind]
+    add_expert(new, home, file_name, try_out)
     print(f"{new.name} is added for {', '.join(n for n in new.classes if n != '-')}. {MEASURE.format(name=new.name)}")
     return DONE
 
@@ -78,8 +83,9 @@ def _new(options: AddOptions) -> NewExpert:
     if not options.file.is_file():
         raise BadSetting("There is no file {path}; check the path.", path=options.file)
     given = [label.strip() for some in options.labels or () for label in some.split(",")]
-    kind = "ultralytics" if options.file.suffix == ".pt" else "onnx"
-    classes = given or (ultralytics_expert if kind == "ultralytics" else onnx_expert).names_in(options.file)
+    kind = options.kind or ("ultralytics" if options.file.suffix == ".pt" else "onnx")
+    named = {"ultralytics": ultralytics_expert.names_in, "onnx": onnx_expert.names_in}
+    classes = given or (named[kind](options.file) if kind in named else [])
     if not classes:
         raise BadSetting("The file does not name its classes; give --labels in the order of its outputs.")
     resize = STRETCH if options.stretch or options.output == "detr" else LETTERBOX

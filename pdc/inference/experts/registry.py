@@ -35,10 +35,24 @@ def _ultralytics(folder: Path, manifest: ExpertManifest) -> Expert:
     return load_ultralytics(folder, manifest)
 
 
+def _stardist(folder: Path, manifest: ExpertManifest) -> Expert:
+    from pdc.inference.experts.segmenting_expert import load_stardist
+
+    return load_stardist(folder, manifest)
+
+
+def _cellpose(folder: Path, manifest: ExpertManifest) -> Expert:
+    from pdc.inference.experts.segmenting_expert import load_cellpose
+
+    return load_cellpose(folder, manifest)
+
+
 KINDS: Mapping[str, Callable[[Path, ExpertManifest], Expert]] = {
     "efficientnet-lite0": _efficientnet,
     "onnx": _onnx,
     "ultralytics": _ultralytics,
+    "stardist": _stardist,
+    "cellpose": _cellpose,
 }
 
 
