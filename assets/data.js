@@ -73,7 +73,7 @@ class Data {
   row({ image, task, counts, none, unsure, complete, verdict, by, at, revision }) {
     const number = (n) => n === null ? "" : complete ? n : t("≥ {n}", { n });
     const said = unsure ? t("unsure") : verdict === "rejected" ? t("answer rejected") : none.join(", ");
-    return [image, t(TASKS[task]), ...counts.map(number), said, by, at, revision];
+    return [image, t(TASKS[task]), ...counts.map(number), said, verdict === "auto-accepted" ? t("{reader}, auto-accepted", { reader: by }) : by, at, revision];
   }
 }
 

@@ -1,5 +1,6 @@
 // The worklist beside the editor: uploads, how far the reader is, what to show, the rows, and the keys that finish an image.
 
+import { Accept } from "./accept.js";
 import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
 import { meant } from "./annotator/keys.js";
@@ -39,12 +40,13 @@ class Worklist {
     this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh(), busy: () => Boolean(this.current) || this.opening });
     this.tour = new Tour();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
+    this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
     this.readers = new Readers((asked) => this.send("give", { readers: { ...asked, images: this.rows.rows.map((row) => row[0]) } }));
     this.build();
     if (mounted) mounted.forget();
     /** @type {[string, (event: any) => void][]} */
-    this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)],
+    this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)], ["pdc-finish", () => this.inSight && this.act("finish")],
       ...["dragover", "dragleave", "drop"].map((type) => /** @type {[string, (event: any) => void]} */ ([type, (event) => this.dragged(event)]))];
     for (const [type, run] of this.listening) document.addEventListener(type, run, true);
     mounted = this;
@@ -75,7 +77,7 @@ class Worklist {
       html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
     this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
   }
 
   forget() {
@@ -176,6 +178,7 @@ class Worklist {
     if (!value || value.stamp === this.stamp) return;
     this.stamp = value.stamp;
     this.current = value.current;
+    this.blind = value.blind;
     this.opening = false;
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
     if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
@@ -223,7 +226,9 @@ class Worklist {
     this.notice.hidden = !said.visitors;
     const pace = said.pace === null ? "" : t(", {n} images an hour", { n: said.pace });
     const none = t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
-    text(this.count, said.total ? t("{done} of {total} done", said) + pace : none);
+    const unseen = said.auto_accepted ? t(", {n} auto-accepted", { n: said.auto_accepted }) : "";
+    text(this.count, said.total ? t("{done} of {total} done", said) + unseen + pace : none);
+    this.accept.receive({ blind: this.blind, answered: said.rows.some((row) => row[2] === "predicted") });
     this.bar.max = said.total || 1;
     this.bar.value = said.done;
     this.bar.hidden = !said.total;
@@ -231,6 +236,14 @@ class Worklist {
     this.ahead.toggleAttribute("data-error", Boolean(said.error));
     if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
     if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
+  }
+
+  // What was accepted unseen, image by image, on the contact sheet.
+  async lookOver() {
+    this.stage.value = "auto-accepted";
+    await this.refresh();
+    document.dispatchEvent(new CustomEvent("pdc-sheet"));
+    if (this.rows.rows.length) this.choose({ sha256: this.rows.rows[0][0] });
   }
 
   filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }

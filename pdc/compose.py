@@ -204,7 +204,7 @@ def _tabs(
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
     tabs |= ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
     if not service.private:
-        worked = lambda: count_edits(store.reviews(), store.predictions())  # noqa: E731
+        worked = lambda: count_edits(store.reviews(unseen=True), store.predictions())  # noqa: E731
         suspected = SuspicionPanel(adapters, partial(readers, store), review)
         config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
         new = partial(fresh, store, settings.runs, config)

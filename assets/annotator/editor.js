@@ -20,6 +20,7 @@ import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import { Readers } from "./readers.js";
 import * as shapes from "./shapes.js";
+import { Sheet } from "./sheet.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
 
@@ -52,7 +53,7 @@ export class Editor {
     this.root = host;
     this.buildPanels();
     this.stage.append(this.lens.root, this.adjust.root);
-    this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.side, this.help.root);
+    this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.side, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
     this.canvas.prepend(this.grid.lines, this.readers.drawn);
@@ -72,9 +73,10 @@ export class Editor {
     });
     this.readers = new Readers(this);
     this.list = new List(this);
-    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.grid, this.lens, this.notices, this.toolbar];
+    this.sheet = new Sheet(this);
+    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices, this.toolbar];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
-      this.counts.root, this.confidence.root, this.readers.root, this.list.root, legend());
+      this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, legend());
   }
 
   zoomed() {
@@ -156,7 +158,7 @@ export class Editor {
     for (const panel of this.panels) panel.render();
   }
 
-  focus() { this.canvas.focus({ preventScroll: true }); }
+  focus() { (this.sheet.open ? this.sheet.grid : this.canvas).focus({ preventScroll: true }); }
   focused() { return this.canvas.contains(document.activeElement); }
 
   focusedMark(event) {
@@ -226,6 +228,7 @@ export class Editor {
 
   escape() {
     if (this.help.open) return this.help.toggle(false);
+    if (this.sheet.open) return this.sheet.toggle(false);
     if (this.adjust.open) return this.adjust.toggle(false);
     if (this.pointer.busy) return this.pointer.cancel();
     if (this.notices.stop()) return;

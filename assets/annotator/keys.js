@@ -8,6 +8,7 @@ export const BINDINGS = [
     ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
     ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
     ["Shift R", "reject all marks that their score hides", { "shift+r": (e) => e.doc.rejectHidden() }],
+    ["Shift G", "contact sheet: every mark as a picture, the doubtful first", { "shift+g": (e) => e.sheet.toggle() }],
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
     ["1 – 9", "label of the selected marks, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
@@ -62,7 +63,7 @@ export const BINDINGS = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "q", "r", "v"]; // letters that mean something else with Shift
+const SHIFTED = ["a", "e", "g", "q", "r", "v"]; // letters that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 
@@ -94,6 +95,8 @@ function chord(event, key = meant(event)) {
 // Runs a key on the editor; true when it meant something.
 export const press = (editor, event) => {
   const key = meant(event);
+  const said = editor.sheet.open ? editor.sheet.press(event, key) : undefined;
+  if (said !== undefined) return said;
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
   if (plain && /^[1-9]$/.test(key) && editor.digit(Number(key))) return true;

@@ -69,16 +69,23 @@ class Status(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the reader said about the whole prediction."""
+    """What the reader said about the whole prediction.
+
+    An auto-accepted answer left nothing in doubt by its own numbers, and nobody has looked at it; it may be taken back.
+    """
 
     ACCEPTED = "accepted"
     CORRECTED = "corrected"
     REJECTED = "rejected"
     SKIPPED = "skipped"
+    AUTO_ACCEPTED = "auto-accepted"
+    TAKEN_BACK = "taken back"
 
 
 USABLE = (Verdict.ACCEPTED, Verdict.CORRECTED)
 """verdicts of reviews that say what is in the image"""
+UNSEEN = (Verdict.AUTO_ACCEPTED, Verdict.TAKEN_BACK)
+"""verdicts of revisions that are no reader's word on the image: nobody looked at it. Nothing learns from them or counts them"""
 
 
 class AdapterStatus(StrEnum):

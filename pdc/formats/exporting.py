@@ -34,7 +34,11 @@ PIECE = 1 << 20  # bytes of a file that are
 NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
 GONE = Message("its file is not in PDC's image folder; restore it from a backup, or upload it again")
 NO_CONSENSUS = Message("several readers read it, and there is no consensus yet")
-UNUSED = {Verdict.REJECTED: Message("the reader rejected the whole answer"), Verdict.SKIPPED: Message("the reader skipped it")}
+UNUSED = {
+    Verdict.REJECTED: Message("the reader rejected the whole answer"),
+    Verdict.SKIPPED: Message("the reader skipped it"),
+    Verdict.AUTO_ACCEPTED: Message("it was auto-accepted, and nobody has looked at it"),
+}
 
 Entry = tuple[str, Iterable[bytes]]
 """A file's path in the export, and its bytes in pieces, to be taken before the next entry is asked for."""

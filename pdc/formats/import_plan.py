@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pdc.domain.errors import BadQuestion
-from pdc.domain.values import USABLE, Findings, Mark, Origin, Question, Review, Shape, Status, Task, Verdict
+from pdc.domain.values import UNSEEN, USABLE, Findings, Mark, Origin, Question, Review, Shape, Status, Task, Verdict
 from pdc.formats.contents import LeftOut, What
 from pdc.formats.import_checks import Checked
 from pdc.formats.import_report import SAME, STAYS
@@ -41,7 +41,7 @@ def plan(
         except BadQuestion as error:
             left_out.append(LeftOut(What.IMAGE, f"{error} Say which categories to import.", one.picture.file))
             continue
-        before = {r.question: r for r in store.reviews(one.sha256)}
+        before = _current(store, one.sha256)
         standing = Standing(dict(before), [q for q, _ in answers])
         reviews: list[Review] = []
         for answer in answers:
@@ -52,6 +52,12 @@ def plan(
             left_out += more + closed
         planned.append((one, reviews))
     return planned, left_out
+
+
+def _current(store: Store, sha256: str) -> dict[Question, Review]:
+    """The current review of every question about an image; where nobody has looked at it, what was accepted unseen."""
+    asked = dict.fromkeys(r.question for r in store.reviews(sha256, unseen=True))
+    return {question: review for question in asked if (review := store.current_review(sha256, question))}
 
 
 def _open(
@@ -129,9 +135,10 @@ def _reviews(one: Checked, standing: Standing, answer: Answer, author: str, repl
     """The answer as the next revision of its question, if nothing stands against it, or it `replaces` what does."""
     question, findings = answer
     current, file = standing.newest.get(question), one.picture.file
-    if current and _said(current.findings, question.labels) == _said(findings, question.labels):
+    seen = current if current and current.verdict not in UNSEEN else None
+    if seen and _said(seen.findings, question.labels) == _said(findings, question.labels):
         return [], [LeftOut(What.ANSWER, SAME, file)]
-    if current and not replaces:
+    if seen and not replaces:
         return [], [LeftOut(What.ANSWER, STAYS, file)]
     denied = {n: others for n in question.labels if (others := standing.denying(question, findings, n))}
     if denied and not replaces:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.doubt import opened
-from pdc.domain.values import Findings, Mark, Origin, Question, Review, Status, Task, Verdict
+from pdc.domain.values import UNSEEN, Findings, Mark, Origin, Question, Review, Status, Task, Verdict
 
 FOUND = (CorrectionKind.KEPT, CorrectionKind.MOVED)
 
@@ -107,7 +107,7 @@ def blind_readings(reviews: Sequence[Review]) -> list[Reading]:
     first: dict[tuple[str, Question, str], Review] = {}
     after: dict[tuple[str, Question, str], Review] = {}
     for review in reviews:
-        if review.verdict is Verdict.SKIPPED:
+        if review.verdict in (Verdict.SKIPPED, *UNSEEN):
             continue
         key = (review.image_sha256, review.question, review.author)
         if review.blind:

@@ -21,7 +21,7 @@ from pdc.domain.certainty import logistic
 from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.doubt import opened
 from pdc.domain.matching import CALIBRATION
-from pdc.domain.values import Findings, Prediction, Review, Status, Verdict
+from pdc.domain.values import UNSEEN, Findings, Prediction, Review, Status, Verdict
 
 ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
 PLENTY = 1000  # reviewed marks from which on the curve may take any rising shape
@@ -72,11 +72,11 @@ def _joined(own: Mapping[Key, Sequence[Scored]], keys: Iterable[Key]) -> list[Sc
 
 
 def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[Scored]]:
-    """Per task, adapter, looks and label: every predicted mark's score and whether the reader kept it. Skipped reviews say
-    nothing."""
+    """Per task, adapter, looks and label: every predicted mark's score and whether the reader kept it. Reviews that skip or that
+    nobody looked at say nothing."""
     scored: dict[Key, list[Scored]] = defaultdict(list)
     for prediction, review in pairs:
-        both = None if review.verdict is Verdict.SKIPPED else judged(prediction, review)
+        both = None if review.verdict in (Verdict.SKIPPED, *UNSEEN) else judged(prediction, review)
         for fate in diff(_judged(*both), both[1]) if both else ():
             if fate.before is not None and fate.before.score is not None:
                 key = prediction.question.task, prediction.adapter, prediction.looks, fate.before.label

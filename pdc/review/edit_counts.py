@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pdc.domain.carrying import judged
 from pdc.domain.diff import CorrectionKind, diff
-from pdc.domain.values import Prediction, Review, Verdict
+from pdc.domain.values import UNSEEN, USABLE, Prediction, Review
 
 TOGETHER = 10  # images that one value is the mean of
 
@@ -24,17 +25,19 @@ class EditCount:
 
 
 def count_edits(reviews: Iterable[Review], predictions: Iterable[Prediction]) -> list[EditCount]:
-    """Of first reviews that accept or correct a readable answer; a blind read corrects nothing and is left out.
+    """Of first reviews that accept or correct a readable answer; a blind read corrects nothing and is left out. What was accepted
+    unseen is first reviewed when somebody looks at it.
 
     Labels that the model was not asked for are left out too: nobody corrected it there.
     """
     answers = {p.id: p for p in predictions if p.findings is not None}
-    usable = (Verdict.ACCEPTED, Verdict.CORRECTED)
-    first = [r for r in reviews if r.revision == 1 and r.verdict in usable and not r.blind and r.prediction_id in answers]
+    said = list(reviews)
+    unseen = Counter((r.image_sha256, r.question) for r in said if r.verdict in UNSEEN)
+    first = [r for r in said if r.verdict in USABLE and r.revision == 1 + unseen[r.image_sha256, r.question]]
     found: list[EditCount] = []
     for review in sorted(first, key=lambda r: r.created_at):
-        answer = answers[review.prediction_id or ""]
-        if (both := judged(answer, review)) is None:
+        answer = None if review.blind else answers.get(review.prediction_id or "")
+        if answer is None or (both := judged(answer, review)) is None:
             continue
         edits = sum(c.kind is not CorrectionKind.KEPT for c in diff(*both))
         recent = [e.edits for e in found[-TOGETHER + 1 :]] + [edits]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pdc.domain.errors import BadQuestion
 from pdc.domain.message import Message
 from pdc.domain.prompts import task_from
-from pdc.domain.values import Findings, Question, Status
+from pdc.domain.values import UNSEEN, Findings, Question, Status, Verdict
 from pdc.review.drafts import Draft, unsaid_nones
 from pdc.review.examples import first_question
 from pdc.review.labels import Labels
@@ -31,7 +31,7 @@ NOT_SAID = (
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The question that belongs to an image. `chosen`: by its reader or in a review; else the model was only asked it."""
+    """The question that belongs to an image. `chosen`: by a reader, or in a review of one; else the model was only asked it."""
 
     question: Question
     chosen: bool
@@ -67,7 +67,7 @@ class Said:
         if draft and not (mine and mine.created_at > draft.saved_at):
             return Own(draft.question, True)
         if review := mine or self.reviews.get(sha256):
-            return Own(review.question, True)
+            return Own(review.question, review.verdict not in UNSEEN)
         asked = [q for q in self.answers.get(sha256, {}) if self.public is None or self.public.issuperset(q.labels)]
         return Own(asked[-1], False) if asked else None
 
@@ -88,19 +88,26 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     label that another visitor made."""
     store = service.store
     parts = service.reads.parts(reader, sha256)
-    lines = [r for r in store.review_lines(reader if service.apart else None, sha256) if r.image_sha256 not in parts]
+    lines = store.review_lines(reader if service.apart else None, sha256, unseen=True)
+    lines = [r for r in lines if r.image_sha256 not in parts]
     hidden = {sha for sha, part in parts.items() if not part.given.shows_model}
     answers = {} if service.blind else store.answered_questions(sha256)
     return Said(
         {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and _of_part(d, parts)},
-        {r.image_sha256: r for r in lines if r.author == reader},
-        {r.image_sha256: r for r in lines},
+        _newest(r for r in lines if r.author == reader and r.verdict not in UNSEEN),
+        _newest(lines),
         {sha: of for sha, of in answers.items() if sha not in hidden},
         frozenset(store.labels()) if service.private else None,
         service.asked,
         parts,
         dict(service.reads.to_adjudicate(reader, sha256)),
     )
+
+
+def _newest(lines: Iterable[ReviewLine]) -> dict[str, ReviewLine]:
+    """By image: the newest, and none where that was taken back."""
+    newest = {r.image_sha256: r for r in lines}
+    return {sha: r for sha, r in newest.items() if r.verdict is not Verdict.TAKEN_BACK}
 
 
 def _of_part(draft: DraftLine, parts: Mapping[str, ReadTask]) -> bool:

@@ -15,7 +15,7 @@ from pdc.domain.diff import diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Box, Findings, Origin, Prediction, Question, Review, Verdict
+from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
@@ -40,6 +40,7 @@ SECOND_LOOK = Message(
     "The model's other marks are dashed and not counted: accept (A) what you agree with, then save a second read."
 )
 UNREADABLE = Message("The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again.")
+AUTO_ACCEPTED = "Auto-accepted by {reader}: nobody has looked at it. Look it over, then save to confirm it."
 OVER = "Now over revision {n} by {reader}. Look it over, then save."
 
 
@@ -88,10 +89,9 @@ class ReviewService(ImageAccess):
             return replace(draft, note=Message(KEPT_FROM_YOU if draft.kind else KEPT_UNTIL_SAVED))
         if draft.kind == CONSENSUS and not (review and review.rests_on):
             return self._proposed(draft)
-        if review and (review.verdict is not Verdict.SKIPPED or review.findings != Findings()):
+        if review and review.verdict is not Verdict.TAKEN_BACK and not _says_nothing(review):
             prediction = self.store.prediction(review.prediction_id) if review.prediction_id else None
-            note = Message("Saved by {reader}, revision {n}.", reader=review.author, n=review.revision)
-            return replace(draft, findings=review.findings, prediction=prediction, note=note)
+            return replace(draft, findings=review.findings, prediction=prediction, note=_said_when_opened(review))
         known = self.known(sha256, question)
         if known:
             return self._answered(replace(draft, rev=1), known)
@@ -287,8 +287,9 @@ class ReviewService(ImageAccess):
             try:
                 return line.append(review, draft.key, base, draft.seen)
             except StaleSave:
-                current = line.base()
-                if not self.apart or self.conflict(draft) or not current or current == base:
+                current, newest = line.base(), line.newest()
+                passes = self.apart or (newest is not None and newest.verdict in UNSEEN)
+                if not passes or self.conflict(draft) or not current or current == base:
                     raise
                 base = current
 
@@ -297,9 +298,9 @@ class ReviewService(ImageAccess):
         return self.save(draft, Verdict.SKIPPED)
 
     def conflict(self, draft: Draft) -> Conflict | None:
-        """What stands in the way of saving this draft, or None when nothing does."""
+        """What stands in the way of saving this draft, or None when nothing does: what was accepted unseen does not."""
         theirs = self._newest(draft)
-        if theirs is None or theirs.revision <= draft.base_revision:
+        if theirs is None or theirs.revision <= draft.base_revision or theirs.verdict in UNSEEN:
             return None
         started = self.line_of(draft).revision(draft.base_revision)
         if started is not None:
@@ -326,6 +327,16 @@ class ReviewService(ImageAccess):
 def _content(review: Review) -> tuple[object, ...]:
     """What a review says, and who says it."""
     return review.author, review.verdict, review.findings, review.prediction_id
+
+
+def _says_nothing(review: Review) -> bool:
+    return review.verdict is Verdict.SKIPPED and review.findings == Findings()
+
+
+def _said_when_opened(review: Review) -> Message:
+    if review.verdict is Verdict.AUTO_ACCEPTED:
+        return Message(AUTO_ACCEPTED, reader=review.author)
+    return Message("Saved by {reader}, revision {n}.", reader=review.author, n=review.revision)
 
 
 def _zoomed(draft: Draft, found: Findings) -> Draft:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
-from pdc.domain.values import Image, Verdict
+from pdc.domain.values import UNSEEN, Image, Verdict
 from pdc.review.questions import Said, said_about
 from pdc.review.reading.reads import Standing
 from pdc.review.service import ReviewService
@@ -26,6 +26,7 @@ class Stage(StrEnum):
     IN_REVIEW = "in review"
     DONE = "done"
     SKIPPED = "skipped"
+    AUTO_ACCEPTED = "auto-accepted"
     SENT_BACK = "sent back"
     BEING_READ = "being read"
     TO_ADJUDICATE = "to adjudicate"
@@ -34,7 +35,10 @@ class Stage(StrEnum):
     @property
     def open(self) -> bool:
         """Whether somebody still has to work on it."""
-        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED, Stage.BEING_READ)
+        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED, Stage.BEING_READ, Stage.AUTO_ACCEPTED)
+
+
+OF_VERDICT = {Verdict.SKIPPED: Stage.SKIPPED, Verdict.AUTO_ACCEPTED: Stage.AUTO_ACCEPTED}
 
 
 class Order(StrEnum):
@@ -82,11 +86,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`per_hour` is this reader's pace over the last hour, None before there are three images to tell it by."""
+    """`per_hour` is this reader's pace over the last hour, None before there are three images to tell it by. What was
+    auto-accepted is not done."""
 
     done: int
     total: int
     per_hour: float | None
+    auto_accepted: int = 0
 
 
 class Worklist:
@@ -103,7 +109,7 @@ class Worklist:
         kept = said.drafts if self.service.apart else {d.image_sha256: d for d in self.store.draft_lines()}
         answers = {i.sha256: id for i in images if (id := said.answer(i.sha256))}
         model = self.store.prediction_digests(answers.values())
-        left = {i.sha256: r.id for i in images if (r := said.review(i.sha256))}
+        left = {i.sha256: r.id for i in images if (r := said.review(i.sha256)) and r.verdict not in UNSEEN}
         reviewed = self.store.review_digests(left.values())
         events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
         readers, signed = self._readers(), self.store.signed()
@@ -192,8 +198,9 @@ class Worklist:
 
     def progress(self, reader: str, entries: Sequence[Entry]) -> Progress:
         """Of these entries, and this reader's pace."""
-        done = sum(not e.stage.open for e in entries)
-        return Progress(done, len(entries), pace(self.store.review_lines(reader), datetime.now(UTC)))
+        auto_accepted = sum(e.stage is Stage.AUTO_ACCEPTED for e in entries)
+        done = sum(not e.stage.open for e in entries) - auto_accepted
+        return Progress(done, len(entries), pace(self.store.review_lines(reader), datetime.now(UTC)), auto_accepted)
 
     def readers(self) -> list[str]:
         """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something. Nobody
@@ -236,7 +243,7 @@ def _stage(review: ReviewLine | ReadLine | None, draft_at: datetime | None, back
     if back and back.at > reviewed_at:
         return Stage.SENT_BACK
     if review:
-        return Stage.SKIPPED if review.verdict is Verdict.SKIPPED else Stage.DONE
+        return OF_VERDICT.get(review.verdict, Stage.DONE)
     return Stage.PREDICTED if answered else Stage.NEW
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from pdc.domain.label_changes import question_now
-from pdc.domain.values import USABLE, Image, Question, Review, Verdict
+from pdc.domain.values import UNSEEN, USABLE, Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.records import Event, EventKind
@@ -31,6 +31,11 @@ def retired_shas(owner: str | None = None) -> Select[str]:
 def counts(sha256: InstrumentedAttribute[str], author: str | None = None) -> tuple[ColumnElement[bool], ...]:
     """That an image is retired neither for everybody nor by this author for themselves."""
     return tuple(sha256.not_in(retired_shas(owner)) for owner in dict.fromkeys((None, author)))
+
+
+def seen(unseen: bool = False) -> ColumnElement[bool]:
+    """That a review is somebody's word on the image; with `unseen` any revision will do."""
+    return true() if unseen else ReviewRow.verdict.not_in(UNSEEN)
 
 
 def _newest_of(owner: str | None) -> Select[str, str]:
@@ -85,8 +90,10 @@ class ImageQueries(ReaderQueries):
         """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first; `since`:
         of those alone that were saved after that time.
 
-        Of what several readers read only the consensus: nothing before there is one."""
-        newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
+        Of what several readers read only the consensus: nothing before there is one. What was auto-accepted is here where it is
+        all that is said."""
+        unseen = ReviewRow.verdict.in_(UNSEEN)
+        newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, unseen)
         newest = newest if author is None else newest.where(ReviewRow.author == author)
         newest = newest if since is None else newest.where(ReviewRow.created_at > since)
         kept = counts(ReviewRow.image_sha256, author)
@@ -95,14 +102,15 @@ class ImageQueries(ReaderQueries):
         with self._read() as session:
             moved, unsettled = self._dictionary(session).moved, self._unsettled(session)
             for sha, task, labels, id, verdict in session.execute(
-                select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(ReviewRow.seq)
+                select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(unseen.desc(), ReviewRow.seq)
             ):
                 question = question_now(mapping.question_of(task, labels), moved)
                 if (sha, question) in unsettled:
                     continue
                 found.setdefault(sha, {}).pop(question, None)  # labels that were merged made two questions one
                 found[sha][question] = id, Verdict(verdict)
-        return {sha: list(current.values()) for sha, current in found.items()}
+        standing = {sha: [now for now in of.values() if now[1] is not Verdict.TAKEN_BACK] for sha, of in found.items()}
+        return {sha: current for sha, current in standing.items() if current}
 
     def reviews_by_id(self, ids: Sequence[str]) -> list[Review]:
         """Oldest first."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from pdc.domain.certainty.counts import chances_now
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_change, findings_now, fold, question_now
 from pdc.domain.labels import LabelDictionary, Vocabulary
-from pdc.domain.values import Prediction, Question, Review, check_label
+from pdc.domain.values import UNSEEN, Prediction, Question, Review, check_label
 from pdc.settings import ASSETS
 from pdc.store import mapping
 from pdc.store.database import Database
@@ -75,7 +75,7 @@ class LabelQueries(Database):
 
     def label_uses(self, author: str | None = None) -> dict[str, int]:
         """Label -> how many images were reviewed for it, by one author or by anybody."""
-        query = select(ReviewRow.image_sha256, ReviewRow.labels).distinct()
+        query = select(ReviewRow.image_sha256, ReviewRow.labels).where(ReviewRow.verdict.not_in(UNSEEN)).distinct()
         with self._read() as session:
             rows = session.execute(query if author is None else query.where(ReviewRow.author == author)).all()
             moved = self._dictionary(session).moved

@@ -17,7 +17,7 @@ from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.database import of_image
-from pdc.store.image_queries import counts
+from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
 from pdc.store.mapping import load_chances, load_likeness, question_of
 from pdc.store.reading.tables import ReadRow
@@ -58,8 +58,11 @@ class ListQueries(LabelQueries):
         with self._read() as session:
             return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
 
-    def review_lines(self, author: str | None = None, sha256: str | None = None) -> list[ReviewLine]:
-        """Every review of one image or of all that are not retired, by one author or by all, without its marks, oldest first."""
+    def review_lines(self, author: str | None = None, sha256: str | None = None, *, unseen: bool = False) -> list[ReviewLine]:
+        """Every review of one image or of all that are not retired, by one author or by all, without its marks, oldest first.
+
+        With `unseen` also those that are nobody's word on the image.
+        """
         columns = (
             ReviewRow.id,
             ReviewRow.image_sha256,
@@ -70,7 +73,7 @@ class ListQueries(LabelQueries):
             ReviewRow.task,
             ReviewRow.labels,
         )
-        query = of_image(select(*columns), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+        query = of_image(select(*columns), ReviewRow.image_sha256, sha256).where(seen(unseen)).order_by(ReviewRow.seq)
         query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)

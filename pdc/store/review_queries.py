@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
-from pdc.domain.values import USABLE, Findings, Image, Prediction, Question, Review, Verdict
+from pdc.domain.values import UNSEEN, USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.database import of_image
-from pdc.store.image_queries import counts, retired_shas
+from pdc.store.image_queries import counts, retired_shas, seen
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.signatures import SignatureQueries
 from pdc.store.records import StoredDraft
@@ -161,20 +161,23 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             return row and self._review(session, row)
 
     def has_read(self, author: str, sha256: str, question: Question) -> bool:
-        """Whether this reader has saved a read of their own; skipping is none."""
+        """Whether this reader has saved a read of their own; skipping is none, and neither is an answer accepted unseen."""
         with self._read() as session:
             mine = self._of(session, ReviewRow, sha256, question)
-            where = (*mine, ReviewRow.author == author, ReviewRow.verdict != Verdict.SKIPPED)
+            where = (*mine, ReviewRow.author == author, ReviewRow.verdict.not_in((Verdict.SKIPPED, *UNSEEN)))
             return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
 
     def current_review(self, sha256: str, question: Question, author: str | None = None) -> Review | None:
-        """The highest revision, by one author or by anybody; None when they have not reviewed this."""
+        """The highest revision, by one author or by anybody; None when they have not reviewed this. It may be an `UNSEEN` one."""
         with self._read() as session:
             return self._current(session, sha256, question, author)
 
     def current_reviews(self) -> list[Review]:
-        """The highest revision of every question of every image that is not retired, in the order in which they were saved."""
-        newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
+        """The highest revision of every question of every image that is not retired, in the order in which they were saved.
+
+        None that nobody has looked at.
+        """
+        newest = select(func.max(ReviewRow.seq)).where(seen()).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         kept = ReviewRow.image_sha256.not_in(retired_shas())
         query = select(ReviewRow).where(ReviewRow.seq.in_(newest), kept).order_by(ReviewRow.seq)
         with self._read() as session:
@@ -187,9 +190,12 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         unsettled = self.unsettled()
         return [r for r in self.current_reviews() if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
 
-    def reviews(self, sha256: str | None = None, author: str | None = None) -> list[Review]:
-        """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first."""
-        query = of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).order_by(ReviewRow.seq)
+    def reviews(self, sha256: str | None = None, author: str | None = None, *, unseen: bool = False) -> list[Review]:
+        """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first.
+
+        With `unseen` also those that are nobody's word on the image.
+        """
+        query = of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).where(seen(unseen)).order_by(ReviewRow.seq)
         query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
@@ -199,7 +205,7 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
     def reviewed_images(self) -> frozenset[str]:
         """The sha256 of every image with a review of any question; cheap, for finding what is left to do."""
         with self._read() as session:
-            return frozenset(session.scalars(select(ReviewRow.image_sha256).distinct()))
+            return frozenset(session.scalars(select(ReviewRow.image_sha256).where(seen()).distinct()))
 
     def put_draft(
         self,
@@ -253,10 +259,13 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             self._drop(session, author, sha256, question, key, seen)
 
     def _current(self, session: Session, sha256: str, question: Question, author: str | None = None) -> Review | None:
-        """The newest review. Where merged labels brought several questions together, its revision is the highest of them."""
+        """The newest review; one that nobody has looked at stands behind all others. Where merged labels brought several
+        questions together, its revision is the highest of them."""
         of = self._of(session, ReviewRow, sha256, question)
         where = of if author is None else (*of, ReviewRow.author == author)
-        row = session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.seq.desc()).limit(1))
+        row = session.scalar(
+            select(ReviewRow).where(*where).order_by(ReviewRow.verdict.in_(UNSEEN), ReviewRow.seq.desc()).limit(1)
+        )
         if row is None:
             return None
         highest = session.scalar(select(func.max(ReviewRow.revision)).where(*where))

@@ -29,7 +29,7 @@ from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import data_routes, import_routes, raw_route
+from pdc.web import auto_accept_route, data_routes, import_routes, raw_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -81,6 +81,7 @@ def build_server(
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
     _worklist_routes(app, access, Worklist(service), prefetcher)
+    auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
     if reports is not None:

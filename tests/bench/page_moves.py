@@ -75,7 +75,9 @@ class Task:
 def compare(seen: Sequence[Seen], true: Sequence[tuple[str, Box]]) -> Task:
     """What lies between the page and the truth: the nearest pairs first, of the same label before others."""
     drawn = [s for s in seen if s.counts or s.doubtful]
-    pairs = [(s.label == label, iou(s.box, box), s.counts, i, j) for i, s in enumerate(drawn) for j, (label, box) in enumerate(true)]
+    pairs = [
+        (s.label == label, iou(s.box, box), s.counts, i, j) for i, s in enumerate(drawn) for j, (label, box) in enumerate(true)
+    ]
     partner: dict[int, int] = {}
     for _, overlap, _, i, j in sorted(pairs, reverse=True):
         if overlap >= LOOSE and i not in partner and j not in partner.values():
@@ -311,7 +313,9 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
     page.wait_for_selector(".pdc-thumbs .pdc-item", state="attached", timeout=WAIT)
     truth = {f.path.name: [(m.label, m.shape) for m in f.true.marks if isinstance(m.shape, Box)] for f in fields}
     page.locator('input[data-role="file"]').set_input_files([str(f.path) for f in fields])
-    page.wait_for_function("n => document.querySelector('.pdc-progress').textContent.includes(n)", arg=str(len(fields)), timeout=WAIT)
+    page.wait_for_function(
+        "n => document.querySelector('.pdc-progress').textContent.includes(n)", arg=str(len(fields)), timeout=WAIT
+    )
     hands = Hands(page)
     player = Player(hands, hands.knows(FIT_ALL))
     played: dict[str, Played] = {}

@@ -29,7 +29,7 @@ from places import Place, boxes
 from pyarrow import parquet
 
 from pdc.domain.errors import BadSetting
-from pdc.domain.values import Box, Findings, Question, Task
+from pdc.domain.values import Box, Findings, Question, Task, Verdict
 from pdc.formats.exporting import export
 from pdc.formats.import_report import LabelRow
 from pdc.formats.importing import import_file
@@ -405,3 +405,13 @@ def test_images_of_a_parquet_file_are_read_one_after_the_other(place, tmp_path: 
     assert opened == 3
     found, _ = taken(place, tmp_path / "a.parquet")
     assert found == {n: {"cell": [CELL], "dot": [CELL]} for n in "abc"}
+
+
+def test_a_file_takes_the_place_of_what_was_accepted_unseen(place, tmp_path: Path):
+    ask, found = Question(Task.BOUNDING, ("cell",)), boxes(("cell", (2, 2, 12, 12)))
+    other = Place(tmp_path / "other")
+    for one, verdict in ((place, Verdict.AUTO_ACCEPTED), (other, Verdict.CORRECTED)):
+        one.review(one.image("a.png"), ask, found, verdict)
+    export(other.store, other.files, tmp_path / "out", "coco")
+    imported = import_file(place.store, place.files, tmp_path / "out", "file")
+    assert [(r.author, r.revision) for r in place.store.usable_reviews()] == [("file", 2)] and not imported.left_out

@@ -37,7 +37,7 @@ from pdc.web.ui.training.tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "retire", "data", "import", "tables", "upload", "tour", "readers")
+PANELS = ("worklist", "rows", "retire", "accept", "data", "import", "tables", "upload", "tour", "readers")
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]
@@ -58,6 +58,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "adapters/suspicions.py",
     "adapters/test_sets.py",
     "review/answering.py",
+    "review/auto_accept.py",
     "inference/predictors/zoom.py",
     "domain/merge.py",
     "domain/roles.py",

@@ -23,8 +23,11 @@ AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", 
 
 @dataclass(frozen=True, slots=True)
 class CountRow:
-    """What one review says. `counts`: label -> number, also 0, of the labels that were asked; empty where the reader was unsure
-    or rejected the answer. `none`: labels that are said not to be there. Numbers are the least where it is not `complete`."""
+    """What one review says, or the model where its answer was auto-accepted.
+
+    `counts`: label -> number, also 0, of the labels that were asked; empty where the reader was unsure or rejected the answer.
+    `none`: labels that are said not to be there. Numbers are the least where it is not `complete`.
+    """
 
     image: Image
     review: Review
@@ -32,7 +35,12 @@ class CountRow:
 
     @property
     def usable(self) -> bool:
-        return self.review.verdict in USABLE
+        return self.review.verdict in USABLE or self.auto_accepted
+
+    @property
+    def auto_accepted(self) -> bool:
+        """Whether nobody has looked at it."""
+        return self.review.verdict is Verdict.AUTO_ACCEPTED
 
     @property
     def complete(self) -> bool:

@@ -79,7 +79,7 @@ class SharedLine:
         return None if found is not None and self.apart and found.author != self.author else found
 
     def revisions(self) -> list[Review]:
-        said = self.store.reviews(self.sha256, self.author if self.private else None)
+        said = self.store.reviews(self.sha256, self.author if self.private else None, unseen=True)
         return [r for r in said if r.question == self.question]
 
     def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pdc.domain.errors import BadSetting, NotFound, Signed
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Review, Verdict
+from pdc.domain.values import UNSEEN, Review, Verdict
 from pdc.review.drafts import Draft
 from pdc.review.service import ReviewService
 from pdc.store.reading.records import Signature, SignatureKind
@@ -33,7 +33,7 @@ class Signing:
     def sign(self, draft: Draft) -> Signature:
         """Sign what this reader saved. BadSetting where that is not what is on the screen, or a skipped image."""
         review = self._saved(draft)
-        if review is None or review.author != draft.author or review.findings != draft.findings:
+        if review is None or review.verdict in UNSEEN or review.author != draft.author or review.findings != draft.findings:
             raise BadSetting(SAVE_FIRST)
         if review.verdict is Verdict.SKIPPED:
             raise BadSetting(SKIPPED)

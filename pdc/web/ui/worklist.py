@@ -76,6 +76,7 @@ def worklist_page(
         "rows": [[e.image.sha256, e.image.name, str(e.stage), in_language(detail(e), language), e.reader or ""] for e in shown],
         "done": progress.done,
         "total": progress.total,
+        "auto_accepted": progress.auto_accepted,
         "pace": pace,
         "waiting": prefetch.waiting,
         "error": in_language(prefetch.error, language),
@@ -99,6 +100,8 @@ def _said(entry: Entry) -> str:
         return entry.note
     if entry.stage is Stage.DONE:
         return joined([_count(entry.reviewed), Message("model {n}", n=entry.model.total) if entry.model else ""], " · ")
+    if entry.stage is Stage.AUTO_ACCEPTED:
+        return _count(entry.model)
     if entry.stage is Stage.PREDICTED and entry.model:
         doubt = "" if entry.model.doubt is None else f"{entry.model.doubt:.1f}?"
         strange = Message("unusual") if entry.model.unlike else ""
