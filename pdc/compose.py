@@ -16,6 +16,7 @@ from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.roles import Role
 from pdc.inference.adapter_ref import AdapterRef, Wanted
+from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fingerprints import fingerprint
 from pdc.inference.openai.http import HttpClient
@@ -23,6 +24,7 @@ from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.experts import ExpertPredictor
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.named import NamedPredictor
+from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store.store import Store
 
@@ -131,6 +133,12 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     return app, model.warm_up, prefetcher.stop
 
 
+def unhurried_looks(settings: Settings, model: NamedPredictor, question: Question) -> int:
+    """How many looks an answer takes that nobody waits for: all, where that was measured to gain on one of its labels."""
+    gains = looks_of(settings.model)
+    return MOST_LOOKS if gains.intersection(model.put(question).labels) else settings.looks
+
+
 def _service(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
     from pdc.images.intake import ImageFiles
     from pdc.review.service import ReviewService
@@ -148,6 +156,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         versions=versions_of(settings),
         adjudicators=settings.adjudicator_names,
         looks=settings.looks,
+        unhurried=partial(unhurried_looks, settings, model),
     )
 
 

@@ -86,8 +86,7 @@ class Settings:
         _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))
         if self.max_pixels < LEAST_PIXELS:
             raise BadSetting(f"PDC_MAX_PIXELS is {self.max_pixels}; use at least {LEAST_PIXELS}.")
-        if self.looks not in LOOKS:
-            raise BadSetting(f"PDC_LOOKS is {self.looks}; use 1 or 4.")
+        check_looks("PDC_LOOKS", self.looks)
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if not 1 <= self.port <= 65535:
@@ -126,6 +125,13 @@ class Settings:
     def needs_login(self) -> bool:
         """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
         return self.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("SPACE_ID")
+
+
+def check_looks(name: str, looks: int) -> int:
+    """The number of looks itself, or BadSetting naming what said it."""
+    if looks not in LOOKS:
+        raise BadSetting(f"{name} is {looks}; use {' or '.join(map(str, LOOKS))}.")
+    return looks
 
 
 def _parse(variable: str, text: str, default: object) -> object:

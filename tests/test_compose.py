@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from pdc.adapters.routing import AdapterRouting
-from pdc.compose import first_question_of, versions_of
+from pdc.compose import first_question_of, unhurried_looks, versions_of
 from pdc.domain.label_changes import LabelChange
+from pdc.domain.values import Question, Task
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.predictors.named import NamedPredictor
 from pdc.review.examples import KNOWN_LABELS
 from pdc.settings import Settings
 from pdc.store import Store
@@ -51,3 +54,19 @@ def test_answers_will_do_of_the_present_weights_alone_and_of_others_where_that_w
     assert large[1:] == other[1:] == (None,) and len({tiny[0], large[0], other[0]}) == 3
     assert versions_of(Settings(home=tmp_path, model="Qwen/Qwen2.5-VL-7B-Instruct")) == ()
     assert versions_of(Settings(home=tmp_path, server_url="http://127.0.0.1:1")) == ()
+
+
+def looks_for(settings: Settings, *labels: str) -> int:
+    never = LocalPredictor(lambda: pytest.fail("no model is loaded for that"), folder=settings.model)
+    model = NamedPredictor(never, Store.open("sqlite://").dictionary)
+    return unhurried_looks(settings, model, Question(Task.COUNT_AND_BOX, labels))
+
+
+def test_four_looks_vote_while_nobody_waits_where_the_model_says_that_a_label_gains_by_it(tmp_path: Path):
+    (tmp_path / "pdc.json").write_text(json.dumps({"labels": ["platelet", "polyp"], "looks": ["platelet"]}))
+    settings = Settings.from_env({"PDC_MODEL": str(tmp_path)})
+    assert looks_for(settings, "platelet") == looks_for(settings, "polyp", "thrombocyte") == 4
+    assert looks_for(settings, "polyp") == looks_for(settings, "cyst") == 1
+    assert looks_for(Settings.from_env({"PDC_MODEL": str(tmp_path), "PDC_LOOKS": "4"}), "polyp") == 4
+    (tmp_path / "pdc.json").write_text(json.dumps({"labels": ["platelet"]}))
+    assert looks_for(settings, "platelet") == 1

@@ -19,6 +19,7 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress
 from pdc.domain.values import Task
 from pdc.inference.adapter_ref import Wanted, routed
+from pdc.settings import check_looks
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
@@ -44,6 +45,7 @@ class EvaluateOptions:
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="With --data: only the first N images. With --perturb: N questions.")
     ] = None
+    looks: Annotated[int, typer.Option(metavar="N", help="Ask with N looks that vote, 1 or 4; every model that is compared.")] = 1
     perturb: Annotated[
         bool, typer.Option("--perturb", help="Ask again about each image blurred, darker, turned, nearer ...; 26 times as long.")
     ] = False
@@ -56,6 +58,9 @@ class EvaluateOptions:
 def evaluate(place: Place, options: EvaluateOptions) -> int:
     """Measure an adapter on a COCO file, or on the held-out reviews beside base and active."""
     settings = settings_of(place)
+    check_looks("--looks", options.looks)
+    if options.looks > 1 and (options.sets or options.perturb):
+        raise BadSetting("--looks goes with neither --set nor --perturb.")
     if options.sets:
         return _measure_sets(place, options)
     adapters = registered(settings)
@@ -66,7 +71,7 @@ def evaluate(place: Place, options: EvaluateOptions) -> int:
         if options.data:
             found = _measure_file(options.data, options, settings, wanted, progress)
         else:
-            found = _measure_held_out(settings, adapters, wanted, progress)
+            found = _measure_held_out(options.looks, settings, adapters, wanted, progress)
     _show(found.evaluations, options.json)
     if not options.json and (work := saved_work(found.to_json(), _before(found))):
         print(work.sentence())
@@ -99,15 +104,18 @@ def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, want
     rows = read_coco(data, options.task, options.label or (), options.limit)
     qwen = load(settings.model, **settings.loading)
     experts = experts_beside(settings.model, settings.home)
-    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts)
+    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts, looks=options.looks)
 
 
-def _measure_held_out(settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
+def _measure_held_out(looks: int, settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
     """On the held-out reviews; what was found is kept with the adapter."""
     from tempfile import TemporaryDirectory
 
+    from finetune.cli.fold import compare_with
+
     with TemporaryDirectory() as folder:
-        found = _compare_held_out(Path(folder), settings, adapters, wanted, progress)
+        rows = held_out_rows(Path(folder), settings, wanted)
+        found = compare_with(settings, adapters, wanted, rows, progress=progress, looks=looks)
     if known := next((a for a in adapters.all() if a.name == wanted.name), None):
         adapters.store.set_metrics(known.name, {**known.metrics, **found.to_json()})  # what else was measured stays
     return found
@@ -128,12 +136,6 @@ def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, w
         found = robustness.measure(settings, wanted, rows, options.limit, progress)
     robustness.show(found, options.report, options.json)
     return DONE
-
-
-def _compare_held_out(folder: Path, settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
-    from finetune.cli.fold import compare_with
-
-    return compare_with(settings, adapters, wanted, held_out_rows(folder, settings, wanted), progress=progress)
 
 
 def held_out_rows(folder: Path, settings: Settings, wanted: Wanted) -> list[Row]:
@@ -161,7 +163,11 @@ def _show(evaluations: Mapping[str, Evaluation], as_json: bool) -> None:
         return
     some = next(iter(evaluations.values()))
     print(table(evaluations))
-    print(f"\n{number_measured(some)}. {how_measured(some)}")
+    print(f"\n{number_measured(some)}{_looks(some)}. {how_measured(some)}")
+
+
+def _looks(some: Evaluation) -> str:
+    return f", {some.looks} looks at each" if some.looks > 1 else ""
 
 
 def number_measured(some: Evaluation) -> str:

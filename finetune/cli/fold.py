@@ -294,6 +294,7 @@ def compare_with(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = unseen,
     choose: Choose = lambda cases: {},
+    looks: int = 1,
 ) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves now,
     and what would once the candidate is promoted."""
@@ -304,7 +305,7 @@ def compare_with(
     then = serving.beside(candidate) if isinstance(candidate, AdapterRef) else candidate
     wanted = {BASE: Route(), ACTIVE: serving, CANDIDATE: then}
     experts = experts_beside(how.model, adapters.home)
-    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose)
+    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose, looks=looks)
 
 
 def experts_beside(model: str, home: Path) -> Experts:

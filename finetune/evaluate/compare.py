@@ -27,6 +27,7 @@ from pdc.inference.experts.registry import NOBODY, Experts
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.experts import ExpertPredictor, share
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.inference.predictors.vote import VotePredictor
 
 if TYPE_CHECKING:
     from pdc.inference.qwen import Qwen
@@ -117,9 +118,11 @@ def compare(
     progress: Progress = unseen,
     experts: Experts = NOBODY,
     choose: Choose = lambda cases: {},
+    looks: int = 1,
 ) -> Comparison:
     """Each named adapter or route (AdapterRef() is the base alone) on the same rows; equal ones are measured once. The last one
-    named is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them.
+    named is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them. Every
+    answer is voted from so many `looks`.
 
     `report` gets a sentence after each answer; when `stop` says so, Stopped is raised. What is measured is what serves:
     `experts` stand beside the model, but an adapter goes before them for what it was corrected on.
@@ -127,7 +130,8 @@ def compare(
     routes = {name: routed(wanted) for name, wanted in adapters.items()}
     asked = list(dict.fromkeys(label for row in rows for label in row.question.labels))
     serving = [Route()]
-    predictor = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
+    inside = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
+    predictor = VotePredictor(inside, looks)
     answers: dict[Route, list[ScoredAnswer]] = {}
     beside: dict[Route, list[ScoredAnswer]] = {}
     seconds: dict[Route, float] = {}
@@ -142,7 +146,8 @@ def compare(
     below = {label: found.threshold for label, found in chosen.items()}
     answers[last], beside[last] = (doubted(cases, below) for cases in (answers[last], beside[last]))
     names = {w: _who(qwen.name, rows, w, experts) for w in answers}
-    done = {w: evaluate(a, model=names[w], adapter=w.names(asked), seconds=seconds[w]) for w, a in answers.items()}
+    measured = {w: evaluate(a, model=names[w], adapter=w.names(asked), seconds=seconds[w]) for w, a in answers.items()}
+    done = {w: replace(e, looks=looks) for w, e in measured.items()}
     said = {name: answers[wanted] for name, wanted in routes.items()}
     clean = {name: [*said[name], *beside[wanted]] for name, wanted in routes.items()}
     found = compared({name: done[wanted] for name, wanted in routes.items()}, said, clean)

@@ -107,6 +107,8 @@ class Evaluation:
     groups: int | None = None
     max_detections: int = COCO_DETECTIONS
     """an image and class, that mAP looked at"""
+    looks: int = 1
+    """from how many looks at the image each answer was voted"""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values only: what metrics.json and the registry keep."""

@@ -22,6 +22,7 @@ from pdc.inference.adapter_folder import AdapterManifest
 
 NOT_MEASURED = "{name} was not measured on held-out images; `python -m finetune evaluate` does that."
 NOT_COMPARED = "{name} was not measured beside {serving}, which serves now; evaluate it again."
+OTHER_LOOKS = "{name} was measured with {n} looks at each image, {serving} with {m}; evaluate it again."
 BASE = Message("the base model")
 
 
@@ -36,6 +37,8 @@ def objections(
     side = "active" if serving else "base"
     if not _compared(metrics, side, serving):
         return [Message(NOT_COMPARED, name=name, serving=rival)]
+    if (n := _looks(candidate)) != (m := _looks(metrics[side])):
+        return [Message(OTHER_LOOKS, name=name, n=n, serving=rival, m=m)]
     return [
         *leaks(metrics, manifest),
         *lower_score(metrics, side, rival),
@@ -53,6 +56,11 @@ def objections(
 def undecided(metrics: Metrics, side: str) -> list[Message]:
     """What the held-out images are too few to decide, and does not stand in the way."""
     return [*accepted_at_a_glance(metrics), *unsure_score(metrics, side), *too_few(metrics, side)]
+
+
+def _looks(measured: Metrics) -> int:
+    """From how many looks each answer was voted; one before that was noted."""
+    return measured.get("looks", 1)
 
 
 def _compared(metrics: Metrics, side: str, serving: str | None) -> bool:

@@ -39,6 +39,8 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
         "model": answer.model,
         "adapter": answer.adapter,
         "experts": list(answer.experts),
+        "looks": answer.looks,
+        "lost_looks": answer.lost_looks,
         "max_pixels": answer.max_pixels,
         "seconds": answer.seconds,
         "view": image.view.stored() if image and image.view else None,
@@ -48,6 +50,8 @@ def answer_row(name: str, wh: Size, question: Question, answer: Answer, image: A
 
 def _mark_row(mark: Mark) -> dict[str, Any]:
     said = {"label": mark.label, "score": mark.score, "doubtful": mark.status is Status.DOUBTFUL, "expert": mark.expert}
+    if mark.votes:
+        said |= {"votes": list(mark.votes)}
     if isinstance(mark.shape, Box):
         return {"box": [round(v, 2) for v in mark.shape.xyxy], **said}
     return {"point": [round(mark.shape.x, 2), round(mark.shape.y, 2)], **said}
@@ -66,9 +70,10 @@ def in_words(row: dict[str, Any]) -> str:
         found = f"{strange} {found}"
     if warning := View.of(row["view"] or {}).warning:
         found = f"{warning} {found}"
-    who = ", ".join([row["model"], f"adapter {row['adapter'] or 'none'}", *(f"expert {name}" for name in row["experts"])])
+    who = [row["model"], f"adapter {row['adapter'] or 'none'}", *(f"expert {name}" for name in row["experts"])]
+    who += [f"{row['looks']} looks"] if row["looks"] > 1 else []
     of_what = f"{', '.join(row['labels'])}; " if row["count"] else ""
-    return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {who})"
+    return f"{row['image']}: {found} ({of_what}{row['seconds']} s; {', '.join(who)})"
 
 
 def _worth_row(answer: Answer, question: Question) -> dict[str, Any] | None:

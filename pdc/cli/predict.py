@@ -35,6 +35,10 @@ class PredictOptions:
     closer: Annotated[
         int, typer.Option(metavar="N", help="Look again, larger, at the N regions it is least sure of.", show_default=False)
     ] = 0
+    looks: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="1, or 4 that vote and take four times as long (default: 4 for labels that gain by it)."),
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False
     out: Annotated[
         Path | None,
@@ -52,9 +56,10 @@ def predict(options: PredictOptions) -> int:
 
     A bad file is reported and the others go on; the exit code is 1 when any failed.
     """
-    from pdc.compose import open_store, predictor_of, routing_of
+    from pdc.compose import open_store, predictor_of, routing_of, unhurried_looks
+    from pdc.inference.predictors.vote import VotePredictor
     from pdc.review.labels import Labels
-    from pdc.settings import Settings
+    from pdc.settings import Settings, check_looks
 
     settings = Settings.from_env()
     wanted = routing_of(settings, store := open_store(settings))
@@ -65,12 +70,14 @@ def predict(options: PredictOptions) -> int:
     question, notes = Labels(store, lambda: predictor.labels).understand(typed)
     for note in notes:
         say(f"pdc: {note}")
+    looks = check_looks("--looks", options.looks) if options.looks is not None else unhurried_looks(settings, predictor, question)
+    asked = VotePredictor(predictor, looks)
     folders = [p for p in options.images if p.is_dir()]
     if not folders:
-        return _predict_files(options, settings, question, predictor)
+        return _predict_files(options, settings, question, asked)
     if len(options.images) > 1:
         raise BadSetting("Name one folder, or any number of files; a folder's answers go into one file.")
-    return _predict_folder(folders[0], options, settings, question, predictor)
+    return _predict_folder(folders[0], options, settings, question, asked)
 
 
 def _question(options: PredictOptions, settings: Settings, wanted: Route) -> Question:

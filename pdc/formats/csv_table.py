@@ -53,6 +53,8 @@ CSV_COLUMNS = (
     "origin",
     "expert",
     "score",
+    "looks_found",
+    "looks",
     "author",
     "verdict",
     "revision",
@@ -126,6 +128,7 @@ def _csv_mark(mark: Mark) -> dict[str, Any]:
     box = mark.shape if isinstance(mark.shape, Box) else None
     corners = dict(zip(("x1", "y1", "x2", "y2"), box.xyxy, strict=True)) if box else {}
     score = {} if mark.score is None else {"score": mark.score}
+    votes = dict(zip(("looks_found", "looks"), mark.votes, strict=True)) if mark.votes else {}
     centre = {"x": mark.shape.center.x, "y": mark.shape.center.y}
     return {
         "kind": "box" if box else "point",
@@ -134,6 +137,7 @@ def _csv_mark(mark: Mark) -> dict[str, Any]:
         "origin": str(mark.origin),
         "expert": as_text(mark.expert or ""),
         **score,
+        **votes,
     }
 
 

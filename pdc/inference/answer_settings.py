@@ -144,6 +144,11 @@ def count_models_of(folder: str) -> CountModels:
         raise BadModel(f"{Path(folder) / MANIFEST} has a count model without good numbers for {names}; correct it.") from None
 
 
+def looks_of(folder: str) -> frozenset[str]:
+    """The labels of which four looks that vote were measured to be worth more than one, as the model's pdc.json says."""
+    return frozenset(described(folder).get("looks") or ())
+
+
 def sizes_of(folder: str) -> dict[str, tuple[float, float]]:
     """Per label the smallest and the largest side, as a share of a look's, at which a model learnt it, as its pdc.json says."""
     found = described(folder).get("sizes") or {}

@@ -49,7 +49,8 @@ class ReviewService(ImageAccess):
 
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
     saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
-    what a reader should know about who answers. `looks`: from how many an answer for the screen is voted.
+    what a reader should know about who answers. `looks`: from how many an answer for the screen is voted,
+    `unhurried`: from how many one that nobody waits for.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class ReviewService(ImageAccess):
         versions: Sequence[str | None] = (),
         adjudicators: Collection[str] = (),
         looks: int = 1,
+        unhurried: Callable[[Question], int] = lambda question: 1,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
-        self.looks = looks
+        self.looks, self.unhurried = looks, unhurried
         self.reads = Reads(store, adjudicators, private=private)
 
     # Open

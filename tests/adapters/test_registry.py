@@ -465,6 +465,11 @@ def test_a_good_one_passes_the_gate(adapters, tmp_path, base):
         ),
         ({**GOOD, "changes": {"base": {"value": -0.05, "low": -0.07, "high": -0.03}}}, {}, "It is worse on 9"),
         ({**GOOD, "changes": {"base": None}}, {}, "could not be measured"),
+        (
+            {**GOOD, "candidate": {**GOOD["candidate"], "looks": 4}},
+            {},
+            "measured with 4 looks at each image, the base model with 1; evaluate it again",
+        ),
         (with_labels(cell=slice_of(40, 36, 0.55, 0.02)), {}, r"recall of 'cell' got worse: 55\.0 % against 70\.0 % on 40"),
         (with_labels(polyp=slice_of(19, 0, 0.0)), {}, "never says 'polyp' any more"),
         ({**GOOD, "held_out": {"a" * 64: OTHER}}, {"trained_on": {"a" * 64: SEEN}}, "trained on 1 of the held-out images"),

@@ -8,17 +8,21 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from colour_finder import ColourFinder, painted
 from PIL import Image
 
 from pdc.cli import bulk
+from pdc.cli.answer_lines import in_words
 from pdc.cli.bulk import BulkRun
 from pdc.cli.predict import PredictOptions, _predict_files
 from pdc.domain.errors import BadImage, BadModel, BadSetting
 from pdc.domain.values import Findings, Mark, Point, Question, Task
 from pdc.inference.predictors.base import Answer
+from pdc.inference.predictors.vote import VotePredictor
 from pdc.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,3 +173,16 @@ def test_a_run_of_the_real_model_killed_twice_is_finished_without_duplicates(tmp
     found = rows(out)
     assert sorted(r["image"] for r in found) == [f"{i:02}.png" for i in range(60)]
     assert all(r["readable"] and r["model"] == "pdc-tiny" for r in found)
+
+
+def test_a_line_says_from_how_many_looks_it_was_voted_and_who_saw_each_mark(tmp_path: Path):
+    painted({"red": (4, 6, 14, 20)}).save(tmp_path / "a.png")
+    question, unread = Question(Task.COUNT_AND_BOX, ("red",)), ColourFinder(lambda a: replace(a, findings=None))
+    assert run(tmp_path, tmp_path / "out.jsonl", VotePredictor(unread), question=question)[0] == 0
+    (row,) = rows(tmp_path / "out.jsonl")
+    assert (row["looks"], row["lost_looks"], row["count"], row["marks"][0]["votes"]) == (4, 1, 1, [3, 3])
+    assert row["notes"] == ["1 of 4 looks could not be read to their end and had no vote."]
+    assert in_words(row).endswith("(red; 2.0 s; finder, adapter none, 4 looks)")
+    run(tmp_path, tmp_path / "one.jsonl", ColourFinder(), question=question)
+    (row,) = rows(tmp_path / "one.jsonl")
+    assert (row["looks"], "votes" in row["marks"][0]) == (1, False) and in_words(row).endswith("adapter none)")

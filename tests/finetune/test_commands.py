@@ -93,8 +93,9 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     assert store.adapter("second").metrics["active"]["adapter"] == name
     capsys.readouterr()
 
-    assert main(["evaluate", "--adapter", "second", "--data", str(coco), "--limit", "2", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["second"]["n"] == 2
+    assert main(["evaluate", "--adapter", "second", "--data", str(coco), "--limit", "2", "--looks", "4", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)["second"]
+    assert (measured["n"], measured["looks"]) == (2, 4)
     assert main(["evaluate", "--adapter", name]) == 0
     table = capsys.readouterr().out
     assert LABEL in table and "95 % interval" in table
@@ -111,6 +112,8 @@ def test_reviews_become_an_adapter_that_serves_and_can_be_taken_back(settings, s
     [
         (["promote", "nobody"], "no adapter named 'nobody'"),
         (["evaluate", "--adapter", "nobody"], "neither registered"),
+        (["evaluate", "--looks", "3"], "--looks is 3; use 1 or 4"),
+        (["evaluate", "--looks", "4", "--perturb"], "--looks goes with neither"),
         (["train", "--parent", "nobody"], "no adapter named 'nobody'"),
         (["train", "--lr", "-1"], "lr is -1.0"),
         (["train", "--name", "../up"], "A run's name"),

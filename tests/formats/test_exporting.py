@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,15 @@ def test_csv_has_a_line_per_mark_and_says_what_was_not_found(filled, tmp_path: P
         ("none", "platelet", "none", "0", "", ""),
         ("none", "nucleus", "none", "0", "", ""),
     ]
+
+
+def test_csv_says_how_many_looks_found_a_mark_of_how_many(place: Place, tmp_path: Path):
+    voted = Mark("m1", Box(1, 1, 9, 9), "platelet", score=0.7, votes=(3, 4))
+    place.review(place.image("a.png"), BOXES, Findings((voted, replace(voted, id="h1", shape=Box(20, 1, 29, 9), votes=None))))
+    export(place.store, place.files, tmp_path / "out", "csv")
+    with (tmp_path / "out" / "marks.csv").open(newline="") as file:
+        rows = [(r["kind"], r["looks_found"], r["looks"]) for r in csv.DictReader(file)]
+    assert rows == [("box", "3", "4"), ("box", "", ""), ("none", "", "")]
 
 
 def test_jsonl_has_the_columns_of_medmultipoints(filled, tmp_path: Path):
