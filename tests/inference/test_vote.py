@@ -8,16 +8,18 @@ from dataclasses import replace
 import pytest
 from colour_finder import ColourFinder, painted
 
+from pdc.domain.certainty.counts import CountModel
 from pdc.domain.doubt import Thresholds
 from pdc.domain.geometry import map_findings
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Shape, Status, Task
 from pdc.inference.predictors.base import Answer, SoFar
-from pdc.inference.predictors.vote import MIRRORS, MOST_LOOKS, VotePredictor, stands
+from pdc.inference.predictors.vote import MIRRORS, MOST_LOOKS, USUAL, VotePredictor, stands, voted_score
 from pdc.settings import LOOKS
 
 BOXES = Question(Task.COUNT_AND_BOX, ("red", "blue"))
 PICTURE = {"red": (4, 6, 14, 20), "blue": (40, 22, 52, 30)}
 IMAGE = painted(PICTURE)
+ALL = voted_score(0.8, 1)  # what all four looks see, each with a score of 0.8
 Change = Callable[[Answer], Answer]
 
 
@@ -75,7 +77,7 @@ def test_an_outline_comes_back_with_its_mark():
 def test_looks_that_agree_give_one_mark_of_each_object_with_all_votes():
     answer = voted()
     assert places(answer) == PICTURE
-    assert [(m.id, m.votes, m.score) for m in answer.findings.marks] == [("m1", (4, 4), 0.8), ("m2", (4, 4), 0.8)]
+    assert [(m.id, m.votes, m.score) for m in answer.findings.marks] == [("m1", (4, 4), ALL), ("m2", (4, 4), ALL)]
     assert answer.findings.stated == {"red": 1, "blue": 1}
     assert (answer.looks, answer.lost_looks, answer.notes, answer.seconds) == (4, 0, (), 2.0)
 
@@ -88,9 +90,11 @@ def test_what_two_of_four_looks_see_stands_and_what_one_sees_does_not(blind, see
     assert all(m.votes == (4 - blind, 4) for m in answer.findings.marks if m.label == "blue")
 
 
-def test_a_look_that_does_not_see_an_object_counts_as_a_score_of_nothing():
+def test_the_score_is_that_of_the_looks_more_where_all_agree_and_less_where_few_do():
+    assert [voted_score(0.5, share) for share in (1, 0.75, 0.5)] == [0.5744, 0.4502, 0.3318]
+    assert voted_score(0.5, USUAL) == 0.5 and 0 < voted_score(0.0, 0.5) < voted_score(1.0, 1.0) < 1
     answer = voted(blind_to("blue"), scored(0.4))
-    assert {m.label: m.score for m in answer.findings.marks} == {"red": 0.7, "blue": 0.5}
+    assert {m.label: m.score for m in answer.findings.marks} == {"red": voted_score(0.7, 1), "blue": voted_score(2 / 3, 0.75)}
 
 
 def test_the_place_is_the_median_of_the_looks():
@@ -149,13 +153,13 @@ def test_of_numbers_the_median_stands_the_lower_of_two():
     assert answer.findings == Findings(stated={"red": 5, "blue": 0})
 
 
-@pytest.mark.parametrize(("threshold", "status"), [(0.59, Status.OPEN), (0.61, Status.DOUBTFUL)])
+@pytest.mark.parametrize(("threshold", "status"), [(0.76, Status.OPEN), (0.77, Status.DOUBTFUL)])
 def test_a_mark_is_doubtful_by_the_score_that_the_looks_give_it(threshold, status):
     thresholds: Thresholds = {"blue": threshold}
     told: Change = lambda a: replace(a, thresholds=thresholds)  # noqa: E731
     answer = voted(lambda a: told(blind_to("blue")(a)), *[told] * 3)
     mark = answer.findings.marks[1]
-    assert (mark.score, mark.status) == (0.6, status)
+    assert (mark.score, mark.status) == (voted_score(0.8, 0.75), status)
     assert answer.findings.stated == {"red": 1, "blue": int(status is Status.OPEN)}
 
 
@@ -165,16 +169,27 @@ def test_a_mark_that_one_look_doubts_votes_all_the_same():
         return replace(a, findings=Findings(marks), thresholds={"red": 0.3})
 
     first, *_ = voted(doubting).findings.marks
-    assert (first.status, first.votes, first.score) == (Status.OPEN, (4, 4), 0.625)
+    assert (first.status, first.votes, first.score) == (Status.OPEN, (4, 4), voted_score(0.625, 1))
 
 
-def test_the_chances_of_a_count_are_the_mean_of_the_looks():
-    def counting(of: dict[int, float], more: float) -> Change:
-        return lambda a: replace(a, counts={"red": of}, more={"red": more})
+def test_the_chances_of_a_count_follow_from_the_voted_marks_and_the_mean_of_what_the_looks_may_have_left_out():
+    model = CountModel(1.0, 0.0, 2.0, 0.0)
 
-    answer = voted(*[counting({1: 1.0}, 0.1)] * 3, counting({1: 0.2, 2: 0.8}, 0.5))
-    assert answer.counts == {"red": {1: 0.8, 2: 0.2}} and answer.more == {"red": 0.2}
-    assert voted(counting({1: 1.0}, 0.1)).counts == {}  # the other looks do not say
+    def more(p: float) -> Change:
+        return lambda a: replace(a, more={"red": p}, count_models={"red": model}, counts={"red": {7: 1.0}})
+
+    answer = voted(*map(more, (0.1, 0.1, 0.1, 0.5)))
+    assert answer.more == {"red": 0.2}
+    assert answer.counts == {"red": model.distribution([answer.findings.marks[0].score], 0.2)}
+    assert voted(more(0.1)).counts == {}  # the other looks do not say
+
+
+def test_the_chances_of_a_number_without_marks_are_the_mean_of_the_looks():
+    def counting(of: dict[int, float]) -> Change:
+        return lambda a: replace(a, counts={"red": of})
+
+    answer = voted(*[counting({1: 1.0})] * 3, counting({1: 0.2, 2: 0.8}), question=Question(Task.COUNTING, ("red",)))
+    assert answer.counts == {"red": {1: 0.8, 2: 0.2}}
 
 
 def test_what_each_look_said_is_kept_under_its_name():
