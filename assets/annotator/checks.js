@@ -1,10 +1,12 @@
-// What looks wrong: two marks on one object, marks beyond the image, boxes that its edge cuts. Hints only; nothing is changed.
+// What looks wrong: two marks on one object, marks beyond the image, and what the other marks make unlikely (unlikely.js). Hints
+// only; nothing is changed.
 // `same` comes from EDITOR in pdc/domain/matching.py: boxes of one label above `iou`, points nearer than `distance` pixels or,
 // whichever is most, than `share` of a large image's longer side, or `size` of the usual object's shorter one.
 
 import { same } from "../page.js";
 import { counted } from "./core.js";
 import * as shapes from "./shapes.js";
+import { unlikely } from "./unlikely.js";
 import { t } from "./words.js";
 
 const iou = (a, b) => {
@@ -33,12 +35,14 @@ function duplicates(marks, near, tell) {
   }
 }
 
-function placed(mark, { width, height }) {
+const outside = (mark, { width, height }) => {
   const [cx, cy] = shapes.center(mark);
-  if (cx < 0 || cy < 0 || cx > width || cy > height) return "outside";
-  const [x1, y1, x2, y2] = shapes.bounds(mark);
-  return mark.box && (x1 <= 0.5 || y1 <= 0.5 || x2 >= width - 0.5 || y2 >= height - 0.5) ? "edge" : null;
-}
+  return cx < 0 || cy < 0 || cx > width || cy > height;
+};
+
+// How many boxes the image's edge cuts.
+export const atEdge = (marks, size) =>
+  marks.filter((mark) => counted(mark) && mark.box && !outside(mark, size) && !shapes.inside(mark.box, size)).length;
 
 // Per label, the distance in pixels below which two points look like one object.
 function reach(marks, size) {
@@ -47,16 +51,13 @@ function reach(marks, size) {
   return new Map([...new Set(marks.map(({ label }) => label))].map((label) => [label, Math.max(least, of(label))]));
 }
 
-const WORDS = { outside: "Mostly outside the image", edge: "Cut by the image's edge" };
-
-// Map: mark id -> {kind: "duplicate" | "outside" | "edge" | "shape", text}. Marks that do not count have no hints.
+// Map: mark id -> {kind, text}; of the kinds "duplicate", "outside", "shape" and those of unlikely.js. Marks that do not count have
+// no hints, and no mark has two: the last kind found here stands.
 export const check = (marks, size, asked) => {
   const found = new Map();
   const live = marks.filter(counted);
-  for (const mark of live) {
-    const kind = placed(mark, size);
-    if (kind) found.set(mark.id, { kind, text: t(WORDS[kind]) });
-  }
+  for (const [id, hint] of unlikely(live, size)) found.set(id, hint);
+  for (const mark of live) if (outside(mark, size)) found.set(mark.id, { kind: "outside", text: t("Mostly outside the image") });
   if (asked === "box") for (const mark of live) if (mark.point) found.set(mark.id, { kind: "shape", text: t("A point: it has no box yet") });
   const tell = (a, b) => {
     found.set(a.id, { kind: "duplicate", text: t("Maybe the same object as {id}", { id: b.id }) });

@@ -2,7 +2,7 @@
 
 import { carry } from "./carry.js";
 import { changed, relabelled, reshaped } from "./changes.js";
-import { counted } from "./core.js";
+import { counted, untouched } from "./core.js";
 import { History } from "./history.js";
 import { changedKeys, mergeInto, withdrawn } from "./merge.js";
 import { Selection } from "./selection.js";
@@ -204,6 +204,18 @@ export class Doc extends History {
     this.commit({ marks }, merge);
     return true;
   }
+
+  // Copies of marks, as a person's own; those of a label that is not asked for are kept aside.
+  paste(marks) {
+    const asked = (mark) => this.labels.includes(mark.label);
+    const own = marks.map((mark) => cleanMark({ ...mark, id: this.nextId(), origin: "human", status: "open", score: null, expert: null, votes: null }));
+    const { aside } = this.state;
+    this.selection.take(own.filter(asked).map((mark) => mark.id));
+    if (own.length) this.commit({ marks: [...this.marks, ...own.filter(asked)], aside: { ...aside, marks: [...aside.marks, ...own.filter((mark) => !asked(mark))] } });
+  }
+
+  // Whether a mark waits for a reader's verdict.
+  waits(mark) { return untouched(mark) || (["open", "doubtful"].includes(mark.status) && Boolean(this.proposed(mark.id))); }
 
   patch(id, change, merge) { return this.change([this.find(id)], () => change, merge); }
   reshape(id, shape, merge) { return this.change([this.find(id)], (mark) => reshaped(mark, shape), merge); }

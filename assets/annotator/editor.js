@@ -13,8 +13,10 @@ import { keeper } from "./keeper.js";
 import { listen } from "./keys.js";
 import { Layer } from "./layer.js";
 import { Lens } from "./lens.js";
+import { Line } from "./line.js";
 import { Link } from "./link.js";
 import { List } from "./list.js";
+import { Menu } from "./menu.js";
 import { Notices } from "./notices.js";
 import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
@@ -23,6 +25,7 @@ import * as shapes from "./shapes.js";
 import { Sheet } from "./sheet.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
+import { Walk } from "./walk.js";
 
 export class Editor {
   // The document that was shown last: it outlives the editor, which Gradio may build again.
@@ -35,8 +38,12 @@ export class Editor {
     this.hidden = false;
     this.plain = false;
     this.doc = new Doc(() => this.changed());
+    this.line = new Line();
+    this.walk = new Walk(this);
     this.build(host);
     this.pointer = new Pointer(this);
+    this.menu = new Menu(this);
+    host.append(this.menu.root);
     this.root.pdc = this;
     listen(this);
   }
@@ -52,7 +59,7 @@ export class Editor {
     this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.shown.message);
     this.root = host;
     this.buildPanels();
-    this.stage.append(this.lens.root, this.adjust.root);
+    this.stage.append(this.lens.root, this.adjust.root, this.line.root);
     this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.side, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
@@ -163,7 +170,7 @@ export class Editor {
 
   focusedMark(event) {
     const id = event.target.getAttribute && event.target.getAttribute("data-id");
-    if (id !== null && id !== this.doc.selected) this.select(id);
+    if (id !== null && !this.doc.selection.ids.has(id)) this.select(id);
   }
 
   select(id, { reveal = true } = {}) {
@@ -188,6 +195,7 @@ export class Editor {
   showChosen() {
     const { doc } = this;
     doc.lastMerge = null;
+    this.walk.ahead = null;
     if (doc.mark) doc.cursor = doc.shown.indexOf(doc.mark);
     this.layer.showSelected(doc.selected);
     this.list.follow();
@@ -197,24 +205,9 @@ export class Editor {
     this.layer.overlays();
   }
 
-  step(by) {
-    const id = this.doc.step(by);
-    if (id !== null) this.goTo(id);
-  }
-
   goTo(id) {
     this.select(id, { reveal: false });
     this.view.visit(shapes.bounds(this.doc.mark));
-  }
-
-  // Tab walks through the marks and, after the last, leaves the image.
-  tab(by) {
-    const { doc } = this;
-    const at = doc.mark ? doc.shown.indexOf(doc.mark) + by : by > 0 ? 0 : -1;
-    if (at < 0 || at >= doc.shown.length) return false;
-    this.select(doc.shown[at].id);
-    this.layer.nodes.get(doc.selected).shape.focus({ preventScroll: true });
-    return true;
   }
 
   setTool(tool) {
@@ -249,8 +242,11 @@ export class Editor {
     this.link.tell("closer");
   }
 
+  // A verdict on one mark goes on to the next; one on several leaves them selected.
   judge(status) {
-    if (!this.pointer.busy) this.doc.judge(this.doc.chosen, status);
+    const { chosen } = this.doc;
+    if (this.pointer.busy || !this.doc.judge(chosen, status) || chosen.length > 1) return;
+    if (this.doc.mark && this.doc.mark.status === status) this.walk.goOn();
   }
 
   remove() {

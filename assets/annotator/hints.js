@@ -1,6 +1,7 @@
-// The line under the count that says what looks wrong; a press goes to the next mark it is about.
+// The line under the count that says what looks wrong; a press goes to the next mark it is about. What the image's edge cuts is
+// only noted: it is nothing wrong.
 
-import { check } from "./checks.js";
+import { atEdge, check } from "./checks.js";
 import { html, text } from "./core.js";
 import { t } from "./words.js";
 
@@ -8,9 +9,11 @@ const REST_MS = 60; // many quick edits are checked once
 /** @type {[string, (n: number) => string][]} */
 const KINDS = [
   ["duplicate", (n) => t("{n} may be marked twice", { n })],
+  ["labels", (n) => t("{n} may be one object under two labels", { n })],
+  ["size", (n) => t("{n} of an unusual size", { n })],
+  ["inside", (n) => t("{n} inside another object", { n })],
   ["shape", (n) => (n === 1 ? t("1 point without a box") : t("{n} points without a box", { n }))],
   ["outside", (n) => t("{n} outside the image", { n })],
-  ["edge", (n) => t("{n} cut by the edge", { n })],
 ];
 
 export class Hints {
@@ -21,7 +24,8 @@ export class Hints {
     this.checked = null;
     this.asked = null;
     this.buttons = new Map(KINDS.map(([kind]) => [kind, this.button(kind)]));
-    this.root = html("div", { class: "pda-hints", role: "group", "aria-label": "Please check", hidden: "" }, ...this.buttons.values());
+    this.edge = html("span", { class: "pda-edge", hidden: "" });
+    this.root = html("div", { class: "pda-hints", role: "group", "aria-label": "Please check", hidden: "" }, ...this.buttons.values(), this.edge);
   }
 
   button(kind) {
@@ -44,16 +48,19 @@ export class Hints {
     this.checked = doc.marks;
     this.asked = doc.kind;
     this.found = doc.open ? check(doc.marks, doc.size, doc.kind) : new Map();
+    const cut = doc.open ? atEdge(doc.marks, doc.size) : 0;
     for (const [kind, words] of KINDS) {
       const n = [...this.found.values()].filter((hint) => hint.kind === kind).length;
       this.buttons.get(kind).hidden = n === 0;
       text(this.buttons.get(kind), words(n));
     }
-    this.root.hidden = this.found.size === 0;
+    this.edge.hidden = cut === 0;
+    text(this.edge, t("{n} cut by the edge", { n: cut }));
+    this.root.hidden = this.found.size + cut === 0;
     list.window();
   }
 
-  // The next mark in sight with a hint; without `kind`, whatever the hint, but only cuts when nothing else is wrong.
+  // The next mark in sight with a hint; without `kind` the gravest there is.
   next(kind = KINDS.map(([name]) => name).find((name) => !this.buttons.get(name).hidden)) {
     const { doc } = this.editor;
     const from = doc.mark ? doc.shown.indexOf(doc.mark) + 1 : 0;

@@ -1,19 +1,23 @@
 // The keyboard. One table makes both the bindings and the help that `?` shows (help.js).
 
+import { copy, pasted } from "./clipboard.js";
+
 // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
 export const BINDINGS = [
   ["Marks", [
-    ["N / P", "next / previous mark, brought into sight", { n: (e) => e.step(1), p: (e) => e.step(-1) }],
-    ["A", "accept", { a: (e) => e.judge("accepted") }],
+    ["N / P", "next / previous mark, brought into sight", { n: (e) => e.walk.step(1), p: (e) => e.walk.step(-1) }],
+    ["A", "accept, and go on to the next open mark", { a: (e) => e.judge("accepted") }],
     ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
-    ["R", "reject, or take it back", { r: (e) => e.judge("rejected") }],
+    ["R", "reject, and go on; or take it back", { r: (e) => e.judge("rejected") }],
     ["Shift R", "reject all marks that their score hides", { "shift+r": (e) => e.doc.rejectHidden() }],
     ["Shift G", "contact sheet: every mark as a picture, the doubtful first", { "shift+g": (e) => e.sheet.toggle() }],
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
     ["1 – 9", "label of the selected marks, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
     ["Ctrl A", "select all; Shift click adds a mark or takes it away, a drag beside the marks selects what it touches", { "ctrl+a": (e) => e.selectIn() }],
-    ["F", "next mark that may be wrong: twice, outside, cut; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
+    ["Ctrl C / Ctrl V", "copy the selected marks / paste them, in the next image too", { "ctrl+c": (e) => copy(e), "ctrl+v": () => false }], // "paste" follows
+    ["Shift F10", "menu of the selected marks, as by the right button", { "shift+f10": (e) => e.menu.atMark(), contextmenu: (e) => e.menu.atMark() }],
+    ["F", "next mark that may be wrong; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
     ["Ctrl Z / Ctrl Y", "undo / redo", {
       "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
     }],
@@ -63,7 +67,7 @@ export const BINDINGS = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "g", "q", "r", "v"]; // letters that mean something else with Shift
+const SHIFTED = ["a", "e", "g", "q", "r", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 
@@ -100,7 +104,7 @@ export const press = (editor, event) => {
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
   if (plain && /^[1-9]$/.test(key) && editor.digit(Number(key))) return true;
-  if (plain && key === "tab" && editor.focused()) return editor.tab(event.shiftKey ? -1 : 1);
+  if (plain && key === "tab" && editor.focused()) return editor.walk.tab(event.shiftKey ? -1 : 1);
   if (plain && (key === "enter" || key === " ") && event.target.closest("button, a, summary")) return false;
   if (plain && key === " ") return editor.holdPan(true);
   const run = event.altKey ? null : RUN[chord(event, key)] || RUN[chord(event, event.key.toLowerCase())];
@@ -138,6 +142,11 @@ function onKeyDown(event) {
   else editor.link.flush();
 }
 
+function onPaste(event) {
+  const editor = inSight();
+  if (editor) pasted(editor, event);
+}
+
 function onKeyUp(event) {
   if (event.key === " ") for (const editor of editors) editor.holdPan(false);
 }
@@ -148,6 +157,7 @@ export const listen = (editor) => {
   if (!listening) {
     document.addEventListener("keydown", onKeyDown);
     document.addEventListener("keyup", onKeyUp);
+    document.addEventListener("paste", onPaste);
     window.addEventListener("blur", () => onKeyUp({ key: " " }));
     listening = true;
   }

@@ -21,6 +21,7 @@ export class Pointer {
     stage.addEventListener("pointercancel", (e) => this.cancel(e));
     stage.addEventListener("pointerleave", () => editor.layer.hover(null));
     stage.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
+    stage.addEventListener("mousedown", (e) => e.button === 2 && e.preventDefault()); // the menu's, which the focus would go before
     stage.addEventListener("auxclick", (e) => e.preventDefault());
     stage.addEventListener("dragstart", (e) => e.preventDefault());
   }
@@ -112,10 +113,11 @@ export class Pointer {
   }
 
   // Where the dragged marks lie if the drag ends here: shapes by id.
-  movesAt(event, { kind, handle, marks, x: x0, y: y0 }) {
+  movesAt(event, drag) {
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
-    if (kind === "move") return shapes.moveAll(marks, x - x0, y - y0, this.doc.size);
-    return new Map([[marks[0].id, shapes.resize(marks[0].box, handle, x - x0, y - y0, this.doc.size)]]);
+    const [dx, dy, [mark]] = [x - drag.x, y - drag.y, drag.marks];
+    if (drag.kind === "move") return shapes.moveAll(drag.marks, dx, dy, this.doc.size);
+    return new Map([[mark.id, shapes.resize(mark.box, drag.handle, dx, dy, this.doc.size)]]);
   }
 
   up(event) {
@@ -154,8 +156,9 @@ export class Pointer {
   }
 
   // A click on the selected mark goes on to the next one under the pointer; with Shift it adds a mark, or takes it away.
-  clicked({ clears, adds, hits, marks }) {
+  clicked(drag) {
     const { editor } = this;
+    const { clears, adds, hits, marks } = drag;
     if (clears) return editor.select(null);
     if (!hits || !hits.length) return;
     if (adds) return editor.toggleChosen(hits[0].id);

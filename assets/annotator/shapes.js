@@ -67,11 +67,13 @@ export const span = (x1, y1, x2, y2, size) => {
   return { box: [xs[0], ys[0], xs[1], ys[1]] };
 };
 
+// Whether the image's edge cuts nothing of a box.
+export const inside = ([x1, y1, x2, y2], size) => x1 > 0.5 && y1 > 0.5 && x2 < size.width - 0.5 && y2 < size.height - 0.5;
+
 // [width, height] that objects of this label usually have (medians), or null. Those that the edge cuts or that do not count are left out.
 export const usual = (marks, label, size) => {
-  const inside = ([x1, y1, x2, y2]) => x1 > 0.5 && y1 > 0.5 && x2 < size.width - 0.5 && y2 < size.height - 0.5;
   const own = marks.filter((m) => m.label === label && counted(m)).map(body);
-  const boxes = own.filter((m) => m.box).map((m) => m.box).filter(inside);
+  const boxes = own.filter((m) => m.box).map((m) => m.box).filter((box) => inside(box, size));
   const median = (sides) => sides.sort((a, b) => a - b)[sides.length >> 1];
   return boxes.length ? [median(boxes.map((b) => b[2] - b[0])), median(boxes.map((b) => b[3] - b[1]))] : null;
 };
@@ -114,9 +116,9 @@ export const under = (marks, x, y, slack) => {
 
 // The handle of the box within reach of a place, or null. Inside a small box the reach shrinks, so it can still be moved.
 export const handleUnder = (box, x, y, reach) => {
-  const inside = x > box[0] && x < box[2] && y > box[1] && y < box[3];
+  const within = x > box[0] && x < box[2] && y > box[1] && y < box[3];
   const side = Math.min(box[2] - box[0], box[3] - box[1]);
-  const limit = inside ? Math.min(reach, side / 4) : reach;
+  const limit = within ? Math.min(reach, side / 4) : reach;
   let best = null;
   for (const handle of HANDLES) {
     const [hx, hy] = handleAt(box, handle);

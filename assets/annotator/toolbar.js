@@ -19,8 +19,8 @@ export class Toolbar {
     this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
     this.reject = button("reject", "Reject (R)", on(() => editor.judge("rejected")));
     this.remove = button("trash", "Delete (Del)", on(() => editor.remove()));
-    this.before = button("prev", "Previous mark (P)", on(() => editor.step(-1)));
-    this.after = button("next", "Next mark (N)", on(() => editor.step(1)));
+    this.before = button("prev", "Previous mark (P)", on(() => editor.walk.step(-1)));
+    this.after = button("next", "Next mark (N)", on(() => editor.walk.step(1)));
     this.hide = button("eye", "Hide marks (H)", on(() => editor.toggle("hidden")));
     this.plain = button("outline", "Outlines only (O)", on(() => editor.toggle("plain")));
     this.grid = button("grid", "Counting grid (G)", on(() => editor.grid.toggle()));

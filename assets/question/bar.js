@@ -48,7 +48,7 @@ class Bar {
     this.build();
     if (mounted) mounted.leave();
     mounted = this;
-    this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(),
+    this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(), "pdc-ask-labels": (event) => this.offer(event.detail),
       "pdc-looks": () => this.looks.hidden || this.looks.disabled || this.act("looks"),
       "pdc-signed": (event) => this.signature.show(event.detail) };
     for (const [type, run] of Object.entries(this.listeners)) document.addEventListener(type, run);
@@ -81,6 +81,14 @@ class Bar {
 
   add(label) {
     if (this.question && !this.question.labels.includes(label)) this.toggle(label);
+  }
+
+  // Labels that pasted marks bring along: those of the dictionary can be asked for too.
+  offer(detail) {
+    if (!this.question) return;
+    const names = this.dictionary().map(({ name }) => name);
+    detail.taken = detail.labels.filter((label) => names.includes(label));
+    detail.ask = () => this.want({ labels: detail.taken.reduce((all, label) => added(all, label, this.value.known), this.question.labels) });
   }
 
   toggle(label) {
