@@ -47,6 +47,7 @@ class Worklist {
     if (mounted) mounted.forget();
     /** @type {[string, (event: any) => void][]} */
     this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)], ["pdc-finish", () => this.inSight && this.act("finish")],
+      ["pdc-open", (event) => this.choose(event.detail)],
       ...["dragover", "dragleave", "drop"].map((type) => /** @type {[string, (event: any) => void]} */ ([type, (event) => this.dragged(event)]))];
     for (const [type, run] of this.listening) document.addEventListener(type, run, true);
     mounted = this;

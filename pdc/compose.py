@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters
@@ -18,7 +19,7 @@ from pdc.domain.roles import Role
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
-from pdc.inference.fingerprints import fingerprint
+from pdc.inference.fingerprints import LIKENESS, fingerprint
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.experts import ExpertPredictor
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from pdc.review.agreement.reports import Reports
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
+    from pdc.review.similar.cases import SimilarCases
+    from pdc.review.similar.describing import Describer
 
 VERSION = 12  # hex digits of the fingerprint by which answers tell a model's weights apart
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
@@ -126,6 +129,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         build_ui(_tabs(settings, service, prefetcher, model, routing, reports)),
         prefetcher=prefetcher,
         reports=reports,
+        similar=_similar(settings, service, model),
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
@@ -166,6 +170,24 @@ def _reports(settings: Settings, service: ReviewService) -> Reports | None:
 
     sees_all = (lambda user: user in service.reads.adjudicators) if settings.needs_login else (lambda user: True)
     return None if service.private else Reports(service.reads, sees_all)
+
+
+def _similar(settings: Settings, service: ReviewService, model: NamedPredictor) -> SimilarCases:
+    """The reviewed cases like an image; from now on every answered one is described."""
+    from pdc.review.similar.cases import SimilarCases
+
+    describer = describer_of(settings, service.store, model)
+    service.answered = describer.add
+    return SimilarCases(service, describer, measured=(Path(settings.model) / LIKENESS).is_file())
+
+
+def describer_of(settings: Settings, store: Store, model: NamedPredictor) -> Describer:
+    """What keeps how images look to the model of these settings."""
+    from pdc.images.intake import ImageFiles
+    from pdc.review.similar.describing import Describer
+
+    weights = next(filter(None, versions_of(settings)), settings.base)
+    return Describer(store, ImageFiles(settings.images), model.describe, weights)
 
 
 def versions_of(settings: Settings) -> tuple[str | None, ...]:

@@ -23,6 +23,7 @@ import { Pointer } from "./pointer.js";
 import { Readers } from "./readers.js";
 import * as shapes from "./shapes.js";
 import { Sheet } from "./sheet.js";
+import { Similar } from "./similar.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
 import { Walk } from "./walk.js";
@@ -60,7 +61,7 @@ export class Editor {
     this.root = host;
     this.buildPanels();
     this.stage.append(this.lens.root, this.adjust.root, this.line.root);
-    this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.side, this.help.root);
+    this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.similar.root, this.side, this.similar.look, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
     this.canvas.prepend(this.grid.lines, this.readers.drawn);
@@ -81,9 +82,10 @@ export class Editor {
     this.readers = new Readers(this);
     this.list = new List(this);
     this.sheet = new Sheet(this);
-    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices, this.toolbar];
+    this.similar = new Similar(this);
+    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices, this.toolbar, this.similar];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
-      this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, legend());
+      this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
   }
 
   zoomed() {
@@ -223,6 +225,7 @@ export class Editor {
     if (this.help.open) return this.help.toggle(false);
     if (this.sheet.open) return this.sheet.toggle(false);
     if (this.adjust.open) return this.adjust.toggle(false);
+    if (this.similar.escape()) return;
     if (this.pointer.busy) return this.pointer.cancel();
     if (this.notices.stop()) return;
     if (this.tool !== "select") return this.setTool("select");

@@ -48,6 +48,7 @@ export const BINDINGS = [
     ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
     ["I", "brightness, contrast, gamma, invert; window and level", { i: (e) => e.adjust.toggle() }],
     ["Y", "as the model saw it, or your own window", { y: (e) => void e.deep.toggle() }],
+    ["Shift S", "similar cases: reviewed images like this one", { "shift+s": (e) => e.similar.toggle() }],
     ["?", "these keys", { "?": (e) => e.help.toggle() }],
   ]],
   ["Counting", [
@@ -67,7 +68,7 @@ export const BINDINGS = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "g", "q", "r", "v", "f10"]; // keys that mean something else with Shift
+const SHIFTED = ["a", "e", "g", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 

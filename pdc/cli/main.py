@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
 from pdc.cli.experts import commands as experts
 from pdc.cli.options import spelled_out
+from pdc.cli.similar.commands import similar
 
 ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
 EXAMPLES = """examples:
@@ -21,6 +22,7 @@ EXAMPLES = """examples:
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
   python -m pdc agreement --out agreement.html
+  python -m pdc similar --build
   python -m pdc images retire "slide 7.png" --why "wrong patient"
   python -m pdc labels list
   python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
@@ -35,6 +37,7 @@ app.command("predict")(spelled_out(predict.predict))
 app.command("serve-model")(model_server.serve_model)
 app.command("import")(spelled_out(exchange.import_))
 app.command("export")(exchange.export)
+app.command("similar")(similar)
 app.command("agreement")(exchange.agreement)
 app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")

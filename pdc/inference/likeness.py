@@ -80,6 +80,11 @@ class KnownImages:
         shares = {name: round(self.kinds[name].share(described), 4) for name in dict.fromkeys(self.labels.values())}
         return {label: shares[kind] for label, kind in self.labels.items()}
 
+    @property
+    def middle(self) -> np.ndarray:
+        """The description [d] in the middle between the kinds; a lone zero where there are none."""
+        return np.mean([kind.center for kind in self.kinds.values()], 0) if self.kinds else np.zeros(1)
+
     def without(self, labels: Collection[str]) -> KnownImages:
         """Nothing is said of these labels."""
         return KnownImages(self.kinds, {label: kind for label, kind in self.labels.items() if label not in labels})

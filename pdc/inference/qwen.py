@@ -26,6 +26,7 @@ from pdc.inference.processor import load_processor
 from pdc.settings import MAX_PIXELS
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from PIL.Image import Image as PilImage
 
@@ -157,6 +158,11 @@ class Qwen:
     def likeness(self, features: torch.Tensor) -> Likeness:
         """How an image with these features compares with the training images, per label; empty where that is not known."""
         return self._known.compare(describe(features.float().cpu().numpy())) if self.knows_images else {}
+
+    def description(self, features: torch.Tensor) -> np.ndarray:
+        """float32 [2 * hidden] of an image's features: `describe`, less what all known kinds have in common. Cosines between
+        descriptions say how alike images are."""
+        return describe(features.float().cpu().numpy()) - self._base_known.middle.astype("float32")
 
     def before_answer(self, question: Question | None, grid: torch.Tensor | None) -> list[int]:
         """Prompt tokens: up to the end of an image of `grid` when `question` is None, else from there to the answer."""

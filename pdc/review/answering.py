@@ -42,7 +42,8 @@ class Answers:
 
     `serving` says which model, adapter and experts would answer a question now; an answer they gave before is not asked for
     again. Without it any stored answer will do. `versions` are those of the model whose answers will do, the present one first;
-    none: all will. `at_once` is how many questions the predictor takes at a time.
+    none: all will. `at_once` is how many questions the predictor takes at a time. `answered` is told the sha256 of each image
+    that was answered.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Answers:
         self.store, self.files, self.predictor, self.serving = store, files, predictor, serving
         self.versions = versions
         self.requests = RequestTable(at_once)
+        self.answered: Callable[[str], object] = lambda sha256: None
 
     def asked(self, question: Question) -> Question | None:
         """What the model is asked of a question: the labels it was taught, as far as it says; None where that is none."""
@@ -148,6 +150,7 @@ class Answers:
             lost_looks=answer.lost_looks,
         )
         self.store.add_prediction(prediction)
+        self.answered(image.sha256)
         return prediction
 
 

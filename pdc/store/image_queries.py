@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select, true
@@ -119,9 +119,10 @@ class ImageQueries(ReaderQueries):
             rows = [row for part in parts for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
             return [self._review(session, row) for row in sorted(rows, key=lambda row: row.seq)]
 
-    def likenesses(self, rule: int) -> dict[str, str]:
-        """sha256 -> what tells copies of the image, made by this version of the rule."""
+    def likenesses(self, rule: int, of: Collection[str] | None = None) -> dict[str, str]:
+        """sha256 -> what tells copies of the image, made by this version of the rule; of these images (a few) or of all."""
         query = select(LikenessRow.image_sha256, LikenessRow.text).where(LikenessRow.rule == rule)
+        query = query if of is None else query.where(LikenessRow.image_sha256.in_(of))
         with self._read() as session:
             return {sha256: text for sha256, text in session.execute(query)}
 

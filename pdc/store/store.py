@@ -10,9 +10,10 @@ from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
 from pdc.store.schema import migrate
 from pdc.store.user_queries import UserQueries
+from pdc.store.vector_queries import VectorQueries
 
 
-class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, UserQueries):
+class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, VectorQueries, UserQueries):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

@@ -224,6 +224,18 @@ class LikenessRow(Row):
     text: Mapped[str]
 
 
+class VectorRow(Row):
+    """What a model's vision tower saw of an image: float16, of length 1; `model` tells its weights apart."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (UniqueConstraint("model", "image_sha256", name="uq_vectors_model"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"))
+    model: Mapped[str]
+    vector: Mapped[bytes]
+
+
 class GroupRow(Row):
     """The side of the split a group of images is on, for ever: `held_out` or `training`."""
 

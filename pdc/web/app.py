@@ -28,8 +28,9 @@ from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
+from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import auto_accept_route, data_routes, import_routes, raw_route
+from pdc.web import auto_accept_route, data_routes, import_routes, raw_route, similar_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -64,12 +65,13 @@ def build_server(
     *,
     prefetcher: Prefetcher,
     reports: Reports | None = None,
+    similar: SimilarCases | None = None,
     max_upload_mb: int = 64,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
-    far readers agree, where there can be several."""
+    far readers agree, where there can be several; `similar` are the reviewed cases like an image."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors)
@@ -86,6 +88,8 @@ def build_server(
     data_routes.add_routes(app, access, service)
     if reports is not None:
         data_routes.add_agreement_route(app, access, reports)
+    if similar is not None:
+        similar_route.add_similar_route(app, access, similar)
     incoming = Incoming(service, service.files.folder.parent / "incoming")
     import_routes.add_routes(app, access, incoming, max_upload_mb * 1_000_000)
 

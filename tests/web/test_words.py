@@ -89,6 +89,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "review/questions.py",
     "review/drafts.py",
     "review/service.py",
+    "review/similar/cases.py",
     "review/visibility.py",
     "web/app.py",
     "web/bodies.py",

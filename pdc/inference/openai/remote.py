@@ -205,6 +205,9 @@ class RemotePredictor:
 
     # Looks
 
+    def describe(self, image: PilImage) -> None:
+        """None: servers do not tell what their vision tower sees."""
+
     def _looks(self, served: ServedModel, image: PilImage, question: Question) -> list[ServerWindow]:
         seen: dict[tuple[Box, Question], ServerWindow] = {}
 

@@ -23,6 +23,7 @@ from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.content import content_box
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image as PilImage
 
     from pdc.inference.openai.remote import RemotePredictor
@@ -149,6 +150,10 @@ class ExpertPredictor:
 
     def untaught(self, question: Question) -> tuple[str, ...]:
         return untaught(question, self.labels)
+
+    def describe(self, image: PilImage) -> np.ndarray | None:
+        """As the predictor inside."""
+        return self.inside.describe(image)
 
     def predict(self, image: PilImage, question: Question) -> Answer:
         return self.predict_many([(image, question)])[0]

@@ -26,6 +26,7 @@ from pdc.inference.predictors.tiled import TiledQuestion, plan_requests
 from pdc.inference.types import Decoded, Proposal
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image as PilImage
 
     from pdc.inference.qwen import Qwen
@@ -190,6 +191,15 @@ class LocalPredictor:
             decoder, qwen = self._ready(wanted)
             with sentences(qwen.max_pixels):
                 return qwen.likeness(decoder.see(image).features) if qwen.knows_images else {}
+
+    def describe(self, image: PilImage) -> np.ndarray:
+        """The picture as the base's vision tower sees it (`Qwen.description`), whichever adapter serves."""
+        with self._lock:
+            decoder, qwen = self._ready(self._serving or BASE)
+            if qwen.vision_weights is not None:
+                decoder, qwen = self._ready(BASE)
+            with _whole_again(qwen), sentences(qwen.max_pixels):
+                return qwen.description(decoder.see(whole_picture(image)).features)
 
     def compared(self, image: PilImage, question: Question) -> Likeness:
         """The `likeness` of the picture for the asked labels, without an answer: where an expert gives it."""

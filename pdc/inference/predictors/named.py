@@ -13,6 +13,7 @@ from pdc.domain.values import Question
 from pdc.inference.predictors.base import Answer, SoFar
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image as PilImage
 
     from pdc.inference.openai.remote import RemotePredictor
@@ -77,6 +78,10 @@ class NamedPredictor:
         with closing(self.inside.stream(image, put, cancelled)) as parts:  # type: ignore[type-var]
             for part in parts:
                 yield _so_far(part, names) if isinstance(part, SoFar) else _answer(part, names)
+
+    def describe(self, image: PilImage) -> np.ndarray | None:
+        """As the predictor inside."""
+        return self.inside.describe(image)
 
     def _words(self, question: Question) -> dict[str, str] | None:
         """Label -> the model's word for it, of those that it was taught; None where it does not say."""

@@ -1,0 +1,1 @@
+"""`python -m pdc similar`: what images look like, for the cases like the one on the screen."""
