@@ -7,7 +7,7 @@ import { toImage } from "./rows.js";
 
 const SEEN = "pdc-tour";
 const STEPS = [
-  ["Open an image", "Press a picture under Examples, or upload one of yours. The model marks what it finds; Esc stops it.", ".pdc-examples"],
+  ["Open an image", "Press an example, or drop images of yours anywhere. The model marks what it finds; Esc stops it.", ".pdc-welcome"],
   ["Correct it", "N goes to the next mark; A accepts it, R rejects it. D draws what is missing.", ".pda-toolbar"],
   ["Save and go on", "Enter saves and opens the next image. ? shows every key.", ".pdc-bar"],
 ];

@@ -1,102 +1,117 @@
-// Uploads: files and folders, picked or dropped, one after the other; a bad file says why and the others go on.
+// Uploads, one image after the other, however many are given meanwhile; a bad file says why and the others go on.
 
-import { html } from "./annotator/core.js";
+import { html, text } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
+import { dropped, folder, unfolded } from "./unfold.js";
 
-const IMAGE = /\.(png|jpe?g|tiff?|bmp|webp|gif)$/i;
-
-// A folder within the folder that was given is a patient or a sample; its path is the group of its images.
-const folderOf = (path) => path.split("/").filter(Boolean).slice(0, -1).slice(1).join("/");
-
-// Every file under a dropped entry, with its folder; a folder answers in portions until it is empty.
-async function filesUnder(entry) {
-  if (entry.isFile) {
-    const file = await new Promise((done, fail) => entry.file(done, fail));
-    return [Object.assign(file, { folder: folderOf(entry.fullPath) })];
-  }
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const part = await new Promise((done, fail) => reader.readEntries(done, fail));
-    if (!part.length) return found.filter((file) => IMAGE.test(file.name));
-    for (const inner of part) found.push(...(await filesUnder(inner)));
-  }
-}
+const AGAIN_MS = 3000;
+const TRIES = 5;
+const EVERY = 20;  // images, after which the list is fetched again
+const HEAD = 4096;  // bytes of a video: enough to say what it is
 
 export class Upload {
-  // `opened` is told of the first image while `busy` says that the reader has none open.
+  // `opened` is told of the first image while `busy` says that the reader has none open: an upload never moves the reader.
   constructor({ opened, changed, busy }) {
-    this.opened = opened;
-    this.busy = busy;
-    this.changed = changed;
-    this.running = false;
-    this.files = this.input("file", { accept: "image/*,.tif,.tiff" });
-    this.folder = this.input("folder", { webkitdirectory: "" });
+    Object.assign(this, { opened, changed, busy, queue: [], running: false });
+    this.files = this.input({ "data-role": "file", accept: "image/*,.tif,.tiff,.zip" }, (files) => unfolded(files));
+    this.folder = this.input({ "data-role": "folder", webkitdirectory: "" }, async (files) => folder(files));
     this.group = html("input", { type: "text", maxlength: "64", class: "pdc-group", placeholder: "Patient or sample (optional)",
       "aria-label": "Patient or sample (optional)",
       title: "Images of one patient are never both learnt from and measured on. In a folder, each folder inside it is one." });
     this.status = html("p", { class: "pdc-upload-status", role: "status" });
-    const pick = (input, words, title) => html("button", { type: "button", title, on: { click: () => input.click() } }, words);
+    this.bar = html("progress", { max: 1, value: 0, hidden: "", "aria-label": "Upload" });
+    this.told = html("ul", { class: "pdc-upload-told", translate: "no" });
+    const pick = (run, words, title) => html("button", { type: "button", title, on: { click: run } }, words);
     this.root = html("div", { class: "pdc-upload" },
-      html("div", { class: "pdc-drop" }, pick(this.files, "Upload", "images; or drop them here"), pick(this.folder, "Folder", "all images in it")),
-      this.group, this.files, this.folder, this.status);
+      html("div", { class: "pdc-drop" }, pick(() => this.pickFiles(), "Upload", "images, or a ZIP; or drop them here"), pick(() => this.pickFolder(), "Folder", "all images in it")),
+      this.group, this.files, this.folder, this.status, this.bar, this.told);
+    window.addEventListener("beforeunload", (event) => { if (this.running && this.root.isConnected) event.preventDefault(); });
+    this.begin();
   }
 
-  input(role, attributes) {
-    const input = html("input", { type: "file", multiple: "", hidden: "", "data-role": role, ...attributes });
+  input(attributes, read) {
+    const input = html("input", { type: "file", multiple: "", hidden: "", ...attributes });
     input.addEventListener("change", () => {
-      const files = [...input.files].filter((file) => role === "file" || IMAGE.test(file.name));
+      const files = [...input.files];
       input.value = "";
-      this.send(files);
+      this.take(read(files));
     });
     return input;
   }
 
-  pasted(event) {
-    const files = [...event.clipboardData.files].filter((file) => file.type.startsWith("image/"));
-    if (!files.length) return;
-    event.preventDefault();
-    this.send(files);
+  pickFiles() { this.files.click(); }
+  pickFolder() { this.folder.click(); }
+  dropped(transfer) { return this.take(dropped(transfer)); }
+  pasted(files) { return this.take(unfolded(files)); }
+
+  begin() { Object.assign(this, { all: 0, done: 0, stored: 0, first: true }); }
+
+  // What was found goes behind what is waiting. The patient that is named now is that of these images.
+  async take(finding) {
+    const group = this.group.value.trim();
+    this.group.value = "";
+    if (!this.running) this.told.replaceChildren();
+    const { items, others, refused } = await finding;
+    for (const words of refused) this.tell(words);
+    if (others) this.tell(t("Other files that were left out: {n}.", { n: others }));
+    if (!items.length && !refused.length) this.say(t("There are no images in this folder."));
+    this.queue.push(...items.map((item) => ({ ...item, group: group || item.folder })));
+    this.all += items.length;
+    await this.run();
   }
 
-  async dropped(event) {
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
-    const files = entries.length ? (await Promise.all(entries.map(filesUnder))).flat() : [...event.dataTransfer.files];
-    this.send(files);
-  }
-
-  // The first good one is opened, unless an image is open already: an upload never moves the reader.
-  async send(files) {
-    if (this.running) return this.say(t("Wait until the images before these are stored."));
-    if (!files.length) return this.say(t("There are no images in this folder."));
+  async run() {
+    if (this.running || !this.queue.length) return;
     this.running = true;
-    const said = [];
-    let stored = 0;
-    for (const [i, file] of files.entries()) {
-      this.say([t("Uploading {n} of {all}: {name}", { n: i + 1, all: files.length, name: file.name }), ...said.slice(-3)].join("\n"));
+    while (this.queue.length) await this.one(this.queue.shift());
+    this.running = false;
+    this.bar.hidden = true;
+    this.say(this.all > 1 ? t("{n} of {all} stored.", { n: this.stored, all: this.all }) : "");
+    if (this.stored) this.changed();
+    this.begin();
+  }
+
+  async one(item) {
+    this.say(t("Uploading {n} of {all}: {name}", { n: this.done + 1, all: this.all, name: item.name }));
+    Object.assign(this.bar, { max: this.all, value: this.done, hidden: this.all < 2 });
+    try {
+      this.arrived(item, await this.store(item));
+    } catch (error) {
+      this.tell(`${item.name}: ${error.message || t("the upload failed; try again.")}`);
+    }
+    this.done += 1;
+  }
+
+  arrived(item, image) {
+    this.stored += 1;
+    for (const note of image.notes) this.tell(`${item.name}: ${note}`);
+    if (this.first && !this.busy()) this.opened(image.sha256);
+    else if (this.stored % EVERY === 1) this.changed();
+    this.first = false;
+  }
+
+  async store(item) {
+    const file = await item.blob();
+    await file.slice(0, 1).arrayBuffer();  // a file that is gone says so here
+    const answer = await this.sent(item, file.type.startsWith("video/") ? file.slice(0, HEAD) : file);
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(said.error);
+    return said;
+  }
+
+  // A lost connection is waited for, up to a point.
+  async sent({ name, group }, body) {
+    for (let tries = 1; ; tries += 1) {
       try {
-        const image = await this.store(file);
-        stored += 1;
-        for (const note of image.notes) said.push(`${file.name}: ${note}`);
-        if (stored === 1 && !this.busy()) this.opened(image.sha256);
-        else if (stored % 20 === 1) this.changed();
-      } catch (error) {
-        said.push(`${file.name}: ${error.message || t("the upload failed; try again.")}`);
+        return await fetch(`api/images?${new URLSearchParams({ name, group })}`, { method: "POST", body });
+      } catch (lost) {
+        if (tries === TRIES) throw new Error(t("the upload failed; try again."));
+        this.say(t("No connection: {n} images wait.", { n: this.all - this.done }));
+        await new Promise((done) => setTimeout(done, AGAIN_MS));
       }
     }
-    this.running = false;
-    this.group.value = "";  // the next images are of another patient
-    this.say([...(files.length > 1 ? [t("{n} of {all} stored.", { n: stored, all: files.length })] : []), ...said].join("\n"));
-    if (stored) this.changed();
   }
 
-  async store(file) {
-    const about = new URLSearchParams({ name: file.name, group: this.group.value.trim() || file.folder || folderOf(file.webkitRelativePath || "") });
-    const answer = await fetch(`api/images?${about}`, { method: "POST", body: file });
-    const stored = await answer.json();
-    if (!answer.ok) throw new Error(stored.error);
-    return stored;
-  }
-
-  say(words) { this.status.textContent = words; }
+  say(words) { text(this.status, words); }
+  tell(words) { this.told.append(html("li", { translate: "no" }, words)); }
 }

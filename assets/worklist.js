@@ -3,23 +3,17 @@
 import { Accept } from "./accept.js";
 import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
-import { meant } from "./annotator/keys.js";
+import { WORKLIST, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
+import { Drop } from "./drop.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
 import { Rows, toImage } from "./rows.js";
 import { Tour } from "./tour.js";
 import { Upload } from "./upload.js";
+import { Welcome } from "./welcome.js";
 
 const POLL_MS = 2500;
-const KEYS = [
-  ["Enter", "save, next image", "finish"],
-  ["Shift Enter", "skip this image", "skip"],
-  ["Shift Backspace", "send back", "back"],
-  ["W", "to this list; arrows, then Enter", "list"],
-  ["/", "search", "search"],
-  ["Del", "in this list: retire", "list"],
-];
 const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
 
 const option = ([value, words, translate]) => html("option", { value, translate }, words);
@@ -35,9 +29,10 @@ class Worklist {
     this.timer = null;
     this.asked = 0;
     this.stamp = null;
-    this.empty = null;
     this.opening = false;
     this.upload = new Upload({ opened: (sha256) => this.choose({ sha256 }), changed: () => this.refresh(), busy: () => Boolean(this.current) || this.opening });
+    this.drop = new Drop(this.upload, () => this.inSight);
+    this.welcome = new Welcome({ open: (name) => this.choose({ example: name }), upload: this.upload });
     this.tour = new Tour();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
@@ -46,9 +41,8 @@ class Worklist {
     this.build();
     if (mounted) mounted.forget();
     /** @type {[string, (event: any) => void][]} */
-    this.listening = [["keydown", (event) => this.key(event)], ["paste", (event) => this.inSight && this.upload.pasted(event)], ["pdc-finish", () => this.inSight && this.act("finish")],
-      ["pdc-open", (event) => this.choose(event.detail)],
-      ...["dragover", "dragleave", "drop"].map((type) => /** @type {[string, (event: any) => void]} */ ([type, (event) => this.dragged(event)]))];
+    this.listening = [["keydown", (event) => this.key(event)], ["pdc-finish", () => this.inSight && this.act("finish")],
+      ["pdc-open", (event) => this.choose(event.detail)], ["pdc-document", () => this.welcome.place()]];
     for (const [type, run] of this.listening) document.addEventListener(type, run, true);
     mounted = this;
   }
@@ -69,6 +63,7 @@ class Worklist {
       html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, this.give, this.known));
     this.notice = html("p", { class: "pdc-visitors", hidden: "" }, t("Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient."));
     this.count = html("p", { class: "pdc-progress" });
+    this.counts = html("a", { class: "pdc-take", href: "api/data/counts.csv", download: "", hidden: "", title: "The table of counts of everything that is saved" }, "Counts (CSV)");
     this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
     this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
     this.ahead = html("p", { class: "pdc-ahead", role: "status" });
@@ -76,21 +71,14 @@ class Worklist {
     this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
     const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
       html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
-    this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...KEYS.flatMap(act)));
-    this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.bar),
+    this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...WORKLIST.flatMap(act)));
+    this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
       html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
   }
 
   forget() {
     for (const [type, run] of this.listening) document.removeEventListener(type, run, true);
-  }
-
-  // Files may be dropped anywhere on the page: elsewhere the browser would leave it for the file.
-  dragged(event) {
-    if (!this.inSight || ![...event.dataTransfer.types].includes("Files")) return;
-    event.preventDefault();
-    this.host.toggleAttribute("data-over", event.type === "dragover");
-    if (event.type === "drop") this.upload.dropped(event);
+    this.drop.forget();
   }
 
   wanted() {
@@ -183,6 +171,8 @@ class Worklist {
     this.opening = false;
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
     if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
+    this.welcome.show(value.examples);
+    this.welcome.place();
     this.tour.receive(value);
     document.dispatchEvent(new CustomEvent("pdc-signed", { detail: value.signed }));
     this.refresh();
@@ -233,9 +223,10 @@ class Worklist {
     this.bar.max = said.total || 1;
     this.bar.value = said.done;
     this.bar.hidden = !said.total;
+    this.counts.hidden = !said.done;
     text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting }) : "");
     this.ahead.toggleAttribute("data-error", Boolean(said.error));
-    if (this.empty !== !said.total && !this.filtered()) this.shipped.open = this.empty = !said.total;
+    this.shipped.hidden = !said.total && !this.filtered();  // then they are cards in the middle
     if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
   }
 

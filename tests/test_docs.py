@@ -81,7 +81,7 @@ def test_the_guide_names_every_key_of_the_editor():
 
 
 def test_the_guide_names_every_key_of_the_worklist():
-    bound = re.findall(r'^  \["([^"]+)", "[^"]+", "\w+"\],$', page("assets/worklist.js"), re.MULTILINE)
+    bound = re.findall(r'^  \["([^"]+)", "[^"]+", "\w+"\],$', page("assets/annotator/keys.js"), re.MULTILINE)
     assert len(bound) == 6
     assert set(bound) <= set(re.findall(r"`([^`]+)`", page("docs/guide.md")))
 

@@ -1,19 +1,19 @@
 // What `?` shows: every key, from the table that binds them, and what the glyphs on the marks mean.
 
 import { html, svg } from "./core.js";
-import { BINDINGS } from "./keys.js";
+import { BINDINGS, WORKLIST } from "./keys.js";
 import { t } from "./words.js";
 
 export class Help {
   constructor() {
     const group = ([title, rows]) =>
       html("section", {}, html("h3", {}, title), html("dl", {}, ...rows.flatMap(([keys, does]) => [
-        html("dt", {}, ...keys.split(" ").map((part) => (/^(\/|or|–)$/.test(part) ? ` ${t(part)} ` : html("kbd", {}, part)))),
+        html("dt", {}, ...keys.split(" ").map((part, i, all) => (all.length > 1 && /^(\/|or|–)$/.test(part) ? ` ${t(part)} ` : html("kbd", {}, part)))),
         html("dd", {}, does),
       ])));
     const close = html("button", { type: "button", class: "pda-close", on: { click: () => this.toggle(false) } }, "Close");
     this.root = html("div", { class: "pda-help", role: "dialog", "aria-label": "Keys", "data-overlay": "", hidden: "" },
-      html("div", { class: "pda-help-groups" }, ...BINDINGS.map(group)), close);
+      html("div", { class: "pda-help-groups" }, ...[...BINDINGS, ["List of images", WORKLIST]].map(group)), close);
   }
 
   get open() { return !this.root.hidden; }

@@ -65,6 +65,16 @@ export const BINDINGS = [
   ]],
 ];
 
+// The list's keys, as they are shown, and what the list runs (worklist.js).
+export const WORKLIST = [
+  ["Enter", "save, next image", "finish"],
+  ["Shift Enter", "skip this image", "skip"],
+  ["Shift Backspace", "send back", "back"],
+  ["W", "to this list; arrows, then Enter", "list"],
+  ["/", "search", "search"],
+  ["Del", "in this list: retire", "list"],
+];
+
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };

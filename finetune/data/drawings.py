@@ -1,13 +1,11 @@
 """Drawn images with exact boxes: blood smears, fluorescent nuclei, mucosa with polyps, rods. Ours to ship and to train on.
 
-`python -m finetune.data.drawings FOLDER` draws the examples that ship with PDC. Rods are a kind that the embedded model
-never sees in its own training: they show the loop of corrections and training.
+Rods are a kind that the embedded model never sees in its own training: they show the loop of corrections and training.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,21 +207,3 @@ def _cloud(rng: np.random.Generator, wh: tuple[int, int], cell: int) -> np.ndarr
     """Smooth noise of about unit size whose grains are `cell` pixels wide."""
     small = rng.normal(0, 1, (wh[1] // cell + 2, wh[0] // cell + 2)).astype(np.float32)
     return cv2.resize(small, wh, interpolation=cv2.INTER_CUBIC)
-
-
-def write_examples(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, draw, wh, seed in (
-        ("blood-1", smear, (640, 480), 11),
-        ("blood-2", smear, (640, 480), 5),
-        ("nuclei-1", fluorescence, (512, 512), 3),
-        ("nuclei-2", fluorescence, (512, 512), 8),
-        ("polyp-1", mucosa, (512, 512), 4),
-        ("polyp-2", mucosa, (512, 512), 9),
-    ):
-        sample = draw(np.random.default_rng(seed), wh)
-        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))
-
-
-if __name__ == "__main__":
-    write_examples(Path(sys.argv[1]))

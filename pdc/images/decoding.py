@@ -22,7 +22,7 @@ from PIL.Image import Transpose
 from tifffile import TiffFile
 
 from pdc.domain.view import SEEN
-from pdc.images import samples, whole_files, window
+from pdc.images import other_files, samples, whole_files, window
 from pdc.images.colour_profiles import to_srgb
 from pdc.images.notes import Note, Refused, cut_off, note
 from pdc.images.samples import Samples
@@ -59,6 +59,7 @@ def decode(data: bytes, max_megapixels: float) -> Decoded:
     Image.MAX_IMAGE_PIXELS = None
     if not data:
         raise Refused("The file is empty; choose another.")
+    other_files.refuse_known(data)
     tiff = samples.tiff_of(data)
     if tiff is not None:
         page = samples.first_page(tiff)

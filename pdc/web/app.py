@@ -229,7 +229,7 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         """An example image that ships with PDC, for its thumbnail."""
         for shipped in examples():
             if shipped.path.name == name:
-                return FileResponse(shipped.path, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+                return FileResponse(shipped.path, headers={"Cache-Control": "private, max-age=86400"})
         raise NotFound("There is no example {name}.", name=repr(name))
 
     @app.post("/api/images")

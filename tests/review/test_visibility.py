@@ -74,8 +74,8 @@ def test_what_a_visitor_marks_is_kept_even_where_another_has_saved_the_same(spac
 def test_examples_are_for_everybody_and_each_visitor_has_their_own(space: House):
     anna, bert = visitor(space), visitor(space)
     for browser in (anna, bert):
-        opened = browser.run("choose", {"chosen": {"example": "nuclei-1.png"}}, "count_and_box", ["platelet"], None)
-        assert opened[1]["image"]["name"] == "nuclei-1.png" and names(browser) == ["nuclei-1.png"]
+        opened = browser.run("choose", {"chosen": {"example": "nuclei.png"}}, "count_and_box", ["platelet"], None)
+        assert opened[1]["image"]["name"] == "nuclei.png" and names(browser) == ["nuclei.png"]
     assert "sent" not in bert.run("send_back", *bar_of(opened[1]), None, opened[1], {"note": "see Jane Roe"})
     assert "Jane" not in anna.send("GET", "/api/worklist").text
 

@@ -37,7 +37,7 @@ from pdc.web.ui.training.tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "retire", "accept", "data", "import", "tables", "upload", "tour", "readers")
+PANELS = ("worklist", "rows", "retire", "accept", "data", "import", "tables", "upload", "unfold", "zip", "drop", "welcome", "tour", "readers")
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]
@@ -84,10 +84,12 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "images/decode_worker.py",
     "images/decoding.py",
     "images/notes.py",
+    "images/other_files.py",
     "images/raw_files.py",
     "images/samples.py",
     "review/questions.py",
     "review/drafts.py",
+    "review/examples.py",
     "review/service.py",
     "review/similar/cases.py",
     "review/visibility.py",
@@ -212,7 +214,7 @@ def used(labels: set[str]) -> Iterator[str]:
     for file in EVERY_SCRIPT:
         yield from map(_read, LITERAL.findall(file.read_text("utf-8")))
     yield from (key.replace("․", ".") for key in labels)
-    yield from (example.title for example in examples())
+    yield from (words for example in examples() for words in (example.title, example.about))
     keys = (ASSETS / "annotator" / "keys.js").read_text("utf-8")
     yield from (key for named in LITERAL.findall(keys) for key in named.split())  # such as "Shift A"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -26,6 +27,7 @@ KINDS = ("kept", "moved", "relabelled", "added", "removed")
 COUNTED = "{name}: counted {n}, then {m}."
 BASE_ALONE = Message("the base model alone")
 UNUSABLE = "Not asked, as they were trained on other weights: {names}. `python -m finetune retrain` trains them anew."
+WAITING = Message("The adapter is answering …")
 UNREAD = Message("The answer could not be read.")
 
 
@@ -53,7 +55,7 @@ class HistoryTab:
         lists = [self.before, self.after, self.adapter, self.view]
         tab.select(show_errors(self.show), [draft], lists, show_progress="hidden")
         gr.on([p.input for p in pair], show_errors(self.compare), [draft, *pair], self.view, show_progress="hidden")
-        self.ask_button.click(show_errors(self.ask), [draft, self.adapter], lists)
+        self.ask_button.click(show_errors(self.ask), [draft, self.adapter], lists, show_progress="hidden")
         review = [self.review.draft, self.review.editor, self.review.status]
         self.reopen_button.click(
             show_errors(self.reopen), [draft, self.review.editor, self.after], [*review, bar], show_progress="hidden"
@@ -92,12 +94,13 @@ class HistoryTab:
         known = {v.id: v for v in self.history.versions(draft)}
         return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
 
-    async def ask(self, draft: Draft | None, adapter: str | None) -> tuple[Any, Any, Any, Node]:
+    async def ask(self, draft: Draft | None, adapter: str | None) -> AsyncIterator[tuple[Any, Any, Any, Node]]:
         """Have one more adapter answer, for comparison; the draft stays as it is. Waiting for it holds no thread."""
         if draft is not None and adapter is not None:
+            yield gr.skip(), gr.skip(), gr.skip(), el("p", WAITING)
             watch = await to_thread(self.history.ask, draft, adapter or None)
             await watch.whole()
-        return await to_thread(self.show, draft)
+        yield await to_thread(self.show, draft)
 
     def reopen(self, draft: Draft | None, shown: Any, version: str | None) -> tuple[Draft, Any, str, Any]:
         """An old revision or an answer as a new draft, on the review tab."""

@@ -97,7 +97,8 @@ class ReviewTab:
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
         streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
-        demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status]).then(self.sureness.learn)
+        loaded = demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status], show_progress="hidden")
+        loaded.then(self.sureness.learn, show_progress="hidden")
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
             opened = event(show_errors(handler), inputs, self.screen, show_progress="hidden")

@@ -1,6 +1,6 @@
 """The worklist as a Gradio component: it fetches its rows from our own route, uploads through another, and says what was chosen.
 
-The value: {"examples": [{"name", "title", "url"}], "current": sha256 | null, "blind": bool, "stamp": str,
+The value: {"examples": [{"name", "title", "about", "url"}], "current": sha256 | null, "blind": bool, "stamp": str,
 "signed": {"by", "at", "meaning", "revision"} | null}, and from the browser
 also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "label", "name", "reader", "order"}.
 """
@@ -48,7 +48,7 @@ def worklist_value(
     examples: Sequence[Example], current: str | None, blind: bool, signed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the page needs before it fetches the rows; a new stamp makes it fetch them again."""
-    shown = [{"name": e.path.name, "title": e.title, "url": f"examples/{e.path.name}"} for e in examples]
+    shown = [{"name": e.path.name, "title": e.title, "about": e.about, "url": f"examples/{e.path.name}"} for e in examples]
     return {"examples": shown, "current": current, "blind": blind, "signed": signed, "stamp": uuid4().hex}
 
 
