@@ -229,7 +229,8 @@ def _tabs(
 
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
-    review = ReviewTab(service, Worklist(service), prefetcher, partial(first_question_of, settings, routing, store))
+    first = partial(first_question_of, settings, routing, store)
+    review = ReviewTab(service, Worklist(service), prefetcher, first, lambda: bool(settings.server_url) or model.loaded)
     history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}

@@ -22,8 +22,9 @@ export class Notices {
       push("Restore your unsaved changes", () => this.take()), push("Discard them", () => this.discard()));
     this.stopButton = push("Stop", () => this.stop());
     this.stopButton.title = t("Stop the answer (Esc or X)");
+    this.answeringWords = html("span", {});
     this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
-      html("i", { "aria-hidden": "true" }), html("span", {}, "answering…"), this.stopButton);
+      html("i", { "aria-hidden": "true" }), this.answeringWords, this.stopButton);
     this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
     const changed = (event) => this.connection(event);
     connection.listen(changed);
@@ -92,6 +93,7 @@ export class Notices {
     const answering = Boolean(head && head.answering);
     if (!answering) this.stopping = false;
     this.answering.hidden = !answering;
+    text(this.answeringWords, t(head && head.answering === "loading" ? "the model is loading…" : "answering…"));
     this.stopButton.disabled = this.stopping;
     text(this.stopButton, t(this.stopping ? "Stopping…" : "Stop"));
   }

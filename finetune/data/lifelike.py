@@ -54,7 +54,9 @@ class Light:
         return np.clip(seen, 0, 255).astype(np.uint8)
 
 
-def blood_smear(rng: np.random.Generator, wh: tuple[int, int] = (400, 400), r: float = 48, cells: int = 12, platelets: int = 3) -> Sample:
+def blood_smear(
+    rng: np.random.Generator, wh: tuple[int, int] = (400, 400), r: float = 48, cells: int = 12, platelets: int = 3
+) -> Sample:
     """A stained blood smear: many red cells, of which some touch, one granulocyte, and platelets."""
     slide = Light(rng, wh)
     places = [(wh[0] * 0.62, wh[1] * 0.42, r * 1.75)]

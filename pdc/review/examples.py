@@ -37,11 +37,15 @@ def first_question(known: Set[str] = frozenset(KNOWN_LABELS)) -> Question:
 
 def examples() -> list[Example]:
     """The examples that are there, the one that is answered best first; what the model does not know comes last."""
-    blood, nuclei, polyp = (Question(Task.COUNT_AND_BOX, labels) for labels in (KNOWN_LABELS[:3], KNOWN_LABELS[3:4], KNOWN_LABELS[4:]))
+    blood, nuclei, polyp = (
+        Question(Task.COUNT_AND_BOX, labels) for labels in (KNOWN_LABELS[:3], KNOWN_LABELS[3:4], KNOWN_LABELS[4:])
+    )
     shipped = (
         Example(FOLDER / "nuclei.png", Message("Fluorescent nuclei"), Message("A real image"), nuclei),
         Example(FOLDER / "blood-drawing.jpg", Message("Blood smear"), Message("A drawing"), blood),
         Example(FOLDER / "polyp-drawing.jpg", Message("Colonoscopy"), Message("A drawing"), polyp),
-        Example(FOLDER / "tissue.jpg", Message("Stained tissue"), Message("A real image, of a kind the model does not know"), nuclei),
+        Example(
+            FOLDER / "tissue.jpg", Message("Stained tissue"), Message("A real image, of a kind the model does not know"), nuclei
+        ),
     )
     return [example for example in shipped if example.path.is_file()]

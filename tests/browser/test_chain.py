@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from workbench_page import an_example
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +94,7 @@ def draw_box(page) -> None:
 
 def test_each_task_shows_its_own_kind_of_answer(browser, app: App):
     page, errors = open_page(browser, app)
-    page.locator(".pdc-thumbs .pdc-item").first.click()
+    an_example(page)
     wait_for(page, "Answered by")
     for name, kind in (("Points", "point"), ("Count only", "count"), ("Boxes", "box")):
         page.get_by_role("radio", name=name, exact=True).click()

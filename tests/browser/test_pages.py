@@ -7,7 +7,7 @@ import threading
 import gradio as gr
 import pytest
 from fastapi import FastAPI
-from workbench_page import Workbench, open_page, press, says
+from workbench_page import Workbench, an_example, open_page, press, says
 
 from pdc.web.ui.words import LINE, template_sentence
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.browser
 TABS = ("Review", "History", "Labels", "Reading study", "Training")
 
 
-def an_example(page) -> None:
-    page.locator(".pdc-examples[open] .pdc-item, .pdc-own .pdc-item").first.click()
+def answered_example(page) -> None:
+    an_example(page)
     says(page, "Answered by")
 
 
@@ -32,7 +32,7 @@ def findings(page) -> list[str]:
 def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str):
     page = open_page(browser, shared_bench, color_scheme=scheme)
     assert findings(page) == []
-    an_example(page)
+    answered_example(page)
     press(page, "n", "a", "g")
     assert findings(page) == []
     press(page, "?")
@@ -49,7 +49,7 @@ def test_a_german_browser_reads_german_and_the_labels_stay(browser, workbench):
     page = open_page(browser, workbench(training=True), locale="de-AT")
     page.get_by_role("button", name="Speichern und weiter").wait_for()
     assert page.locator("html").get_attribute("lang") == "de"
-    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    an_example(page)
     assert "Antwort von pdc-tiny" in says(page, "Antwort von")
     assert page.locator(".pda-name").first.inner_text() == "red blood cell"
     press(page, "?")
@@ -92,7 +92,7 @@ def test_the_tour_is_walked_by_keys_and_comes_once(browser, workbench):
     bench = workbench()
     page = open_page(browser, bench)
     assert page.inner_text(".pdc-tour strong").startswith("1/3")
-    an_example(page)
+    answered_example(page)
     assert page.inner_text(".pdc-tour strong").startswith("2/3")
     page.locator(".pdc-tour button").first.focus()
     press(page, "Enter", "Enter")
@@ -124,7 +124,7 @@ def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedde
     model = Held(embedded)
     bench: Workbench = workbench(model=model)
     page = open_page(browser, bench)
-    page.locator(".pdc-examples[open] .pdc-item").first.click()
+    an_example(page)
     page.wait_for_selector(".pda-mark", state="attached")
     assert page.locator(".pda-answering").is_visible()
     press(page, "s")

@@ -144,6 +144,12 @@ def open_page(browser, bench: Workbench, **options):
     return page
 
 
+def an_example(page, name: str = "blood-drawing.jpg") -> None:
+    """A card in the middle of the page is pressed; where the list has images, the same one in the list."""
+    cards, listed = page.locator(f'.pdc-card[data-example="{name}"]'), page.locator(".pdc-own .pdc-item")
+    (cards if cards.is_visible() else listed.first).click()
+
+
 def press(page, *keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)

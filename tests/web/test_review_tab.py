@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from pdc.review.examples import KNOWN_LABELS, first_question
 from pdc.review.worklist import Stage
 from pdc.settings import EMBEDDED_MODEL
 from pdc.web.ui.bar import under_bar
-from pdc.web.ui.review_tab import ReviewTab
+from pdc.web.ui.review_tab import ANSWERING, LOADING, ReviewTab
 from pdc.web.ui.screen import show_errors, status_line
 from pdc.web.ui.worklist import detail
 
@@ -352,6 +353,22 @@ def test_a_question_that_cannot_be_asked_leaves_the_one_there_is_and_says_why(de
     kept, shown, told, said = desk.tab.change_question({"task": "pointing", "labels": labels}, draft, value)
     assert (kept, shown) == (gr.skip(),) * 2 and "label" in said.lower()
     assert told["answered"] == ("pointing", labels) and desk.store.labels() == known
+
+
+def test_a_model_that_is_still_loading_is_said_to_load_and_to_answer_only_then(desk: Desk):
+    loaded = threading.Event()
+    desk.tab.ready = loaded.is_set
+    desk.model.go.clear()
+    draft, value, *_ = desk.choose(desk.image("a.png"))
+    steps = watch(desk.tab.ask(draft, value))
+    first, again = next(steps), next(steps)
+    assert first[0]["answering"] == "loading" and again[0] == gr.skip()
+    assert [str(line) for _, line in (first, again)] == [LOADING.format(n=n) for n in (0, 1)]
+    loaded.set()
+    shown, line = next(steps)
+    assert shown["answering"] is True and line == ANSWERING
+    desk.model.go.set()
+    assert list(steps)[-1][0]["answering"] is False
 
 
 def test_a_first_visit_asks_for_everything_the_model_knows(desk: Desk):

@@ -37,7 +37,22 @@ from pdc.web.ui.training.tab import TrainingTab
 from pdc.web.ui.words import FOLDER, dictionaries, i18n, in_language, translated
 
 PDC = FOLDER.parents[1] / "pdc"
-PANELS = ("worklist", "rows", "retire", "accept", "data", "import", "tables", "upload", "unfold", "zip", "drop", "welcome", "tour", "readers")
+PANELS = (
+    "worklist",
+    "rows",
+    "retire",
+    "accept",
+    "data",
+    "import",
+    "tables",
+    "upload",
+    "unfold",
+    "zip",
+    "drop",
+    "welcome",
+    "tour",
+    "readers",
+)
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
 EVERY_SCRIPT = [*ASSETS.glob("*.js"), *IN_FOLDERS]

@@ -8,7 +8,7 @@ A mark may have "outline": [[[x, y], ...], ...] beside; it moves with the mark, 
 None means that no image is open. Beside these: "reader": str (whose browser copies these are), "calibration":
 {label: {"confident": float, "unsure": float, "n": int}} (from these scores on a mark of the label is called so; n: the reviewed
 marks it was measured on; a label without them is uncalibrated), "answering": bool (the model is still at it; the reader may edit,
-or stop it),
+or stop it), or "loading" (it is being loaded first),
 "aside": {"marks": [...], "stated": {label: int}} (kept, and not asked for now), "complete": bool (false: the image may show
 more of these labels than the marks say), "found": [id] (the marks that the model's answer counts: one of them whose verdict is
 taken back counts again, another one is doubtful), "worth": {"all": W | null, "labels": {label: W}} | null (what the model's
@@ -101,7 +101,7 @@ def to_value(
     model_stated: Mapping[str, int] | None = None,
     readonly: bool = False,
     calibration: Mapping[str, Mapping[str, float]] | None = None,
-    answering: bool = False,
+    answering: bool | str = False,
     merge: bool | str = False,
     acked: int | None = None,
     turned: str | None = None,

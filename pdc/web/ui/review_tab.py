@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from asyncio import to_thread
+from asyncio import sleep, to_thread
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -17,7 +18,7 @@ from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Question
 from pdc.inference.predictors.vote import MOST_LOOKS
-from pdc.review.answering import OpenAnswers
+from pdc.review.answering import DraftAnswer, OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
@@ -54,18 +55,26 @@ log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = Message("The model is answering; Esc stops it.")
+LOADING = "The model is loading, once: {n} s so far. Esc stops it."
 LOUD = "NOT SAVED: {error} What you marked is still on this screen; keep it open."
 
 
 class ReviewTab:
     """Builds the tab and holds its handlers; knows the services, and nothing of models, SQL or files.
 
-    `screen` lists the components that show one draft; handlers that open another return a value for each.
+    `screen` lists the components that show one draft; handlers that open another return a value for each. `ready` says whether
+    the model has been loaded.
     """
 
     def __init__(
-        self, service: ReviewService, images: Images, prefetcher: Prefetcher, first: Callable[[], Question] = first_question
+        self,
+        service: ReviewService,
+        images: Images,
+        prefetcher: Prefetcher,
+        first: Callable[[], Question] = first_question,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.ready = ready
         self.service, self.images, self.prefetcher = service, images, prefetcher
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first)
@@ -292,9 +301,21 @@ class ReviewTab:
         """The editor's value and the line under the question, as the answer comes. However many wait, none holds a thread."""
         now = replace(self.asking.now(draft), findings=findings_of(draft, value) or draft.findings)
         answer = await to_thread(self.asking.begin, now, region, looks)
+        async for seconds in self._loading(answer):
+            shown = gr.skip() if seconds else self.value_of(now, value, answering="loading", merge=merge)
+            yield shown, Message(LOADING, n=seconds)
         async for step, answering in answer.changes():
             said = joined((unlike_known(step), ANSWERING)) if answering else status_line(step)
             yield self.value_of(step, value, answering=answering, merge=merge), said
+
+    async def _loading(self, answer: DraftAnswer) -> AsyncIterator[int]:
+        """The seconds that an answer has waited for the model to be loaded, each of them; ends when it is, or is stopped."""
+        for quarters in count():
+            if self.ready() or not answer.answering:
+                return
+            if quarters % 4 == 0:
+                yield quarters // 4
+            await sleep(0.25)
 
     # Steps that handlers share -----------------------------------------------------------------------------------
 
