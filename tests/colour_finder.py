@@ -15,7 +15,8 @@ Change = Callable[[Answer], Answer]
 
 
 class ColourFinder:
-    """Labels are names of colours. `changes`: what becomes of the first, the second ... answer; None: nothing."""
+    """A label begins with the name of a colour, or nothing is found of it. `changes`: what becomes of the first answer, of the
+    second, and so on; None: nothing."""
 
     labels: frozenset[str] | None = None
 
@@ -55,8 +56,11 @@ class ColourFinder:
         return Answer(Findings(shown, stated if question.task.states_count else {}), "said", "finder", None, "compact-1", 0.5)
 
 
-def found(image: Image.Image, colour: str) -> Box | None:
-    """The box around all pixels of a colour."""
+def found(image: Image.Image, label: str) -> Box | None:
+    """The box around all pixels of a label's colour."""
+    colour = label.split()[0]
+    if colour not in ImageColor.colormap:
+        return None
     ys, xs = np.nonzero((np.asarray(image) == ImageColor.getrgb(colour)).all(-1))
     return Box(float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)) if len(xs) else None
 

@@ -84,7 +84,7 @@ export class List {
     set(row.name, "title", `${t("Select this mark")} (${made})`);
     const sure = sureness(mark, doc.head.calibration);
     text(row.score, mark.score === null ? this.editor.readers.share(mark.id) : mark.score.toFixed(2));
-    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id) || seenBy(mark));
+    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id) || (mark.votes || []).join("/"));
     set(row.sure, "data-sure", sure);
     set(row.sure.parentElement, "title", seenBy(mark) ? t("Found by {looks}", { looks: seenBy(mark) }) : "");
     row.warn.hidden = !now.hint;

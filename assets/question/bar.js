@@ -58,7 +58,7 @@ class Bar {
     const button = (name, words, more) => html("button", { type: "button", class: "pdc-do", "data-do": name, ...more, on: { click: () => this.act(name) } }, words);
     this.ask = button("ask", "Ask the model");
     this.show = button("ask", "Show the model");
-    this.looks = button("looks", "Ask again, 4 looks", { title: "The model looks at the image and at three mirror images of it; what two of four looks agree on stands (Shift Q)" });
+    this.looks = button("looks", "4 looks", { title: "Ask again: the model looks at the image and at three mirror images of it, and what two of the four agree on stands (Shift Q)" });
     this.pin = button("pin", "Same for the next", { "aria-pressed": "false", title: "Ask the next images the same, those that have no question of their own" });
     this.host.replaceChildren(this.tasks.root,
       html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.looks, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),

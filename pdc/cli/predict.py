@@ -37,7 +37,9 @@ class PredictOptions:
     ] = 0
     looks: Annotated[
         int | None,
-        typer.Option(metavar="N", help="1, or 4 that vote and take four times as long (default: 4 for labels that gain by it)."),
+        typer.Option(
+            metavar="N", help="1, or 4 that vote and take four times as long (default: 4 for a folder, if a label gains)."
+        ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False
     out: Annotated[
@@ -70,9 +72,10 @@ def predict(options: PredictOptions) -> int:
     question, notes = Labels(store, lambda: predictor.labels).understand(typed)
     for note in notes:
         say(f"pdc: {note}")
-    looks = check_looks("--looks", options.looks) if options.looks is not None else unhurried_looks(settings, predictor, question)
-    asked = VotePredictor(predictor, looks)
     folders = [p for p in options.images if p.is_dir()]
+    usual = unhurried_looks(settings, predictor, question) if folders else settings.looks
+    looks = usual if options.looks is None else check_looks("--looks", options.looks)
+    asked = VotePredictor(predictor, looks)
     if not folders:
         return _predict_files(options, settings, question, asked)
     if len(options.images) > 1:

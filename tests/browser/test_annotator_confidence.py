@@ -84,6 +84,18 @@ def test_words_come_with_the_calibration_only(driver: Driver) -> None:
     assert words == ["confident", "no answer", "unsure", ""]
 
 
+def test_a_mark_says_how_many_looks_found_it_and_keeps_that_when_it_is_changed(driver: Driver) -> None:
+    voted = {**box("m1", 30, 20, 60, 40), "votes": [3, 4]}
+    driver.open(voted, box("m2", 90, 20, 120, 40))
+    assert [driver.text(f'.pda-row[data-id="{name}"] .pda-sure') for name in ("m1", "m2")] == ["3/4", ""]
+    assert driver.page.get_attribute('.pda-row[data-id="m1"] .pda-score', "title") == "Found by 3 of 4 looks"
+    assert "3 of 4 looks" in driver.page.get_attribute('.pda-row[data-id="m1"] .pda-id', "title")
+    driver.js("e.select('m1')")
+    driver.press("ArrowRight")
+    assert driver.js("e.doc.mark.votes") == [3, 4] and driver.js("e.doc.mark.origin") == "edited"
+    assert "votes" not in driver.js("e.doc.value().marks[1]")
+
+
 def test_words_are_those_of_the_marks_own_label(driver: Driver) -> None:
     scored(driver, calibration={LABELS[1]: {"confident": 0.8, "unsure": 0.3, "n": 212}})
     assert driver.text(".pda-calibration") == f"Calibrated on 212 reviewed marks: {LABELS[1]}"
