@@ -23,6 +23,7 @@ class Data {
     this.format = html("select", { "aria-label": "Format" }, ...Object.entries(FORMATS).map(([value, words]) => html("option", { value, translate: "no" }, words)));
     this.scope = html("select", { "aria-label": "Which images", on: { change: () => this.refresh() } },
       html("option", { value: "" }, "all images"), html("option", { value: "shown" }, "as the list shows them"));
+    this.unseen = html("input", { type: "checkbox" });
     this.download = html("button", { type: "button", class: "pdc-main", on: { click: () => this.export() } }, "Export");
     this.told = html("div", { class: "pdc-told", role: "status" });
     this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
@@ -31,13 +32,17 @@ class Data {
     const csv = html("button", { type: "button", on: { click: () => this.fetch("counts.csv") } }, "Counts as CSV");
     host.replaceChildren(
       html("section", {}, html("h2", {}, "Export"),
-        html("div", { class: "pdc-line" }, this.scope, this.format, this.download, csv), this.told),
+        html("div", { class: "pdc-line" }, this.scope, this.format, html("label", {}, this.unseen, html("span", {}, "with auto-accepted")), this.download, csv), this.told),
       this.import.root,
       html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.refresh(); }).observe(host);
   }
 
-  query() { return this.scope.value ? `?${filters()}` : ""; }
+  query() {
+    const asked = this.scope.value ? filters() : new URLSearchParams();
+    if (this.unseen.checked) asked.set("auto_accepted", "on");
+    return asked.size ? `?${asked}` : "";
+  }
 
   fetch(path) { html("a", { href: `api/data/${path}${this.query()}`, download: "" }).click(); }
 

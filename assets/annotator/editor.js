@@ -171,6 +171,7 @@ export class Editor {
   focused() { return this.canvas.contains(document.activeElement); }
 
   focusedMark(event) {
+    if (this.sheet.open) return this.focus(); // it lies over the image
     const id = event.target.getAttribute && event.target.getAttribute("data-id");
     if (id !== null && !this.doc.selection.ids.has(id)) this.select(id);
   }

@@ -45,10 +45,10 @@ export class Sheet {
     this.grid = html("div", { class: "pda-sheet-grid", role: "listbox", "aria-label": "Marks", tabindex: "0",
       on: { scroll: () => this.measured(), click: (event) => this.clicked(event) } }, this.space);
     this.root = html("div", { class: "pda-sheet", role: "dialog", "aria-label": "Contact sheet", hidden: "" },
-      html("div", { class: "pda-sheet-bar" }, this.label, this.said, this.rest, this.finish,
+      html("div", { class: "pda-sheet-bar" }, this.label, this.rest, this.finish, html("span", { class: "pda-sheet-sizes" },
         button("minus", "Smaller pictures (−)", () => this.run(() => this.resize(-1))), button("plus", "Larger pictures (+)", () => this.run(() => this.resize(1))),
-        button("reject", "Close (Esc)", () => this.toggle(false))),
-      this.grid, html("p", { class: "pda-sheet-help" }, "Click what is wrong, again to take it back. Arrows, then R, A or 1 – 9; Enter or Esc closes."));
+        button("reject", "Close (Esc)", () => this.toggle(false)))),
+      this.grid, html("div", { class: "pda-sheet-foot" }, html("span", {}, "Click what is wrong, again to take it back. Arrows, then R, A or 1 – 9; Enter or Esc closes."), this.said));
     this.doc = doc;
   }
 

@@ -118,6 +118,9 @@ def export(
     format: Annotated[
         Writable, typer.Option(help="How it is written; counts is a table of numbers, a line per review.")
     ] = "coco",
+    auto_accepted: Annotated[
+        bool, typer.Option("--auto-accepted", help="Also what was accepted without anybody looking at it, named as such.")
+    ] = False,
 ) -> int:
     """Write the current reviews to a folder."""
     from pdc.compose import open_store
@@ -132,7 +135,7 @@ def export(
         print(f"Wrote the counts to {write_counts(store, folder)}.")
         return DONE
     with shown() as progress:
-        written = write(store, ImageFiles(settings.images), folder, format, progress)
+        written = write(store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted)
     print(written.told(folder))
     return DONE
 

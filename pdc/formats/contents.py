@@ -19,6 +19,7 @@ from pdc.formats.sources.index import FileIndex
 SPOILED = "another object there was left out, and the rest would look complete"
 SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
 EMPTY = "it is empty, and no label is drawn anywhere that it could be empty of"
+UNSEEN = "it was auto-accepted, and nobody has looked at it"
 UNUSED = "no object that is taken over has it"
 NAMED = 5
 GROUPS = 10
@@ -137,8 +138,10 @@ def _labels(record: Record) -> list[str]:
 
 def _settled(record: Record, used: Sequence[str], complete: bool) -> tuple[Picture, list[LeftOut]]:
     picture, spoiled = record.picture, {e.label for e in record.left_out if e.what in (What.OBJECT, What.IMAGE)}
-    kept = [a for a in picture.asked if spoiled.isdisjoint((None, a.label)) and _agrees(a)]
-    left = [e for a in picture.asked if a not in kept for e in _gone(picture.file, a)]
+    seen = [a for a in picture.asked if not a.unseen]
+    kept = [a for a in seen if spoiled.isdisjoint((None, a.label)) and _agrees(a)]
+    left = [e for a in seen if a not in kept for e in _gone(picture.file, a)]
+    left += [LeftOut(What.ANSWER, UNSEEN, picture.file, a.label) for a in picture.asked if a.unseen]
     unsaid = [] if record.silence is Silence.TOLD or None in spoiled else [n for n in used if n not in _labels(record)]
     if complete or (record.silence is Silence.NONE and not spoiled):
         kept += [Asked.of_shapes(n, ()) for n in unsaid]

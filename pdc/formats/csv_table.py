@@ -16,7 +16,7 @@ from typing import Any
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.geometry import Size
-from pdc.domain.values import Box, Image, Mark, Review, Shape, Task, check_label
+from pdc.domain.values import Box, Image, Mark, Review, Shape, Task, Verdict, check_label
 from pdc.formats.contents import Contents, LeftOut, Record, Silence, gather, placed, settle, together
 from pdc.formats.records import Asked, Case, Picture, is_number, marks_of, shape_of
 from pdc.formats.sources.index import FileIndex
@@ -215,7 +215,8 @@ def _read_asked(task: str, question: str, label: str, lines: Sequence[tuple[int,
     if task in set(Task):
         number = len(shapes) if shapes or count is None else count
         together = tuple(filter(None, question.split(BETWEEN)))
-        return Asked(Task(task), label, tuple(shapes), number, together, line.get("complete") != "no")
+        unseen = line.get("verdict") == Verdict.AUTO_ACCEPTED
+        return Asked(Task(task), label, tuple(shapes), number, together, line.get("complete") != "no", unseen=unseen)
     if shapes:
         return Asked.of_shapes(label, shapes)
     if count is None and line.get("kind") != "none":

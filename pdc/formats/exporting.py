@@ -33,12 +33,16 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same export is the 
 PIECE = 1 << 20  # bytes of a file that are
 NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
 GONE = Message("its file is not in PDC's image folder; restore it from a backup, or upload it again")
+UNSEEN_NOWHERE = "{format} has no place to say that nobody has looked at an image; export auto-accepted ones as coco or csv."
 NO_CONSENSUS = Message("several readers read it, and there is no consensus yet")
 UNUSED = {
     Verdict.REJECTED: Message("the reader rejected the whole answer"),
     Verdict.SKIPPED: Message("the reader skipped it"),
     Verdict.AUTO_ACCEPTED: Message("it was auto-accepted, and nobody has looked at it"),
 }
+
+SILENT = ("medmultipoints", "jsonl")
+"""formats without room for the verdict of a review"""
 
 Entry = tuple[str, Iterable[bytes]]
 """A file's path in the export, and its bytes in pieces, to be taken before the next entry is asked for."""
@@ -97,21 +101,31 @@ class Export:
 
 
 def prepared(
-    store: Store, image_files: ImageFiles, format: str, images: Sequence[Image] | None = None, author: str | None = None
+    store: Store,
+    image_files: ImageFiles,
+    format: str,
+    images: Sequence[Image] | None = None,
+    author: str | None = None,
+    *,
+    auto_accepted: bool = False,
 ) -> Export:
-    """An export of what the current reviews say about these images (None: all), by one author or by anybody.
+    """An export of what the current reviews say about these images (None: all), by one author or by anybody; also of what was
+    `auto_accepted`, named as such.
 
     BadSetting when the format is unknown or there is nothing to export.
     """
     if format not in FORMATS:
         raise BadSetting("There is no export format {name}; use one of {formats}.", name=repr(format), formats=", ".join(FORMATS))
+    if auto_accepted and format in SILENT:
+        raise BadSetting(UNSEEN_NOWHERE, format=format)
     wanted = store.images() if images is None else images
+    written = (*USABLE, Verdict.AUTO_ACCEPTED) if auto_accepted else USABLE
     current = store.current_ids(author)
-    usable = {i.sha256: [id for id, verdict in current.get(i.sha256, ()) if verdict in USABLE] for i in wanted}
+    usable = {i.sha256: [id for id, verdict in current.get(i.sha256, ()) if verdict in written] for i in wanted}
     there = {sha256 for sha256, ids in usable.items() if ids and image_files.has(sha256)}
     chosen = [i for i in wanted if i.sha256 in there]
     missing = [LeftOut(What.IMAGE, GONE, i.name) for i in wanted if usable[i.sha256] and i.sha256 not in there]
-    unused = [(i.name, verdict) for i in wanted for _, verdict in current.get(i.sha256, ()) if verdict in UNUSED]
+    unused = [(i.name, verdict) for i in wanted for _, verdict in current.get(i.sha256, ()) if verdict in UNUSED.keys() - written]
     several = [sha256 for sha256, _ in store.unsettled()]
     missing += [LeftOut(What.ANSWER, NO_CONSENSUS, i.name) for i in wanted for sha256 in several if sha256 == i.sha256]
     missing += [LeftOut(What.ANSWER, UNUSED[verdict], name) for name, verdict in unused]
@@ -121,13 +135,15 @@ def prepared(
     return Export(format, Cases(store, chosen, usable, file_names(chosen), signed), image_files, tuple(missing))
 
 
-def export(store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen) -> Exported:
-    """Write what the current reviews say, and the images they are about, into `folder`.
+def export(
+    store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen, *, auto_accepted: bool = False
+) -> Exported:
+    """Write what the current reviews say, and the images they are about, into `folder`; `auto_accepted` as in `prepared`.
 
     The folder is empty or holds an earlier export, which this one replaces. BadSetting when it holds something else or
     there is nothing to export, StoreUnavailable when the disk refuses.
     """
-    planned, folder = prepared(store, images, format), Path(folder)
+    planned, folder = prepared(store, images, format, auto_accepted=auto_accepted), Path(folder)
     before, names = _written_before(folder), list[str]()
     for name, pieces in planned.entries(progress):
         files.write_pieces(folder / name, pieces)

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size, clip
-from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, check_label
+from pdc.domain.values import Box, Image, Mark, Point, Review, Shape, Task, Verdict, check_label
 from pdc.formats.shapes.outlines import cut, drawn, outline_of, polygon_of, traced
 
 Corners = tuple[float, ...]
@@ -24,7 +24,8 @@ class Asked:
     """One label of a question about a picture: its shapes in pixels, and their number (all there is when counting).
 
     `question` are the labels that were asked together; empty when nothing says so. `complete`: the shapes are all there are;
-    where they are not, a label without any is not "none". `signed`: who signed the review, and when.
+    where they are not, a label without any is not "none". `signed`: who signed the review, and when. `unseen`: it was
+    auto-accepted, and nobody has looked at it.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Asked:
     question: tuple[str, ...] = ()
     complete: bool = True
     signed: SignedBy | None = field(default=None, compare=False)
+    unseen: bool = False
 
     @property
     def none(self) -> bool:
@@ -104,7 +106,8 @@ def _asked(review: Review, label: str) -> Asked:
     task = review.question.task
     shapes = tuple(drawn(m) for m in marks_of(review, label)) if task.has_marks else ()
     count = review.findings.counts(task).get(label, 0)
-    return Asked(task, label, shapes, count, review.question.labels, review.findings.complete)
+    unseen = review.verdict is Verdict.AUTO_ACCEPTED
+    return Asked(task, label, shapes, count, review.question.labels, review.findings.complete, unseen=unseen)
 
 
 def has_area(shape: Shape) -> bool:
@@ -206,6 +209,7 @@ def _entry(asked: Asked, is_shown: bool, holds: Holds) -> dict[str, Any]:
     shapes = [_slot(s, asked.task) if is_shown and holds(s) else _written(s) for s in asked.shapes]
     entry |= {"shapes": shapes} if any(shapes) else {}
     entry |= {} if asked.complete else {"complete": False}
+    entry |= {"verdict": str(Verdict.AUTO_ACCEPTED)} if asked.unseen else {}
     entry |= dict(zip(("signed_by", "signed_at"), asked.signed, strict=True)) if asked.signed else {}
     return entry if is_shown else {**entry, "older": True}
 
@@ -266,7 +270,8 @@ def _told_asked(entry: Any, left: dict[tuple[str, bool], list[Shape]]) -> tuple[
     except (TypeError, KeyError, ValueError, AttributeError, PdcError):
         return None
     found = tuple(s for s in shapes if s is not None)
-    return Asked(task, label, found, count, question, entry.get("complete") is not False), not entry.get("older")
+    complete, unseen = entry.get("complete") is not False, entry.get("verdict") == Verdict.AUTO_ACCEPTED
+    return Asked(task, label, found, count, question, complete, unseen=unseen), not entry.get("older")
 
 
 def _taken(slot: Any, kind: tuple[str, bool], left: dict[tuple[str, bool], list[Shape]]) -> Shape | None:

@@ -53,7 +53,8 @@ class Data:
         return self.reader(request) if self.service.apart else None
 
     def export(self, request: Request, format: str) -> Export:
-        return prepared(self.service.store, self.service.files, format, self.shown(request), self.author(request))
+        store, files, auto_accepted = self.service.store, self.service.files, "auto_accepted" in request.query_params
+        return prepared(store, files, format, self.shown(request), self.author(request), auto_accepted=auto_accepted)
 
     def counts(self, request: Request) -> Counts:
         return Counts(self.service.store, self.shown(request), self.author(request))

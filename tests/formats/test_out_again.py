@@ -13,7 +13,7 @@ from places import Place, boxes
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
-from pdc.formats.contents import What
+from pdc.formats.contents import UNSEEN, What
 from pdc.formats.exporting import MANIFEST, export, prepared, zipped
 from pdc.formats.importing import import_file
 from pdc.formats.outgoing.file_names import file_names
@@ -289,3 +289,28 @@ def test_a_zip_starts_before_all_of_it_is_read(place: Place):
     stream = zipped(entries())
     assert next(stream) and taken == ["images/a.png"]
     assert next(stream) and taken == ["images/a.png", "images/b.png"]
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "voc", "label-studio", "csv"])
+def test_what_was_auto_accepted_goes_out_only_when_asked_for_named_as_such_and_comes_back_as_nobodys_word(
+    place, tmp_path, format: str
+):
+    there, ask, found = Place(tmp_path / "there"), CELLS, boxes(("cell", (2, 2, 12, 12)))
+    place.review(place.image("seen.png"), ask, found)
+    place.review(place.image("unseen.png"), ask, found, Verdict.AUTO_ACCEPTED)
+    silent = export(place.store, place.files, tmp_path / "plain", format)
+    assert silent.images == 1 and any("nobody has looked at it" in str(e.reason) for e in silent.left_out)
+    told = export(place.store, place.files, tmp_path / "out", format, auto_accepted=True)
+    assert told.images == 2 and any("looks reviewed" in str(e.reason) for e in told.left_out)
+    written = [p.read_text("utf-8") for p in (tmp_path / "out").rglob("*") if p.is_file() and p.suffix != ".png"]
+    assert any("auto-accepted" in text for text in written)
+    imported = import_file(there.store, there.files, tmp_path / "out", "file")
+    assert [i.name for i in there.store.images()] == ["seen.png"]
+    assert [(e.label, str(e.reason)) for e in imported.left_out] == [("cell", UNSEEN)]
+    there.store.close()
+
+
+def test_a_format_without_room_for_a_verdict_refuses_what_nobody_has_looked_at(place, tmp_path):
+    place.review(place.image("a.png"), CELLS, boxes(("cell", (2, 2, 12, 12))), Verdict.AUTO_ACCEPTED)
+    with pytest.raises(BadSetting, match="no place to say that nobody has looked"):
+        export(place.store, place.files, tmp_path / "out", "jsonl", auto_accepted=True)

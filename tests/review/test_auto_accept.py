@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from desk import ASK, FOUND, Desk
+from sure_answers import DOUBTED, ONE_EACH, SURE, an_answer, answered
 
 from pdc.domain.errors import Forbidden
-from pdc.domain.values import Findings, Prediction, Question, Status, Task, Verdict
+from pdc.domain.values import Findings, Question, Task, Verdict
 from pdc.domain.view import View
 from pdc.review.auto_accept import DARK, DOUBTFUL, IN_WORK, NOT_WHOLE, STRANGE, UNANSWERED, UNSURE, AutoAccept, doubt_about
 from pdc.review.worklist import Stage, WorklistFilter
 
-SURE = Findings(tuple(replace(m, score=0.9) for m in FOUND.marks), FOUND.stated)
-ONE_EACH = {"red blood cell": {0: 0.02, 1: 0.97, 2: 0.01}, "platelet": {1: 0.99, 2: 0.01}}
 NONE = {"red blood cell": {0: 0.98, 1: 0.02}, "platelet": {0: 0.97, 1: 0.03}}
-LIKE = {"red blood cell": 0.4, "platelet": 0.7}
-
-
-def an_answer(sha256: str = "a" * 64, **changes) -> Prediction:
-    made = Prediction(f"p-{sha256}", sha256, ASK, SURE, "[]", "m", None, "compact-1", 0.1, datetime.now(UTC), likeness=LIKE)
-    return replace(replace(made, counts=ONE_EACH), **changes)
 
 
 @pytest.fixture
 def desk(tmp_path) -> Desk:
     return Desk(tmp_path)
-
-
-def answered(desk: Desk, name: str, **changes) -> str:
-    sha = desk.image(name)
-    desk.store.add_prediction(an_answer(sha, **changes))
-    return sha
 
 
 def accepted(desk: Desk, *shas: str, reader: str = "ada") -> list[str]:
@@ -42,9 +28,6 @@ def accepted(desk: Desk, *shas: str, reader: str = "ada") -> list[str]:
 
 def stages(desk: Desk, reader: str = "ada") -> list[Stage]:
     return [e.stage for e in desk.images.entries(reader)]
-
-
-DOUBTED = Findings((*SURE.marks[:1], replace(SURE.marks[1], status=Status.DOUBTFUL, score=0.2)))
 
 
 @pytest.mark.parametrize(

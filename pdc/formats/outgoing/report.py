@@ -20,6 +20,7 @@ OLDER = Message("a newer answer about this label is written; only PDC reads it b
 OUTLINE = Message("this format has no place for an outline; the box around it is written")
 UNFINISHED = Message("more of it may be there, which this format has no place for; only PDC reads it back")
 SILENT = Message("nobody was asked about it, and other programs take what this format does not draw as “none”")
+UNSEEN = Message("it was auto-accepted, and only PDC finds that nobody has looked at it; what is drawn looks reviewed")
 NOT_COUNTED = {Status.REJECTED: Message("the reader rejected it"), Status.DOUBTFUL: Message("nobody has said that it is there")}
 HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
 """what the formats of other programs have a place for; the formats that are not here hold every answer"""
@@ -67,6 +68,7 @@ def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
         reviews += len({(a.task, a.question) for a in found})
         left_out += [*(_hidden(picture, holds) if holds else ()), *_not_counted(case), *_not_asked(picture, used)]
         left_out += [*_untraced(picture, format)]
+        left_out += [LeftOut(What.ANSWER, UNSEEN, picture.name, a.label) for a in picture.asked if a.unseen]
         left_out += [LeftOut(What.ANSWER, UNFINISHED, picture.name, a.label) for a in picture.asked if holds and not a.complete]
     return Exported(format, len(cases), reviews, marks, none, tuple(left_out))
 
