@@ -19,6 +19,9 @@ const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure 
 const option = ([value, words, translate]) => html("option", { value, translate }, words);
 const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
 
+// On a tablet the list is a drawer (question/drawer.js).
+const drawer = (wanted) => void document.dispatchEvent(new CustomEvent("pdc-list", { detail: wanted }));
+
 // Gradio may build the list again and says nothing of the old one.
 let mounted = null;
 
@@ -93,6 +96,7 @@ class Worklist {
 
   choose(chosen) {
     this.opening = true;
+    drawer(false);
     this.flush();
     this.send("choose", { chosen });
   }
@@ -106,6 +110,7 @@ class Worklist {
   }
 
   act(name) {
+    drawer(name === "list" || name === "search");
     if (name === "list") return this.rows.root.focus();
     if (name === "search") return this.search.select(), this.search.focus();
     if (!this.flush()) return undefined;

@@ -50,7 +50,21 @@ export class Confidence {
     editor.render();
   }
 
-  step(by) { this.hideBelow(this.editor.doc.sight.below + by); }
+  // The first step hides what is doubtful and not counted anyway.
+  step(by) {
+    const { below } = this.editor.doc.sight;
+    const start = this.start();
+    if (by > 0 && below < start) this.hideBelow(start);
+    else this.hideBelow(by < 0 && below <= start ? 0 : below + by);
+  }
+
+  // As far as hiding takes no mark away that counts: the labels' own thresholds, or 0 where nothing is doubtful.
+  start() {
+    const scores = (status) => this.editor.doc.marks.filter((mark) => mark.status === status && mark.score !== null).map((mark) => mark.score);
+    const [doubtful, open] = [scores("doubtful"), scores("open")];
+    if (!doubtful.length) return 0;
+    return Math.floor(100 * Math.min(...open, Math.max(...doubtful) + 0.01)) / 100;
+  }
 
   toggleOrder() {
     const { editor } = this;

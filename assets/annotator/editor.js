@@ -55,8 +55,8 @@ export class Editor {
     this.canvas = svg("svg", { class: "pda-canvas", role: "group", "aria-label": "Marks on the image", tabindex: "0" });
     this.overlays = html("div", { class: "pda-overlays" });
     this.help = new Help();
-    this.deep = new Deep(this.shown, { sight: () => this.view.sight(), changed: () => this.toolbar.render() });
-    this.adjust = new Adjust(this.picture, this.deep);
+    this.deep = new Deep(this.shown, { sight: () => this.view.sight(), changed: () => this.adjust && this.adjust.show(this.adjust.now) });
+    this.adjust = new Adjust(this.picture, this.deep, () => this.toolbar.render());
     this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.shown.message);
     this.root = host;
     this.buildPanels();
@@ -288,12 +288,6 @@ export class Editor {
 
   zoomToMark() {
     if (this.doc.mark) this.view.zoomTo(shapes.union(this.doc.chosen));
-  }
-
-  holdPan(on) {
-    this.pointer.panKey = on;
-    this.stage.toggleAttribute("data-pan", on);
-    return true;
   }
 
   send(name) {

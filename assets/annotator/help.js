@@ -27,7 +27,8 @@ const GLYPHS = [["model", "model"], ["human", "you"], ["edited", "edited"], ["ac
 // The legend under the list: whose mark it is stands on the mark itself, as a glyph.
 export const legend = () => {
   const sample = (kind) => svg("svg", { viewBox: "0 0 20 16", class: "pda-sample", "data-sample": kind, "aria-hidden": "true" },
-    svg("polygon", { points: BOX }), svg("circle", { cx: 3, cy: 3, r: 3 }), svg("rect", { x: 0, y: 0, width: 6, height: 6 }));
+    svg("polygon", { points: BOX }), svg("circle", { cx: 3, cy: 3, r: 3 }), svg("rect", { x: 0, y: 0, width: 6, height: 6 }),
+    svg("path", { class: "pda-sample-tick", "data-of": "accepted", d: "M6 8 9 11 15 4.5" }), svg("path", { class: "pda-sample-tick", "data-of": "rejected", d: "M7 5l6 6M13 5l-6 6" }));
   return html("div", { class: "pda-legend", role: "note", "aria-label": "Marks by origin" },
     ...GLYPHS.map(([kind, word]) => html("span", {}, sample(kind), word)));
 };

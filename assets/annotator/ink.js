@@ -5,7 +5,7 @@ import { colorOf, svg } from "./core.js";
 import * as shapes from "./shapes.js";
 
 const TOGETHER = 100; // marks
-const LAYERS = ["halo", "line", "trace", "origin"]; // from below: a mark's outline, and at last whose mark it is
+const LAYERS = ["halo", "line", "trace", "origin", "rim", "badge", "arm", "hook"]; // from below: outline, whose mark it is, its verdict
 
 // A dot is a line without length, drawn by its caps in screen pixels.
 const dot = (x, y) => `M${x} ${y}h0`;
@@ -15,8 +15,33 @@ const outline = (mark) => {
   return `M${x1} ${y1}H${x2}V${y2}H${x1}Z`;
 };
 
+// A verdict keeps its size on the screen: long lines from one place, of which the style sheet shows the first few pixels as a dash.
+// An accepted box has a badge (a dash above its corner) with a tick of two arms in it; a rejected mark has a cross of four.
+const LONG = 500; // image pixels: more than a tick at the smallest zoom
+const FACES = {
+  rim: (x, y) => `M${x} ${y}v-${LONG}`,
+  badge: (x, y) => `M${x} ${y}v-${LONG}`,
+  arm: (x, y) => `M${x} ${y}l${LONG} -${LONG}`,
+  hook: (x, y) => `M${x} ${y}l-${LONG} -${LONG}`,
+};
+const cross = (x, y) => [[1, 1], [1, -1], [-1, 1], [-1, -1]].map(([i, j]) => `M${x} ${y}l${i * LONG} ${j * LONG}`).join("");
+
+const verdict = (layer) => (mark) => {
+  const [, y1, x2] = shapes.bounds(mark);
+  return mark.status === "rejected" ? cross(x2, y1) : FACES[layer](x2, y1);
+};
+
+// The layers that a mark with this status, origin and outline has.
+const worn = ({ status, origin, outline: traced, point }) => ({
+  halo: true, line: true, trace: Boolean(traced), origin: origin !== "model",
+  rim: status === "accepted" && !point, badge: (status === "accepted" && !point) || status === "rejected",
+  arm: status === "accepted" || status === "rejected", hook: status === "accepted",
+});
+
 // What was drawn more exactly than the box.
 const trace = (mark) => mark.outline.map((ring) => `M${ring.map((corner) => corner.join(" ")).join("L")}Z`).join("");
+
+const DRAWN = { trace, origin: (mark) => dot(...shapes.bounds(mark)), ...Object.fromEntries(Object.keys(FACES).map((name) => [name, verdict(name)])) };
 
 // Some neighbours; those that look the same share a look: one path in each layer.
 class Batch {
@@ -45,8 +70,8 @@ class Batch {
     const key = `${kind} ${mark.status} ${mark.origin} ${color} ${mark.outline ? "traced" : ""}`;
     if (!this.looks.has(key)) {
       const style = { "data-kind": kind, "data-status": mark.status, "data-origin": mark.origin, stroke: color };
-      const needless = { origin: mark.origin === "model", trace: !mark.outline };
-      const paths = LAYERS.map((name) => (needless[name] ? null : svg("path", { class: `pda-${name}`, ...style })));
+      const wears = worn(mark);
+      const paths = LAYERS.map((name) => (wears[name] ? svg("path", { class: `pda-${name}`, ...style }) : null));
       paths.forEach((path, at) => path && this.layers[at].append(path));
       this.looks.set(key, { paths, marks: [] });
     }
@@ -59,8 +84,7 @@ class Batch {
       return this.looks.delete(key);
     }
     const outlines = marks.map(outline).join("");
-    const corners = (mark) => dot(...shapes.bounds(mark));
-    return paths.forEach((path, at) => path && path.setAttribute("d", at < 2 ? outlines : marks.map(at === 2 ? trace : corners).join("")));
+    paths.forEach((path, at) => path && path.setAttribute("d", at < 2 ? outlines : marks.map(DRAWN[LAYERS[at]]).join("")));
   }
 }
 

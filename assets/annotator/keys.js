@@ -33,7 +33,7 @@ export const BINDINGS = [
     ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
   ]],
   ["Scores", [
-    [", / .", "hide fewer / more marks by their score", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
+    [", / .", "hide fewer / more marks by their score, first the doubtful ones", { ",": (e) => e.confidence.step(-0.05), ".": (e) => e.confidence.step(0.05) }],
     ["U", "unsure marks first", { u: (e) => e.confidence.toggleOrder() }],
     ["X or Esc", "stop the model's answer", { x: (e) => e.notices.stop() }],
   ]],
@@ -47,7 +47,7 @@ export const BINDINGS = [
     ["C", "crosshair", { c: (e) => e.lens.toggle("cross") }],
     ["L", "loupe", { l: (e) => e.lens.toggle("loupe") }],
     ["I", "brightness, contrast, gamma, invert; window and level", { i: (e) => e.adjust.toggle() }],
-    ["Y", "as the model saw it, or your own window", { y: (e) => void e.deep.toggle() }],
+    ["Y", "as the model saw it, or as you look at it", { y: (e) => void e.adjust.compare() }],
     ["Shift S", "similar cases: reviewed images like this one", { "shift+s": (e) => e.similar.toggle() }],
     ["?", "these keys", { "?": (e) => e.help.toggle() }],
   ]],
@@ -117,7 +117,7 @@ export const press = (editor, event) => {
   if (plain && /^[1-9]$/.test(key) && editor.digit(Number(key))) return true;
   if (plain && key === "tab" && editor.focused()) return editor.walk.tab(event.shiftKey ? -1 : 1);
   if (plain && (key === "enter" || key === " ") && event.target.closest("button, a, summary")) return false;
-  if (plain && key === " ") return editor.holdPan(true);
+  if (plain && key === " ") return editor.pointer.holdPan(true);
   const run = event.altKey ? null : RUN[chord(event, key)] || RUN[chord(event, event.key.toLowerCase())];
   if (!run) return false;
   return run(editor) !== false;
@@ -159,7 +159,7 @@ function onPaste(event) {
 }
 
 function onKeyUp(event) {
-  if (event.key === " ") for (const editor of editors) editor.holdPan(false);
+  if (event.key === " ") for (const editor of editors) editor.pointer.holdPan(false);
 }
 
 let listening = false;

@@ -4,7 +4,7 @@ import { sureness } from "./confidence.js";
 import { button, colorOf, html, icon, set, text } from "./core.js";
 import { t } from "./words.js";
 
-const ROW = 34; // pixels; the style sheet's --pdc-row
+const ROW = matchMedia("(pointer: coarse)").matches ? 48 : 34; // pixels; the style sheets' --pdc-row
 const SPARE = 4;
 const WHO = { model: "by the model", human: "drawn by a person", edited: "by the model, changed by a person" };
 const EXPERT = { model: "by the expert {expert}", edited: "by the expert {expert}, changed by a person" };

@@ -25,7 +25,8 @@ export class Notices {
     this.answeringWords = html("span", {});
     this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
       html("i", { "aria-hidden": "true" }), this.answeringWords, this.stopButton);
-    this.root = html("div", { class: "pda-notices" }, this.lost, this.restore);
+    const small = html("p", { class: "pda-small" }, "Correcting marks needs a larger screen. Here you can read images, marks and counts.");
+    this.root = html("div", { class: "pda-notices" }, small, this.lost, this.restore);
     const changed = (event) => this.connection(event);
     connection.listen(changed);
     this.leave = () => connection.forget(changed);

@@ -36,6 +36,13 @@ export class Pointer {
     return shapes.under(this.doc.shown, x, y, reach / this.view.scale);
   }
 
+  // While the space bar is held, a drag pans.
+  holdPan(on) {
+    this.panKey = on;
+    this.editor.stage.toggleAttribute("data-pan", on);
+    return true;
+  }
+
   down(event) {
     if (!this.doc.open || event.target.closest("[data-overlay]")) return;
     if (event.pointerType === "touch" && this.pinchDown(event)) return;

@@ -32,9 +32,11 @@ export class Toolbar {
       button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
     this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.remove);
     this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
+    this.auto = html("button", { type: "button", class: "pda-auto", title: "Shown brighter than it is stored. Press for the picture as the model saw it; I brings it back", hidden: "",
+      on: { click: on(() => editor.adjust.auto.turn(false)) } }, "Auto brightness");
     this.note = html("span", { class: "pda-note", role: "status" });
     this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
-      this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note,
+      this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note, this.auto,
       this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
       this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
   }
@@ -70,6 +72,7 @@ export class Toolbar {
     this.markGroup.hidden = doc.kind === "count";
     this.toolGroup.hidden = doc.kind === "count";
     const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
+    this.auto.hidden = !doc.open || Boolean(editor.deep.own) || !editor.adjust.auto.now;
     text(this.note, note || (chosen.length > 1 ? t("{n} marks selected", { n: chosen.length }) : t(editor.deep.own ? "Own window (Y)" : "")));
   }
 

@@ -5,6 +5,7 @@ import { html } from "../annotator/core.js";
 import { toImage } from "../rows.js";
 import { Another } from "./another.js";
 import { Chips } from "./chips.js";
+import { Drawer } from "./drawer.js";
 import { Signature } from "./signature.js";
 import { Tasks } from "./tasks.js";
 
@@ -45,12 +46,13 @@ class Bar {
     this.chips = new Chips((label) => this.toggle(label));
     this.another = new Another({ chosen: (label) => this.add(label), options: () => this.dictionary() });
     this.signature = new Signature({ sign: () => this.act("sign"), reopen: (reason) => this.reopen(reason) });
+    this.drawer = new Drawer();
     this.build();
     if (mounted) mounted.leave();
     mounted = this;
     this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(), "pdc-ask-labels": (event) => this.offer(event.detail),
       "pdc-looks": () => this.looks.hidden || this.looks.disabled || this.act("looks"),
-      "pdc-signed": (event) => this.signature.show(event.detail) };
+      "pdc-signed": (event) => this.signature.show(event.detail), ...this.drawer.listeners };
     for (const [type, run] of Object.entries(this.listeners)) document.addEventListener(type, run);
   }
 
@@ -60,7 +62,7 @@ class Bar {
     this.show = button("ask", "Show the model");
     this.looks = button("looks", "4 looks", { title: "Ask again: the model looks at the image and at three mirror images of it, and what two of the four agree on stands (Shift Q)" });
     this.pin = button("pin", "Same for the next", { "aria-pressed": "false", title: "Ask the next images the same, those that have no question of their own" });
-    this.host.replaceChildren(this.tasks.root,
+    this.host.replaceChildren(this.drawer.button, this.tasks.root,
       html("div", { class: "pdc-doing" }, this.signature.root, this.ask, this.looks, this.show, button("save", "Save"), button("finish", "Save and next", { "data-first": "" })),
       html("div", { class: "pdc-asked" }, this.chips.root, this.another.root, this.pin));
     this.host.addEventListener("keydown", (event) => this.key(event));

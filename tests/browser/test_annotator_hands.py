@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
 from editor_page import Driver, H, W, box, near
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 MARGIN = 10.5  # screen pixels around a whole image, and at its border for the handles of what lies there
@@ -207,3 +212,107 @@ def test_a_point_just_set_can_be_moved(driver: Driver) -> None:
     driver.drag((100, 100), (120, 110))
     driver.click(180, 100)
     assert [[round(v) for v in m["point"]] for m in driver.marks().values()] == [[120, 110], [180, 100]]
+
+
+# Verdicts -------------------------------------------------------------------------------------------------------
+
+
+def test_an_accepted_mark_wears_a_tick_and_a_rejected_one_a_cross_at_every_zoom(driver: Driver) -> None:
+    marks = [box(f"m{i}", 20 + 60 * i, 40, 60 + 60 * i, 80) for i in range(4)]
+    for mark, status in zip(marks, ("open", "accepted", "rejected", "doubtful"), strict=True):
+        mark["status"] = status
+    driver.open(*marks)
+    worn = """[...new Set([...e.canvas.querySelectorAll('.pda-ink :is(.pda-badge, .pda-arm, .pda-hook)')]
+        .map((path) => `${path.dataset.status} ${path.getAttribute('class')}`))].sort()"""
+    assert driver.js(worn) == [
+        "accepted pda-arm",
+        "accepted pda-badge",
+        "accepted pda-hook",
+        "rejected pda-arm",
+        "rejected pda-badge",
+    ]
+    for zoom in (1, 4):
+        driver.js("e.view.centre(120, 60, e.view.fitScale() * arg)", zoom)
+        x, y = driver.screen(120, 40)
+        shot = Image.open(io.BytesIO(driver.page.screenshot(clip={"x": x - 15, "y": y - 15, "width": 30, "height": 30})))
+        pixels = np.asarray(shot.convert("RGB")).astype(int)
+        green = (abs(pixels - [11, 90, 60]).sum(axis=2) < 40).sum()
+        assert 30 < green < 110, f"{green} pixels of the badge at zoom {zoom}"
+
+
+def test_all_of_many_marks_look_accepted_after_one_key(driver: Driver) -> None:
+    driver.open(
+        *(box(f"m{i}", 10 + 30 * (i % 12), 10 + 25 * (i // 12), 26 + 30 * (i % 12), 24 + 25 * (i // 12)) for i in range(131))
+    )
+    driver.press("Shift+A")
+    badges = "[...e.ink.querySelectorAll('.pda-badge')].map((path) => path.getAttribute('d').split('M').length - 1)"
+    assert sum(driver.js(badges.replace("e.ink", "e.layer.ink.root"))) == 131
+
+
+# Auto brightness ------------------------------------------------------------------------------------------------
+
+
+def picture(driver: Driver, level: int, bright: int) -> str:
+    """The address of a grey picture of this level with a few squares that are brighter."""
+    pixels = np.full((H, W), level, np.uint8)
+    pixels[40:80, 40:80] = pixels[150:200, 200:260] = bright
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def look(driver: Driver, level: int, bright: int) -> None:
+    image = {"url": picture(driver, level, bright), "width": W, "height": H, "name": "grey.png"}
+    driver.open(box("m1", 200, 150, 260, 200), image=image)
+    driver.page.wait_for_function("document.querySelector('.pda-picture').complete")
+    driver.page.wait_for_timeout(60)
+
+
+def seen(driver: Driver, x: float, y: float) -> int:
+    left, top = driver.screen(x, y)
+    shot = driver.page.screenshot(clip={"x": round(left), "y": round(top), "width": 1, "height": 1})
+    return Image.open(io.BytesIO(shot)).convert("L").getpixel((0, 0))
+
+
+def test_a_dark_picture_opens_readable_and_one_press_shows_it_as_stored_from_then_on(driver: Driver) -> None:
+    look(driver, 8, 60)
+    before = driver.value()
+    assert seen(driver, 60, 60) > 230 and seen(driver, 300, 60) < 10
+    off = driver.page.get_by_role("button", name="Auto brightness")
+    driver.press("y")
+    assert seen(driver, 60, 60) == 60 and not off.is_visible()
+    driver.press("y")
+    assert seen(driver, 60, 60) > 230
+    off.click()
+    assert seen(driver, 60, 60) == 60
+    look(driver, 9, 61)
+    assert seen(driver, 60, 60) == 61
+    driver.press("i")
+    driver.page.get_by_label("Auto", exact=True).check()
+    driver.press("Escape")
+    assert seen(driver, 60, 60) > 230
+    assert before["edits"] == driver.value()["edits"] == 0
+    driver.page.evaluate("localStorage.removeItem('pdc-auto-brightness')")
+
+
+@pytest.mark.parametrize(("level", "bright"), [(200, 90), (30, 220), (5, 7)])
+def test_a_picture_that_shows_well_or_shows_nothing_is_left_as_it_is(driver: Driver, level: int, bright: int) -> None:
+    look(driver, level, bright)
+    assert seen(driver, 60, 60) == bright and seen(driver, 300, 60) == level
+    assert driver.js("e.adjust.auto.found") is None
+
+
+# Scores ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_step_of_the_threshold_hides_what_does_not_count_and_nothing_that_does(driver: Driver) -> None:
+    driver.js("(e.doc.look({ below: 0, uncertain: false }), e.render())")
+    doubtful = {**box("m2", 120, 20, 160, 60, score=0.38), "status": "doubtful"}
+    driver.open(box("m1", 20, 20, 60, 60, score=0.45), doubtful, box("m3", 220, 20, 260, 60, score=0.9))
+    driver.press(".")
+    assert driver.text(".pda-hidden-count") == "1 hidden below 0.39, not counted" and driver.text(".pda-total") == "2"
+    assert driver.value()["edits"] == 0
+    driver.press(".")
+    assert driver.js("e.doc.sight.below") == pytest.approx(0.44)
+    driver.press(",", ",")
+    assert driver.js("e.doc.sight.below") == 0

@@ -112,11 +112,11 @@ def test_the_window_changes_the_screen_and_nothing_else(page):
 def test_auto_takes_what_is_in_sight(page):
     press(page, "i")
     page.evaluate("document.querySelector('.pdc-editor').pdc.view.centre(130, 90, 20)")
-    page.get_by_role("button", name="Auto").click()
+    page.get_by_role("button", name="Auto", exact=True).click()
     picture = until_shown(page, lambda p: p[90:100, 120:140].std() > 30)
     assert picture[55, 70, 0] == 255
     press(page, "0")
-    page.get_by_role("button", name="Auto").click()
+    page.get_by_role("button", name="Auto", exact=True).click()
     until_shown(page, lambda p: (abs(p.astype(int) - stored_of(page)) <= 1).all())
 
 
@@ -161,7 +161,7 @@ def test_channels_and_colours_are_shown_one_by_one(browser, workbench):
     stored = shown(page)
     assert len(np.unique(stored.reshape(-1, 3) @ [1, 256, 65536])) > 20
     press(page, "i")
-    page.get_by_role("button", name="Auto").click()
+    page.get_by_role("button", name="Auto", exact=True).click()
     until_shown(page, lambda p: (abs(p.astype(int) - stored) <= 1).all() and page.inner_text(".pda-note") != "")
     page.get_by_label("Channel").select_option("1")
     green = until_shown(page, lambda p: (p[..., 0] == p[..., 2]).all())

@@ -11,7 +11,7 @@ from pdc.web.ui.scripts import head_html, import_expression
 from pdc.web.ui.words import i18n, template_sentence, word
 
 RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
-HEADER = f"""<header class="pdc-header"><strong>PDC</strong> <span>{template_sentence("Point, Detect, Count")}</span>
+HEADER = f"""<header class="pdc-header"><h1>PDC</h1> <span>{template_sentence("Point, Detect, Count")}</span>
 <em>{template_sentence(RESEARCH_LINE)}</em></header>"""
 
 
