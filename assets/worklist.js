@@ -8,13 +8,14 @@ import { t } from "./annotator/words.js";
 import { Drop } from "./drop.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
+import { Offer } from "./offer.js";
 import { Rows, toImage } from "./rows.js";
 import { Tour } from "./tour.js";
 import { Upload } from "./upload.js";
 import { Welcome } from "./welcome.js";
 
 const POLL_MS = 2500;
-const ORDERS = [["time", "by time"], ["name", "by name"], ["uncertain", "unsure first"], ["disagreement", "most corrected first"]];
+const ORDERS = [["time", "in order"], ["name", "by name"], ["uncertain", "least sure first"], ["disagreement", "most corrected first"]];
 
 const option = ([value, words, translate]) => html("option", { value, translate }, words);
 const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
@@ -37,6 +38,7 @@ class Worklist {
     this.drop = new Drop(this.upload, () => this.inSight);
     this.welcome = new Welcome({ open: (name) => this.choose({ example: name }), upload: this.upload });
     this.tour = new Tour();
+    this.offer = new Offer();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
@@ -76,7 +78,7 @@ class Worklist {
       html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
     this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...WORKLIST.flatMap(act)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.ahead, this.shipped, this.legend);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.legend);
   }
 
   forget() {
@@ -229,7 +231,9 @@ class Worklist {
     this.bar.value = said.done;
     this.bar.hidden = !said.total;
     this.counts.hidden = !said.done;
-    text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting }) : "");
+    text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting })
+      : said.pool ? t("{answered} of {total} answered", said.pool) : "");
+    this.offer.show(said.offer);
     this.ahead.toggleAttribute("data-error", Boolean(said.error));
     this.shipped.hidden = !said.total && !this.filtered();  // then they are cards in the middle
     if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);

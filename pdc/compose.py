@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
-from pdc.domain.roles import Role
+from pdc.domain.roles import Action, Role, may
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pdc.domain.values import Question
     from pdc.review.agreement.reports import Reports
+    from pdc.review.ahead.pool import AnswerPool
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
     from pdc.review.similar.cases import SimilarCases
@@ -111,7 +112,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     On a Space every visitor sees only their own images, and nobody trains.
     """
     from pdc.review.prefetch import Prefetcher
-    from pdc.web.app import build_server
+    from pdc.web.app import Offer, build_server
     from pdc.web.auth import Access
     from pdc.web.ui.app import build_ui, gradio_options
 
@@ -123,18 +124,44 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     model = predictor_of(settings, store, routing)
     service = _service(settings, store, model, routing, private=visitors)
     prefetcher, reports = Prefetcher(service), _reports(settings, service)
+    pool = pool_of(settings, service, model, routing)
     app = build_server(
         service,
         Access(store, settings.home, login=settings.needs_login, visitors=visitors),
-        build_ui(_tabs(settings, service, prefetcher, model, routing, reports)),
+        build_ui(tabs_of(settings, service, prefetcher, model, routing, reports)),
         prefetcher=prefetcher,
+        pool=pool,
+        offer=Offer(settings.offer_training, partial(reviews_to_train_on, settings, service)),
         reports=reports,
         similar=_similar(settings, service, model),
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
     )
-    return app, model.warm_up, prefetcher.stop
+
+    def warm_up(say: Callable[[str], None]) -> None:
+        model.warm_up(say)
+        if pool:
+            pool.start()
+
+    def stop() -> None:
+        if pool:
+            pool.stop()
+        prefetcher.stop()
+
+    return app, warm_up, stop
+
+
+def pool_of(settings: Settings, service: ReviewService, model: NamedPredictor, routing: AdapterRouting) -> AnswerPool | None:
+    """What answers every image while nobody needs the machine; None where that is off, or where visitors come with images of
+    their own. It waits for the model to be loaded, and while an adapter is trained."""
+    from pdc.review.ahead.pool import AnswerPool
+    from pdc.training.process import ProcessTrainer
+
+    if service.private or not settings.answer_pool:
+        return None
+    trainer, first = ProcessTrainer(settings), partial(first_question_of, settings, routing, service.store)
+    return AnswerPool(service, first, lambda: model.loaded and trainer.running() is None)
 
 
 def unhurried_looks(settings: Settings, model: NamedPredictor, question: Question) -> int:
@@ -200,7 +227,7 @@ def versions_of(settings: Settings) -> tuple[str | None, ...]:
     return (present[:VERSION],) if settings.base == EMBEDDED_MODEL.name else (present[:VERSION], None)
 
 
-def _tabs(
+def tabs_of(
     settings: Settings,
     service: ReviewService,
     prefetcher: Prefetcher,
@@ -242,6 +269,16 @@ def _tabs(
         new = partial(fresh, store, settings.runs, config)
         tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, config, worked, suspected, role, new)
     return tabs
+
+
+def reviews_to_train_on(settings: Settings, service: ReviewService, user: str) -> int:
+    """How many new reviews a training is offered for; 0 where there are too few, or where the user may not train."""
+    from pdc.training.fresh import count_new
+
+    if service.private or not settings.offer_training or not may(role_of(settings, service.store, user), Action.TRAIN):
+        return 0
+    new = count_new(service.store, settings.runs)
+    return new if new >= settings.offer_training else 0
 
 
 def role_of(settings: Settings, store: Store, name: str) -> Role:

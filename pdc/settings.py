@@ -62,6 +62,12 @@ class Settings:
     server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others")
     server_seconds: int = _setting("PDC_SERVER_SECONDS", 120, "longest wait for one answer of that server, in seconds")
 
+    answer_pool: bool = _setting(
+        "PDC_ANSWER_POOL", True, "`off`: images are answered when somebody opens them or will soon, and not all while PDC is idle"
+    )
+    offer_training: int = _setting(
+        "PDC_OFFER_TRAINING", 20, "after so many reviews a line beside the list offers whoever may train a training; 0: never"
+    )
     adjudicators: str = _setting(
         "PDC_ADJUDICATORS", "", "who makes the consensus of several readers, with commas; empty: whoever reads none of the image"
     )
@@ -87,6 +93,8 @@ class Settings:
         if self.max_pixels < LEAST_PIXELS:
             raise BadSetting(f"PDC_MAX_PIXELS is {self.max_pixels}; use at least {LEAST_PIXELS}.")
         check_looks("PDC_LOOKS", self.looks)
+        if self.offer_training < 0:
+            raise BadSetting(f"PDC_OFFER_TRAINING is {self.offer_training}; use 0 or more.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if not 1 <= self.port <= 65535:

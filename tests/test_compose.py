@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from store_values import a_review, an_image
 
 from pdc.adapters.routing import AdapterRouting
-from pdc.compose import first_question_of, unhurried_looks, versions_of
+from pdc.compose import (
+    first_question_of,
+    open_store,
+    pool_of,
+    predictor_of,
+    reviews_to_train_on,
+    routing_of,
+    tabs_of,
+    unhurried_looks,
+    versions_of,
+)
 from pdc.domain.label_changes import LabelChange
+from pdc.domain.roles import Role
 from pdc.domain.values import Question, Task
+from pdc.files import write_json
+from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.named import NamedPredictor
 from pdc.review.examples import KNOWN_LABELS
+from pdc.review.prefetch import Prefetcher
+from pdc.review.service import ReviewService
 from pdc.settings import Settings
 from pdc.store import Store
+from pdc.training.config import TrainConfig
+from pdc.training.run_folder import Run
 
 
 def adapter(folder: Path, serves: list[str], labels: list[str]) -> AdapterRef:
@@ -70,3 +90,49 @@ def test_four_looks_vote_while_nobody_waits_where_the_model_says_that_a_label_ga
     assert looks_for(Settings.from_env({"PDC_MODEL": str(tmp_path), "PDC_LOOKS": "4"}), "polyp") == 4
     (tmp_path / "pdc.json").write_text(json.dumps({"labels": ["platelet"]}))
     assert looks_for(settings, "platelet") == 1
+
+
+def reviewed(store: Store, n: int) -> None:
+    for i in range(len(store.every_image()), len(store.every_image()) + n):
+        sha256 = f"{i:064x}"
+        store.add_image(an_image(sha256))
+        store.save_review(a_review(f"r{i}", image_sha256=sha256), key=f"k{i}", base_revision=0)
+
+
+def test_a_training_is_offered_after_so_many_new_reviews_to_whoever_may_train(tmp_path: Path):
+    settings = Settings(home=tmp_path, host="0.0.0.0", offer_training=3)
+    store = open_store(settings)
+    service = ReviewService(store, ImageFiles(tmp_path / "images"), LocalPredictor(lambda: None, AdapterRef))
+    store.add_user("maria", "hash", Role.TRAINER)
+    store.add_user("anna", "hash", Role.READER)
+    reviewed(store, 2)
+    assert reviews_to_train_on(settings, service, "maria") == 0
+    reviewed(store, 2)
+    assert [reviews_to_train_on(settings, service, name) for name in ("maria", "anna", "stranger")] == [4, 0, 0]
+    assert reviews_to_train_on(replace(settings, offer_training=0), service, "maria") == 0
+    run = Run.create(settings.runs, TrainConfig.for_model("base"))
+    write_json(run.data / "manifest.json", {"created_at": datetime.now(UTC).isoformat()})
+    run.mark_complete()
+    assert reviews_to_train_on(settings, service, "maria") == 0
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_the_reading_study_has_a_page_only_where_reads_are_blind(tmp_path: Path, blind: bool):
+    settings = Settings(home=tmp_path, blind=blind, server_url="http://127.0.0.1:9")
+    store = open_store(settings)
+    routing = routing_of(settings, store)
+    model = predictor_of(settings, store, routing)
+    service = ReviewService(store, ImageFiles(tmp_path / "images"), model, blind=blind)
+    tabs = tabs_of(settings, service, Prefetcher(service), model, routing, None)
+    assert ("Reading study" in tabs) is blind and "Training" in tabs
+
+
+@pytest.mark.parametrize("changes", [{"answer_pool": False}, {}])
+def test_images_are_answered_in_the_background_unless_that_is_switched_off_or_visitors_bring_their_own(tmp_path: Path, changes):
+    settings = Settings(home=tmp_path, server_url="http://127.0.0.1:9", **changes)
+    store = open_store(settings)
+    routing = routing_of(settings, store)
+    model = predictor_of(settings, store, routing)
+    for private in (False, True):
+        service = ReviewService(store, ImageFiles(tmp_path / "images"), model, private=private)
+        assert (pool_of(settings, service, model, routing) is None) is (private or not settings.answer_pool)

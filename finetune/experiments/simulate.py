@@ -23,12 +23,13 @@ from finetune.evaluate.compare import ask
 from finetune.evaluate.edits import STRICT_IOU, edits_of, mean_edits
 from finetune.evaluate.metrics import ScoredAnswer, change, evaluate
 from finetune.experiments.curve import CurvePoint, describe_point
-from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
+from finetune.experiments.sampling import describe_image
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Mark
 from pdc.files import read_json, write_json
 from pdc.inference.adapter_ref import AdapterRef
+from pdc.inference.choosing import choose_diverse, uncertainty
 from pdc.inference.memory import free
 from pdc.inference.predictors.base import Answer
 from pdc.inference.predictors.local import LocalPredictor

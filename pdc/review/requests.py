@@ -14,7 +14,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
+from math import inf
 from threading import Condition, Thread
+from time import monotonic
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +32,8 @@ class Priority(IntEnum):
     """a reader waits for it"""
     PREFETCH = 1
     """a reader will probably open the image soon"""
+    POOL = 2
+    """nobody asks yet: the machine has nothing better to do"""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,16 +71,26 @@ class RequestTable:
         self.changed = Condition()
         self._free, self._numbers = at_once, count()
         self._in_flight: dict[Hashable, Request] = {}
+        self._asked_last = -inf
 
     def ask(self, key: Hashable, priority: Priority, work: Work[T]) -> Watch[T]:
         """Watch the request in flight under this key, or begin one that does `work` in a copy of this context."""
         with self.changed:
+            if priority < Priority.POOL:
+                self._asked_last = monotonic()
             if key not in self._in_flight:
                 self._in_flight[key] = Request(key, work, next(self._numbers), copy_context())
             watch = Watch(self, self._in_flight[key], priority)
             watch.request.watches.append(watch)
             self._start_next()
         return watch
+
+    def quiet_for(self) -> float:
+        """Seconds since the last question that somebody asked was over; 0 while there is one."""
+        with self.changed:
+            if any(w.priority < Priority.POOL for r in self._in_flight.values() for w in r.watches):
+                self._asked_last = monotonic()
+            return monotonic() - self._asked_last
 
     def finished(self, value: T) -> Watch[T]:
         """A watch of what is known already."""
@@ -112,6 +126,8 @@ class RequestTable:
         except Exception as error:
             request.error = error
         with self.changed:
+            if any(w.priority < Priority.POOL for w in request.watches):
+                self._asked_last = monotonic()
             self._free, request.running = self._free + 1, False
             if request.error or not request.told_to_stop or not request.watches:
                 self._end(request)

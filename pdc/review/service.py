@@ -19,6 +19,7 @@ from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Questio
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor
 from pdc.inference.predictors.zoom import zoom_in
+from pdc.review.ahead.least_sure import LeastSure
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.drafts import Conflict, Draft, carry, verdict_of
@@ -74,6 +75,7 @@ class ReviewService(ImageAccess):
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
         self.looks, self.unhurried = looks, unhurried
         self.reads = Reads(store, adjudicators, private=private)
+        self.least_sure = LeastSure()
 
     # Open
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.values import UNSEEN, Image, Verdict
+from pdc.review.ahead.least_sure import Answered
 from pdc.review.questions import Said, said_about
 from pdc.review.reading.reads import Standing
 from pdc.review.service import ReviewService
@@ -163,7 +164,7 @@ class Worklist:
     def listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
         """What the list shows. Retired images are shown only where they are asked for."""
         everything = self.retired(reader) if wanted.stage == Stage.RETIRED else self.entries(reader)
-        return self.chosen(everything, wanted)
+        return self.chosen(everything, wanted, reader=reader)
 
     def retired(self, reader: str) -> list[Entry]:
         """The images of this reader's room that were retired, the last one first; the note says why."""
@@ -171,14 +172,22 @@ class Worklist:
         images = {sha: self.service.image(sha, reader) for sha in events}
         return [Entry(images[sha], Stage.RETIRED, e.by, e.note) for sha, e in reversed(events.items())]
 
-    def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None) -> list[Entry]:
-        """Those that are wanted (and the image `keep`, wanted or not), in the wanted order."""
+    def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None, reader: str = "") -> list[Entry]:
+        """Those that are wanted (and the image `keep`, wanted or not), in the order that this reader wants."""
         shown = [e for e in entries if _fits(e, wanted) or e.image.sha256 == keep]
+        if wanted.order is Order.UNCERTAIN:
+            return self._least_sure_first(entries, shown, reader)
         return sorted(shown, key=lambda e: _place(e, wanted.order))
+
+    def _least_sure_first(self, entries: Sequence[Entry], shown: Sequence[Entry], reader: str) -> list[Entry]:
+        """Images without an answer come last."""
+        answered = [Answered(e.image.sha256, (e.image.width, e.image.height), e.model, e.stage.open) for e in entries if e.model]
+        places = self.service.least_sure.order(answered, reader if self.service.apart else "")
+        return sorted(shown, key=lambda e: places.get(e.image.sha256, len(places)))
 
     def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> list[Image]:
         """The images after one that still need work, round the end."""
-        shown = self.chosen(self.entries(reader), wanted, keep=after)
+        shown = self.chosen(self.entries(reader), wanted, after, reader)
         return [e.image for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
@@ -190,7 +199,7 @@ class Worklist:
         return self._beside(reader, wanted, before, -1)
 
     def _beside(self, reader: str, wanted: WorklistFilter, sha: str | None, by: int) -> Image:
-        images = [e.image for e in self.chosen(self.entries(reader), wanted, keep=sha)]
+        images = [e.image for e in self.chosen(self.entries(reader), wanted, sha, reader)]
         if not images:
             raise NotFound("There are no images here; upload some, open an example, or show all.")
         at = next((i for i, image in enumerate(images) if image.sha256 == sha), -1 if by > 0 else 0)
@@ -262,9 +271,6 @@ def _place(entry: Entry, order: Order) -> tuple:
     if order is Order.NAME:
         parts = re.split(r"(\d+)", entry.image.name.casefold())
         return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
-    if order is Order.UNCERTAIN:
-        doubt, strange = (entry.model.doubt, entry.model.unlike) if entry.model else (None, False)
-        return (not strange, doubt is None, -(doubt or 0.0))
     return (-entry.disagreement,) if order is Order.DISAGREEMENT else ()
 
 

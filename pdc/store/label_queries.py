@@ -101,18 +101,19 @@ class LabelQueries(Database):
         moved = self._dictionary(session).moved
         return replace(said, question=question_now(said.question, moved), findings=findings_now(said.findings, moved))
 
-    def _of(self, session: Session, table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
-        """The rows of this image and question, whatever its labels were called when they were written. What the model said of a
-        label before that was merged into another is no answer about the other."""
+    def _of(self, session: Session, table: type[Any], sha256: str | None, question: Question) -> tuple[Any, ...]:
+        """The rows of this image (None: of all) and question, whatever its labels were called when they were written. What the
+        model said of a label before that was merged into another is no answer about the other."""
         labels = self._dictionary(session)
         moved = labels.renamed if table is PredictionRow else labels.moved
         now = question_now(question, moved)
         if now == question and set(moved.values()).isdisjoint(now.labels):
             return asks(table, sha256, question)
         task, asked = mapping.question_key(question)
-        stored = session.scalars(select(table.labels).where(table.image_sha256 == sha256, table.task == task).distinct())
+        image = () if sha256 is None else (table.image_sha256 == sha256,)
+        stored = session.scalars(select(table.labels).where(*image, table.task == task).distinct())
         same = [written for written in stored if question_now(mapping.question_of(task, written), moved) == now]
-        return table.image_sha256 == sha256, table.task == task, table.labels.in_({asked, *same})
+        return *image, table.task == task, table.labels.in_({asked, *same})
 
     def _dictionary(self, session: Session) -> LabelDictionary:
         """The labels as this transaction sees them, read once."""
@@ -129,10 +130,11 @@ class LabelQueries(Database):
         return kept[1]
 
 
-def asks(table: type[Any], sha256: str, question: Question) -> tuple[Any, ...]:
-    """The rows of this image and question under these very names."""
+def asks(table: type[Any], sha256: str | None, question: Question) -> tuple[Any, ...]:
+    """The rows of this image (None: of all) and question under these very names."""
     task, labels = mapping.question_key(question)
-    return table.image_sha256 == sha256, table.task == task, table.labels == labels
+    image = () if sha256 is None else (table.image_sha256 == sha256,)
+    return *image, table.task == task, table.labels == labels
 
 
 def _append(session: Session, label: str, change: LabelChange, to: str | None, by: str) -> None:

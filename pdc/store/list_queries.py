@@ -155,8 +155,9 @@ def _digest(task: str, findings: str | None, labels: str, chances: str | None, l
     counted = [m for m in value["marks"] if m["status"] in (Status.OPEN, Status.ACCEPTED)]
     counts = value["stated"] if task == Task.COUNTING else Counter(m["label"] for m in counted)
     none = None if any(counts.values()) else all_right({}, known, asked)
-    strange = bool(unlike(load_likeness(likeness), [label for label, n in counts.items() if n]))
-    return Digest(counts, _doubt(value["marks"], counts, known), asked, value.get("complete", True), none, strange)
+    like = load_likeness(likeness)
+    strange = bool(unlike(like, [label for label, n in counts.items() if n]))
+    return Digest(counts, _doubt(value["marks"], counts, known), asked, value.get("complete", True), none, strange, like)
 
 
 def _doubt(marks: Sequence[Mapping[str, Any]], counts: Mapping[str, int], chances: CountChances) -> float | None:

@@ -94,6 +94,8 @@ class Digest:
     """where nothing is counted: the probability that there is nothing, as the model has it; None: unknown"""
     unlike: bool = False
     """whether the image does not look like those that the model was trained on for one of them"""
+    likeness: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """by label the share of the images that the model was trained on that are less like them than this one"""
 
     @property
     def total(self) -> int:

@@ -18,7 +18,7 @@ from pdc.store.image_queries import counts, retired_shas, seen
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.signatures import SignatureQueries
 from pdc.store.records import StoredDraft
-from pdc.store.tables import DraftRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
+from pdc.store.tables import DraftRow, EventRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
 READERS_ONLY = "Several readers read this image, so only the consensus of their reads is saved for it."
@@ -96,10 +96,23 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         """The best answer to this question about this image by this model with this adapter (None: without one) and these
         experts beside it: of those voted from at least so many `looks` the newest of the most. `versions` of the model, if any
         are named, are those that will do; None: not noted."""
-        of = [PredictionRow.version.is_not_distinct_from(v) for v in versions]
-        by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter), or_(*of) if of else true()
-        beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_texts(experts))
-        return self._newest_answer(sha256, question, *by, beside, PredictionRow.looks >= looks, most=PredictionRow.looks)
+        by = _given_by(model, adapter, experts, versions)
+        return self._newest_answer(sha256, question, *by, PredictionRow.looks >= looks, most=PredictionRow.looks)
+
+    def answered_images(
+        self, question: Question, by: tuple[str, str | None, tuple[str, ...]] | None = None, versions: Collection[str | None] = ()
+    ) -> frozenset[str]:
+        """The sha256 of every image with an answer to this question: by this model with this adapter and these experts, of these
+        `versions`, as `latest_prediction` takes them; `by` None: by anybody."""
+        with self._read() as session:
+            where = (*self._of(session, PredictionRow, None, question), *(_given_by(*by, versions) if by else ()))
+            return frozenset(session.scalars(select(PredictionRow.image_sha256).where(*where).distinct()))
+
+    def image_signs(self) -> tuple[int, int]:
+        """Other than before once an image was added, retired or restored."""
+        with self._read() as session:
+            newest = (session.scalar(select(func.max(table.seq))) or 0 for table in (ImageRow, EventRow))
+            return next(newest), next(newest)
 
     def newest_prediction(self, sha256: str, question: Question, looks: int = 1) -> Prediction | None:
         """The newest answer to this question about this image from at least so many looks, whoever gave it."""
@@ -282,6 +295,16 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         of = self._of(session, DraftRow, sha256, question)
         where = (DraftRow.author == author, *of, DraftRow.key == key, DraftRow.saved_at == saved_at)
         session.execute(delete(DraftRow).where(*where))
+
+
+def _given_by(
+    model: str, adapter: str | None, experts: tuple[str, ...], versions: Collection[str | None]
+) -> tuple[ColumnElement[bool], ...]:
+    """Answers by this model with this adapter and these experts; of these versions of the model, if any are named."""
+    of = [PredictionRow.version.is_not_distinct_from(v) for v in versions]
+    beside = PredictionRow.experts.is_not_distinct_from(mapping.dump_texts(experts))
+    by = PredictionRow.model == model, PredictionRow.adapter.is_not_distinct_from(adapter)
+    return *by, or_(*of) if of else true(), beside
 
 
 def _image_row(session: Session, sha256: str) -> ImageRow | None:

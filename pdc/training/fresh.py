@@ -63,13 +63,24 @@ class Pace:
 
 def fresh(store: Store, runs: Path, config: TrainConfig) -> Fresh:
     """What is new since the newest complete run under `runs`, as this `config` would train."""
-    complete = [run for run in Run.all(runs) if run.is_here]
-    last = _learnt_until(complete[-1]) if complete else None
-    reviews = store.count_usable()
-    new = store.count_usable(last) if last else reviews
+    complete, reviews = _complete(runs), store.count_usable()
+    new = _new(store, complete) if complete else reviews
     pace = _pace(complete, config)
     took = pace.seconds(reviews, config.max_seconds) if pace and reviews else (None, 0.0)
     return Fresh(reviews, new, bool(complete), *took)
+
+
+def count_new(store: Store, runs: Path) -> int:
+    """How many reviews are new since the newest complete run under `runs`."""
+    return _new(store, _complete(runs))
+
+
+def _complete(runs: Path) -> list[Run]:
+    return [run for run in Run.all(runs) if run.is_here]
+
+
+def _new(store: Store, complete: Sequence[Run]) -> int:
+    return store.count_usable(_learnt_until(complete[-1]) if complete else None)
 
 
 def _learnt_until(run: Run) -> datetime:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.agreement.reports import Reports
+from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.examples import examples
 from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
@@ -58,12 +60,25 @@ class Assignment(BaseModel):
     reader: str = Field("", max_length=64)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A training is offered after every so many reviews; `reviews` says how many are new to a user, 0 where none is offered."""
+
+    every: int = 0
+    reviews: Callable[[str], int] = lambda user: 0
+
+
+NO_OFFER = Offer()
+
+
 def build_server(
     service: ReviewService,
     access: Access,
     blocks: Any,
     *,
     prefetcher: Prefetcher,
+    pool: AnswerPool | None = None,
+    offer: Offer = NO_OFFER,
     reports: Reports | None = None,
     similar: SimilarCases | None = None,
     max_upload_mb: int = 64,
@@ -82,7 +97,7 @@ def build_server(
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
-    _worklist_routes(app, access, Worklist(service), prefetcher)
+    _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
@@ -251,7 +266,9 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         )
 
 
-def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher) -> None:
+def _worklist_routes(
+    app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher, pool: AnswerPool | None, offer: Offer
+) -> None:
     @app.get("/api/worklist")
     def rows(request: Request) -> JSONResponse:
         """The images one reader wants to see, in the order they want, and how far they are."""
@@ -263,8 +280,10 @@ def _worklist_routes(app: FastAPI, access: Access, images: Worklist, prefetcher:
                 shown,
                 images.progress(reader, shown),
                 prefetcher.now,
+                pool.now if pool else PoolState(),
                 readers=images.readers(),
                 labels=images.store.labels(),
+                offer=(offer.reviews(reader), offer.every),
                 visitors=images.service.private,
                 language=language_of(request),
             )

@@ -46,7 +46,8 @@ class Data:
         """The images of the list under the filters in the request's address; without any, all. None that this reader reads
         beside others: its reviews are theirs."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
-        return [e.image for e in self.images.chosen(self.images.entries(self.reader(request)), wanted) if not e.is_mine]
+        reader = self.reader(request)
+        return [e.image for e in self.images.chosen(self.images.entries(reader), wanted, reader=reader) if not e.is_mine]
 
     def author(self, request: Request) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""

@@ -1,4 +1,4 @@
-"""The loop as an engineer sees it: reviews, Start training, a candidate, Use this one, ask, roll back; one app, no restart."""
+"""The loop as an engineer sees it: reviews, a training, a candidate, Use this one, ask, roll back; one app, no restart."""
 
 from __future__ import annotations
 

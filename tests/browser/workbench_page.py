@@ -28,7 +28,7 @@ from pdc.store import Store
 from pdc.training.config import TrainConfig
 from pdc.training.fresh import fresh
 from pdc.training.process import ProcessTrainer
-from pdc.web.app import build_server
+from pdc.web.app import NO_OFFER, Offer, build_server
 from pdc.web.auth import Access
 from pdc.web.ui.app import build_ui, gradio_options
 from pdc.web.ui.data_tab import DataTab
@@ -87,6 +87,7 @@ class Workbench:
         blind: bool = False,
         training: bool = False,
         private: bool = False,
+        offer: Offer = NO_OFFER,
     ) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind, private=private)
@@ -102,7 +103,9 @@ class Workbench:
         }
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)
-        self.app = Recorder(build_server(self.service, access, blocks, prefetcher=prefetcher, gradio_options=gradio_options()))
+        self.app = Recorder(
+            build_server(self.service, access, blocks, prefetcher=prefetcher, offer=offer, gradio_options=gradio_options())
+        )
         self.url = serve(self.app)
         self.prefetcher = prefetcher
 

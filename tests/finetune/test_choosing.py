@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from finetune.experiments.sampling import choose_diverse, describe_image, uncertainty
+from finetune.experiments.sampling import describe_image
 from pdc.domain.values import Box, Findings, Mark
+from pdc.inference.choosing import choose_diverse, uncertainty
 
 CELL = "cell"
 

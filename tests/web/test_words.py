@@ -52,6 +52,7 @@ PANELS = (
     "welcome",
     "tour",
     "readers",
+    "offer",
 )
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
@@ -72,6 +73,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "adapters/score_change.py",
     "adapters/suspicions.py",
     "adapters/test_sets.py",
+    "review/ahead/pool.py",
     "review/answering.py",
     "review/auto_accept.py",
     "inference/predictors/zoom.py",

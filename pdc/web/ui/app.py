@@ -22,7 +22,7 @@ def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
         gr.HTML(html_template=HEADER, apply_default_css=False, padding=False)
         with gr.Tabs() as bar:
             for title, tab in tabs.items():
-                with gr.Tab(word(title), id=title.lower()) as page:
+                with gr.Tab(word(title), id=title.lower(), elem_id=f"pdc-tab-{title.lower().replace(' ', '-')}") as page:
                     tab.build(demo)
                 page.select(None, js=watch_charts, queue=False)
                 if hasattr(tab, "opens"):

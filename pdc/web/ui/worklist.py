@@ -16,6 +16,7 @@ import gradio as gr
 from pdc.domain.certainty.counts import Worth
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import count_in_words
+from pdc.review.ahead.pool import PoolState
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
 from pdc.review.worklist import MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
@@ -64,9 +65,11 @@ def worklist_page(
     shown: Sequence[Entry],
     progress: Progress,
     prefetch: PrefetchState,
+    pool: PoolState,
     *,
     readers: Sequence[str],
     labels: Sequence[str],
+    offer: tuple[int, int] = (0, 0),
     visitors: bool = False,
     language: str = "en",
 ) -> dict[str, Any]:
@@ -79,7 +82,9 @@ def worklist_page(
         "auto_accepted": progress.auto_accepted,
         "pace": pace,
         "waiting": prefetch.waiting,
-        "error": in_language(prefetch.error, language),
+        "error": in_language(prefetch.error or pool.error, language),
+        "pool": {"answered": pool.answered, "total": pool.total} if pool.answered < pool.total else None,
+        "offer": {"reviews": offer[0], "every": offer[1]} if offer[0] else None,
         "readers": list(readers),
         "labels": list(labels),
         "stages": [TO_DO, MY_READS, *map(str, Stage)],

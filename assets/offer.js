@@ -1,0 +1,29 @@
+// A quiet line: so much was reviewed since the last training that another is worth while. Closed, it stays away until as much again.
+
+import { html, text } from "./annotator/core.js";
+import { t } from "./annotator/words.js";
+
+const KEY = "pdc-offer";
+
+export class Offer {
+  constructor() {
+    this.words = html("span", {});
+    const open = html("button", { type: "button", on: { click: () => document.querySelector("#pdc-tab-training-button")?.click() } }, "Training");
+    const close = html("button", { type: "button", "aria-label": "Not now", title: "Not now", on: { click: () => this.close() } }, "×");
+    this.root = html("p", { class: "pdc-offer", hidden: "" }, this.words, open, close);
+  }
+
+  // `offer`: {reviews, every}, or null where nothing is offered.
+  show(offer) {
+    this.offered = offer;
+    const closed = Number(localStorage.getItem(KEY) || 0);
+    const again = offer && (closed > offer.reviews || offer.reviews - closed >= offer.every);
+    this.root.hidden = !again;
+    if (again) text(this.words, t("{reviews} reviews not learnt yet", offer));
+  }
+
+  close() {
+    localStorage.setItem(KEY, String(this.offered.reviews));
+    this.root.hidden = true;
+  }
+}
