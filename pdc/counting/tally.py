@@ -1,0 +1,104 @@
+"""What was counted: fields within replicates within a sample, and how marks become the numbers of a field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pdc.counting.border import counts
+from pdc.counting.protocol import Protocol
+from pdc.domain.values import Box, Mark, Status
+
+Filled = Mapping[str, float | str]
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCount:
+    """One field. `counted` and `left_out` are numbers per class: inside by the border rule, and marked but not inside it.
+
+    `unclassed` is marks whose label belongs to no class; `doubtful`, those that nobody has judged, which do not count.
+    `squares` are those of the chamber that the field shows; `mm2` its area by the pixel size; None: not known.
+    `complete`: the reader says that all is marked. `noted` are what the reader noted of the field, such as clumps.
+    """
+
+    name: str
+    counted: Mapping[str, int]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    unclassed: int = 0
+    doubtful: int = 0
+    squares: int | None = None
+    mm2: float | None = None
+    complete: bool = True
+    noted: frozenset[str] = frozenset()
+    filled: Filled = field(default_factory=dict)
+
+    def of(self, classes: Iterable[str]) -> int:
+        return sum(self.counted.get(name, 0) for name in classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """Fields of one preparation of the sample: a dilution, a chamber side, a slide. Never another look at the same pictures."""
+
+    fields: tuple[FieldCount, ...]
+    reader: str = ""
+    filled: Filled = field(default_factory=dict)
+
+    def of(self, classes: Iterable[str]) -> int:
+        names = tuple(classes)
+        return sum(f.of(names) for f in self.fields)
+
+    @property
+    def squares(self) -> int | None:
+        return _total([f.squares for f in self.fields])
+
+    @property
+    def mm2(self) -> float | None:
+        return _total([f.mm2 for f in self.fields])
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All that a result is worked out from. `filled` holds what the protocol asks to be filled in, by name."""
+
+    replicates: tuple[Replicate, ...]
+    filled: Filled = field(default_factory=dict)
+    chamber: str | None = None
+
+    @property
+    def fields(self) -> tuple[FieldCount, ...]:
+        return tuple(f for r in self.replicates for f in r.fields)
+
+    def of(self, classes: Iterable[str]) -> int:
+        names = tuple(classes)
+        return sum(r.of(names) for r in self.replicates)
+
+
+def _total(parts: Sequence[N | None]) -> N | None:
+    """The sum where every part is known; else nothing is."""
+    first, *others = parts or [None]
+    for part in others:
+        first = None if first is None or part is None else first + part
+    return first
+
+
+def count_field(protocol: Protocol, name: str, marks: Iterable[Mark], frame: Box) -> FieldCount:
+    """The numbers of one field by the protocol's border rule, without its size. Marks and frame in pixels of the image.
+
+    What the rule leaves out is counted apart: it stays in the review, and is still true.
+    """
+    inside: Counter[str] = Counter()
+    outside: Counter[str] = Counter()
+    unclassed = doubtful = 0
+    rule = protocol.border.rule()
+    for mark in marks:
+        if not mark.counts:
+            doubtful += mark.status is Status.DOUBTFUL
+        elif (kind := protocol.class_of(mark.label)) is None:
+            unclassed += 1
+        else:
+            (inside if counts(mark.body, frame, rule) else outside)[kind] += 1
+    return FieldCount(name, dict(inside), dict(outside), unclassed, doubtful)
