@@ -40,8 +40,8 @@ class SheetStatus(StrEnum):
 class Heading:
     """What a sheet says besides its numbers. `sample` is a code, never a name. `chosen` is how the fields were chosen, in words.
 
-    `model` names what proposed marks; `blind`: no replicate was read with it in sight. `amends` is the sheet that this one takes the
-    place of, and `why` the reason.
+    `model` names what proposed marks; `blind`: no replicate was read with it in sight. `amends` is the sheet that this one
+    replaces, and `why` the reason.
     """
 
     sample: str
