@@ -1,0 +1,1 @@
+"""Samples: reviewed images as the fields of replicates."""

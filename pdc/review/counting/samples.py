@@ -1,0 +1,101 @@
+"""Reviewed images become the fields of a sample. A replicate is a group of images: a chamber side, a slide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pdc.counting.border import frame_of
+from pdc.counting.protocol import BadProtocol, Protocol, read_protocols
+from pdc.counting.reader_error import ReaderError, reader_error
+from pdc.counting.tally import FieldCount, Filled, Replicate, Sample, count_field
+from pdc.domain.errors import NotFound, PdcError
+from pdc.domain.values import Image, Review
+from pdc.settings import ASSETS
+from pdc.store import Store
+
+FOLDER = "protocols"
+
+
+class NotRead(PdcError):
+    """Fields of a sample have not been reviewed yet."""
+
+
+def known_protocols(home: Path) -> dict[str, Protocol]:
+    """Those that ship, and the lab's own in PDC_HOME/protocols; BadProtocol where two have one name."""
+    shipped, own = read_protocols(ASSETS / FOLDER), read_protocols(home / FOLDER)
+    if twice := sorted(shipped.keys() & own.keys()):
+        raise BadProtocol("A protocol named {name} ships with PDC; give yours another name.", name=twice[0])
+    return shipped | own
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of every field besides its marks: `squares` of the chamber in each image, or `mm_per_pixel`."""
+
+    chamber: str | None = None
+    squares: int | None = None
+    mm_per_pixel: float | None = None
+    filled: Filled = field(default_factory=dict)
+
+
+class Samples:
+    """Counts samples from what was reviewed."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def read(self, protocol: Protocol, groups: Sequence[str], known: Known) -> Sample:
+        """The sample whose replicates are these groups of images.
+
+        NotFound for an unknown group; NotRead where images of it have no review that was asked for the protocol's labels.
+        """
+        reviews = self._reviews(protocol)
+        replicates = tuple(self._replicate(protocol, group, reviews, known) for group in groups)
+        return Sample(replicates, known.filled, known.chamber)
+
+    def error(self, protocol: Protocol, sample: Sample) -> ReaderError | None:
+        """By how much reading has changed the model's counts of what the protocol's target counts, over all such reviews."""
+        labels = {label for c in protocol.classes if c.name in protocol.target.of for label in c.labels}
+        pairs = [pair for r in self._reviews(protocol).values() if (pair := self._before_and_after(r, labels)) is not None]
+        return reader_error(pairs, len(sample.fields), sample.of(protocol.target.of))
+
+    def _replicate(self, protocol: Protocol, group: str, reviews: Mapping[str, Review], known: Known) -> Replicate:
+        images = [image for image in self.store.images() if image.group == group]
+        if not images:
+            raise NotFound("There is no image of the group {group}.", group=repr(group))
+        if missing := [image.name for image in images if image.sha256 not in reviews]:
+            raise NotRead(
+                "{n} of {all} images of {group} have not been reviewed, among them {name}: read them first.",
+                n=len(missing),
+                all=len(images),
+                group=repr(group),
+                name=missing[0],
+            )
+        read = [reviews[image.sha256] for image in images]
+        fields = tuple(_field(protocol, image, review, known) for image, review in zip(images, read, strict=True))
+        return Replicate(fields, ", ".join(dict.fromkeys(r.author for r in read)))
+
+    def _reviews(self, protocol: Protocol) -> dict[str, Review]:
+        """The newest review of each image that has marks and was asked for a label of the protocol."""
+        labels = {label for c in protocol.classes for label in c.labels}
+        usable = self.store.usable_reviews()
+        return {r.image_sha256: r for r in usable if r.question.task.has_marks and labels & set(r.question.labels)}
+
+    def _before_and_after(self, review: Review, labels: set[str]) -> tuple[int, int] | None:
+        if review.prediction_id is None or review.blind:
+            return None
+        before = self.store.prediction(review.prediction_id).findings
+        if before is None:
+            return None
+        task = review.question.task
+        said, read = before.counts(task), review.findings.counts(task)
+        return sum(said.get(n, 0) for n in labels), sum(read.get(n, 0) for n in labels)
+
+
+def _field(protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
+    frame = frame_of(image.width, image.height, protocol.border.rule())
+    counted = count_field(protocol, image.name, review.findings.marks, frame)
+    mm2 = None if known.mm_per_pixel is None else image.width * image.height * known.mm_per_pixel**2
+    return replace(counted, squares=known.squares, mm2=mm2, complete=review.complete)
