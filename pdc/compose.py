@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pdc.domain.values import Question
     from pdc.review.agreement.reports import Reports
     from pdc.review.ahead.pool import AnswerPool
+    from pdc.review.fitting.fitting import Fitting
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
     from pdc.review.similar.cases import SimilarCases
@@ -134,6 +135,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         offer=Offer(settings.offer_training, partial(reviews_to_train_on, settings, service)),
         reports=reports,
         similar=_similar(settings, service, model),
+        fitting=_fitting(settings, service, routing.experts),
         max_upload_mb=settings.max_upload_mb,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
@@ -189,6 +191,17 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         looks=settings.looks,
         unhurried=partial(unhurried_looks, settings, model),
     )
+
+
+def _fitting(settings: Settings, service: ReviewService, experts: Experts) -> Fitting:
+    """Fits boxes by what the model's folder says and by its experts, whoever answers."""
+    from pdc.inference.fitting.fitter import Fitter
+    from pdc.inference.fitting.rules import read_rules
+    from pdc.review.fitting.fitting import Fitting
+
+    rules = read_rules(settings.model)
+    word = lambda label: service.store.dictionary().taught((label,), rules.keys()).get(label, label)  # noqa: E731
+    return Fitting(service, Fitter(rules, experts, word))
 
 
 def _reports(settings: Settings, service: ReviewService) -> Reports | None:

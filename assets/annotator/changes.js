@@ -6,7 +6,7 @@ import * as shapes from "./shapes.js";
 const edited = ({ origin, status }) => ({ origin: origin === "model" ? "edited" : origin, status: status === "doubtful" ? "open" : status });
 
 export const reshaped = (mark, shape) =>
-  (shapes.same(mark, shape) ? null : { ...shape, ...shapes.carried(mark, shape), ...edited(mark) });
+  (shapes.same(mark, shape) ? null : { ...shapes.carried(mark, shape), ...shape, ...edited(mark) });
 
 export const relabelled = (mark, label) => (mark.label === label ? null : { label, ...edited(mark) });
 

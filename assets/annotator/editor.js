@@ -6,6 +6,7 @@ import { counted, html, svg } from "./core.js";
 import { Counts } from "./counts.js";
 import { Deep } from "./deep.js";
 import { Doc } from "./doc.js";
+import { Fit } from "./fit.js";
 import { Grid } from "./grid.js";
 import { Help, legend } from "./help.js";
 import { Hints } from "./hints.js";
@@ -75,6 +76,7 @@ export class Editor {
     this.confidence = new Confidence(this);
     this.grid = new Grid(this);
     this.lens = new Lens(this);
+    this.fit = new Fit(this);
     this.toolbar = new Toolbar(this);
     this.counts = new Counts(this, {
       below: [this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
@@ -83,7 +85,8 @@ export class Editor {
     this.list = new List(this);
     this.sheet = new Sheet(this);
     this.similar = new Similar(this);
-    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices, this.toolbar, this.similar];
+    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices,
+      this.fit, this.toolbar, this.similar];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
       this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
   }
@@ -233,9 +236,10 @@ export class Editor {
     this.select(null);
   }
 
-  add(shape) {
-    this.doc.add(shape, this.doc.drawLabel);
+  add(shape, label = this.doc.drawLabel) {
+    const mark = this.doc.add(shape, label);
     this.list.follow();
+    return mark;
   }
 
   // Ask the model again inside this box; what it finds comes back as one step.

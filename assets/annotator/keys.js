@@ -18,6 +18,7 @@ export const BINDINGS = [
     ["Ctrl C / Ctrl V", "copy the selected marks / paste them, in the next image too", { "ctrl+c": (e) => copy(e), "ctrl+v": () => false }], // "paste" follows
     ["Shift F10", "menu of the selected marks, as by the right button", { "shift+f10": (e) => e.menu.atMark(), contextmenu: (e) => e.menu.atMark() }],
     ["F", "next mark that may be wrong; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
+    ["Shift F", "fit the selected boxes to their objects; without any, all loose ones", { "shift+f": (e) => void e.fit.key() }],
     ["Ctrl Z / Ctrl Y", "undo / redo", {
       "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
     }],
@@ -27,7 +28,7 @@ export const BINDINGS = [
     ["Shift V", "take the version of the next reader", { "shift+v": (e) => e.readers.takeNext() }],
   ]],
   ["Tools", [
-    ["B or D", "draw; a click makes a box of its label's usual size", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+    ["B or D", "draw; a click makes the box of the object there", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
     ["Shift", "hold: draw over the mark just drawn, which a press would move", {}],
     ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
     ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
@@ -78,7 +79,7 @@ export const WORKLIST = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "g", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
+const SHIFTED = ["a", "e", "f", "g", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 

@@ -142,14 +142,15 @@ export class Pointer {
   drawn(drag, event) {
     const { doc } = this;
     const inside = drag.x >= 0 && drag.y >= 0 && drag.x <= doc.size.width && drag.y <= doc.size.height;
-    const clicked = doc.kind === "box" && !drag.moved;
-    const shape = clicked ? inside && this.usualAt(drag) : this.shapeAt(event, drag);
+    if (doc.kind === "box" && !drag.moved) return void (inside && this.editor.fit.click(drag.x, drag.y, this.usualAt(drag)));
+    const shape = this.shapeAt(event, drag);
     if (!shape) return;
     if (shape.point && inside) this.editor.add(shape);
-    if (shape.box && shape.box[2] - shape.box[0] >= 1 && shape.box[3] - shape.box[1] >= 1) this.editor.add(shape);
+    const large = shape.box && shape.box[2] - shape.box[0] >= 1 && shape.box[3] - shape.box[1] >= 1;
+    if (large) this.editor.fit.drawn(this.editor.add(shape));
   }
 
-  // A click in the draw tool: a box around it as large as this label's boxes usually are; nothing while there are none.
+  // A box around a place as large as this label's boxes usually are; nothing while there are none.
   usualAt({ x, y }) {
     const { doc } = this;
     const usual = shapes.usual(doc.marks, doc.drawLabel, doc.size);

@@ -18,6 +18,7 @@ export class Toolbar {
     this.redo = button("redo", "Redo (Ctrl Y)", on(() => doc.redo()));
     this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
     this.reject = button("reject", "Reject (R)", on(() => editor.judge("rejected")));
+    this.fits = button("fitted", "Fit the box to its object, or all loose boxes (Shift F)", on(() => editor.fit.key()));
     this.remove = button("trash", "Delete (Del)", on(() => editor.remove()));
     this.before = button("prev", "Previous mark (P)", on(() => editor.walk.step(-1)));
     this.after = button("next", "Next mark (N)", on(() => editor.walk.step(1)));
@@ -30,13 +31,13 @@ export class Toolbar {
     this.zoomText = html("button", { type: "button", class: "pda-zoom", title: "Whole image (0)", "aria-label": "Whole image (0)", on: { click: on(() => editor.view.fit()) } });
     const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
       button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
-    this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.remove);
+    this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.fits, this.remove);
     this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
     this.auto = html("button", { type: "button", class: "pda-auto", title: "Shown brighter than it is stored. Press for the picture as the model saw it; I brings it back", hidden: "",
       on: { click: on(() => editor.adjust.auto.turn(false)) } }, "Auto brightness");
     this.note = html("span", { class: "pda-note", role: "status" });
     this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
-      this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, this.note, this.auto,
+      this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, editor.fit.root, this.note, this.auto,
       this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
       this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
   }
@@ -69,11 +70,13 @@ export class Toolbar {
     press(this.accept, all("accepted"));
     press(this.reject, all("rejected"));
     this.before.disabled = this.after.disabled = !doc.shown.length;
+    this.fits.disabled = doc.readonly || doc.kind !== "box" || !doc.shown.length || !editor.fit.url;
     this.markGroup.hidden = doc.kind === "count";
     this.toolGroup.hidden = doc.kind === "count";
     const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
     this.auto.hidden = !doc.open || Boolean(editor.deep.own) || !editor.adjust.auto.now;
-    text(this.note, note || (chosen.length > 1 ? t("{n} marks selected", { n: chosen.length }) : t(editor.deep.own ? "Own window (Y)" : "")));
+    const said = editor.fit.words || (chosen.length > 1 ? t("{n} marks selected", { n: chosen.length }) : "");
+    text(this.note, note || said || t(editor.deep.own ? "Own window (Y)" : ""));
   }
 
   zoomed(scale) { text(this.zoomText, this.editor.doc.open ? `${Math.round(scale * 100)} %` : ""); }

@@ -51,16 +51,21 @@ def dense_boxes(logits: Tensor, boxes: Tensor, grid: tuple[int, int], threshold:
 
     Returns xyxy [n, 4] in pixels of the image the model sees, classes [n] and scores [n], surest first.
     """
-    h, w = grid
     score, label = logits.sigmoid().max(-1)
-    ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-    at = torch.stack([xs, ys, xs, ys], -1).view(-1, 4)
-    xyxy = ((boxes + at) * TOKEN_PX).clamp(min=0)
-    xyxy = torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
+    xyxy = placed(boxes, grid)
     ranked = [i for i in score.argsort(descending=True).tolist() if score[i] >= threshold]
     classes, shapes = label.tolist(), [Box(*corners) for corners in xyxy.tolist()]
     keep = suppress(ranked, lambda i, j: classes[i] == classes[j] and DENSE_HEAD.same(shapes[i], shapes[j]))
     return xyxy[keep], label[keep], score[keep]
+
+
+def placed(boxes: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Boxes [N, 4] relative to the centres of a grid's (rows, columns) tokens, in pixels of the image that the model sees."""
+    h, w = grid
+    ys, xs = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
+    at = torch.stack([xs, ys, xs, ys], -1).view(-1, 4)
+    xyxy = ((boxes + at) * TOKEN_PX).clamp(min=0)
+    return torch.minimum(xyxy, torch.tensor([w, h, w, h]) * TOKEN_PX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,14 @@ from pdc.images.thumbnails import Thumbnails
 from pdc.review.agreement.reports import Reports
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.examples import examples
+from pdc.review.fitting.fitting import Fitting
 from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import auto_accept_route, data_routes, import_routes, raw_route, similar_route
+from pdc.web import auto_accept_route, data_routes, fit_route, import_routes, raw_route, similar_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -81,12 +82,13 @@ def build_server(
     offer: Offer = NO_OFFER,
     reports: Reports | None = None,
     similar: SimilarCases | None = None,
+    fitting: Fitting | None = None,
     max_upload_mb: int = 64,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
-    far readers agree, where there can be several; `similar` are the reviewed cases like an image."""
+    far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors)
@@ -97,6 +99,8 @@ def build_server(
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
+    if fitting is not None:
+        fit_route.add_fit_route(app, access, fitting)
     _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))

@@ -113,6 +113,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/app.py",
     "web/bodies.py",
     "web/incoming.py",
+    "web/fit_route.py",
     "web/import_routes.py",
     "formats/exporting.py",
     "formats/outgoing/report.py",

@@ -15,7 +15,7 @@ from pdc.domain.errors import BadModel
 from pdc.domain.geometry import clip
 from pdc.domain.values import Box, Mark
 from pdc.files import sha256
-from pdc.inference.dense_head import TOKEN_PX, dense_boxes
+from pdc.inference.dense_head import TOKEN_PX, dense_boxes, placed
 from pdc.inference.experts.base import ExpertManifest
 from pdc.inference.experts.efficientnet import DenseDetector
 
@@ -45,6 +45,15 @@ class DenseExpert:
             logits, boxes = self._look([fitted[i][0] for i in some])
             found |= {i: self._marks(logits[k], boxes[k], fitted[i], images[i].size, labels) for k, i in enumerate(some)}
         return [found[i] for i in range(len(images))]
+
+    @torch.inference_mode()
+    def propose(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of a uint8 RGB image [h, w, 3], per token, the score of an object of any class [n] and its box [n, 4] in the image's
+        pixels; weak ones too."""
+        pixels, grown = fit(image, self.manifest.pixels)
+        logits, boxes = (t[0] for t in self._look([pixels]))
+        grid = pixels.shape[0] // TOKEN_PX, pixels.shape[1] // TOKEN_PX
+        return logits.sigmoid().amax(-1).numpy(), placed(boxes, grid).numpy() / grown
 
     @torch.inference_mode()
     def _look(self, images: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:

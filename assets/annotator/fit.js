@@ -1,0 +1,139 @@
+// Boxes that fit themselves: the server looks for the object in a rough box, or under a click in the draw tool.
+
+import { html, untouched } from "./core.js";
+import { of as shapeOf, same } from "./shapes.js";
+import { t } from "./words.js";
+
+const WAIT_MS = 400; // a click that was not answered by then makes a box of the usual size
+const TOGETHER = 8; // boxes in one request
+const LOOSE = 0.1; // of a box's side: an edge that moves by more was loose
+const KEY = "pdc-no-fit";
+
+const stored = (write) => {
+  try {
+    if (write) write(window.localStorage);
+    return window.localStorage.getItem(KEY) === null;
+  } catch (blocked) {
+    return true;
+  }
+};
+
+// Whether an edge lies further from where it should be than a tenth of its side.
+export const loose = ([x1, y1, x2, y2], to) => {
+  const [w, h] = [x2 - x1, y2 - y1];
+  return [x1, y1, x2, y2].some((edge, at) => Math.abs(edge - to[at]) > LOOSE * (at % 2 ? h : w));
+};
+
+export class Fit {
+  constructor(editor) {
+    this.editor = editor;
+    this.said = { words: "", edits: -1 };
+    this.busy = false;
+    this.wait = WAIT_MS;
+    const flip = () => {
+      this.on = this.switch.checked;
+      stored((store) => (this.on ? store.removeItem(KEY) : store.setItem(KEY, "1")));
+      editor.focus();
+    };
+    this.on = stored();
+    this.switch = html("input", { type: "checkbox", on: { change: flip } });
+    this.switch.checked = this.on;
+    this.root = html("label", { class: "pda-fit", title: "A box you draw, and a click, become the box of the object there", hidden: "" }, this.switch,
+      html("span", {}, "fit boxes"));
+  }
+
+  get doc() { return this.editor.doc; }
+
+  // Where the server fits boxes of this image; nothing where an image is not one of its own.
+  get url() {
+    const found = this.doc.open && /^(.*)images\/([0-9a-f]{64})\.png/.exec(this.doc.head.image.url);
+    return found && `${found[1]}api/fit/${found[2]}`;
+  }
+
+  // What is to be read in the status line, until the next edit.
+  get words() { return this.doc.open && this.said.edits === this.doc.head.edits ? this.said.words : ""; }
+
+  say(words) {
+    this.said = { words, edits: this.doc.open ? this.doc.head.edits : -1 };
+    this.editor.toolbar.render();
+  }
+
+  render() { this.root.hidden = this.editor.tool !== "draw" || this.doc.kind !== "box"; }
+
+  // Per asked box or place what was found, or null; nothing where the server did not answer in time.
+  async ask(marks, wish, wait) {
+    const { url } = this;
+    if (!url) return null;
+    try {
+      const body = JSON.stringify({ wish, marks });
+      const options = { method: "POST", headers: { "Content-Type": "application/json" }, body };
+      const answer = await fetch(url, wait ? { ...options, signal: AbortSignal.timeout(wait) } : options);
+      return answer.ok ? (await answer.json()).fits : null;
+    } catch (late) {
+      return null;
+    }
+  }
+
+  // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one.
+  async click(x, y, usual) {
+    const { doc } = this;
+    const [name, label] = [doc.head.case, doc.drawLabel];
+    const place = { label, point: [x, y], usual: usual && usual.box };
+    const found = this.on && this.url ? await this.ask([place], "drawn", this.wait) : null;
+    if (!doc.open || doc.head.case !== name) return;
+    const [fit] = found || [null];
+    if (fit || usual) this.editor.add(fit || usual, label);
+  }
+
+  // A box that was just drawn: what it is fitted to is a step of its own, so that one undo gives it back.
+  async drawn(mark) {
+    if (!mark || !this.on || !this.url) return;
+    const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn");
+    if (this.take([mark], found)) this.say(t("Fitted; Ctrl Z gives your box back"));
+  }
+
+  // The chosen boxes; without any all loose ones that nobody has judged.
+  async key() {
+    const { doc } = this;
+    if (doc.readonly || doc.kind !== "box" || this.busy || !this.url) return;
+    const chosen = doc.chosen.filter((mark) => mark.box && mark.status !== "rejected");
+    const open = doc.shown.filter((mark) => mark.box && (mark.status === "open" || untouched(mark)));
+    await this.all(chosen.length ? chosen : open, chosen.length ? "asked" : "loose");
+  }
+
+  async all(marks, wish) {
+    const name = this.doc.head.case;
+    this.busy = true;
+    this.say(t("Fitting…"));
+    const found = [];
+    let failed = false;
+    for (let at = 0; at < marks.length; at += TOGETHER) {
+      const some = marks.slice(at, at + TOGETHER);
+      const asked = some.map((mark) => ({ label: mark.label, ...shapeOf(mark) }));
+      const fits = await this.ask(asked, wish);
+      failed ||= !fits;
+      found.push(...(fits || some.map(() => null)));
+    }
+    this.busy = false;
+    if (!this.doc.open || this.doc.head.case !== name) return;
+    const kept = wish === "loose" ? found.map((fit, at) => (fit && loose(marks[at].box, fit.box) ? fit : null)) : found;
+    const n = this.take(marks, kept);
+    this.say(failed && !n ? t("The boxes could not be fitted: the server did not answer") : this.told(n, wish));
+  }
+
+  told(n, wish) {
+    if (!n) return t(wish === "loose" ? "No loose box was found" : "No object was found that fits better");
+    return n === 1 ? t("1 box fitted; Ctrl Z gives it back") : t("{n} boxes fitted; Ctrl Z gives them back", { n });
+  }
+
+  // One step for all that are still as they were asked about; how many they are.
+  take(marks, found) {
+    const { doc } = this;
+    const { drag } = this.editor.pointer;
+    const held = new Set(((drag && drag.marks) || []).map((mark) => mark.id));
+    const still = (mark) => doc.find(mark.id) === mark && !held.has(mark.id);
+    const pairs = (found || []).map((fit, at) => [marks[at].id, fit]).filter(([, fit], at) => fit && still(marks[at]) && !same(marks[at], fit));
+    doc.reshapeAll(new Map(pairs));
+    return pairs.length;
+  }
+}

@@ -1,0 +1,1 @@
+"""A rough box, or a click, becomes the box of the object there."""

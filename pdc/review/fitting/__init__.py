@@ -1,0 +1,1 @@
+"""Boxes that fit themselves, for whoever may see the image."""

@@ -1,0 +1,133 @@
+"""Boxes that fit themselves: a click, a rough box and Shift F, in a real browser over the real route and a drawn picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Desk
+from editor_page import LABELS, Driver, H, W, box, editor_app, near
+from fastapi import FastAPI
+from pictures import cells, encoded
+
+from pdc.inference.fitting.fitter import Fitter
+from pdc.inference.fitting.rules import Rule, Way
+from pdc.review.fitting.fitting import Fitting
+from pdc.web.auth import Access
+from pdc.web.fit_route import add_fit_route
+
+pytestmark = pytest.mark.browser
+CELLS = {"left": [60.0, 50.0, 110.0, 100.0], "right": [200.0, 60.0, 250.0, 110.0], "low": [120.0, 180.0, 170.0, 230.0]}
+RULES = {LABELS[0]: Rule(Way.COLOUR, release=True, loose=True, click=True)}
+TOLD = ".pda-note"
+Open = Callable[..., Driver]
+
+
+@pytest.fixture(scope="module")
+def fitted(browser: Any, serve: Callable[[object], str], tmp_path_factory: Any) -> Iterator[Open]:
+    """fitted(marks) opens the picture of three cells with these marks."""
+    folder: Path = tmp_path_factory.mktemp("fit")
+    desk, received = Desk(folder), []
+    sha = desk.service.add_image(encoded(cells((W, H), CELLS.values())), "cells.png")[0].sha256
+    routes, app = FastAPI(), editor_app(received, [])
+    add_fit_route(routes, Access(desk.store, folder, login=False), Fitting(desk.service, Fitter(RULES)))
+    app.router.routes.insert(0, routes.router.routes[-1])  # before Gradio's, which take every path
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.goto(serve(app))
+    page.wait_for_selector(".pda-toolbar")
+    driver = Driver(page, received, [])
+
+    def open_cells(*marks: dict, **kw: Any) -> Driver:
+        driver.js("e.fit.wait = 60000")  # however busy the machine
+        driver.open(*marks, image={"url": f"/images/{sha}.png", "width": W, "height": H, "name": "cells.png"}, **kw)
+        return driver
+
+    yield open_cells
+    page.close()
+
+
+def until_boxes(driver: Driver, *expected: list[float]) -> None:
+    def there() -> bool:
+        boxes = sorted(mark["box"] for mark in driver.marks().values() if mark["status"] != "rejected")
+        return len(boxes) == len(expected) and all(near(a, b, 2.5) for a, b in zip(boxes, sorted(expected), strict=True))
+
+    driver.until(there, f"boxes near {expected}")
+
+
+def test_a_click_in_the_draw_tool_makes_the_box_of_the_cell_under_it_with_its_outline(fitted: Open) -> None:
+    driver = fitted(box("m1", *CELLS["right"]))
+    driver.press("d")
+    driver.click(80, 70)
+    until_boxes(driver, CELLS["left"], CELLS["right"])
+    mark = driver.marks()["h1"]
+    assert (mark["label"], mark["origin"], mark["status"]) == (LABELS[0], "human", "open")
+    (ring,) = mark["outline"]
+    assert len(ring) >= 6 and near([min(x for x, _ in ring), max(y for _, y in ring)], [60, 100], 2.5)
+    driver.press("Control+z")
+    until_boxes(driver, CELLS["right"])
+
+
+def test_a_click_where_nothing_is_makes_the_box_of_the_usual_size(fitted: Open) -> None:
+    driver = fitted(box("m1", *CELLS["right"]))
+    driver.press("d")
+    driver.click(330, 250)
+    until_boxes(driver, CELLS["right"], [305, 225, 355, 275])
+
+
+def test_a_rough_box_fits_itself_and_one_undo_gives_it_back(fitted: Open) -> None:
+    driver, rough = fitted(), [54.0, 55.0, 114.0, 96.0]
+    driver.press("d")
+    driver.drag((54, 55), (114, 96))
+    until_boxes(driver, CELLS["left"])
+    assert "Ctrl Z gives your box back" in driver.text(TOLD)
+    driver.press("Control+z")
+    assert near(driver.marks()["h1"]["box"], rough) and "outline" not in driver.marks()["h1"]
+    assert "Ctrl Z" not in driver.text(TOLD)
+    driver.press("Control+z")
+    assert driver.marks() == {}
+
+
+def test_boxes_stay_as_drawn_while_fitting_is_off_and_that_outlives_a_reload(fitted: Open) -> None:
+    driver = fitted()
+    driver.press("d")
+    driver.page.locator(".pda-fit input").uncheck()
+    driver.drag((54, 55), (114, 96))
+    driver.page.wait_for_timeout(300)
+    assert near(driver.marks()["h1"]["box"], [54, 55, 114, 96])
+    driver.page.reload()
+    driver.page.wait_for_selector(".pda-toolbar")
+    fitted()
+    driver.press("d")
+    assert not driver.page.locator(".pda-fit input").is_checked()
+    driver.page.locator(".pda-fit input").check()
+
+
+def test_shift_f_fits_all_loose_boxes_in_one_step_and_leaves_judged_ones_alone(fitted: Open) -> None:
+    loose, judged = [50.0, 58.0, 104.0, 96.0], [208.0, 66.0, 262.0, 120.0]
+    tight = [120.5, 181.0, 171.0, 230.0]
+    driver = fitted(box("m1", *loose), {**box("m2", *judged), "status": "accepted"}, box("m3", *tight))
+    driver.press("Shift+F")
+    until_boxes(driver, CELLS["left"], judged, tight)
+    marks = driver.marks()
+    assert (marks["m1"]["origin"], marks["m3"]["origin"]) == ("edited", "model") and marks["m3"]["box"] == tight
+    assert "1 box fitted" in driver.text(TOLD)
+    driver.press("Control+z")
+    until_boxes(driver, loose, judged, tight)
+
+
+def test_shift_f_fits_the_selected_box_however_little_it_moves(fitted: Open) -> None:
+    tight = [122.0, 182.0, 171.0, 230.0]
+    driver = fitted(box("m1", 50, 58, 104, 96), box("m2", *tight))
+    driver.press("n", "n", "Shift+F")
+    driver.until(lambda: driver.marks()["m2"]["box"] != tight, "the fit")
+    assert driver.marks()["m1"]["box"] == [50, 58, 104, 96]
+
+
+def test_a_box_that_was_moved_while_its_fit_was_on_the_way_stays_where_it_was_put(fitted: Open) -> None:
+    driver = fitted(box("m1", 50, 58, 104, 96))
+    driver.press("n")
+    driver.js("(e.fit.key(), e.nudge(30, 0))")
+    driver.until(lambda: not driver.js("e.fit.busy"), "the answer")
+    assert driver.marks()["m1"]["box"] == [80, 58, 134, 96]
