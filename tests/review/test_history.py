@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk import ASK, FOUND, Desk, a_mark
+from desk import ASK, FOUND, Desk, a_mark, watch
 from store_values import an_adapter
 
 from pdc.adapters.routing import AdapterRouting
@@ -123,3 +123,10 @@ def test_the_tab_draws_every_fate_and_reopens(desk: Desks):
     assert again.findings == FOUND and len(value["marks"]) == 2 and bar["selected"] == "review"
     with pytest.raises(NotFound):
         tab.reopen(draft, {}, "unknown")
+
+
+def test_the_tab_says_that_an_adapter_answers_while_it_does(desk: Desks):
+    draft = desk.service.open(desk.image("a.png"), ASK, "ada")
+    waiting, shown = watch(HistoryTab(desk.history, desk.tab).ask(draft, "second"))
+    assert "The adapter is answering …" in json.dumps(waiting[-1], ensure_ascii=False)
+    assert [p.adapter for p in desk.store.predictions()] == ["second"] and "answering" not in json.dumps(shown[-1])
