@@ -1,6 +1,7 @@
 // Marks are copied and pasted, here or in another image or tab: as text on the computer's clipboard, so that what was copied last,
 // there or here, is what is pasted.
 
+import { offered } from "./asks.js";
 import { asKind } from "./carry.js";
 import * as shapes from "./shapes.js";
 import { cleanMark } from "./state.js";
@@ -55,13 +56,6 @@ function moved(mark, dx, dy, size) {
   const shape = shapes.move(mark, within(dx, x1, x2, size.width), within(dy, y1, y2, size.height), size);
   const kept = shape.box ? shapes.span(...shape.box, size) : shape;
   return { ...kept, ...shapes.carried(mark, kept) };
-}
-
-// Which of these labels the question bar can ask for too (`taken`), and how to make it do so.
-function offered(labels) {
-  const detail = { labels, taken: [], ask: () => {} };
-  if (labels.length) document.dispatchEvent(new CustomEvent("pdc-ask-labels", { detail }));
-  return detail;
 }
 
 export const paste = (editor, text = copied) => {

@@ -7,12 +7,14 @@ import { History } from "./history.js";
 import { changedKeys, mergeInto, withdrawn } from "./merge.js";
 import { Selection } from "./selection.js";
 import { acceptOpen, count, hides, inSight, rejectHidden, told } from "./sight.js";
-import { EMPTY, cleanMark, cleanState } from "./state.js";
+import { EMPTY, cleanMark, cleanState, sameQuestion } from "./state.js";
 
 export class Doc extends History {
-  constructor(onChange) {
-    super();
+  /** @param {(question: { task: string, labels: string[] }) => boolean} onQuestion asks for it, and says whether it can be asked. */
+  constructor(onChange, onQuestion = () => false) {
+    super((asked, to) => this.askAgain(asked, to));
     this.onChange = onChange;
+    this.onQuestion = onQuestion;
     this.head = null;
     this.sight = { below: 0, uncertain: false };
     this.seen = {};
@@ -26,6 +28,7 @@ export class Doc extends History {
     this.cursor = -1;
     this.serial = 0;
     this.touched = new Map();
+    this.awaited = null;
   }
 
   get open() { return this.head !== null && this.head.image !== null && this.head.image !== undefined; }
@@ -46,14 +49,14 @@ export class Doc extends History {
     return this.seen.list;
   }
 
-  // No step to undo, but an edit where it changes what is counted.
+  // A step and an edit where it changes what is counted.
   look(change) {
     const before = this.hidden.filter(counted).length;
     this.sight = { ...this.sight, ...change };
     this.keepSelected();
-    if (this.readonly || this.hidden.filter(counted).length === before) return;
-    this.head.edits += 1;
-    this.onChange();
+    const { below } = this.sight;
+    if (this.readonly || this.hidden.filter(counted).length === before) this.state = { ...this.state, below };
+    else this.commit({ below }, "below");
   }
 
   find(id) { return this.marks.find((mark) => mark.id === id) || null; }
@@ -86,7 +89,7 @@ export class Doc extends History {
     if (this.head && !Array.isArray(raw.marks)) return "noted";
     if (this.head && raw.merge && raw.case !== this.head.case) return "ignored";
     const value = JSON.parse(JSON.stringify(raw));
-    const state = cleanState(value);
+    const state = { ...cleanState(value), below: this.sight.below };
     if (this.head && value.turned === this.head.case) return this.turn(value, state);
     if (!this.head || value.case !== this.head.case) {
       this.takeHead(value, value.edits || 0);
@@ -112,13 +115,16 @@ export class Doc extends History {
     this.keepSelected();
   }
 
-  // The same image under another question: the marks stay, and every step can still be undone. What the reader changed since the
-  // question was sent stays too.
+  // The same image under another question: the marks stay, and every step can still be undone, the question too. What the reader
+  // changed since the question was sent stays.
   turn(value, state) {
-    const { kind, labels, edits } = this.head;
+    const { kind, labels, edits, task } = this.head;
+    const steps = this.awaited && sameQuestion(this.awaited.asked, value) ? this.awaited.to : "past";
+    this.awaited = null;
     this.turnAll((before) => carry(before, { kind, labels }, value));
     this.lastMerge = null;
     if (edits <= (value.edits || 0)) this.state = state;
+    if (!sameQuestion(this.head, value)) this[steps].push({ ...this.state, asked: { task, labels } });
     this.takeHead(value, Math.max(value.edits || 0, edits));
     this.settle();
     return "turned";
@@ -158,7 +164,7 @@ export class Doc extends History {
   }
 
   value() {
-    return { ...this.head, ...this.state, marks: told(this.marks, this.sight) };
+    return { ...this.head, ...this.state, marks: told(this.marks, this.sight), below: undefined };
   }
 
   replace(copy) {
@@ -169,12 +175,20 @@ export class Doc extends History {
     this.head.edits += 1;
     for (const key of changedKeys(this.state, state)) this.touched.set(key, this.head.edits);
     super.swap(state);
+    if (state.below !== this.sight.below) this.sight = { ...this.sight, below: state.below };
     this.keepSelected();
     this.onChange();
   }
 
   undo() { if (!this.readonly) super.undo(); }
   redo() { if (!this.readonly) super.redo(); }
+
+  // The question before this one, or after: it comes from the server, and is then a step the other way.
+  askAgain(asked, to) {
+    if (!this.onQuestion(asked)) return false;
+    this.awaited = { asked, to: to === this.future ? "future" : "past" };
+    return true;
+  }
 
   nextId() {
     const taken = new Set([...this.marks, ...this.state.aside.marks].map((mark) => mark.id));
@@ -267,15 +281,6 @@ export class Doc extends History {
   stateCount(label, n) {
     if (this.readonly || this.stated[label] === n) return;
     this.commit({ stated: { ...this.stated, [label]: n } }, `count:${label}`);
-  }
-
-  step(by) {
-    const { shown, mark } = this;
-    if (!shown.length) return null;
-    const at = mark ? shown.indexOf(mark) : this.cursor;
-    const from = at < 0 && by < 0 && !mark ? shown.length : at;
-    this.cursor = (from + by + shown.length) % shown.length;
-    return shown[this.cursor].id;
   }
 
   // Count per label: it follows the marks wherever there are marks.

@@ -1,6 +1,7 @@
 // The editor: one document, its view, layer, panels and tools, and the link to the Gradio component around it.
 
 import { Adjust } from "./adjust.js";
+import { askFor } from "./asks.js";
 import { Confidence } from "./confidence.js";
 import { counted, html, svg } from "./core.js";
 import { Counts } from "./counts.js";
@@ -37,15 +38,13 @@ export class Editor {
   constructor(host, link) {
     this.link = new Link(link, host);
     this.tool = "select";
-    this.hidden = false;
-    this.plain = false;
-    this.doc = new Doc(() => this.changed());
+    this.hidden = this.plain = false;
+    this.doc = new Doc(() => this.changed(), askFor);
     this.line = new Line();
     this.walk = new Walk(this);
     this.build(host);
     this.pointer = new Pointer(this);
     this.menu = new Menu(this);
-    host.append(this.menu.root);
     this.root.pdc = this;
     listen(this);
   }
@@ -183,19 +182,6 @@ export class Editor {
     this.doc.selected = id;
     this.showChosen();
     if (this.doc.mark && reveal) this.view.show(shapes.bounds(this.doc.mark));
-  }
-
-  toggleChosen(id) {
-    this.doc.selection.toggle(id);
-    this.showChosen();
-  }
-
-  // Every mark in sight that nobody rejected, or those that a region touches; `adds` keeps what is selected.
-  selectIn(region = null, adds = false) {
-    const { selection, shown } = this.doc;
-    const found = shown.filter((mark) => mark.status !== "rejected" && (!region || shapes.touches(region, mark))).map((mark) => mark.id);
-    selection.take(adds ? [...selection.ids, ...found] : found, found[0]);
-    this.showChosen();
   }
 
   showChosen() {

@@ -1,8 +1,12 @@
-// States one after another: every change is a step that can be undone. What a state holds is not known here.
+// States one after another: every change is a step that can be undone. What a state holds is not known here, but for one thing: a
+// state with `asked` stands for a step that somebody else takes back.
 
 const MERGE_MS = 800;
 
 export class History {
+  // `ask` has a step taken back that is not ours, and says whether it will be.
+  constructor(ask) { this.ask = ask; }
+
   start(state) {
     this.state = state;
     this.past = [];
@@ -39,6 +43,7 @@ export class History {
   redo() { this.walk(this.future, this.past); }
 
   walk(from, to) {
+    while (from.length && from[from.length - 1].asked) if (this.ask(from.pop().asked, to)) return;
     if (!from.length) return;
     to.push(this.state);
     this.lastMerge = null;

@@ -1,5 +1,6 @@
 // The keyboard. One table makes both the bindings and the help that `?` shows (help.js).
 
+import { chooseIn } from "./choosing.js";
 import { copy, pasted } from "./clipboard.js";
 
 // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
@@ -14,7 +15,7 @@ export const BINDINGS = [
     ["Del", "delete (the model's marks become rejected)", { delete: (e) => e.remove(), backspace: (e) => e.remove() }],
     ["1 – 9", "label of the selected marks, else of the next one drawn; when counting, type its number", {}],
     ["Arrows", "move 1 pixel, with Shift 10", {}],
-    ["Ctrl A", "select all; Shift click adds a mark or takes it away, a drag beside the marks selects what it touches", { "ctrl+a": (e) => e.selectIn() }],
+    ["Ctrl A", "select all; Shift click adds a mark or takes it away, a drag beside the marks selects what it touches", { "ctrl+a": (e) => chooseIn(e) }],
     ["Ctrl C / Ctrl V", "copy the selected marks / paste them, in the next image too", { "ctrl+c": (e) => copy(e), "ctrl+v": () => false }], // "paste" follows
     ["Shift F10", "menu of the selected marks, as by the right button", { "shift+f10": (e) => e.menu.atMark(), contextmenu: (e) => e.menu.atMark() }],
     ["F", "next mark that may be wrong; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],

@@ -1,5 +1,6 @@
 // The marks as a list that scrolls. Only the rows in sight exist, so 2,000 marks cost as much as 40.
 
+import { chooseTo, toggle } from "./choosing.js";
 import { sureness } from "./confidence.js";
 import { button, colorOf, html, icon, set, text } from "./core.js";
 import { t } from "./words.js";
@@ -125,13 +126,8 @@ export class List {
 
   // With Shift all from the selected mark to this one, with Ctrl this one too, or no longer.
   press(event, id) {
-    const { editor } = this;
-    const { selection, shown, selected } = editor.doc;
-    const [from, to] = [selected, id].map((which) => shown.findIndex((mark) => mark.id === which));
-    if (event.ctrlKey || event.metaKey) return editor.toggleChosen(id);
-    if (!event.shiftKey || from < 0) return editor.select(id);
-    selection.take(shown.slice(Math.min(from, to), Math.max(from, to) + 1).map((mark) => mark.id), selected);
-    editor.showChosen();
+    if (event.ctrlKey || event.metaKey) return toggle(this.editor, id);
+    return event.shiftKey ? chooseTo(this.editor, id) : this.editor.select(id);
   }
 
   options(row) {

@@ -1,5 +1,6 @@
 // The menu of the right button, of Shift F10 and of a long press: what can be done with the marks under it, or at an empty place.
 
+import { choose, chooseIn } from "./choosing.js";
 import { canPaste, copy, paste } from "./clipboard.js";
 import { clamp, colorOf, html } from "./core.js";
 import * as shapes from "./shapes.js";
@@ -24,6 +25,7 @@ export class Menu {
     this.root = html("div", { class: "pda-menu", role: "menu", popover: "manual", "aria-label": "What to do here", "data-overlay": "",
       on: { keydown: (event) => this.key(event), contextmenu: (event) => event.preventDefault() } });
     this.outside = ({ target }) => (target instanceof Node && this.root.contains(target)) || this.close(false);
+    editor.root.append(this.root);
     editor.stage.addEventListener("contextmenu", (event) => this.asked(event));
   }
 
@@ -63,7 +65,7 @@ export class Menu {
       this.entry("Accept", "A", () => editor.judge("accepted"), edit),
       this.entry("Reject", "R", () => editor.judge("rejected"), edit),
       ...(labels.length > 1 ? [html("div", { class: "pda-menu-group", role: "group", "aria-label": "Label" }, ...labels)] : [this.rule()]),
-      ...(others.length ? [this.entry(t("Select it and its {n} look-alikes", { n: others.length }), "", () => this.choose([chosen[0], ...others]))] : []),
+      ...(others.length ? [this.entry(t("Select it and its {n} look-alikes", { n: others.length }), "", () => choose(editor, [chosen[0], ...others].map(({ id }) => id), chosen[0].id))] : []),
       ...(editor.fit && doc.kind === "box" ? [this.entry("Fit to the object", "Shift F", () => void editor.fit.key(), edit)] : []),
       this.entry("Look closer here", "E", () => editor.lookCloser(this.region(chosen)), edit),
       this.rule(),
@@ -82,7 +84,7 @@ export class Menu {
       this.entry("Look closer here", "E", () => editor.lookCloser(shapes.span(x - part, y - part, x + part, y + part, doc.size)), edit),
       this.rule(),
       this.entry("Paste", "Ctrl V", () => paste(editor), edit && canPaste()),
-      this.entry("Select all", "Ctrl A", () => editor.selectIn(), doc.shown.length > 0),
+      this.entry("Select all", "Ctrl A", () => chooseIn(editor), doc.shown.length > 0),
     ];
   }
 
@@ -107,11 +109,6 @@ export class Menu {
     item.setAttribute("role", "menuitemradio");
     item.setAttribute("aria-checked", String(chosen.every((mark) => mark.label === label)));
     return item;
-  }
-
-  choose(marks) {
-    this.editor.doc.selection.take(marks.map((mark) => mark.id), marks[0].id);
-    this.editor.showChosen();
   }
 
   // Around the marks, with the room that a model needs to see what they are.

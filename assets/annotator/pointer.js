@@ -1,5 +1,6 @@
 // The mouse, pen and fingers: select, move, resize, draw, pan, pinch. Nothing is committed before the button is released.
 
+import { chooseIn, toggle } from "./choosing.js";
 import { clamp } from "./core.js";
 import * as shapes from "./shapes.js";
 
@@ -135,7 +136,7 @@ export class Pointer {
     if (drag.kind === "draw") this.drawn(drag, event);
     else if (drag.kind === "closer") drag.moved && this.editor.lookCloser(this.shapeAt(event, drag));
     else if (!drag.moved) this.clicked(drag);
-    else if (drag.kind === "select") this.editor.selectIn(this.shapeAt(event, drag).box, drag.adds);
+    else if (drag.kind === "select") chooseIn(this.editor, this.shapeAt(event, drag).box, drag.adds);
     else if (drag.kind !== "pan") this.reshaped(drag, event);
   }
 
@@ -169,7 +170,7 @@ export class Pointer {
     const { clears, adds, hits, marks } = drag;
     if (clears) return editor.select(null);
     if (!hits || !hits.length) return;
-    if (adds) return editor.toggleChosen(hits[0].id);
+    if (adds) return toggle(editor, hits[0].id);
     const at = marks.length === 1 ? hits.indexOf(marks[0]) + 1 : 0;
     editor.select(hits[at % hits.length].id, { reveal: false });
   }

@@ -34,4 +34,6 @@ export const cleanState = ({ marks, stated, aside, complete }) => ({
   complete: complete !== false,
 });
 
+export const sameQuestion = (a, b) => a.task === b.task && JSON.stringify([...a.labels].sort()) === JSON.stringify([...b.labels].sort());
+
 export const EMPTY = cleanState({ marks: [], stated: {}, aside: {}, complete: true });

@@ -13,9 +13,12 @@ export class Walk {
 
   // N right after a verdict comes to the mark that is selected by then, so that none is passed over.
   step(by) {
-    const { doc, editor, ahead } = this;
-    const id = by > 0 && ahead !== null && ahead === doc.selected ? ahead : doc.step(by);
-    if (id !== null) editor.goTo(id);
+    const { shown, mark, cursor, selected } = this.doc;
+    if (!shown.length) return;
+    const at = mark ? shown.indexOf(mark) : cursor;
+    const from = at < 0 && by < 0 && !mark ? shown.length : at;
+    const stays = by > 0 && this.ahead !== null && this.ahead === selected;
+    this.editor.goTo(stays ? selected : shown[(from + by + shown.length) % shown.length].id);
   }
 
   // After a verdict: to the next mark that waits for one; the image stays where it is while that mark is in sight.

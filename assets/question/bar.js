@@ -51,6 +51,7 @@ class Bar {
     if (mounted) mounted.leave();
     mounted = this;
     this.listeners = { "pdc-document": () => this.follow(), "pdc-another": () => this.another.open(), "pdc-ask-labels": (event) => this.offer(event.detail),
+      "pdc-question": (event) => this.takeBack(event.detail),
       "pdc-looks": () => this.looks.hidden || this.looks.disabled || this.act("looks"),
       "pdc-signed": (event) => this.signature.show(event.detail), ...this.drawer.listeners };
     for (const [type, run] of Object.entries(this.listeners)) document.addEventListener(type, run);
@@ -91,6 +92,12 @@ class Bar {
     const names = this.dictionary().map(({ name }) => name);
     detail.taken = detail.labels.filter((label) => names.includes(label));
     detail.ask = () => this.want({ labels: detail.taken.reduce((all, label) => added(all, label, this.value.known), this.question.labels) });
+  }
+
+  // An undone question change: the question as it was.
+  takeBack(detail) {
+    detail.taken = this.question !== null;
+    if (detail.taken) this.want({ task: detail.task, labels: detail.labels });
   }
 
   toggle(label) {

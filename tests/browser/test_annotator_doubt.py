@@ -46,7 +46,9 @@ def test_accepting_all_in_sight_leaves_doubtful_marks_alone(driver: Driver) -> N
 @pytest.mark.parametrize("key", ["a", "r"])
 def test_a_verdict_that_is_taken_back_leaves_the_mark_doubtful(driver: Driver, key: str) -> None:
     shown(driver)
-    driver.press("n", "n", key, key)
+    driver.press("n", "n", key)
+    driver.js("e.select('m2')")
+    driver.press(key)
     assert driver.marks()["m2"]["status"] == "doubtful" and driver.text(".pda-total") == "1"
 
 

@@ -91,3 +91,14 @@ def test_points_on_one_cell_may_be_one_object_however_large_the_cell_is(driver: 
     driver.open(*({k: v for k, v in m.items() if k != "box"} for m in marks), kind="point")
     driver.until(lambda: driver.page.locator('.pda-hint[data-hint="duplicate"]').is_visible(), "the hint")
     assert sorted(driver.js("[...e.hints.found.keys()]")) == ["m0", "m1"]
+
+
+def test_a_threshold_that_changes_the_count_is_undone_as_one_step(driver: Driver) -> None:
+    hidden(driver)
+    assert driver.text(".pda-total") == "2"
+    driver.press("Control+z")
+    assert driver.text(".pda-total") == "3" and driver.page.locator(".pda-threshold").input_value() == "0"
+    driver.press("Control+y")
+    assert driver.text(".pda-total") == "2" and driver.page.locator(".pda-threshold").input_value() == "0.5"
+    driver.press("n", "r", "Control+z")
+    assert driver.marks()["m1"]["status"] == "open" and driver.page.locator(".pda-threshold").input_value() == "0.5"

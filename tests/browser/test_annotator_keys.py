@@ -35,8 +35,9 @@ def test_every_key_in_the_help_is_bound_and_every_bound_key_is_in_the_help(drive
     driver.open()
     driver.press("?")
     shown = driver.page.locator(".pda-help dt").all_inner_texts()
-    listed = "BINDINGS.flatMap(([, rows]) => rows.map(([keys, does, run]) => [keys, Object.keys(run)]))"
-    rows = driver.page.evaluate(f"{import_expression('annotator/keys.js')}.then(({{ BINDINGS }}) => {listed})")
+    groups = "[...BINDINGS, ['List of images', WORKLIST.map(([keys, does]) => [keys, does, {}])]]"
+    listed = f"{groups}.flatMap(([, rows]) => rows.map(([keys, does, run]) => [keys, Object.keys(run)]))"
+    rows = driver.page.evaluate(f"{import_expression('annotator/keys.js')}.then(({{ BINDINGS, WORKLIST }}) => {listed})")
     assert [text.replace(" ", "").replace("\n", "") for text in shown] == [keys.replace(" ", "") for keys, _ in rows]
     bound = [key for _, keys in rows for key in keys]
     assert len(set(bound)) == len(bound)

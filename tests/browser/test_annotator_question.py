@@ -115,3 +115,29 @@ def test_the_browser_and_the_server_carry_marks_alike(driver: Driver, way: tuple
         ours = driver.page.evaluate(script, [value, theirs])
         assert [ours[part] for part in ("marks", "stated", "aside")] == [theirs[part] for part in ("marks", "stated", "aside")]
         driver.js("e.receive(arg)", theirs)
+
+
+def test_undo_asks_for_the_question_before_and_redo_for_the_one_after(driver: Driver) -> None:
+    opened(driver)
+    driver.page.evaluate("""() => {
+        window.wanted = [];
+        document.addEventListener("pdc-question", (event) => {
+            event.detail.taken = true;
+            window.wanted.push(event.detail.labels);
+        }, { signal: (window.over = new AbortController()).signal });
+    }""")
+    driver.press("n", "a")
+    ask(driver, "box", RED)
+    driver.press("Control+z")
+    assert driver.page.evaluate("window.wanted") == [LABELS]
+    assert driver.marks()["m1"]["status"] == "accepted", "the edit before the question is not what was done last"
+    ask(driver, "box", *LABELS)
+    assert sorted(driver.marks()) == ["m1", "m2", "m3"]
+    driver.press("Control+y")
+    assert driver.page.evaluate("window.wanted") == [LABELS, [RED]]
+    ask(driver, "box", RED)
+    driver.press("Control+z")
+    ask(driver, "box", *LABELS)
+    driver.press("Control+z")
+    assert driver.page.evaluate("window.wanted.length") == 3 and driver.marks()["m1"]["status"] == "open"
+    driver.page.evaluate("window.over.abort()")

@@ -99,6 +99,7 @@ def test_what_is_tied_is_not_counted_until_it_is_decided(driver: Driver) -> None
     driver.press("f", "r")
     assert statuses(driver) == ["open", "open", "rejected"]
     assert "to decide" not in driver.text(".pda-standing")
+    driver.js("e.select(e.doc.marks[2].id)")
     driver.press("r")
     assert statuses(driver) == ["open", "open", "doubtful"]
 

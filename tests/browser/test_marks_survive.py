@@ -131,3 +131,28 @@ def test_a_closer_look_at_points_finds_the_cells_that_are_there_again(browser, b
     assert "0 more found" in said and total(page) == count
     assert not page.locator('.pda-hint[data-hint="duplicate"]').is_visible()
     page.close()
+
+
+def test_undo_brings_a_label_back_and_pasted_marks_bring_theirs(browser, bench):
+    sha = bench.add_with_platelet()
+    page = answered(browser, bench)
+    before = marks(page)
+    platelet = next(m for m in before.values() if m["label"] == PLATELET)
+    asks = f"label => {SETTLED}.labels.includes(label)"
+    toggle(page, PLATELET)
+    press(page, "Control+z")
+    page.wait_for_function(asks, arg=PLATELET)
+    assert marks(page) == before
+    page.evaluate("id => document.querySelector('.pdc-editor').pdc.select(id)", platelet["id"])
+    press(page, "Control+c")
+    toggle(page, PLATELET)
+    press(page, "Control+v")
+    page.wait_for_function(asks, arg=PLATELET)
+    (pasted,) = [m for m in marks(page).values() if m["origin"] == "human"]
+    assert pasted["label"] == PLATELET and set(before) < set(marks(page))
+    assert page.inner_text(".pda-said-line") == f"1 mark pasted. Looked for from now on: {PLATELET}."
+    press(page, "s")
+    says(page, "Saved, revision 1")
+    assert pasted["id"] in {m.id for m in bench.store.reviews(sha)[0].findings.marks}
+    assert not page.errors
+    page.close()
