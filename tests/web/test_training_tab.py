@@ -299,6 +299,13 @@ def test_plots_of_scores_and_of_edits(store, trainer, tmp_path):
     assert [chart["visible"] for chart in tab.charts.show()] == [False, True]  # one point is no line
 
 
+def test_a_chart_names_its_axes_and_lines_in_the_readers_language(tab):
+    german = SimpleNamespace(headers={"accept-language": "de"})
+    scores, edits = tab.charts.show(german)
+    assert (scores["x_title"], scores["y"], scores["color"]) == ("in der Reihenfolge der Entstehung", "Wert", "Modell")
+    assert list(edits["value"].columns) == [edits["x"], edits["y"], edits["color"]] == ["Bild", "Änderungen", "beantwortet von"]
+
+
 def test_a_chart_without_a_point_is_not_shown(tab):
     assert [chart["visible"] for chart in tab.charts.show()] == [False, False]
 

@@ -15,7 +15,9 @@ from pdc.web.ui.words import in_language, language_of, word
 if TYPE_CHECKING:
     import pandas
 
-EDITS, SCORES = ["image", "edits", "answered by"], ["made as", "score", "model", "adapter"]
+EDITS = [Message("image"), Message("edits"), Message("answered by")]
+SCORES = [Message("made as"), Message("score"), Message("model"), Message("adapter")]
+MADE, REVIEWED = Message("in order of making"), Message("reviewed image")
 BASE_ALONE = Message("the model as it came")
 
 
@@ -26,25 +28,17 @@ class Charts:
         self.adapters, self.efforts = adapters, efforts
 
     def build(self) -> None:
-        axes: dict[str, Any] = {
-            "x_title": "in order of making",
-            "y_title": "score",
-            "color": "model",
-            "y_lim": [0, 1],
-            "tooltip": "all",
-            "visible": False,
-        }
+        axes: dict[str, Any] = {"color": "model", "y_lim": [0, 1], "tooltip": "all", "visible": False}
         title = "Held-out score of each adapter, and of what was in use then"
         scores = line_plot(self.scores(), "made as", "score", title, **axes)
-        axes = {"x_title": "reviewed image", "y_title": "edits", "color": "answered by", "y_lim": [0, None], "visible": False}
+        axes = {"color": "answered by", "y_lim": [0, None], "visible": False}
         title = f"Edits per image, mean of the last {TOGETHER} reviewed"
         self.outputs = [scores, line_plot(self.edits(), "image", "edits", title, **axes)]
 
     def show(self, request: gr.Request | None = None) -> tuple[Any, ...]:
         """With names in the reader's language."""
         language = language_of(request)
-        scores, edits = self.scores(language), self.edits(language)
-        return tuple(gr.update(value=of, visible=of.iloc[:, 0].nunique() > 1) for of in (scores, edits))
+        return _update(self.scores(language), SCORES, MADE, language), _update(self.edits(language), EDITS, REVIEWED, language)
 
     def scores(self, language: str = "en") -> pandas.DataFrame:
         """The held-out score of each measured adapter, of the base and of what served, on the images of its time."""
@@ -58,14 +52,22 @@ class Charts:
             for side, name in sides.items()
             if a.metrics.get(side)
         ]
-        return pandas.DataFrame(rows, columns=SCORES)
+        return pandas.DataFrame(rows, columns=list(map(str, SCORES)))
 
     def edits(self, language: str = "en") -> pandas.DataFrame:
         """The running mean of edits, image by image."""
         import pandas
 
         rows = [(float(e.number), e.mean, e.adapter or in_language(BASE_ALONE, language)) for e in self.efforts()]
-        return pandas.DataFrame(rows, columns=EDITS)
+        return pandas.DataFrame(rows, columns=list(map(str, EDITS)))
+
+
+def _update(rows: pandas.DataFrame, columns: Sequence[Message], across: Message, language: str) -> dict[str, Any]:
+    """The rows with their columns in the reader's words: what a chart's axes, legend and tips say is a column's name."""
+    x, y, color, *_ = names = [in_language(column, language) for column in columns]
+    titles = {"x_title": in_language(across, language), "y_title": y, "color_title": color}
+    shown = rows.iloc[:, 0].nunique() > 1
+    return gr.update(value=rows.set_axis(names, axis=1), x=x, y=y, color=color, visible=shown, **titles)
 
 
 def line_plot(rows: pandas.DataFrame, x: str, y: str, title: str, *, height: int = 240, **axes: Any) -> gr.LinePlot:

@@ -41,7 +41,7 @@ class RunPanel:
                 self._build_form(demo)
             with gr.Column(scale=2, min_width=420):
                 self.status = gr.HTML("", html_template=LINE, elem_classes="pdc-training")
-                axes = {"x_title": "step", "y_title": "loss", "height": 220, "visible": False}
+                axes = {"height": 220, "visible": False}
                 self.loss = line_plot(curve(()), "step", "loss", "Loss on the answers", **axes)
                 self.lines = gr.Textbox(
                     label=word("Log"), interactive=False, lines=8, max_lines=8, autoscroll=True, visible=False
@@ -66,7 +66,8 @@ class RunPanel:
         progress = self.trainer.progress(name) if name else None
         longer = gr.update(interactive=progress is not None and progress.unfinished)
         points = curve(rows)
-        loss, log = gr.update(value=points, visible=not points.empty), gr.update(value=log_text(rows), visible=bool(rows))
+        loss = gr.update(value=points, visible=not points.empty, x_title=Message("step"), y_title=Message("loss"))
+        log = gr.update(value=log_text(rows), visible=bool(rows))
         return run_line(progress), longer, loss, log
 
     def unfinished(self) -> str:
