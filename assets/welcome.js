@@ -2,6 +2,8 @@
 
 import { html } from "./annotator/core.js";
 
+const HELD_MS = 5000;
+
 export class Welcome {
   // `open` is told the name of an example.
   constructor({ open, upload }) {
@@ -27,6 +29,12 @@ export class Welcome {
   choose(name) {
     for (const card of this.cards.querySelectorAll(".pdc-card")) card.toggleAttribute("data-opening", card.dataset.example === name);
     this.open(name);
+  }
+
+  // An image that was open before is on its way: the cards would only flash.
+  hold() {
+    this.root.hidden = true;
+    setTimeout(() => { this.root.hidden = false; }, HELD_MS);
   }
 
   // Gradio may build the editor again: the cards are put into whichever is there. An image that opened hides them.

@@ -189,7 +189,10 @@ class Worklist {
   // What this tab had open comes back when its page is loaded again.
   reopen(current) {
     const before = tab("pdc-open", current);
-    if (!current && before && !this.opened) this.choose({ sha256: before });
+    if (!current && before && !this.opened) {
+      this.welcome.hold();
+      this.choose({ sha256: before });
+    }
     this.opened = true;
   }
 
