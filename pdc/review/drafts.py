@@ -46,6 +46,8 @@ class Draft:
     """labels of which the reader has been asked whether none is meant"""
     likeness: Likeness = field(default_factory=dict)
     """what an answer in the making says of the image; a whole one says it itself"""
+    look: tuple[int, int] = (1, 1)
+    """which look an answer in the making takes, of how many"""
 
     @property
     def kind(self) -> str:

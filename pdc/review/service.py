@@ -17,7 +17,7 @@ from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
 from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
-from pdc.inference.predictors.base import Predictor
+from pdc.inference.predictors.base import Predictor, SoFar
 from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.ahead.least_sure import LeastSure
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
@@ -163,6 +163,7 @@ class ReviewService(ImageAccess):
         """The draft with an answer, or a part of one; one that could not be read leaves the findings as they are."""
         prediction = part if isinstance(part, Prediction) else None
         found, draft = part.findings, replace(draft, prediction=prediction, likeness=part.likeness)
+        draft = replace(draft, look=part.look) if isinstance(part, SoFar) else draft
         if found is None:
             return replace(draft, note=UNREADABLE)
         look = second_look if self.blind else beside

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from adapter_files import labelled
+from old_stores import put_back
 
 from finetune.cli.fold import parent_of
 from pdc.adapters.registry import Adapters
@@ -160,12 +161,10 @@ def test_a_store_from_before_answers_as_it_did_and_new_adapters_come_beside(adap
 
 def as_the_first_versions_stored_it(path: Path, active: str) -> None:
     """The schema of revision 0015: one active adapter a base, and lines without labels."""
+    put_back(path, "0015")
     with sqlite3.connect(path) as database:
-        database.execute("ALTER TABLE activations DROP COLUMN labels")
-        database.execute("ALTER TABLE activations DROP COLUMN undoes")
         database.execute("UPDATE adapters SET status = 'active' WHERE name = ?", (active,))
         database.execute("CREATE UNIQUE INDEX uq_adapters_active ON adapters (base) WHERE status = 'active'")
-        database.execute("UPDATE alembic_version SET version_num = '0015'")
     database.close()
 
 

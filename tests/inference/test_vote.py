@@ -222,6 +222,7 @@ def test_the_first_look_is_seen_at_once_and_the_vote_at_last():
     finder = ColourFinder(blind_to("blue"))
     *parts, answer = VotePredictor(finder).stream(IMAGE, BOXES)
     assert [[m.label for m in p.findings.marks] for p in parts if isinstance(p, SoFar)] == [["red"]] * 4
+    assert [p.look for p in parts if isinstance(p, SoFar)] == [(n, 4) for n in (1, 2, 3, 4)]
     assert isinstance(answer, Answer) and places(answer) == PICTURE and finder.asked == 4
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ import gradio as gr
 import pytest
 from colour_finder import ColourFinder, painted
 from desk import Desk, watch
+from old_stores import put_back
 from pictures import encoded
 from store_values import url_of
 
@@ -102,8 +102,10 @@ def test_the_first_look_is_on_the_screen_while_the_others_are_taken(tmp_path: Pa
     draft, value = opened(desk)
     steps = four_ways(desk, draft, value)
     next(steps)
-    while len((shown := next(steps)[1])["marks"]) < 2:
+    while len((step := next(steps))[1]["marks"]) < 2:
         pass
+    shown, said = step[1], step[3]
+    assert said == "The model takes look 2 of 4; Esc stops it."
     assert shown["answering"] and shown["marks"][0]["box"] == [5, 6, 15, 20] and "votes" not in shown["marks"][0]
     desk.model.go.set()
     *_, (_, shown, _, _) = steps
@@ -175,9 +177,5 @@ def test_an_answer_from_before_looks_were_counted_is_of_one_look(tmp_path: Path)
     draft, _ = opened(desk)
     before = desk.service.answer(draft.image, ASK)
     desk.store.close()
-    with sqlite3.connect(tmp_path / "pdc.sqlite3") as database:
-        database.execute("ALTER TABLE predictions DROP COLUMN looks")
-        database.execute("ALTER TABLE predictions DROP COLUMN lost_looks")
-        database.execute("UPDATE alembic_version SET version_num = '0016'")
-    database.close()
+    put_back(tmp_path / "pdc.sqlite3", "0016")
     assert Store.open(url_of(tmp_path)).prediction(before.id) == before

@@ -51,10 +51,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """What is known of an answer in the making: the marks written out, in pixels of the image, and `likeness` as in `Answer`."""
+    """What is known of an answer in the making: the marks written out, in pixels of the image, and `likeness` as in `Answer`.
+    `look`: which look is being taken, of how many."""
 
     findings: Findings = field(default_factory=Findings)
     likeness: Likeness = field(default_factory=dict)
+    look: tuple[int, int] = (1, 1)
 
 
 def untaught(question: Question, known: Set[str] | None) -> tuple[str, ...]:

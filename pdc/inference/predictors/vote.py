@@ -197,11 +197,11 @@ class VotePredictor:
                     if isinstance(part, Answer):
                         done.append(_back(mirror, part, image.size))
                     elif mirror is MIRRORS[0]:
-                        yield part
+                        yield replace(part, look=(1, len(self.mirrors)))
             if len(done) <= self.mirrors.index(mirror):
                 return
             if len(done) < len(self.mirrors) and (found := done[0].findings) is not None:
-                yield SoFar(found, done[0].likeness)
+                yield SoFar(found, done[0].likeness, (len(done) + 1, len(self.mirrors)))
         yield vote(question, done)
 
     def _look(self, mirror: Mirror, asked: Sequence[tuple[PilImage, Question]]) -> list[Answer]:

@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
 ANSWERING = Message("The model is answering; Esc stops it.")
+LOOKING = "The model takes look {n} of {all}; Esc stops it."
 LOADING = "The model is loading, once: {n} s so far. Esc stops it."
 LOUD = "NOT SAVED: {error} What you marked is still on this screen; keep it open."
 
@@ -305,7 +306,7 @@ class ReviewTab:
             shown = gr.skip() if seconds else self.value_of(now, value, answering="loading", merge=merge)
             yield shown, Message(LOADING, n=seconds)
         async for step, answering in answer.changes():
-            said = joined((unlike_known(step), ANSWERING)) if answering else status_line(step)
+            said = joined((unlike_known(step), answering_line(step))) if answering else status_line(step)
             yield self.value_of(step, value, answering=answering, merge=merge), said
 
     async def _loading(self, answer: DraftAnswer) -> AsyncIterator[int]:
@@ -397,3 +398,9 @@ class ReviewTab:
     def _rows(self, draft: Draft) -> dict[str, Any]:
         signed = signed_value(self.signing, draft)
         return worklist_value(self.examples, draft.image.sha256, self.service.blind, signed)
+
+
+def answering_line(draft: Draft) -> Message:
+    """That the model is still answering, and which of several looks it takes."""
+    n, of = draft.look
+    return Message(LOOKING, n=n, all=of) if of > 1 else ANSWERING

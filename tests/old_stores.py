@@ -1,0 +1,40 @@
+"""A store as an earlier version left it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import create_engine
+
+from pdc.store.schema import _config
+
+
+def put_back(path: Path, revision: str) -> None:
+    """The SQLite database as it was at that revision: without the tables and columns that came later."""
+    old = path.with_name(f"{path.stem}-{revision}.sqlite3")
+    _make(old, revision)
+    with closing(sqlite3.connect(path)) as database, closing(sqlite3.connect(old)) as before:
+        known, now = _columns(before), _columns(database)
+        for table in now.keys() - known.keys():
+            database.execute(f"DROP TABLE {table}")
+        for table in known:
+            for column in now[table] - known[table]:
+                database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        database.commit()
+
+
+def _make(path: Path, revision: str) -> None:
+    config, engine = _config(), create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {table: {row[1] for row in database.execute(f"PRAGMA table_info({table})")} for table in tables}
