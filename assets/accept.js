@@ -62,12 +62,20 @@ export class Accept {
     this.changed();
   }
 
+  // Hundreds of images take a while: until it is done, nothing else is asked.
   async tried(run) {
+    const [buttons, before] = [[this.open, this.show, this.undo], this.said.textContent];
+    for (const node of buttons) node.disabled = true;
+    text(this.said, t("One moment …"));
     try {
-      return await run();
+      const found = await run();
+      text(this.said, before);
+      return found;
     } catch (error) {
       text(this.said, error.message);
       return null;
+    } finally {
+      for (const node of buttons) node.disabled = false;
     }
   }
 }

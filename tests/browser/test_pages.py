@@ -37,6 +37,9 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str
     assert findings(page) == []
     press(page, "?")
     assert findings(page) == []
+    press(page, "Escape", "Shift+G")
+    page.wait_for_selector(".pda-tile")
+    assert findings(page) == []
     press(page, "Escape")
     for tab in TABS[1:]:
         page.get_by_role("tab", name=tab).click()
