@@ -29,11 +29,12 @@ class Data {
     this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
     this.number = html("p", { role: "status" });
     this.import = new Import(() => this.refresh());
+    this.effort = html("section", { hidden: "" });
     const csv = html("button", { type: "button", on: { click: () => this.fetch("counts.csv") } }, "Counts as CSV");
     host.replaceChildren(
       html("section", {}, html("h2", {}, "Export"),
         html("div", { class: "pdc-line" }, this.scope, this.format, html("label", {}, this.unseen, html("span", {}, "with auto-accepted")), this.download, csv), this.told),
-      this.import.root,
+      this.import.root, this.effort,
       html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.refresh(); }).observe(host);
   }
@@ -63,9 +64,21 @@ class Data {
   async refresh() {
     try {
       this.show(await ask(`api/data/counts${this.query()}`));
+      this.showEffort(await ask("api/effort"));
     } catch (error) {
       text(this.number, error.message);
     }
+  }
+
+  // What an image took this reader, where that is kept.
+  showEffort({ on, rows, seconds, moves, keys }) {
+    this.effort.hidden = !on;
+    const said = rows.length ? t("Median of your last {n} images: {seconds} s, {moves} moves of the pointer, {keys} keys.", { n: rows.length, seconds: Math.round(seconds), moves, keys })
+      : t("What your next saved images take is kept here, on this server only.");
+    const head = ["Image", "Saved (UTC)", "Seconds", "Moves", "Keys", "added", "removed", "moved", "relabelled"].map((word) => t(word));
+    const csv = html("a", { href: "api/effort.csv", download: "" }, "As CSV");
+    this.effort.replaceChildren(html("h2", {}, "What an image takes you"), html("p", { role: "status" }, said),
+      ...(rows.length ? [html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "What an image takes you" }, sheet(head, rows)), csv] : []));
   }
 
   show({ labels, rows, total }) {

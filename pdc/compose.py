@@ -137,6 +137,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         similar=_similar(settings, service, model),
         fitting=_fitting(settings, service, routing.experts),
         max_upload_mb=settings.max_upload_mb,
+        timing=settings.timing,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
     )

@@ -71,6 +71,11 @@ class Settings:
     adjudicators: str = _setting(
         "PDC_ADJUDICATORS", "", "who makes the consensus of several readers, with commas; empty: whoever reads none of the image"
     )
+    timing: bool = _setting(
+        "PDC_TIMING",
+        False,
+        "`on`: active seconds, pointer moves and keys are kept beside each review, in the database and nowhere else",
+    )
     blind: bool = _setting("PDC_BLIND", False, "`on`: each reader saves a read of their own before the model is shown")
 
     @classmethod

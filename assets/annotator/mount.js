@@ -2,11 +2,13 @@
 
 import { watchConnection } from "./connection.js";
 import { Editor } from "./editor.js";
+import { watchEffort } from "./effort.js";
 import { watchFocus } from "./focus.js";
 
 export const mount = ({ element, props, trigger, watch }) => {
   watchConnection();
   watchFocus();
+  watchEffort();
   const host = element.querySelector(".pdc-editor");
   host.parentElement.style.container = "pdc-editor / inline-size"; // the style sheet asks how wide the editor is
   const editor = new Editor(host, { put: (value) => { props.value = value; }, trigger });

@@ -139,6 +139,19 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What a saved review took its reader: seconds they were active, moves of the pointer (a click is one, a drag two), keys, and
+    edits by kind. When read back also the image's name and when the review was saved."""
+
+    seconds: float
+    moves: int
+    keys: int
+    edits: Mapping[str, int]
+    image: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A training run. `folder` is its run folder; `finished_at` is None while it runs."""
 

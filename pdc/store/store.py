@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pdc.store.adapter_queries import AdapterQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
+from pdc.store.effort_queries import EffortQueries
 from pdc.store.image_queries import ImageQueries
 from pdc.store.list_queries import ListQueries
 from pdc.store.look_queries import LookQueries
@@ -13,7 +14,7 @@ from pdc.store.user_queries import UserQueries
 from pdc.store.vector_queries import VectorQueries
 
 
-class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, VectorQueries, UserQueries):
+class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, EffortQueries, VectorQueries, UserQueries):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

@@ -224,6 +224,18 @@ class LikenessRow(Row):
     text: Mapped[str]
 
 
+class EffortRow(Row):
+    """What a review took its reader; `edits` is a JSON object, kind -> how many."""
+
+    __tablename__ = "efforts"
+
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), primary_key=True)
+    seconds: Mapped[float]
+    moves: Mapped[int]
+    keys: Mapped[int]
+    edits: Mapped[str]
+
+
 class VectorRow(Row):
     """What a model's vision tower saw of an image: float16, of length 1; `model` tells its weights apart."""
 

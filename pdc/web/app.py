@@ -33,7 +33,7 @@ from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import auto_accept_route, data_routes, fit_route, import_routes, raw_route, similar_route
+from pdc.web import auto_accept_route, data_routes, effort_route, fit_route, import_routes, raw_route, similar_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -84,11 +84,13 @@ def build_server(
     similar: SimilarCases | None = None,
     fitting: Fitting | None = None,
     max_upload_mb: int = 64,
+    timing: bool = False,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
-    far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes."""
+    far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes. With
+    `timing` what an image takes its reader is kept."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors)
@@ -105,6 +107,7 @@ def build_server(
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
+    effort_route.add_effort_routes(app, access, service, timing)
     if reports is not None:
         data_routes.add_agreement_route(app, access, reports)
     if similar is not None:

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from editor_page import Driver, H, W, box, near
+from editor_page import Driver, H, W, box, editor_app, near
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -316,3 +316,33 @@ def test_the_first_step_of_the_threshold_hides_what_does_not_count_and_nothing_t
     assert driver.js("e.doc.sight.below") == pytest.approx(0.44)
     driver.press(",", ",")
     assert driver.js("e.doc.sight.below") == 0
+
+
+# What an image takes --------------------------------------------------------------------------------------------
+
+
+def test_presses_drags_and_keys_of_a_visit_are_sent_once_when_the_reader_goes_on(browser, serve) -> None:
+    page = browser.new_page()
+    page.route("**/api/effort", lambda route: route.fulfill(json={"on": True}))
+    sent: list[dict] = []
+    page.on("request", lambda r: sent.append(r.post_data_json) if r.url.endswith("/api/effort") and r.method == "POST" else None)
+    page.goto(serve(editor_app([], [])))
+    page.wait_for_selector(".pda-toolbar")
+    driver = Driver(page, [], [])
+
+    def visit(name: str) -> None:
+        image = {"url": f"/images/{name * 64}.png", "width": W, "height": H, "name": "a.png"}
+        driver.open(box("m1", 20, 20, 60, 60), image=image)
+        page.evaluate("document.dispatchEvent(new CustomEvent('pdc-document'))")
+
+    visit("a")
+    driver.press("n", "a")
+    driver.click(200, 150)
+    driver.drag((100, 100), (140, 130))
+    visit("b")
+    driver.until(lambda: sent, "the numbers")
+    visit("c")
+    page.wait_for_timeout(200)
+    assert [(said["image"][0], said["keys"], said["moves"]) for said in sent] == [("a", 3, 3), ("b", 1, 0)]
+    assert 0 < sent[0]["seconds"] <= sent[0]["elapsed"]
+    page.close()
