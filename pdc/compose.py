@@ -199,10 +199,11 @@ def _fitting(settings: Settings, service: ReviewService, experts: Experts) -> Fi
     from pdc.inference.fitting.fitter import Fitter
     from pdc.inference.fitting.rules import read_rules
     from pdc.review.fitting.fitting import Fitting
+    from pdc.review.fitting.learnt import LearntRules
 
     rules = read_rules(settings.model)
     word = lambda label: service.store.dictionary().taught((label,), rules.keys()).get(label, label)  # noqa: E731
-    return Fitting(service, Fitter(rules, experts, word))
+    return Fitting(service, Fitter(rules, experts, word, LearntRules(service.store, service.files, experts).rule))
 
 
 def _reports(settings: Settings, service: ReviewService) -> Reports | None:

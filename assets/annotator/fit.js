@@ -5,6 +5,7 @@ import { of as shapeOf, same } from "./shapes.js";
 import { t } from "./words.js";
 
 const WAIT_MS = 400; // a click that was not answered by then makes a box of the usual size
+const LATEST = 5; // of these waits: a box that was drawn moves by then, or stays
 const TOGETHER = 8; // boxes in one request
 const LOOSE = 0.1; // of a box's side: an edge that moves by more was loose
 const KEY = "pdc-no-fit";
@@ -18,6 +19,9 @@ const stored = (write) => {
   }
 };
 
+// Why a box is fitted when all loose ones are: the model's are fitted only where that was measured to help.
+const wishFor = (mark) => (mark.origin === "model" ? "loose" : "drawn");
+
 // Whether an edge lies further from where it should be than a tenth of its side.
 export const loose = ([x1, y1, x2, y2], to) => {
   const [w, h] = [x2 - x1, y2 - y1];
@@ -30,6 +34,7 @@ export class Fit {
     this.said = { words: "", edits: -1 };
     this.busy = false;
     this.wait = WAIT_MS;
+    this.ready = null;
     const flip = () => {
       this.on = this.switch.checked;
       stored((store) => (this.on ? store.removeItem(KEY) : store.setItem(KEY, "1")));
@@ -58,7 +63,14 @@ export class Fit {
     this.editor.toolbar.render();
   }
 
-  render() { this.root.hidden = this.editor.tool !== "draw" || this.doc.kind !== "box"; }
+  // With the draw tool in hand, the server makes itself ready.
+  render() {
+    const draws = this.editor.tool === "draw" && this.doc.kind === "box";
+    this.root.hidden = !draws;
+    if (!draws || !this.on || this.ready === this.url) return;
+    this.ready = this.url;
+    this.ask([], "drawn");
+  }
 
   // Per asked box or place what was found, or null; nothing where the server did not answer in time.
   async ask(marks, wish, wait) {
@@ -88,7 +100,7 @@ export class Fit {
   // A box that was just drawn: what it is fitted to is a step of its own, so that one undo gives it back.
   async drawn(mark) {
     if (!mark || !this.on || !this.url) return;
-    const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn");
+    const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn", LATEST * this.wait);
     if (this.take([mark], found)) this.say(t("Fitted; Ctrl Z gives your box back"));
   }
 
@@ -98,31 +110,41 @@ export class Fit {
     if (doc.readonly || doc.kind !== "box" || this.busy || !this.url) return;
     const chosen = doc.chosen.filter((mark) => mark.box && mark.status !== "rejected");
     const open = doc.shown.filter((mark) => mark.box && (mark.status === "open" || untouched(mark)));
-    await this.all(chosen.length ? chosen : open, chosen.length ? "asked" : "loose");
+    if (chosen.length) return this.all([[chosen, "asked"]]);
+    const by = (wish) => [open.filter((mark) => wishFor(mark) === wish), wish];
+    return this.all([by("loose"), by("drawn")]);
   }
 
-  async all(marks, wish) {
+  // Per group of marks why they are fitted; one step for all.
+  async all(groups) {
     const name = this.doc.head.case;
     this.busy = true;
     this.say(t("Fitting…"));
-    const found = [];
-    let failed = false;
-    for (let at = 0; at < marks.length; at += TOGETHER) {
-      const some = marks.slice(at, at + TOGETHER);
-      const asked = some.map((mark) => ({ label: mark.label, ...shapeOf(mark) }));
-      const fits = await this.ask(asked, wish);
-      failed ||= !fits;
-      found.push(...(fits || some.map(() => null)));
+    const [marks, found] = [[], []];
+    for (const [some, wish] of groups) {
+      marks.push(...some);
+      found.push(...(await this.fits(some, wish)));
     }
     this.busy = false;
     if (!this.doc.open || this.doc.head.case !== name) return;
-    const kept = wish === "loose" ? found.map((fit, at) => (fit && loose(marks[at].box, fit.box) ? fit : null)) : found;
-    const n = this.take(marks, kept);
-    this.say(failed && !n ? t("The boxes could not be fitted: the server did not answer") : this.told(n, wish));
+    const n = this.take(marks, found);
+    const failed = !n && found.includes(undefined);
+    this.say(failed ? t("The boxes could not be fitted: the server did not answer") : this.told(n, groups.length > 1));
   }
 
-  told(n, wish) {
-    if (!n) return t(wish === "loose" ? "No loose box was found" : "No object was found that fits better");
+  // Per mark what it is fitted to, null where nothing is, undefined where the server did not say.
+  async fits(marks, wish) {
+    const found = [];
+    for (let at = 0; at < marks.length; at += TOGETHER) {
+      const some = marks.slice(at, at + TOGETHER);
+      const asked = some.map((mark) => ({ label: mark.label, ...shapeOf(mark) }));
+      found.push(...((await this.ask(asked, wish)) || some.map(() => undefined)));
+    }
+    return wish === "drawn" ? found.map((fit, at) => (fit && !loose(marks[at].box, fit.box) ? null : fit)) : found;
+  }
+
+  told(n, every) {
+    if (!n) return t(every ? "No loose box was found" : "No object was found that fits better");
     return n === 1 ? t("1 box fitted; Ctrl Z gives it back") : t("{n} boxes fitted; Ctrl Z gives them back", { n });
   }
 

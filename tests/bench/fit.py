@@ -29,9 +29,9 @@ from pdc.domain.values import Box, Mark, Point, Task
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fitting.fitter import Fitter, Wish
 from pdc.inference.fitting.rules import Rule, Way, read_rules
+from pdc.inference.fitting.trial import displaced
 from pdc.settings import EMBEDDED_MODEL
 
-ERROR = 0.12  # of a side
 GOOD, FAIR = 0.7, 0.5  # IoU
 LEAST = 4.0  # pixels a side of a true box that is measured
 WAYS = {"colour alone": Rule(Way.COLOUR), "detector alone": Rule(Way.DETECTOR, (0.3, 0.42))}
@@ -59,12 +59,6 @@ class Table:
         rows = self.found.setdefault((label, way), [])
         rows += [[] for _ in range(image + 1 - len(rows))]
         rows[image].append(overlap)
-
-
-def displaced(true: Box, rng: np.random.Generator, wh: tuple[int, int]) -> Box:
-    """The box as a hasty hand would draw it."""
-    x1, y1, x2, y2 = np.array(true.xyxy) + rng.normal(0, ERROR, 4) * (true.width, true.height, true.width, true.height)
-    return clip(Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), wh)
 
 
 def usual_around(at: Point, others: Sequence[Box], wh: tuple[int, int]) -> Box | None:
@@ -124,6 +118,7 @@ def main() -> None:
     top.add_argument("--data", type=Path, required=True)
     top.add_argument("--kinds", nargs="+", default=list(SOURCES))
     top.add_argument("--images", type=int, default=30, help="of each kind")
+    top.add_argument("--first", type=int, default=0, help="how many images of each kind are passed over before")
     top.add_argument("--each", type=int, default=3, help="objects of each label an image")
     top.add_argument("--ways", action="store_true", help="also detector and colour alone")
     arguments = top.parse_args()

@@ -15,7 +15,7 @@ from pdc.domain.values import Box, Point
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fitting.colour import by_colour
 from pdc.inference.fitting.detector import by_detector, guessed_sides, under_click, window_of
-from pdc.inference.fitting.fitter import Fitter, Scene, Wish
+from pdc.inference.fitting.fitter import Fitter, Scene, Wish, moved
 from pdc.inference.fitting.rules import UNMEASURED, Rule, Way, read_rules
 from pdc.settings import EMBEDDED_MODEL
 
@@ -115,6 +115,9 @@ def test_a_click_starts_from_the_usual_size_where_colour_leads():
     found = Scene(PICTURE, Rule(Way.COLOUR), None).find(Point(84, 66), Box(64, 46, 104, 86))
     assert found and iou(found.box, CELL) > 0.9
     assert Scene(PICTURE, Rule(Way.COLOUR), None).find(Point(84, 66), None) is None
+    helped = Scene(PICTURE, Rule(Way.COLOUR, (0.4,)), seeing((CELL, 0.9))).find(Point(84, 66), None)
+    assert helped and helped.outline and iou(helped.box, CELL) > 0.9
+    assert Scene(PICTURE, Rule(Way.COLOUR), seeing((CELL, 0.9))).find(Point(84, 66), None) is None
 
 
 @pytest.mark.parametrize(("wish", "fits"), [(Wish.DRAWN, False), (Wish.LOOSE, False), (Wish.ASKED, True)])
@@ -123,6 +126,14 @@ def test_a_label_that_nobody_measured_is_fitted_only_when_it_is_asked_for(wish: 
     assert (fitter.fit(PICTURE, "rods", ROUGH, wish) is not None) is fits
     assert fitter.find(PICTURE, "rods", Point(80, 70), ROUGH) is None
     assert fitter.rule("rods") == UNMEASURED
+
+
+def test_a_box_of_the_models_is_fitted_among_all_loose_ones_only_if_an_edge_moves_far_enough():
+    def fitted(share: float):
+        return Fitter({"nucleus": Rule(Way.COLOUR, loose=share)}).fit(PICTURE, "nucleus", ROUGH, Wish.LOOSE)
+
+    assert moved(Box(0, 0, 10, 20), Box(0, 1, 12, 20)) == pytest.approx(0.2)
+    assert fitted(0.05) and fitted(0.5) is None and fitted(0.0) is None
 
 
 def test_a_label_is_fitted_as_the_model_knows_it_and_not_at_all_where_its_rule_is_off():

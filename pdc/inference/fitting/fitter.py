@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LEAST_SIDE = 3.0  # pixels: of a smaller box nothing can be told
 SAME_OBJECT = 0.35  # IoU of a rough box and the fitted one: with less it is another object
+AROUND = 0.15  # IoU of a box of the usual size around a click, and the object there
 AGREE = 0.5  # IoU from which on two ways found the same object
 SURE = 0.8  # IoU with the detector's box from which on the colour's is taken as it is
 
@@ -33,7 +34,8 @@ class Proposing(Protocol):
 
 
 class Wish(StrEnum):
-    """Why a box is fitted: it was just DRAWN, the reader ASKED for this one, or for all LOOSE ones."""
+    """Why a box is fitted: it was just DRAWN, the reader ASKED for this one, or it is the model's and all LOOSE ones are asked
+    for."""
 
     DRAWN = "drawn"
     ASKED = "asked"
@@ -60,24 +62,31 @@ class Scene:
     def wh(self) -> tuple[int, int]:
         return self.image.shape[1], self.image.shape[0]
 
-    def fit(self, rough: Box) -> Fitted | None:
-        """The object in a rough box; None where none is found."""
+    def fit(self, rough: Box, least: float = SAME_OBJECT) -> Fitted | None:
+        """The object in a rough box; None where none is found, or none that overlaps it by an IoU of `least`."""
         found = self._by_colour(rough) if self.rule.by is Way.COLOUR else self._by_detector(rough)
-        if found is None or iou(rough, found.box) < SAME_OBJECT:
+        if found is None or iou(rough, found.box) < least:
             return None
         return Fitted(clip(found.box, self.wh), found.outline)
 
     def find(self, at: Point, usual: Box | None) -> Fitted | None:
         """The object under a click; `usual` is a box of the label's usual size there, None where no size is usual."""
-        rough = usual if usual and self.rule.by is Way.COLOUR else self._under(at, usual)
-        found = rough and self.fit(rough)
-        if found and self.rule.by is Way.COLOUR:  # which learns more from a box that lies better
-            found = self.fit(found.box) or found
+        found = self._clicked_by_colour(at, usual) if self.rule.by is Way.COLOUR else self._clicked(at, usual)
         return found if found and _holds(found.box, at) else None
+
+    def _clicked(self, at: Point, usual: Box | None) -> Fitted | None:
+        rough = self._under(at, usual)
+        return self.fit(rough) if rough else None
+
+    def _clicked_by_colour(self, at: Point, usual: Box | None) -> Fitted | None:
+        """By colour alone, where the detector sees an object, else around the click: nobody drew a box that is worth anything."""
+        alone, rough = replace(self, rule=replace(self.rule, shares=())), self._under(at, usual) or usual
+        found = alone.fit(rough, AROUND) if rough else None
+        return (alone.fit(found.box) or found) if found and rough is usual else found
 
     def _under(self, at: Point, usual: Box | None) -> Box | None:
         """A rough box of the object under a click, by the detector."""
-        if self.look is None:
+        if self.look is None or not self.rule.shares:
             return usual
         from pdc.inference.fitting.detector import guessed_sides, under_click
 
@@ -112,39 +121,54 @@ class Scene:
 class Fitter:
     """Fits boxes by the rules of a model's folder and the detectors beside the model. From any thread.
 
-    `word` gives the model's word for a label here.
+    `word` gives the model's word for a label here, `learnt` the rule of a label for which the folder has none.
     """
 
-    def __init__(self, rules: Rules, experts: Experts = NOBODY, word: Callable[[str], str] = str) -> None:
-        self.rules, self.experts, self.word = rules, experts, word
+    def __init__(
+        self,
+        rules: Rules,
+        experts: Experts = NOBODY,
+        word: Callable[[str], str] = str,
+        learnt: Callable[[str], Rule] = lambda label: UNMEASURED,
+    ) -> None:
+        self.rules, self.experts, self.word, self.learnt = rules, experts, word, learnt
 
     def rule(self, label: str) -> Rule:
-        return self.rules.get(self.word(label), UNMEASURED)
+        return self.rules.get(self.word(label)) or self.learnt(label)
 
     def fit(self, image: np.ndarray, label: str, rough: Box, wish: Wish, *, unaided: bool = False) -> Fitted | None:
         """The object in a rough box of a uint8 RGB image [h, w, 3]; None where none is found, or none is to be looked for.
 
         `unaided`: no detector may be asked.
         """
-        if not _allowed(self.rule(label), wish) or min(rough.width, rough.height) < LEAST_SIDE:
+        rule = self.rule(label)
+        if not _allowed(rule, wish) or min(rough.width, rough.height) < LEAST_SIDE:
             return None
-        return self._scene(image, label, unaided).fit(rough)
+        found = self._scene(image, label, unaided).fit(rough)
+        return None if found and wish is Wish.LOOSE and moved(rough, found.box) <= rule.loose else found
 
     def find(self, image: np.ndarray, label: str, at: Point, usual: Box | None, *, unaided: bool = False) -> Fitted | None:
         """The object under a click; `usual` is a box of the label's usual size there, None where no size is usual."""
         return self._scene(image, label, unaided).find(at, usual) if self.rule(label).click else None
 
     def _scene(self, image: np.ndarray, label: str, unaided: bool) -> Scene:
-        return Scene(image, self.rule(label), None if unaided else self._look())
+        return Scene(image, self.rule(label), None if unaided else look_of(self.experts))
 
-    def _look(self) -> Look | None:
-        """How the first detector that says a box everywhere sees an image; None where there is none."""
-        experts = (self.experts.expert(manifest) for manifest in self.experts.manifests)
-        return next((expert.propose for expert in experts if isinstance(expert, Proposing)), None)
+
+def look_of(experts: Experts) -> Look | None:
+    """How the first detector that says a box everywhere sees an image; None where there is none."""
+    every = (experts.expert(manifest) for manifest in experts.manifests)
+    return next((expert.propose for expert in every if isinstance(expert, Proposing)), None)
 
 
 def _allowed(rule: Rule, wish: Wish) -> bool:
-    return rule.by is not Way.OFF and (wish is Wish.ASKED or (rule.release if wish is Wish.DRAWN else rule.loose))
+    return rule.by is not Way.OFF and (wish is Wish.ASKED or (rule.release if wish is Wish.DRAWN else rule.loose > 0))
+
+
+def moved(box: Box, to: Box) -> float:
+    """How far the edge goes that moves most, as a share of its side."""
+    steps = (abs(b - a) for a, b in zip(box.xyxy, to.xyxy, strict=True))
+    return max(step / side for step, side in zip(steps, (box.width, box.height) * 2, strict=True))
 
 
 def _coloured(image: np.ndarray, rough: Box) -> Fitted | None:

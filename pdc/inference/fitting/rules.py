@@ -30,16 +30,16 @@ class Way(StrEnum):
 class Rule:
     """How a label's boxes are fitted: `by` whom. `shares` are the object's longer side in each window that the detector looks at;
     without any it is not asked. Where the lead is the detector's, `colour` and `rough` weigh the colour's box and the hand's
-    beside its own. `release`: a drawn box is fitted at once; `loose`: boxes of the model's too, when all loose ones are asked
-    for; `click`: a click makes a box."""
+    beside its own. `release`: a drawn box is fitted at once; `click`: a click makes a box. `loose`: when all loose ones are
+    asked for, a box of the model's is fitted if one of its edges moves by more than this share of its side; 0: never."""
 
     by: Way
     shares: tuple[float, ...] = ()
     colour: float = 0.0
     rough: float = 0.0
     release: bool = False
-    loose: bool = False
     click: bool = False
+    loose: float = 0.0
 
 
 UNMEASURED = Rule(Way.COLOUR)

@@ -37,10 +37,15 @@ class Fitting:
         self._pixels = lru_cache(maxsize=KEPT_IMAGES)(self._read)
 
     def fit(self, sha256: str, marks: Sequence[Rough], wish: Wish, reader: str) -> list[Fitted | None]:
-        """Per mark the object there, None where none is found. NotFound where the reader may not see the image."""
+        """Per mark the object there, None where none is found. NotFound where the reader may not see the image.
+
+        Without marks, image and detectors are made ready for those to come.
+        """
         self.service.image(sha256, reader)
         unaided = self.service.blind or self.service.reads.part(reader, sha256) is not None
         pixels = self._pixels(sha256)
+        if not marks:
+            self.fitter.experts.load()
         return [self._fit(pixels, mark, wish, unaided) for mark in marks]
 
     def _fit(self, pixels: np.ndarray, mark: Rough, wish: Wish, unaided: bool) -> Fitted | None:
