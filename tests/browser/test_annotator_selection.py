@@ -26,7 +26,7 @@ def test_ctrl_a_selects_every_mark_that_stands_and_one_of_them_is_the_first(driv
     driver.open(*ROW[:3], {**ROW[3], "status": "rejected"})
     driver.press("Control+a")
     assert chosen(driver) == ["m1", "m2", "m3"] and driver.selected() == "m1"
-    assert driver.text(".pda-note") == "3 marks selected"
+    assert driver.text(".pda-note") == "3 selected"
     assert driver.page.locator(".pda-row[data-selected]").count() == 3
     driver.press("Escape")
     assert chosen(driver) == [] and driver.selected() is None
