@@ -160,7 +160,7 @@ def parsed(value: Any, frame: Frame = lambda name, told: told) -> tuple[tuple[st
         try:
             number = _about(annotation, listed)
         except BadSetting as error:
-            strays.append(LeftOut(What.OBJECT, str(error)))
+            strays.append(LeftOut(What.OBJECT, error.message))
         else:
             if number in images:
                 images[number].objects.extend(_labelled(annotation, categories, images[number], crowds))
@@ -190,24 +190,24 @@ def _described(entries: Sequence[Any], frame: Frame, strays: list[LeftOut]) -> d
             number = _number(entry, "id", "An image")
             file = _get(entry, "file_name", str, f"Image {number}")
             if numbers[number] > 1:
-                raise BadSetting(f"Several images of the COCO file have the id {number}; give each its own.")
+                raise BadSetting("Several images of the COCO file have the id {number}; give each its own.", number=number)
             found[number] = Described(entry, _size(entry, file, frame), [])
         except PdcError as error:
             file = entry.get("file_name") if isinstance(entry, dict) else None
-            strays.append(LeftOut(What.IMAGE, str(error), file if isinstance(file, str) else None))
+            strays.append(LeftOut(What.IMAGE, error.message, file if isinstance(file, str) else None))
     return found
 
 
 def _list(value: Any, key: str) -> list[Any]:
     if not isinstance(value, dict) or not isinstance(value.get(key), list):
-        raise BadSetting(f"The file is not COCO: it has no list of {key}.")
+        raise BadSetting("The file is not COCO: it has no list of {key}.", key=key)
     return value[key]
 
 
 def _get(entry: Any, key: str, kind: type | tuple[type, ...], what: str) -> Any:
     found = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(found, kind) or isinstance(found, bool):
-        raise BadSetting(f"{what} of the COCO file has no usable {key!r}; correct the file.")
+        raise BadSetting("{what} of the COCO file has no usable {key}; correct the file.", what=what, key=repr(key))
     return found
 
 
@@ -230,10 +230,15 @@ def _size(image: Mapping[str, Any], file: str, frame: Frame) -> Size:
     told: tuple[Any, Any] = image.get("width"), image.get("height")
     size = (int(told[0]), int(told[1])) if all(is_number(v) and v >= 1 for v in told) else None
     if size is None and any(told) and not all(is_number(v) and v == 0 for v in told):
-        raise BadSetting(f"Image {image['id']} of the COCO file is {told[0]} x {told[1]} pixels; correct the file.")
+        raise BadSetting(
+            "Image {id} of the COCO file is {width} x {height} pixels; correct the file.",
+            id=image["id"],
+            width=told[0],
+            height=told[1],
+        )
     size = frame(file, size)
     if size is None:
-        raise BadSetting(f"Image {image['id']} of the COCO file has no usable width and height; correct the file.")
+        raise BadSetting("Image {id} of the COCO file has no usable width and height; correct the file.", id=image["id"])
     return size
 
 
@@ -274,14 +279,14 @@ def _about(annotation: Any, listed: Container[Id | None]) -> Id:
     """The image's id."""
     image = _number(annotation, "image_id", what := _what(annotation))
     if image not in listed:
-        raise BadSetting(f"{what} of the COCO file is about image {image}, which the file does not list.")
+        raise BadSetting("{what} of the COCO file is about image {image}, which the file does not list.", what=what, image=image)
     return image
 
 
 def _label_of(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError]) -> str:
     number = _number(annotation, "category_id", what := _what(annotation))
     if number not in categories:
-        raise BadSetting(f"{what} of the COCO file has category {number}, which the file does not list.")
+        raise BadSetting("{what} of the COCO file has category {number}, which the file does not list.", what=what, number=number)
     label = categories[number]
     if isinstance(label, PdcError):
         raise label
@@ -304,7 +309,7 @@ def _labelled(
             return [LeftOut(What.OBJECT, reason, file, label)]
         shape, unfit = shape_of(annotation, image.size, _what(annotation))
     except PdcError as error:
-        return [LeftOut(What.IMAGE, str(error), file)]
+        return [LeftOut(What.IMAGE, error.message, file)]
     outline = [LeftOut(What.OUTLINE, unfit, file, label)] if unfit else []
     pose = [LeftOut(What.POSE, POSE, file, label)] if isinstance(shape, Box) and annotation.get("keypoints") else []
     return [(label, shape), *outline, *pose]

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pdc.domain.errors import PdcError
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Box
 from pdc.formats.records import Asked, Picture
 from pdc.formats.sources.index import FileIndex
@@ -183,12 +184,13 @@ def _pointed(asked: Asked) -> Asked:
     return replace(asked, shapes=tuple(s.center for s in asked.shapes)) if asked.task.has_points else asked
 
 
-def told_left_out(left_out: Sequence[LeftOut]) -> str:
+def told_left_out(left_out: Sequence[LeftOut]) -> Message:
     """A sentence per kind and reason: how many, which, and why. Empty when nothing was left out."""
     groups = grouped(left_out)
     sentences = [_sentence(what, reason, names) for (what, reason), names in list(groups.items())[:GROUPS]]
     rest = sum(len(names) for names in list(groups.values())[GROUPS:])
-    return " ".join([*sentences, *([f"Left out {rest} more, for {len(groups) - GROUPS} more reasons."] if rest else [])])
+    more = Message("Left out {n} more, for {m} more reasons.", n=rest, m=len(groups) - GROUPS) if rest else ""
+    return joined([*sentences, more])
 
 
 def grouped(left_out: Iterable[LeftOut]) -> dict[tuple[What, str], list[str]]:
@@ -203,11 +205,18 @@ def _name(entry: LeftOut) -> str:
     return " in ".join(v for v in (entry.label, entry.file) if v is not None)
 
 
-def _sentence(what: What, reason: str, names: Sequence[str]) -> str:
-    several = list(dict.fromkeys(filter(None, names)))
-    listed = ", ".join(several[:NAMED]) + (f" and {len(several) - NAMED} more" if len(several) > NAMED else "")
-    which = f" ({listed})" if listed else ""
-    return f"Left out {counted(len(names), what)}{which}: {reason.removesuffix('.')}{'' if reason.endswith('?') else '.'}"
+def _sentence(what: What, reason: str, names: Sequence[str]) -> Message:
+    several, n = list(dict.fromkeys(filter(None, names))), len(names)
+    noun = Message(what if n == 1 else f"{what}s")
+    said = Message("Left out {n} {what}: {why}", n=n, what=noun, why=reason)
+    if several:
+        said = Message("Left out {n} {what} ({which}): {why}", n=n, what=noun, which=_listed(several), why=reason)
+    return said if reason.endswith((".", "?")) else joined([said, "."], "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    first, more = ", ".join(names[:NAMED]), len(names) - NAMED
+    return Message("{names} and {n} more", names=first, n=more) if more > 0 else first
 
 
 def counted(number: int, noun: str) -> str:

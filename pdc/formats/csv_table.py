@@ -172,9 +172,9 @@ def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     try:
         lines = [_renamed(line) for line in _lines(index, file)]
     except csv.Error as error:
-        raise BadSetting(f"{file} is not a CSV file ({error}); save it again.") from None
+        raise BadSetting("{file} is not a CSV file ({error}); save it again.", file=file, error=error) from None
     if not lines or not set(NEEDED) <= set(lines[0]):
-        raise BadSetting(f"{file} needs the columns file and label, and a line per mark below them.")
+        raise BadSetting("{file} needs the columns file and label, and a line per mark below them.", file=file)
     found: dict[str, list[tuple[int, Line]]] = {}
     for i, line in enumerate(lines, start=1 if _is_headless(header(index, file)) else 2):
         found.setdefault(line["file"] or "", []).append((i, line))
@@ -220,7 +220,9 @@ def _read_asked(task: str, question: str, label: str, lines: Sequence[tuple[int,
     if shapes:
         return Asked.of_shapes(label, shapes)
     if count is None and line.get("kind") != "none":
-        raise BadSetting(f"{name} line {first} has neither a mark nor a count; write count 0 where nothing is there.")
+        raise BadSetting(
+            "{name} line {first} has neither a mark nor a count; write count 0 where nothing is there.", name=name, first=first
+        )
     return Asked(Task.COUNTING, label, (), count) if count else Asked.of_shapes(label, ())
 
 
@@ -237,5 +239,5 @@ def _number(text: str, where: str) -> float:
     except ValueError:
         number = math.nan
     if not is_number(number):
-        raise BadSetting(f"{where} has {text!r} where a number should be; correct the file.")
+        raise BadSetting("{where} has {text} where a number should be; correct the file.", where=where, text=repr(text))
     return number

@@ -75,7 +75,9 @@ def chosen(contents: Contents, labels: Sequence[str] | None) -> Contents:
     told = [*(a.label for p in contents.pictures for a in p.asked), *(e.label for e in contents.left_out)]
     known = [n for n in dict.fromkeys(told) if n is not None]
     if unknown := set(labels) - set(known):
-        raise BadSetting(f"The file has no category {min(unknown)!r}; it has {', '.join(known) or 'none'}.")
+        raise BadSetting(
+            "The file has no category {label}; it has {labels}.", label=repr(min(unknown)), labels=", ".join(known) or "none"
+        )
     pictures = (replace(p, asked=tuple(a for n in labels for a in p.asked if a.label == n)) for p in contents.pictures)
     left_out = tuple(e for e in contents.left_out if e.label is None or e.label in labels)
     return Contents(tuple(p for p in pictures if p.asked), left_out)

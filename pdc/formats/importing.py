@@ -145,9 +145,11 @@ def _checked(
 
 def _refuse(path: Path, anything: bool, left_out: Sequence[LeftOut], strict: bool) -> None:
     if not anything and not any(e.reason in (SAME, STAYS) for e in left_out):
-        raise BadSetting(f"Nothing of {path} can be imported. {told_left_out(left_out)}")
+        raise BadSetting("Nothing of {path} can be imported. {why}", path=path, why=told_left_out(left_out))
     if strict and (lost := [e for e in left_out if is_loss(e)]):
-        raise BadSetting(f"Nothing was imported from {path}, since --strict wants all of it. {told_left_out(lost)}")
+        raise BadSetting(
+            "Nothing was imported from {path}, since --strict wants all of it. {why}", path=path, why=told_left_out(lost)
+        )
 
 
 def _stored(

@@ -81,7 +81,7 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     tasks = index.json(file)
     if not isinstance(tasks, list) or not all(isinstance(t, dict) for t in tasks):
-        raise BadSetting(f"{file} is not a list of Label Studio's tasks; export it as JSON.")
+        raise BadSetting("{file} is not a list of Label Studio's tasks; export it as JSON.", file=file)
     numbered = [(t, f"Task {t.get('id', i)}") for i, t in enumerate(_whole(tasks), start=1)]
     return gather(numbered, lambda entry: _record(*entry, partial(_as_seen, index, file, _file(*entry))), lambda e: _file(*e))
 
@@ -133,7 +133,7 @@ def _data(task: Mapping[str, Any]) -> Mapping[str, Any]:
 def _record(task: Mapping[str, Any], where: str, as_seen: Callable[[Any], Any]) -> Record | LeftOut:
     file = _file(task, where)
     if file == where:
-        raise BadSetting(f"{where} of the Label Studio file names no image; export it again.")
+        raise BadSetting("{where} of the Label Studio file names no image; export it again.", where=where)
     done = [a for a in _listed(task, "annotations") if not a.get("was_cancelled") and isinstance(a.get("result"), list)]
     own = only_kept(_data(task).get("pdc"))
     if not done and own and not _listed(task, "annotations"):

@@ -130,7 +130,7 @@ def _json_rows(index: FileIndex, file: str) -> Iterable[Any]:
             if line.strip():
                 yield json.loads(line)
         except (ValueError, RecursionError):
-            raise BadSetting(f"{file} line {i} is not JSON; export it again.") from None
+            raise BadSetting("{file} line {i} is not JSON; export it again.", file=file, i=i) from None
 
 
 def _parquet_rows(index: FileIndex, file: str) -> Iterable[Any]:
@@ -142,18 +142,20 @@ def _parquet_rows(index: FileIndex, file: str) -> Iterable[Any]:
             for batch in parquet.ParquetFile(opened).iter_batches(64):
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise BadSetting(f"{file} is not a parquet file ({error}); download it again.") from None
+        raise BadSetting("{file} is not a parquet file ({error}); download it again.", file=file, error=error) from None
 
 
 def _picture(row: Any, index: FileIndex, beside: str, images: ParquetImages, number: int, where: str) -> Picture:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
-        raise BadSetting(f"{where} has no label, so it is no row of MedMultiPoints; correct the file.")
+        raise BadSetting("{where} has no label, so it is no row of MedMultiPoints; correct the file.", where=where)
     size = _size(row.get("img_size"), where)
     data = partial(images.at, number) if image_bytes(row.get("image_data")) is not None else None
     sha256 = given if isinstance(given := row.get("image_sha256"), str) else ""
     file = _file(row, index, beside, sha256)
     if file is None and data is None:
-        raise BadSetting(f"{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.")
+        raise BadSetting(
+            "{where} has no image_data, and no image of its image_sha256 is beside it; put the images there.", where=where
+        )
     name, group = (row[k] if isinstance(row.get(k), str) and row[k] else file or sha256 or where for k in ("name", "group"))
     asked = replace(_asked(row, size, where), question=_question(row.get("question")), complete=row.get("complete") is not False)
     return Picture(file or sha256 or where, name, group, size, (asked,), data)
@@ -167,7 +169,7 @@ def _size(value: Any, where: str) -> tuple[int, int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2 or not all(type(v) is int and v > 0 for v in value):
-        raise BadSetting(f"{where} has no usable img_size; it needs [width, height].")
+        raise BadSetting("{where} has no usable img_size; it needs [width, height].", where=where)
     return value[0], value[1]
 
 
@@ -184,12 +186,12 @@ def _asked(row: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> 
     Boxes and points tell the same objects. Where their numbers differ, the row's count says which of them are all.
     """
     if all(row.get(key) is None for key in ("bbox", "points", "count")):
-        raise BadSetting(f"{where} has neither boxes nor points nor a count; correct the file.")
+        raise BadSetting("{where} has neither boxes nor points nor a count; correct the file.", where=where)
     label = check_label(row["label"].strip())
     boxes, points, count = row.get("bbox") or [], row.get("points") or [], row.get("count")
     task = Task(row["task"]) if row.get("task") in set(Task) else None
     if not isinstance(boxes, list) or not isinstance(points, list) or (count is not None and not is_number(count)):
-        raise BadSetting(f"{where} has boxes, points or a count that are none; correct the file.")
+        raise BadSetting("{where} has boxes, points or a count that are none; correct the file.", where=where)
     if task is None:
         task = _task(len(boxes), len(points), count, where)
     if not task.has_marks:
@@ -212,7 +214,12 @@ def _traced(shapes: tuple[Shape, ...], outlines: Any, where: str) -> tuple[Shape
 def _task(boxes: int, points: int, count: float | None, where: str) -> Task:
     if boxes and points and boxes != points:
         if count not in (boxes, points):
-            raise BadSetting(f"{where} has {boxes} boxes and {points} points, and its count is neither; correct the file.")
+            raise BadSetting(
+                "{where} has {boxes} boxes and {points} points, and its count is neither; correct the file.",
+                where=where,
+                boxes=boxes,
+                points=points,
+            )
         return Task.BOUNDING if count == boxes else Task.POINTING
     if boxes or points:
         return Task.BOUNDING if boxes else Task.POINTING

@@ -153,11 +153,11 @@ def numbers(shape: Shape) -> list[float]:
 def shape_of(values: Any, size: Size | None, where: str) -> Shape:
     """A point of two numbers or a box of four corners, cut at the picture's border; BadSetting says where it is not."""
     if not isinstance(values, list | tuple) or len(values) not in (2, 4) or not all(map(is_number, values)):
-        raise BadSetting(f"{where} has no two numbers of a point or four of a box; correct the file.")
+        raise BadSetting("{where} has no two numbers of a point or four of a box; correct the file.", where=where)
     if len(values) == 2:
         shape: Shape = Point(*map(float, values))
     elif values[0] > values[2] or values[1] > values[3]:
-        raise BadSetting(f"{where} has a box turned inside out; correct the file.")
+        raise BadSetting("{where} has a box turned inside out; correct the file.", where=where)
     else:
         shape = Box(*values)
     return shape if size is None else inside(shape, size, where)
@@ -168,14 +168,19 @@ def inside(shape: Shape, size: Size, where: str) -> Shape:
     for value, side in zip(numbers(shape), (*size, *size), strict=False):
         slack = max(1.0, 0.01 * side)
         if not -slack <= value <= side + slack or not keeps_area(shape, size):
-            raise BadSetting(f"{where} lies outside its image ({value:g} of {side} pixels); was it drawn at another size?")
+            raise BadSetting(
+                "{where} lies outside its image ({value} of {side} pixels); was it drawn at another size?",
+                where=where,
+                value=f"{value:g}",
+                side=side,
+            )
     return cut(shape, size)
 
 
 def reaching(shape: Shape, size: Size, where: str) -> Shape:
     """The shape, cut at the picture's border however far it reaches over it; BadSetting when its centre is outside."""
     if clip(shape.center, size) != shape.center:
-        raise BadSetting(f"{where} lies outside its image; was it drawn at another size?")
+        raise BadSetting("{where} lies outside its image; was it drawn at another size?", where=where)
     return cut(shape, size)
 
 

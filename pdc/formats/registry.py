@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pdc.domain.errors import BadSetting
+from pdc.domain.message import Message, joined
 from pdc.formats import coco, csv_table, label_studio, medmultipoints, voc, yolo
 from pdc.formats.contents import Contents, LeftOut, What, counted, together, told_left_out
 from pdc.formats.records import Case, Picture, picture_of
@@ -97,12 +98,14 @@ def read_index(index: FileIndex, format: str | None = None, complete: bool = Fal
     `complete`: what is not drawn is absent. BadSetting says what is wrong, also where nothing can be taken over.
     """
     if format is not None and format not in READERS:
-        raise BadSetting(f"There is no import format {format!r}; use one of {', '.join(READERS)}.")
+        raise BadSetting(
+            "There is no import format {format}; use one of {formats}.", format=repr(format), formats=", ".join(READERS)
+        )
     found, broken = _sorted_out(index, READERS if format is None else {format: READERS[format]})
     if format is not None and index.chosen:
         found = {format: list(index.chosen)}
     if not found and broken:
-        raise BadSetting(f"Nothing of {index.place} can be imported. {told_left_out(broken)}")
+        raise BadSetting("Nothing of {path} can be imported. {why}", path=index.place, why=told_left_out(broken))
     if not found:
         raise unread(index, ", ".join(READERS), format)
     read = {name: READERS[name].read(index, files, complete) for name, files in found.items()}
@@ -110,7 +113,8 @@ def read_index(index: FileIndex, format: str | None = None, complete: bool = Fal
     _check_apart(index, read, found)
     contents = together([Contents((), tuple(broken)), *read.values()])
     if not contents.pictures:
-        raise BadSetting(f"Nothing of {index.place} can be imported. {told_left_out(contents.left_out)}".strip())
+        nothing = Message("Nothing of {path} can be imported.", path=index.place)
+        raise BadSetting(joined([nothing, told_left_out(contents.left_out)]))
     return contents
 
 
@@ -122,7 +126,7 @@ def _sorted_out(index: FileIndex, readers: Mapping[str, Reader]) -> tuple[dict[s
         try:
             name = next((name for name, reader in readers.items() if reader.knows(index, file)), None)
         except BadSetting as error:
-            broken.append(LeftOut(What.FILE, str(error), file))
+            broken.append(LeftOut(What.FILE, error.message, file))
         else:
             found.setdefault(name or "", []).append(file)
     found.pop("", None)
@@ -138,6 +142,7 @@ def _check_apart(index: FileIndex, read: Mapping[str, Contents], found: Mapping[
                 raise BadSetting(_several(index, path, found))
 
 
-def _several(index: FileIndex, path: str, found: Mapping[str, Sequence[str]]) -> str:
+def _several(index: FileIndex, path: str, found: Mapping[str, Sequence[str]]) -> Message:
     listed = "; ".join(f"{name} ({counted(len(files), 'file')}, such as {files[0]})" for name, files in found.items())
-    return f"{index.place} holds marks of {path} in several formats: {listed}. Say which with --format, or name the file."
+    text = "{place} holds marks of {path} in several formats: {listed}. Say which with --format, or name the file."
+    return Message(text, place=index.place, path=path, listed=listed)

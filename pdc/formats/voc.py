@@ -82,11 +82,11 @@ class _NoDoctype(ElementTree.TreeBuilder):
 def _parsed(index: FileIndex, file: str) -> Element:
     """From bytes, so that the encoding the file declares counts."""
     if index.source.sizes[file] > MAX_BYTES:
-        raise BadSetting(f"{_last(file)} is too large to be an annotation file; correct the folder.")
+        raise BadSetting("{what} is too large to be an annotation file; correct the folder.", what=_last(file))
     try:
         return ElementTree.fromstring(index.read(file).lstrip(b" \r\n\t"), ElementTree.XMLParser(target=_NoDoctype()))
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise BadSetting(f"{_last(file)} is not XML ({error}); correct the file.") from None
+        raise BadSetting("{what} is not XML ({error}); correct the file.", what=_last(file), error=error) from None
 
 
 def _name(found: Element, where: str) -> str:
@@ -94,7 +94,7 @@ def _name(found: Element, where: str) -> str:
 
 
 def _missing(where: str, what: str) -> str:
-    raise BadSetting(f"{where} has an object without a {what}; correct the file.")
+    raise BadSetting("{where} has an object without a {what}; correct the file.", where=where, what=what)
 
 
 def _record(index: FileIndex, place: str) -> Record:

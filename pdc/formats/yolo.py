@@ -154,7 +154,7 @@ def _labelled(words: Sequence[str], classes: Classes, picture: Picture, kept: An
     try:
         number, values = int(words[0].removesuffix(".0")), [float(w) for w in words[1:]]
     except ValueError:
-        raise BadSetting(f"{where} is not a class number and shares of 1; correct the file.") from None
+        raise BadSetting("{where} is not a class number and shares of 1; correct the file.", where=where) from None
     label = classes.names.get(number, f"class number {number}")
     if number not in classes.names:
         yield LeftOut(What.OBJECT, "its class number has no name", picture.file, label)

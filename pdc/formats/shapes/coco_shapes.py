@@ -41,7 +41,7 @@ def shape_of(annotation: Mapping[str, Any], size: Size, what: str) -> tuple[Shap
         return inside(point, size, f"{what} of the COCO file"), None
     if not _has_extent(bbox or []) and annotation.get("segmentation"):
         if not (outline := _outline(annotation, size, what)):
-            raise BadSetting(f"{what} of the COCO file has neither a bbox nor an outline; correct the file.")
+            raise BadSetting("{what} of the COCO file has neither a bbox nor an outline; correct the file.", what=what)
         return inside(traced(outline), size, f"{what} of the COCO file"), None
     box = _box(bbox, annotation.get("xyxy"), size, what)
     if turn := _turn(annotation):
@@ -69,7 +69,7 @@ def _outline(annotation: Mapping[str, Any], size: Size, what: str) -> Outline:
         return masks.outline(masks.from_coco(found, size, where))
     rings = [found] if isinstance(found, list) and found and all(map(is_number, found)) else found or []
     if not isinstance(rings, list) or not all(isinstance(ring, list) and len(ring) % 2 == 0 for ring in rings):
-        raise BadSetting(f"{where} has a segmentation that is neither polygons nor a mask; correct the file.")
+        raise BadSetting("{where} has a segmentation that is neither polygons nor a mask; correct the file.", where=where)
     return tuple(polygon_of(list(zip(ring[::2], ring[1::2], strict=True)), where) for ring in rings if ring)
 
 
@@ -88,11 +88,11 @@ def _has_numbers(value: Any, count: int) -> TypeGuard[list[float]]:
 
 def _box(bbox: Any, exact: Any, size: Size, what: str) -> Box:
     if not _has_numbers(bbox, 4):
-        raise BadSetting(f"{what} of the COCO file has no bbox of four numbers; correct the file.")
+        raise BadSetting("{what} of the COCO file has no bbox of four numbers; correct the file.", what=what)
     x1, y1, x2, y2 = corners(bbox)
     outside = x1 > size[0] or y1 > size[1] or x2 < 0 or y2 < 0
     if bbox[2] < 0 or bbox[3] < 0 or outside or not keeps_area(box := Box(x1, y1, x2, y2), size):
-        raise BadSetting(f"{what} of the COCO file has a box outside its image or turned inside out; correct the file.")
+        raise BadSetting("{what} of the COCO file has a box outside its image or turned inside out; correct the file.", what=what)
     return clip(Box(*exact) if _agree(exact, box.xyxy) else box, size)
 
 

@@ -88,7 +88,7 @@ def from_coco(value: Any, size: Size, where: str) -> Mask:
     """COCO's run lengths down the columns: a list of numbers, or a string as pycocotools packs it."""
     height_width = value.get("size") if isinstance(value, dict) else None
     if height_width != [size[1], size[0]]:
-        raise BadSetting(f"{where} has a mask of another size than its image; correct the file.")
+        raise BadSetting("{where} has a mask of another size than its image; correct the file.", where=where)
     counts = value.get("counts")
     lengths = _unpacked(counts, where) if isinstance(counts, str) else counts
     return _runs(lengths, size, where).reshape(size).T
@@ -101,7 +101,7 @@ def _unpacked(counts: str, where: str) -> list[int]:
     value = shift = 0
     for bits in (ord(c) - 48 for c in counts):
         if not 0 <= bits < 64 or shift > 60:
-            raise BadSetting(f"{where} has a mask that cannot be unpacked; export it again.")
+            raise BadSetting("{where} has a mask that cannot be unpacked; export it again.", where=where)
         value, shift = value | (bits & 0x1F) << shift, shift + 5
         if not bits & 0x20:
             value = value - (1 << shift) if bits & 0x10 else value
@@ -113,7 +113,7 @@ def _unpacked(counts: str, where: str) -> list[int]:
 def _check_runs(lengths: Any, size: Size, where: str) -> None:
     fits = isinstance(lengths, list) and all(type(n) is int and n >= 0 for n in lengths) and sum(lengths) == size[0] * size[1]
     if not fits or size[0] * size[1] > LARGEST:
-        raise BadSetting(f"{where} has a mask whose run lengths do not fill its image; export it again.")
+        raise BadSetting("{where} has a mask whose run lengths do not fill its image; export it again.", where=where)
 
 
 def _runs(lengths: Any, size: Size, where: str) -> NDArray[np.bool_]:
@@ -131,11 +131,11 @@ def from_rows(lengths: Any, corner: Corner, size: Size, where: str) -> Outline:
 def from_label_studio(values: Any, size: Size, where: str) -> Mask:
     """Label Studio's packed RGBA image (the @thi.ng/rle-pack format); painted where its alpha is set."""
     if not isinstance(values, list) or not all(type(v) is int and 0 <= v < 256 for v in values):
-        raise BadSetting(f"{where} has a mask that is no list of bytes; export it again.")
+        raise BadSetting("{where} has a mask that is no list of bytes; export it again.", where=where)
     try:
         flat = _bytes_of(_Bits(values), 4 * size[0] * size[1])
     except ValueError:
-        raise BadSetting(f"{where} has a mask that does not fill its image; export it again.") from None
+        raise BadSetting("{where} has a mask that does not fill its image; export it again.", where=where) from None
     return flat.reshape(size[1], size[0], 4)[:, :, 3] > 0
 
 

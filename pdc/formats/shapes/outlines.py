@@ -74,11 +74,11 @@ def _sides(polygon: Polygon) -> Iterator[tuple[Corner, Corner]]:
 def polygon_of(corners: Any, where: str) -> Polygon:
     """A polygon of a list of [x, y]; the first corner may be repeated at the end. BadSetting when it is none."""
     if not isinstance(corners, list | tuple) or not all(map(_is_corner, corners)):
-        raise BadSetting(f"{where} has an outline whose corners are no pairs of numbers; correct the file.")
+        raise BadSetting("{where} has an outline whose corners are no pairs of numbers; correct the file.", where=where)
     polygon = tuple((c[0], c[1]) for c in corners)
     polygon = polygon[:-1] if len(polygon) > 1 and polygon[0] == polygon[-1] else polygon
     if len(polygon) < 3:
-        raise BadSetting(f"{where} has an outline of fewer than three corners; correct the file.")
+        raise BadSetting("{where} has an outline of fewer than three corners; correct the file.", where=where)
     return polygon
 
 

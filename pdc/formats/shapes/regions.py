@@ -101,7 +101,7 @@ def read(region: Mapping[str, Any], where: str) -> tuple[Shape, Size]:
     """The shape in pixels, and the size of its image. BadSetting when a number is missing."""
     value, size = region["value"], (region.get("original_width", 0), region.get("original_height", 0))
     if not all(type(v) is int and v > 0 for v in size):
-        raise BadSetting(f"{where} has a region without numbers or without the image's size; export it again.")
+        raise BadSetting("{where} has a region without numbers or without the image's size; export it again.", where=where)
     shape, meta = _shape(value, size, f"{where} of the Label Studio file"), _mapping(region.get("meta"))
     return _kept(shape, meta.get("exact"), meta.get("outline")), size
 
@@ -123,7 +123,7 @@ def _shape(value: Mapping[str, Any], size: Size, where: str) -> Shape:
 
 
 def _refused(where: str, what: str) -> Shape:
-    raise BadSetting(f"{where} has a region that is {what}; correct it.")
+    raise BadSetting("{where} has a region that is {what}; correct it.", where=where, what=what)
 
 
 def _pixels(value: Mapping[str, Any], names: tuple[str, str], size: Size, where: str) -> Corner:
@@ -137,7 +137,7 @@ def _turn(value: Mapping[str, Any], where: str) -> float:
 
 def _number(value: Any, where: str) -> float:
     if type(value) not in (int, float) or not -1e9 < value < 1e9:
-        raise BadSetting(f"{where} has a region without numbers or without the image's size; export it again.")
+        raise BadSetting("{where} has a region without numbers or without the image's size; export it again.", where=where)
     return value
 
 

@@ -46,7 +46,7 @@ def shape_in(found: Element, size: Size | None, where: str) -> tuple[Shape, str 
 def _boxed(found: Element, size: Size | None, where: str) -> tuple[Shape, str | None]:
     x1, y1, x2, y2 = _numbers(found, "bndbox", CORNERS, where)
     if x1 > x2 or y1 > y2:
-        raise BadSetting(f"{where} has a box turned inside out; correct the file.")
+        raise BadSetting("{where} has a box turned inside out; correct the file.", where=where)
     box = Box(x1, y1, x2, y2)
     if turn := _rotation(found, where):
         return _placed(turned(box, turn), size, where, reaches=True), None
@@ -98,5 +98,5 @@ def _finite(texts: Iterable[str], where: str) -> list[float]:
     except ValueError:
         values = [float("nan")]
     if not all(map(is_number, values)):
-        raise BadSetting(f"{where} has an object without usable corners; correct the file.")
+        raise BadSetting("{where} has an object without usable corners; correct the file.", where=where)
     return values

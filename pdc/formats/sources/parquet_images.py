@@ -32,7 +32,7 @@ class ParquetImages:
         if row != self._last[0]:
             self._last = row, self._read(row)
         if self._last[1] is None:
-            raise BadSetting(f"row {row + 1} of {self._file} holds no image.")
+            raise BadSetting("row {n} of {file} holds no image.", n=row + 1, file=self._file)
         return self._last[1]
 
     def _read(self, row: int) -> bytes | None:

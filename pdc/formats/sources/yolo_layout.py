@@ -58,10 +58,12 @@ def classes_of(index: FileIndex, files: Sequence[str]) -> list[Classes]:
         classes = _classes(index, file)
         for other, before in found.values():
             if _above(before, classes) and any(before.names.get(i, n) != n for i, n in classes.names.items()):
-                raise BadSetting(f"{other} and {file} name the classes differently; correct one, or delete it.")
+                raise BadSetting(
+                    "{other} and {file} name the classes differently; correct one, or delete it.", other=other, file=file
+                )
         found.setdefault(classes.folder, (file, classes))
     if not found:
-        raise BadSetting(f"{index.place} has no data.yaml or classes.txt with the names of the classes; add one.")
+        raise BadSetting("{place} has no data.yaml or classes.txt with the names of the classes; add one.", place=index.place)
     return [classes for _, classes in found.values()]
 
 
@@ -82,7 +84,7 @@ def _classes(index: FileIndex, file: str) -> Classes:
     names = value.get("names")
     numbered = dict(enumerate(names)) if isinstance(names, list) else names
     if not numbered or not isinstance(numbered, dict) or not all(str(i).isdecimal() for i in numbered):
-        raise BadSetting(f"{file} has no names of classes by their numbers; correct the file.")
+        raise BadSetting("{file} has no names of classes by their numbers; correct the file.", file=file)
     named = {int(i): check_label(str(n).strip()) for i, n in numbered.items() if n is not None and str(n).strip()}
     return Classes(folder, named, _pose_numbers(value.get("kpt_shape")))
 
@@ -97,7 +99,7 @@ def _parsed_yaml(index: FileIndex, file: str) -> Mapping[str, Any]:
     try:
         value = yaml.safe_load(index.text(file))
     except (yaml.YAMLError, RecursionError) as error:
-        raise BadSetting(f"{file} is not YAML ({error}); correct the file.") from None
+        raise BadSetting("{file} is not YAML ({error}); correct the file.", file=file, error=error) from None
     return value if isinstance(value, dict) else {}
 
 

@@ -32,14 +32,14 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     root = xml_root(index, file)
     if root.find("track") is not None:
-        raise BadSetting(f"{PurePosixPath(file).name} is CVAT for video; export it as CVAT for images 1.1.")
+        raise BadSetting("{name} is CVAT for video; export it as CVAT for images 1.1.", name=PurePosixPath(file).name)
     return gather(root.findall("image"), lambda image: _record(index, file, image), lambda image: image.get("name") or file)
 
 
 def _record(index: FileIndex, beside: str, image: Element) -> Record:
     name = image.get("name")
     if not name:
-        raise BadSetting(f"an image of {PurePosixPath(beside).name} has no name; export it again.")
+        raise BadSetting("an image of {name} has no name; export it again.", name=PurePosixPath(beside).name)
     told = _numbers(image, ("width", "height"), name)
     size = index.size(name, beside, (int(told[0]), int(told[1])))
     assert size is not None
@@ -85,7 +85,7 @@ def _mask(found: Element, where: str) -> Iterator[Shape]:
     lengths = [int(v) for v in _split(found.get("rle", ""), ",", where)]
     outline = masks.from_rows(lengths, (left, top), (width, height), where)
     if not outline:
-        raise BadSetting(f"{where} is an empty mask; correct the file.")
+        raise BadSetting("{where} is an empty mask; correct the file.", where=where)
     yield traced(outline)
 
 
@@ -106,7 +106,7 @@ def _turn(found: Element, where: str) -> float:
 def _corners(found: Element, where: str) -> list[Corner]:
     pairs = [_split(pair, ",", where) for pair in found.get("points", "").split(";") if pair.strip()]
     if not pairs or not all(len(pair) == 2 for pair in pairs):
-        raise BadSetting(f"{where} has no usable points; correct the file.")
+        raise BadSetting("{where} has no usable points; correct the file.", where=where)
     return [(x, y) for x, y in pairs]
 
 
@@ -120,5 +120,5 @@ def _split(text: str, mark: str, where: str) -> list[float]:
     except ValueError:
         values = [float("nan")]
     if not all(map(is_number, values)):
-        raise BadSetting(f"{where} has {text!r} where a number should be; correct the file.")
+        raise BadSetting("{where} has {text} where a number should be; correct the file.", where=where, text=repr(text))
     return values

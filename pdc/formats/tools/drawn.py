@@ -46,7 +46,11 @@ def image_of(index: FileIndex, file: str, *stems: str, kind: str) -> str:
     found = next((place for stem in stems if (place := index.names.find(stem, file)) is not None), None)
     if found is None:
         named = PurePosixPath(file).name
-        raise BadSetting(f"{named} ({kind}) names no image, and no image is called like it; give it the name of its image.")
+        raise BadSetting(
+            "{named} ({kind}) names no image, and no image is called like it; give it the name of its image.",
+            named=named,
+            kind=kind,
+        )
     return found
 
 
@@ -61,8 +65,8 @@ def xml_root(index: FileIndex, file: str) -> Element:
     """From bytes, so that the encoding the file declares counts. BadSetting when it is no XML."""
     name = PurePosixPath(file).name
     if index.source.sizes[file] > MAX_XML_BYTES:
-        raise BadSetting(f"{name} is too large; export it in parts.")
+        raise BadSetting("{name} is too large; export it in parts.", name=name)
     try:
         return ElementTree.fromstring(index.read(file).lstrip(b" \r\n\t"), ElementTree.XMLParser(target=_NoDoctype()))
     except (ElementTree.ParseError, LookupError, ValueError) as error:
-        raise BadSetting(f"{name} is not XML ({error}); export it again.") from None
+        raise BadSetting("{name} is not XML ({error}); export it again.", name=name, error=error) from None

@@ -39,10 +39,10 @@ def _record(index: FileIndex, beside: str, where: str, line: str) -> Record:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        raise BadSetting(f"{where} is not JSON; write it again.") from None
+        raise BadSetting("{where} is not JSON; write it again.", where=where) from None
     name, objects = (row.get(key) if isinstance(row, dict) else None for key in ("file_name", "objects"))
     if not isinstance(name, str) or not name or not isinstance(objects, dict | list):
-        raise BadSetting(f"{where} has no file_name or no objects; correct the file.")
+        raise BadSetting("{where} has no file_name or no objects; correct the file.", where=where)
     size = index.size(name, beside, None)
     return record(name, size, (f for bbox, label in _pairs(objects, where) for f in _found(bbox, label, name, size, where)))
 
@@ -54,7 +54,7 @@ def _pairs(objects: Any, where: str) -> Iterator[tuple[Any, Any]]:
         return
     boxes, labels = objects.get("bbox", objects.get("bboxes")), _label(objects)
     if not isinstance(boxes, list) or not isinstance(labels, list) or len(boxes) != len(labels):
-        raise BadSetting(f"{where} needs as many categories as it has bboxes; correct the file.")
+        raise BadSetting("{where} needs as many categories as it has bboxes; correct the file.", where=where)
     yield from zip(boxes, labels, strict=True)
 
 
@@ -66,6 +66,6 @@ def _found(bbox: Any, label: Any, name: str, size: Size | None, where: str) -> l
     if type(label) is int:
         return [LeftOut(What.OBJECT, NUMBERED, name)]
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)) or min(bbox[2:]) < 0:
-        raise BadSetting(f"{where} has a bbox that is not x, y, width and height; correct the file.")
+        raise BadSetting("{where} has a bbox that is not x, y, width and height; correct the file.", where=where)
     box = Box(bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3])
     return tried(name, label, lambda _: [box if size is None else inside(box, size, where)])

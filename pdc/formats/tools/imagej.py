@@ -25,6 +25,10 @@ from pdc.formats.sources.tables import header, lines
 from pdc.formats.tools.drawn import Found, image_of, record, tried
 
 KINDS = ("class", "type", "category", "cell type", "celltype")  # columns that say what a line is
+NO_CLASSES = (
+    "{name} is a table of ImageJ's results, which does not say what its lines show; "
+    "add a column Class, with the label in each line."
+)
 MAX_REGIONS = 100_000
 MAX_BYTES = 50_000_000  # of one region
 ZIPPED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
@@ -58,7 +62,7 @@ def read_regions(index: FileIndex, files: Sequence[str], complete: bool = False)
             size = index.size(image, file, None)
             found.setdefault(image, []).extend(f for roi in _regions(index, file) for f in _found(roi, image, size))
         except BadSetting as error:
-            wrong.append(LeftOut(What.FILE, str(error), file))
+            wrong.append(LeftOut(What.FILE, error.message, file))
     records = [record(image, index.size(image, "", None), regions) for image, regions in found.items()]
     return settle([*records, *wrong], complete=complete)
 
@@ -76,7 +80,7 @@ def _regions(index: FileIndex, file: str) -> Iterator[Any]:
         try:
             region = ImagejRoi.frombytes(data)
         except Exception:  # whatever the bytes make it raise
-            raise BadSetting(f"{name} is a damaged region; save it again.") from None
+            raise BadSetting("{name} is a damaged region; save it again.", name=name) from None
         region.name = region.name or PurePosixPath(name).stem
         yield region
 
@@ -89,10 +93,12 @@ def _members(index: FileIndex, file: str) -> Iterator[tuple[str, bytes]]:
         with ZipFile(io.BytesIO(index.read(file))) as archive:
             members = archive.infolist()
             if len(members) > MAX_REGIONS or any(m.file_size > MAX_BYTES for m in members):
-                raise BadSetting(f"{PurePosixPath(file).name} holds too many regions, or too large ones; split it.")
+                raise BadSetting("{name} holds too many regions, or too large ones; split it.", name=PurePosixPath(file).name)
             yield from ((m.filename, archive.read(m)) for m in members)
     except ZIPPED as error:
-        raise BadSetting(f"{PurePosixPath(file).name} is a damaged zip ({error}); save it again.") from None
+        raise BadSetting(
+            "{name} is a damaged zip ({error}); save it again.", name=PurePosixPath(file).name, error=error
+        ) from None
 
 
 def _found(region: Any, image: str, size: Size | None) -> list[Found]:
@@ -152,23 +158,20 @@ def _entries(index: FileIndex, file: str) -> list[Record | LeftOut]:
     columns = header(index, file)
     kind = next((k for k in KINDS if k in columns), None)
     if kind is None:
-        raise BadSetting(
-            f"{PurePosixPath(file).name} is a table of ImageJ's results, which does not say what its lines show; "
-            "add a column Class, with the label in each line."
-        )
+        raise BadSetting(NO_CLASSES, name=PurePosixPath(file).name)
     try:
         images: dict[str, list[tuple[str, dict[str, str]]]] = {}
         for i, line in enumerate(lines(index, file), start=2):
             where = f"{PurePosixPath(file).name} line {i}"
             images.setdefault(line.get("label", "").split(":")[0], []).append((where, dict(line)))
     except csv.Error as error:
-        raise BadSetting(f"{file} is not a CSV file ({error}); save it again.") from None
+        raise BadSetting("{file} is not a CSV file ({error}); save it again.", file=file, error=error) from None
     return gather(images.items(), lambda entry: _record(index, file, kind, *entry), lambda entry: entry[0])
 
 
 def _record(index: FileIndex, beside: str, kind: str, image: str, own: Sequence[tuple[str, dict[str, str]]]) -> Record:
     if not image:
-        raise BadSetting(f"{own[0][0]} names no image in its column Label; tick Display label in Set Measurements.")
+        raise BadSetting("{what} names no image in its column Label; tick Display label in Set Measurements.", what=own[0][0])
     size = index.size(image, beside, None)
     return record(image, size, (f for where, line in own for f in _line(line, kind, image, size, where)))
 
@@ -188,7 +191,9 @@ def _place(line: dict[str, str], where: str) -> Shape:
     try:
         values = [float(line[name].replace(",", ".")) for name in names]
     except ValueError:
-        raise BadSetting(f"{where} has no number where its {', '.join(names)} should be; correct the file.") from None
+        raise BadSetting(
+            "{where} has no number where its {what} should be; correct the file.", where=where, what=", ".join(names)
+        ) from None
     if len(values) == 2 or not (values[2] and values[3]):
         return Point(*values[:2])
     return around([(values[0], values[1]), (values[0] + values[2], values[1] + values[3])])

@@ -98,7 +98,7 @@ def _shapes(kind: str, shape: Mapping[str, Any], where: str) -> Iterable[Shape] 
 def _corners(points: Any, where: str) -> Iterator[Corner]:
     for point in points if isinstance(points, list) and points else [None]:
         if not isinstance(point, list) or len(point) < 2 or not all(map(is_number, point[:2])):
-            raise BadSetting(f"{where} has no usable points; correct the file.")
+            raise BadSetting("{where} has no usable points; correct the file.", where=where)
         yield point[0], point[1]
 
 
@@ -112,5 +112,5 @@ def _mask(value: Any, corner: Corner, where: str) -> Outline:
     except (OSError, TypeError, ValueError, binascii.Error, Image.DecompressionBombError):
         outline = ()
     if not outline:
-        raise BadSetting(f"{where} has a mask that is empty or no picture; save it again.")
+        raise BadSetting("{where} has a mask that is empty or no picture; save it again.", where=where)
     return tuple(tuple((x + corner[0], y + corner[1]) for x, y in ring) for ring in outline)

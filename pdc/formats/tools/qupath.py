@@ -91,12 +91,12 @@ def _shapes(geometry: Any, where: str) -> Iterable[Shape] | str:
 
 def _point(place: Any, where: str) -> Point:
     if not isinstance(place, list) or len(place) < 2 or not all(map(is_number, place[:2])):
-        raise BadSetting(f"{where} has a point without two numbers; correct the file.")
+        raise BadSetting("{where} has a point without two numbers; correct the file.", where=where)
     return Point(place[0], place[1])
 
 
 def _outer(polygons: Sequence[Any], where: str) -> Outline:
     rings = [polygon[0] if isinstance(polygon, list) and polygon else None for polygon in polygons]
     if not rings:
-        raise BadSetting(f"{where} has no polygon; correct the file.")
+        raise BadSetting("{where} has no polygon; correct the file.", where=where)
     return tuple(polygon_of(ring, where) for ring in rings)

@@ -72,7 +72,9 @@ def _table(index: FileIndex, file: str) -> Regions:
         try:
             shape, attributes = (json.loads(line[column] or "{}") for column in COLUMNS[1:])
         except (ValueError, TypeError):
-            raise BadSetting(f"{PurePosixPath(file).name} line {i} has attributes that are no JSON; export it again.") from None
+            raise BadSetting(
+                "{name} line {i} has attributes that are no JSON; export it again.", name=PurePosixPath(file).name, i=i
+            ) from None
         regions = found.setdefault(line["filename"] or "", [])
         regions += [(shape, attributes)] if shape else []
     return found
@@ -118,7 +120,7 @@ def _shape(shape: Attributes, where: str) -> Shape | str:
     if kind == "polygon":
         xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
-            raise BadSetting(f"{where} has not as many x as y; correct the file.")
+            raise BadSetting("{where} has not as many x as y; correct the file.", where=where)
         return traced((polygon_of(list(zip(xs, ys, strict=True)), where),))
     return f"a {kind or 'region without a shape'} is not read"
 
@@ -126,5 +128,7 @@ def _shape(shape: Attributes, where: str) -> Shape | str:
 def _numbers(shape: Attributes, names: Sequence[str], where: str) -> list[float]:
     values = [shape.get(name) for name in names]
     if not all(map(is_number, values)):
-        raise BadSetting(f"{where} has no number where its {', '.join(names)} should be; correct the file.")
+        raise BadSetting(
+            "{where} has no number where its {what} should be; correct the file.", where=where, what=", ".join(names)
+        )
     return [float(v) for v in values if v is not None]
