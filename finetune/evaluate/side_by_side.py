@@ -59,9 +59,10 @@ def _objects(before: Cases, after: Cases) -> tuple[dict[str, int], dict[str, int
 
 
 def picture_changes(before: Cases, after: Cases) -> list[dict[str, Any]]:
-    """The images that changed most, as the run folder keeps them: {"image": sha256, "size": [w, h], "faults": [before, after],
-    "before": {"found", "missed", "wrong"}, "after": ...}, each a list of [label, x1, y1, x2, y2] or [label, x, y] in pixels."""
-    pairs = [(a, b) for a, b in zip(map(judge_images, before), map(judge_images, after), strict=True) if _drawn(a) != _drawn(b)]
+    """The images with more or less to correct than before, the greatest changes first, as the run folder keeps them:
+    {"image": sha256, "size": [w, h], "faults": [before, after], "before": {"found", "missed", "wrong"}, "after": ...}; marks
+    are [label, x1, y1, x2, y2] or [label, x, y] in pixels."""
+    pairs = [(a, b) for a, b in zip(map(judge_images, before), map(judge_images, after), strict=True) if a.faults != b.faults]
     pairs.sort(key=lambda pair: (-abs(pair[0].faults - pair[1].faults), pair[0].case.image))
     return [_picture(a, b) for a, b in pairs[:MOST_PICTURES]]
 

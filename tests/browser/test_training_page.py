@@ -77,7 +77,7 @@ def test_a_closed_offer_comes_again_after_as_many_reviews_more(browser, workbenc
     page = open_page(browser, bench)
     page.get_by_text("20 reviews not learnt yet").wait_for()
     page.locator(".pdc-offer button").first.click()
-    page.locator(".pdc-standing").wait_for()
+    page.locator(".pdc-standing p").wait_for()
     page.get_by_role("tab", name="Review").click()
     page.get_by_role("button", name="Not now").click()
     for n, shown in ((39, False), (40, True)):

@@ -214,6 +214,15 @@ def test_one_that_the_gate_refuses_says_the_first_reason_in_plain_words(bench: B
     assert "95 % interval" in str(bench.tab.registry.about(run.name)[0])
 
 
+def test_one_that_changes_nothing_says_so(bench: Bench):
+    bench.review(20)
+    bench.trained(
+        START + timedelta(hours=1),
+        measured(0.5, images={"active": {**IMAGES, "better": 0, "worse": 0, "missed": {}, "found": {}}}),
+    )
+    assert bench.says()[0] == "The new one is as good as the old one on each of the 20 held-out images."
+
+
 def test_one_that_was_not_measured_says_so(bench: Bench):
     bench.review(20)
     bench.trained(START + timedelta(hours=1))

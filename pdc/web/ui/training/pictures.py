@@ -15,7 +15,6 @@ SIDES = {"before": Message("before"), "after": Message("after")}
 LEGEND = (("found", Message("found")), ("missed", Message("missed")), ("wrong", Message("wrong")))
 HEADING = Message("What changed most on the held-out images")
 BETTER, WORSE = "Better: {before} to {after} to correct", "Worse: {before} to {after} to correct"
-OTHER = "Otherwise: {before} to {after} to correct"
 Picture = Mapping[str, Any]
 
 
@@ -30,7 +29,7 @@ def changes_view(pictures: Sequence[Picture]) -> Node | None:
 
 def _figure(picture: Picture) -> Node:
     before, after = picture["faults"]
-    said = Message(BETTER if after < before else WORSE if after > before else OTHER, before=before, after=after)
+    said = Message(BETTER if after < before else WORSE, before=before, after=after)
     sides = (el("div", el("span", words), _side(picture, side, words)) for side, words in SIDES.items())
     return el("figure", el("div", *sides, cls="pdc-two"), el("figcaption", said))
 

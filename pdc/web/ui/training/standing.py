@@ -38,6 +38,7 @@ LAST_THEN_MEASURED = "Training: {n} of {all} steps, less than a minute left; the
 THEN_MEASURED = "Training: {n} of {all} steps, about {minutes} minutes left; then it is measured."
 MEASURING = Message("The steps are done. It is being measured on images that were held out.")
 COMPARED = "The new one is better on {better} of {n} held-out images, worse on {worse}, alike on the others."
+AS_BEFORE = "The new one is as good as the old one on each of the {n} held-out images."
 MEASURED_ON = "It was measured on {n} held-out images."
 FINDS = "Of {missed} objects that were missed it finds {found}."
 MISSES = "It misses {lost} that were found."
@@ -140,7 +141,8 @@ def _compared(metrics: Mapping[str, Any]) -> Iterator[Message]:
     found = (metrics.get("images") or {}).get("active") or {}
     n = found.get("n") or metrics.get("n", 0)
     if found.get("n"):
-        yield Message(COMPARED, n=n, better=found["better"], worse=found["worse"])
+        alike = not found["better"] and not found["worse"]
+        yield Message(AS_BEFORE, n=n) if alike else Message(COMPARED, n=n, better=found["better"], worse=found["worse"])
     else:
         yield work.sentence() if (work := saved_work(metrics)) else Message(MEASURED_ON, n=n)
     missed, finds, lost = (sum(found.get(name, {}).values()) for name in ("missed", "found", "lost"))
