@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pdc.domain.carrying import answer_to, unasked
-from pdc.domain.certainty.counts import SURE, worth_of_all
+from pdc.domain.certainty.counts import worth_of_all
 from pdc.domain.doubt import believable, unlike
 from pdc.domain.errors import Forbidden, StaleSave
 from pdc.domain.message import Message
@@ -24,7 +24,7 @@ NOT_WHOLE = "{n} with an answer that is cut, incomplete or could not be read"
 DARK = "{n} in which hardly anything can be seen"
 DOUBTFUL = "{n} with doubtful marks"
 STRANGE = "{n} unlike the images that the model knows"
-UNSURE = "{n} where the model is not sure of the number"
+UNSURE = "{n} where the model is not sure that there is nothing"
 REASONS = (DOUBTFUL, UNSURE, STRANGE, DARK, NOT_WHOLE, UNANSWERED, IN_WORK)
 
 
@@ -115,10 +115,10 @@ def _has_doubtful(found: Findings, known: Collection[str]) -> bool:
 
 
 def _is_sure(answer: Prediction, found: Findings, question: Question) -> bool:
-    """Whether every number is sure, as far as that is known. That there is nothing has to be known to be sure."""
-    chances, said = believable(answer.counts, answer.likeness), found.counts(question.task)
-    known: Sequence[str] = [n for n in question.labels if n in chances]
-    together = worth_of_all(chances, said, known)
-    if not sum(said.values()):
-        return len(known) == len(question.labels) and together is not None and together.sure
-    return together is None or together.chance >= SURE
+    """Whether nothing is missing as far as that is known: that there is nothing at all has to be known to be sure."""
+    said = found.counts(question.task)
+    if sum(said.values()):
+        return True
+    chances = believable(answer.counts, answer.likeness)
+    together = worth_of_all(chances, said, question.labels) if set(question.labels) <= chances.keys() else None
+    return together is not None and together.sure

@@ -3,13 +3,13 @@
 A player corrects the shipped model's answers in Chromium, in the app as it starts, until the page shows the truth. `--against`
 (`git worktree add FOLDER COMMIT`) plays another checkout in the same run, with the same weights, images and rules.
 
-The player knows what is in each image, as a reader does, and of the page only what it shows: where the marks are, what is selected, and
-what a step has done. It takes the shortest way that it knows of, and pays for what did not work. A pointer move is a move to a
-place to press or release there, so a drag is two. A chord counts each of its keys. Nobody was timed.
+The player knows what is in each image, as a reader does, and of the page only what it shows: where the marks are, what is
+selected, and what a step has done. It takes the shortest way that it knows of, and pays for what did not work. A pointer move is
+a move to a place to press or release there, so a drag is two. A chord counts each of its keys. Nobody was timed.
 
-A box is left alone from an IoU of GOOD on; a lower one is dragged by as few handles as make it good. One that meets no true box by
-LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can fit boxes, all
-loose ones are fitted first, and the step is taken back where it left more to do.
+A box is left alone from an IoU of GOOD on; a lower one is dragged by as few handles as make it good. One that meets no true box
+by LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can fit
+boxes, all loose ones are fitted first, and the step is taken back where it left more to do.
 """
 
 from __future__ import annotations
@@ -367,8 +367,8 @@ def served(checkout: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as home:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PDC_")}
         environment = kept | {"PDC_HOME": home, "PDC_PORT": str(port), "PYTHONPATH": str(checkout)}
-        log = Path(home, "app.log").open("w")
-        with subprocess.Popen([sys.executable, "app.py"], cwd=checkout, env=environment, stdout=log, stderr=log) as process:
+        said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([sys.executable, "app.py"], cwd=checkout, env=environment, **said) as process:
             try:
                 _wait_for(port)
                 yield f"http://127.0.0.1:{port}/"

@@ -36,7 +36,7 @@ def stages(desk: Desk, reader: str = "ada") -> list[Stage]:
         (None, {}),
         (None, {"counts": {}}),  # where nothing is known of the numbers, the marks decide
         (None, {"findings": Findings(), "counts": NONE}),
-        (UNSURE, {"counts": {**ONE_EACH, "platelet": {1: 0.6, 2: 0.4}}}),
+        (None, {"counts": {**ONE_EACH, "platelet": {1: 0.6, 2: 0.4}}}),  # marks without doubt are enough
         (UNSURE, {"findings": Findings(), "counts": {}}),
         (UNSURE, {"findings": Findings(), "counts": {**NONE, "platelet": {0: 0.7, 1: 0.3}}}),
         (UNSURE, {"findings": Findings(), "counts": {"platelet": NONE["platelet"]}}),
