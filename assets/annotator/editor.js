@@ -60,7 +60,7 @@ export class Editor {
     this.stage = html("div", { class: "pda-stage" }, this.adjust.defs, this.picture, this.canvas, this.overlays, this.shown.message);
     this.root = host;
     this.buildPanels();
-    this.stage.append(this.lens.root, this.adjust.root, this.line.root);
+    this.stage.append(this.fit.line, this.lens.root, this.adjust.root, this.line.root);
     this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.similar.root, this.side, this.similar.look, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);

@@ -1,6 +1,6 @@
 // Boxes that fit themselves: the server looks for the object in a rough box, or under a click in the draw tool.
 
-import { html, untouched } from "./core.js";
+import { html, text, untouched } from "./core.js";
 import { of as shapeOf, same } from "./shapes.js";
 import { t } from "./words.js";
 
@@ -35,6 +35,7 @@ export class Fit {
     this.busy = false;
     this.wait = WAIT_MS;
     this.ready = null;
+    this.line = html("div", { class: "pda-fitted", role: "status", hidden: "" });
     const flip = () => {
       this.on = this.switch.checked;
       stored((store) => (this.on ? store.removeItem(KEY) : store.setItem(KEY, "1")));
@@ -55,18 +56,24 @@ export class Fit {
     return found && `${found[1]}api/fit/${found[2]}`;
   }
 
-  // What is to be read in the status line, until the next edit.
+  // What is to be read over the image, until the next edit.
   get words() { return this.doc.open && this.said.edits === this.doc.head.edits ? this.said.words : ""; }
 
   say(words) {
     this.said = { words, edits: this.doc.open ? this.doc.head.edits : -1 };
-    this.editor.toolbar.render();
+    this.tell();
+  }
+
+  tell() {
+    this.line.hidden = !this.words;
+    text(this.line, this.words);
   }
 
   // With the draw tool in hand, the server makes itself ready.
   render() {
     const draws = this.editor.tool === "draw" && this.doc.kind === "box";
     this.root.hidden = !draws;
+    this.tell();
     if (!draws || !this.on || this.ready === this.url) return;
     this.ready = this.url;
     this.ask([], "drawn");

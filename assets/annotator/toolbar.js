@@ -75,7 +75,7 @@ export class Toolbar {
     this.toolGroup.hidden = doc.kind === "count";
     const note = t(editor.hidden ? "Marks hidden" : doc.open && doc.head.readonly ? "Read only" : "");
     this.auto.hidden = !doc.open || Boolean(editor.deep.own) || !editor.adjust.auto.now;
-    const said = editor.fit.words || (chosen.length > 1 ? t("{n} selected", { n: chosen.length }) : "");
+    const said = chosen.length > 1 ? t("{n} selected", { n: chosen.length }) : "";
     text(this.note, note || said || t(editor.deep.own ? "Own window (Y)" : ""));
   }
 

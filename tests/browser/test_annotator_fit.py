@@ -21,7 +21,7 @@ from pdc.web.fit_route import add_fit_route
 pytestmark = pytest.mark.browser
 CELLS = {"left": [60.0, 50.0, 110.0, 100.0], "right": [200.0, 60.0, 250.0, 110.0], "low": [120.0, 180.0, 170.0, 230.0]}
 RULES = {LABELS[0]: Rule(Way.COLOUR, release=True, click=True, loose=0.1)}
-TOLD = ".pda-note"
+TOLD = ".pda-fitted"
 Open = Callable[..., Driver]
 
 
