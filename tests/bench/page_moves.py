@@ -8,8 +8,8 @@ selected, and what a step has done. It takes the shortest way that it knows of, 
 a move to a place to press or release there, so a drag is two. A chord counts each of its keys. Nobody was timed.
 
 A box is left alone from an IoU of GOOD on; a lower one is dragged by as few handles as make it good. One that meets no true box
-by LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can fit
-boxes, all loose ones are fitted first, and the step is taken back where it left more to do.
+by LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can
+fit boxes, all loose ones are fitted first, and the step is taken back where it left more to do.
 """
 
 from __future__ import annotations
