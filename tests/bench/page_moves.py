@@ -39,9 +39,12 @@ HERE = Path(__file__).resolve().parents[2]
 GOOD, LOOSE = 0.7, 0.3  # intersection over union
 SMALL = 36  # pixels of the screen: the side of a box whose handles are taken after zooming to it
 HANDLES = {"nw": (0, 1), "ne": (2, 1), "sw": (0, 3), "se": (2, 3), "n": (1,), "s": (3,), "w": (0,), "e": (2,)}
-FIT_ALL = "Shift F"
+FIT_ALL, SEVERAL = "Shift F", "Ctrl A"
 READ = "document.querySelector('.pdc-editor').pdc"
+STATE = f"() => JSON.stringify({READ}.doc.marks) + (document.querySelector('.pda-fitted')?.textContent ?? '')"
+STILL = 0.5  # seconds without a change
 WAIT = 90_000  # milliseconds
+SHOWN = ("PDC_ANSWER_POOL", "PDC_LOOKS")  # settings that both apps are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,9 @@ class Hands:
         self.page.keyboard.press(key)
         self.keys += 1 + key.count("+")
 
-    def click(self, x: float, y: float) -> None:
-        self.page.mouse.click(*self._screen(x, y))
+    def click(self, x: float, y: float, shift: bool = False) -> None:
+        with self._held("Shift" if shift else ""):
+            self.page.mouse.click(*self._screen(x, y))
         self.moves += 1
 
     def again(self) -> None:
@@ -132,12 +136,23 @@ class Hands:
         self.page.mouse.down()
         self.page.mouse.up()
 
-    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self.page.mouse.move(*self._screen(*start))
-        self.page.mouse.down()
-        self.page.mouse.move(*self._screen(*end), steps=4)
-        self.page.mouse.up()
+    def drag(self, start: tuple[float, float], end: tuple[float, float], shift: bool = False) -> None:
+        with self._held("Shift" if shift else ""):
+            self.page.mouse.move(*self._screen(*start))
+            self.page.mouse.down()
+            self.page.mouse.move(*self._screen(*end), steps=4)
+            self.page.mouse.up()
         self.moves += 2
+
+    @contextmanager
+    def _held(self, key: str) -> Iterator[None]:
+        """A key that is held down meanwhile."""
+        if key:
+            self.page.keyboard.down(key)
+            self.keys += 1
+        yield
+        if key:
+            self.page.keyboard.up(key)
 
     def marks(self) -> list[Seen]:
         shown = self.page.evaluate(f"() => {READ}.doc.shown.map((m) => [m.id, m.label, m.box, m.status])")
@@ -145,6 +160,10 @@ class Hands:
 
     def selected(self) -> str | None:
         return self.page.evaluate(f"() => {READ}.doc.selected")
+
+    def chosen(self) -> set[str]:
+        """All that is selected, where the page can select several."""
+        return set(self.page.evaluate(f"() => {READ}.doc.chosen.map((m) => m.id)"))
 
     def name(self) -> str:
         return (self.page.get_attribute(".pda-picture", "alt") or "").removeprefix("Image ")
@@ -163,9 +182,13 @@ class Hands:
         return min(x2 - x1, y2 - y1)
 
     def settle(self) -> None:
-        """Until what was done is drawn, and what the server was asked for it has come."""
-        self.page.wait_for_timeout(60)
-        self.page.wait_for_function(f"() => !{READ}.root.querySelector('[data-waiting]')", timeout=WAIT)
+        """Until nothing changes any more: what the server was asked for has come, and is drawn."""
+        since, last = time.monotonic(), None
+        while time.monotonic() - since < STILL:
+            self.page.wait_for_timeout(40)
+            now = self.page.evaluate(STATE)
+            if now != last or "Fitting" in now:
+                since, last = time.monotonic(), now
 
     def _screen(self, x: float, y: float) -> tuple[float, float]:
         size = self.page.evaluate(f"() => [{READ}.doc.size.width, {READ}.doc.size.height]")
@@ -179,23 +202,25 @@ class Player:
 
     hands: Hands
     fits: bool
+    several: bool
     clicks: dict[str, tuple[int, int]] = field(default_factory=dict)
     drawn: str = ""
+    last: Box | None = None
 
     def correct(self, true: Sequence[tuple[str, Box]]) -> Task:
         """Make the page show the truth; what could not be made right is returned."""
         first = self._todo(true)
-        self.drawn = ""
+        self.drawn, self.last = "", None
         if first.loose and self.fits:
             self._fit_all(first, true)
         task = self._todo(true)
-        for seen in task.false:
-            self._judge(seen, "r")
-        for seen in task.doubted:
-            self._judge(seen, "a")
+        self._judge(task.false, "r")
+        self._judge(task.doubted, "a")
         for seen, label in task.renamed:
-            self._judge(seen, self._digit(label))
-        for seen, box in task.loose:
+            self._judge([seen], self._digit(label))
+        if task.loose and self.fits:
+            self._fit(task, true)
+        for seen, box in self._todo(true).loose:
             self._reshape(seen, box)
         if missed := self._todo(true).missed:
             self._draw(missed)
@@ -210,9 +235,28 @@ class Player:
         if self._todo(true).moves > before.moves:
             self.hands.press("Control+z")
 
-    def _judge(self, seen: Seen, key: str) -> None:
-        if self._select(seen):
+    def _fit(self, task: Task, true: Sequence[tuple[str, Box]]) -> None:
+        """The loose boxes selected one after the other, and fitted together."""
+        if self._select_all([seen for seen, _ in task.loose]):
+            self.hands.press("Shift+F")
+            if self._todo(true).moves > task.moves:
+                self.hands.press("Control+z")
+
+    def _judge(self, some: Sequence[Seen], key: str) -> None:
+        if len(some) > 1 and self.several and self._select_all(some):
             self.hands.press(key)
+            return
+        for seen in some:
+            if self._select(seen):
+                self.hands.press(key)
+
+    def _select_all(self, some: Sequence[Seen]) -> bool:
+        """Whether just these are selected then; the first by a click, the others with Shift."""
+        if not self._select(some[0]):
+            return False
+        for seen in some[1:]:
+            self.hands.click(*_spot(seen, self.hands.marks()), shift=True)
+        return self.hands.chosen() == {seen.id for seen in some}
 
     def _select(self, seen: Seen) -> bool:
         if self.hands.selected() == seen.id:
@@ -256,8 +300,8 @@ class Player:
         self.hands.press("v")
 
     def _clicked(self, box: Box) -> bool:
-        before = {s.id for s in self.hands.marks()}
-        self.hands.click((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
+        before, (x, y) = {s.id for s in self.hands.marks()}, ((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
+        self.hands.click(x, y, shift=self._on_last(x, y))
         made = self._made(before)
         if made and iou(made.box, box) >= GOOD:
             return True
@@ -269,14 +313,23 @@ class Player:
 
     def _dragged(self, box: Box) -> None:
         before = {s.id for s in self.hands.marks()}
-        self.hands.drag((box.x1, box.y1), (box.x2, box.y2))
+        self.hands.drag((box.x1, box.y1), (box.x2, box.y2), shift=self._on_last(box.x1, box.y1))
         made = self._made(before)
         if made and iou(made.box, box) < GOOD:
             self.hands.press("Control+z")
 
     def _made(self, before: set[str]) -> Seen | None:
         self.hands.settle()
-        return next((s for s in self.hands.marks() if s.id not in before), None)
+        made = next((s for s in self.hands.marks() if s.id not in before), None)
+        self.last = made.box if made else self.last
+        return made
+
+    def _on_last(self, x: float, y: float) -> bool:
+        """Whether a press there would take hold of the box that was drawn last, where the page lets one; Shift draws over it."""
+        if self.last is None or not self.several:
+            return False
+        reach = 10 * max(self.last.x2 - self.last.x1, 1) / max(self.hands.side(self.last), 1)
+        return self.last.x1 - reach <= x <= self.last.x2 + reach and self.last.y1 - reach <= y <= self.last.y2 + reach
 
     def _digit(self, label: str) -> str:
         return str(self.hands.labels().index(label) + 1)
@@ -317,7 +370,7 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
         "n => document.querySelector('.pdc-progress').textContent.includes(n)", arg=str(len(fields)), timeout=WAIT
     )
     hands = Hands(page)
-    player = Player(hands, hands.knows(FIT_ALL))
+    player = Player(hands, hands.knows(FIT_ALL), hands.knows(SEVERAL))
     played: dict[str, Played] = {}
     for _ in fields:
         name = _next_open(page, set(truth) - set(played))
@@ -365,7 +418,7 @@ def served(checkout: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as home:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PDC_")}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PDC_") or k in SHOWN}
         environment = kept | {"PDC_HOME": home, "PDC_PORT": str(port), "PYTHONPATH": str(checkout)}
         said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen([sys.executable, "app.py"], cwd=checkout, env=environment, **said) as process:
