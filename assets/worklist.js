@@ -74,11 +74,11 @@ class Worklist {
     this.ahead = html("p", { class: "pdc-ahead", role: "status" });
     this.examples = html("ul", { class: "pdc-thumbs" });
     this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
-    const act = ([keys, does, name]) => [html("dt", {}, ...keys.split(" ").map((key) => html("kbd", {}, key))),
-      html("dd", {}, ["finish", "skip", "back"].includes(name) ? html("button", { type: "button", "data-act": name, on: { click: () => this.act(name) } }, does) : does)];
-    this.legend = html("details", { class: "pdc-keys", open: innerWidth > 1180 && innerHeight > 760 ? "" : null }, html("summary", {}, "Worklist keys"), html("dl", {}, ...WORKLIST.flatMap(act)));
+    const does = WORKLIST.filter(([, , name]) => ["skip", "back"].includes(name));
+    this.does = html("div", { class: "pdc-does" }, ...does.map(([keys, words, name]) =>
+      html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.legend);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
   }
 
   forget() {

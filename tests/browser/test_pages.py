@@ -12,7 +12,7 @@ from workbench_page import Workbench, an_example, open_page, press, says
 from pdc.web.ui.words import LINE, template_sentence
 
 pytestmark = pytest.mark.browser
-TABS = ("Review", "History", "Labels", "Reading study", "Training")
+TABS = ("Review", "History", "Labels", "Data", "Reading study", "Training")
 
 
 def answered_example(page) -> None:
@@ -45,6 +45,31 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(200)
         assert findings(page) == [], tab
+    page.close()
+
+
+JUTTING = """() => [...document.querySelectorAll("button, input, select, a")]
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".pdc-left, .tab-wrapper"))
+  .filter((e) => e.getBoundingClientRect().width > 1)
+  .filter((e) => { const { left, right } = e.getBoundingClientRect(); return right > innerWidth + 1 || left < -1; })
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("language", ["en-US", "de-AT"])
+def test_nothing_to_press_lies_outside_a_narrow_window(browser, shared_bench, language: str):
+    page = open_page(browser, shared_bench, locale=language, viewport={"width": 820, "height": 1180})
+    tabs = page.locator(".tab-container:not(.visually-hidden) [role=tab]")
+    for at in range(tabs.count()):
+        tabs.nth(at).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate(JUTTING) == [], tabs.nth(at).inner_text()
+    page.close()
+
+
+def test_a_list_to_choose_from_shows_its_arrow(browser, shared_bench):
+    page = open_page(browser, shared_bench)
+    shown = "getComputedStyle(document.querySelector('.pdc-worklist select')).backgroundImage"
+    assert "linear-gradient" in page.evaluate(shown)
     page.close()
 
 
