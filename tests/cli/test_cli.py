@@ -40,6 +40,8 @@ KEYS = {
     "experts",
     "max_pixels",
     "seconds",
+    "looks",
+    "lost_looks",
     "view",
     "notes",
 }

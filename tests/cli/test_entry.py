@@ -53,7 +53,21 @@ def free_port() -> int:
 
 def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help():
     assert set(handed_on.COMMANDS) == names(finetune_app) and set(handed_on.COMMANDS) < names(pdc_app)
-    own = {"serve", "predict", "serve-model", "import", "export", "images", "labels", "users", "doctor", "agreement", "experts"}
+    own = {
+        "serve",
+        "predict",
+        "serve-model",
+        "import",
+        "export",
+        "images",
+        "labels",
+        "users",
+        "doctor",
+        "agreement",
+        "experts",
+        "similar",
+        "sheet",
+    }
     assert names(pdc_app) - names(finetune_app) == own
 
 

@@ -20,6 +20,7 @@ from pdc.store.records import Digest
 BATCH = 20  # images that are chosen together
 LOOKED_AT = 150  # of each sort, the most doubtful, when a batch is chosen
 SEED = 1
+FIRST = 1.01  # an unusual image goes before the most doubtful of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class LeastSure:
 
 def doubts_of(images: Sequence[Answered]) -> dict[str, float]:
     """sha256 -> how many edits its answer is expected to need. What is not known is taken to be as usual; an unusual image needs
-    no fewer than any other."""
+    more than any other."""
     known = [i.said.doubt for i in images if i.said.doubt is not None]
     usual, most = (fmean(known), max(known)) if known else (1.0, 1.0)
-    return {i.sha256: most if i.said.unlike else usual if i.said.doubt is None else i.said.doubt for i in images}
+    return {i.sha256: FIRST * most if i.said.unlike else usual if i.said.doubt is None else i.said.doubt for i in images}
 
 
 def choose(images: Sequence[Answered], doubts: dict[str, float], n: int = BATCH) -> list[str]:
