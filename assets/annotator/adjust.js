@@ -66,8 +66,8 @@ export class Adjust {
     return plain ? curves.trim() : `${curves}brightness(${values.brightness}) contrast(${values.contrast}) invert(${values.invert ? 1 : 0})`;
   }
 
-  // Between what the model saw and how the reader looks at it.
-  compare() { return this.deep.own || !this.auto.compare() ? this.deep.toggle() : true; }
+  // Between what the model saw and how the reader looks at it: by a window of their own where the file holds more than its picture.
+  compare() { return this.deep.view ? this.deep.toggle() : this.auto.compare(); }
 
   get open() { return !this.root.hidden; }
   toggle(on = !this.open) {

@@ -13,12 +13,14 @@ function home(from) {
   if (editor && from instanceof Element && !from.closest(KEEPS)) editor.focus();
 }
 
-// After the press has done what it does: where it put the focus into a field, the field keeps it.
+// After the press has done what it does: where it put the focus into a field, the field keeps it. What was pressed may be gone.
 function pressed(event) {
   if (event.detail === 0) return; // by a key, which goes on to mean the same button
+  const path = event.composedPath().filter((node) => node instanceof Element);
+  const gone = path.some((node) => node.matches(PRESSED)) && !path.some((node) => node.matches(KEEPS));
   setTimeout(() => {
     const held = document.activeElement;
-    if (held && held.matches(PRESSED)) home(held);
+    if (held && (held.matches(PRESSED) || (gone && held === document.body))) home(held);
   });
 }
 

@@ -113,7 +113,7 @@ def test_a_bad_upload_says_so_and_the_good_ones_open(browser, app: App, smears, 
     page, _ = open_page(browser, app)
     page.set_input_files("input[data-role=file]", [str(bad), str(good)])
     wait_for(page, "Answered by")
-    assert re.search(r"bad\.png: .*not an image", page.inner_text(".pdc-upload-status"))
+    assert re.search(r"bad\.png: .*not an image", page.inner_text(".pdc-upload-told"))
     page.close()
 
 

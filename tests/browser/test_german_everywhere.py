@@ -39,6 +39,7 @@ DATA = re.compile(
     r"JSON lines|Pascal VOC|"
     r"Label Studio|Point, Detect, Count"
 )
+# What the chart library reads aloud of a chart is its own, and English.
 TEXTS = """() => {
   const seen = [], shown = (node) => node.getClientRects().length > 0 && getComputedStyle(node).visibility !== "hidden";
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -47,7 +48,7 @@ TEXTS = """() => {
     if (!at.closest("script, style, noscript") && shown(at)) seen.push(walk.currentNode.data);
   }
   for (const node of document.querySelectorAll("[title], [aria-label], [placeholder], [alt]")) {
-    if (shown(node)) for (const name of ["title", "aria-label", "placeholder", "alt"]) seen.push(node.getAttribute(name) || "");
+    if (shown(node) && !node.closest("svg.marks")) for (const name of ["title", "aria-label", "placeholder", "alt"]) seen.push(node.getAttribute(name) || "");
   }
   return [...new Set(seen.map((text) => text.trim().replace(/\\s+/g, " ")))].filter((text) => /[A-Za-z]{2}/.test(text));
 }"""
