@@ -9,7 +9,7 @@ import * as shapes from "./shapes.js";
 import { unlikely } from "./unlikely.js";
 import { t } from "./words.js";
 
-const iou = (a, b) => {
+export const iou = (a, b) => {
   const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const high = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
   if (wide <= 0 || high <= 0) return 0;

@@ -1,5 +1,6 @@
 // Boxes that fit themselves: the server looks for the object in a rough box, or under a click in the draw tool.
 
+import { iou } from "./checks.js";
 import { html, text, untouched } from "./core.js";
 import { of as shapeOf, same } from "./shapes.js";
 import { t } from "./words.js";
@@ -7,6 +8,7 @@ import { t } from "./words.js";
 const WAIT_MS = 400; // a click that was not answered by then makes a box of the usual size
 const LATEST = 5; // of these waits: a box that was drawn moves by then, or stays
 const TOGETHER = 8; // boxes in one request
+const THERE = 0.4; // intersection over union of a box and the object that it is meant for, at least
 const LOOSE = 0.1; // of a box's side: an edge that moves by more was loose
 const KEY = "pdc-no-fit";
 
@@ -93,7 +95,15 @@ export class Fit {
     }
   }
 
-  // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one.
+  // The mark that has the object of this box already: of its label, not rejected, and the one that it covers best.
+  boxed(fit, label) {
+    const over = (mark) => iou(mark.box, fit.box);
+    const there = this.doc.shown.filter((mark) => mark.box && mark.label === label && mark.status !== "rejected" && over(mark) >= THERE);
+    return there.sort((a, b) => over(b) - over(a))[0];
+  }
+
+  // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one. Where a mark has the
+  // object already, its box is put right: nobody draws an object twice.
   async click(x, y, usual) {
     const { doc } = this;
     const [name, label] = [doc.head.case, doc.drawLabel];
@@ -101,7 +111,9 @@ export class Fit {
     const found = this.on && this.url ? await this.ask([place], "drawn", this.wait) : null;
     if (!doc.open || doc.head.case !== name) return;
     const [fit] = found || [null];
-    if (fit || usual) this.editor.add(fit || usual, label);
+    const there = fit && this.boxed(fit, label);
+    if (there && this.take([there], [fit])) this.say(t("1 box fitted; Ctrl Z gives it back"));
+    else if (!there && (fit || usual)) this.editor.add(fit || usual, label);
   }
 
   // A box that was just drawn: what it is fitted to is a step of its own, so that one undo gives it back.

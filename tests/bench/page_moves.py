@@ -9,7 +9,8 @@ a move to a place to press or release there, so a drag is two. A chord counts ea
 
 A box is left alone from an IoU of GOOD on; a lower one is dragged by as few handles as make it good. One that meets no true box
 by LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can
-fit boxes, all loose ones are fitted first, and the step is taken back where it left more to do.
+fit boxes, all loose ones are fitted first, and the step is taken back where it left more to do. What is still loose is clicked.
+The images are opened once the app has answered them in the background, where it does that: they lie there over night.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from tests.bench.keystrokes import IMAGES, some_fields
 
 HERE = Path(__file__).resolve().parents[2]
 GOOD, LOOSE = 0.7, 0.3  # intersection over union
+TINY = 12  # pixels of the image: no click is tried on an object with a shorter side
 SMALL = 36  # pixels of the screen: the side of a box whose handles are taken after zooming to it
 HANDLES = {"nw": (0, 1), "ne": (2, 1), "sw": (0, 3), "se": (2, 3), "n": (1,), "s": (3,), "w": (0,), "e": (2,)}
 FIT_ALL, SEVERAL = "Shift F", "Ctrl A"
@@ -198,19 +200,20 @@ class Hands:
 
 @dataclass(slots=True)
 class Player:
-    """Corrects image after image. `clicks` remembers, per label, how many clicks made a good box, of how many."""
+    """Corrects image after image. `clicks` remembers how many made a good box, of how many, per label, apart for loose boxes."""
 
     hands: Hands
     fits: bool
     several: bool
-    clicks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    clicks: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     drawn: str = ""
+    drawing: bool = False
     last: Box | None = None
 
     def correct(self, true: Sequence[tuple[str, Box]]) -> Task:
         """Make the page show the truth; what could not be made right is returned."""
         first = self._todo(true)
-        self.drawn, self.last = "", None
+        self.drawn, self.drawing, self.last = "", False, None
         if first.loose and self.fits:
             self._fit_all(first, true)
         task = self._todo(true)
@@ -218,12 +221,14 @@ class Player:
         self._judge(task.doubted, "a")
         for seen, label in task.renamed:
             self._judge([seen], self._digit(label))
-        if task.loose and self.fits:
-            self._fit(task, true)
-        for seen, box in self._todo(true).loose:
-            self._reshape(seen, box)
+        if self.fits:
+            self._click_loose(self._todo(true).loose)
         if missed := self._todo(true).missed:
             self._draw(missed)
+        if self.drawing:
+            self.hands.press("v")
+        for seen, box in self._todo(true).loose:
+            self._reshape(seen, box)
         return self._todo(true)
 
     def _todo(self, true: Sequence[tuple[str, Box]]) -> Task:
@@ -235,12 +240,30 @@ class Player:
         if self._todo(true).moves > before.moves:
             self.hands.press("Control+z")
 
-    def _fit(self, task: Task, true: Sequence[tuple[str, Box]]) -> None:
-        """The loose boxes selected one after the other, and fitted together."""
-        if self._select_all([seen for seen, _ in task.loose]):
-            self.hands.press("Shift+F")
-            if self._todo(true).moves > task.moves:
-                self.hands.press("Control+z")
+    def _click_loose(self, loose: Sequence[tuple[Seen, Box]]) -> None:
+        """In the draw tool a click on an object that has a box puts that box right."""
+        some = [
+            (seen, box) for seen, box in sorted(loose, key=lambda pair: pair[0].label) if self._likely("loose", seen.label, box)
+        ]
+        if some:
+            self._take_draw_tool()
+        for seen, box in some:
+            if not self._likely("loose", seen.label, box):
+                continue
+            self._arm(seen.label)
+            worked = self._put_right(seen, box)
+            self._learn("loose", seen.label, box, worked)
+
+    def _put_right(self, seen: Seen, box: Box) -> bool:
+        before = self.hands.marks()
+        self.hands.click((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
+        self.hands.settle()
+        now = self.hands.marks()
+        if any(s.id == seen.id and iou(s.box, box) >= GOOD for s in now) and len(now) == len(before):
+            return True
+        if now != before:
+            self.hands.press("Control+z")
+        return False
 
     def _judge(self, some: Sequence[Seen], key: str) -> None:
         if len(some) > 1 and self.several and self._select_all(some):
@@ -283,21 +306,35 @@ class Player:
             self.hands.settle()
 
     def _draw(self, missed: Sequence[tuple[str, Box]]) -> None:
-        self.hands.press("v")
-        self.hands.press("Escape")
-        self.hands.press("d")
+        self._take_draw_tool()
         for label, box in sorted(missed, key=lambda m: m[0]):
-            if label != self.drawn:
-                self.hands.press(self._digit(label))
-                self.drawn = label
-            good, tried = self.clicks.get(label, (1, 1))
-            if good / tried > 0.5:
+            self._arm(label)
+            if self._likely("missed", label, box):
                 worked = self._clicked(box)
-                self.clicks[label] = good + worked, tried + 1
+                self._learn("missed", label, box, worked)
                 if worked:
                     continue
             self._dragged(box)
-        self.hands.press("v")
+
+    def _take_draw_tool(self) -> None:
+        if not self.drawing:
+            self.hands.press("Escape")
+            self.hands.press("d")
+            self.drawing, self.drawn = True, ""
+
+    def _arm(self, label: str) -> None:
+        if label != self.drawn:
+            self.hands.press(self._digit(label))
+            self.drawn = label
+
+    def _likely(self, what: str, label: str, box: Box) -> bool:
+        """Whether clicks on such objects have worked more often than not; of tiny ones nobody tries."""
+        good, tried = self.clicks.get((what, label), (1, 1))
+        return min(box.x2 - box.x1, box.y2 - box.y1) >= TINY and good / tried > 0.5
+
+    def _learn(self, what: str, label: str, box: Box, worked: bool) -> None:
+        good, tried = self.clicks.get((what, label), (1, 1))
+        self.clicks[what, label] = good + worked, tried + 1
 
     def _clicked(self, box: Box) -> bool:
         before, (x, y) = {s.id for s in self.hands.marks()}, ((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
@@ -369,6 +406,7 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
     page.wait_for_function(
         "n => document.querySelector('.pdc-progress').textContent.includes(n)", arg=str(len(fields)), timeout=WAIT
     )
+    _answered_ahead(page, len(fields))
     hands = Hands(page)
     player = Player(hands, hands.knows(FIT_ALL), hands.knows(SEVERAL))
     played: dict[str, Played] = {}
@@ -381,6 +419,19 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
         played[name] = Played(hands.keys - before[0], hands.moves - before[1], faults, sum(_faults(left).values()))
         print(f"  {name[:24]:24} {played[name]}", flush=True)
     return played
+
+
+def _answered_ahead(page: Any, n: int) -> None:
+    """Until the app has answered all images in the background; at once where it does not do that."""
+    waiting = """async () => {
+      const said = await (await fetch("api/worklist")).json();
+      return said.pool === undefined ? 0 : said.rows.filter((row) => row[2] === "new").length + (said.waiting || 0);
+    }"""
+    for _ in range(600):
+        if os.environ.get(SHOWN[0]) == "off" or not page.evaluate(waiting):
+            return
+        page.wait_for_timeout(1000)
+    raise SystemExit(f"The app did not answer {n} images within ten minutes.")
 
 
 def _faults(task: Task) -> dict[str, int]:

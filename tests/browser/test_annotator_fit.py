@@ -69,6 +69,17 @@ def test_a_click_in_the_draw_tool_makes_the_box_of_the_cell_under_it_with_its_ou
     until_boxes(driver, CELLS["right"])
 
 
+def test_a_click_on_an_object_that_has_a_loose_box_puts_that_box_right(fitted: Open) -> None:
+    x1, y1, x2, y2 = CELLS["left"]
+    driver = fitted(box("m1", x1 + 8, y1 - 6, x2 + 8, y2 - 6))
+    driver.press("d")
+    driver.click(80, 70)
+    until_boxes(driver, CELLS["left"])
+    assert [m["origin"] for m in driver.marks().values()] == ["edited"]
+    driver.press("Control+z")
+    until_boxes(driver, (x1 + 8, y1 - 6, x2 + 8, y2 - 6))
+
+
 def test_a_click_where_nothing_is_makes_the_box_of_the_usual_size(fitted: Open) -> None:
     driver = fitted(box("m1", *CELLS["right"]))
     driver.press("d")
