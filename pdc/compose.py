@@ -202,7 +202,11 @@ def _fitting(settings: Settings, service: ReviewService, experts: Experts) -> Fi
     from pdc.review.fitting.learnt import LearntRules
 
     rules = read_rules(settings.model)
-    word = lambda label: service.store.dictionary().taught((label,), rules.keys()).get(label, label)  # noqa: E731
+
+    def word(label: str) -> str:
+        """The model's word for a label."""
+        return service.store.dictionary().taught((label,), rules.keys()).get(label) or label
+
     return Fitting(service, Fitter(rules, experts, word, LearntRules(service.store, service.files, experts).rule))
 
 

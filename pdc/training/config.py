@@ -189,7 +189,8 @@ class TrainConfig:
         known = {f.name for f in fields(cls)}
         if unknown := set(value) - known:
             raise BadSetting(f"config.json has a field {min(unknown)!r} that this version does not know.")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}).checked()
+        kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return cls(**kept).checked()
 
 
 def _hidden_size(model: str) -> int:
