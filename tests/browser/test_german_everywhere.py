@@ -48,7 +48,8 @@ TEXTS = """() => {
     if (!at.closest("script, style, noscript") && shown(at)) seen.push(walk.currentNode.data);
   }
   for (const node of document.querySelectorAll("[title], [aria-label], [placeholder], [alt]")) {
-    if (shown(node) && !node.closest("svg.marks")) for (const name of ["title", "aria-label", "placeholder", "alt"]) seen.push(node.getAttribute(name) || "");
+    if (shown(node) && !node.closest("svg.marks"))
+      for (const name of ["title", "aria-label", "placeholder", "alt"]) seen.push(node.getAttribute(name) || "");
   }
   return [...new Set(seen.map((text) => text.trim().replace(/\\s+/g, " ")))].filter((text) => /[A-Za-z]{2}/.test(text));
 }"""

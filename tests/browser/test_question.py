@@ -340,7 +340,9 @@ def test_every_label_that_is_asked_is_in_sight_and_the_page_needs_no_scrolling(b
     page = open_page(browser, bench, locale="de-DE")
     press(page, "w", "Enter")
     asks(page, *labels)
-    shown = """[...document.querySelectorAll('.pdc-chip[data-on] .pdc-off, .pdc-task, .pdc-do:not([hidden], .pdc-drawer)')].every((node) => {
+    shown = """[
+      ...document.querySelectorAll('.pdc-chip[data-on] .pdc-off, .pdc-task, .pdc-do:not([hidden], .pdc-drawer)'),
+    ].every((node) => {
       const box = node.getBoundingClientRect();
       return node.contains(document.elementFromPoint(box.right - 6, box.top + box.height / 2));
     })"""
