@@ -324,16 +324,19 @@ class Player:
 
     def _arm(self, label: str) -> None:
         if label != self.drawn:
+            if self.hands.selected():  # whose label the digit would change
+                self.hands.press("Escape")
+                self.hands.press("d")
             self.hands.press(self._digit(label))
             self.drawn = label
 
     def _likely(self, what: str, label: str, box: Box) -> bool:
         """Whether clicks on such objects have worked more often than not; of tiny ones nobody tries."""
-        good, tried = self.clicks.get((what, label), (1, 1))
+        good, tried = self.clicks.get((what, label), (2, 2))
         return min(box.x2 - box.x1, box.y2 - box.y1) >= TINY and good / tried > 0.5
 
     def _learn(self, what: str, label: str, box: Box, worked: bool) -> None:
-        good, tried = self.clicks.get((what, label), (1, 1))
+        good, tried = self.clicks.get((what, label), (2, 2))
         self.clicks[what, label] = good + worked, tried + 1
 
     def _clicked(self, box: Box) -> bool:
