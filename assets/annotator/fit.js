@@ -103,7 +103,7 @@ export class Fit {
   }
 
   // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one. Where a mark has the
-  // object already, its box is put right: nobody draws an object twice.
+  // object already, a loose box is put right and a good one is left: nobody draws an object twice.
   async click(x, y, usual) {
     const { doc } = this;
     const [name, label] = [doc.head.case, doc.drawLabel];
@@ -112,7 +112,7 @@ export class Fit {
     if (!doc.open || doc.head.case !== name) return;
     const [fit] = found || [null];
     const there = fit && this.boxed(fit, label);
-    if (there && this.take([there], [fit])) this.say(t("1 box fitted; Ctrl Z gives it back"));
+    if (there && loose(there.box, fit.box) && this.take([there], [fit])) this.say(t("1 box fitted; Ctrl Z gives it back"));
     else if (!there && (fit || usual)) this.editor.add(fit || usual, label);
   }
 

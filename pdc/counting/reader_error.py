@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-WITHIN = 1.96  # standard deviations of a normal distribution that hold 95 %
+from pdc.counting.replicates import WITHIN
+
 FEWEST = 5  # reviews, below which nothing is said
 
 

@@ -80,6 +80,16 @@ def test_a_click_on_an_object_that_has_a_loose_box_puts_that_box_right(fitted: O
     until_boxes(driver, (x1 + 8, y1 - 6, x2 + 8, y2 - 6))
 
 
+def test_a_click_on_an_object_whose_box_is_good_changes_nothing(fitted: Open) -> None:
+    driver = fitted(box("m1", *CELLS["left"]), box("m2", *CELLS["right"]))
+    driver.press("d")
+    before = driver.value()["marks"]
+    with driver.page.expect_response("**/api/fit/**"):
+        driver.click(80, 70)
+    driver.page.wait_for_timeout(200)
+    assert driver.value()["marks"] == before
+
+
 def test_a_click_where_nothing_is_makes_the_box_of_the_usual_size(fitted: Open) -> None:
     driver = fitted(box("m1", *CELLS["right"]))
     driver.press("d")
