@@ -103,20 +103,21 @@ class Worklist {
     this.send("choose", { chosen });
   }
 
-  // What the reader drew a moment ago belongs to what is saved now.
+  // What the reader drew a moment ago belongs to what is saved now. The editor, where it has an image open.
   flush() {
     /** @type {(HTMLElement & { pdc?: import("./annotator/editor.js").Editor }) | null} */
     const editor = document.querySelector(".pdc-editor");
-    if (editor && editor.pdc) editor.pdc.link.flush();
-    return editor && editor.hasAttribute("data-open") && editor.getClientRects().length > 0;
+    if (editor && editor.pdc) editor.pdc.link.hand();
+    return editor && editor.hasAttribute("data-open") && editor.getClientRects().length > 0 ? editor.pdc : null;
   }
 
   act(name) {
     drawer(name === "list" || name === "search");
     if (name === "list") return this.rows.root.focus();
     if (name === "search") return this.search.select(), this.search.focus();
-    if (!this.flush()) return undefined;
-    return name === "back" ? this.askWhy(true) : this.send(name);
+    const editor = this.flush();
+    if (!editor) return undefined;
+    return name === "back" ? this.askWhy(true) : editor.fit.settled(() => this.flush() && this.send(name));
   }
 
   // A line for the reason before an image is sent back; it may stay empty.

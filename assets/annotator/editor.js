@@ -283,6 +283,6 @@ export class Editor {
   send(name) {
     if (this.pointer.busy) return;
     if (name === "save" && this.doc.readonly) return;
-    this.link.tell(name);
+    this.fit.settled(() => this.link.tell(name));
   }
 }

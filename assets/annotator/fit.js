@@ -35,6 +35,7 @@ export class Fit {
     this.editor = editor;
     this.said = { words: "", edits: -1 };
     this.busy = false;
+    this.clicked = null; // the answer to the last click, while it is awaited
     this.wait = WAIT_MS;
     this.ready = null;
     this.line = html("div", { class: "pda-fitted", role: "status", hidden: "" });
@@ -104,7 +105,15 @@ export class Fit {
 
   // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one. Where a mark has the
   // object already, a loose box is put right and a good one is left: nobody draws an object twice.
-  async click(x, y, usual) {
+  click(x, y, usual) {
+    const clicked = this.answer(x, y, usual).finally(() => {
+      if (this.clicked === clicked) this.clicked = null;
+    });
+    this.clicked = clicked;
+    return clicked;
+  }
+
+  async answer(x, y, usual) {
     const { doc } = this;
     const [name, label] = [doc.head.case, doc.drawLabel];
     const place = { label, point: [x, y], usual: usual && usual.box };
@@ -116,11 +125,20 @@ export class Fit {
     else if (!there && (fit || usual)) this.editor.add(fit || usual, label);
   }
 
-  // A box that was just drawn: what it is fitted to is a step of its own, so that one undo gives it back.
+  // Runs this at once, or when a click that is still being answered has made its box: the box belongs to what is saved.
+  settled(run) {
+    if (this.clicked) this.clicked.then(run);
+    else run();
+  }
+
+  // A box that was just drawn: what it is fitted to is a step of its own, so that one undo gives it back. A box that was handed on
+  // meanwhile, to be saved, stays as the reader saw it.
   async drawn(mark) {
     if (!mark || !this.on || !this.url) return;
+    const { link } = this.editor;
+    const { handed } = link;
     const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn", LATEST * this.wait);
-    if (this.take([mark], found)) this.say(t("Fitted; Ctrl Z gives your box back"));
+    if (link.handed === handed && this.take([mark], found)) this.say(t("Fitted; Ctrl Z gives your box back"));
   }
 
   // The chosen boxes; without any all loose ones that nobody has judged.
@@ -136,6 +154,8 @@ export class Fit {
 
   // Per group of marks why they are fitted; one step for all.
   async all(groups) {
+    const { link } = this.editor;
+    const { handed } = link;
     const name = this.doc.head.case;
     this.busy = true;
     this.say(t("Fitting…"));
@@ -146,6 +166,7 @@ export class Fit {
     }
     this.busy = false;
     if (!this.doc.open || this.doc.head.case !== name) return;
+    if (link.handed !== handed) return this.say(t("You went on before the boxes were fitted: they stay as they were"));
     const n = this.take(marks, found);
     const failed = !n && found.includes(undefined);
     this.say(failed ? t("The boxes could not be fitted: the server did not answer") : this.told(n, groups.length > 1));

@@ -10,7 +10,7 @@ class Value {
 // Whatever the reader does next outside the image may read the component's value. Gradio may build the editor again and says
 // nothing of the old one: what left the page is forgotten when the next one comes.
 const links = new Set();
-const flush = () => links.forEach((link) => link.flush());
+const flush = ({ target }) => links.forEach((link) => (target instanceof Node && link.host.contains(target) ? link.flush() : link.hand()));
 for (const type of ["pointerdown", "focusin", "pagehide", "visibilitychange"]) document.addEventListener(type, flush, true);
 
 export class Link {
@@ -21,6 +21,7 @@ export class Link {
     this.last = null;
     this.waiting = null;
     this.timer = null;
+    this.handed = 0;
     for (const link of links) if (!link.host.isConnected) links.delete(link);
     links.add(this);
   }
@@ -51,8 +52,14 @@ export class Link {
     this.send("edit");
   }
 
-  tell(name) {
+  // The value is read now, to be saved perhaps: what comes for it later than this comes too late.
+  hand() {
+    this.handed += 1;
     this.flush();
+  }
+
+  tell(name) {
+    this.hand();
     this.send(name);
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,63 @@ def test_boxes_stay_as_drawn_while_fitting_is_off_and_that_outlives_a_reload(fit
     driver.press("d")
     assert not driver.page.locator(".pda-fit input").is_checked()
     driver.page.locator(".pda-fit input").check()
+
+
+@contextmanager
+def _slow(driver: Driver) -> Iterator[Callable[[], None]]:
+    """Fits that wait: the server answers when the yielded function is called, and `told` holds what was sent with how many marks."""
+    held: list[Any] = []
+    driver.page.route("**/api/fit/**", lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_())
+    driver.js("(window.told = [], window.send = e.link.send, e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })")
+
+    def answer() -> None:
+        driver.until(lambda: held, "the question for a fit")
+        with driver.page.expect_response("**/api/fit/**"):
+            held.pop().continue_()
+        driver.page.wait_for_timeout(100)
+
+    try:
+        yield answer
+    finally:
+        driver.page.unroute("**/api/fit/**")
+        driver.js("e.link.send = window.send")
+
+
+def _told(driver: Driver) -> list[list]:
+    return [one for one in driver.js("window.told") if one[0] != "edit"]
+
+
+def test_a_box_that_was_saved_as_drawn_is_not_fitted_afterwards(fitted: Open) -> None:
+    driver = fitted()
+    driver.press("d")
+    with _slow(driver) as answer:
+        driver.drag((54, 55), (114, 96))
+        driver.press("s")
+        assert _told(driver) == [["save", 1]]
+        answer()
+        assert near(driver.marks()["h1"]["box"], [54, 55, 114, 96]) and "outline" not in driver.marks()["h1"]
+
+
+def test_a_click_that_is_still_answered_is_saved_with_its_box(fitted: Open) -> None:
+    driver = fitted(box("m1", *CELLS["right"]))
+    driver.press("d")
+    with _slow(driver) as answer:
+        driver.click(80, 70)
+        driver.press("s")
+        assert _told(driver) == []
+        answer()
+        until_boxes(driver, CELLS["left"], CELLS["right"])
+        driver.until(lambda: _told(driver) == [["save", 2]], "the save with the box")
+
+
+def test_boxes_that_were_saved_while_they_were_fitted_stay_and_the_reader_is_told(fitted: Open) -> None:
+    loose = [50.0, 58.0, 104.0, 96.0]
+    driver = fitted(box("m1", *loose))
+    with _slow(driver) as answer:
+        driver.press("Shift+F", "s")
+        answer()
+        driver.until(lambda: "stay as they were" in driver.text(TOLD), "the line")
+    until_boxes(driver, loose)
 
 
 def test_shift_f_fits_all_loose_boxes_in_one_step_and_leaves_judged_ones_alone(fitted: Open) -> None:
