@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pdc.counting.border import counts
+from pdc.counting.area import CountingArea
 from pdc.counting.protocol import Protocol
-from pdc.domain.values import Box, Mark, Status
+from pdc.domain.values import Mark, Status
 
 Filled = Mapping[str, float | str]
 N = TypeVar("N", int, float)
@@ -85,8 +85,8 @@ def _total(parts: Sequence[N | None]) -> N | None:
     return first
 
 
-def count_field(protocol: Protocol, name: str, marks: Iterable[Mark], frame: Box) -> FieldCount:
-    """The numbers of one field by the protocol's border rule, without its size. Marks and frame in pixels of the image.
+def count_field(protocol: Protocol, name: str, marks: Iterable[Mark], area: CountingArea) -> FieldCount:
+    """The numbers of one field by the protocol's border rule in its counting area, and the area's size, where known.
 
     What the rule leaves out is counted apart: it stays in the review, and is still true.
     """
@@ -100,5 +100,5 @@ def count_field(protocol: Protocol, name: str, marks: Iterable[Mark], frame: Box
         elif (kind := protocol.class_of(mark.label)) is None:
             unclassed += 1
         else:
-            (inside if counts(mark.body, frame, rule) else outside)[kind] += 1
-    return FieldCount(name, dict(inside), dict(outside), unclassed, doubtful)
+            (inside if area.inside(mark.body, rule) else outside)[kind] += 1
+    return FieldCount(name, dict(inside), dict(outside), unclassed, doubtful, area.squares, area.mm2())

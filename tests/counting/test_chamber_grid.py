@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pdc.counting.grid import find_ruling, from_corners
+from pdc.counting.finding.grid import find_ruling, from_corners
 
 SIZE = 640
 

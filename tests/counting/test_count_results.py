@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pdc.counting.border import frame_of
+from pdc.counting.area import whole_image
 from pdc.counting.protocol import parse_protocol, read_protocols
 from pdc.counting.reader_error import reader_error
 from pdc.counting.results import missing_fields, work_out
@@ -116,7 +116,7 @@ def test_marks_become_the_numbers_of_a_field_and_those_on_the_line_stay_apart():
     boxes = [Box(10, 10, 20, 20), Box(95, 10, 100, 20), Box(0, 5, 4, 9)]
     marks = [Mark(str(i), box, "sperm") for i, box in enumerate(boxes)]
     marks += [Mark("d", Box(50, 50, 60, 60), "sperm", status=Status.DOUBTFUL), Mark("o", Box(50, 50, 60, 60), "debris")]
-    field = count_field(protocol, "f", marks, frame_of(100, 100, protocol.border.rule()))
+    field = count_field(protocol, "f", marks, whole_image(100, 100))
     assert (field.counted, field.left_out, field.doubtful, field.unclassed) == ({"sperm": 2}, {"sperm": 1}, 1, 1)
 
 

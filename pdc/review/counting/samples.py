@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pdc.counting.border import frame_of
+from pdc.counting.area import whole_image
 from pdc.counting.protocol import BadProtocol, Protocol, read_protocols
 from pdc.counting.reader_error import ReaderError, reader_error
 from pdc.counting.tally import FieldCount, Filled, Replicate, Sample, count_field
@@ -95,7 +95,6 @@ class Samples:
 
 
 def _field(protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
-    frame = frame_of(image.width, image.height, protocol.border.rule())
-    counted = count_field(protocol, image.name, review.findings.marks, frame)
-    mm2 = None if known.mm_per_pixel is None else image.width * image.height * known.mm_per_pixel**2
-    return replace(counted, squares=known.squares, mm2=mm2, complete=review.complete)
+    area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
+    counted = count_field(protocol, image.name, review.findings.marks, area)
+    return replace(counted, complete=review.complete)

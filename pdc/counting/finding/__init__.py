@@ -1,0 +1,1 @@
+"""What limits the counting area, found in an image: the ruling of a chamber."""
