@@ -1,23 +1,26 @@
 """The sheet of a sample: everything that its numbers were worked out from, and the numbers. Plain JSON, complete in itself.
 
-A sheet holds its protocol's whole text, so another version of the protocol never changes it. `recompute` works every number out
-again from the sheet alone; `differences` names those that are not the same.
+A sheet holds its protocol's whole text, so another version of the protocol never changes it. `from_json` works every number out
+again from the sheet alone; `differences` names those that are not the same; `as_kept` reads what was signed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pdc.counting.area import CountingArea, area_of
+from pdc.counting.plates import PlateResult
 from pdc.counting.protocol import Protocol, parse_protocol
 from pdc.counting.reader_error import ReaderError
 from pdc.counting.results import Line, missing_fields, work_out
-from pdc.counting.tally import FieldCount, Replicate, Sample
-from pdc.counting.verdict import Outcome, judge, worst
+from pdc.counting.tally import FieldCount, Proposed, Replicate, Sample
+from pdc.counting.verdict import Outcome, Verdict, judge, worst
 from pdc.domain.errors import PdcError
 from pdc.domain.message import Message
 
@@ -37,11 +40,21 @@ class SheetStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A field that was taken out of the count, by whom and why."""
+
+    name: str
+    why: str
+    by: str = ""
+    replicate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Heading:
     """What a sheet says besides its numbers. `sample` is a code, never a name. `chosen` is how the fields were chosen, in words.
 
     `model` names what proposed marks; `blind`: no replicate was read with it in sight. `amends` is the sheet that this one
-    replaces, and `why` the reason.
+    replaces, and `why` the reason. `id` and `revision` are those under which it is kept; None: it is not kept.
     """
 
     sample: str
@@ -53,6 +66,9 @@ class Heading:
     blind: bool = False
     amends: str | None = None
     why: str = ""
+    withdrawn: tuple[Withdrawn, ...] = ()
+    id: str | None = None
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,7 @@ def to_json(sheet: Sheet) -> dict[str, Any]:
         "protocol": {"digest": sheet.protocol.digest, "rules": sheet.protocol.model_dump(mode="json")},
         "sample_counted": _plain(asdict(sheet.sample)),
         "results": [_plain(asdict(line)) for line in sheet.lines],
-        "rules": [{"rule": o.rule, "verdict": o.verdict, "said": str(o.said)} for o in sheet.outcomes],
+        "rules": [{"rule": o.rule, "verdict": o.verdict, **_parts(o.said)} for o in sheet.outcomes],
         "verdict": sheet.verdict,
         "reader_and_model_error": asdict(sheet.error) if sheet.error else None,
     }
@@ -97,18 +113,18 @@ def to_json(sheet: Sheet) -> dict[str, Any]:
 
 def from_json(text: str) -> Sheet:
     """A sheet with its numbers worked out anew from what it rests on; BadSheet where it is none."""
-    try:
-        kept = json.loads(text)
-        if kept["format"] != FORMAT:
-            raise BadSheet("The sheet has format {found}; this program reads format {known}.", found=kept["format"], known=FORMAT)
-        heading = {f.name: kept[f.name] for f in fields(Heading)}
-        at, status = datetime.fromisoformat(heading.pop("made_at")), SheetStatus(heading.pop("status"))
-        protocol = parse_protocol(json.dumps(kept["protocol"]["rules"]), kept["protocol"]["rules"]["name"])
-        error = kept["reader_and_model_error"]
-        read = Heading(made_at=at, status=status, **heading)
-        return make_sheet(read, protocol, _sample(kept["sample_counted"]), ReaderError(**error) if error else None)
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise BadSheet("This is no sheet of PDC, or it is damaged ({why}).", why=type(wrong).__name__) from wrong
+    with _damage_is_said():
+        kept = _loaded(text)
+        return make_sheet(_heading(kept), _protocol(kept), _sample(kept["sample_counted"]), _error(kept))
+
+
+def as_kept(text: str) -> Sheet:
+    """A sheet with the numbers and sentences that it was kept with, whatever today's program would work out; BadSheet where it is
+    none."""
+    with _damage_is_said():
+        kept = _loaded(text)
+        lines, outcomes = tuple(map(_line, kept["results"])), tuple(map(_outcome, kept["rules"]))
+        return Sheet(_heading(kept), _protocol(kept), _sample(kept["sample_counted"]), lines, outcomes, _error(kept))
 
 
 def differences(text: str) -> list[str]:
@@ -121,23 +137,86 @@ def differences(text: str) -> list[str]:
     return found + [name for name in now.keys() | was.keys() if was.get(name) != now.get(name)]
 
 
+@contextmanager
+def _damage_is_said() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise BadSheet("This is no sheet of PDC, or it is damaged ({why}).", why=type(wrong).__name__) from wrong
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    kept = json.loads(text)
+    if kept["format"] != FORMAT:
+        raise BadSheet("The sheet has format {found}; this program reads format {known}.", found=kept["format"], known=FORMAT)
+    return kept
+
+
+def _heading(kept: Mapping[str, Any]) -> Heading:
+    """What an older sheet does not say stays as it is without."""
+    said = {f.name: kept[f.name] for f in fields(Heading) if f.name in kept}
+    read = {"made_at": datetime.fromisoformat(said["made_at"]), "status": SheetStatus(said["status"])}
+    return Heading(**{**said, **read, "withdrawn": tuple(Withdrawn(**w) for w in said.get("withdrawn", ()))})
+
+
+def _protocol(kept: Mapping[str, Any]) -> Protocol:
+    rules = kept["protocol"]["rules"]
+    return parse_protocol(json.dumps(rules), rules["name"])
+
+
+def _error(kept: Mapping[str, Any]) -> ReaderError | None:
+    error = kept["reader_and_model_error"]
+    return ReaderError(**error) if error else None
+
+
 def _sample(kept: Mapping[str, Any]) -> Sample:
-    replicates = tuple(Replicate(_fields(r["fields"]), r["reader"], r["filled"]) for r in kept["replicates"])
+    replicates = tuple(Replicate(tuple(map(_field, r["fields"])), r["reader"], r["filled"]) for r in kept["replicates"])
     return Sample(replicates, kept["filled"], kept["chamber"])
 
 
-def _fields(kept: Sequence[Mapping[str, Any]]) -> tuple[FieldCount, ...]:
-    return tuple(FieldCount(**{**f, "noted": frozenset(f["noted"])}) for f in kept)
+def _field(kept: Mapping[str, Any]) -> FieldCount:
+    read: dict[str, Callable[[Any], Any]] = {
+        "proposed": lambda value: Proposed(**value),
+        "read_at": datetime.fromisoformat,
+        "area": area_of,
+        "noted": frozenset,
+    }
+    said: dict[str, Any] = {n: read[n](v) if n in read and v is not None else v for n, v in kept.items()}
+    return FieldCount(**said)
+
+
+def _line(kept: Mapping[str, Any]) -> Line:
+    missing, plates = kept["missing"], kept["plates"]
+    read = {"missing": _message(missing) if missing else None, "plates": PlateResult(plates) if plates else None}
+    return Line(**{**kept, **read, "assumed": tuple(kept["assumed"])})
+
+
+def _outcome(kept: Mapping[str, Any]) -> Outcome:
+    return Outcome(kept["rule"], Verdict(kept["verdict"]), _message(kept))
+
+
+def _parts(said: Message) -> dict[str, Any]:
+    """A sentence in English, and what is needed to say it in another language."""
+    return {"said": str(said), "text": said.text, "fields": _plain(said.fields)}
+
+
+def _message(kept: Mapping[str, Any] | str) -> Message:
+    """Read back; an older sheet has only the English."""
+    if isinstance(kept, str) or "text" not in kept:
+        return Message(kept if isinstance(kept, str) else kept["said"])
+    return Message(kept["text"], **{n: _message(v) if isinstance(v, dict) else v for n, v in kept["fields"].items()})
 
 
 def _plain(value: Any) -> Any:
-    """Values as JSON has them; a Message by its English."""
+    """Values as JSON has them; a Message with its parts."""
+    if isinstance(value, Message):
+        return _parts(value)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, Message) else value
+    if isinstance(value, CountingArea):
+        return value.to_json()
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from pdc.counting.area import CountingArea
@@ -16,12 +17,23 @@ N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """What a model had marked on a field before its reader did: its name, the numbers per class by the same rule, and what the
+    reader changed, as marks added, removed, moved or relabelled."""
+
+    model: str
+    counted: Mapping[str, int]
+    edits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FieldCount:
     """One field. `counted` and `left_out` are numbers per class: inside by the border rule, and marked but not inside it.
 
     `unclassed` is marks whose label belongs to no class; `doubtful`, those that nobody has judged, which do not count.
     `squares` are those of the chamber that the field shows; `mm2` its area by the pixel size; None: not known.
     `complete`: the reader says that all is marked. `noted` are what the reader noted of the field, such as clumps.
+    `proposed` is None where no model was asked, or the reader saw nothing of it; `blind`: the reader saw nothing of it.
     """
 
     name: str
@@ -34,6 +46,10 @@ class FieldCount:
     complete: bool = True
     noted: frozenset[str] = frozenset()
     filled: Filled = field(default_factory=dict)
+    proposed: Proposed | None = None
+    blind: bool = False
+    read_at: datetime | None = None
+    area: CountingArea | None = None
 
     def of(self, classes: Iterable[str]) -> int:
         return sum(self.counted.get(name, 0) for name in classes)
@@ -101,4 +117,4 @@ def count_field(protocol: Protocol, name: str, marks: Iterable[Mark], area: Coun
             unclassed += 1
         else:
             (inside if area.inside(mark.body, rule) else outside)[kind] += 1
-    return FieldCount(name, dict(inside), dict(outside), unclassed, doubtful, area.squares, area.mm2())
+    return FieldCount(name, dict(inside), dict(outside), unclassed, doubtful, area.squares, area.mm2(), area=area)

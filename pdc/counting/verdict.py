@@ -58,7 +58,7 @@ def worst(outcomes: Sequence[Outcome]) -> Verdict:
 
 def _target(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
     target = protocol.target
-    parts = [(f"replicate {i}", r.of(target.of)) for i, r in enumerate(sample.replicates, 1)] if target.each else []
+    parts = [(Message("replicate {i}", i=i), r.of(target.of)) for i, r in enumerate(sample.replicates, 1)] if target.each else []
     for name, n in parts or [("", sample.of(target.of))]:
         verdict = Verdict.VALID if n >= target.least else Verdict.ESTIMATED
         if name:

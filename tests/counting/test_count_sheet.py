@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pdc.counting.area import whole_image
 from pdc.counting.progress import progress
 from pdc.counting.protocol import read_protocols
 from pdc.counting.reader_error import ReaderError
-from pdc.counting.sheet import BadSheet, Heading, SheetStatus, differences, from_json, make_sheet, to_json
-from pdc.counting.tally import FieldCount, Replicate, Sample
+from pdc.counting.sheet import BadSheet, Heading, SheetStatus, Withdrawn, as_kept, differences, from_json, make_sheet, to_json
+from pdc.counting.tally import FieldCount, Proposed, Replicate, Sample
+from pdc.domain.message import Message
 from pdc.settings import ASSETS
 
 SHIPPED = read_protocols(ASSETS / "protocols")
@@ -34,6 +36,28 @@ def test_a_sheet_read_back_has_the_same_numbers():
     text = json.dumps(to_json(sheet))
     assert from_json(text) == sheet and differences(text) == []
     assert sheet.verdict == "valid" and json.loads(text)["results"][0]["k"] == 410
+
+
+def test_what_was_signed_is_read_back_as_it_was_with_what_another_language_needs():
+    counted = sample((101, 103), (99, 107), squares=4)
+    first = replace(
+        counted.replicates[0].fields[0],
+        proposed=Proposed("pdc-tiny", {"sperm": 98}, {"added": 3}),
+        read_at=HEADING.made_at,
+        area=whole_image(40, 30, squares=4),
+    )
+    counted = replace(counted, replicates=(replace(counted.replicates[0], fields=(first,)), *counted.replicates[1:]), filled={})
+    heading = replace(HEADING, withdrawn=(Withdrawn("r0 f1", "out of focus", "ada", 1),), id="s1", revision=1)
+    sheet = make_sheet(heading, SPERM, counted)
+    text = json.dumps(to_json(sheet))
+    assert as_kept(text) == sheet == from_json(text) and sheet.lines[0].missing is not None
+    said = [o.said for o in as_kept(text).outcomes]
+    assert [(m.text, str(m)) for m in said] == [(o.said.text, str(o.said)) for o in sheet.outcomes]
+    assert any(isinstance(m.fields.get("missing"), Message) for m in said)
+    kept = json.loads(text)
+    kept["rules"] = [rule | {"verdict": "valid"} for rule in kept["rules"]]
+    text = json.dumps(kept)
+    assert "rules" in differences(text) and as_kept(text).verdict == "valid" and from_json(text).verdict == "repeat"
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pdc.counting.area import whole_image
+from pdc.counting.area import CountingArea, whole_image
 from pdc.counting.protocol import BadProtocol, Protocol, read_protocols
 from pdc.counting.reader_error import ReaderError, reader_error
-from pdc.counting.tally import FieldCount, Filled, Replicate, Sample, count_field
+from pdc.counting.tally import FieldCount, Filled, Proposed, Replicate, Sample, count_field
+from pdc.domain.carrying import judged
+from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import NotFound, PdcError
 from pdc.domain.values import Image, Review
 from pdc.settings import ASSETS
@@ -74,7 +77,7 @@ class Samples:
                 name=missing[0],
             )
         read = [reviews[image.sha256] for image in images]
-        fields = tuple(_field(protocol, image, review, known) for image, review in zip(images, read, strict=True))
+        fields = tuple(self._field(protocol, image, review, known) for image, review in zip(images, read, strict=True))
         return Replicate(fields, ", ".join(dict.fromkeys(r.author for r in read)))
 
     def _reviews(self, protocol: Protocol) -> dict[str, Review]:
@@ -93,8 +96,17 @@ class Samples:
         said, read = before.counts(task), review.findings.counts(task)
         return sum(said.get(n, 0) for n in labels), sum(read.get(n, 0) for n in labels)
 
+    def _field(self, protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
+        area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
+        counted = count_field(protocol, image.name, review.findings.marks, area)
+        counted = replace(counted, complete=review.complete, blind=review.blind, read_at=review.created_at)
+        return replace(counted, proposed=self._proposed(protocol, review, area))
 
-def _field(protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
-    area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
-    counted = count_field(protocol, image.name, review.findings.marks, area)
-    return replace(counted, complete=review.complete)
+    def _proposed(self, protocol: Protocol, review: Review, area: CountingArea) -> Proposed | None:
+        """What the model had marked where the reader saw it."""
+        answer = self.store.prediction(review.prediction_id) if review.prediction_id and not review.blind else None
+        if answer is None or (both := judged(answer, review)) is None:
+            return None
+        edits = Counter(str(c.kind) for c in diff(*both) if c.kind is not CorrectionKind.KEPT)
+        name = f"{answer.model}, {answer.adapter}" if answer.adapter else answer.model
+        return Proposed(name, count_field(protocol, "", both[0].marks, area).counted, dict(edits))
