@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import pi, sqrt
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 T = TypeVar("T")
+
+
+class Way(StrEnum):
+    """How the fields of a sample were chosen. A protocol allows the first three; `named`: one by one by the reader."""
+
+    ALL = "all"
+    SYSTEMATIC_RANDOM = "systematic random"
+    HOT_SPOT = "hot spot"
+    NAMED = "named"
+    BY_DOUBT = "by doubt"
 
 
 def systematic_random(fields: Sequence[T], n: int, seed: int) -> list[T]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pdc.counting.chambers import CHAMBERS
 from pdc.counting.protocol import AreaKind, Protocol
-from pdc.counting.tally import Sample
+from pdc.counting.tally import Sample, least_asked, squares_to_match
 from pdc.domain.message import Message, joined
 
 
@@ -23,30 +23,35 @@ class Progress:
 
 
 def progress(protocol: Protocol, sample: Sample) -> Progress:
-    """After the fields counted so far. A target that is reached inside a row or field is not the end: it is finished first."""
-    target, asked = protocol.target, protocol.replicates.number
+    """After the fields counted so far. A target that is reached inside a row or field is not the end: it is finished first.
+
+    A later replicate in a chamber ends with the squares of the first, whatever was found there.
+    """
+    target, asked, least = protocol.target, protocol.replicates.number, least_asked(protocol, sample)
     at = max(len(sample.replicates), 1)
     current = sample.replicates[-1] if sample.replicates else None
     n = current.of(target.of) if current and target.each else sample.of(target.of)
     fields = len(sample.fields)
-    enough = n >= target.least and (target.fields is None or fields >= target.fields)
+    enough = n >= least and (target.fields is None or fields >= target.fields)
     squares = _squares_left(protocol, sample)
+    if at > 1 and squares_to_match(protocol, sample):
+        enough = not squares
     done = enough and not squares and at >= asked
-    where = Message("{n} of {least}", n=n, least=target.least)
+    where = Message("{n} of {least}", n=n, least=least)
     if asked > 1:
         where = Message("{where}, replicate {at} of {asked}", where=where, at=at, asked=asked)
     return Progress(
-        n, target.least, at, asked, done, Message("{where}: {next}", where=where, next=_next(done, enough, squares, at, asked))
+        n, least, at, asked, done, Message("{where}: {next}", where=where, next=_next(done, enough, squares, at, asked))
     )
 
 
 def _squares_left(protocol: Protocol, sample: Sample) -> int:
-    """Squares of the chamber until its row is whole."""
+    """Squares of the chamber until its row is whole, or until they are as many as those of the first replicate."""
     current = sample.replicates[-1] if sample.replicates else None
     if current is None or sample.chamber is None or protocol.target.finish != "row" or protocol.area.kind is not AreaKind.CHAMBER:
         return 0
-    row = CHAMBERS[sample.chamber].row
-    return -(current.squares or 0) % row
+    here = current.squares or 0
+    return max((squares_to_match(protocol, sample) or 0) - here, 0) or -here % CHAMBERS[sample.chamber].row
 
 
 def _next(done: bool, enough: bool, squares: int, at: int, asked: int) -> Message:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pdc.counting.border import BorderKind, BorderRule, Side
 from pdc.counting.chambers import CHAMBERS
+from pdc.counting.fair_fields import Way
 from pdc.counting.replicates import AgreementTest
 from pdc.counting.units import UNITS
 from pdc.domain.errors import PdcError
@@ -86,6 +87,14 @@ class Replicates(Part):
     share: Share = 0.2
 
 
+class Further(Part):
+    """Fewer than `below` of these classes were found: then `least` of the target's are counted."""
+
+    of: tuple[Name, ...]
+    below: Annotated[int, Field(ge=1)]
+    least: Annotated[int, Field(ge=1)]
+
+
 class Target(Part):
     """When to stop: `least` of these classes, in each replicate or in all together. `most` says when it was too much.
 
@@ -96,7 +105,8 @@ class Target(Part):
     least: Annotated[int, Field(ge=1)]
     each: bool = False
     most: int | None = None
-    few: int | None = None
+    few: Annotated[int, Field(ge=1)] | None = None
+    further: Further | None = None
     fields: Annotated[int, Field(ge=1)] | None = None
     """the least number of fields"""
     finish: Literal["field", "row", "plate"] = "field"
@@ -141,7 +151,10 @@ class Result(Part):
 
 
 class FillIn(Part):
-    """What the sheet needs besides the marks. `number`: it may enter a formula. `value` is assumed until one is filled in."""
+    """What the sheet needs besides the marks. `number`: it may enter a formula. `value` is assumed until one is filled in.
+
+    `bad` are choices with which the count does not stand, such as controls that failed.
+    """
 
     name: Name
     required: bool = True
@@ -149,8 +162,15 @@ class FillIn(Part):
     unit: str = ""
     value: float | None = None
     choices: tuple[Name, ...] = ()
+    bad: tuple[Name, ...] = ()
     per: Literal["sample", "replicate", "field"] = "sample"
     """how many there are: one for the sample, one for each replicate or for each field"""
+
+    @model_validator(mode="after")
+    def _among_choices(self) -> Self:
+        if wrong := sorted(set(self.bad) - set(self.choices)):
+            raise ValueError(f"{wrong[0]!r} is no choice of {self.name!r}")
+        return self
 
 
 class Noted(Part):
@@ -184,8 +204,10 @@ class Protocol(Part):
     results: Annotated[tuple[Result, ...], Field(min_length=1)]
     fill_in: tuple[FillIn, ...] = ()
     noted: tuple[Noted, ...] = ()
-    fields: tuple[Literal["all", "systematic random", "hot spot"], ...] = ("all", "systematic random")
+    fields: tuple[Literal[Way.ALL, Way.SYSTEMATIC_RANDOM, Way.HOT_SPOT], ...] = (Way.ALL, Way.SYSTEMATIC_RANDOM)
     """the ways in which fields may be chosen"""
+    hot_spot_mm2: Annotated[float, Field(gt=0)] | None = None
+    """the size of the hot spot; None: it is asked for"""
     sources: tuple[Source, ...] = ()
     set_by_lab: tuple[Name, ...] = ()
 
@@ -197,7 +219,8 @@ class Protocol(Part):
         _once("label", [label for c in self.classes for label in c.labels])
         _once("result", [r.name for r in self.results])
         _once("field to fill in", [f.name for f in self.fill_in])
-        of = [*self.target.of, *self.replicates.of, *(n for r in self.results for n in (*r.of, *r.among))]
+        further = self.target.further.of if self.target.further else ()
+        of = [*self.target.of, *further, *self.replicates.of, *(n for r in self.results for n in (*r.of, *r.among))]
         if wrong := sorted(set(of) - set(names)):
             raise ValueError(f"{wrong[0]!r} is no class of this protocol; there are {', '.join(names)}")
         filled = {f.name for f in self.fill_in if f.number}
@@ -212,8 +235,9 @@ class Protocol(Part):
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that change with any rule of the protocol."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that change with any rule of the protocol; a rule that is not used counts for nothing."""
+        rules = self.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _once(what: str, names: list[str]) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from math import sqrt
 
 WITHIN = 1.96  # standard deviations of a normal distribution that hold 95 %
+FARTHEST = {2: WITHIN, 3: 2.343, 4: 2.569}  # the same for the two farthest of so many (studentized range over the root of 2)
 MOTILITY = (  # mean percentage up to this, and the largest difference then allowed
     (4, 4), (7, 5), (11, 6), (16, 7), (23, 8), (34, 9), (65, 10), (76, 9), (83, 8), (88, 7), (92, 6), (95, 5), (97, 4),
 )  # fmt: skip
@@ -40,11 +41,11 @@ class Agreement:
         return None if self.allowed is None else self.difference <= self.allowed
 
 
-def agreement(test: AgreementTest, a: float, b: float, share: float = 0.2) -> Agreement:
-    """Two replicates by this test: counts, or percentages for `motility`. `share` is for `within`."""
+def agreement(test: AgreementTest, a: float, b: float, share: float = 0.2, of: int = 2) -> Agreement:
+    """Two replicates by this test, the farthest apart `of` so many: counts, or percentages for `motility`. `share`: `within`."""
     allowed: dict[AgreementTest, Callable[[], float | None]] = {
-        AgreementTest.COUNTS: lambda: WITHIN * sqrt(a + b),
-        AgreementTest.COUNTS_TABLE: lambda: float(round(WITHIN * sqrt(a + b))),
+        AgreementTest.COUNTS: lambda: FARTHEST[of] * sqrt(a + b),
+        AgreementTest.COUNTS_TABLE: lambda: float(round(FARTHEST[of] * sqrt(a + b))),
         AgreementTest.MOTILITY: lambda: motility_allowed((a + b) / 2),
         AgreementTest.WITHIN: lambda: share * (a + b) / 2,
     }

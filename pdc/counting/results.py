@@ -88,6 +88,10 @@ def _scaled(line: Line, result: Result, protocol: Protocol, sample: Sample, per_
     """Of a count: so much for each object, times the factors of the result."""
     each = in_unit(per_object * _factor(result, protocol, sample), result.unit)
     low, high = intervals.poisson(line.k)
+    few = protocol.target.few
+    if few is not None and sample.of(protocol.target.of) < few:
+        formula = f"< {few} / {over}{_factors(result, protocol, sample)} = {few * each:.6g} {result.unit}"
+        return replace(line, value=few * each, low=0.0, high=max(few, high) * each, below=True, formula=formula)
     formula = f"{_sum(sample, result)} / {over}{_factors(result, protocol, sample)} = {line.k * each:.6g} {result.unit}"
     return replace(line, value=line.k * each, low=low * each, high=high * each, formula=formula)
 
@@ -213,7 +217,7 @@ def _rounded(line: Line, result: Result) -> Line:
     """As the protocol prints it. Of none found only the upper limit is a result."""
     if line.value is None or line.plates is not None:
         return line
-    if line.k == 0 and result.kind is not QuantityKind.SHARE:
+    if line.k == 0 and not line.below and result.kind is not QuantityKind.SHARE:
         return replace(line, value=_printed(line.high, result), below=True, low=0.0)
     return replace(line, **{name: _printed(getattr(line, name), result) for name in ("value", "low", "high")})
 

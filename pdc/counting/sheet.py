@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from pdc.counting.area import CountingArea, area_of
+from pdc.counting.fair_fields import Way
 from pdc.counting.plates import PlateResult
 from pdc.counting.protocol import Protocol, parse_protocol
 from pdc.counting.reader_error import ReaderError
@@ -171,7 +172,8 @@ def _error(kept: Mapping[str, Any]) -> ReaderError | None:
 
 def _sample(kept: Mapping[str, Any]) -> Sample:
     replicates = tuple(Replicate(tuple(map(_field, r["fields"])), r["reader"], r["filled"]) for r in kept["replicates"])
-    return Sample(replicates, kept["filled"], kept["chamber"])
+    way, copies = kept.get("way"), tuple((a, b) for a, b in kept.get("copies", ()))
+    return Sample(replicates, kept["filled"], kept["chamber"], Way(way) if way else None, copies)
 
 
 def _field(kept: Mapping[str, Any]) -> FieldCount:

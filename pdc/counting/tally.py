@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from pdc.counting.area import CountingArea
-from pdc.counting.protocol import Protocol
+from pdc.counting.fair_fields import Way
+from pdc.counting.protocol import AreaKind, Protocol
 from pdc.domain.values import Mark, Status
 
 Filled = Mapping[str, float | str]
@@ -34,6 +35,7 @@ class FieldCount:
     `squares` are those of the chamber that the field shows; `mm2` its area by the pixel size; None: not known.
     `complete`: the reader says that all is marked. `noted` are what the reader noted of the field, such as clumps.
     `proposed` is None where no model was asked, or the reader saw nothing of it; `blind`: the reader saw nothing of it.
+    `image` is the sha256 of the picture.
     """
 
     name: str
@@ -50,6 +52,7 @@ class FieldCount:
     blind: bool = False
     read_at: datetime | None = None
     area: CountingArea | None = None
+    image: str = ""
 
     def of(self, classes: Iterable[str]) -> int:
         return sum(self.counted.get(name, 0) for name in classes)
@@ -78,11 +81,16 @@ class Replicate:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All that a result is worked out from. `filled` holds what the protocol asks to be filled in, by name."""
+    """All that a result is worked out from. `filled` holds what the protocol asks to be filled in, by name.
+
+    `way` is how the fields were chosen; None: not known. `copies` are names of two fields whose pictures show the same place.
+    """
 
     replicates: tuple[Replicate, ...]
     filled: Filled = field(default_factory=dict)
     chamber: str | None = None
+    way: Way | None = None
+    copies: tuple[tuple[str, str], ...] = ()
 
     @property
     def fields(self) -> tuple[FieldCount, ...]:
@@ -91,6 +99,19 @@ class Sample:
     def of(self, classes: Iterable[str]) -> int:
         names = tuple(classes)
         return sum(r.of(names) for r in self.replicates)
+
+
+def least_asked(protocol: Protocol, sample: Sample) -> int:
+    """How many are counted before the count may end; more where few were found of what the protocol looks for."""
+    target = protocol.target
+    further = target.further
+    return further.least if further is not None and sample.of(further.of) < further.below else target.least
+
+
+def squares_to_match(protocol: Protocol, sample: Sample) -> int | None:
+    """Squares of the first replicate, which the later ones repeat whatever they find; None where a chamber does not say."""
+    first = sample.replicates[0] if protocol.area.kind is AreaKind.CHAMBER and len(sample.replicates) > 1 else None
+    return first.squares if first is not None else None
 
 
 def _total(parts: Sequence[N | None]) -> N | None:

@@ -5,16 +5,18 @@ A rule that failed is shown as failed. The worst of the rules is the verdict.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pdc.counting.chambers import CHAMBERS
-from pdc.counting.plates import PlateResult
+from pdc.counting.fair_fields import Way
+from pdc.counting.plates import SPREADERS, PlateResult
 from pdc.counting.protocol import AreaKind, Protocol
 from pdc.counting.replicates import AgreementTest, agreement
-from pdc.counting.results import Line
-from pdc.counting.tally import Replicate, Sample
+from pdc.counting.results import SPREAD, Line
+from pdc.counting.tally import Filled, Replicate, Sample, least_asked, squares_to_match
 from pdc.domain.message import Message
 
 
@@ -30,6 +32,16 @@ WORST_LAST = list(Verdict)
 AGREE = "Replicates {a} and {b} agree (difference {d}, allowed {allowed})."
 DISAGREE = "Replicates {a} and {b} do not agree (difference {d}, allowed {allowed}): make two new ones."
 UNFINISHED = "Not everything is marked in {n} fields, among them {name}: the count is the least."
+AS_MANY_SQUARES = "{n} counted in {name}, in as many squares as in replicate 1."
+UNEQUAL = "Replicates 1 and {i} are of {a} and {b} squares, so their counts cannot be compared: count as many in both."
+SAME_PICTURE = "{a} and {b} are one picture counted twice: withdraw one of them."
+SAME_LOOK = "Replicates {i} and {j} hold one picture, {name}: two looks at it are not two replicates."
+ALIKE = "{a} and {b} seem to show the same place: compare them, and withdraw one if they do."
+IN_SIGHT = "In {n} fields of replicate {i} the reader saw what the model had marked: the replicates agree more than they should."
+BY_DOUBT = "The fields were chosen in order of doubt, which is for learning: the number speaks for hard fields. Choose anew."
+CHOSEN = "The fields were chosen by another way than the protocol names ({way}): the number may not speak for the whole."
+SPREAD_OVER = "{n} plates are left out, for spreaders cover more than {most} of each."
+BAD_CHOICE = "{name}: {value}. With that the count does not stand."
 FEW_COLONIES = "Fewer colonies than may be counted on, on every plate: only an upper limit."
 NO_PLATE = "No plate has a number that may be counted on: estimated from the nearest."
 
@@ -45,11 +57,9 @@ class Outcome:
 
 def judge(protocol: Protocol, sample: Sample, lines: Sequence[Line]) -> tuple[Outcome, ...]:
     """Every rule of the protocol, in the order in which a reader would ask."""
-    return tuple(
-        outcome
-        for rule in (_target, _too_many, _fields, _replicates, _rows, _complete, _noted)
-        for outcome in rule(protocol, sample)
-    ) + tuple(outcome for line in lines for outcome in _known(line))
+    return tuple(outcome for rule in RULES for outcome in rule(protocol, sample)) + tuple(
+        outcome for line in lines for outcome in _known(line)
+    )
 
 
 def worst(outcomes: Sequence[Outcome]) -> Verdict:
@@ -57,15 +67,23 @@ def worst(outcomes: Sequence[Outcome]) -> Verdict:
 
 
 def _target(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
-    target = protocol.target
-    parts = [(Message("replicate {i}", i=i), r.of(target.of)) for i, r in enumerate(sample.replicates, 1)] if target.each else []
-    for name, n in parts or [("", sample.of(target.of))]:
-        verdict = Verdict.VALID if n >= target.least else Verdict.ESTIMATED
-        if name:
-            said = Message("{n} of {least} counted in {name}.", n=n, least=target.least, name=name)
+    target, least = protocol.target, least_asked(protocol, sample)
+    if not target.each or not sample.replicates:
+        n = sample.of(target.of)
+        yield Outcome("target", _reached(n, least), Message("{n} of {least} counted.", n=n, least=least))
+        return
+    squares = squares_to_match(protocol, sample)
+    for i, replicate in enumerate(sample.replicates, 1):
+        n, name = replicate.of(target.of), Message("replicate {i}", i=i)
+        if i > 1 and squares and replicate.squares == squares:  # as much of the sample again, whatever is in it
+            yield Outcome("target", Verdict.VALID, Message(AS_MANY_SQUARES, n=n, name=name))
         else:
-            said = Message("{n} of {least} counted.", n=n, least=target.least)
-        yield Outcome("target", verdict, said)
+            said = Message("{n} of {least} counted in {name}.", n=n, least=least, name=name)
+            yield Outcome("target", _reached(n, least), said)
+
+
+def _reached(n: int, least: int) -> Verdict:
+    return Verdict.VALID if n >= least else Verdict.ESTIMATED
 
 
 def _too_many(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
@@ -73,6 +91,60 @@ def _too_many(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
     if most is not None and n > most:
         said = Message("{n} counted, more than {most}: dilute more, or count fewer squares.", n=n, most=most)
         yield Outcome("too many", Verdict.REPEAT, said)
+
+
+def _too_few(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    n, few = sample.of(protocol.target.of), protocol.target.few
+    if few is not None and n < few:
+        said = Message("{n} counted, fewer than {few}: only an upper limit is a result.", n=n, few=few)
+        yield Outcome("too few", Verdict.ESTIMATED, said)
+
+
+def _choice(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    if sample.way is Way.BY_DOUBT:
+        yield Outcome("choice of fields", Verdict.REPEAT, Message(BY_DOUBT))
+    elif sample.way is not None and sample.way not in protocol.fields:
+        yield Outcome("choice of fields", Verdict.ESTIMATED, Message(CHOSEN, way=Message(sample.way)))
+
+
+def _pictures(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    """A picture is counted once. Whether two are one by what they show, whoever took the sample looks at."""
+    there: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for i, replicate in enumerate(sample.replicates, 1):
+        for field in replicate.fields:
+            if field.image:
+                there[field.image].append((i, field.name))
+    for (i, name), *others in there.values():
+        for j, other in others:
+            if i == j:
+                yield Outcome("same picture", Verdict.REPEAT, Message(SAME_PICTURE, a=name, b=other))
+            else:
+                yield Outcome("same picture", Verdict.REPEAT, Message(SAME_LOOK, i=i, j=j, name=name))
+    for a, b in sample.copies:
+        yield Outcome("same picture", Verdict.ESTIMATED, Message(ALIKE, a=a, b=b))
+
+
+def _blind(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    """From the second replicate on a reader sees no mark of the model's: shared marks make shared faults."""
+    for i, replicate in enumerate(sample.replicates, 1):
+        if i > 1 and (n := sum(f.proposed is not None for f in replicate.fields)):
+            yield Outcome("model in sight", Verdict.ESTIMATED, Message(IN_SIGHT, n=n, i=i))
+
+
+def _plates(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    if protocol.area.kind is AreaKind.PLATE:
+        over = [f for f in sample.fields if float(f.filled.get(SPREAD, 0)) > SPREADERS]
+        if over and len(over) < len(sample.fields):
+            yield Outcome("spreaders", Verdict.VALID, Message(SPREAD_OVER, n=len(over), most=f"{SPREADERS:.0%}"))
+
+
+def _filled_in(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    """What was filled in with which the count does not stand."""
+    every: list[Filled] = [sample.filled, *(r.filled for r in sample.replicates), *(f.filled for f in sample.fields)]
+    for asked in protocol.fill_in:
+        bad = dict.fromkeys(str(f[asked.name]) for f in every if f.get(asked.name) in asked.bad)
+        for value in bad:
+            yield Outcome(asked.name, Verdict.REPEAT, Message(BAD_CHOICE, name=asked.name, value=value))
 
 
 def _fields(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
@@ -88,7 +160,14 @@ def _replicates(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
         said = Message("{n} of {asked} replicates counted; agreement cannot be tested.", n=len(there), asked=asked.number)
         yield Outcome("replicates", Verdict.ESTIMATED, said)
     elif asked.test is not None and len(there) > 1:
-        yield _agree(protocol, there)
+        yield from _unequal(protocol, sample) or [_agree(protocol, there)]
+
+
+def _unequal(protocol: Protocol, sample: Sample) -> list[Outcome]:
+    """Replicates that are not of as many squares as the first; counts of unlike volumes differ without any fault."""
+    first = squares_to_match(protocol, sample)
+    every = [(i, r.squares) for i, r in enumerate(sample.replicates, 1) if first is not None and r.squares not in (None, first)]
+    return [Outcome("unequal replicates", Verdict.ESTIMATED, Message(UNEQUAL, i=i, a=first, b=n)) for i, n in every]
 
 
 def _agree(protocol: Protocol, replicates: Sequence[Replicate]) -> Outcome:
@@ -97,11 +176,12 @@ def _agree(protocol: Protocol, replicates: Sequence[Replicate]) -> Outcome:
     numbers = [_compared(protocol, r) for r in replicates]
     low, high = min(numbers), max(numbers)
     assert asked.test is not None
-    found = agreement(asked.test, high, low, asked.share)
+    found = agreement(asked.test, high, low, asked.share, len(numbers))
     if found.allowed is None:
         said = Message("Replicates {a} and {b}: the table has no row for so small a percentage.", a=_g(high), b=_g(low))
         return Outcome("agreement", Verdict.ESTIMATED, said)
-    said = {"a": _g(numbers[0]), "b": _g(numbers[-1]), "d": _g(found.difference), "allowed": _g(found.allowed)}
+    a, b = numbers if len(numbers) == 2 else (high, low)
+    said = {"a": _g(a), "b": _g(b), "d": _g(found.difference), "allowed": _g(found.allowed)}
     if found.agree:
         return Outcome("agreement", Verdict.VALID, Message(AGREE, **said))
     return Outcome("agreement", Verdict.REPEAT, Message(DISAGREE, **said))
@@ -149,6 +229,24 @@ def _noted(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
             numbers = {"what": rule.name, "n": n, "all": len(fields), "most": f"{rule.most:.0%}"}
             said = Message("{what} in {n} of {all} fields, more than {most}.", **numbers)
             yield Outcome(rule.name, Verdict(rule.verdict), said)
+
+
+RULES = (
+    _target,
+    _too_few,
+    _too_many,
+    _fields,
+    _choice,
+    _pictures,
+    _replicates,
+    _blind,
+    _rows,
+    _complete,
+    _noted,
+    _plates,
+    _filled_in,
+)
+"""in the order in which a reader would ask"""
 
 
 def _known(line: Line) -> Iterator[Outcome]:

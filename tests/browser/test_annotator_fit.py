@@ -130,8 +130,12 @@ def test_boxes_stay_as_drawn_while_fitting_is_off_and_that_outlives_a_reload(fit
 def _slow(driver: Driver) -> Iterator[Callable[[], None]]:
     """Fits that wait: the server answers when the yielded function is called, and `told` holds what was sent with how many marks."""
     held: list[Any] = []
-    driver.page.route("**/api/fit/**", lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_())
-    driver.js("(window.told = [], window.send = e.link.send, e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })")
+    driver.page.route(
+        "**/api/fit/**", lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_()
+    )
+    driver.js(
+        "(window.told = [], window.send = e.link.send, e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })"
+    )
 
     def answer() -> None:
         driver.until(lambda: held, "the question for a fit")

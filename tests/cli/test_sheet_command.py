@@ -37,7 +37,7 @@ def read(tmp_path: Path) -> Place:
 
 def test_every_protocol_is_listed_with_what_a_lab_has_to_set(pdc: Pdc):
     said = pdc("sheet").stdout
-    assert "sperm-concentration (version 1)" in said and "Set by your lab: target, border, replicates." in said
+    assert "sperm-concentration (version 1)" in said and "Set by your lab: target, border, replicates, clumps, rounding." in said
 
 
 def test_a_sample_gets_its_number_its_errors_and_its_verdict(pdc: Pdc, read: Place, tmp_path: Path):

@@ -27,8 +27,20 @@ def test_every_protocol_that_ships_can_be_read_and_names_its_sources():
     shipped = read_protocols(ASSETS / "protocols")
     assert len(shipped) >= 8
     for protocol in shipped.values():
-        unseen = {s.about for s in protocol.sources if s.seen == "unchecked"}
-        assert protocol.sources and unseen <= {*protocol.set_by_lab, "rounding"}, protocol.name
+        unseen = {s.about for s in protocol.sources if s.seen != "seen"}
+        assert protocol.sources and unseen <= set(protocol.set_by_lab), protocol.name
+
+
+def test_every_number_of_a_shipped_protocol_was_seen_in_a_named_text_or_is_set_by_the_lab():
+    for protocol in read_protocols(ASSETS / "protocols").values():
+        vouched = {s.about for s in protocol.sources if s.seen == "seen"} | set(protocol.set_by_lab)
+        vouched |= {"target", "rounding"} if "rules" in vouched else set()  # one named text gives all of them
+        needed = {"target", "border"}
+        needed |= {"replicates"} if protocol.replicates.number > 1 else set()
+        needed |= {"rounding"} if any(r.figures or r.decimals is not None for r in protocol.results) else set()
+        needed |= {n.name for n in protocol.noted}
+        needed |= {"hot spot"} if "hot spot" in protocol.fields else set()
+        assert needed <= vouched, (protocol.name, needed - vouched)
 
 
 @pytest.mark.parametrize(("change", "said"), WRONG)

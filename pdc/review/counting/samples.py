@@ -100,7 +100,7 @@ class Samples:
         area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
         counted = count_field(protocol, image.name, review.findings.marks, area)
         counted = replace(counted, complete=review.complete, blind=review.blind, read_at=review.created_at)
-        return replace(counted, proposed=self._proposed(protocol, review, area))
+        return replace(counted, image=image.sha256, proposed=self._proposed(protocol, review, area))
 
     def _proposed(self, protocol: Protocol, review: Review, area: CountingArea) -> Proposed | None:
         """What the model had marked where the reader saw it."""
