@@ -9,7 +9,11 @@ const post = (path, images) => ask(`api/worklist/${path}`, { method: "POST", bod
 export class Accept {
   // `wanted()` are the filters of the list, `changed()` is called when rows have changed, `look()` shows what was accepted unseen.
   constructor({ wanted, changed, look }) {
-    Object.assign(this, { wanted, changed, look, images: [], last: [] });
+    this.wanted = wanted;
+    this.changed = changed;
+    this.look = look;
+    this.images = [];
+    this.last = [];
     this.open = html("button", { type: "button", class: "pdc-unseen", title: "Images without a doubtful mark, like those the model knows, whose number is sure",
       on: { click: () => this.offer() } }, "Accept what leaves no doubt …");
     this.asked = html("p");

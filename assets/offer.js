@@ -8,7 +8,7 @@ const KEY = "pdc-offer";
 export class Offer {
   constructor() {
     this.words = html("span", {});
-    const open = html("button", { type: "button", on: { click: () => document.querySelector("#pdc-tab-training-button")?.click() } }, "Training");
+    const open = html("button", { type: "button", on: { click: () => document.getElementById("pdc-tab-training-button")?.click() } }, "Training");
     const close = html("button", { type: "button", "aria-label": "Not now", title: "Not now", on: { click: () => this.close() } }, "×");
     this.root = html("p", { class: "pdc-offer", hidden: "" }, this.words, open, close);
   }

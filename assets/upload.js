@@ -12,7 +12,11 @@ const HEAD = 4096;  // bytes of a video: enough to say what it is
 export class Upload {
   // `opened` is told of the first image while `busy` says that the reader has none open: an upload never moves the reader.
   constructor({ opened, changed, busy }) {
-    Object.assign(this, { opened, changed, busy, queue: [], running: false });
+    this.opened = opened;
+    this.changed = changed;
+    this.busy = busy;
+    this.queue = [];
+    this.running = false;
     this.files = this.input({ "data-role": "file", accept: "image/*,.tif,.tiff,.zip" }, (files) => unfolded(files));
     this.folder = this.input({ "data-role": "folder", webkitdirectory: "" }, async (files) => folder(files));
     this.group = html("input", { type: "text", maxlength: "64", class: "pdc-group", placeholder: "Patient or sample (optional)",
@@ -44,7 +48,10 @@ export class Upload {
   dropped(transfer) { return this.take(dropped(transfer)); }
   pasted(files) { return this.take(unfolded(files)); }
 
-  begin() { Object.assign(this, { all: 0, done: 0, stored: 0, first: true }); }
+  begin() {
+    this.all = this.done = this.stored = 0;
+    this.first = true;
+  }
 
   // What was found goes behind what is waiting. The patient that is named now is that of these images.
   async take(finding) {
@@ -105,7 +112,7 @@ export class Upload {
       try {
         return await fetch(`api/images?${new URLSearchParams({ name, group })}`, { method: "POST", body });
       } catch (lost) {
-        if (tries === TRIES) throw new Error(t("the upload failed; try again."));
+        if (tries === TRIES) throw new Error(t("the upload failed; try again."), { cause: lost });
         this.say(t("No connection: {n} images wait.", { n: this.all - this.done }));
         await new Promise((done) => setTimeout(done, AGAIN_MS));
       }

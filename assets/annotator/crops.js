@@ -15,6 +15,7 @@ const extent = (mark, marks, size) => {
 };
 
 // The square around a mark, [x, y, side], moved into the image as far as it fits.
+/** @returns {[number, number, number]} */
 export const pieceOf = (mark, marks, size) => {
   const side = Math.max(Math.max(...extent(mark, marks, size)) * (1 + 2 * MARGIN), LEAST);
   const place = (centre, length) => (side > length ? (length - side) / 2 : clamp(centre - side / 2, 0, length - side));

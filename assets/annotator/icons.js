@@ -54,38 +54,7 @@ export const ICONS = {
   prev: [["path", { d: "m15 18-6-6 6-6" }]], // chevron-left
   next: [["path", { d: "m9 18 6-6-6-6" }]], // chevron-right
   light: [["circle", { cx: 12, cy: 12, r: 10 }], ["path", { d: "M12 18a6 6 0 0 0 0-12v12z" }]], // contrast
-  // square-dashed
-  outline: [
-    ["path", { d: "M5 3a2 2 0 0 0-2 2" }],
-    ["path", { d: "M19 3a2 2 0 0 1 2 2" }],
-    ["path", { d: "M21 19a2 2 0 0 1-2 2" }],
-    ["path", { d: "M5 21a2 2 0 0 1-2-2" }],
-    ["path", { d: "M9 3h1" }],
-    ["path", { d: "M9 21h1" }],
-    ["path", { d: "M14 3h1" }],
-    ["path", { d: "M14 21h1" }],
-    ["path", { d: "M3 9v1" }],
-    ["path", { d: "M21 9v1" }],
-    ["path", { d: "M3 14v1" }],
-    ["path", { d: "M21 14v1" }],
-  ],
-  // grid-3x3
-  grid: [
-    ["rect", { width: 18, height: 18, x: 3, y: 3, rx: 2 }],
-    ["path", { d: "M3 9h18" }],
-    ["path", { d: "M3 15h18" }],
-    ["path", { d: "M9 3v18" }],
-    ["path", { d: "M15 3v18" }],
-  ],
-  // crosshair
-  cross: [
-    ["circle", { cx: 12, cy: 12, r: 10 }],
-    ["line", { x1: 22, x2: 18, y1: 12, y2: 12 }],
-    ["line", { x1: 6, x2: 2, y1: 12, y2: 12 }],
-    ["line", { x1: 12, x2: 12, y1: 6, y2: 2 }],
-    ["line", { x1: 12, x2: 12, y1: 22, y2: 18 }],
-  ],
-  loupe: [["path", { d: "m21 21-4.34-4.34" }], ["circle", { cx: 11, cy: 11, r: 8 }]], // search
+  more: [["circle", { cx: 12, cy: 12, r: 1 }], ["circle", { cx: 19, cy: 12, r: 1 }], ["circle", { cx: 5, cy: 12, r: 1 }]], // ellipsis
   // triangle-alert
   warn: [
     ["path", { d: "m21.73 18-8-14a2 2 0 0 0-3.48 0l-8 14A2 2 0 0 0 4 21h16a2 2 0 0 0 1.73-3" }],

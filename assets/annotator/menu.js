@@ -1,4 +1,5 @@
 // The menu of the right button, of Shift F10 and of a long press: what can be done with the marks under it, or at an empty place.
+// The toolbar's "More" is one too.
 
 import { choose, chooseIn } from "./choosing.js";
 import { canPaste, copy, paste } from "./clipboard.js";
@@ -88,7 +89,26 @@ export class Menu {
     ];
   }
 
+  // What changes how the image is shown, under a button of the toolbar.
+  under(button) {
+    const { editor } = this;
+    const { left, bottom } = button.getBoundingClientRect();
+    this.show(left, bottom, [
+      this.switch("Outlines only", "O", () => editor.toggle("plain"), editor.plain),
+      this.switch("Counting grid", "G", () => editor.grid.toggle(), editor.grid.on),
+      this.switch("Crosshair", "C", () => editor.lens.toggle("cross"), editor.lens.cross),
+      this.switch("Loupe", "L", () => editor.lens.toggle("loupe"), editor.lens.loupe),
+    ]);
+  }
+
   rule() { return html("hr", {}); }
+
+  switch(words, key, run, on) {
+    const item = this.entry(words, key, run);
+    item.setAttribute("role", "menuitemcheckbox");
+    item.setAttribute("aria-checked", String(Boolean(on)));
+    return item;
+  }
 
   entry(words, key, run, able = true, ...before) {
     const press = () => {

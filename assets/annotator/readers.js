@@ -160,7 +160,9 @@ export class Readers {
     const { doc } = this.editor;
     const group = doc.mark && this.group(doc.mark.id);
     if (this.voted === group && this.fixed === doc.readonly) return;
-    Object.assign(this, { voted: group, fixed: doc.readonly, taken: null });
+    this.voted = group;
+    this.fixed = doc.readonly;
+    this.taken = null;
     const line = (name, at) => this.vote(name, at, group.marks[name]);
     this.votes.replaceChildren(...(group ? this.names.map(line) : [html("p", {}, "Select an object to see who marked it.")]));
   }

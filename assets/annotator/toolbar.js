@@ -23,11 +23,8 @@ export class Toolbar {
     this.before = button("prev", "Previous mark (P)", on(() => editor.walk.step(-1)));
     this.after = button("next", "Next mark (N)", on(() => editor.walk.step(1)));
     this.hide = button("eye", "Hide marks (H)", on(() => editor.toggle("hidden")));
-    this.plain = button("outline", "Outlines only (O)", on(() => editor.toggle("plain")));
-    this.grid = button("grid", "Counting grid (G)", on(() => editor.grid.toggle()));
-    this.cross = button("cross", "Crosshair (C)", on(() => editor.lens.toggle("cross")));
-    this.loupe = button("loupe", "Loupe (L)", on(() => editor.lens.toggle("loupe")));
     this.light = button("light", "Brightness and contrast (I)", on(() => editor.adjust.toggle()));
+    this.more = button("more", "More", () => editor.menu.under(this.more), { "aria-haspopup": "menu" });
     this.zoomText = html("button", { type: "button", class: "pda-zoom", title: "Whole image (0)", "aria-label": "Whole image (0)", on: { click: on(() => editor.view.fit()) } });
     const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
       button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
@@ -38,7 +35,7 @@ export class Toolbar {
     this.note = html("span", { class: "pda-note", role: "status" });
     this.root = html("div", { class: "pda-toolbar", role: "toolbar", "aria-label": "Editor" },
       this.toolGroup, this.group("History", this.undo, this.redo), this.markGroup, editor.fit.root, this.note, this.auto,
-      this.group("Image", this.hide, this.plain, this.grid, this.cross, this.loupe, this.light), zoom,
+      this.group("Image", this.hide, this.light, this.more), zoom,
       this.group("Help", button("help", "Keys (?)", on(() => editor.help.toggle()))));
   }
 
@@ -55,11 +52,8 @@ export class Toolbar {
     press(this.draw, editor.tool === "draw");
     press(this.closer, editor.tool === "closer");
     press(this.hide, editor.hidden);
-    press(this.plain, editor.plain);
-    press(this.grid, editor.grid.on);
-    press(this.cross, editor.lens.cross);
-    press(this.loupe, editor.lens.loupe);
-    for (const node of [this.hide, this.plain, this.grid, this.cross, this.loupe, this.light]) node.disabled = !doc.open;
+    press(this.more, editor.plain || editor.grid.on || editor.lens.cross || editor.lens.loupe);
+    for (const node of [this.hide, this.light, this.more]) node.disabled = !doc.open;
     this.draw.disabled = this.closer.disabled = !draws;
     this.select.disabled = !doc.open;
     this.undo.disabled = doc.readonly || !doc.past.length;

@@ -197,3 +197,16 @@ def test_a_press_elsewhere_closes_the_menu_and_a_read_only_image_offers_only_wha
     assert able == ["Copy"]
     driver.click(350, 280)
     assert driver.page.get_by_role("menu").is_hidden()
+
+
+def test_more_ways_to_see_the_image_are_one_press_away_and_say_which_are_on(driver: Driver) -> None:
+    driver.open(box("m1", 40, 40, 90, 90))
+    more = driver.page.get_by_role("button", name="More", exact=True)
+    more.click()
+    assert entries(driver) == ["Outlines only", "Counting grid", "Crosshair", "Loupe"]
+    pick(driver, "Crosshair")
+    assert driver.js("e.lens.cross") and more.get_attribute("aria-pressed") == "true"
+    more.click()
+    assert driver.page.locator('.pda-menu [aria-checked="true"]').inner_text().split("\n")[0] == "Crosshair"
+    driver.press("Escape", "c")
+    assert not driver.js("e.lens.cross") and more.get_attribute("aria-pressed") == "false"
