@@ -159,7 +159,8 @@ export class Doc extends History {
   takeHead(value, edits) {
     const labels = (value.labels || []).map(String);
     const acked = this.head && this.head.case === value.case ? this.head.acked : value.acked;
-    this.head = { ...value, labels, rev: value.rev || 0, edits, acked };
+    const kept = this.head && this.head.case === value.case ? { counting: this.head.counting } : {};
+    this.head = { ...kept, ...value, labels, rev: value.rev || 0, edits, acked };
     for (const key of ["marks", "stated", "aside", "complete", "merge", "turned"]) delete this.head[key];
   }
 

@@ -23,6 +23,7 @@ import { Notices } from "./notices.js";
 import { Picture } from "./picture.js";
 import { Pointer } from "./pointer.js";
 import { Readers } from "./readers.js";
+import { Running } from "./running.js";
 import * as shapes from "./shapes.js";
 import { Sheet } from "./sheet.js";
 import { Similar } from "./similar.js";
@@ -64,13 +65,14 @@ export class Editor {
     this.root.replaceChildren(this.toolbar.root, this.notices.root, this.stage, this.sheet.root, this.similar.root, this.side, this.similar.look, this.help.root);
     this.view = new View(this.stage, this.picture, this.canvas, () => this.zoomed());
     this.layer = new Layer(this.doc, this.view, this.canvas, this.overlays);
-    this.canvas.prepend(this.grid.lines, this.readers.drawn);
+    this.canvas.prepend(this.running.frame.root, this.grid.lines, this.readers.drawn);
     this.overlays.append(this.grid.chips);
     this.canvas.addEventListener("focusin", (event) => this.focusedMark(event));
   }
 
   buildPanels() {
-    this.notices = new Notices(this);
+    this.running = new Running(this);
+    this.notices = new Notices(this, this.running.root);
     this.hints = new Hints(this);
     this.confidence = new Confidence(this);
     this.grid = new Grid(this);
@@ -78,13 +80,13 @@ export class Editor {
     this.fit = new Fit(this);
     this.toolbar = new Toolbar(this);
     this.counts = new Counts(this, {
-      below: [this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
+      below: [this.running.line, this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
     });
     this.readers = new Readers(this);
     this.list = new List(this);
     this.sheet = new Sheet(this);
     this.similar = new Similar(this);
-    this.panels = [this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices,
+    this.panels = [this.running, this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices,
       this.fit, this.toolbar, this.similar];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
       this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
@@ -95,6 +97,7 @@ export class Editor {
     this.layer.overlays();
     this.toolbar.zoomed(this.view.scale);
     this.grid.place();
+    this.running.frame.zoomed();
     this.lens.render();
   }
 

@@ -2,6 +2,7 @@
 // screen reader. What the reader points at, has chosen or drags is drawn again on top.
 
 import { clamp, colorOf, html, inkOn, set, svg, text } from "./core.js";
+import { notCounted, tallyOf } from "./counting.js";
 import { Ink } from "./ink.js";
 import * as shapes from "./shapes.js";
 import { t } from "./words.js";
@@ -15,9 +16,9 @@ export const outline = (shape) => {
 const [BOX, POINT, SCORE] = ["Box", "Point", "score"].map((word) => t(word));
 const WORDS = Object.fromEntries(["model", "human", "edited", "open", "accepted", "rejected", "doubtful"].map((word) => [word, t(word)]));
 
-const name = (mark, at) => {
+const name = (mark, at, why) => {
   const score = mark.score === null ? "" : `, ${SCORE} ${mark.score.toFixed(2)}`;
-  return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}`;
+  return `${mark.box ? BOX : POINT} ${at + 1}: ${mark.label}, ${WORDS[mark.origin]}, ${WORDS[mark.status]}${score}${why ? `, ${notCounted(why)}` : ""}`;
 };
 
 export class Layer {
@@ -58,12 +59,13 @@ export class Layer {
 
   render() {
     const { marks, selected } = this.doc;
+    const { why } = tallyOf(this.doc);
     const gone = new Set(this.nodes.keys());
     marks.forEach((mark, at) => {
       gone.delete(mark.id);
       const node = this.node(mark);
       this.dim(node, this.doc.hides(mark));
-      if (node.mark !== mark || node.at !== at) this.say(node, mark, at);
+      if (node.mark !== mark || node.at !== at || node.why !== why.get(mark.id)) this.say(node, mark, at, why.get(mark.id));
     });
     for (const id of gone) {
       this.nodes.get(id).shape.remove();
@@ -81,11 +83,11 @@ export class Layer {
     node.shape.toggleAttribute("data-low", low);
   }
 
-  say(node, mark, at) {
+  say(node, mark, at, why) {
     const { mark: before } = node;
     if (!before || before.box !== mark.box || before.point !== mark.point) node.shape.setAttribute("points", outline(mark));
-    node.shape.setAttribute("aria-label", name(mark, at));
-    Object.assign(node, { mark, at });
+    node.shape.setAttribute("aria-label", name(mark, at, why));
+    Object.assign(node, { mark, at, why });
   }
 
   draw() {

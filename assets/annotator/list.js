@@ -3,6 +3,7 @@
 import { chooseTo, toggle } from "./choosing.js";
 import { sureness } from "./confidence.js";
 import { button, colorOf, html, icon, set, text } from "./core.js";
+import { notCounted, tallyOf } from "./counting.js";
 import { t } from "./words.js";
 
 const ROW = matchMedia("(pointer: coarse)").matches ? 48 : 34; // pixels; the style sheets' --pdc-row
@@ -66,7 +67,7 @@ export class List {
   row(mark, at) {
     const { doc } = this.editor;
     const row = this.rows.get(mark.id) || this.make(mark.id);
-    const now = { mark, at, current: doc.selection.ids.has(mark.id), labels: doc.labels, readonly: doc.readonly, readers: doc.head && doc.head.readers, hint: this.editor.hints.found.get(mark.id) };
+    const now = { mark, at, current: doc.selection.ids.has(mark.id), labels: doc.labels, readonly: doc.readonly, readers: doc.head && doc.head.readers, hint: this.editor.hints.found.get(mark.id), why: tallyOf(doc).why.get(mark.id) };
     if (Object.keys(now).every((key) => row[key] === now[key])) return;
     if (row.labels !== doc.labels) this.options(row);
     row.root.style.transform = `translateY(${at * ROW}px)`;
@@ -80,14 +81,15 @@ export class List {
     text(row.name, mark.id.replace(/-[0-9a-f]{4}$/, "")); // without what tells answers apart
     this.choose(row.select, mark.label);
     set(row.select, "title", mark.label);
-    const made = [madeBy(mark), seenBy(mark)].filter(Boolean).join(", ");
+    const made = [madeBy(mark), seenBy(mark), now.why && notCounted(now.why)].filter(Boolean).join(", ");
     set(row.name, "aria-label", `${mark.id}, ${made}`);
     set(row.name, "title", `${t("Select this mark")} (${made})`);
     const sure = sureness(mark, doc.head.calibration);
     text(row.score, mark.score === null ? this.editor.readers.share(mark.id) : mark.score.toFixed(2));
-    text(row.sure, sure ? t(sure) : this.editor.readers.standing(mark.id) || (mark.votes || []).join("/"));
-    set(row.sure, "data-sure", sure);
-    set(row.sure.parentElement, "title", seenBy(mark) ? t("Found by {looks}", { looks: seenBy(mark) }) : "");
+    row.root.toggleAttribute("data-out", Boolean(now.why));
+    text(row.sure, now.why ? t("not counted") : sure ? t(sure) : this.editor.readers.standing(mark.id) || (mark.votes || []).join("/"));
+    set(row.sure, "data-sure", now.why ? "" : sure);
+    set(row.sure.parentElement, "title", now.why ? notCounted(now.why) : seenBy(mark) ? t("Found by {looks}", { looks: seenBy(mark) }) : "");
     row.warn.hidden = !now.hint;
     set(row.warn, "data-hint", now.hint ? now.hint.kind : "");
     set(row.warn, "title", now.hint ? now.hint.text : "");

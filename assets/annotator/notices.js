@@ -8,7 +8,8 @@ import { t } from "./words.js";
 const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 export class Notices {
-  constructor(editor) {
+  // `first` stands above all of them: a node of another panel.
+  constructor(editor, first) {
     this.editor = editor;
     this.copy = null;
     this.kept = true;
@@ -26,7 +27,7 @@ export class Notices {
     this.answering = html("div", { class: "pda-answering", role: "status", hidden: "" },
       html("i", { "aria-hidden": "true" }), this.answeringWords, this.stopButton);
     const small = html("p", { class: "pda-small" }, "Correcting marks needs a larger screen. Here you can read images, marks and counts.");
-    this.root = html("div", { class: "pda-notices" }, small, this.lost, this.restore);
+    this.root = html("div", { class: "pda-notices" }, first, small, this.lost, this.restore);
     const changed = (event) => this.connection(event);
     connection.listen(changed);
     this.leave = () => connection.forget(changed);

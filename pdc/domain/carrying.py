@@ -59,16 +59,8 @@ def _as_shape(mark: Mark, task: Task) -> Mark:
     if task.has_points and isinstance(mark.shape, Box):
         return replace(mark, shape=mark.shape.center, extent=mark.shape)
     if task.has_boxes and mark.extent is not None:
-        return replace(mark, shape=_around(mark), extent=None)
+        return replace(mark, shape=mark.body, extent=None)
     return mark
-
-
-def _around(mark: Mark) -> Box:
-    """The extent of a point, moved to where the point is."""
-    box, place = mark.extent or mark.shape, mark.shape.center
-    assert isinstance(box, Box)
-    dx, dy = place.x - box.center.x, place.y - box.center.y
-    return box if not (dx or dy) else Box(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy)
 
 
 def _asked(numbers: Mapping[str, int], question: Question) -> dict[str, int]:

@@ -19,6 +19,7 @@ from pdc.domain.view import View
 
 MAX_LABELS = 16
 MAX_LABEL_LENGTH = 64
+STILL = 1e-6  # pixels: a point no further from the centre of its extent is at it
 
 
 class Task(StrEnum):
@@ -199,8 +200,13 @@ class Mark:
 
     @property
     def body(self) -> Shape:
-        """The object itself, as far as it is known: a point's extent, else the shape."""
-        return self.extent or self.shape
+        """The object itself, as far as it is known: a point's extent, where the point is now, else the shape."""
+        if self.extent is None:
+            return self.shape
+        box, place = self.extent, self.shape.center
+        dx, dy = place.x - box.center.x, place.y - box.center.y
+        moved = max(abs(dx), abs(dy)) > STILL
+        return Box(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy) if moved else box
 
     @property
     def counts(self) -> bool:

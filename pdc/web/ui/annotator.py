@@ -18,6 +18,12 @@ an expert found has "expert", its name; one that looks voted on has "votes": [n,
 holds more than its picture has "view": {"low", "high", "white", "channel", "channels", "url"}: the window and channel of the
 picture, and where the file's numbers are.
 
+An image that is a field of a count session has "counting": {"session", "sample", "protocol", "border": {"kind", "out": [side]},
+"area": {"shape", ...} | null (the whole image), "classes": [{"name", "labels", "key"}], "before" and "earlier": {class: n}
+(counted in the other fields of its replicate, and in other replicates where the target is of all), "least": int | null,
+"of": [class], "each", "replicate", "replicates", "finish", "said": {"short", "reached"} (what comes next below the target, and
+from it on), "touch": pixels, "place", "places"}. It stays until a value of the same case names another; marks are not changed by it.
+
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for
 another case; but with "turned", the case that the editor shows until then, the same document goes on under another question,
