@@ -18,7 +18,7 @@ from pdc.counting.area import CountingArea, area_of
 from pdc.counting.fair_fields import Way
 from pdc.counting.plates import PlateResult
 from pdc.counting.protocol import Protocol, parse_protocol
-from pdc.counting.reader_error import ReaderError
+from pdc.counting.reader_error import ErrorOf, ReaderError
 from pdc.counting.results import Line, missing_fields, work_out
 from pdc.counting.tally import FieldCount, Proposed, Replicate, Sample
 from pdc.counting.verdict import Outcome, Verdict, judge, worst
@@ -167,7 +167,7 @@ def _protocol(kept: Mapping[str, Any]) -> Protocol:
 
 def _error(kept: Mapping[str, Any]) -> ReaderError | None:
     error = kept["reader_and_model_error"]
-    return ReaderError(**error) if error else None
+    return ReaderError(**{**error, "parts": tuple(ErrorOf(**part) for part in error.get("parts", ()))}) if error else None
 
 
 def _sample(kept: Mapping[str, Any]) -> Sample:

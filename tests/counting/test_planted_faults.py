@@ -46,6 +46,7 @@ def first_field(sample: Sample, **known) -> Sample:
     return replace(sample, replicates=(changed, *rest))
 
 
+MODEL = Proposed("pdc-tiny", {"sperm": 100})
 GOOD_KI = {"positive": 40, "negative": 90}
 HAEM = Sample((replicate(60, cls="live", squares=5), replicate(62, cls="live", squares=5, at="b")), {"dilution factor": 2}, LARGE)
 FAULTS = {
@@ -74,7 +75,7 @@ FAULTS = {
     "one picture twice": ("sperm-concentration", first_field(sperm(), image="a1"), "same picture", "repeat"),
     "a copy under another name": ("sperm-concentration", sperm(copies=(("a0", "b1"),)), "same picture", "estimated"),
     "replicate 2 with the model in sight": (
-        "sperm-concentration", sperm(second=replicate(106, 105, at="b", proposed=Proposed("pdc-tiny", {"sperm": 100}))), "model in sight", "estimated",
+        "sperm-concentration", sperm(second=replicate(106, 105, at="b", proposed=MODEL)), "model in sight", "estimated",
     ),
     "controls failed": ("ki-67-global", cells(filled={"controls": "failed"}, **GOOD_KI), "controls", "repeat"),
     "too few fields": ("ki-67-global", cells(fields=3, positive=100, negative=90), "fields", "estimated"),

@@ -17,6 +17,7 @@ from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
     from pdc.counting.protocol import Protocol
+    from pdc.counting.reader_error import ErrorOf, ReaderError
     from pdc.counting.results import Line
     from pdc.counting.sheet import Sheet
 
@@ -125,7 +126,7 @@ def _page(made: Sheet) -> list[str]:
         *(f"{name}: {value}" for name, value in made.sample.filled.items()),
         "",
         *(text for line in made.lines for text in _result(line)),
-        _error(made),
+        *_errors(made),
         "",
         *(f"{'ok' if o.verdict == 'valid' else o.verdict}: {o.said}" for o in made.outcomes),
         f"Verdict on the count: {made.verdict}.",
@@ -145,7 +146,14 @@ def _result(line: Line) -> list[str]:
     return [f"{line.name}: {said}; sampling 95 % {line.low:.4g} to {line.high:.4g} ({line.k} counted)", f"    {line.formula}"]
 
 
-def _error(made: Sheet) -> str:
-    if made.error is None:
-        return "Reader and model error: not known, for too few reviews corrected an answer."
-    return f"Reader and model error: bias {made.error.bias:+.1f} %, +-{made.error.spread:.1f} % (n = {made.error.n} reviews)"
+def _errors(made: Sheet) -> list[str]:
+    """The error of all classes together, of each, and of blind reads."""
+    found = made.error
+    if found is None:
+        return ["Reader and model error: not known, for too few reviews corrected an answer."]
+    parts = [f"    {'read blind' if p.blind else p.name}: {_error(p)}" for p in found.parts]
+    return [f"Reader and model error: {_error(found)}", *parts]
+
+
+def _error(found: ReaderError | ErrorOf) -> str:
+    return f"bias {found.bias:+.1f} %, +-{found.spread:.1f} % (n = {found.n} reviews)"

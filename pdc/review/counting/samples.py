@@ -9,12 +9,13 @@ from pathlib import Path
 
 from pdc.counting.area import CountingArea, whole_image
 from pdc.counting.protocol import BadProtocol, Protocol, read_protocols
-from pdc.counting.reader_error import ReaderError, reader_error
+from pdc.counting.reader_error import ReaderError
 from pdc.counting.tally import FieldCount, Filled, Proposed, Replicate, Sample, count_field
 from pdc.domain.carrying import judged
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import NotFound, PdcError
 from pdc.domain.values import Image, Review
+from pdc.review.counting.errors import error_of
 from pdc.settings import ASSETS
 from pdc.store import Store
 
@@ -59,10 +60,8 @@ class Samples:
         return Sample(replicates, known.filled, known.chamber)
 
     def error(self, protocol: Protocol, sample: Sample) -> ReaderError | None:
-        """By how much reading has changed the model's counts of what the protocol's target counts, over all such reviews."""
-        labels = {label for c in protocol.classes if c.name in protocol.target.of for label in c.labels}
-        pairs = [pair for r in self._reviews(protocol).values() if (pair := self._before_and_after(r, labels)) is not None]
-        return reader_error(pairs, len(sample.fields), sample.of(protocol.target.of))
+        """By how much reading has changed the model's counts of what the protocol's target counts, over its newest reviews."""
+        return error_of(self.store, protocol, sample, self._reviews(protocol).values())
 
     def _replicate(self, protocol: Protocol, group: str, reviews: Mapping[str, Review], known: Known) -> Replicate:
         images = [image for image in self.store.images() if image.group == group]
@@ -85,16 +84,6 @@ class Samples:
         labels = {label for c in protocol.classes for label in c.labels}
         usable = self.store.usable_reviews()
         return {r.image_sha256: r for r in usable if r.question.task.has_marks and labels & set(r.question.labels)}
-
-    def _before_and_after(self, review: Review, labels: set[str]) -> tuple[int, int] | None:
-        if review.prediction_id is None or review.blind:
-            return None
-        before = self.store.prediction(review.prediction_id).findings
-        if before is None:
-            return None
-        task = review.question.task
-        said, read = before.counts(task), review.findings.counts(task)
-        return sum(said.get(n, 0) for n in labels), sum(read.get(n, 0) for n in labels)
 
     def _field(self, protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
         area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
