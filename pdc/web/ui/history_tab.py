@@ -44,7 +44,7 @@ class HistoryTab:
             self.after = gr.Dropdown([], label=word("To"), scale=4, min_width=200)
             self.beside = gr.Checkbox(False, label=word("Side by side"), scale=0, min_width=160)
             self.reopen_button = gr.Button(word("Reopen “To” as a draft"), scale=0, min_width=170)
-        with gr.Row(elem_classes="pdc-question"):
+        with gr.Row(elem_classes=["pdc-question", "pdc-asks-adapter"]):
             self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
             self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
         self.view = NodeView()
@@ -66,12 +66,13 @@ class HistoryTab:
     def show(self, draft: Draft | None) -> tuple[Any, Any, Any, Node]:
         """The versions of the open image, the last against what it corrects (else against the one before)."""
         if draft is None:
-            return gr.update(choices=[]), gr.update(choices=[]), gr.update(choices=[]), el("p", NOTHING)
+            return gr.update(choices=[]), gr.update(choices=[]), gr.update(choices=[]), el("p", NOTHING, cls="pdc-empty")
         versions = self.history.versions(draft)
         before, after = _last_two(versions)
         named = [(v.title, v.id) for v in versions]
         unasked = [(name or BASE_ALONE, name or "") for name in self.history.unasked(draft)]
-        view = el("div", _compared(draft, before, after, beside=False), *self._trail(draft), *self._unusable())
+        parts = (_compared(draft, before, after, beside=False), *self._trail(draft), *self._unusable())
+        view = el("div", *parts, cls="pdc-adapters" if unasked else "pdc-no-adapter")
         return (
             gr.update(choices=named, value=before.id if before else None),
             gr.update(choices=named, value=after.id if after else None),
@@ -90,7 +91,7 @@ class HistoryTab:
 
     def compare(self, draft: Draft | None, before: str | None, after: str | None, beside: bool) -> Node:
         if draft is None:
-            return el("p", NOTHING)
+            return el("p", NOTHING, cls="pdc-empty")
         known = {v.id: v for v in self.history.versions(draft)}
         return _compared(draft, known.get(before or ""), known.get(after or ""), beside)
 

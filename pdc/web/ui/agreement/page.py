@@ -53,7 +53,7 @@ MORE_PLOTS = "Plots of the first {n} pairs; choose readers for another."
 def report_page(report: Report, label: str | None) -> Node:
     """Every table, then the plots; `label` None: all labels, one line each."""
     if not report.comparisons:
-        return el("section", el("p", EMPTY), cls="pdc-agreement")
+        return el("section", el("p", EMPTY, cls="pdc-empty"), cls="pdc-agreement")
     rows = [r for r in report.rows if label is None or r.label in (None, label)]
     tables = [node for kind in Kind for node in _kind_section(kind, [r for r in rows if r.kind is kind])]
     meant = el("ul", *(el("li", line) for line in MEANING), cls="pdc-meaning")
