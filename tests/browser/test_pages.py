@@ -48,6 +48,44 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str
     page.close()
 
 
+AREAS = [".tab-wrapper", ".pdc-left", ".pdc-bar", ".pda-toolbar", ".pda-stage", ".pda-side"]
+FOCUSED = """areas => {
+  const { outlineStyle, outlineWidth, stroke } = getComputedStyle(document.activeElement);
+  const seen = (outlineStyle !== "none" && outlineWidth !== "0px") || document.activeElement.closest(".pda-canvas");
+  return [areas.findIndex((area) => document.activeElement.closest(area)), Boolean(seen), document.activeElement.outerHTML.slice(0, 120)];
+}"""
+
+
+def test_tab_goes_through_the_page_as_it_is_read_and_is_always_seen(browser, shared_bench):
+    page = open_page(browser, shared_bench)
+    answered_example(page)
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.click(5, 5)
+    steps = []
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        steps.append(page.evaluate(FOCUSED, AREAS))
+        if steps[-1][0] == len(AREAS) - 1:
+            break
+    order = [area for area, _, _ in steps]
+    assert order == sorted(order) and set(order) == set(range(len(AREAS))), steps
+    assert [what for _, seen, what in steps if not seen] == []
+    page.close()
+
+
+SMALL = """() => [...document.querySelectorAll("button, select, input, a, summary")]
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && e.getBoundingClientRect().width > 1)
+  .map((e) => { const { height } = (e.matches("[type=checkbox]") && e.closest("label") || e).getBoundingClientRect(); return [height, e.outerHTML.slice(0, 120)]; })
+  .filter(([height]) => height < 43)"""
+
+
+def test_fingers_find_targets_of_44_pixels_on_a_tablet(browser, shared_bench):
+    page = open_page(browser, shared_bench, viewport={"width": 820, "height": 1180}, has_touch=True, is_mobile=True)
+    answered_example(page)
+    assert page.evaluate(SMALL) == []
+    page.close()
+
+
 JUTTING = """() => [...document.querySelectorAll("button, input, select, a")]
   .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".pdc-left, .tab-wrapper"))
   .filter((e) => e.getBoundingClientRect().width > 1)
