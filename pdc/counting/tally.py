@@ -84,6 +84,8 @@ class Sample:
     """All that a result is worked out from. `filled` holds what the protocol asks to be filled in, by name.
 
     `way` is how the fields were chosen; None: not known. `copies` are names of two fields whose pictures show the same place.
+    `passed` are names of fields that were chosen and not read, though later ones of their replicate were; `ahead` is how many
+    others were not.
     """
 
     replicates: tuple[Replicate, ...]
@@ -91,6 +93,8 @@ class Sample:
     chamber: str | None = None
     way: Way | None = None
     copies: tuple[tuple[str, str], ...] = ()
+    passed: tuple[str, ...] = ()
+    ahead: int = 0
 
     @property
     def fields(self) -> tuple[FieldCount, ...]:

@@ -42,6 +42,8 @@ BY_DOUBT = "The fields were chosen in order of doubt, which is for learning: the
 CHOSEN = "The fields were chosen by another way than the protocol names ({way}): the number may not speak for the whole."
 SPREAD_OVER = "{n} plates are left out, for spreaders cover more than {most} of each."
 BAD_CHOICE = "{name}: {value}. With that the count does not stand."
+PASSED = "{n} chosen fields were passed over, among them {name}: read them, or withdraw them with a reason."
+AHEAD = "{n} chosen fields behind the last one were not read."
 FEW_COLONIES = "Fewer colonies than may be counted on, on every plate: only an upper limit."
 NO_PLATE = "No plate has a number that may be counted on: estimated from the nearest."
 
@@ -210,6 +212,10 @@ def _rows(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
 
 
 def _complete(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
+    if sample.passed:
+        yield Outcome("fields passed over", Verdict.ESTIMATED, Message(PASSED, n=len(sample.passed), name=sample.passed[0]))
+    if sample.ahead:
+        yield Outcome("fields ahead", Verdict.VALID, Message(AHEAD, n=sample.ahead))
     if open_fields := [f.name for f in sample.fields if not f.complete]:
         said = Message(UNFINISHED, n=len(open_fields), name=open_fields[0])
         yield Outcome("unfinished field", Verdict.REPEAT, said)

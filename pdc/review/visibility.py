@@ -9,6 +9,7 @@ from pdc.domain.message import Message
 from pdc.domain.values import Image, Question, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
+from pdc.review.counting.blind import kept_back
 from pdc.review.reading.lines import CONSENSUS, READ, ConsensusLine, Line, OwnLine, SharedLine, closed_line, fresh_key, kind_of
 from pdc.review.reading.reads import Reads
 from pdc.store.records import EventKind
@@ -94,7 +95,8 @@ class ImageAccess(Answers):
         """Whether this reader must not see any prediction of this image and question now."""
         part = self.reads.part(author, sha256)
         if part is None:
-            return self.blind and not self.store.has_read(author, sha256, question)
+            unread = self.blind and not self.store.has_read(author, sha256, question)
+            return unread or kept_back(self.store, sha256, author)
         return not part.given.shows_model or (self.blind and not part.finished)
 
     def line(self, author: str, sha256: str, question: Question, key: str) -> Line:

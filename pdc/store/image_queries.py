@@ -82,6 +82,13 @@ class ImageQueries(ReaderQueries):
         with self._read() as session:
             return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
 
+    def images_by_sha(self, shas: Sequence[str]) -> dict[str, Image]:
+        """Those of these images that are stored, retired ones too."""
+        parts = [shas[start : start + CHUNK] for start in range(0, len(shas), CHUNK)]
+        with self._read() as session:
+            rows = [row for part in parts for row in session.scalars(select(ImageRow).where(ImageRow.sha256.in_(part)))]
+            return {row.sha256: mapping.image(row) for row in rows}
+
     def count_usable(self, since: datetime | None = None) -> int:
         """How many usable reviews there are, or were saved after a time; no mark is read."""
         return sum(verdict in USABLE for current in self.current_ids(since=since).values() for _, verdict in current)

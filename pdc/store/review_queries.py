@@ -173,10 +173,12 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             row = session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.seq.desc()).limit(1))
             return row and self._review(session, row)
 
-    def has_read(self, author: str, sha256: str, question: Question) -> bool:
-        """Whether this reader has saved a read of their own; skipping is none, and neither is an answer accepted unseen."""
+    def has_read(self, author: str, sha256: str, question: Question, since: datetime | None = None) -> bool:
+        """Whether this reader has saved a read of their own, ever or since then; skipping is none, and neither is an answer
+        accepted unseen."""
         with self._read() as session:
             mine = self._of(session, ReviewRow, sha256, question)
+            mine = mine if since is None else (*mine, ReviewRow.created_at >= since)
             where = (*mine, ReviewRow.author == author, ReviewRow.verdict.not_in((Verdict.SKIPPED, *UNSEEN)))
             return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
 
@@ -185,12 +187,14 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         with self._read() as session:
             return self._current(session, sha256, question, author)
 
-    def current_reviews(self) -> list[Review]:
-        """The highest revision of every question of every image that is not retired, in the order in which they were saved.
+    def current_reviews(self, shas: Collection[str] | None = None) -> list[Review]:
+        """The highest revision of every question of every image that is not retired, or of these (a few) of them, in the order in
+        which they were saved.
 
         None that nobody has looked at.
         """
         newest = select(func.max(ReviewRow.seq)).where(seen()).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
+        newest = newest if shas is None else newest.where(ReviewRow.image_sha256.in_(shas))
         kept = ReviewRow.image_sha256.not_in(retired_shas())
         query = select(ReviewRow).where(ReviewRow.seq.in_(newest), kept).order_by(ReviewRow.seq)
         with self._read() as session:
@@ -198,10 +202,10 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         current = {(r.image_sha256, r.question): r for r in found}  # the newest, where labels of several questions were merged
         return sorted(current.values(), key=found.index) if len(current) < len(found) else found
 
-    def usable_reviews(self) -> list[Review]:
+    def usable_reviews(self, shas: Collection[str] | None = None) -> list[Review]:
         """Current reviews that say what is in the image: accepted or corrected, and not one among several readers'."""
         unsettled = self.unsettled()
-        return [r for r in self.current_reviews() if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
+        return [r for r in self.current_reviews(shas) if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
 
     def reviews(self, sha256: str | None = None, author: str | None = None, *, unseen: bool = False) -> list[Review]:
         """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first.

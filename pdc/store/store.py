@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pdc.store.adapter_queries import AdapterQueries
+from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
 from pdc.store.image_queries import ImageQueries
@@ -14,7 +15,9 @@ from pdc.store.user_queries import UserQueries
 from pdc.store.vector_queries import VectorQueries
 
 
-class Store(ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, EffortQueries, VectorQueries, UserQueries):
+class Store(
+    ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, EffortQueries, VectorQueries, UserQueries, CountQueries
+):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 

@@ -55,12 +55,14 @@ class Samples:
 
         NotFound for an unknown group; NotRead where images of it have no review that was asked for the protocol's labels.
         """
+        protocol = self.named_today(protocol)
         reviews = self._reviews(protocol)
         replicates = tuple(self._replicate(protocol, group, reviews, known) for group in groups)
         return Sample(replicates, known.filled, known.chamber)
 
     def error(self, protocol: Protocol, sample: Sample) -> ReaderError | None:
         """By how much reading has changed the model's counts of what the protocol's target counts, over its newest reviews."""
+        protocol = self.named_today(protocol)
         return error_of(self.store, protocol, sample, self._reviews(protocol).values())
 
     def _replicate(self, protocol: Protocol, group: str, reviews: Mapping[str, Review], known: Known) -> Replicate:
@@ -76,8 +78,16 @@ class Samples:
                 name=missing[0],
             )
         read = [reviews[image.sha256] for image in images]
-        fields = tuple(self._field(protocol, image, review, known) for image, review in zip(images, read, strict=True))
+        fields = tuple(
+            self.field(protocol, image, review, _whole(image, known)) for image, review in zip(images, read, strict=True)
+        )
         return Replicate(fields, ", ".join(dict.fromkeys(r.author for r in read)))
+
+    def named_today(self, protocol: Protocol) -> Protocol:
+        """The protocol under today's names of its labels, as reviews and answers have them."""
+        moved = self.store.dictionary().moved
+        classes = tuple(c.model_copy(update={"labels": tuple(moved.get(n, n) for n in c.labels)}) for c in protocol.classes)
+        return protocol.model_copy(update={"classes": classes})
 
     def _reviews(self, protocol: Protocol) -> dict[str, Review]:
         """The newest review of each image that has marks and was asked for a label of the protocol."""
@@ -85,8 +95,8 @@ class Samples:
         usable = self.store.usable_reviews()
         return {r.image_sha256: r for r in usable if r.question.task.has_marks and labels & set(r.question.labels)}
 
-    def _field(self, protocol: Protocol, image: Image, review: Review, known: Known) -> FieldCount:
-        area = whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)
+    def field(self, protocol: Protocol, image: Image, review: Review, area: CountingArea) -> FieldCount:
+        """The numbers of a reviewed image in this area, and what the model had counted there."""
         counted = count_field(protocol, image.name, review.findings.marks, area)
         counted = replace(counted, complete=review.complete, blind=review.blind, read_at=review.created_at)
         return replace(counted, image=image.sha256, proposed=self._proposed(protocol, review, area))
@@ -99,3 +109,7 @@ class Samples:
         edits = Counter(str(c.kind) for c in diff(*both) if c.kind is not CorrectionKind.KEPT)
         name = f"{answer.model}, {answer.adapter}" if answer.adapter else answer.model
         return Proposed(name, count_field(protocol, "", both[0].marks, area).counted, dict(edits))
+
+
+def _whole(image: Image, known: Known) -> CountingArea:
+    return whole_image(image.width, image.height, mm_per_pixel=known.mm_per_pixel, squares=known.squares)

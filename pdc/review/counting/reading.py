@@ -1,0 +1,95 @@
+"""The fields of a session with what was read of them: their newest usable reviews, and the sample that these make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pdc.counting.area import AreaSource, CountingArea, area_of, whole_image
+from pdc.counting.protocol import Protocol
+from pdc.counting.tally import FieldCount, Replicate, Sample
+from pdc.domain.values import Image, Review
+from pdc.review.counting.samples import Samples
+from pdc.review.counting.state import CountField, CountSession, FieldState
+from pdc.store import Store
+
+
+class Readings:
+    """Reads sessions; nothing is kept of it, so that a count is always that of the stored marks."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.samples = store, Samples(store)
+
+    def reviews(self, session: CountSession) -> dict[str, Review]:
+        """sha256 of each field that was read -> its newest usable review that was asked for all of the session's labels.
+
+        Of a field that is read blind, one from before it was chosen will not do, but for another blind read.
+        """
+        fields = {f.sha256: f for f in session.fields}
+        wanted = set(self.store.question_now(session.question).labels)
+        found = self.store.usable_reviews(tuple(fields))
+        return {r.image_sha256: r for r in found if _answers(r, wanted) and _blind_enough(r, fields[r.image_sha256])}
+
+    def fields(self, session: CountSession, reviews: Mapping[str, Review] | None = None) -> list[CountField]:
+        """The session's fields, each with its name, its area, whether it was read, and by whom."""
+        reviews = self.reviews(session) if reviews is None else reviews
+        images = self.store.images_by_sha([f.sha256 for f in session.fields])
+        return [_read(_located(f, images[f.sha256]), reviews.get(f.sha256)) for f in session.fields]
+
+    def sample(self, session: CountSession, reviews: Mapping[str, Review] | None = None) -> Sample:
+        """What was counted: the fields that were read, in the replicates that were begun."""
+        reviews = self.reviews(session) if reviews is None else reviews
+        fields, protocol = self.fields(session, reviews), self.samples.named_today(session.protocol)
+        images = self.store.images_by_sha(list(reviews))
+        begun = max((f.replicate for f in fields if f.state is FieldState.READ), default=0)
+        replicates: list[Replicate] = []
+        for n in range(1, begun + 1):
+            own = [f for f in fields if f.replicate == n and f.state is FieldState.READ]
+            counted = tuple(self._count(protocol, f, images[f.sha256], reviews[f.sha256]) for f in own)
+            readers = ", ".join(dict.fromkeys(reviews[f.sha256].author for f in own))
+            replicates.append(Replicate(counted, readers, session.of_replicate.get(n, {})))
+        passed, ahead = _unread(fields)
+        whole = Sample(tuple(replicates), session.filled, session.chamber, session.way)
+        return replace(whole, passed=passed, ahead=ahead)
+
+    def _count(self, protocol: Protocol, place: CountField, image: Image, review: Review) -> FieldCount:
+        counted = self.samples.field(protocol, image, review, place.area or whole_image(image.width, image.height))
+        return replace(counted, noted=place.noted, filled=place.filled)
+
+
+def area_in(said: Mapping[str, Any], image: Image) -> CountingArea:
+    """What was said of an area, in this image: without a shape, or with that of a whole image, all of it. BadArea where it
+    cannot be."""
+    shape = said.get("shape")
+    if shape is None or (isinstance(shape, Mapping) and shape.get("kind") == "whole"):
+        shape = {"kind": "whole", "width": image.width, "height": image.height}
+    return area_of({"source": AreaSource.TYPED, **said, "shape": shape})
+
+
+def _answers(review: Review, labels: set[str]) -> bool:
+    return review.question.task.has_marks and labels <= set(review.question.labels)
+
+
+def _blind_enough(review: Review, place: CountField) -> bool:
+    return not place.blind or review.blind or review.created_at >= place.at
+
+
+def _read(place: CountField, review: Review | None) -> CountField:
+    if review is None or place.state is FieldState.WITHDRAWN:
+        return place
+    return replace(place, state=FieldState.READ, by=review.author)
+
+
+def _located(place: CountField, image: Image) -> CountField:
+    """The field with its image's name, and its area in that image."""
+    area = None if place.said is None else area_in(place.said, image)
+    return replace(place, name=image.name, area=area)
+
+
+def _unread(fields: Sequence[CountField]) -> tuple[tuple[str, ...], int]:
+    """Names of those that were passed over, for later ones of their replicate were read, and how many others were not read."""
+    last = {f.replicate: f.place for f in fields if f.state is FieldState.READ}
+    unread = [f for f in fields if f.state is FieldState.OPEN]
+    passed = tuple(f.name for f in unread if f.place < last.get(f.replicate, 0))
+    return passed, len(unread) - len(passed)

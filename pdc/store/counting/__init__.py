@@ -1,0 +1,1 @@
+"""Count sessions: what was decided in each, and the sheets that were kept."""
