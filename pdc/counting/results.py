@@ -65,7 +65,10 @@ def _line(result: Result, protocol: Protocol, sample: Sample) -> Line:
 def _concentration(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
     volume = volume_ul(sample)
     if volume is None:
-        return replace(line, missing=Message("The volume counted is not known: name the chamber and the squares of each field."))
+        return replace(
+            line,
+            missing=Message("The volume counted is not known: name the chamber, and of each field its squares or pixel size."),
+        )
     return _scaled(line, result, protocol, sample, quantity(1) / quantity(volume, "uL"), f"{volume:g} uL")
 
 
@@ -141,11 +144,13 @@ WORKED_OUT: dict[QuantityKind, Callable[[Line, Result, Protocol, Sample], Line]]
 
 
 def volume_ul(sample: Sample) -> float | None:
-    """Microlitres over all squares that were counted; None where the chamber or a field's squares are not known."""
-    squares = [f.squares for f in sample.fields]
-    if sample.chamber is None or not squares or None in squares:
+    """Microlitres over all that was counted; None where the chamber, or squares and pixel size of a field, are not known."""
+    if sample.chamber is None or not sample.fields:
         return None
-    return CHAMBERS[sample.chamber].volume_ul(sum(s for s in squares if s is not None))
+    chamber = CHAMBERS[sample.chamber]
+    sizes = [f.mm2 if f.squares is None else f.squares * chamber.square_mm2 for f in sample.fields]
+    known = [size for size in sizes if size is not None]
+    return sum(known) * chamber.depth_mm if len(known) == len(sizes) else None
 
 
 def plate_of(counted: FieldCount, classes: Sequence[str]) -> Plate | None:

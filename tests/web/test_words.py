@@ -61,6 +61,8 @@ FILES = [*IN_FOLDERS, *(ASSETS / f"{name}.js" for name in PANELS)]
 ASKED = re.compile(r'\bt\("((?:[^"\\]|\\.)+)"')
 SHOWN = re.compile(r'(?:button\("\w+", |title: |"aria-label": |placeholder: )"([^"]+)"')
 HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves may hear
+    "counting/area.py",
+    "counting/finding/corners.py",
     "adapters/assessable.py",
     "adapters/failures.py",
     "adapters/false_alarms.py",
