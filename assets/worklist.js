@@ -3,7 +3,7 @@
 import { Accept } from "./accept.js";
 import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
-import { WORKLIST, meant } from "./annotator/keys.js";
+import { WORKLIST, claimed, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
 import { Drop } from "./drop.js";
 import { Retire } from "./retire.js";
@@ -147,6 +147,7 @@ class Worklist {
     if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
     if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
     if (event.key === "Backspace" && event.shiftKey) return "back";
+    if (claimed(event)) return null;
     const key = meant(event);
     if (ctrl || event.shiftKey) return key === "/" ? "search" : null;
     return { w: "list", "/": "search" }[key] || null;

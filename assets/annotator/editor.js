@@ -6,6 +6,7 @@ import { Confidence } from "./confidence.js";
 import { counted, html, svg } from "./core.js";
 import { Counts } from "./counts.js";
 import { Deep } from "./deep.js";
+import { Differential } from "./differential.js";
 import { Doc } from "./doc.js";
 import { Fit } from "./fit.js";
 import { Grid } from "./grid.js";
@@ -82,14 +83,16 @@ export class Editor {
     this.counts = new Counts(this, {
       below: [this.running.line, this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
     });
+    this.differential = new Differential(this);
+    this.running.tools.append(this.differential.way);
     this.readers = new Readers(this);
     this.list = new List(this);
     this.sheet = new Sheet(this);
     this.similar = new Similar(this);
     this.panels = [this.running, this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices,
-      this.fit, this.toolbar, this.similar];
+      this.fit, this.toolbar, this.similar, this.differential];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
-      this.counts.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
+      this.counts.root, this.differential.pad.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
   }
 
   zoomed() {
@@ -139,6 +142,7 @@ export class Editor {
     this.view.open(this.doc.size);
     this.list.scroll(0);
     if (this.doc.open) this.notices.opened();
+    this.differential.opened();
   }
 
   showPicture() {
@@ -222,6 +226,7 @@ export class Editor {
     if (this.pointer.busy) return this.pointer.cancel();
     if (this.notices.stop()) return;
     if (this.tool !== "select") return this.setTool("select");
+    if (this.differential.active) return this.differential.toggle(false);
     this.select(null);
   }
 

@@ -56,6 +56,8 @@ export const BINDINGS = [
   ["Counting", [
     ["G", "grid", { g: (e) => e.grid.toggle() }],
     ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
+    ["Shift K", "differential keyboard: one key says what a cell is, and the next one comes up", { "shift+k": (e) => e.differential.toggle() }],
+    ["Space / Backspace", "in the differential keyboard: skip the cell / take the last key back", {}],
   ]],
   ["Image", [
     ["Q", "look for another label", { q: () => void document.dispatchEvent(new CustomEvent("pdc-another")) }],
@@ -80,7 +82,7 @@ export const WORKLIST = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "f", "g", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
+const SHIFTED = ["a", "e", "f", "g", "k", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 
@@ -112,7 +114,8 @@ function chord(event, key = meant(event)) {
 // Runs a key on the editor; true when it meant something.
 export const press = (editor, event) => {
   const key = meant(event);
-  const said = editor.sheet.open ? editor.sheet.press(event, key) : undefined;
+  const taker = editor.sheet.open ? editor.sheet : editor.differential;
+  const said = taker.press(event, key);
   if (said !== undefined) return said;
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
   if (plain && key in ARROWS) return editor.nudge(...ARROWS[key].map((d) => d * (event.shiftKey ? 10 : 1)));
@@ -145,6 +148,12 @@ const typing = (event) => {
   if (field.type === "range") return SLIDING.test(event.key.toLowerCase());
   if (field.type === "checkbox" || field.type === "radio") return event.key === " " || SLIDING.test(event.key.toLowerCase());
   return true;
+};
+
+// Whether the editor in sight has a use of its own for a key that other parts of the page listen for too.
+export const claimed = (event) => {
+  const editor = inSight();
+  return editor !== null && editor.differential.claims(event, meant(event));
 };
 
 function onKeyDown(event) {

@@ -98,6 +98,7 @@ export class Menu {
       this.switch("Counting grid", "G", () => editor.grid.toggle(), editor.grid.on),
       this.switch("Crosshair", "C", () => editor.lens.toggle("cross"), editor.lens.cross),
       this.switch("Loupe", "L", () => editor.lens.toggle("loupe"), editor.lens.loupe),
+      ...(editor.differential.can ? [this.switch("Differential keyboard", "Shift K", () => editor.differential.toggle(), editor.differential.active)] : []),
     ]);
   }
 

@@ -52,7 +52,7 @@ export class Toolbar {
     press(this.draw, editor.tool === "draw");
     press(this.closer, editor.tool === "closer");
     press(this.hide, editor.hidden);
-    press(this.more, editor.plain || editor.grid.on || editor.lens.cross || editor.lens.loupe);
+    press(this.more, editor.plain || editor.grid.on || editor.lens.cross || editor.lens.loupe || editor.differential.active);
     for (const node of [this.hide, this.light, this.more]) node.disabled = !doc.open;
     this.draw.disabled = this.closer.disabled = !draws;
     this.select.disabled = !doc.open;

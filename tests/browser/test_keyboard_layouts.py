@@ -85,6 +85,7 @@ RECORD = """KEYS.then(({ BINDINGS, press }) => {
         const at = (path) => new Proxy(() => {}, {
             get: (_, name) => (path === ".sheet" && name === "open" ? false : at(`${path}.${String(name)}`)),
             apply: (_, self, given) => {
+                if (path === ".differential.press") return undefined; // it is off
                 said.push(`${path}(${given})`);
                 return path === ".digit" ? given[0] <= labels : /^[.](readers|sheet)/.test(path) ? false : true;
             },

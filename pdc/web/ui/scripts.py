@@ -18,7 +18,17 @@ from pdc.domain.matching import EDITOR, EDITOR_SHARE, EDITOR_SIZE
 from pdc.settings import ASSETS
 from pdc.web.ui.words import dictionaries, text_expression
 
-STYLES = ("theme.css", "annotator.css", "frame.css", "worklist.css", "question.css", "view.css", "data.css", "touch.css")
+STYLES = (
+    "theme.css",
+    "annotator.css",
+    "frame.css",
+    "differential.css",
+    "worklist.css",
+    "question.css",
+    "view.css",
+    "data.css",
+    "touch.css",
+)
 HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 NOT_LOADED = "The page's scripts did not load. Your saved work is safe: reload the page."
 OLD_PAGE = "There is no script {name}: this page is older than the server. Reload the page."
