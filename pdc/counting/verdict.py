@@ -14,6 +14,7 @@ from pdc.counting.chambers import CHAMBERS
 from pdc.counting.fair_fields import Way
 from pdc.counting.plates import SPREADERS, PlateResult
 from pdc.counting.protocol import AreaKind, Protocol
+from pdc.counting.readers import power
 from pdc.counting.replicates import AgreementTest, agreement
 from pdc.counting.results import SPREAD, Line
 from pdc.counting.tally import Filled, Replicate, Sample, least_asked, squares_to_match
@@ -162,7 +163,15 @@ def _replicates(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
         said = Message("{n} of {asked} replicates counted; agreement cannot be tested.", n=len(there), asked=asked.number)
         yield Outcome("replicates", Verdict.ESTIMATED, said)
     elif asked.test is not None and len(there) > 1:
-        yield from _unequal(protocol, sample) or [_agree(protocol, there)]
+        yield from _unequal(protocol, sample) or [_agree(protocol, there), *_power(protocol, there)]
+
+
+def _power(protocol: Protocol, replicates: Sequence[Replicate]) -> list[Outcome]:
+    """What the test of two can find at all: that it was passed says no more."""
+    asked, numbers = protocol.replicates, [_compared(protocol, r) for r in replicates]
+    if asked.test is None or len(numbers) != 2 or not sum(numbers):
+        return []
+    return [Outcome("power", Verdict.VALID, said) for said in power.said(asked.test, sum(numbers) / 2, asked.share)]
 
 
 def _unequal(protocol: Protocol, sample: Sample) -> list[Outcome]:

@@ -37,7 +37,7 @@ def test_a_sperm_concentration_with_its_interval_and_verdict():
     assert concentration.low == pytest.approx(9.33, abs=0.01) and concentration.high == pytest.approx(11.3, abs=0.05)
     assert concentration.formula == "(201 + 211) / 0.08 uL x 2 (dilution factor) = 10.3 10^6/mL"
     assert total.value == 30.9
-    assert verdicts("sperm-concentration", sperm(201, 211)) == {"target": Verdict.VALID, "agreement": Verdict.VALID}
+    assert verdicts("sperm-concentration", sperm(201, 211)) == dict.fromkeys(("target", "agreement", "power"), Verdict.VALID)
 
 
 @pytest.mark.parametrize(
