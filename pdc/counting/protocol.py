@@ -114,11 +114,12 @@ class Target(Part):
 
 class QuantityKind(StrEnum):
     """`concentration`: n / volume x dilution. `share`: n of `among`. `per`: n beside `among`, times a factor.
-    `density`: n / area. `mean`: n a field, times a factor. `colonies`: by the rules for plates."""
+    `corrected`: a measured number that holds n too, as n beside `among` says. `density`: n / area. `mean`: n a field, times a factor. `colonies`: by the rules for plates."""
 
     CONCENTRATION = "concentration"
     SHARE = "share"
     PER = "per"
+    CORRECTED = "corrected"
     DENSITY = "density"
     MEAN = "mean"
     COLONIES = "colonies"
@@ -138,12 +139,14 @@ class Result(Part):
     decimals: Annotated[int, Field(ge=0, le=4)] | None = None
     limits: tuple[float, float] | None = None
     """what the lab wants to be pointed to, in the unit; never a word about the patient"""
+    from_per_100: Annotated[float, Field(ge=0)] = 0
+    """how many of `of` per 100 of `among` there have to be before a measured number is corrected"""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.unit not in UNITS:
             raise ValueError(f"the unit {self.unit!r} is not known; there are {', '.join(UNITS)}")
-        if self.kind in (QuantityKind.SHARE, QuantityKind.PER) and not self.among:
+        if self.kind in (QuantityKind.SHARE, QuantityKind.PER, QuantityKind.CORRECTED) and not self.among:
             raise ValueError(f"{self.name!r} needs `among`: what it is a share of, or counted beside")
         if self.figures is not None and self.decimals is not None:
             raise ValueError(f"{self.name!r} is rounded to figures or to decimals, not both")

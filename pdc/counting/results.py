@@ -50,8 +50,14 @@ class Line:
 
 
 def work_out(protocol: Protocol, sample: Sample) -> tuple[Line, ...]:
-    """Every result of the protocol, in its order."""
-    return tuple(_rounded(_line(result, protocol, sample), result) for result in protocol.results)
+    """Every result of the protocol, in its order, but for one that needs a field which may stay empty, and is."""
+    return tuple(
+        _rounded(_line(result, protocol, sample), result) for result in protocol.results if _wanted(result, protocol, sample)
+    )
+
+
+def _wanted(result: Result, protocol: Protocol, sample: Sample) -> bool:
+    return all(_asked(protocol, name).required or _number(protocol, sample, name) is not None for name in _named(result))
 
 
 def _line(result: Result, protocol: Protocol, sample: Sample) -> Line:
@@ -119,6 +125,23 @@ def _per(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line
     return replace(line, n=n, value=line.k / n * each, low=low * each, high=high * each, formula=formula)
 
 
+def _corrected(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
+    """What was measured, without the share of the objects that the instrument could not tell apart."""
+    n = sample.of(result.among)
+    if not n:
+        return replace(line, n=0, missing=Message("Nothing has been counted that this is counted beside."))
+    measured = in_unit(_factor(result, protocol, sample), result.unit)
+    factors = _factors(result, protocol, sample).removeprefix(" x ")
+    if 100 * line.k / n < result.from_per_100:
+        few = f"{line.k} / {n}: fewer than {result.from_per_100:g} per 100, not corrected"
+        formula = f"{factors} = {measured:.6g} {result.unit} ({few})"
+        return replace(line, n=n, value=measured, low=measured, high=measured, formula=formula)
+    low, high = (1 - share for share in reversed(intervals.binomial(line.k, line.k + n)))
+    value = measured * n / (n + line.k)
+    formula = f"{factors} x {n} / ({n} + {line.k}) = {value:.6g} {result.unit}"
+    return replace(line, n=n, value=value, low=low * measured, high=high * measured, formula=formula)
+
+
 def _colonies(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
     plates = [plate_of(f, result.of) for f in sample.fields]
     if not plates or None in plates:
@@ -137,6 +160,7 @@ WORKED_OUT: dict[QuantityKind, Callable[[Line, Result, Protocol, Sample], Line]]
     QuantityKind.CONCENTRATION: _concentration,
     QuantityKind.SHARE: _share,
     QuantityKind.PER: _per,
+    QuantityKind.CORRECTED: _corrected,
     QuantityKind.DENSITY: _density,
     QuantityKind.MEAN: _mean,
     QuantityKind.COLONIES: _colonies,
@@ -222,7 +246,7 @@ def _rounded(line: Line, result: Result) -> Line:
     """As the protocol prints it. Of none found only the upper limit is a result."""
     if line.value is None or line.plates is not None:
         return line
-    if line.k == 0 and not line.below and result.kind is not QuantityKind.SHARE:
+    if line.k == 0 and not line.below and result.kind not in (QuantityKind.SHARE, QuantityKind.CORRECTED):
         return replace(line, value=_printed(line.high, result), below=True, low=0.0)
     return replace(line, **{name: _printed(getattr(line, name), result) for name in ("value", "low", "high")})
 

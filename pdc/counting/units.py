@@ -36,8 +36,9 @@ def registry() -> UnitRegistry:
 
 
 def quantity(value: float, unit: str = "") -> Quantity:
-    """A number in a unit of pint's, such as `nL` or `mm**2`."""
-    return cast("Quantity", registry().Quantity(value, unit or "dimensionless"))
+    """A number in a unit of pint's, such as `nL` or `mm**2`, or in one that sheets print."""
+    base, times, _ = UNITS.get(unit, (unit, 1.0, ""))
+    return cast("Quantity", registry().Quantity(value * times, base or "dimensionless"))
 
 
 def in_unit(found: Quantity, unit: str) -> float:

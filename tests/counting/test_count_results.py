@@ -103,6 +103,22 @@ def test_a_differential_counts_nucleated_red_cells_outside_the_hundred():
     assert lines["basophil"].value == 0 and lines["basophil"].high == 4
 
 
+@pytest.mark.parametrize(("nucleated", "value", "limits"), [(4, 12.0, (12.0, 12.0)), (5, 11.4, (10.7, 11.8)), (25, 9.6, (8.6, 10.4))])
+def test_a_white_count_is_corrected_from_five_nucleated_red_cells_per_hundred_on(nucleated, value, limits):
+    counted = {"neutrophil": 60, "lymphocyte": 40, "nucleated red cell": nucleated}
+    sample = Sample((Replicate((FieldCount("f", counted),)),), {"white cells by the analyser": 12.0})
+    line = work_out(SHIPPED["blood-differential"], sample)[-1]
+    assert (line.unit, line.value) == ("10^9/L", value)  # 12 x 100 / (100 + n)
+    assert (line.low, line.high) == limits
+    assert ("not corrected" in line.formula) is (nucleated < 5)
+
+
+def test_a_white_count_that_nobody_filled_in_is_neither_corrected_nor_missed():
+    sample = Sample((Replicate((FieldCount("f", {"neutrophil": 100}),)),))
+    assert [line.unit for line in work_out(SHIPPED["blood-differential"], sample)] == ["%"] * 7 + ["1"]
+    assert verdicts("blood-differential", sample) == {"target": Verdict.VALID}
+
+
 def test_colonies_are_worked_out_by_the_rules_for_plates():
     fields = tuple(
         FieldCount(f"p{i}", {"colony": n}, filled={"dilution of the plate": d})
