@@ -6,6 +6,7 @@ import { tab } from "./annotator/keeper.js";
 import { WORKLIST, claimed, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
 import { Drop } from "./drop.js";
+import { Fields } from "./fields.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
 import { Offer } from "./offer.js";
@@ -41,6 +42,7 @@ class Worklist {
     this.offer = new Offer();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
+    this.fields = new Fields({ open: (session, sha256) => this.choose({ session, sha256 }), changed: () => this.redrawn() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
     this.readers = new Readers((asked) => this.send("give", { readers: { ...asked, images: this.rows.rows.map((row) => row[0]) } }));
     this.build();
@@ -78,7 +80,7 @@ class Worklist {
     this.does = html("div", { class: "pdc-does" }, ...does.map(([keys, words, name]) =>
       html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)));
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.fields.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
   }
 
   forget() {
@@ -88,7 +90,7 @@ class Worklist {
 
   wanted() {
     const fields = [this.search, this.stage, this.order, this.label, this.reader];
-    return Object.fromEntries(fields.map((field) => [field.dataset.name, field.value]));
+    return { ...Object.fromEntries(fields.map((field) => [field.dataset.name, field.value])), session: this.fields.session };
   }
 
   send(event, more) {
@@ -178,6 +180,7 @@ class Worklist {
     this.current = value.current;
     this.blind = value.blind;
     this.opening = false;
+    this.fields.receive(value);
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
     if (!this.examples.children.length) this.examples.append(...value.examples.map((e) => this.example(e)));
     this.welcome.show(value.examples);
@@ -209,7 +212,8 @@ class Worklist {
     const turn = (this.asked += 1);
     clearTimeout(this.timer);
     try {
-      const answer = await fetch(`api/worklist?${new URLSearchParams(this.wanted())}`);
+      const { session } = this.fields;
+      const answer = await fetch(session ? `api/sessions/${session}/fields` : `api/worklist?${new URLSearchParams(this.wanted())}`);
       const said = await answer.json();
       if (turn !== this.asked) return;
       if (!answer.ok) throw new Error(said.error);
@@ -219,7 +223,16 @@ class Worklist {
     }
   }
 
+  // A session was left: the list shows images again, and the open image is like any other.
+  redrawn() {
+    const editor = this.flush();
+    if (editor) editor.render();
+    this.refresh();
+  }
+
   show(said) {
+    this.host.toggleAttribute("data-session", Boolean(this.fields.session));
+    if (this.fields.session) return this.fields.show(said), this.rows.show(said.rows, this.current);
     this.rows.show(said.rows, this.current);
     this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
     this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);

@@ -112,6 +112,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
 
     On a Space every visitor sees only their own images, and nobody trains.
     """
+    from pdc.review.counting.sessions import CountSessions
     from pdc.review.prefetch import Prefetcher
     from pdc.web.app import Offer, build_server
     from pdc.web.auth import Access
@@ -136,6 +137,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         reports=reports,
         similar=_similar(settings, service, model),
         fitting=_fitting(settings, service, routing.experts),
+        counts=CountSessions(store, settings.home, service),
         max_upload_mb=settings.max_upload_mb,
         timing=settings.timing,
         ready=lambda: model.loaded,
@@ -256,6 +258,8 @@ def tabs_of(
 ) -> dict[str, Any]:
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images
+    from pdc.review.counting.desk import FieldDesk
+    from pdc.review.counting.sessions import CountSessions
     from pdc.review.edit_counts import count_edits
     from pdc.review.history import History
     from pdc.review.questions import labels_of
@@ -276,7 +280,10 @@ def tabs_of(
     store = service.store
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
     first = partial(first_question_of, settings, routing, store)
-    review = ReviewTab(service, Worklist(service), prefetcher, first, lambda: bool(settings.server_url) or model.loaded)
+    ready = lambda: bool(settings.server_url) or model.loaded  # noqa: E731
+    review = ReviewTab(
+        service, Worklist(service), prefetcher, first, ready, FieldDesk(CountSessions(store, settings.home, service))
+    )
     history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
     tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}

@@ -12,7 +12,9 @@ from pdc.domain.message import Message, joined
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`n` of `least` objects in the replicate that is read now, the `replicate`-th of `of`; `done`: nothing more is asked for."""
+    """`n` of `least` objects in the replicate that is read now, the `replicate`-th of `of`; `done`: nothing more is asked for.
+
+    `said` is the whole line, `next` what comes next alone."""
 
     n: int
     least: int
@@ -20,6 +22,7 @@ class Progress:
     of: int
     done: bool
     said: Message
+    next: Message
 
 
 def progress(protocol: Protocol, sample: Sample) -> Progress:
@@ -40,9 +43,8 @@ def progress(protocol: Protocol, sample: Sample) -> Progress:
     where = Message("{n} of {least}", n=n, least=least)
     if asked > 1:
         where = Message("{where}, replicate {at} of {asked}", where=where, at=at, asked=asked)
-    return Progress(
-        n, least, at, asked, done, Message("{where}: {next}", where=where, next=_next(done, enough, squares, at, asked))
-    )
+    coming = _next(done, enough, squares, at, asked)
+    return Progress(n, least, at, asked, done, Message("{where}: {next}", where=where, next=coming), coming)
 
 
 def _squares_left(protocol: Protocol, sample: Sample) -> int:

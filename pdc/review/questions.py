@@ -142,9 +142,9 @@ class Questions:
         own = self._own(sha256, reader)
         return own.question if own else pinned or self.first
 
-    def open(self, sha256: str, reader: str, before: Draft | None = None) -> Draft:
-        """The image's draft under its question. The pin is that of the draft `before`."""
-        pinned, own = before.pinned if before else None, self._own(sha256, reader)
+    def open(self, sha256: str, reader: str, before: Draft | None = None, under: Question | None = None) -> Draft:
+        """The image's draft under its question, or the one that it is to be read under. The pin is that of the draft `before`."""
+        pinned, own = before.pinned if before else None, Own(under, True) if under else self._own(sha256, reader)
         draft = self.service.open(sha256, own.question if own else pinned or self.first, reader)
         return replace(draft, pinned=pinned, carried=not (own and own.chosen))
 

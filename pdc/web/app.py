@@ -25,6 +25,8 @@ from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.agreement.reports import Reports
 from pdc.review.ahead.pool import AnswerPool, PoolState
+from pdc.review.counting.desk import FieldDesk
+from pdc.review.counting.sessions import CountSessions
 from pdc.review.examples import examples
 from pdc.review.fitting.fitting import Fitting
 from pdc.review.labels import Labels
@@ -33,7 +35,7 @@ from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import auto_accept_route, data_routes, effort_route, fit_route, import_routes, raw_route, similar_route
+from pdc.web import auto_accept_route, data_routes, effort_route, fields_route, fit_route, import_routes, raw_route, similar_route
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -83,14 +85,15 @@ def build_server(
     reports: Reports | None = None,
     similar: SimilarCases | None = None,
     fitting: Fitting | None = None,
+    counts: CountSessions | None = None,
     max_upload_mb: int = 64,
     timing: bool = False,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
-    far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes. With
-    `timing` what an image takes its reader is kept."""
+    far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
+    are the count sessions. With `timing` what an image takes its reader is kept."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors)
@@ -103,6 +106,8 @@ def build_server(
     raw_route.add_raw_route(app, access, service, FOR_EVER)
     if fitting is not None:
         fit_route.add_fit_route(app, access, fitting)
+    if counts is not None:
+        fields_route.add_fields_route(app, access, FieldDesk(counts))
     _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))

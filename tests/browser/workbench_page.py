@@ -18,6 +18,8 @@ from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.review.counting.desk import FieldDesk
+from pdc.review.counting.sessions import CountSessions
 from pdc.review.history import History
 from pdc.review.labels import Labels
 from pdc.review.prefetch import Prefetcher
@@ -92,7 +94,8 @@ class Workbench:
         self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), model, blind=blind, private=private)
         self.images, prefetcher = Worklist(self.service), Prefetcher(self.service)
-        review = ReviewTab(self.service, self.images, prefetcher)
+        self.counts = CountSessions(self.store, folder, self.service)
+        review = ReviewTab(self.service, self.images, prefetcher, fields=FieldDesk(self.counts))
         history = HistoryTab(History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review)
         tabs = {
             "Review": review,
@@ -104,7 +107,15 @@ class Workbench:
         blocks = build_ui({**tabs, "Training": _training(folder, self.store)} if training else tabs)
         access = Access(self.store, folder, login=False)
         self.app = Recorder(
-            build_server(self.service, access, blocks, prefetcher=prefetcher, offer=offer, gradio_options=gradio_options())
+            build_server(
+                self.service,
+                access,
+                blocks,
+                prefetcher=prefetcher,
+                offer=offer,
+                counts=self.counts,
+                gradio_options=gradio_options(),
+            )
         )
         self.url = serve(self.app)
         self.prefetcher = prefetcher

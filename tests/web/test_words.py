@@ -53,6 +53,7 @@ PANELS = (
     "tour",
     "readers",
     "offer",
+    "fields",
 )
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
@@ -160,6 +161,8 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "training/dataset_export.py",
     "training/process.py",
     "web/ui/annotator.py",
+    "web/ui/counting/field.py",
+    "review/counting/desk.py",
     "web/ui/app.py",
     "web/ui/conflict.py",
     "web/ui/history_tab.py",

@@ -22,7 +22,7 @@ An image that is a field of a count session has "counting": {"session", "sample"
 "area": {"shape", ...} | null (the whole image), "classes": [{"name", "labels", "key"}], "before" and "earlier": {class: n}
 (counted in the other fields of its replicate, and in other replicates where the target is of all), "least": int | null,
 "of": [class], "each", "replicate", "replicates", "finish", "said": {"short", "reached"} (what comes next below the target, and
-from it on), "touch": pixels, "place", "places"}. It stays until a value of the same case names another; marks are not changed by it.
+from it on), "touch": pixels, "place", "places"}. It stays until a value of the same case names another; no mark is changed by it.
 
 `rev` is raised by the server only, when it changes a draft; `edits` by the editor only. The editor takes a value of
 the same case when its `rev` is higher (as one step that can be undone), ignores it otherwise, and starts anew for

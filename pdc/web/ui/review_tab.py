@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import sleep, to_thread
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,13 +13,14 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.domain.errors import BadQuestion, PdcError, StaleSave, StillAnswering
+from pdc.domain.errors import BadQuestion, NotFound, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
-from pdc.domain.values import Box, Question
+from pdc.domain.values import Box, Image, Question
 from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.review.answering import DraftAnswer, OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.counting.desk import FieldDesk
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
 from pdc.review.prefetch import Prefetcher
@@ -33,6 +34,7 @@ from pdc.web.ui.agreement.readers import with_readers
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import QuestionBar, asked_in, bar_value, said_in, under_bar
 from pdc.web.ui.conflict import conflict_view
+from pdc.web.ui.counting.field import ALL_READ, Fields, counted_in
 from pdc.web.ui.reading.panel import ReadingPanel, reason_in, signed_value
 from pdc.web.ui.screen import (
     WELCOME,
@@ -64,7 +66,7 @@ class ReviewTab:
     """Builds the tab and holds its handlers; knows the services, and nothing of models, SQL or files.
 
     `screen` lists the components that show one draft; handlers that open another return a value for each. `ready` says whether
-    the model has been loaded.
+    the model has been loaded; `fields` are those of count sessions.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class ReviewTab:
         prefetcher: Prefetcher,
         first: Callable[[], Question] = first_question,
         ready: Callable[[], bool] = lambda: True,
+        fields: FieldDesk | None = None,
     ) -> None:
-        self.ready = ready
+        self.ready, self.desk, self.fields = ready, fields, Fields(fields)
         self.service, self.images, self.prefetcher = service, images, prefetcher
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first)
@@ -159,6 +162,8 @@ class ReviewTab:
             image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
             self.questions.suits[image.sha256] = example.question
             chosen = {"sha256": image.sha256}
+        if id := chosen.get("session") or counted_in(worklist):
+            return self.read_field(str(id), draft, user_of(request), chosen.get("sha256"))
         return self._open(self.questions.open(str(chosen.get("sha256")), user_of(request), draft))
 
     async def ask_if_new(self, draft: Draft | None, value: Any) -> AsyncIterator[tuple[Any, str | dict[str, Any]]]:
@@ -176,9 +181,7 @@ class ReviewTab:
         self.sureness.learn()
         if draft is None:
             return gr.skip()
-        following = self.images.following(draft.author, self._wanted(worklist), draft.image.sha256)
-        asked = ((image, self.questions.of(image.sha256, draft.author, draft.pinned)) for image in following)
-        self.prefetcher.follow(draft.author, asked)
+        self.prefetcher.follow(draft.author, self._following(draft, worklist))
         return self._rows(draft)
 
     def change_question(self, bar: Any, draft: Draft | None, value: Any) -> tuple[Any, ...]:
@@ -278,6 +281,9 @@ class ReviewTab:
     def previous(self, draft: Draft | None, value: Any, worklist: Any, request: gr.Request) -> tuple[Any, ...]:
         """The image before this one, reviewed or not."""
         before = draft.image.sha256 if draft else None
+        if self.desk and (id := counted_in(worklist)):
+            reader = user_of(request)
+            return self.read_field(id, draft, reader, self.desk.beside(id, reader, before, -1).sha256)
         return self.go_to(self.images.previous(user_of(request), self._wanted(worklist), before).sha256, draft, user_of(request))
 
     def resolve(self, take: Take, draft: Draft | None, value: Any, worklist: Any) -> tuple[Any, ...]:
@@ -367,22 +373,56 @@ class ReviewTab:
         """The draft for the editor, with what its scores are worth, or the readers' marks where it is their consensus."""
         known = None if draft.blind else draft.prediction
         words = self.sureness.words(draft.question, known.adapter, known.looks) if known else None
-        return with_readers(editor_value(draft, shown, words=words, **more), draft, self.service.reads)
+        value = with_readers(editor_value(draft, shown, words=words, **more), draft, self.service.reads)
+        return value if more.get("merge") else value | {"counting": self.fields.shown(draft)}
 
     def _wanted(self, worklist: Any) -> Any:
         return without_hints(filter_from((worklist or {}).get("wanted")), self.service.blind)
 
     def _next(self, draft: Draft | None, worklist: Any, reader: str) -> tuple[Any, ...]:
         after = draft.image.sha256 if draft else None
+        if self.desk and (id := counted_in(worklist)):
+            return self._next_field(id, draft, reader)
         return self.go_to(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
+
+    def _next_field(self, id: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
+        """The field behind this one; where none is left to read, this one stays."""
+        place = self.desk and self.desk.next(id, reader, draft and draft.image.sha256)
+        if place is None and draft is not None:
+            return self._stay(replace(draft, note=joined([draft.note, ALL_READ])))
+        return self.read_field(id, draft, reader, place and place.sha256)
+
+    def _following(self, draft: Draft, worklist: Any) -> Iterator[tuple[Image, Question]]:
+        """What the reader comes to next in this list, with its questions."""
+        if self.desk and (id := counted_in(worklist)):
+            yield from self.desk.following(id, draft.author, draft.image.sha256)
+            return
+        for image in self.images.following(draft.author, self._wanted(worklist), draft.image.sha256):
+            yield image, self.questions.of(image.sha256, draft.author, draft.pinned)
+
+    def read_field(self, id: str, draft: Draft | None, reader: str, sha256: str | None = None) -> tuple[Any, ...]:
+        """A field of a count session, else the next to read, under the session's question; a value for each of `screen`."""
+        if self.desk is None:
+            raise NotFound("There is no count {id}.", id=id[:12])
+        place, question = self.desk.opened(id, reader, sha256)
+        self.leave(draft)
+        return self._open(self.questions.open(place, reader, draft, question), entered=True)
 
     def go_to(self, sha256: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         """An image under its own question, in place of the draft; a value for each of `screen`."""
         self.leave(draft)
         return self._open(self.questions.open(sha256, reader, draft))
 
-    def _open(self, draft: Draft) -> tuple[Any, ...]:
-        return (draft, self.value_of(draft), self._rows(draft), bar_value(self.questions, draft), status_line(draft), "", *CLOSED)
+    def _open(self, draft: Draft, entered: bool = False) -> tuple[Any, ...]:
+        return (
+            draft,
+            self.value_of(draft),
+            self._rows(draft, entered),
+            bar_value(self.questions, draft),
+            status_line(draft),
+            "",
+            *CLOSED,
+        )
 
     def _stay(self, draft: Draft, editor: Any = None) -> tuple[Any, ...]:
         return (draft, editor or gr.skip(), self._rows(draft), gr.skip(), status_line(draft), "", *CLOSED)
@@ -395,9 +435,10 @@ class ReviewTab:
         skip = gr.skip()
         return draft, skip, self._rows(draft), skip, refused, "", gr.update(visible=True), view
 
-    def _rows(self, draft: Draft) -> dict[str, Any]:
-        signed = signed_value(self.signing, draft)
-        return worklist_value(self.examples, draft.image.sha256, self.service.blind, signed)
+    def _rows(self, draft: Draft, entered: bool = False) -> dict[str, Any]:
+        signed, counting = signed_value(self.signing, draft), self.fields.listed(draft)
+        value = worklist_value(self.examples, draft.image.sha256, self.service.blind, signed)
+        return value | {"counting": counting, "entered": entered}
 
 
 def answering_line(draft: Draft) -> Message:

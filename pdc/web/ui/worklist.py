@@ -1,8 +1,10 @@
 """The worklist as a Gradio component: it fetches its rows from our own route, uploads through another, and says what was chosen.
 
 The value: {"examples": [{"name", "title", "about", "url"}], "current": sha256 | null, "blind": bool, "stamp": str,
-"signed": {"by", "at", "meaning", "revision"} | null}, and from the browser
-also "chosen": {"sha256"} or {"example": file name}, and "wanted": {"stage", "label", "name", "reader", "order"}.
+"signed": {"by", "at", "meaning", "revision"} | null, "counting": {"session", "sample", "title", "fits"} | null (the count session
+that the open image is a field of), "entered": bool (it was opened as a field)}, and from the browser also "chosen": {"sha256"},
+{"example": file name} or {"session": id} (its next field), and "wanted": {"stage", "label", "name", "reader", "order",
+"session"}.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The Count tab: a sample is begun, read field by field, filled in, judged and signed."""

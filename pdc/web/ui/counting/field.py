@@ -1,0 +1,73 @@
+"""The Review page while a sample is counted: what the editor and the list are told of a field, and what the list asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pdc.counting.border import TOUCH
+from pdc.domain.message import Message
+from pdc.review.counting.desk import FieldDesk, OpenField
+from pdc.review.counting.state import CountField, FieldState
+from pdc.review.drafts import Draft
+
+ALL_READ = Message("No field of this count is left to read. The Count page has the result.")
+
+
+def field_value(found: OpenField) -> dict[str, Any]:
+    """`counting` of the editor's value (annotator.py)."""
+    session, protocol, place = found.session, found.protocol, found.place
+    return {
+        "session": session.id,
+        "sample": session.sample,
+        "protocol": protocol.title,
+        "border": {"kind": str(protocol.border.kind), "out": [str(side) for side in protocol.border.out]},
+        "area": place.area.to_json() if place.area else None,
+        "classes": [{"name": c.name, "labels": list(c.labels), "key": c.key} for c in protocol.classes],
+        "before": dict(found.before),
+        "earlier": dict(found.earlier),
+        "least": found.least,
+        "of": list(protocol.target.of),
+        "each": protocol.target.each,
+        "replicate": place.replicate,
+        "replicates": max(protocol.replicates.number, session.replicates),
+        "finish": protocol.target.finish,
+        "said": {"short": found.short, "reached": found.reached},
+        "touch": TOUCH,
+        "place": found.at,
+        "places": found.of,
+    }
+
+
+class Fields:
+    """What the Review page says of the count session that the open image belongs to. Without `desk` there are none."""
+
+    def __init__(self, desk: FieldDesk | None) -> None:
+        self.desk = desk
+
+    def shown(self, draft: Draft) -> dict[str, Any] | None:
+        """For the editor; None where the image is no field of an open session under this question."""
+        found = self.desk and self.desk.field(draft.image.sha256, draft.author, draft.question)
+        return field_value(found) if found else None
+
+    def listed(self, draft: Draft) -> dict[str, Any] | None:
+        """For the list. `fits`: what is on the screen is asked as the session asks."""
+        session = self.desk and self.desk.counts.open_session(draft.image.sha256, draft.author)
+        if not self.desk or not session:
+            return None
+        fits = self.desk.session(draft.image.sha256, draft.author, draft.question) is not None
+        return {"session": session.id, "sample": session.sample, "title": session.protocol.title, "fits": fits}
+
+
+def counted_in(worklist: Any) -> str | None:
+    """The session whose fields the list shows."""
+    wanted = worklist.get("wanted") if isinstance(worklist, Mapping) else None
+    return str(wanted.get("session") or "")[:64] or None if isinstance(wanted, Mapping) else None
+
+
+def field_row(place: CountField, n: int, several: bool) -> list[Any]:
+    """A row of the list, as those of the worklist: [sha256, name, stage, detail, reader]. It tells no count: a later replicate
+    is read without those of the first in sight."""
+    stage = "done" if place.state is FieldState.READ else "new"
+    at = Message("replicate {at}", at=place.replicate) if several else Message("field {n}", n=n)
+    return [place.sha256, place.name, stage, at, place.by]
