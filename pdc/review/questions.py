@@ -84,13 +84,15 @@ class Said:
 
 
 def said_about(service: ReviewService, reader: str, sha256: str | None = None) -> Said:
-    """What is stored about one image or about all. Where reads are blind no answer is known; where images are private no
+    """What is stored about one image or about all. Where reads are blind no answer is known, and
+    nothing of fields of a count that this reader has still to read blind; where images are private no
     label that another visitor made."""
     store = service.store
     parts = service.reads.parts(reader, sha256)
     lines = store.review_lines(reader if service.apart else None, sha256, unseen=True)
-    lines = [r for r in lines if r.image_sha256 not in parts]
-    hidden = {sha for sha, part in parts.items() if not part.given.shows_model}
+    kept = service.kept_from(reader)
+    lines = [r for r in lines if r.image_sha256 not in parts and r.image_sha256 not in kept]
+    hidden = kept | {sha for sha, part in parts.items() if not part.given.shows_model}
     answers = {} if service.blind else store.answered_questions(sha256)
     return Said(
         {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and _of_part(d, parts)},

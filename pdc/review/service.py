@@ -99,7 +99,7 @@ class ReviewService(ImageAccess):
         known = self.known(sha256, question)
         if known:
             return self._answered(replace(draft, rev=1), known)
-        return draft if self.asked(question) else replace(draft, note=self._note(question))
+        return draft if self.asked(question) else replace(draft, note=self._note(sha256, question))
 
     def _proposed(self, draft: Draft) -> Draft:
         """What the readers say together, for whoever makes their consensus to look over."""
@@ -166,12 +166,12 @@ class ReviewService(ImageAccess):
         draft = replace(draft, look=part.look) if isinstance(part, SoFar) else draft
         if found is None:
             return replace(draft, note=UNREADABLE)
-        look = second_look if self.blind else beside
+        look = second_look if self.reads_blind(draft.image.sha256) else beside
         findings = look(draft.findings, found, draft.question.task)
-        return replace(draft, findings=findings, note=self._note(draft.question))
+        return replace(draft, findings=findings, note=self._note(draft.image.sha256, draft.question))
 
-    def _note(self, question: Question) -> Message:
-        look = SECOND_LOOK if self.blind and self.asked(question) else ""
+    def _note(self, sha256: str, question: Question) -> Message:
+        look = SECOND_LOOK if self.reads_blind(sha256) and self.asked(question) else ""
         return joined((self.trouble() or "", look, self._untaught(question)), " · ")
 
     def _untaught(self, question: Question) -> str:
@@ -293,7 +293,7 @@ class ReviewService(ImageAccess):
                 return line.append(review, draft.key, base, draft.seen)
             except StaleSave:
                 current, newest = line.base(), line.newest()
-                passes = self.apart or (newest is not None and newest.verdict in UNSEEN)
+                passes = self.apart or review.blind or (newest is not None and newest.verdict in UNSEEN)
                 if not passes or self.conflict(draft) or not current or current == base:
                     raise
                 base = current

@@ -9,7 +9,7 @@ from pdc.domain.message import Message
 from pdc.domain.values import Image, Question, Review
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
-from pdc.review.counting.blind import kept_back
+from pdc.review.counting.blind import is_blind, kept_back, kept_from
 from pdc.review.reading.lines import CONSENSUS, READ, ConsensusLine, Line, OwnLine, SharedLine, closed_line, fresh_key, kind_of
 from pdc.review.reading.reads import Reads
 from pdc.store.records import EventKind
@@ -87,8 +87,8 @@ class ImageAccess(Answers):
 
     def reviews(self, reader: str, sha256: str | None = None) -> list[Review]:
         """Every revision that this reader may see, of one image or of all, oldest first. None of images that they read beside
-        others now."""
-        parts = self.reads.parts(reader, sha256)
+        others now, or of a count and have not read blind yet."""
+        parts = self.reads.parts(reader, sha256).keys() | self.kept_from(reader)
         return [r for r in self.store.reviews(sha256, reader if self.private else None) if r.image_sha256 not in parts]
 
     def hides(self, sha256: str, question: Question, author: str) -> bool:
@@ -99,14 +99,23 @@ class ImageAccess(Answers):
             return unread or kept_back(self.store, sha256, author)
         return not part.given.shows_model or (self.blind and not part.finished)
 
+    def kept_from(self, reader: str) -> frozenset[str]:
+        """Images of open counts that this reader has to read blind first: nothing that anybody said of them is shown or told."""
+        return kept_from(self.store, reader)
+
+    def reads_blind(self, sha256: str) -> bool:
+        """Whether who reads this image is to see the model's marks only after their own."""
+        return self.blind or is_blind(self.store, sha256)
+
     def line(self, author: str, sha256: str, question: Question, key: str) -> Line:
         """The revisions that a draft of this key goes on from, and where its save goes."""
         kind, part = kind_of(key), self.reads.part(author, sha256)
+        apart = self.apart or kept_back(self.store, sha256, author)
         if kind.startswith(READ):
             return OwnLine(self.store, sha256, question, author, int(kind.removeprefix(READ)))
         if part is not None:
             return closed_line(part, question)
-        reviews = SharedLine(self.store, sha256, question, author, self.apart, self.private)
+        reviews = SharedLine(self.store, sha256, question, author, apart, self.private)
         return ConsensusLine(reviews, self.reads) if kind == CONSENSUS else reviews
 
     def key_for(self, author: str, sha256: str, question: Question) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
+from pdc.domain.label_changes import question_now
 from pdc.domain.values import UNSEEN, USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.database import of_image
@@ -21,6 +22,7 @@ from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, EventRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
+NO_READ = (Verdict.SKIPPED, *UNSEEN)
 READERS_ONLY = "Several readers read this image, so only the consensus of their reads is saved for it."
 
 
@@ -173,14 +175,25 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             row = session.scalar(select(ReviewRow).where(*where).order_by(ReviewRow.seq.desc()).limit(1))
             return row and self._review(session, row)
 
-    def has_read(self, author: str, sha256: str, question: Question, since: datetime | None = None) -> bool:
-        """Whether this reader has saved a read of their own, ever or since then; skipping is none, and neither is an answer
-        accepted unseen."""
+    def has_read(self, author: str, sha256: str, question: Question) -> bool:
+        """Whether this reader has saved a read of their own; skipping is none, and neither is an answer accepted unseen."""
         with self._read() as session:
             mine = self._of(session, ReviewRow, sha256, question)
-            mine = mine if since is None else (*mine, ReviewRow.created_at >= since)
-            where = (*mine, ReviewRow.author == author, ReviewRow.verdict.not_in((Verdict.SKIPPED, *UNSEEN)))
+            where = (*mine, ReviewRow.author == author, ReviewRow.verdict.not_in(NO_READ))
             return session.scalar(select(ReviewRow.seq).where(*where).limit(1)) is not None
+
+    def read_times(self, author: str, shas: Collection[str]) -> dict[str, list[tuple[Question, datetime]]]:
+        """Of these images (a few) what this reader was asked when they saved a read of their own, and when that was."""
+        if not shas:
+            return {}
+        columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.created_at
+        mine = ReviewRow.author == author, ReviewRow.image_sha256.in_(shas), ReviewRow.verdict.not_in(NO_READ)
+        found: dict[str, list[tuple[Question, datetime]]] = {}
+        with self._read() as session:
+            moved = self._dictionary(session).moved
+            for sha, task, labels, at in session.execute(select(*columns).where(*mine)):
+                found.setdefault(sha, []).append((question_now(mapping.question_of(task, labels), moved), at))
+        return found
 
     def current_review(self, sha256: str, question: Question, author: str | None = None) -> Review | None:
         """The highest revision, by one author or by anybody; None when they have not reviewed this. It may be an `UNSEEN` one."""

@@ -44,10 +44,11 @@ class Data:
 
     def shown(self, request: Request) -> list[Image]:
         """The images of the list under the filters in the request's address; without any, all. None that this reader reads
-        beside others: its reviews are theirs."""
+        beside others, for its reviews are theirs, and none of a count that they have still to read blind."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
         reader = self.reader(request)
-        return [e.image for e in self.images.chosen(self.images.entries(reader), wanted, reader=reader) if not e.is_mine]
+        kept, entries = self.service.kept_from(reader), self.images.chosen(self.images.entries(reader), wanted, reader=reader)
+        return [e.image for e in entries if not e.is_mine and e.image.sha256 not in kept]
 
     def author(self, request: Request) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from pdc.domain.values import Question
 from pdc.review.counting.state import CountField, CountSession, FieldState, fold
 from pdc.store import Store
 
+Place = tuple[CountSession, CountField]
 
-def open_sessions(store: Store, sha256: str) -> list[tuple[CountSession, CountField]]:
+
+def open_sessions(store: Store, sha256: str) -> list[Place]:
     """The sessions that are not closed, of which this image is a field that was not withdrawn; the newest first."""
-    found: list[tuple[CountSession, CountField]] = []
-    for id in store.counted_in(sha256):
-        session = fold(store.count_session(id), store.count_events(id))
-        place = session.field(sha256)
-        if not session.closed and place.state is not FieldState.WITHDRAWN:
-            found.append((session, place))
-    return found
+    sessions = (_session(store, id) for id in store.counted_in(sha256))
+    return [(session, place) for session, place in _places(sessions) if place.sha256 == sha256]
+
+
+def kept_from(store: Store, reader: str) -> frozenset[str]:
+    """The sha256 of all fields of open counts that are read blind, and that this reader has not read since they became one."""
+    return _unread(store, list(_places(_session(store, id) for id in store.open_counts())), reader)
 
 
 def kept_back(store: Store, sha256: str, reader: str) -> bool:
-    """Whether the image is a field that is read blind, which this reader has not read since it became one."""
-    return any(
-        place.blind and not store.has_read(reader, sha256, session.question, place.at)
-        for session, place in open_sessions(store, sha256)
+    """Whether the image is one of these."""
+    return bool(_unread(store, open_sessions(store, sha256), reader))
+
+
+def is_blind(store: Store, sha256: str) -> bool:
+    """Whether the image is a field of an open count that is read blind, read or not."""
+    return any(place.blind for _, place in open_sessions(store, sha256))
+
+
+def answers(question: Question, labels: Iterable[str]) -> bool:
+    """Whether a review under this question says where all objects with these labels are."""
+    return question.task.has_marks and set(labels) <= set(question.labels)
+
+
+def _session(store: Store, id: str) -> CountSession:
+    return fold(store.count_session(id), store.count_events(id))
+
+
+def _places(sessions: Iterable[CountSession]) -> Iterable[Place]:
+    for session in sessions:
+        if not session.closed:
+            yield from ((session, place) for place in session.fields if place.state is not FieldState.WITHDRAWN)
+
+
+def _unread(store: Store, places: Iterable[Place], reader: str) -> frozenset[str]:
+    blind = [(store.question_now(session.question).labels, place) for session, place in places if place.blind]
+    read = store.read_times(reader, [place.sha256 for _, place in blind])
+    return frozenset(
+        place.sha256
+        for labels, place in blind
+        if not any(at >= place.at and answers(question, labels) for question, at in read.get(place.sha256, ()))
     )

@@ -10,6 +10,7 @@ from pdc.counting.area import AreaSource, CountingArea, area_of, whole_image
 from pdc.counting.protocol import Protocol
 from pdc.counting.tally import FieldCount, Replicate, Sample
 from pdc.domain.values import Image, Review
+from pdc.review.counting.blind import answers
 from pdc.review.counting.samples import Samples
 from pdc.review.counting.state import CountField, CountSession, FieldState
 from pdc.store import Store
@@ -29,7 +30,7 @@ class Readings:
         fields = {f.sha256: f for f in session.fields}
         wanted = set(self.store.question_now(session.question).labels)
         found = self.store.usable_reviews(tuple(fields))
-        return {r.image_sha256: r for r in found if _answers(r, wanted) and _blind_enough(r, fields[r.image_sha256])}
+        return {r.image_sha256: r for r in found if answers(r.question, wanted) and _blind_enough(r, fields[r.image_sha256])}
 
     def fields(self, session: CountSession, reviews: Mapping[str, Review] | None = None) -> list[CountField]:
         """The session's fields, each with its name, its area, whether it was read, and by whom."""
@@ -65,10 +66,6 @@ def area_in(said: Mapping[str, Any], image: Image) -> CountingArea:
     if shape is None or (isinstance(shape, Mapping) and shape.get("kind") == "whole"):
         shape = {"kind": "whole", "width": image.width, "height": image.height}
     return area_of({"source": AreaSource.TYPED, **said, "shape": shape})
-
-
-def _answers(review: Review, labels: set[str]) -> bool:
-    return review.question.task.has_marks and labels <= set(review.question.labels)
 
 
 def _blind_enough(review: Review, place: CountField) -> bool:

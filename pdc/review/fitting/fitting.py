@@ -42,7 +42,7 @@ class Fitting:
         Without marks, image and detectors are made ready for those to come.
         """
         self.service.image(sha256, reader)
-        unaided = self.service.blind or self.service.reads.part(reader, sha256) is not None
+        unaided = self.service.reads_blind(sha256) or self.service.reads.part(reader, sha256) is not None
         pixels = self._pixels(sha256)
         if not marks:
             self.fitter.experts.load()

@@ -69,10 +69,11 @@ class SimilarCases:
         return Found(cases) if cases else Found(note=NO_CASE)
 
     def _visible(self, reader: str) -> Set[str]:
-        """The reviewed images that this reader may be shown; none that they read beside others."""
+        """The reviewed images that this reader may be shown; none that they read beside others, or blind."""
         room = self.service.room(reader)
         retired = {sha for owner in dict.fromkeys((None, room)) for sha in self.store.retired(owner)}
-        reviewed = self.reviewed.by(reader if self.service.apart else None) - retired - self.service.reads.parts(reader).keys()
+        reviewed = self.reviewed.by(reader if self.service.apart else None) - retired
+        reviewed -= self.service.reads.parts(reader).keys() | self.service.kept_from(reader)
         return reviewed & {i.sha256 for i in self.service.images(reader)} if room else reviewed
 
     def _first(self, likest: Sequence[tuple[str, float]], sha256: str, question: Question, reader: str) -> Iterator[Case]:

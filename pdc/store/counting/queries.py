@@ -17,6 +17,8 @@ from pdc.store.database import Database
 
 SHEET_MEANWHILE = "Another sheet of this sample was kept meanwhile. Look at it, then decide whether it has to be amended."
 
+ENDS = (str(CountEventKind.CLOSED), str(CountEventKind.REOPENED))
+
 
 class CountQueries(Database):
     """Sessions, their events and their sheets are only ever added."""
@@ -62,6 +64,14 @@ class CountQueries(Database):
         query = query if session_id is None else query.where(CountEventRow.session_id == session_id)
         with self._read() as session:
             return [_event(row) for row in session.scalars(query)]
+
+    def open_counts(self) -> list[str]:
+        """The ids of the sessions that are not closed, oldest first."""
+        last = select(func.max(CountEventRow.seq)).where(CountEventRow.kind.in_(ENDS)).group_by(CountEventRow.session_id)
+        closed = select(CountEventRow.session_id).where(CountEventRow.seq.in_(last), CountEventRow.kind == ENDS[0])
+        query = select(CountSessionRow.id).where(CountSessionRow.id.not_in(closed)).order_by(CountSessionRow.seq)
+        with self._read() as session:
+            return list(session.scalars(query))
 
     def counted_in(self, sha256: str) -> list[str]:
         """The ids of the sessions in which this image was ever a field, the newest first."""
