@@ -49,21 +49,22 @@ class ImageHash:
         return cls(whole, tuple(quarters), Keypoints.parse(keypoints) if " sift:" in text else None)
 
 
-def hash_image(path: Path) -> ImageHash:
-    """Of an image file; BadImage when it cannot be read."""
+def hash_image(path: Path, *, keypoints: bool = True) -> ImageHash:
+    """Of an image file; BadImage when it cannot be read. Without keypoints it is quick, and knows no cut or sheared copy."""
     import cv2
 
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     if pixels is None:
         raise BadImage(f"{path} is not an image that can be read.")
-    return hash_pixels(pixels)
+    return hash_pixels(pixels, keypoints=keypoints)
 
 
-def hash_pixels(grey: np.ndarray) -> ImageHash:
+def hash_pixels(grey: np.ndarray, *, keypoints: bool = True) -> ImageHash:
     """Of uint8 [h, w]."""
     h, w = grey.shape
     rows, columns = (slice(0, max(1, h // 2)), slice(h // 2, h)), (slice(0, max(1, w // 2)), slice(w // 2, w))
-    return ImageHash(_hash(grey), tuple(_hash(grey[r, c]) for r in rows for c in columns), find_keypoints(grey))
+    quarters = tuple(_hash(grey[r, c]) for r in rows for c in columns)
+    return ImageHash(_hash(grey), quarters, find_keypoints(grey) if keypoints else None)
 
 
 def _hash(grey: np.ndarray) -> int | None:

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from pdc.counting.sheet import BadSheet, Heading, Sheet, SheetStatus, Withdrawn, make_sheet, to_json
+from pdc.images.intake import ImageFiles
+from pdc.review.counting.copies import with_copies
 from pdc.review.counting.looking import CountLooks
 from pdc.review.counting.state import CountSession, FieldState
 from pdc.store.counting.records import CountEvent, CountEventKind, KeptSheet
@@ -55,7 +57,7 @@ class CountSheets(CountLooks):
 
     def _sheet(self, session: CountSession, reader: str | None, **said: Any) -> Sheet:
         """`said` is what the heading says besides."""
-        sample = self.readings.sample(session)
+        sample = with_copies(self.readings.sample(session), self.store, ImageFiles(self.home / "images"))
         out = tuple(Withdrawn(f.name, f.why, f.by, f.replicate) for f in self.readings.fields(session) if f.state is OUT)
         models = ", ".join(sorted({f.proposed.model for f in sample.fields if f.proposed}))
         unaided = bool(sample.fields) and not models
