@@ -3,6 +3,7 @@
 export { mount } from "./annotator/mount.js";
 export { watchCharts } from "./charts.js";
 export { mountData } from "./data.js";
+export { mountForms } from "./forms.js";
 export { mountQuestion } from "./question/bar.js";
 export { mountView } from "./view.js";
 export { mountWorklist } from "./worklist.js";

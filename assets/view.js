@@ -10,9 +10,14 @@ function focusFirst(dialog, tries) {
 const SVG = "http://www.w3.org/2000/svg";
 const DRAWING = new Set(["svg", "image", "rect", "path", "title", "g", "text"]);
 const TAGS = new Set([...DRAWING, "div", "section", "figure", "figcaption", "h3", "h4", "p", "ul", "li", "span", "strong", "em",
-  "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd"]);
-const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", "width", "height", "d", "scope", "data-kind"]);
+  "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "h2", "header", "b", "br", "code",
+  "button", "input", "select", "option", "label", "fieldset", "legend", "details", "summary", "progress", "a", "small"]);
+const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", "width", "height", "d", "scope", "data-kind", "colspan", "title",
+  "type", "name", "value", "max", "checked", "selected", "disabled", "required", "placeholder", "autocomplete", "inputmode", "size", "open", "tabindex",
+  "aria-current", "data-do", "data-event", "data-about", "data-change", "data-form", "data-enter", "data-finds", "data-row", "download", "target"]);
 const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
+const SHEET = /^api\/(sheets|sessions)\/[\w./-]+$/;
+const links = (tag, value) => (tag === "image" && PICTURE.test(value)) || (tag === "a" && SHEET.test(value));
 
 export const build = (node) => {
   if (!Array.isArray(node)) return document.createTextNode(String(node));
@@ -20,7 +25,7 @@ export const build = (node) => {
   if (!TAGS.has(tag)) throw new Error(`A view may not hold <${tag}>.`);
   const made = DRAWING.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (ATTRIBUTES.has(name) || (name === "href" && tag === "image" && PICTURE.test(value))) made.setAttribute(name, value);
+    if (ATTRIBUTES.has(name) || (name === "href" && links(tag, value))) made.setAttribute(name, value);
   }
   made.append(...children.map(build));
   return made;

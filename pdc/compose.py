@@ -269,6 +269,7 @@ def tabs_of(
     from pdc.training.process import ProcessTrainer
     from pdc.training.readers import readers
     from pdc.web.ui.agreement.tab import AgreementTab
+    from pdc.web.ui.counting.tab import CountTab
     from pdc.web.ui.data_tab import DataTab
     from pdc.web.ui.history_tab import HistoryTab
     from pdc.web.ui.labels_tab import LabelsTab
@@ -281,11 +282,11 @@ def tabs_of(
     adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
     first = partial(first_question_of, settings, routing, store)
     ready = lambda: bool(settings.server_url) or model.loaded  # noqa: E731
-    review = ReviewTab(
-        service, Worklist(service), prefetcher, first, ready, FieldDesk(CountSessions(store, settings.home, service))
-    )
+    counts = CountSessions(store, settings.home, service)
+    review = ReviewTab(service, Worklist(service), prefetcher, first, ready, FieldDesk(counts))
     history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
-    tabs: dict[str, Any] = {"Review": review, "History": history, "Labels": LabelsTab(labels_of(service))}
+    tabs: dict[str, Any] = {"Review": review, "Count": CountTab(counts, review), "History": history}
+    tabs["Labels"] = LabelsTab(labels_of(service))
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
     tabs |= ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
     if not service.private:

@@ -169,7 +169,7 @@ def test_no_english_is_left_on_any_tab(browser, filled: Filled, tmp_path: Path):
         page.wait_for_timeout(400)
         walk.look(where or "closed")
     page.keyboard.press("Escape")
-    for tab in ("History", "Labels", "Agreement", "Training", "Data"):
+    for tab in ("Count", "History", "Labels", "Agreement", "Training", "Data"):
         walk.tab(tab)
     page.set_input_files("input[data-role=import]", table(tmp_path))
     page.wait_for_timeout(4000)

@@ -19,6 +19,7 @@ from pdc.domain.errors import BadImage, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found
 from pdc.review.agreement.reports import Reports
+from pdc.review.counting.sessions import CountSessions
 from pdc.review.examples import examples
 from pdc.review.labels import Labels
 from pdc.review.reading.reads import Reads
@@ -27,6 +28,7 @@ from pdc.training.process import ProcessTrainer
 from pdc.training.run_folder import TrainConfig
 from pdc.web.ui.agreement.tab import AgreementTab
 from pdc.web.ui.app import build_ui
+from pdc.web.ui.counting.tab import CountTab
 from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
@@ -164,6 +166,15 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/ui/counting/field.py",
     "review/counting/desk.py",
     "web/ui/app.py",
+    "counting/progress.py",
+    "web/ui/counting/begin.py",
+    "web/ui/counting/fields.py",
+    "web/ui/counting/filling.py",
+    "web/ui/counting/listing.py",
+    "web/ui/counting/outcome.py",
+    "web/ui/counting/signing.py",
+    "web/ui/counting/standing.py",
+    "web/ui/counting/tab.py",
     "web/ui/conflict.py",
     "web/ui/history_tab.py",
     "web/ui/review_tab.py",
@@ -249,6 +260,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     trainer, adapters = ProcessTrainer(Settings(home=folder, model="base")), Adapters(desk.store, "base", folder)
     training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
+    tabs["Count"] = CountTab(CountSessions(desk.store, folder), review)
     tabs["Labels"], tabs["Data"] = LabelsTab(Labels(desk.store)), DataTab()
     tabs["Agreement"] = AgreementTab(Reports(Reads(desk.store)))
     shown = json.dumps(build_ui(tabs).get_config_file(), default=str)

@@ -56,6 +56,7 @@ from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
 log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
+STREAMING: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
 ANSWERING = Message("The model is answering; Esc stops it.")
 LOOKING = "The model takes look {n} of {all}; Esc stops it."
 LOADING = "The model is loading, once: {n} s so far. Esc stops it."
@@ -109,14 +110,11 @@ class ReviewTab:
         shown = [self.editor, self.worklist, self.bar, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
-        streaming = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
         loaded = demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status], show_progress="hidden")
         loaded.then(self.sureness.learn, show_progress="hidden")
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
-            opened = event(show_errors(handler), inputs, self.screen, show_progress="hidden")
-            asked = opened.then(show_errors(self.ask_if_new), work, answer[1:], **streaming)
-            asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+            self.then_ask(event(show_errors(handler), inputs, self.screen, show_progress="hidden"))
 
         opens(self.worklist.choose, self.choose, [self.worklist, self.draft])
         moving = [*work, self.worklist]
@@ -141,12 +139,17 @@ class ReviewTab:
         asking, changed = [self.bar, *work], [*work, self.bar, self.status]
         self.bar.question(show_errors(self.change_question), asking, changed, trigger_mode="always_last", show_progress="hidden")
         self.bar.pin(show_errors(self.pin), self.draft, [self.draft, self.bar], show_progress="hidden")
-        self.bar.ask(show_errors(self.ask_for), asking, changed, **streaming)
-        self.bar.looks(show_errors(self.ask_looks), asking, changed, **streaming)
+        self.bar.ask(show_errors(self.ask_for), asking, changed, **STREAMING)
+        self.bar.looks(show_errors(self.ask_looks), asking, changed, **STREAMING)
         now = {"queue": False, "show_progress": "hidden"}
-        self.editor.closer(show_errors(self.closer), work, answer[1:], **streaming)
+        self.editor.closer(show_errors(self.closer), work, answer[1:], **STREAMING)
         self.editor.stop(self.asking.stop, self.draft, None, trigger_mode="multiple", **now)
         self.editor.edit(show_errors(self.edit), work, [self.kept, self.editor], trigger_mode="always_last", **now)
+
+    def then_ask(self, opened: Any) -> None:
+        """What follows once an image was opened: the model is asked about it, and the next ones are looked at ahead."""
+        asked = opened.then(show_errors(self.ask_if_new), [self.draft, self.editor], [self.editor, self.status], **STREAMING)
+        asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, show_progress="hidden")
 
     # Handlers ---------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ STYLES = (
     "question.css",
     "view.css",
     "data.css",
+    "count.css",
     "touch.css",
 )
 HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
