@@ -32,7 +32,8 @@ class Line:
 
     `low` to `high` is the sampling interval. `below`: the value is only an upper limit ("fewer than"). `value` is None where
     `missing` says what is not known.
-    `assumed` names factors that nobody measured. `plates` is how colonies were worked out.
+    `assumed` names factors that nobody measured. `plates` is how colonies were worked out. `each` is what one object adds to the
+    value: a table with `k` and `each` needs nothing else for the value before rounding, and for its limits.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Line:
     assumed: tuple[str, ...] = ()
     missing: Message | None = None
     plates: PlateResult | None = None
+    each: float | None = None
 
 
 def work_out(protocol: Protocol, sample: Sample) -> tuple[Line, ...]:
@@ -100,9 +102,9 @@ def _scaled(line: Line, result: Result, protocol: Protocol, sample: Sample, per_
     few = protocol.target.few
     if few is not None and sample.of(protocol.target.of) < few:
         formula = f"< {few} / {over}{_factors(result, protocol, sample)} = {few * each:.6g} {result.unit}"
-        return replace(line, value=few * each, low=0.0, high=max(few, high) * each, below=True, formula=formula)
+        return replace(line, value=few * each, low=0.0, high=max(few, high) * each, below=True, formula=formula, each=each)
     formula = f"{_sum(sample, result)} / {over}{_factors(result, protocol, sample)} = {line.k * each:.6g} {result.unit}"
-    return replace(line, value=line.k * each, low=low * each, high=high * each, formula=formula)
+    return replace(line, value=line.k * each, low=low * each, high=high * each, formula=formula, each=each)
 
 
 def _share(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
@@ -112,7 +114,7 @@ def _share(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Li
     each = in_unit(quantity(1), result.unit)
     low, high = intervals.binomial(line.k, n)
     formula = f"{line.k} / {n} = {line.k / n * each:.6g} {result.unit}"
-    return replace(line, n=n, value=line.k / n * each, low=low * each, high=high * each, formula=formula)
+    return replace(line, n=n, value=line.k / n * each, low=low * each, high=high * each, formula=formula, each=each / n)
 
 
 def _per(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
@@ -122,7 +124,7 @@ def _per(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line
     each = in_unit(_factor(result, protocol, sample), result.unit)
     low, high = intervals.ratio(line.k, n)
     formula = f"{line.k} / {n}{_factors(result, protocol, sample)} = {line.k / n * each:.6g} {result.unit}"
-    return replace(line, n=n, value=line.k / n * each, low=low * each, high=high * each, formula=formula)
+    return replace(line, n=n, value=line.k / n * each, low=low * each, high=high * each, formula=formula, each=each / n)
 
 
 def _corrected(line: Line, result: Result, protocol: Protocol, sample: Sample) -> Line:
@@ -153,7 +155,8 @@ def _colonies(line: Line, result: Result, protocol: Protocol, sample: Sample) ->
         return replace(line, missing=Message("Spreaders cover more than a quarter of every plate."))
     low, high = (limit / sample_ml for limit in intervals.poisson(found.total))
     formula = f"{found.total} / {sample_ml:.6g} mL = {found.total / sample_ml:.6g} {result.unit}"
-    return replace(line, value=found.per_ml, low=low, high=high, below=found.kind is PlateResult.LESS, formula=formula)
+    line = replace(line, low=low, high=high, formula=formula, each=1 / sample_ml)
+    return replace(line, value=found.per_ml, below=found.kind is PlateResult.LESS)
 
 
 WORKED_OUT: dict[QuantityKind, Callable[[Line, Result, Protocol, Sample], Line]] = {

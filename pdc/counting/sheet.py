@@ -135,7 +135,12 @@ def differences(text: str) -> list[str]:
     if kept["protocol"]["digest"] != anew["protocol"]["digest"]:
         found.append("protocol")
     was, now = ({line["name"]: line for line in sheet["results"]} for sheet in (kept, anew))
-    return found + [name for name in now.keys() | was.keys() if was.get(name) != now.get(name)]
+    return found + [name for name in now.keys() | was.keys() if not _same(was.get(name), now.get(name))]
+
+
+def _same(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
+    """Whether what a sheet says still holds; an older one may say less."""
+    return was is not None and now is not None and all(now.get(name) == value for name, value in was.items())
 
 
 @contextmanager
@@ -155,7 +160,8 @@ def _loaded(text: str) -> dict[str, Any]:
 
 def _heading(kept: Mapping[str, Any]) -> Heading:
     """What an older sheet does not say stays as it is without."""
-    said = {f.name: kept[f.name] for f in fields(Heading) if f.name in kept}
+    found = {f.name: kept[f.name] for f in fields(Heading) if f.name in kept}
+    said = {name: _message(value) if isinstance(value, dict) else value for name, value in found.items()}
     read = {"made_at": datetime.fromisoformat(said["made_at"]), "status": SheetStatus(said["status"])}
     return Heading(**{**said, **read, "withdrawn": tuple(Withdrawn(**w) for w in said.get("withdrawn", ()))})
 

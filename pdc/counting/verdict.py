@@ -192,10 +192,10 @@ def _agree(protocol: Protocol, replicates: Sequence[Replicate]) -> Outcome:
         said = Message("Replicates {a} and {b}: the table has no row for so small a percentage.", a=_g(high), b=_g(low))
         return Outcome("agreement", Verdict.ESTIMATED, said)
     a, b = numbers if len(numbers) == 2 else (high, low)
-    said = {"a": _g(a), "b": _g(b), "d": _g(found.difference), "allowed": _g(found.allowed)}
+    d, allowed = _g(found.difference), _g(found.allowed)
     if found.agree:
-        return Outcome("agreement", Verdict.VALID, Message(AGREE, **said))
-    return Outcome("agreement", Verdict.REPEAT, Message(DISAGREE, **said))
+        return Outcome("agreement", Verdict.VALID, Message(AGREE, a=_g(a), b=_g(b), d=d, allowed=allowed))
+    return Outcome("agreement", Verdict.REPEAT, Message(DISAGREE, a=_g(a), b=_g(b), d=d, allowed=allowed))
 
 
 def _compared(protocol: Protocol, replicate: Replicate) -> float:
@@ -241,8 +241,8 @@ def _noted(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
     for rule in protocol.noted:
         n = sum(rule.name in f.noted for f in fields)
         if fields and n / len(fields) > rule.most:
-            numbers = {"what": rule.name, "n": n, "all": len(fields), "most": f"{rule.most:.0%}"}
-            said = Message("{what} in {n} of {all} fields, more than {most}.", **numbers)
+            most = f"{rule.most:.0%}"
+            said = Message("{what} in {n} of {all} fields, more than {most}.", what=rule.name, n=n, all=len(fields), most=most)
             yield Outcome(rule.name, Verdict(rule.verdict), said)
 
 

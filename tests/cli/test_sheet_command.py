@@ -54,6 +54,28 @@ def test_a_sample_gets_its_number_its_errors_and_its_verdict(pdc: Pdc, read: Pla
 
 
 @pytest.mark.parametrize(
+    ("ending", "begins", "holds"),
+    [
+        ("html", "<!doctype html>", "Urteil über die Zählung: geschätzt"),
+        ("csv", "\ufeffresult,", "concentration,,5.0,10^6/mL"),
+        ("fhir.json", "{", "Urteil über die Zählung: geschätzt."),
+    ],
+)
+def test_a_sheet_is_written_by_the_ending_of_its_file(
+    pdc: Pdc, read: Place, tmp_path: Path, ending: str, begins: str, holds: str
+):
+    file = tmp_path / f"S-17.{ending}"
+    done = pdc(*COUNTED, *FILLED, "--language", "de", "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    text = file.read_text("utf-8")
+    assert text.startswith(begins) and holds in text
+
+
+def test_a_name_as_the_code_of_a_sample_is_warned_of(pdc: Pdc, read: Place):
+    assert "looks like the name of a person" in pdc(*[w.replace("S-17", "Jane Doe") for w in COUNTED], *FILLED).stderr
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (("sheet", "sperms"), "There is no protocol 'sperms'; there are"),
@@ -61,6 +83,8 @@ def test_a_sample_gets_its_number_its_errors_and_its_verdict(pdc: Pdc, read: Pla
         ((*COUNTED, "--chamber", "Thoma"), "There is no chamber 'Thoma'"),
         ((*COUNTED, "--fill", "dilution=2"), "this protocol asks for dilution factor"),
         ((*COUNTED, "--fill", "dilution factor=two"), "dilution factor is a number"),
+        ((*COUNTED, *FILLED, "--out", "sheet.docx"), "A sheet is written as .fhir.json"),
+        ((*COUNTED, *FILLED, "--out", "s.pdf", "--language", "fr"), "A sheet is said in en, de."),
         ((*COUNTED, "--final"), "dilution factor, ejaculate volume must be filled in"),
         ((*COUNTED, "--replicate", "side c"), "no image of the group 'side c'"),
     ],

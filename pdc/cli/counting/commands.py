@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,14 +41,20 @@ class SheetOptions:
     mm_per_pixel: Annotated[float | None, typer.Option(metavar="MM", help="Size of a pixel of the images.")] = None
     fill: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="What the protocol asks for; repeat.")] = None
     final: Annotated[bool, typer.Option("--final", help="Refuse a sheet with an empty required field.")] = False
-    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Keep the sheet here, complete in itself.")] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the sheet, by the file's ending: .json, .html, .pdf, .csv, .xlsx or .fhir.json."
+        ),
+    ] = None
+    language: Annotated[str, typer.Option(metavar="CODE", help="Language of the file: en or de.")] = "en"
 
 
 def sheet(options: SheetOptions) -> int:
     """Print the result of a sample: numbers with units, chance, what reading changed, and whether the count stands."""
     from pdc.compose import open_store
-    from pdc.counting.sheet import Heading, SheetStatus, make_sheet, to_json
-    from pdc.files import write_json
+    from pdc.counting.sheet import Heading, SheetStatus, make_sheet
+    from pdc.domain.message import Message
     from pdc.review.counting.samples import Known, Samples, known_protocols
     from pdc.settings import Settings
 
@@ -54,6 +62,7 @@ def sheet(options: SheetOptions) -> int:
     protocols = known_protocols(settings.home)
     if options.protocol is None:
         return _list(list(protocols.values()))
+    _check(options)
     protocol = _named(options.protocol, protocols)
     groups = options.replicates or []
     if not groups or not options.sample:
@@ -63,14 +72,44 @@ def sheet(options: SheetOptions) -> int:
     known = Known(chamber, options.squares, options.mm_per_pixel, _filled(options.fill or [], protocol))
     sample = samples.read(protocol, groups, known)
     status = SheetStatus.FINAL if options.final else SheetStatus.DRAFT
-    heading = Heading(
-        options.sample, datetime.now(UTC), getpass.getuser(), f"all {len(sample.fields)} images of the groups", status
-    )
+    chosen = Message("all {n} images of the groups", n=len(sample.fields))
+    heading = Heading(options.sample, datetime.now(UTC), getpass.getuser(), chosen, status)
     made = make_sheet(heading, protocol, sample, samples.error(protocol, sample))
     print("\n".join(_page(made)))
     if options.out:
-        write_json(options.out, to_json(made))
+        _write(options.out, options.language, made)
     return DONE
+
+
+def _write(path: Path, language: str, made: Sheet) -> None:
+    from pdc import files
+    from pdc.formats.sheets.export import Outgoing, kind_of
+
+    files.write(path, kind_of(path.name).make(Outgoing(made, _saying(language), language)))
+
+
+def _saying(language: str) -> Callable[[str], str]:
+    """English needs no dictionary, and they lie with the pages."""
+    if language == "en":
+        return str
+    from pdc.web.ui.words import dictionaries, in_language
+
+    if language not in dictionaries():
+        raise BadSetting("A sheet is said in {languages}.", languages=", ".join(["en", *dictionaries()]))
+    return partial(in_language, language=language)
+
+
+def _check(options: SheetOptions) -> None:
+    """What can be told before the work is done."""
+    from pdc.formats.sheets.export import kind_of
+    from pdc.formats.sheets.names import like_a_name
+    from pdc.formats.sheets.page import NAME
+
+    if options.out:
+        kind_of(options.out.name)
+    _saying(options.language)
+    if like_a_name(options.sample):
+        print(f"Warning: {NAME}", file=sys.stderr)
 
 
 def _list(protocols: Sequence[Protocol]) -> int:

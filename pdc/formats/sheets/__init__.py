@@ -1,0 +1,1 @@
+"""The sheet of a sample goes out: a page as HTML and PDF, tables as CSV and XLSX, FHIR Observations, and JSON."""
