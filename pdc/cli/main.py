@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
 from pdc.cli.experts import commands as experts
 from pdc.cli.options import spelled_out
@@ -23,6 +24,7 @@ EXAMPLES = """examples:
   python -m pdc import annotations.json
   python -m pdc export reviews/ --format coco
   python -m pdc sheet sperm-concentration --sample S-17 --replicate side-a --replicate side-b --squares 5
+  python -m pdc count start sperm-concentration --sample S-17 --replicate side-a --replicate side-b --squares 5
   python -m pdc agreement --out agreement.html
   python -m pdc similar --build
   python -m pdc images retire "slide 7.png" --why "wrong patient"
@@ -42,6 +44,7 @@ app.command("export")(exchange.export)
 app.command("similar")(similar)
 app.command("sheet")(spelled_out(sheet))
 app.command("agreement")(exchange.agreement)
+app.add_typer(sessions.app, name="count")
 app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")

@@ -21,6 +21,14 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """For what changes nothing."""
+    bench = Bench(tmp_path_factory.mktemp("refusing"))
+    bench.side("side 1", 2)
+    return bench
+
+
 def states(bench: Bench, id: str) -> list[str]:
     return [f.state for f in bench.counts.fields(id)]
 
@@ -130,12 +138,11 @@ def test_the_order_in_which_images_are_listed_changes_nothing(bench: Bench):
         ({"replicates": ["side 1", "side 1"]}, "twice. Each field is another picture"),
     ],
 )
-def test_what_makes_no_count_is_refused_with_a_sentence(bench: Bench, words: dict, said: str):
-    bench.side("side 1", 2)
+def test_what_makes_no_count_is_refused_with_a_sentence(refusing: Bench, words: dict, said: str):
     given = {"protocol": "sperm-concentration", "sample": "S", "replicates": ["side 1"], "reader": "ada"}
     with pytest.raises(PdcError, match=said):
-        bench.counts.start(**given | words)
-    assert bench.counts.sessions() == []
+        refusing.counts.start(**given | words)
+    assert refusing.counts.sessions() == []
 
 
 # deciding

@@ -75,7 +75,7 @@ def sheet(options: SheetOptions) -> int:
     chosen = Message("all {n} images of the groups", n=len(sample.fields))
     heading = Heading(options.sample, datetime.now(UTC), getpass.getuser(), chosen, status)
     made = make_sheet(heading, protocol, sample, samples.error(protocol, sample))
-    print("\n".join(_page(made)))
+    print("\n".join(page(made)))
     if options.out:
         _write(options.out, options.language, made)
     return DONE
@@ -153,7 +153,7 @@ def _number(name: str, value: str) -> float:
         raise BadSetting("{name} is a number; this is {value}.", name=name, value=repr(value)) from None
 
 
-def _page(made: Sheet) -> list[str]:
+def page(made: Sheet) -> list[str]:
     """The sheet as lines of text."""
     head, protocol = made.heading, made.protocol
     left_out = sum(sum(f.left_out.values()) for f in made.sample.fields)
