@@ -1,6 +1,7 @@
 // The contact sheet: every mark as a small picture, the doubtful first. A click says that one is wrong, a second takes it back.
 
 import { button, clamp, colorOf, counted, html, icon, set, svg, text } from "./core.js";
+import { notCounted, tallyOf } from "./counting.js";
 import { drawLines, drawPixels, pieceOf } from "./crops.js";
 import { t } from "./words.js";
 
@@ -202,22 +203,24 @@ export class Sheet {
     set(tile.root, "aria-posinset", at + 1);
     set(tile.root, "aria-setsize", this.shown.length);
     tile.canvas.style.filter = this.editor.picture.style.filter;
-    if (tile.mark !== mark || tile.side !== this.side) this.draw(tile, mark);
+    const why = tallyOf(this.doc).why.get(mark.id);
+    if (tile.mark !== mark || tile.side !== this.side || tile.why !== why) this.draw(tile, mark, why);
   }
 
-  draw(tile, mark) {
+  draw(tile, mark, why) {
     const { doc, editor } = this;
     const piece = pieceOf(mark, doc.marks, doc.size);
     drawPixels(tile.canvas, editor.picture, piece, doc.size);
     drawLines(tile.lines, mark, doc.labels, piece);
     const score = mark.score === null ? "" : mark.score.toFixed(2);
     set(tile.root, "data-status", mark.status);
+    set(tile.root, "data-out", why || "");
     set(tile.root, "title", mark.label);
-    set(tile.root, "aria-label", [mark.label, score, WORDS[mark.status]].filter(Boolean).join(", "));
+    set(tile.root, "aria-label", [mark.label, score, WORDS[mark.status], why && notCounted(why)].filter(Boolean).join(", "));
     tile.swatch.style.background = colorOf(doc.labels, mark.label);
     text(tile.name, mark.label);
-    text(tile.score, score);
-    Object.assign(tile, { mark, side: this.side });
+    text(tile.score, why ? t("not counted") : score);
+    Object.assign(tile, { mark, why, side: this.side });
   }
 
   resize(by) {

@@ -113,6 +113,16 @@ def test_marks_that_the_rule_leaves_out_are_hatched_named_and_still_there_to_edi
     assert "not counted" not in driver.page.locator('.pda-mark[data-id="right"]').get_attribute("aria-label")
 
 
+def test_the_contact_sheet_says_what_is_not_counted(driver):
+    driver.open(INSIDE, RIGHT, counting=counting())
+    driver.js("e.sheet.toggle(true)")
+    out = driver.page.locator(".pda-tile[data-out=border]")
+    assert out.count() == 1 and out.get_attribute("data-id") == "right" and "not counted" in out.get_attribute("aria-label")
+    driver.js("e.doc.reshape('right', {box: [300, 60, 380, 140]})")
+    assert out.count() == 0
+    driver.js("e.sheet.toggle(false)")
+
+
 def test_the_bar_follows_every_edit_and_undo_and_says_when_the_target_is_reached(driver):
     driver.open(INSIDE, counting=counting())
     bar = ".pda-running-said"
