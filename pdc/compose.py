@@ -260,6 +260,7 @@ def tabs_of(
     from pdc.adapters import golden_images
     from pdc.review.counting.desk import FieldDesk
     from pdc.review.counting.sessions import CountSessions
+    from pdc.review.counting.twice import ReadTwice
     from pdc.review.edit_counts import count_edits
     from pdc.review.history import History
     from pdc.review.questions import labels_of
@@ -288,7 +289,7 @@ def tabs_of(
     tabs: dict[str, Any] = {"Review": review, "Count": CountTab(counts, review), "History": history}
     tabs["Labels"] = LabelsTab(labels_of(service))
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
-    tabs |= ({"Agreement": AgreementTab(reports)} if reports else {}) | {"Data": DataTab()}
+    tabs |= ({"Agreement": AgreementTab(reports, ReadTwice(counts, reports))} if reports else {}) | {"Data": DataTab()}
     if not service.private:
         worked = lambda: count_edits(store.reviews(unseen=True), store.predictions())  # noqa: E731
         suspected = SuspicionPanel(adapters, partial(readers, store), review)

@@ -24,7 +24,7 @@ class Reports:
 
     def of(self, user: str | None) -> Report:
         """What this user may see; None: whoever runs PDC, who sees everything."""
-        found = list(self._visible(user))
+        found = list(self.visible(user))
         only = None if user is None or self.sees_all(user) else user
         key = only or "", *(read.review.id for read in found)
         kept = self._kept.get(user or "")
@@ -33,7 +33,8 @@ class Reports:
             self._kept[user or ""] = kept
         return kept[1]
 
-    def _visible(self, user: str | None) -> Iterator[Read]:
+    def visible(self, user: str | None) -> Iterator[Read]:
+        """The reads whose numbers this user may see, of whomever."""
         own = self.reads.parts(user) if user is not None else {}
         found = [read for read in self.reads.all_reads() if read.review.image_sha256 not in own]
         again = user is not None and any(task.given.turn > 1 for task in self.reads.open_reads(user))

@@ -7,10 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from pdc.review.agreement.report import Report
 from pdc.review.agreement.reports import Reports
+from pdc.review.counting.twice import ReadTwice
 from pdc.web.ui.agreement.page import ALL_LABELS, ALL_READERS, named, report_page
+from pdc.web.ui.agreement.twice import twice_page
 from pdc.web.ui.screen import show_errors, user_of
-from pdc.web.ui.view import Node, NodeView
+from pdc.web.ui.view import Node, NodeView, el
 from pdc.web.ui.words import word
 
 CSV = "api/agreement.csv"
@@ -20,8 +23,8 @@ EVERYBODY = ""
 class AgreementTab:
     """Builds the tab and holds its handlers."""
 
-    def __init__(self, reports: Reports) -> None:
-        self.reports = reports
+    def __init__(self, reports: Reports, twice: ReadTwice | None = None) -> None:
+        self.reports, self.twice = reports, twice
 
     def build(self, demo: gr.Blocks) -> None:
         with gr.Row(elem_classes="pdc-question"):
@@ -43,9 +46,16 @@ class AgreementTab:
         readers = [(ALL_READERS, EVERYBODY), *((named(c.readers), json.dumps(c.readers)) for c in report.comparisons)]
         labels = [(ALL_LABELS, EVERYBODY), *((label, label) for label in report.labels)]
         chosen = [gr.update(choices=choices, value=EVERYBODY) for choices in (readers, labels)]
-        return chosen[0], chosen[1], report_page(report, None)
+        return chosen[0], chosen[1], self._page(report, None, user_of(request))
 
     def choose(self, readers: str | None, label: str | None, request: gr.Request) -> Node:
         """The same of two readers, or of one label."""
         wanted = json.loads(readers) if readers else None
-        return report_page(self.reports.of(user_of(request)).about(wanted), label or None)
+        return self._page(self.reports.of(user_of(request)).about(wanted), label or None, user_of(request))
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _page(self, report: Report, label: str | None, user: str) -> Node:
+        """The report, and below it what was counted twice, of whomever."""
+        below = twice_page(self.twice.replicates(user), self.twice.again(user)) if self.twice else None
+        return el("div", report_page(report, label), *([below] if below else []), cls="pdc-agreement")
