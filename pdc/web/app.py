@@ -35,7 +35,17 @@ from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
-from pdc.web import auto_accept_route, data_routes, effort_route, fields_route, fit_route, import_routes, raw_route, similar_route
+from pdc.web import (
+    auto_accept_route,
+    data_routes,
+    effort_route,
+    fields_route,
+    fit_route,
+    import_routes,
+    raw_route,
+    sheet_routes,
+    similar_route,
+)
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
@@ -108,6 +118,7 @@ def build_server(
         fit_route.add_fit_route(app, access, fitting)
     if counts is not None:
         fields_route.add_fields_route(app, access, FieldDesk(counts))
+        sheet_routes.add_sheet_routes(app, access, counts)
     _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))

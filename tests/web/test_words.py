@@ -131,6 +131,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "web/bodies.py",
     "web/incoming.py",
     "web/fit_route.py",
+    "web/sheet_routes.py",
     "web/import_routes.py",
     "formats/coco.py",
     "formats/contents.py",
