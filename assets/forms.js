@@ -9,6 +9,7 @@ const filters = () => {
 };
 
 const isChoice = (field) => field.type === "radio" || field.type === "checkbox";
+const isLine = (field) => field.tagName === "INPUT" && !isChoice(field);
 const named = (root) => [...root.querySelectorAll("[name]")];
 const key = (field) => `${field.closest("[data-form]")?.dataset.form}\n${field.name}\n${isChoice(field) ? field.value : ""}`;
 const original = (field) => (isChoice(field) ? field.defaultChecked : field.tagName === "SELECT" ? null : field.defaultValue);
@@ -16,10 +17,11 @@ const current = (field) => (isChoice(field) ? field.checked : field.value);
 
 class Forms {
   constructor({ element, props, trigger, watch }) {
-    Object.assign(this, { props, trigger, stamp: null });
+    Object.assign(this, { props, trigger, stamp: null, building: false });
     this.host = element.querySelector(".pdc-count");
     this.host.addEventListener("click", (event) => this.press(event.target.closest("[data-do]")));
     this.host.addEventListener("change", (event) => this.changed(event.target));
+    this.host.addEventListener("focusout", (event) => this.left(event.target));
     this.host.addEventListener("input", (event) => this.find(event.target));
     this.host.addEventListener("keydown", (event) => this.key(event));
     watch("value", () => this.show(props.value));
@@ -31,7 +33,14 @@ class Forms {
   }
 
   changed(field) {
-    if (field.dataset.change) this.send(field, field.dataset.change, "act");
+    if (field.dataset.change && !isLine(field)) this.send(field, field.dataset.change, "act");
+  }
+
+  // Not by "change": of a line that was built again while somebody typed the browser would not tell.
+  left(field) {
+    if (this.building || !isLine(field) || !field.dataset.change || field.value === (field.dataset.told ?? field.defaultValue)) return;
+    field.dataset.told = field.value;
+    this.send(field, field.dataset.change, "act");
   }
 
   // Enter in a line presses the form's own button, if it has one.
@@ -68,7 +77,9 @@ class Forms {
     const unfolded = [...this.host.querySelectorAll("details[open]")].map((d) => d.dataset.row);
     const focused = this.host.contains(document.activeElement) && document.activeElement.name ? key(document.activeElement) : null;
     this.sent = null;
+    this.building = true;
     this.host.replaceChildren(...(value.page ? [build(value.page)] : []));
+    this.building = false;
     const fields = new Map(named(this.host).map((field) => [key(field), field]));
     for (const [name, was] of kept) {
       const field = fields.get(name);

@@ -65,7 +65,7 @@ def _protocol(
     }
 
 
-DENSITY = {"name": "nuclei", "kind": "density", "of": ["nuclei"], "unit": "/mm^2", "figures": 3}
+DENSITY = {"name": "nuclei", "kind": "density", "of": ["nuclei"], "unit": "/mm2", "figures": 3}
 BESIDE = {"name": "platelets in 100 red cells", "kind": "share", "of": ["platelets"], "among": ["red cells"], "decimals": 1}
 PLAYS = (
     Play(

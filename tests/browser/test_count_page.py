@@ -127,3 +127,35 @@ def test_a_sample_is_begun_read_filled_in_and_signed(lab):
     (session,) = store.count_sessions()
     (sheet,) = store.count_sheets(session.id)
     assert sheet.status == "final" and '"dilution factor": 2' in sheet.text and "torn" in sheet.text
+
+
+REBUILT = """async () => {
+  const address = document.querySelector('link[href$="forms.js"]').href, { mountForms } = await import(address);
+  const element = document.createElement("div"), sent = [];
+  element.innerHTML = '<div class="pdc-count"></div>';
+  document.body.append(element);
+  const input = ["input", { type: "text", name: "value", value: "", "data-change": "fill" }];
+  const line = (name) => ["div", { "data-form": name }, input];
+  const page = ["section", {}, line("lot"), line("passage")];
+  const props = { value: { page, stamp: "1" } };
+  let changed;
+  const trigger = (name) => sent.push([name, props.value.asked.fields.value]);
+  mountForms({ element, props, trigger, watch: (name, run) => { changed = run; } });
+  const lines = () => element.querySelectorAll("input");
+  lines()[0].focus();
+  lines()[0].value = "17";
+  props.value = { page, stamp: "2" };
+  changed();
+  const kept = [document.activeElement === lines()[0], lines()[0].value, sent.length];
+  lines()[1].focus();
+  lines()[0].focus();
+  lines()[1].focus();
+  element.remove();
+  return [kept, sent];
+}"""
+
+
+def test_what_is_being_typed_stays_when_the_page_comes_anew_and_is_sent_once_it_is_left(lab):
+    _, hand = lab
+    kept, sent = hand.page.evaluate(REBUILT)
+    assert kept == [True, "17", 0] and sent == [["act", "17"]]

@@ -148,6 +148,13 @@ def test_a_field_is_withdrawn_with_a_reason_that_stays_in_its_row(bench: Bench):
         bench.do("withdraw", {"sha256": second}, why=" ")
 
 
+def test_a_protocol_file_that_cannot_be_used_is_named_and_counts_that_were_begun_stay(bench: Bench, tmp_path: Path):
+    bench.begin()
+    (tmp_path / "protocols").mkdir()
+    (tmp_path / "protocols" / "ours.json").write_text('{"name": "ours"}')
+    assert "The protocol ours.json cannot be used." in bench.do("new") and "S-17" in said(bench.value["page"])
+
+
 def test_what_is_noted_of_a_field_is_noted_and_taken_back(bench: Bench):
     bench.begin()
     about = {"sha256": bench.sides["a"][0], "name": "clumps"}

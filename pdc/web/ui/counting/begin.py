@@ -33,6 +33,7 @@ SIDES = {name: Message(name) for name in ("left", "top", "right", "bottom")}
 NAME = Message("This looks like a person's name. Use a code: the sheet leaves the lab.")
 SET_BY_LAB = "Your lab has to set these before use: {what}. No text that was read gives their numbers."
 NO_IMAGES = Message("There are no images yet. Upload them on the Review page; a folder becomes one row here.")
+MEND = Message("Mend the file in the folder “protocols”, or take it out, then come back to this page.")
 LATER = Message("Empty: set it later, image by image.")
 FAIR = Message("Which way was taken stands on the sheet. Images in order of doubt are never taken: they bias a count.")
 DENSITY = Message("Without it the sheet has no area, and no result that needs one.")
@@ -77,6 +78,11 @@ def begin_page(protocols: Mapping[str, Protocol], found: Sequence[Batch], asked:
     ]
     begin = button(Message("Begin the count"), "begin", cls="pdc-main", data_enter="")
     return form("begin", el("h2", Message("Count a sample")), first, *steps, begin, cls="pdc-begin")
+
+
+def bad_protocol_page(why: Message) -> Node:
+    """In place of the form, where a protocol file cannot be read."""
+    return el("section", el("h2", Message("Count a sample")), el("p", why, cls="pdc-missing"), el("p", MEND), cls="pdc-begin")
 
 
 def wanted_of(protocols: Mapping[str, Protocol], found: Sequence[Batch], asked: Asked) -> Wanted:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
 
+from pdc.counting.protocol import BadProtocol
 from pdc.counting.sheet import SheetStatus
 from pdc.domain.errors import PdcError
 from pdc.review.counting.batches import Batch, batches, shown_batch
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.drafts import Draft
 from pdc.review.worklist import Order
-from pdc.web.ui.counting.begin import begin_page, ticked, wanted_of
+from pdc.web.ui.counting.begin import bad_protocol_page, begin_page, ticked, wanted_of
 from pdc.web.ui.counting.collecting import count_lines, standing_of
 from pdc.web.ui.counting.forms import Asked, FormPage, asked_in
 from pdc.web.ui.counting.listing import counts_list
@@ -59,7 +60,7 @@ class CountTab:
         """Wire the page, once the review tab has its own."""
         hidden: dict[str, Any] = {"show_progress": "hidden"}
         tab.select(show_errors(self.show), self.page, self.page, **hidden)
-        self.page.act(show_errors(self.act), self.page, self.page, **hidden)
+        self.page.act(show_errors(self.act), self.page, self.page, trigger_mode="multiple", **hidden)
         shown = [*self.review.screen, bar]
         opened = self.page.read(show_errors(self.read), [self.page, self.review.draft], shown, **hidden)
         self.review.then_ask(opened)
@@ -148,12 +149,16 @@ class CountTab:
         """The list of counts beside the open one, or beside the form that begins one; in the reader's language."""
         lines = count_lines(self.counts, reader)
         found = self._batches(asked, reader)
-        if open is None:
-            main = begin_page(self.counts.protocols(), found, asked)
-        else:
-            main = standing_page(standing_of(self.counts, open, reader), found)
+        main = self._begin(found, asked) if open is None else standing_page(standing_of(self.counts, open, reader), found)
         page: Node = el("div", counts_list(lines, open), el("div", main, cls="pdc-main-column"), cls="pdc-count-page")
         return {"page": translated(page), "open": open, "stamp": uuid4().hex}
+
+    def _begin(self, found: Sequence[Batch], asked: Asked) -> Node:
+        """The form; where a protocol file of the lab cannot be used, what is wrong with it."""
+        try:
+            return begin_page(self.counts.protocols(), found, asked)
+        except BadProtocol as wrong:
+            return bad_protocol_page(wrong.message)
 
     def _batches(self, asked: Asked, reader: str) -> list[Batch]:
         """Every image the reader may see, and those that the list on the Review page shows where it is filtered."""
