@@ -1,6 +1,7 @@
 // The editor: one document, its view, layer, panels and tools, and the link to the Gradio component around it.
 
 import { Adjust } from "./adjust.js";
+import { Area } from "./area.js";
 import { askFor } from "./asks.js";
 import { Confidence } from "./confidence.js";
 import { counted, html, svg } from "./core.js";
@@ -84,13 +85,14 @@ export class Editor {
       below: [this.running.line, this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
     });
     this.differential = new Differential(this);
-    this.running.tools.append(this.differential.way);
+    this.area = new Area(this);
+    this.running.tools.append(this.differential.way, this.area.button);
     this.readers = new Readers(this);
     this.list = new List(this);
     this.sheet = new Sheet(this);
     this.similar = new Similar(this);
     this.panels = [this.running, this.counts, this.confidence, this.readers, this.hints, this.list, this.sheet, this.grid, this.lens, this.notices,
-      this.fit, this.toolbar, this.similar, this.differential];
+      this.fit, this.toolbar, this.similar, this.differential, this.area];
     this.side = html("aside", { class: "pda-side", "aria-label": "Count and marks" },
       this.counts.root, this.differential.pad.root, this.confidence.root, this.readers.root, this.sheet.way, this.list.root, this.similar.button, legend());
   }
@@ -101,6 +103,7 @@ export class Editor {
     this.toolbar.zoomed(this.view.scale);
     this.grid.place();
     this.running.frame.zoomed();
+    this.area.draw();
     this.lens.render();
   }
 
@@ -222,7 +225,7 @@ export class Editor {
     if (this.help.open) return this.help.toggle(false);
     if (this.sheet.open) return this.sheet.toggle(false);
     if (this.adjust.open) return this.adjust.toggle(false);
-    if (this.similar.escape()) return;
+    if (this.similar.escape() || this.area.escape()) return;
     if (this.pointer.busy) return this.pointer.cancel();
     if (this.notices.stop()) return;
     if (this.tool !== "select") return this.setTool("select");

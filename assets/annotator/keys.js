@@ -21,7 +21,7 @@ export const BINDINGS = [
     ["F", "next mark that may be wrong; next object to decide", { f: (e) => e.readers.next() || e.hints.next() }],
     ["Shift F", "fit the selected boxes to their objects; without any, all loose ones", { "shift+f": (e) => void e.fit.key() }],
     ["Ctrl Z / Ctrl Y", "undo / redo", {
-      "ctrl+z": (e) => e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
+      "ctrl+z": (e) => e.area.undo() || e.doc.undo(), "ctrl+y": (e) => e.doc.redo(), "ctrl+shift+z": (e) => e.doc.redo(),
     }],
   ]],
   ["Consensus of several readers", [
@@ -56,6 +56,7 @@ export const BINDINGS = [
   ["Counting", [
     ["G", "grid", { g: (e) => e.grid.toggle() }],
     ["T", "this cell is done, go to the next", { t: (e) => e.grid.advance() }],
+    ["Shift B", "the counting area of a field: found, three clicks, rectangle, polygon, dish", { "shift+b": (e) => e.area.toggle() }],
     ["Shift K", "differential keyboard: one key says what a cell is, and the next one comes up", { "shift+k": (e) => e.differential.toggle() }],
     ["Space / Backspace", "in the differential keyboard: skip the cell / take the last key back", {}],
   ]],
@@ -82,7 +83,7 @@ export const WORKLIST = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "e", "f", "g", "k", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
+const SHIFTED = ["a", "b", "e", "f", "g", "k", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 
@@ -114,7 +115,7 @@ function chord(event, key = meant(event)) {
 // Runs a key on the editor; true when it meant something.
 export const press = (editor, event) => {
   const key = meant(event);
-  const taker = editor.sheet.open ? editor.sheet : editor.differential;
+  const taker = editor.sheet.open ? editor.sheet : editor.area.on ? editor.area : editor.differential;
   const said = taker.press(event, key);
   if (said !== undefined) return said;
   const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -153,7 +154,7 @@ const typing = (event) => {
 // Whether the editor in sight has a use of its own for a key that other parts of the page listen for too.
 export const claimed = (event) => {
   const editor = inSight();
-  return editor !== null && editor.differential.claims(event, meant(event));
+  return editor !== null && [editor.area, editor.differential].some((panel) => panel.claims(event, meant(event)));
 };
 
 function onKeyDown(event) {

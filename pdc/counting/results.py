@@ -185,7 +185,10 @@ def plate_of(counted: FieldCount, classes: Sequence[str]) -> Plate | None:
     filled = counted.filled
     if not isinstance(dilution := filled.get(DILUTION), int | float):
         return None
-    volume, spread, part = (float(filled.get(name, other)) for name, other in ((VOLUME, 1), (SPREAD, 0), (PART, 1)))
+    volume, spread, part = (
+        float(filled.get(name, other))
+        for name, other in ((VOLUME, 1), (SPREAD, 0), (PART, counted.area.part if counted.area else 1))
+    )
     return Plate(counted.of(classes), float(dilution), volume, spread, part)
 
 

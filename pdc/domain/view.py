@@ -21,7 +21,7 @@ class View:
 
     `white` is the greatest whole number that the file could hold, None for fractions. `channel`, from 0, is the one shown of
     `channels`; None for colours. `looks` is a key of SEEN, for a picture in which little can be seen. `raw` names the file's own
-    numbers, where these are kept.
+    numbers, where these are kept. `mm_per_pixel` is the size of a pixel that the file names; None: it names none.
     """
 
     low: float | None = None
@@ -31,6 +31,7 @@ class View:
     channels: int = 1
     looks: str | None = None
     raw: str | None = None
+    mm_per_pixel: float | None = None
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> View:

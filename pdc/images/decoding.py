@@ -13,7 +13,7 @@ What 8 bits of one picture cannot hold is given back beside it: the numbers as t
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from PIL.Image import Transpose
 from tifffile import TiffFile
 
 from pdc.domain.view import SEEN
-from pdc.images import other_files, samples, whole_files, window
+from pdc.images import other_files, pixel_size, samples, whole_files, window
 from pdc.images.colour_profiles import to_srgb
 from pdc.images.notes import Note, Refused, cut_off, note
 from pdc.images.samples import Samples
@@ -61,6 +61,12 @@ def decode(data: bytes, max_megapixels: float) -> Decoded:
         raise Refused("The file is empty; choose another.")
     other_files.refuse_known(data)
     tiff = samples.tiff_of(data)
+    found = _read(data, tiff, max_megapixels)
+    size = pixel_size.mm_per_pixel(tiff)
+    return replace(found, view={**(found.view or {}), "mm_per_pixel": size}) if size else found
+
+
+def _read(data: bytes, tiff: TiffFile | None, max_megapixels: float) -> Decoded:
     if tiff is not None:
         page = samples.first_page(tiff)
         _check_size((page.imagewidth, page.imagelength), max_megapixels)

@@ -25,6 +25,7 @@ from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.agreement.reports import Reports
 from pdc.review.ahead.pool import AnswerPool, PoolState
+from pdc.review.counting.areas import Areas
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.examples import examples
@@ -36,6 +37,7 @@ from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web import (
+    area_route,
     auto_accept_route,
     data_routes,
     effort_route,
@@ -119,6 +121,7 @@ def build_server(
     if counts is not None:
         fields_route.add_fields_route(app, access, FieldDesk(counts))
         sheet_routes.add_sheet_routes(app, access, counts)
+        area_route.add_area_route(app, access, Areas(service, counts))
     _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))

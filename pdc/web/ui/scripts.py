@@ -22,6 +22,7 @@ STYLES = (
     "theme.css",
     "annotator.css",
     "frame.css",
+    "area.css",
     "differential.css",
     "worklist.css",
     "question.css",
