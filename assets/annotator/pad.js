@@ -54,6 +54,7 @@ export class Pad {
   begin() {
     this.say("");
     this.rung.hidden = true;
+    this.root.scrollTop = 0;
   }
 
   // What the bell says, for eyes.

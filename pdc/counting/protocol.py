@@ -114,7 +114,8 @@ class Target(Part):
 
 class QuantityKind(StrEnum):
     """`concentration`: n / volume x dilution. `share`: n of `among`. `per`: n beside `among`, times a factor.
-    `corrected`: a measured number that holds n too, as n beside `among` says. `density`: n / area. `mean`: n a field, times a factor. `colonies`: by the rules for plates."""
+    `corrected`: a measured number that holds n too, as n beside `among` says.
+    `density`: n / area. `mean`: n a field, times a factor. `colonies`: by the rules for plates."""
 
     CONCENTRATION = "concentration"
     SHARE = "share"

@@ -103,7 +103,9 @@ def test_a_differential_counts_nucleated_red_cells_outside_the_hundred():
     assert lines["basophil"].value == 0 and lines["basophil"].high == 4
 
 
-@pytest.mark.parametrize(("nucleated", "value", "limits"), [(4, 12.0, (12.0, 12.0)), (5, 11.4, (10.7, 11.8)), (25, 9.6, (8.6, 10.4))])
+@pytest.mark.parametrize(
+    ("nucleated", "value", "limits"), [(4, 12.0, (12.0, 12.0)), (5, 11.4, (10.7, 11.8)), (25, 9.6, (8.6, 10.4))]
+)
 def test_a_white_count_is_corrected_from_five_nucleated_red_cells_per_hundred_on(nucleated, value, limits):
     counted = {"neutrophil": 60, "lymphocyte": 40, "nucleated red cell": nucleated}
     sample = Sample((Replicate((FieldCount("f", counted),)),), {"white cells by the analyser": 12.0})

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pdc.counting.border import TOUCH
+from pdc.counting.protocol import Protocol, QuantityKind
+from pdc.counting.tally import Filled
 from pdc.domain.message import Message
 from pdc.review.counting.desk import FieldDesk, OpenField
 from pdc.review.counting.state import CountField, FieldState
@@ -26,6 +28,7 @@ def field_value(found: OpenField) -> dict[str, Any]:
         "classes": [{"name": c.name, "labels": list(c.labels), "key": c.key} for c in protocol.classes],
         "before": dict(found.before),
         "earlier": dict(found.earlier),
+        "corrected": _corrected(protocol, session.filled),
         "least": found.least,
         "of": list(protocol.target.of),
         "each": protocol.target.each,
@@ -37,6 +40,16 @@ def field_value(found: OpenField) -> dict[str, Any]:
         "place": found.at,
         "places": found.of,
     }
+
+
+def _corrected(protocol: Protocol, filled: Filled) -> dict[str, Any] | None:
+    """A measured number that the differential keyboard shows corrected, where the protocol has one; `measured` may be None."""
+    result = next((r for r in protocol.results if r.kind is QuantityKind.CORRECTED), None)
+    if result is None:
+        return None
+    numbers = [value for name in result.times if isinstance(value := filled.get(str(name)), int | float)]
+    corrects = {"of": list(result.of), "among": list(result.among), "from": result.from_per_100}
+    return {**corrects, "measured": numbers[0] if numbers else None}
 
 
 class Fields:
