@@ -22,8 +22,8 @@ export class Running {
     this.tools = html("span", { class: "pda-running-tools" });
     this.go = html("button", { type: "button", class: "pda-close", title: "Save, next field (Enter)", on: { click: () => document.dispatchEvent(new CustomEvent("pdc-finish")) } }, "Next field");
     this.root = html("div", { class: "pda-running", role: "region", "aria-label": "Count session", hidden: "" },
-      html("div", { class: "pda-running-said" }, this.sample, this.number, this.next), this.bar,
-      html("div", { class: "pda-running-more" }, this.place, this.classes, this.tools, this.go));
+      html("div", { class: "pda-running-said" }, this.sample, this.number, this.next, this.place, this.classes), this.bar,
+      html("div", { class: "pda-running-more" }, this.tools, this.go));
     this.line = html("p", { class: "pda-field", role: "status", hidden: "" });
   }
 

@@ -28,6 +28,8 @@ NOT_SAID = (
     "Save again if there is none in this image."
 )
 
+EMPTY_FIELD = "Not saved yet: nothing is marked in this field. Save again if there is nothing to count in it."
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -165,8 +167,13 @@ class Questions:
         """From now on its question is that of images with none of their own; pinned already, no longer."""
         return replace(draft, pinned=None if draft.pinned else draft.question)
 
-    def doubted(self, draft: Draft) -> Draft | None:
-        """The draft with a line that asks whether its none is meant, where it may not be; saved again, it is."""
+    def doubted(self, draft: Draft, counted: bool = False) -> Draft | None:
+        """The draft with a line that asks whether its none is meant, where it may not be; saved again, it is.
+
+        `counted`: it is a field of a count. Read blind, nothing on the screen says whether anybody has looked at it.
+        """
+        if counted and draft.blind and not draft.confirmed and says_none(draft.findings, draft.question):
+            return replace(draft, confirmed=draft.question.labels, note=Message(EMPTY_FIELD))
         unsaid = unsaid_nones(draft)
         if set(unsaid) - set(draft.confirmed):
             return replace(draft, confirmed=unsaid, note=Message(NOT_SAID, labels=", ".join(unsaid)))

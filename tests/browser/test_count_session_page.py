@@ -62,6 +62,9 @@ def test_a_sample_is_read_field_by_field(browser, bench):
     says(page, ".pda-running-said", "0 of 200 sperm, replicate 2 of 2:")  # read without the model in sight
     assert page.locator(".pda-row").count() == 0
     shot(page, "blind")
+    page.locator(".pda-canvas").focus()
+    press(page, "Enter")
+    says(page, ".pdc-status", "nothing is marked in this field")
 
     page.locator(".pdc-fields button:visible", has_text="Leave the session").click()
     page.wait_for_function("document.querySelectorAll('.pdc-own .pdc-item').length === 5")
@@ -71,5 +74,11 @@ def test_a_sample_is_read_field_by_field(browser, bench):
     page.wait_for_function("document.querySelectorAll('.pdc-own .pdc-item').length === 3")
     says(page, ".pda-running-said", "0 of 200 sperm, replicate 2 of 2:")
     assert [f.state for f in bench.counts.fields(session.id)] == ["read", "read", "open"]
+    page.locator(".pda-canvas").focus()
+    press(page, "Enter")
+    says(page, ".pdc-status", "nothing is marked in this field")
+    press(page, "Enter")
+    says(page, ".pdc-status", "No field of this count is left to read.")
+    says(page, ".pdc-fields", "3 of 3 fields read")
     assert page.errors == []
     page.close()

@@ -355,7 +355,7 @@ class ReviewTab:
         if draft is not None and self.asking.answering(draft):
             raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
         seen = self.asking.now(on_screen(draft, value))
-        if doubted := self.questions.doubted(seen):
+        if doubted := self.questions.doubted(seen, self.fields.holds(seen)):
             return self._stay(doubted)
         edited = self.service.edit(seen, seen.findings)
         try:

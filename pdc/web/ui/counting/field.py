@@ -63,13 +63,16 @@ class Fields:
         found = self.desk and self.desk.field(draft.image.sha256, draft.author, draft.question)
         return field_value(found) if found else None
 
+    def holds(self, draft: Draft) -> bool:
+        """Whether a review of it would be counted."""
+        return bool(self.desk and self.desk.session(draft.image.sha256, draft.author, draft.question))
+
     def listed(self, draft: Draft) -> dict[str, Any] | None:
         """For the list. `fits`: what is on the screen is asked as the session asks."""
         session = self.desk and self.desk.counts.open_session(draft.image.sha256, draft.author)
         if not self.desk or not session:
             return None
-        fits = self.desk.session(draft.image.sha256, draft.author, draft.question) is not None
-        return {"session": session.id, "sample": session.sample, "title": session.protocol.title, "fits": fits}
+        return {"session": session.id, "sample": session.sample, "title": session.protocol.title, "fits": self.holds(draft)}
 
 
 def counted_in(worklist: Any) -> str | None:
@@ -83,4 +86,4 @@ def field_row(place: CountField, n: int, several: bool) -> list[Any]:
     is read without those of the first in sight."""
     stage = "done" if place.state is FieldState.READ else "new"
     at = Message("replicate {at}", at=place.replicate) if several else Message("field {n}", n=n)
-    return [place.sha256, place.name, stage, at, place.by]
+    return [place.sha256, place.name, stage, at, ""]
