@@ -259,8 +259,8 @@ def tabs_of(
     """The tabs by their names; none to train in where every visitor has images of their own."""
     from pdc.adapters import golden_images
     from pdc.review.counting.desk import FieldDesk
+    from pdc.review.counting.measures.twice import ReadTwice
     from pdc.review.counting.sessions import CountSessions
-    from pdc.review.counting.twice import ReadTwice
     from pdc.review.edit_counts import count_edits
     from pdc.review.history import History
     from pdc.review.questions import labels_of

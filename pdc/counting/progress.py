@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pdc.counting.chambers import CHAMBERS
+from pdc.counting.fair_fields import Way
 from pdc.counting.protocol import AreaKind, Protocol
 from pdc.counting.tally import Sample, least_asked, squares_to_match
 from pdc.domain.message import Message, joined
@@ -39,6 +40,8 @@ def progress(protocol: Protocol, sample: Sample) -> Progress:
     squares = _squares_left(protocol, sample)
     if at > 1 and squares_to_match(protocol, sample):
         enough = not squares
+    if sample.way is Way.HOT_SPOT and sample.ahead:
+        enough = False  # the hottest may lie in a field that nobody has read
     done = enough and not squares and at >= asked
     where = Message("{n} of {least}", n=n, least=least)
     if asked > 1:

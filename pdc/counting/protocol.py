@@ -23,6 +23,7 @@ from pdc.domain.errors import PdcError
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f<>|]+$")]
 Share = Annotated[float, Field(gt=0, le=1)]
+HOT_SPOT_SIZE = "hot spot size in mm2"  # what is filled in where fields may be chosen by hot spot
 ASSUMED = "assumed"  # a field whose number nobody measured is printed with this word
 
 
@@ -210,8 +211,6 @@ class Protocol(Part):
     noted: tuple[Noted, ...] = ()
     fields: tuple[Literal[Way.ALL, Way.SYSTEMATIC_RANDOM, Way.HOT_SPOT], ...] = (Way.ALL, Way.SYSTEMATIC_RANDOM)
     """the ways in which fields may be chosen"""
-    hot_spot_mm2: Annotated[float, Field(gt=0)] | None = None
-    """the size of the hot spot; None: it is asked for"""
     sources: tuple[Source, ...] = ()
     set_by_lab: tuple[Name, ...] = ()
 
@@ -228,6 +227,8 @@ class Protocol(Part):
         if wrong := sorted(set(of) - set(names)):
             raise ValueError(f"{wrong[0]!r} is no class of this protocol; there are {', '.join(names)}")
         filled = {f.name for f in self.fill_in if f.number}
+        if Way.HOT_SPOT in self.fields and HOT_SPOT_SIZE not in filled:
+            raise ValueError(f"a hot spot needs the number {HOT_SPOT_SIZE!r} to fill in")
         for result in self.results:
             if wrong := [n for n in (*result.times, *result.over) if isinstance(n, str) and n not in filled]:
                 raise ValueError(f"{result.name!r} is worked out with {wrong[0]!r}, which is no number to fill in")

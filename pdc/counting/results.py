@@ -16,7 +16,7 @@ from pdc.counting.chambers import CHAMBERS
 from pdc.counting.plates import Plate, PlateResult, colonies
 from pdc.counting.protocol import FillIn, Protocol, QuantityKind, Result
 from pdc.counting.rounding import decimals, figures
-from pdc.counting.tally import FieldCount, Sample
+from pdc.counting.tally import FieldCount, Replicate, Sample
 from pdc.counting.units import in_unit, quantity
 from pdc.domain.message import Message
 
@@ -52,10 +52,16 @@ class Line:
 
 
 def work_out(protocol: Protocol, sample: Sample) -> tuple[Line, ...]:
-    """Every result of the protocol, in its order, but for one that needs a field which may stay empty, and is."""
-    return tuple(
-        _rounded(_line(result, protocol, sample), result) for result in protocol.results if _wanted(result, protocol, sample)
-    )
+    """Every result of the protocol, in its order, but for one that needs a field which may stay empty, and is.
+
+    Of hot spots the same of the whole fields stands behind them.
+    """
+    wanted = [result for result in protocol.results if _wanted(result, protocol, sample)]
+    lines = [_rounded(_line(result, protocol, sample), result) for result in wanted]
+    if sample.everywhere:
+        whole = replace(sample, replicates=(Replicate(sample.everywhere),), everywhere=())
+        lines += [replace(line, name=f"{line.name} (whole fields)") for line in work_out(protocol, whole)]
+    return tuple(lines)
 
 
 def _wanted(result: Result, protocol: Protocol, sample: Sample) -> bool:

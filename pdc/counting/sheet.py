@@ -179,7 +179,7 @@ def _error(kept: Mapping[str, Any]) -> ReaderError | None:
 def _sample(kept: Mapping[str, Any]) -> Sample:
     replicates = tuple(Replicate(tuple(map(_field, r["fields"])), r["reader"], r["filled"]) for r in kept["replicates"])
     way, copies = kept.get("way"), tuple((a, b) for a, b in kept.get("copies", ()))
-    unread = tuple(kept.get("passed", ())), kept.get("ahead", 0)
+    unread = tuple(kept.get("passed", ())), kept.get("ahead", 0), tuple(map(_field, kept.get("everywhere", ())))
     return Sample(replicates, kept["filled"], kept["chamber"], Way(way) if way else None, copies, *unread)
 
 

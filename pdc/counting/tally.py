@@ -85,7 +85,7 @@ class Sample:
 
     `way` is how the fields were chosen; None: not known. `copies` are names of two fields whose pictures show the same place.
     `passed` are names of fields that were chosen and not read, though later ones of their replicate were; `ahead` is how many
-    others were not.
+    others were not. `everywhere` are the whole fields where only hot spots in them are counted.
     """
 
     replicates: tuple[Replicate, ...]
@@ -95,6 +95,7 @@ class Sample:
     copies: tuple[tuple[str, str], ...] = ()
     passed: tuple[str, ...] = ()
     ahead: int = 0
+    everywhere: tuple[FieldCount, ...] = ()
 
     @property
     def fields(self) -> tuple[FieldCount, ...]:

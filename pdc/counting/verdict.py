@@ -41,6 +41,8 @@ ALIKE = "{a} and {b} seem to show the same place: compare them, and withdraw one
 IN_SIGHT = "In {n} fields of replicate {i} the reader saw what the model had marked: the replicates agree more than they should."
 BY_DOUBT = "The fields were chosen in order of doubt, which is for learning: the number speaks for hard fields. Choose anew."
 CHOSEN = "The fields were chosen by another way than the protocol names ({way}): the number may not speak for the whole."
+NO_SPOT = "No hot spot was chosen, so whole fields are counted: fill in its size, and set the size of a pixel of every field."
+MAYBE_ELSEWHERE = "{n} fields were not read: the hottest spot may lie in one of them."
 SPREAD_OVER = "{n} plates are left out, for spreaders cover more than {most} of each."
 BAD_CHOICE = "{name}: {value}. With that the count does not stand."
 PASSED = "{n} chosen fields were passed over, among them {name}: read them, or withdraw them with a reason."
@@ -108,6 +110,10 @@ def _choice(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
         yield Outcome("choice of fields", Verdict.REPEAT, Message(BY_DOUBT))
     elif sample.way is not None and sample.way not in protocol.fields:
         yield Outcome("choice of fields", Verdict.ESTIMATED, Message(CHOSEN, way=Message(sample.way)))
+    elif sample.way is Way.HOT_SPOT and not sample.everywhere:
+        yield Outcome("hot spot", Verdict.ESTIMATED, Message(NO_SPOT))
+    elif sample.way is Way.HOT_SPOT and sample.ahead:
+        yield Outcome("hot spot", Verdict.ESTIMATED, Message(MAYBE_ELSEWHERE, n=sample.ahead))
 
 
 def _pictures(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:

@@ -12,7 +12,7 @@ from several_readers import ASK, found, read_by, save_read
 
 from pdc.domain.values import Image
 from pdc.review.agreement.reports import Reports
-from pdc.review.counting.twice import ReadTwice
+from pdc.review.counting.measures.twice import ReadTwice
 from pdc.review.reading.reads import Reads
 from pdc.web.ui.agreement.tab import AgreementTab
 

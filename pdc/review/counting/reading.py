@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from pdc.counting.area import AreaSource, CountingArea, area_of, whole_image
+from pdc.counting.fair_fields import Way
 from pdc.counting.protocol import Protocol
-from pdc.counting.tally import FieldCount, Replicate, Sample
+from pdc.counting.tally import Replicate, Sample
 from pdc.domain.values import Image, Review
 from pdc.review.counting.blind import answers
+from pdc.review.counting.measures.hot_spots import ReadField, in_hot_spots
 from pdc.review.counting.samples import Samples
 from pdc.review.counting.state import CountField, CountSession, FieldState
 from pdc.store import Store
@@ -45,18 +47,22 @@ class Readings:
         images = self.store.images_by_sha(list(reviews))
         begun = max((f.replicate for f in fields if f.state is FieldState.READ), default=0)
         replicates: list[Replicate] = []
+        read: list[ReadField] = []
         for n in range(1, begun + 1):
             own = [f for f in fields if f.replicate == n and f.state is FieldState.READ]
-            counted = tuple(self._count(protocol, f, images[f.sha256], reviews[f.sha256]) for f in own)
+            counted = [self._count(protocol, f, images[f.sha256], reviews[f.sha256]) for f in own]
             readers = ", ".join(dict.fromkeys(reviews[f.sha256].author for f in own))
-            replicates.append(Replicate(counted, readers, session.of_replicate.get(n, {})))
+            replicates.append(Replicate(tuple(c.counted for c in counted), readers, session.of_replicate.get(n, {})))
+            read += counted
         passed, ahead = _unread(fields)
-        whole = Sample(tuple(replicates), session.filled, session.chamber, session.way)
-        return replace(whole, passed=passed, ahead=ahead)
+        sample = Sample(tuple(replicates), session.filled, session.chamber, session.way)
+        sample = replace(sample, passed=passed, ahead=ahead)
+        return in_hot_spots(self.samples, protocol, sample, read) if session.way is Way.HOT_SPOT else sample
 
-    def _count(self, protocol: Protocol, place: CountField, image: Image, review: Review) -> FieldCount:
-        counted = self.samples.field(protocol, image, review, place.area or whole_image(image.width, image.height))
-        return replace(counted, noted=place.noted, filled=place.filled)
+    def _count(self, protocol: Protocol, place: CountField, image: Image, review: Review) -> ReadField:
+        area = place.area or whole_image(image.width, image.height)
+        counted = self.samples.field(protocol, image, review, area)
+        return ReadField(image, review, area, replace(counted, noted=place.noted, filled=place.filled))
 
 
 def area_in(said: Mapping[str, Any], image: Image) -> CountingArea:

@@ -15,7 +15,7 @@ from pdc.domain.carrying import judged
 from pdc.domain.diff import CorrectionKind, diff
 from pdc.domain.errors import NotFound, PdcError
 from pdc.domain.values import Image, Review
-from pdc.review.counting.errors import error_of
+from pdc.review.counting.measures.errors import error_of
 from pdc.settings import ASSETS
 from pdc.store import Store
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from pdc.counting.sheet import BadSheet, Heading, Sheet, SheetStatus, Withdrawn, make_sheet, to_json
 from pdc.images.intake import ImageFiles
-from pdc.review.counting.copies import with_copies
 from pdc.review.counting.looking import CountLooks
+from pdc.review.counting.measures.copies import with_copies
 from pdc.review.counting.state import CountSession, FieldState
 from pdc.store.counting.records import CountEvent, CountEventKind, KeptSheet
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from pdc.review.agreement.report import Report
 from pdc.review.agreement.reports import Reports
-from pdc.review.counting.twice import ReadTwice
+from pdc.review.counting.measures.twice import ReadTwice
 from pdc.web.ui.agreement.page import ALL_LABELS, ALL_READERS, named, report_page
 from pdc.web.ui.agreement.twice import twice_page
 from pdc.web.ui.screen import show_errors, user_of
