@@ -7,6 +7,7 @@ again from the sheet alone; `differences` names those that are not the same; `as
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -26,6 +27,8 @@ from pdc.domain.errors import PdcError
 from pdc.domain.message import Message
 
 FORMAT = 1
+WORD = re.compile(r"[^\W\d_]{2,}")
+TITLES = frozenset(("mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau"))
 
 
 class BadSheet(PdcError):
@@ -86,6 +89,16 @@ class Sheet:
     @property
     def verdict(self) -> str:
         return worst(self.outcomes)
+
+
+def looks_like_a_name(code: str) -> bool:
+    """Whether a sample's code reads like a person's name, which would leave the lab with the sheet: a title, two words with a
+    capital, or words without any digit. The reader decides."""
+    words = WORD.findall(code)
+    capital = [w for w in words if w[0].isupper() and not w.isupper()]
+    titled = any(w.casefold() in TITLES for w in words[:-1])
+    bare = bool(capital or len(words) > 1) and not any(map(str.isdigit, code))
+    return titled or bare or len(capital) > 1
 
 
 def make_sheet(heading: Heading, protocol: Protocol, sample: Sample, error: ReaderError | None = None) -> Sheet:

@@ -101,14 +101,14 @@ def _saying(language: str) -> Callable[[str], str]:
 
 def _check(options: SheetOptions) -> None:
     """What can be told before the work is done."""
+    from pdc.counting.sheet import looks_like_a_name
     from pdc.formats.sheets.export import kind_of
-    from pdc.formats.sheets.names import like_a_name
     from pdc.formats.sheets.page import NAME
 
     if options.out:
         kind_of(options.out.name)
     _saying(options.language)
-    if like_a_name(options.sample):
+    if looks_like_a_name(options.sample):
         print(f"Warning: {NAME}", file=sys.stderr)
 
 

@@ -24,6 +24,12 @@ SIDES = {
     Side.RIGHT: Message("the right side"),
     Side.BOTTOM: Message("the bottom side"),
 }
+SHAPES = {
+    "whole": Message("the whole image"),
+    "rectangle": Message("a rectangle in it"),
+    "polygon": Message("a polygon in it"),
+    "disc": Message("a disc in it, or a sector"),
+}
 EDITS = {"added": Message("added"), "removed": Message("removed"), "moved": Message("moved"), "relabelled": Message("relabelled")}
 SEEN = {
     "seen": Message("seen in the source"),
@@ -41,6 +47,7 @@ def area(sheet: Sheet) -> Section:
             (Message("Fields"), fields),
             (Message("How they were chosen"), sheet.heading.chosen),
             (Message("Counting area"), _area(sample)),
+            (Message("Counted of each image"), _shapes(sample)),
             (Message("Its size comes from"), _sources(sample)),
             (Message("Objects on the line"), _border(sheet.protocol)),
         ),
@@ -59,6 +66,14 @@ def _area(sample: Sample) -> Message:
     if sizes and None not in sizes:
         return Message("{mm2} mm² in all fields together", mm2=number(sum(s for s in sizes if s is not None)))
     return NOT_KNOWN
+
+
+def _shapes(sample: Sample) -> Message:
+    """What of the images was counted; where they differ, in how many of them."""
+    found = Counter(f.area.shape.kind for f in sample.fields if f.area is not None)
+    if len(found) < 2:
+        return next((SHAPES[kind] for kind in found), NOT_KNOWN)
+    return joined([Message("{n} x {what}", n=n, what=SHAPES[kind]) for kind, n in found.items()], ", ")
 
 
 def _sources(sample: Sample) -> Message:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from pdc.counting.reader_error import ErrorOf, ReaderError
 from pdc.counting.results import Line
-from pdc.counting.sheet import Sheet, SheetStatus
+from pdc.counting.sheet import Sheet, SheetStatus, looks_like_a_name
 from pdc.counting.verdict import Verdict
 from pdc.domain.message import Message, joined
 from pdc.formats.sheets import facts, fields
-from pdc.formats.sheets.names import like_a_name
 from pdc.formats.sheets.numbers import formula, number, per_cent, when
 from pdc.formats.sheets.parts import Section
 
@@ -107,7 +106,7 @@ def _dated(sheet: Sheet) -> Message:
 def _warnings(sheet: Sheet, altered: Sequence[str]) -> Iterator[Message]:
     if altered:
         yield Message(ALTERED, what=", ".join(altered))
-    if like_a_name(sheet.heading.sample):
+    if looks_like_a_name(sheet.heading.sample):
         yield NAME
 
 

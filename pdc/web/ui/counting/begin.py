@@ -8,10 +8,10 @@ from typing import Any
 
 from pdc.counting.chambers import CHAMBERS
 from pdc.counting.protocol import AreaKind, BorderKind, Protocol
+from pdc.counting.sheet import looks_like_a_name
 from pdc.domain.errors import PdcError
 from pdc.domain.message import Message, joined
 from pdc.review.counting.batches import Batch
-from pdc.review.counting.sample_code import looks_like_a_name
 from pdc.review.counting.sessions import Images
 from pdc.web.ui.counting.forms import Asked, button, choice, form, labelled, select, text_field
 from pdc.web.ui.view import Node, el

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pdc.counting.progress import Progress
-from pdc.counting.sheet import Sheet
+from pdc.counting.sheet import Sheet, looks_like_a_name
 from pdc.counting.tally import Filled
 from pdc.domain.message import Message
 from pdc.review.counting.batches import Batch
-from pdc.review.counting.sample_code import looks_like_a_name
 from pdc.review.counting.state import CountField
 from pdc.web.ui.counting.begin import NAME, images_table
 from pdc.web.ui.counting.fields import FieldRow, fields_view
