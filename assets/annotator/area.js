@@ -199,6 +199,7 @@ export class Area {
     this.put(told.area);
     this.open(false);
     this.editor.fit.say(t("The counting area is kept"));
+    void this.editor.running.refresh();
   }
 
   // The pointer, before it reaches the marks.

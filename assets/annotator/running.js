@@ -66,6 +66,18 @@ export class Running {
     this.go.disabled = this.editor.doc.readonly;
   }
 
+  // What the other fields add, and what comes next, may be another: areas were set on the server. What is on the screen stays.
+  async refresh() {
+    const { doc } = this.editor;
+    const [counting, of] = [field(doc), doc.head.case];
+    const image = /^(.*)images\/([0-9a-f]{64})\.png/.exec(doc.head.image.url);
+    if (!counting || !image) return;
+    const answer = await fetch(`${image[1]}api/sessions/${counting.session}/fields/${image[2]}`);
+    if (!answer.ok || !doc.head || doc.head.case !== of) return;
+    doc.head.counting = await answer.json();
+    this.editor.render();
+  }
+
   renderLine(found) {
     const { counted, out } = total(found);
     const unclassed = [...found.why.values()].filter((why) => why === UNCLASSED).length;

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from pdc.domain.errors import NotFound
 from pdc.review.counting.desk import FieldDesk
-from pdc.review.counting.state import CountField, FieldState
+from pdc.review.counting.state import NO_FIELD, CountField, FieldState
 from pdc.web.auth import LOCAL_USER, Access
-from pdc.web.ui.counting.field import field_row
-from pdc.web.ui.words import in_language, language_of
+from pdc.web.ui.counting.field import field_row, field_value
+from pdc.web.ui.words import in_language, language_of, translated
 
 
 def add_fields_route(app: FastAPI, access: Access, desk: FieldDesk) -> None:
@@ -20,6 +21,15 @@ def add_fields_route(app: FastAPI, access: Access, desk: FieldDesk) -> None:
         rows = [[*row[:3], in_language(row[3], language_of(request)), row[4]] for row in _rows(found)]
         done = sum(f.state is FieldState.READ for f in found)
         return JSONResponse({"rows": rows, "done": done, "total": len(found)})
+
+    @app.get("/api/sessions/{id}/fields/{sha256}")
+    def field(request: Request, id: str, sha256: str) -> JSONResponse:
+        """`counting` of the editor's value, as it is now: an area that was set changes what others add."""
+        reader = access.user(request) or LOCAL_USER
+        found = desk.field(sha256, reader, desk.question(desk.counts.session(id, reader)))
+        if found is None or found.session.id != id:
+            raise NotFound(NO_FIELD)
+        return JSONResponse(translated(field_value(found), language_of(request)))
 
 
 def _rows(fields: list[CountField]) -> list[list[str]]:

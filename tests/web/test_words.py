@@ -356,6 +356,11 @@ def test_an_error_has_its_sentence_as_a_message():
     assert str(PdcError("A library said {this}.")) == "A library said {this}."
 
 
+def test_a_message_deep_in_a_components_value_is_translated_too():
+    value = {"marks": [], "counting": {"said": {"short": Message("go on with the next field.")}}}
+    assert translated(value, "de")["counting"]["said"]["short"] == "weiter mit dem nächsten Feld."
+
+
 def test_messages_stand_beside_each_other_and_inside_each_other():
     said = joined([Message("Looked closer: {n} more found.", n=0), "", none_found(["red blood cell", "nucleus", "polyp"])])
     assert said == "Looked closer: 0 more found. No red blood cell, nucleus or polyp found."

@@ -90,13 +90,14 @@ def in_language(said: Any, language: str) -> Any:
 
 
 def translated(value: Any, language: str | None = None) -> Any:
-    """What a handler returns, with each Message in the reader's language: however deep in it."""
+    """What a handler returns, with each Message in the reader's language: however deep in it, but for lists in a component's
+    value, which may be long."""
     language = language or language_now()
     if type(value) in (tuple, list):
         return type(value)(translated(v, language) for v in value)
     if type(value) is dict:
-        deep = translated if "__type__" in value else in_language
-        return {k: deep(v, language) for k, v in value.items()}
+        update = "__type__" in value
+        return {k: translated(v, language) if update or type(v) is dict else in_language(v, language) for k, v in value.items()}
     return in_language(value, language)
 
 
