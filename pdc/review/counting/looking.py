@@ -74,6 +74,14 @@ class CountLooks:
         done = _replicates_done(session.protocol, sample)
         return next((f for f in fields if f.state is FieldState.OPEN and f.replicate not in done), None)
 
+    def keeps_numbers(self, id: str, reader: str) -> bool:
+        """Whether what the first replicates counted is kept from this reader: others read them, and the next field is blind."""
+        place = self.next_field(id, reader)
+        if place is None or not place.blind:
+            return False
+        before = [f for f in self.fields(id) if f.replicate < place.replicate and f.state is FieldState.READ]
+        return bool(before) and all(f.by != reader for f in before)
+
     def sample(self, id: str) -> Sample:
         """What was counted so far, from the saved reviews."""
         return self.readings.sample(self.session(id))

@@ -9,7 +9,7 @@ from typing import Any
 from pdc.counting.area import AreaSource, CountingArea, area_of, whole_image
 from pdc.counting.fair_fields import Way
 from pdc.counting.protocol import Protocol
-from pdc.counting.tally import Replicate, Sample
+from pdc.counting.tally import FieldCount, Replicate, Sample
 from pdc.domain.values import Image, Review
 from pdc.review.counting.blind import answers
 from pdc.review.counting.measures.hot_spots import ReadField, in_hot_spots
@@ -17,12 +17,16 @@ from pdc.review.counting.samples import Samples
 from pdc.review.counting.state import CountField, CountSession, FieldState
 from pdc.store import Store
 
+MOST_KEPT = 5_000  # fields, whose numbers are remembered
+
 
 class Readings:
-    """Reads sessions; nothing is kept of it, so that a count is always that of the stored marks."""
+    """Reads sessions, so that a count is always that of the stored marks. Of a review, which never changes, the numbers are
+    remembered, by the protocol's rules and the area."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.samples = store, Samples(store)
+        self._known: dict[tuple[str, str, str], FieldCount] = {}
 
     def reviews(self, session: CountSession) -> dict[str, Review]:
         """sha256 of each field that was read -> its newest usable review that was asked for all of the session's labels.
@@ -44,13 +48,14 @@ class Readings:
         """What was counted: the fields that were read, in the replicates that were begun."""
         reviews = self.reviews(session) if reviews is None else reviews
         fields, protocol = self.fields(session, reviews), self.samples.named_today(session.protocol)
+        rules = protocol.digest
         images = self.store.images_by_sha(list(reviews))
         begun = max((f.replicate for f in fields if f.state is FieldState.READ), default=0)
         replicates: list[Replicate] = []
         read: list[ReadField] = []
         for n in range(1, begun + 1):
             own = [f for f in fields if f.replicate == n and f.state is FieldState.READ]
-            counted = [self._count(protocol, f, images[f.sha256], reviews[f.sha256]) for f in own]
+            counted = [self._count(protocol, rules, f, images[f.sha256], reviews[f.sha256]) for f in own]
             readers = ", ".join(dict.fromkeys(reviews[f.sha256].author for f in own))
             replicates.append(Replicate(tuple(c.counted for c in counted), readers, session.of_replicate.get(n, {})))
             read += counted
@@ -59,9 +64,13 @@ class Readings:
         sample = replace(sample, passed=passed, ahead=ahead)
         return in_hot_spots(self.samples, protocol, sample, read) if session.way is Way.HOT_SPOT else sample
 
-    def _count(self, protocol: Protocol, place: CountField, image: Image, review: Review) -> ReadField:
+    def _count(self, protocol: Protocol, rules: str, place: CountField, image: Image, review: Review) -> ReadField:
         area = place.area or whole_image(image.width, image.height)
-        counted = self.samples.field(protocol, image, review, area)
+        key = rules, review.id, repr(area)
+        counted = self._known.get(key) or self.samples.field(protocol, image, review, area)
+        if len(self._known) >= MOST_KEPT:
+            self._known.clear()
+        self._known[key] = counted
         return ReadField(image, review, area, replace(counted, noted=place.noted, filled=place.filled))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from pdc.counting.sheet import BadSheet, Heading, Sheet, SheetStatus, Withdrawn, make_sheet, to_json
+from pdc.domain.errors import ReadFirst
 from pdc.images.intake import ImageFiles
 from pdc.review.counting.looking import CountLooks
 from pdc.review.counting.measures.copies import with_copies
@@ -18,6 +19,7 @@ from pdc.store.counting.records import CountEvent, CountEventKind, KeptSheet
 
 HAS_FINAL = "This sample has a final sheet. Amend it, and say why; the old one is kept."
 NO_FINAL = "There is no final sheet yet that could be amended."
+NUMBERS_KEPT = "What the first replicate counted is kept from you until the next one has been read."
 OUT = FieldState.WITHDRAWN
 
 
@@ -25,7 +27,9 @@ class CountSheets(CountLooks):
     """Every sheet is worked out from the stored reviews, by the protocol as it was when the session was begun."""
 
     def sheet(self, id: str, reader: str | None = None) -> Sheet:
-        """A draft, worked out now."""
+        """A draft, worked out now. ReadFirst where its numbers are kept from this reader, who may still read one blind."""
+        if reader is not None and self.keeps_numbers(id, reader):
+            raise ReadFirst(NUMBERS_KEPT)
         return self._sheet(self.session(id, reader), reader)
 
     def sign(self, id: str, status: str, reader: str, why: str = "") -> KeptSheet:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from pdc.counting.area import CountingArea
@@ -106,7 +107,7 @@ class CountSession:
 
 def fold(begun: CountBegun, events: Sequence[CountEvent]) -> CountSession:
     """The session after these events, in their order."""
-    protocol = parse_protocol(begun.protocol, begun.sample)
+    protocol = _protocol(begun.protocol)
     fields: dict[str, CountField] = {}
     of: dict[int | None, dict[str, float | str]] = {}
     closed, area = False, None
@@ -125,6 +126,12 @@ def fold(begun: CountBegun, events: Sequence[CountEvent]) -> CountSession:
     whole, parts = of.get(None, {}), {n: filled for n, filled in of.items() if n is not None}
     about = (begun.id, begun.sample, protocol, begun.question, begun.chamber, begun.by, begun.at)
     return CountSession(*about, tuple(sorted(fields.values(), key=lambda f: (f.replicate, f.place))), whole, parts, closed)
+
+
+@lru_cache(maxsize=200)
+def _protocol(text: str) -> Protocol:
+    """Of a text that is kept, which never changes."""
+    return parse_protocol(text, "of this count")
 
 
 def blind(protocol: Protocol, replicate: int) -> bool:

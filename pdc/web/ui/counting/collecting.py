@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pdc.counting.results import missing_fields
 from pdc.counting.tally import FieldCount, Sample
 from pdc.review.counting.sessions import CountSessions
@@ -25,20 +27,22 @@ def count_lines(counts: CountSessions, reader: str) -> list[CountLine]:
 
 def standing_of(counts: CountSessions, id: str, reader: str) -> Standing:
     """One count, worked out now. NotFound where the reader may not see it."""
-    session, fields, sheet = counts.session(id, reader), counts.fields(id, reader), counts.sheet(id, reader)
+    session, fields, sheet = counts.session(id, reader), counts.fields(id, reader), counts.sheet(id)
+    hidden = counts.keeps_numbers(id, reader)
     filled = [session.of_replicate.get(at, {}) for at in range(1, session.replicates + 1)]
     kept = [SheetLine(k.id, k.revision, k.status, k.author, k.made_at, k.why) for k in counts.sheets(id)]
     return Standing(
         id,
         sheet,
         counts.progress(id),
-        rows_of(fields, sheet.sample),
+        [replace(row, counted=None) if hidden else row for row in rows_of(fields, sheet.sample)],
         session.filled,
         filled,
         kept,
         missing_fields(session.protocol, sheet.sample),
         session.closed,
         counts.next_field(id, reader),
+        hidden,
     )
 
 

@@ -10,6 +10,7 @@ from pdc.counting.sheet import Sheet, looks_like_a_name
 from pdc.counting.tally import Filled
 from pdc.domain.message import Message
 from pdc.review.counting.batches import Batch
+from pdc.review.counting.sheets import NUMBERS_KEPT
 from pdc.review.counting.state import CountField
 from pdc.web.ui.counting.begin import NAME, images_table
 from pdc.web.ui.counting.fields import FieldRow, fields_view
@@ -39,6 +40,8 @@ class Standing:
     closed: bool
     next_field: CountField | None = None
     """what is read next; None where no more is asked for"""
+    hidden: bool = False
+    """what was counted is kept from the reader for now"""
 
 
 def standing_page(count: Standing, found: Sequence[Batch]) -> Node:
@@ -47,8 +50,11 @@ def standing_page(count: Standing, found: Sequence[Batch]) -> Node:
     left = [fields_view(protocol, count.rows, count.closed), *([] if count.closed else [_more_images(count, found)])]
     right = [
         *filling_view(protocol, count.filled, count.of_replicate),
-        outcome_view(count.sheet),
-        *_side_by_side(count),
+        *(
+            [el("p", Message(NUMBERS_KEPT), cls="pdc-hint")]
+            if count.hidden
+            else [outcome_view(count.sheet), *_side_by_side(count)]
+        ),
         signing_view(count.id, count.kept, count.missing),
     ]
     return el("div", _head(count), el("div", el("div", *left), el("div", *right), cls="pdc-columns"), cls="pdc-standing-count")
@@ -70,6 +76,8 @@ def _next(count: Standing) -> list[Node]:
     reason = labelled(Message("Reason"), text_field("why", size=32))
     reopen = button(Message("Open it again"), "reopen", {"session": count.id}, data_enter="")
     again = form("reopen", el("div", reason, reopen, cls="pdc-beside"))
+    if count.hidden:
+        return _reading(count)
     return [bar, said, closed, again] if count.closed else [bar, said, *_reading(count)]
 
 
