@@ -67,7 +67,7 @@ export class Area {
       this.editor.render();
       return this.editor.focus();
     }
-    [this.kept, this.known] = [counting.area, null];
+    [this.kept, this.known, this.now] = [counting.area, null, counting.area];
     this.panel.say("");
     this.editor.fit.say("");
     void this.learn();
@@ -124,6 +124,7 @@ export class Area {
 
   // Put an area on the screen; what is counted follows. Not a step.
   put(area) {
+    this.now = area;
     this.doc.head.counting = { ...this.doc.head.counting, area };
     this.editor.render();
   }
@@ -261,9 +262,11 @@ export class Area {
 
   render() {
     if (this.on && (!this.doc.open || this.of !== this.doc.head.case || !this.counting)) this.left();
+    if (this.on && this.counted !== this.now) return this.put(this.now); // a value from the server holds what is kept
     this.button.setAttribute("aria-expanded", String(this.on));
     this.button.disabled = this.doc.readonly || !this.url;
     this.editor.root.toggleAttribute("data-area", this.on);
+    this.editor.root.toggleAttribute("data-area-drag", Boolean(this.drag));
     this.panel.render();
     this.draw();
   }

@@ -32,12 +32,14 @@ export class AreaPanel {
       press("Dish", "Find the rim of a dish, or the edge of a round field", () => void area.find("dish")),
       press("Whole image", "Count the whole image", () => area.whole()));
     this.buildSizes();
+    this.aside = press("⇄", "Move this panel to the other side", () => this.root.toggleAttribute("data-right"));
+    this.aside.setAttribute("aria-label", this.aside.title);
     this.said = html("p", { class: "pda-area-said", role: "status" });
     this.same = html("input", { type: "checkbox" });
     this.undo = press("Undo", "Undo the last change of the area (Ctrl Z)", () => area.undo());
     this.use = html("button", { type: "button", class: "pda-close pda-area-use", on: { click: () => void area.keep() } }, "Use it");
     this.root = html("div", { class: "pda-area", role: "group", "aria-label": "Counting area", "data-overlay": "", hidden: "" },
-      html("strong", {}, "Counting area"), this.ways, this.between, this.parts, this.microLine, this.squaresLine, this.said,
+      html("div", { class: "pda-area-head" }, html("strong", {}, "Counting area"), this.aside), this.ways, this.between, this.parts, this.microLine, this.squaresLine, this.said,
       html("label", { class: "pda-area-same" }, this.same, html("span", {}, "the same for all fields of this replicate")),
       html("div", { class: "pda-area-end" }, this.undo, press("Cancel", "Leave the area as it was (Esc)", () => area.toggle(false)), this.use));
     this.told = [];
