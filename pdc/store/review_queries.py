@@ -102,12 +102,17 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         return self._newest_answer(sha256, question, *by, PredictionRow.looks >= looks, most=PredictionRow.looks)
 
     def answered_images(
-        self, question: Question, by: tuple[str, str | None, tuple[str, ...]] | None = None, versions: Collection[str | None] = ()
+        self,
+        question: Question,
+        by: tuple[str, str | None, tuple[str, ...]] | None = None,
+        versions: Collection[str | None] = (),
+        looks: int = 1,
     ) -> frozenset[str]:
-        """The sha256 of every image with an answer to this question: by this model with this adapter and these experts, of these
-        `versions`, as `latest_prediction` takes them; `by` None: by anybody."""
+        """The sha256 of every image with an answer to this question from at least so many looks: by this model with this adapter
+        and these experts, of these `versions`, as `latest_prediction` takes them; `by` None: by anybody."""
         with self._read() as session:
             where = (*self._of(session, PredictionRow, None, question), *(_given_by(*by, versions) if by else ()))
+            where = (*where, PredictionRow.looks >= looks)
             return frozenset(session.scalars(select(PredictionRow.image_sha256).where(*where).distinct()))
 
     def image_signs(self) -> tuple[int, int]:
@@ -115,6 +120,11 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         with self._read() as session:
             newest = (session.scalar(select(func.max(table.seq))) or 0 for table in (ImageRow, EventRow))
             return next(newest), next(newest)
+
+    def answer_sign(self) -> int:
+        """Other than before once an answer was stored."""
+        with self._read() as session:
+            return session.scalar(select(func.max(PredictionRow.seq))) or 0
 
     def newest_prediction(self, sha256: str, question: Question, looks: int = 1) -> Prediction | None:
         """The newest answer to this question about this image from at least so many looks, whoever gave it."""

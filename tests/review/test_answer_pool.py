@@ -10,7 +10,7 @@ import pytest
 from desk import ASK, FOUND, Desk
 
 from pdc.domain.values import Question, Task
-from pdc.review.ahead.pool import AnswerPool
+from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.requests import Priority
 
 OTHER = Question(Task.BOUNDING, ("platelet",))
@@ -58,6 +58,19 @@ def test_every_image_is_answered_once_under_its_own_question_and_reviewed_ones_a
     later = desk.image("e.png")
     until(lambda: (later, ASK) in answered(desk))
     assert len(desk.store.predictions()) == before + 2
+
+
+def test_what_a_reader_waited_for_is_asked_again_from_more_looks_behind_all_others(desk: Desk, pool: AnswerPool):
+    desk.service.unhurried = lambda question: 4
+    quick, new = desk.image("a.png"), desk.image("b.png")
+    desk.service.answer(desk.store.image(quick), ASK)
+    pool.start()
+    until(lambda: len(answered(desk)) == 3)
+    assert answered(desk)[1:] == [(new, ASK), (quick, ASK)]
+    assert [p.looks for p in desk.store.predictions()] == [1, 4, 4]
+    until(lambda: pool.now == PoolState(answered=2, total=2, anew=0))
+    assert desk.service.answer(desk.store.image(quick), OTHER).looks == 1
+    until(lambda: desk.service.known(quick, OTHER).looks == 4)
 
 
 def test_it_says_how_many_are_answered(desk: Desk, pool: AnswerPool):

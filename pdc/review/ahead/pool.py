@@ -26,17 +26,26 @@ FAILED = Message("Answering in the background failed; the log says why. The imag
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """How many of the images have an answer by what serves now, or a review; and what went wrong last, if anything did."""
+    """How many of the images have an answer by what serves now, or a review; how many of these answers are still to be made anew
+    from more looks; and what went wrong last, if anything did."""
 
     answered: int = 0
     total: int = 0
+    anew: int = 0
     error: Message | None = None
+
+    def further(self) -> PoolState:
+        """One image later: first come those without an answer."""
+        if self.answered < self.total:
+            return replace(self, answered=self.answered + 1, error=None)
+        return replace(self, anew=max(self.anew - 1, 0), error=None)
 
 
 class AnswerPool:
     """One thread, which asks for one answer at a time, below everybody else: a reader's question stops it within one pass of the
     model, and its image is asked about again later. Reviewed images are left alone; `first` is asked of those that have no
-    question of their own. `idle` says whether the machine is free."""
+    question of their own. What a reader waited for was answered from fewer looks: that is asked again, behind all others. `idle`
+    says whether the machine is free."""
 
     def __init__(
         self, service: ReviewService, first: Callable[[], Question], idle: Callable[[], bool] = lambda: True, quiet: float = QUIET
@@ -88,28 +97,32 @@ class AnswerPool:
         return self._left.popleft() if self._left else None
 
     def _signs(self) -> object:
-        """Other than before once there may be more to answer: images came or went, or somebody else answers."""
-        serving = self.service.serving
-        return self.service.store.image_signs(), serving(self.first()) if serving else None
+        """Other than before once there may be more to answer: images came or went, a reader got an answer, or somebody else
+        answers."""
+        store, serving = self.service.store, self.service.serving
+        return store.image_signs(), store.answer_sign(), serving(self.first()) if serving else None
 
     def _sweep(self) -> Iterator[tuple[Image, Question]]:
-        """What has no answer yet and no review; and how many have one."""
+        """What has no answer yet and no review, then what has one from fewer looks than it would now; and how many have one."""
         said, images = said_about(self.service, NOBODY), self.service.store.images()
         given = dict(self.service.store.unsettled())
         self._failed.clear()
         open_ = [image for image in images if image.sha256 in given or image.sha256 not in said.reviews]
         wanted = [(i, given.get(i.sha256) or (own.question if (own := said.own(i.sha256)) else self.first())) for i in open_]
-        answered = {question: self.service.answered_images(question) for question in {question for _, question in wanted}}
+        questions = {question for _, question in wanted}
+        answered = {q: self.service.answered_images(q) for q in questions}
+        voted = {q: self.service.answered_images(q, self.service.unhurried(q)) for q in questions}
         left = [(i, q) for i, q in wanted if i.sha256 not in answered[q]]
-        self._state = replace(self._state, answered=len(images) - len(left), total=len(images))
-        return iter(left)
+        anew = [(i, q) for i, q in wanted if i.sha256 in answered[q] - voted[q]]
+        self._state = replace(self._state, answered=len(images) - len(left), total=len(images), anew=len(anew))
+        return iter([*left, *anew])
 
     def _answer(self, image: Image, question: Question) -> float:
         """Ask; how many seconds to wait before the next one."""
         try:
             if self.service.asked(question) is not None:  # else nothing of it was taught to the model
                 self.service.answer(image, question, Priority.POOL, looks=self.service.unhurried(question))
-            self._state = replace(self._state, answered=self._state.answered + 1, error=None)
+            self._state = self._state.further()
             return 0.0
         except PdcError as error:
             log.warning("Answering %s in the background: %s", image.name, error)

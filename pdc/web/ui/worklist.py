@@ -86,6 +86,7 @@ def worklist_page(
         "waiting": prefetch.waiting,
         "error": in_language(prefetch.error or pool.error, language),
         "pool": {"answered": pool.answered, "total": pool.total} if pool.answered < pool.total else None,
+        "anew": pool.anew,
         "offer": {"reviews": offer[0], "every": offer[1]} if offer[0] else None,
         "readers": list(readers),
         "labels": list(labels),
