@@ -10,6 +10,7 @@ import { Deep } from "./deep.js";
 import { Differential } from "./differential.js";
 import { Doc } from "./doc.js";
 import { Fit } from "./fit.js";
+import { Ghost } from "./ghost.js";
 import { Grid } from "./grid.js";
 import { Help, legend } from "./help.js";
 import { Hints } from "./hints.js";
@@ -80,6 +81,7 @@ export class Editor {
     this.grid = new Grid(this);
     this.lens = new Lens(this);
     this.fit = new Fit(this);
+    this.ghost = new Ghost(this);
     this.toolbar = new Toolbar(this);
     this.counts = new Counts(this, {
       below: [this.running.line, this.confidence.line, this.notices.answering, this.grid.said], hints: this.hints.root,
@@ -124,7 +126,7 @@ export class Editor {
     this.pointer.cancel();
     if (outcome === "opened") this.opened();
     else this.showPicture();
-    if (this.doc.readonly || this.doc.kind === "count") this.tool = "select";
+    if (!this.can(this.tool)) this.tool = "select";
     this.render();
     this.remember();
     if (outcome !== "opened" || this.doc.hidden.some(counted)) this.insist(value, outcome); // what the slider hides is not counted
@@ -139,7 +141,7 @@ export class Editor {
   }
 
   opened() {
-    this.layer.hover(null);
+    this.pointer.left();
     this.adjust.toggle(false);
     this.showPicture();
     this.view.open(this.doc.size);
@@ -212,11 +214,14 @@ export class Editor {
     this.view.visit(shapes.bounds(this.doc.mark));
   }
 
+  // Whether a tool is of use for what is asked about this image.
+  can(tool) { return tool === "select" || (!this.doc.readonly && (tool === "edges" ? this.doc.kind === "box" : this.doc.kind !== "count")); }
+
   setTool(tool) {
-    if (tool !== "select" && (this.doc.readonly || this.doc.kind === "count")) return;
+    if (!this.can(tool)) return;
     this.tool = tool;
     this.doc.fresh = null;
-    this.stage.style.cursor = "";
+    this.pointer.left();
     if (this.hidden && tool !== "select") this.hidden = false;
     this.render();
   }
@@ -250,13 +255,11 @@ export class Editor {
   // A verdict on one mark goes on to the next; one on several leaves them selected.
   judge(status) {
     const { chosen } = this.doc;
-    if (this.pointer.busy || !this.doc.judge(chosen, status) || chosen.length > 1) return;
+    if (this.pointer.busy || this.pointer.judge(status) || !this.doc.judge(chosen, status) || chosen.length > 1) return;
     if (this.doc.mark && this.doc.mark.status === status) this.walk.goOn();
   }
 
-  remove() {
-    if (!this.pointer.busy) this.doc.removeAll(this.doc.chosen);
-  }
+  remove() { if (!this.pointer.busy) this.doc.removeAll(this.doc.chosen); }
 
   nudge(dx, dy) {
     const { chosen, size } = this.doc;
@@ -273,10 +276,11 @@ export class Editor {
     return true;
   }
 
-  // The selected marks' label, else the label of the next mark drawn; while drawing, both.
+  // The selected marks' label, else the label of the next mark drawn; in the draw tool of that, and of the mark just drawn.
   chooseLabel(label) {
-    const { chosen } = this.doc;
-    if (!chosen.length || this.tool === "draw") this.doc.drawLabel = label;
+    const draws = this.tool === "draw";
+    const chosen = this.doc.chosen.filter((mark) => !draws || mark.id === this.doc.fresh);
+    if (!chosen.length || draws) this.doc.drawLabel = label;
     if (!this.doc.relabelAll(chosen, label)) this.render();
   }
 

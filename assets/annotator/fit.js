@@ -82,14 +82,17 @@ export class Fit {
     this.ask([], "drawn");
   }
 
-  // Per asked box or place what was found, or null; nothing where the server did not answer in time.
-  async ask(marks, wish, wait) {
+  // Whether clicks are fitted.
+  get serves() { return this.on && Boolean(this.url); }
+
+  // Per asked box or place what was found, or null; nothing where the server did not answer, or was stopped before.
+  /** @param {AbortSignal} [signal] */
+  async ask(marks, wish, signal) {
     const { url } = this;
     if (!url) return null;
     try {
       const body = JSON.stringify({ wish, marks });
-      const options = { method: "POST", headers: { "Content-Type": "application/json" }, body };
-      const answer = await fetch(url, wait ? { ...options, signal: AbortSignal.timeout(wait) } : options);
+      const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
       return answer.ok ? (await answer.json()).fits : null;
     } catch (late) {
       return null;
@@ -103,21 +106,27 @@ export class Fit {
     return there.sort((a, b) => over(b) - over(a))[0];
   }
 
+  // What is found at a place.
+  look(x, y, usual, signal) {
+    return this.ask([{ label: this.doc.drawLabel, point: [x, y], usual: usual && usual.box }], "drawn", signal);
+  }
+
   // A click in the draw tool: the box of the object there, else the box of the usual size, where there is one. Where a mark has the
   // object already, a loose box is put right and a good one is left: nobody draws an object twice.
-  click(x, y, usual) {
-    const clicked = this.answer(x, y, usual).finally(() => {
+  // `shown`: the promise of what the pointer was resting on, if it was.
+  click(x, y, usual, shown = null) {
+    const clicked = this.answer(x, y, usual, shown).finally(() => {
       if (this.clicked === clicked) this.clicked = null;
     });
     this.clicked = clicked;
     return clicked;
   }
 
-  async answer(x, y, usual) {
+  async answer(x, y, usual, shown) {
     const { doc } = this;
     const [name, label] = [doc.head.case, doc.drawLabel];
-    const place = { label, point: [x, y], usual: usual && usual.box };
-    const found = this.on && this.url ? await this.ask([place], "drawn", this.wait) : null;
+    const late = new Promise((resolve) => void window.setTimeout(resolve, this.wait, null));
+    const found = this.serves ? await Promise.race([shown || this.look(x, y, usual, AbortSignal.timeout(this.wait)), late]) : null;
     if (!doc.open || doc.head.case !== name) return;
     const [fit] = found || [null];
     const there = fit && this.boxed(fit, label);
@@ -137,7 +146,7 @@ export class Fit {
     if (!mark || !this.on || !this.url) return;
     const { link } = this.editor;
     const { handed } = link;
-    const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn", LATEST * this.wait);
+    const found = await this.ask([{ label: mark.label, ...shapeOf(mark) }], "drawn", AbortSignal.timeout(LATEST * this.wait));
     if (link.handed === handed && this.take([mark], found)) this.say(t("Fitted; Ctrl Z gives your box back"));
   }
 

@@ -7,6 +7,7 @@ export const ICONS = {
   ],
   box: [["rect", { width: 18, height: 18, x: 3, y: 3, rx: 2 }], ["path", { d: "M8 12h8" }], ["path", { d: "M12 8v8" }]], // square-plus
   point: [["circle", { cx: 12, cy: 12, r: 10 }], ["path", { d: "M8 12h8" }], ["path", { d: "M12 8v8" }]], // circle-plus
+  edges: [["path", { d: "M11 19H5v-6" }], ["path", { d: "M13 5h6v6" }], ["path", { d: "M19 5 5 19" }]], // move-diagonal
   // scan-search
   closer: [
     ["path", { d: "M3 7V5a2 2 0 0 1 2-2h2" }],

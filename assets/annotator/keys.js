@@ -6,7 +6,7 @@ import { copy, pasted } from "./clipboard.js";
 // Title, then rows of: keys as they are shown, what they do, and key -> run(editor). A run that returns false did nothing.
 export const BINDINGS = [
   ["Marks", [
-    ["N / P", "next / previous mark, brought into sight", { n: (e) => e.walk.step(1), p: (e) => e.walk.step(-1) }],
+    ["N / P", "next / previous mark, brought into sight", { n: (e) => e.pointer.turn(1) || e.walk.step(1), p: (e) => e.pointer.turn(-1) || e.walk.step(-1) }],
     ["A", "accept, and go on to the next open mark", { a: (e) => e.judge("accepted") }],
     ["Shift A", "accept all open marks in sight", { "shift+a": (e) => e.doc.acceptAll() }],
     ["R", "reject, and go on; or take it back", { r: (e) => e.judge("rejected") }],
@@ -29,9 +29,10 @@ export const BINDINGS = [
     ["Shift V", "take the version of the next reader", { "shift+v": (e) => e.readers.takeNext() }],
   ]],
   ["Tools", [
-    ["B or D", "draw; a click makes the box of the object there", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
-    ["Shift", "hold: draw over the mark just drawn, which a press would move", {}],
+    ["B or D", "draw; a click makes the box that is shown where the pointer rests", { b: (e) => e.setTool("draw"), d: (e) => e.setTool("draw") }],
+    ["Shift / Ctrl", "hold: draw over the mark just drawn / from the middle of an object to its corner", {}],
     ["E", "look closer: drag a region, the model is asked again about it", { e: (e) => e.setTool("closer") }],
+    ["Shift D", "edges: press where an edge or corner of a box belongs; N: another one", { "shift+d": (e) => e.setTool("edges") }],
     ["V or Esc", "select; click again for the mark below", { v: (e) => e.setTool("select"), escape: (e) => e.escape() }],
   ]],
   ["Scores", [
@@ -83,7 +84,7 @@ export const WORKLIST = [
 const RUN = {};
 for (const [, rows] of BINDINGS) for (const row of rows) Object.assign(RUN, row[2]);
 const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const SHIFTED = ["a", "b", "e", "f", "g", "k", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
+const SHIFTED = ["a", "b", "d", "e", "f", "g", "k", "q", "r", "s", "v", "f10"]; // keys that mean something else with Shift
 const TYPING = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const SLIDING = /^(arrow|home|end|page|escape)/;
 

@@ -2,12 +2,14 @@
 
 import { chooseIn, toggle } from "./choosing.js";
 import { clamp } from "./core.js";
+import { edgesAt } from "./edges.js";
 import * as shapes from "./shapes.js";
 
 const SLOP = 3; // screen pixels a press may wander and still be a click
 const DRAW_SLOP = 6; // in the draw tool: no object is that small on the screen
 const REACH = 9; // screen pixels around a handle
 const TOUCH_REACH = 18;
+const SAME_PLACE = 4; // screen pixels: a pointer that moved less means what it meant before
 
 export class Pointer {
   constructor(editor) {
@@ -15,12 +17,13 @@ export class Pointer {
     this.drag = null;
     this.touches = new Map();
     this.panKey = false;
+    this.edge = null; // in the edges tool: the place on the screen, what it can mean, and which of these is shown
     const { stage } = editor;
     stage.addEventListener("pointerdown", (e) => this.down(e));
     stage.addEventListener("pointermove", (e) => this.move(e));
     stage.addEventListener("pointerup", (e) => this.up(e));
     stage.addEventListener("pointercancel", (e) => this.cancel(e));
-    stage.addEventListener("pointerleave", () => editor.layer.hover(null));
+    stage.addEventListener("pointerleave", () => this.left());
     stage.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     stage.addEventListener("mousedown", (e) => e.button === 2 && e.preventDefault()); // the menu's, which the focus would go before
     stage.addEventListener("auxclick", (e) => e.preventDefault());
@@ -52,17 +55,21 @@ export class Pointer {
     this.editor.focus();
     this.editor.stage.setPointerCapture(event.pointerId);
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
-    const start = { id: event.pointerId, cx: event.clientX, cy: event.clientY, x, y, moved: false };
+    const shown = this.editor.tool === "draw" ? this.editor.ghost.known(event.clientX, event.clientY) : null;
+    this.editor.ghost.clear(true);
+    const start = { shown, id: event.pointerId, cx: event.clientX, cy: event.clientY, x, y, moved: false };
     this.drag = { ...start, ...this.intent(event, x, y) };
     this.editor.stage.toggleAttribute("data-panning", this.drag.kind === "pan");
+    if (this.drag.kind === "resize" && this.drag.moved) this.layer.preview(this.movesAt(event, this.drag));
   }
 
   /** What a press at this place will do.
-   * @returns {{ kind: string, last?: number[], handle?: string, marks?: any[], hits?: any[], adds?: boolean, clears?: boolean }} */
+   * @returns {{ kind: string, x?: number, y?: number, moved?: boolean, centred?: boolean, last?: number[], handle?: string, marks?: any[], hits?: any[], adds?: boolean, clears?: boolean }} */
   intent(event, x, y) {
     const { doc } = this;
     if (event.button === 1 || this.panKey) return { kind: "pan" };
-    if (this.editor.tool !== "select" && !doc.readonly) return this.corrects(event, x, y) || { kind: this.editor.tool };
+    if (this.editor.tool === "edges") return this.pulls(event, x, y) || { kind: "pan" };
+    if (this.editor.tool !== "select" && !doc.readonly) return this.corrects(event, x, y) || { kind: this.editor.tool, centred: event.ctrlKey || event.metaKey || event.altKey };
     const touch = event.pointerType === "touch";
     const adds = event.shiftKey || event.ctrlKey || event.metaKey;
     const handle = adds ? null : this.grip(x, y, touch);
@@ -82,6 +89,31 @@ export class Pointer {
     const handle = this.grip(x, y, event.pointerType === "touch");
     if (handle) return { kind: "resize", handle, marks: [mark] };
     return this.hits(x, y, 1).includes(mark) ? { kind: "move", marks: [mark] } : null;
+  }
+
+  // In the edges tool, a press brings the edge or corner that is meant here, and a drag goes on with it.
+  pulls(event, x, y) {
+    const found = this.doc.readonly ? null : this.meant(event, x, y);
+    return found && { kind: "resize", handle: found.handle, marks: [found.mark], x: found.from[0], y: found.from[1], moved: true };
+  }
+
+  // What this place means, or null; where the pointer has stayed, what was turned to.
+  meant(event, x, y) {
+    const { doc, edge } = this;
+    const at = [event.clientX, event.clientY];
+    const stayed = edge && edge.marks === doc.shown && Math.hypot(at[0] - edge.at[0], at[1] - edge.at[1]) <= SAME_PLACE;
+    const [mark, more] = doc.chosen;
+    this.edge = { at: stayed ? edge.at : at, marks: doc.shown, turn: stayed ? edge.turn : 0, all: edgesAt(doc.shown, more ? null : mark, x, y, doc.size) };
+    return this.edge.all[this.edge.turn] || null;
+  }
+
+  // In the edges tool: another edge or box that may be meant where the pointer is. False elsewhere.
+  turn(by) {
+    const { edge } = this;
+    if (this.editor.tool !== "edges" || this.drag || !edge || !edge.all.length) return false;
+    edge.turn = (edge.turn + by + edge.all.length) % edge.all.length;
+    this.pointTo(edge.all[edge.turn]);
+    return true;
   }
 
   // The handle of the selected box at this place, or null; marks that are selected together have none.
@@ -117,7 +149,8 @@ export class Pointer {
     const { doc } = this;
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
     if (drag.kind === "draw" && doc.kind !== "box") return shapes.move({ point: [0, 0] }, x, y, doc.size);
-    return shapes.span(drag.x, drag.y, x, y, doc.size);
+    const [x0, y0] = drag.centred && drag.kind === "draw" ? [2 * drag.x - x, 2 * drag.y - y] : [drag.x, drag.y];
+    return shapes.span(x0, y0, x, y, doc.size);
   }
 
   // Where the dragged marks lie if the drag ends here: shapes by id.
@@ -143,7 +176,7 @@ export class Pointer {
   drawn(drag, event) {
     const { doc } = this;
     const inside = drag.x >= 0 && drag.y >= 0 && drag.x <= doc.size.width && drag.y <= doc.size.height;
-    if (doc.kind === "box" && !drag.moved) return void (inside && this.editor.fit.click(drag.x, drag.y, this.usualAt(drag)));
+    if (doc.kind === "box" && !drag.moved) return void (inside && this.editor.fit.click(drag.x, drag.y, this.usualAt(drag), drag.shown));
     const shape = this.shapeAt(event, drag);
     if (!shape) return;
     if (shape.point && inside) this.editor.add(shape);
@@ -151,10 +184,10 @@ export class Pointer {
     if (large) this.editor.fit.drawn(this.editor.add(shape));
   }
 
-  // A box around a place as large as this label's boxes usually are; nothing while there are none.
+  // A box around a place as large as the reader's last one of this label, else as its boxes usually are; nothing while there are none.
   usualAt({ x, y }) {
     const { doc } = this;
-    const usual = shapes.usual(doc.marks, doc.drawLabel, doc.size);
+    const usual = shapes.latest(doc.marks, doc.drawLabel) || shapes.usual(doc.marks, doc.drawLabel, doc.size);
     return usual && shapes.span(x - usual[0] / 2, y - usual[1] / 2, x + usual[0] / 2, y + usual[1] / 2, doc.size);
   }
 
@@ -190,11 +223,43 @@ export class Pointer {
   hoverAt(event) {
     if (!this.doc.open) return;
     const [x, y] = this.view.toImage(event.clientX, event.clientY);
+    if (this.editor.tool === "edges") return this.pointTo(this.meant(event, x, y));
     const [hit] = this.hits(x, y, 4);
     this.layer.hover(hit ? hit.id : null);
+    this.rest(event, x, y);
     const handle = this.grip(x, y);
     const cursors = { nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw", n: "ns", s: "ns", e: "ew", w: "ew" };
     this.editor.stage.style.cursor = handle ? `${cursors[handle]}-resize` : "";
+  }
+
+  // Where the draw tool rests, what a click would make is shown.
+  rest(event, x, y) {
+    const { doc, editor } = this;
+    if (editor.tool === "draw" && doc.kind === "box" && !doc.readonly && !this.corrects(event, x, y)) editor.ghost.at(event, x, y);
+    else editor.ghost.clear();
+  }
+
+  // The box whose edge a press would bring here, and how it would lie then.
+  pointTo(found) {
+    this.layer.hover(found && found.mark.id);
+    this.layer.drawing(found && found.shape, "edges");
+  }
+
+  // With a tool in hand and nothing selected, a verdict is on the mark under the pointer; whether there is one.
+  judge(status) {
+    const { doc, editor, layer } = this;
+    const mark = editor.tool === "select" || doc.chosen.length ? null : doc.find(layer.hovered);
+    if (!mark || !doc.judge([mark], status)) return false;
+    this.left();
+    return true;
+  }
+
+  left() {
+    this.edge = null;
+    this.editor.stage.style.cursor = "";
+    this.layer.hover(null);
+    this.editor.ghost.clear();
+    if (!this.drag) this.layer.drawing(null);
   }
 
   wheel(event) {

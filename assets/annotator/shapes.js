@@ -78,6 +78,12 @@ export const usual = (marks, label, size) => {
   return boxes.length ? [median(boxes.map((b) => b[2] - b[0])), median(boxes.map((b) => b[3] - b[1]))] : null;
 };
 
+// [width, height] of the box of this label that a person drew last, or null: what the model misses is often alike.
+export const latest = (marks, label) => {
+  const own = marks.filter((mark) => mark.box && mark.origin === "human" && mark.label === label && counted(mark)).pop();
+  return own ? [own.box[2] - own.box[0], own.box[3] - own.box[1]] : null;
+};
+
 export const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 
 export const handleAt = (box, handle) => {

@@ -14,6 +14,7 @@ export class Toolbar {
     this.select = button("select", "Select (V)", on(() => editor.setTool("select")));
     this.draw = button("box", "Draw (D)", on(() => editor.setTool("draw")));
     this.closer = button("closer", "Look closer (E)", on(() => editor.setTool("closer")));
+    this.edges = button("edges", "Edges (Shift D): press where an edge or a corner of a box belongs", on(() => editor.setTool("edges")));
     this.undo = button("undo", "Undo (Ctrl Z)", on(() => doc.undo()));
     this.redo = button("redo", "Redo (Ctrl Y)", on(() => doc.redo()));
     this.accept = button("accept", "Accept (A)", on(() => editor.judge("accepted")));
@@ -29,7 +30,7 @@ export class Toolbar {
     const zoom = this.group("Zoom", button("minus", "Zoom out (−)", on(() => editor.view.zoom(0.8))), this.zoomText,
       button("plus", "Zoom in (+)", on(() => editor.view.zoom(1.25))), button("fit", "Whole image (0)", on(() => editor.view.fit())));
     this.markGroup = this.group("Mark", this.before, this.after, this.accept, this.reject, this.fits, this.remove);
-    this.toolGroup = this.group("Tool", this.select, this.draw, this.closer);
+    this.toolGroup = this.group("Tool", this.select, this.draw, this.edges, this.closer);
     this.auto = html("button", { type: "button", class: "pda-auto", title: "Shown brighter than it is stored. Press for the picture as the model saw it; I brings it back", hidden: "",
       on: { click: on(() => editor.adjust.auto.turn(false)) } }, "Auto brightness");
     this.note = html("span", { class: "pda-note", role: "status" });
@@ -50,11 +51,13 @@ export class Toolbar {
     const draws = doc.open && !doc.readonly && doc.kind !== "count";
     press(this.select, editor.tool === "select");
     press(this.draw, editor.tool === "draw");
+    press(this.edges, editor.tool === "edges");
     press(this.closer, editor.tool === "closer");
     press(this.hide, editor.hidden);
     press(this.more, editor.plain || editor.grid.on || editor.lens.cross || editor.lens.loupe || editor.differential.active);
     for (const node of [this.hide, this.light, this.more]) node.disabled = !doc.open;
     this.draw.disabled = this.closer.disabled = !draws;
+    this.edges.disabled = !draws || doc.kind !== "box";
     this.select.disabled = !doc.open;
     this.undo.disabled = doc.readonly || !doc.past.length;
     this.redo.disabled = doc.readonly || !doc.future.length;

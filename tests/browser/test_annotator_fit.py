@@ -70,6 +70,46 @@ def test_a_click_in_the_draw_tool_makes_the_box_of_the_cell_under_it_with_its_ou
     until_boxes(driver, CELLS["right"])
 
 
+def _shown(driver: Driver) -> list[float]:
+    points = driver.page.get_attribute(".pda-draft", "points").replace(",", " ").split()
+    return [float(v) for v in (*points[:2], *points[4:6])] if points else []
+
+
+def test_where_the_pointer_rests_the_box_of_a_click_is_shown_and_the_click_makes_just_that_without_asking_again(
+    fitted: Open,
+) -> None:
+    driver, asked = fitted(box("m1", *CELLS["right"])), []
+    driver.press("d")
+    driver.page.on("request", lambda request: asked.append(request.post_data or ""))
+    driver.page.mouse.move(*driver.screen(80, 70))
+    driver.until(lambda: _shown(driver), "the box that a click would make")
+    shown = _shown(driver)
+    assert near(shown, CELLS["left"], 2.5) and "h1" not in driver.marks()
+    driver.click(80, 70)
+    driver.until(lambda: "h1" in driver.marks(), "the box")
+    assert driver.marks()["h1"]["box"] == shown and _shown(driver) == []
+    assert sum('"point"' in told for told in asked) == 1
+    driver.press("Control+z")
+    until_boxes(driver, CELLS["right"])
+
+
+def test_over_a_good_box_nothing_is_shown_and_what_was_shown_goes_with_the_tool(fitted: Open) -> None:
+    driver = fitted(box("m1", *CELLS["right"]))
+    driver.press("d")
+    with driver.page.expect_response("**/api/fit/**"):
+        driver.page.mouse.move(*driver.screen(225, 85))
+    driver.page.mouse.move(*driver.screen(330, 250))
+    driver.until(lambda: near(_shown(driver), [305, 225, 355, 275], 2.5), "the box of the usual size")
+    with driver.page.expect_response("**/api/fit/**"):
+        driver.page.mouse.move(*driver.screen(225, 85))
+    driver.js("e.ghost.asked && e.ghost.asked.found")
+    assert _shown(driver) == []
+    driver.page.mouse.move(*driver.screen(330, 250))
+    driver.until(lambda: _shown(driver), "the box of the usual size")
+    driver.press("v")
+    assert _shown(driver) == []
+
+
 def test_a_click_on_an_object_that_has_a_loose_box_puts_that_box_right(fitted: Open) -> None:
     x1, y1, x2, y2 = CELLS["left"]
     driver = fitted(box("m1", x1 + 8, y1 - 6, x2 + 8, y2 - 6))
@@ -128,13 +168,14 @@ def test_boxes_stay_as_drawn_while_fitting_is_off_and_that_outlives_a_reload(fit
 
 @contextmanager
 def _slow(driver: Driver) -> Iterator[Callable[[], None]]:
-    """Fits that wait: the server answers when the yielded function is called, and `told` holds what was sent with how many marks."""
+    """Fits that wait: the server answers when the yielded function is called. `told` holds what was sent, with how many marks."""
     held: list[Any] = []
     driver.page.route(
         "**/api/fit/**", lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_()
     )
     driver.js(
-        "(window.told = [], window.send = e.link.send, e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })"
+        "(window.told = [], window.send = e.link.send, "
+        "e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })"
     )
 
     def answer() -> None:

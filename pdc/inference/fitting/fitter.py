@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pdc.inference.fitting.detector import Look
 
-LEAST_SIDE = 3.0  # pixels: of a smaller box nothing can be told
+LEAST_SIDE = 6.0  # pixels: smaller boxes are better left as a hand drew them
 SAME_OBJECT = 0.35  # IoU of a rough box and the fitted one: with less it is another object
 AROUND = 0.15  # IoU of a box of the usual size around a click, and the object there
 AGREE = 0.5  # IoU from which on two ways found the same object
@@ -149,7 +149,8 @@ class Fitter:
 
     def find(self, image: np.ndarray, label: str, at: Point, usual: Box | None, *, unaided: bool = False) -> Fitted | None:
         """The object under a click; `usual` is a box of the label's usual size there, None where no size is usual."""
-        return self._scene(image, label, unaided).find(at, usual) if self.rule(label).click else None
+        small = usual is not None and min(usual.width, usual.height) < LEAST_SIDE
+        return self._scene(image, label, unaided).find(at, usual) if self.rule(label).click and not small else None
 
     def _scene(self, image: np.ndarray, label: str, unaided: bool) -> Scene:
         return Scene(image, self.rule(label), None if unaided else look_of(self.experts))
