@@ -10,6 +10,8 @@ a move to a place to press or release there, so a drag is two. A chord counts ea
 A box is left alone from an IoU of GOOD on; a lower one is dragged by as few handles as make it good. One that meets no true box
 by LOOSE is rejected. A missing box is clicked where clicks have worked for this label so far, else dragged. Where the page can
 fit boxes, all loose ones are fitted first, and the step is taken back where it left more to do. What is still loose is clicked.
+Where the page has an edges tool, that is used instead: a press puts the edge or corner right that the page says it would. A move
+to a place where the page then shows the wrong thing, so that nothing is pressed, counts too.
 The images are opened once the app has answered them in the background, where it does that: they lie there over night.
 """
 
@@ -37,11 +39,14 @@ from pdc.domain.values import Box
 from tests.bench.keystrokes import IMAGES, some_fields
 
 HERE = Path(__file__).resolve().parents[2]
-GOOD, LOOSE = 0.7, 0.3  # intersection over union
+GOOD, LOOSE, SAME = 0.7, 0.3, 0.9  # intersection over union
 TINY = 12  # pixels of the image: no click is tried on an object with a shorter side
+TURNS = 3  # how often the page is asked for another edge that it may have meant
 SMALL = 36  # pixels of the screen: the side of a box whose handles are taken after zooming to it
 HANDLES = {"nw": (0, 1), "ne": (2, 1), "sw": (0, 3), "se": (2, 3), "n": (1,), "s": (3,), "w": (0,), "e": (2,)}
-FIT_ALL, SEVERAL = "Shift F", "Ctrl A"
+FIT_ALL, SEVERAL, EDGES = "Shift F", "Ctrl A", "Shift D"
+TOOLS = {"select": "v", "draw": "d", "edges": "Shift+D"}
+SHOWN_FIRST = "shown where the pointer rests"  # so says the help of a page that shows what a click would make
 READ = "document.querySelector('.pdc-editor').pdc"
 STATE = f"() => JSON.stringify({READ}.doc.marks) + (document.querySelector('.pda-fitted')?.textContent ?? '')"
 STILL = 0.5  # seconds without a change
@@ -107,6 +112,19 @@ def drags(box: Box, true: Box) -> tuple[str, ...]:
     return ("nw", "se")
 
 
+def pulls(box: Box, true: Box) -> tuple[str, ...]:
+    """As `drags`, by an edge rather than a corner: of which box a place means an edge is the clearer."""
+    good = [edge for edge in "nesw" if iou(_dragged(box, true, edge), true) >= GOOD]
+    return (max(good, key=lambda edge: iou(_dragged(box, true, edge), true)),) if good else drags(box, true)
+
+
+def _beyond_the_middle(box: Box, true: Box, handle: str) -> bool:
+    """Whether a side would go so far that a press there means the opposite one."""
+    far = {"w": (true.x1 - box.x1, box.width), "e": (box.x2 - true.x2, box.width)}
+    far |= {"n": (true.y1 - box.y1, box.height), "s": (box.y2 - true.y2, box.height)}
+    return any(far[side][0] > far[side][1] / 2 for side in handle)
+
+
 def _dragged(box: Box, true: Box, handles: Sequence[str]) -> Box:
     sides = list(box.xyxy)
     for handle in handles:
@@ -129,9 +147,21 @@ class Hands:
         self.keys += 1 + key.count("+")
 
     def click(self, x: float, y: float, shift: bool = False) -> None:
-        with self._held("Shift" if shift else ""):
+        with self.held("Shift" if shift else ""):
             self.page.mouse.click(*self._screen(x, y))
         self.moves += 1
+
+    def hover(self, x: float, y: float) -> Box | None:
+        """Rest here; what the page says that a press would make, if anything."""
+        self.page.mouse.move(*self._screen(x, y), steps=2)
+        self.moves += 1
+        self.page.evaluate(f"async () => {{ await new Promise((r) => setTimeout(r, 250)); await {READ}.ghost.asked?.found; }}")
+        return self.ghost()
+
+    def ghost(self) -> Box | None:
+        """The box that the page says a press here would make."""
+        points = (self.page.get_attribute(".pda-draft", "points") or "").replace(",", " ").split()
+        return Box(*map(float, (points[0], points[1], points[4], points[5]))) if points else None
 
     def again(self) -> None:
         """Another click without moving the pointer."""
@@ -139,15 +169,23 @@ class Hands:
         self.page.mouse.up()
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], shift: bool = False) -> None:
-        with self._held("Shift" if shift else ""):
+        with self.held("Shift" if shift else ""):
             self.page.mouse.move(*self._screen(*start))
             self.page.mouse.down()
             self.page.mouse.move(*self._screen(*end), steps=4)
             self.page.mouse.up()
         self.moves += 2
 
+    def drag_on(self, end: tuple[float, float], key: str) -> None:
+        """Press where the pointer is, and release there."""
+        with self.held(key):
+            self.page.mouse.down()
+            self.page.mouse.move(*self._screen(*end), steps=4)
+            self.page.mouse.up()
+        self.moves += 1
+
     @contextmanager
-    def _held(self, key: str) -> Iterator[None]:
+    def held(self, key: str) -> Iterator[None]:
         """A key that is held down meanwhile."""
         if key:
             self.page.keyboard.down(key)
@@ -163,6 +201,10 @@ class Hands:
     def selected(self) -> str | None:
         return self.page.evaluate(f"() => {READ}.doc.selected")
 
+    def pointed(self) -> str | None:
+        """The mark that the pointer is on, as the page shows it."""
+        return self.page.evaluate(f"() => {READ}.layer.hovered")
+
     def chosen(self) -> set[str]:
         """All that is selected, where the page can select several."""
         return set(self.page.evaluate(f"() => {READ}.doc.chosen.map((m) => m.id)"))
@@ -177,6 +219,17 @@ class Hands:
         """Whether the page's help names this key."""
         shown = self.page.evaluate("() => [...document.querySelectorAll('.pda-help dt')].map((e) => e.textContent)")
         return key.replace(" ", "") in [text.replace(" ", "") for text in shown]
+
+    def says(self, words: str) -> bool:
+        """Whether the page's help says this."""
+        return words in (self.page.text_content(".pda-help") or "")
+
+    def tool(self) -> str:
+        return self.page.evaluate(f"() => {READ}.tool")
+
+    def armed(self) -> str:
+        """The label of the next box drawn."""
+        return self.page.evaluate(f"() => {READ}.doc.drawLabel")
 
     def side(self, box: Box) -> float:
         """The shorter side, in pixels of the screen."""
@@ -205,28 +258,28 @@ class Player:
     hands: Hands
     fits: bool
     several: bool
+    pulls: bool
+    shown_first: bool
     clicks: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    drawn: str = ""
-    drawing: bool = False
     last: Box | None = None
 
     def correct(self, true: Sequence[tuple[str, Box]]) -> Task:
         """Make the page show the truth; what could not be made right is returned."""
         first = self._todo(true)
-        self.drawn, self.drawing, self.last = "", False, None
-        if first.loose and self.fits:
+        self.last = None
+        if self.pulls:
+            self._pull_all([*first.loose, *_nearly(first)])
+        elif first.loose and self.fits:
             self._fit_all(first, true)
         task = self._todo(true)
         self._judge(task.false, "r")
         self._judge(task.doubted, "a")
         for seen, label in task.renamed:
             self._judge([seen], self._digit(label))
-        if self.fits:
+        if self.fits and not self.pulls:
             self._click_loose(self._todo(true).loose)
         if missed := self._todo(true).missed:
             self._draw(missed)
-        if self.drawing:
-            self.hands.press("v")
         for seen, box in self._todo(true).loose:
             self._reshape(seen, box)
         return self._todo(true)
@@ -240,13 +293,41 @@ class Player:
         if self._todo(true).moves > before.moves:
             self.hands.press("Control+z")
 
+    def _pull_all(self, loose: Sequence[tuple[Seen, Box]]) -> None:
+        if not loose:
+            return
+        if self.hands.selected():  # of which a press would be taken to speak
+            self.hands.press("Escape")
+        self._take("edges")
+        for seen, true in loose:
+            for handle in pulls(seen.box, true):
+                if not self._pull(seen, true, handle):
+                    break
+
+    def _pull(self, seen: Seen, true: Box, handle: str) -> bool:
+        """Whether the page could be told that this edge or corner is meant."""
+        now = next(s for s in self.hands.marks() if s.id == seen.id)
+        if _beyond_the_middle(now.box, true, handle):
+            return False
+        meant, shown = _dragged(now.box, true, (handle,)), self.hands.hover(*_place(true, handle, now.box))
+        for _ in range(TURNS):
+            if shown is None or iou(shown, meant) >= SAME:
+                break
+            self.hands.press("n")
+            shown = self.hands.ghost()
+        if shown is None or iou(shown, meant) < SAME:
+            return False
+        self.hands.again()
+        self.hands.settle()
+        return True
+
     def _click_loose(self, loose: Sequence[tuple[Seen, Box]]) -> None:
         """In the draw tool a click on an object that has a box puts that box right."""
         some = [
             (seen, box) for seen, box in sorted(loose, key=lambda pair: pair[0].label) if self._likely("loose", seen.label, box)
         ]
         if some:
-            self._take_draw_tool()
+            self._take("draw")
         for seen, box in some:
             if not self._likely("loose", seen.label, box):
                 continue
@@ -266,12 +347,29 @@ class Player:
         return False
 
     def _judge(self, some: Sequence[Seen], key: str) -> None:
+        if self.pulls and key in "ra" and self.hands.tool() != "select" and not self.hands.selected():
+            some = [seen for seen in some if not self._judge_pointed(seen, key)]
+        if some:
+            self._take("select")
         if len(some) > 1 and self.several and self._select_all(some):
             self.hands.press(key)
             return
         for seen in some:
             if self._select(seen):
                 self.hands.press(key)
+
+    def _judge_pointed(self, seen: Seen, key: str) -> bool:
+        """With a tool in hand a verdict is on the mark that the pointer is on, as the page shows."""
+        b = seen.box
+        self.hands.hover(b.x1 + (b.x2 - b.x1) / 10, b.y1 + (b.y2 - b.y1) / 10)
+        for _ in range(TURNS):
+            if self.hands.pointed() == seen.id or self.hands.tool() != "edges":
+                break
+            self.hands.press("n")
+        if self.hands.pointed() != seen.id:
+            return False
+        self.hands.press(key)
+        return True
 
     def _select_all(self, some: Sequence[Seen]) -> bool:
         """Whether just these are selected then; the first by a click, the others with Shift."""
@@ -292,8 +390,14 @@ class Player:
         return False
 
     def _reshape(self, seen: Seen, true: Box) -> None:
+        self._take("select")
         if not self._select(seen):
             return
+        if self.pulls and not any(_beyond_the_middle(seen.box, true, handle) for handle in pulls(seen.box, true)):
+            self._take("edges")
+            if all([self._pull(seen, true, handle) for handle in pulls(seen.box, true)]):
+                return
+            self._take("select")
         near = self.hands.side(seen.box) < SMALL
         if near:
             self.hands.press("z")
@@ -306,9 +410,12 @@ class Player:
             self.hands.settle()
 
     def _draw(self, missed: Sequence[tuple[str, Box]]) -> None:
-        self._take_draw_tool()
+        self._take("draw")
         for label, box in sorted(missed, key=lambda m: m[0]):
             self._arm(label)
+            if self.shown_first:
+                self._drawn_as_shown(box)
+                continue
             if self._likely("missed", label, box):
                 worked = self._clicked(box)
                 self._learn("missed", label, box, worked)
@@ -316,19 +423,22 @@ class Player:
                     continue
             self._dragged(box)
 
-    def _take_draw_tool(self) -> None:
-        if not self.drawing:
-            self.hands.press("Escape")
-            self.hands.press("d")
-            self.drawing, self.drawn = True, ""
+    def _take(self, tool: str) -> None:
+        if self.hands.tool() != tool:
+            self.hands.press(TOOLS[tool])
 
     def _arm(self, label: str) -> None:
-        if label != self.drawn:
-            if self.hands.selected():  # whose label the digit would change
-                self.hands.press("Escape")
-                self.hands.press("d")
-            self.hands.press(self._digit(label))
-            self.drawn = label
+        """The label of the next box; a digit would change that of a selected mark."""
+        if label == self.hands.armed():
+            return
+        if self.pulls:  # there only the mark just drawn would change
+            if self.last is not None:
+                self.hands.press("b")
+        elif self.hands.selected():
+            self._take("select")
+            self.hands.press("Escape")
+            self._take("draw")
+        self.hands.press(self._digit(label))
 
     def _likely(self, what: str, label: str, box: Box) -> bool:
         """Whether clicks on such objects have worked more often than not; of tiny ones nobody tries."""
@@ -351,6 +461,19 @@ class Player:
                 self.hands.press("Control+z")
         return False
 
+    def _drawn_as_shown(self, box: Box) -> None:
+        """A click in the middle where that makes a good box, as the page shows beforehand; else a drag from there."""
+        before, (x, y) = {s.id for s in self.hands.marks()}, ((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
+        with self.hands.held("Shift" if self._on_last(x, y) else ""):
+            shown = self.hands.hover(x, y)
+            if shown and iou(shown, box) >= GOOD:
+                self.hands.again()
+            else:
+                self.hands.drag_on((box.x2, box.y2), "Control")
+        made = self._made(before)
+        if made and iou(made.box, box) < GOOD:
+            self.hands.press("Control+z")
+
     def _dragged(self, box: Box) -> None:
         before = {s.id for s in self.hands.marks()}
         self.hands.drag((box.x1, box.y1), (box.x2, box.y2), shift=self._on_last(box.x1, box.y1))
@@ -368,11 +491,24 @@ class Player:
         """Whether a press there would take hold of the box that was drawn last, where the page lets one; Shift draws over it."""
         if self.last is None or not self.several:
             return False
-        reach = 10 * max(self.last.x2 - self.last.x1, 1) / max(self.hands.side(self.last), 1)
-        return self.last.x1 - reach <= x <= self.last.x2 + reach and self.last.y1 - reach <= y <= self.last.y2 + reach
+        last, reach = self.last, 10 * max(self.last.x2 - self.last.x1, 1) / max(self.hands.side(self.last), 1)
+        handles = (_place(last, handle) for handle in HANDLES)
+        inside = last.x1 <= x <= last.x2 and last.y1 <= y <= last.y2
+        return inside or any(abs(hx - x) <= reach and abs(hy - y) <= reach for hx, hy in handles)
 
     def _digit(self, label: str) -> str:
         return str(self.hands.labels().index(label) + 1)
+
+
+def _nearly(task: Task) -> list[tuple[Seen, Box]]:
+    """False marks of which one edge or corner has to be put right to make them the box of something missed."""
+    pairs = [(seen, box) for seen in task.false for label, box in task.missed if seen.label == label]
+    near = [(seen, box) for seen, box in pairs if iou(_dragged(seen.box, box, drags(seen.box, box)[:1]), box) >= GOOD]
+    taken: list[tuple[Seen, Box]] = []
+    for seen, box in near:
+        if all(seen.id != other.id and box != there for other, there in taken):
+            taken.append((seen, box))
+    return taken
 
 
 def _spot(seen: Seen, others: Sequence[Seen]) -> tuple[float, float]:
@@ -411,7 +547,7 @@ def play(page: Any, url: str, fields: Sequence[Field]) -> dict[str, Played]:
     )
     _answered_ahead(page, len(fields))
     hands = Hands(page)
-    player = Player(hands, hands.knows(FIT_ALL), hands.knows(SEVERAL))
+    player = Player(hands, hands.knows(FIT_ALL), hands.knows(SEVERAL), hands.knows(EDGES), hands.says(SHOWN_FIRST))
     played: dict[str, Played] = {}
     for _ in fields:
         name = _next_open(page, set(truth) - set(played))
@@ -428,7 +564,8 @@ def _answered_ahead(page: Any, n: int) -> None:
     """Until the app has answered all images in the background; at once where it does not do that."""
     waiting = """async () => {
       const said = await (await fetch("api/worklist")).json();
-      return said.pool === undefined ? 0 : said.rows.filter((row) => row[2] === "new").length + (said.waiting || 0);
+      if (said.pool === undefined) return 0;
+      return said.rows.filter((row) => row[2] === "new").length + (said.waiting || 0) + (said.anew || 0);
     }"""
     for _ in range(600):
         if os.environ.get(SHOWN[0]) == "off" or not page.evaluate(waiting):
@@ -454,8 +591,7 @@ def _next_open(page: Any, left: set[str]) -> str:
 
 
 def _answered(page: Any) -> None:
-    page.wait_for_timeout(800)
-    page.wait_for_function(f"() => {READ}.doc.open && !{READ}.doc.head.answering", timeout=WAIT)
+    page.wait_for_function(f"() => {READ}.doc.open && {READ}.doc.head.rev > 0 && !{READ}.doc.head.answering", timeout=WAIT)
     page.wait_for_timeout(400)
     page.wait_for_function(f"() => !{READ}.doc.head.answering", timeout=WAIT)
 
