@@ -22,17 +22,7 @@ def control_chart(points: Sequence[tuple[str, Charted]], title: str) -> Node:
     lines = [_line(at, name) for at, name in LINES.items()]
     dots = [node for i, (name, point) in enumerate(shown) for node in _dot(_x(i, len(shown)), name, point)]
     below = el("text", Message("one after the other"), x=(LEFT + RIGHT) / 2, y=BOTTOM + 30, cls="pdc-below")
-    svg = el(
-        "svg",
-        border,
-        *lines,
-        *dots,
-        below,
-        cls="pdc-plot",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label=Message("Control chart: {title}", title=title),
-    )
+    svg = el("svg", border, *lines, *dots, below, cls="pdc-plot", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
     return el("figure", el("figcaption", el("strong", title)), svg)
 
 

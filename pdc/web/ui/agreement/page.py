@@ -25,6 +25,9 @@ COLUMNS = {
     Measure.ICC: Message("ICC of counts"),
 }
 """what has a column; the upper limit stands beside the lower one"""
+ICC_MEANS = Message(
+    "ICC(2,1): the share of the variation of counts that comes from the images and not from who reads (Shrout and Fleiss 1979)."
+)
 MEANING = (
     Message(
         "Kappa: how much more often two readers gave an object the same label than chance alone would. 1 is always, 0 is chance. "
@@ -38,10 +41,7 @@ MEANING = (
         "Mean difference: how many more the first reader counts an image; and the range that holds 95 % of the differences "
         "(Bland and Altman 1986)."
     ),
-    Message(
-        "ICC(2,1): the share of the variation of counts that comes from the images and not from who reads "
-        "(Shrout and Fleiss 1979)."
-    ),
+    ICC_MEANS,
     Message("In brackets: the 95 % interval of 1,000 draws of the images; images of one group are drawn together."),
 )
 EMPTY = Message(

@@ -58,4 +58,5 @@ class AgreementTab:
     def _page(self, report: Report, label: str | None, user: str) -> Node:
         """The report, and below it what was counted twice, of whomever."""
         below = twice_page(self.twice.replicates(user), self.twice.again(user)) if self.twice else None
-        return el("div", report_page(report, label), *([below] if below else []), cls="pdc-agreement")
+        above = [report_page(report, label)] if report.comparisons or not below else []
+        return el("div", *above, *([below] if below else []), cls="pdc-agreement")

@@ -10,6 +10,7 @@ from pdc.domain.agreement.measures import Differences, Measured
 from pdc.domain.agreement.rows import Difference, Estimate, Kind, Measure
 from pdc.domain.message import Message, joined
 from pdc.web.ui.agreement.control_chart import control_chart
+from pdc.web.ui.agreement.page import ICC_MEANS
 from pdc.web.ui.agreement.plot import bland_altman
 from pdc.web.ui.view import Node, el, table
 
@@ -29,6 +30,7 @@ AGAIN = Message("The same slide, read again")
 MEANING = (
     Message("Replicates are two preparations of one sample. Their difference holds chance, the preparation and the reader."),
     Message("Mean difference: the second count over the first, in per cent of their mean, with its 95 % interval (Student)."),
+    ICC_MEANS,
     Message("Control chart: each pair in standard deviations from no difference (Levey and Jennings 1950)."),
     Message("Of replicates one standard deviation is what chance makes; of a slide read again, the spread of the first 20."),
     Message(
@@ -80,14 +82,15 @@ def _number(found: Measured) -> str:
 def _plots(readers: tuple[str, str], kind: Kind, pairs: Sequence[Pair], charts: Charts) -> Iterator[Node]:
     if len(pairs) < FEWEST:
         return
-    title = joined(readers, " – ")
-    dots = [Difference(kind, readers, None, p.name, *p.counts) for p in pairs]
+    first, second = readers
+    title = Message("{one} minus {other}", one=second, other=first)
+    dots = [Difference(kind, (second, first), None, p.name, p.counts[1], p.counts[0]) for p in pairs]
     apart = [d.one - d.other for d in dots]
     sums = Differences(len(apart), float(sum(apart)), float(sum(a**2 for a in apart)))
     limits = {Measure.BIAS: sums.bias(), Measure.LOWER: sums.limit(-1), Measure.UPPER: sums.limit(1)}
     yield bland_altman(dots, {m: _estimate(found) for m, found in limits.items()}, title)
     if spreads := charts(pairs):
-        yield control_chart(_named(pairs, chart(spreads)), title)
+        yield control_chart(_named(pairs, chart(spreads)), Message("Control chart: {title}", title=title))
 
 
 def _estimate(found: Measured) -> Estimate:
