@@ -9,6 +9,7 @@ from pathlib import Path
 from pictures import encoded
 from PIL import Image as Pillow
 
+from pdc.counting.protocol import Protocol
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Question, Review, Task
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer, Predictor
@@ -65,7 +66,7 @@ class Bench:
         draft = self.service.open(sha256, question, reader)
         return self.service.save(self.service.edit(draft, findings))[1]
 
-    def begin(self, fields: Sequence[int] = (2, 2), protocol: str = "sperm-concentration", **options) -> CountSession:
+    def begin(self, fields: Sequence[int] = (2, 2), protocol: str | Protocol = "sperm-concentration", **options) -> CountSession:
         """A count of fresh images, so many a replicate."""
         for i, n in enumerate(fields, 1):
             self.side(f"side {i}", n)

@@ -80,12 +80,16 @@ class Area(Part):
 
 
 class Replicates(Part):
-    """How many are read. `test` compares two; `of` are the classes that it compares, all of them when empty."""
+    """How many are read. `test` compares two; `of` are the classes that it compares, all of them when empty.
+
+    From the second on they are read blind, the model's marks hidden until the reader has saved; where `blind`, the first is too.
+    """
 
     number: Annotated[int, Field(ge=1, le=4)] = 1
     test: AgreementTest | None = None
     of: tuple[Name, ...] = ()
     share: Share = 0.2
+    blind: bool = False
 
 
 class Further(Part):

@@ -134,9 +134,9 @@ def _pictures(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
 
 
 def _blind(protocol: Protocol, sample: Sample) -> Iterator[Outcome]:
-    """From the second replicate on a reader sees no mark of the model's: shared marks make shared faults."""
+    """Where a replicate is to be read blind, the reader sees no mark of the model's: shared marks make shared faults."""
     for i, replicate in enumerate(sample.replicates, 1):
-        if i > 1 and (n := sum(f.proposed is not None for f in replicate.fields)):
+        if (i > 1 or protocol.replicates.blind) and (n := sum(f.proposed is not None for f in replicate.fields)):
             yield Outcome("model in sight", Verdict.ESTIMATED, Message(IN_SIGHT, n=n, i=i))
 
 

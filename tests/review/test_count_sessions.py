@@ -164,6 +164,16 @@ def test_a_field_that_is_withdrawn_stands_on_the_sheet_with_its_reason(bench: Be
     assert "1 chosen by the reader" in bench.counts.session(session.id).chosen
 
 
+def test_an_image_that_was_retired_is_withdrawn_with_the_reason_that_was_given(bench: Bench):
+    session = bench.begin((2,))
+    for field in session.fields:
+        bench.read(field.sha256, sperm(10))
+    bench.service.retire([session.fields[0].sha256], "bob", "wrong patient")
+    sheet = bench.counts.sheet(session.id)
+    assert sheet.sample.of(["sperm"]) == 10 and sheet.sample.passed == ()
+    assert [(w.name, w.why, w.by) for w in sheet.heading.withdrawn] == [("side 1 0.png", "retired: wrong patient", "bob")]
+
+
 def test_fields_that_were_passed_over_are_said_and_make_the_count_an_estimate(bench: Bench):
     session = bench.begin((3, 1))
     bench.read(session.fields[1].sha256, sperm(20))
@@ -325,6 +335,14 @@ def test_the_second_replicate_is_read_without_the_model_in_sight(bench: Bench):
     assert bench.read(second, sperm(9)).blind
     assert not bench.service.hides(second, SPERM, "ada") and bench.service.hides(second, SPERM, "bob")
     assert bench.counts.of_image(second, "ada").state is FieldState.READ
+
+
+def test_a_protocol_may_have_the_first_replicate_read_blind_too(bench: Bench):
+    rules = bench.counts.protocols()["sperm-concentration"]
+    rules = rules.model_copy(update={"replicates": rules.replicates.model_copy(update={"blind": True})})
+    first = bench.begin((1,), protocol=rules).fields[0].sha256
+    bench.service.answer(bench.service.image(first, "ada"), SPERM)
+    assert bench.service.open(first, SPERM, "ada").findings.marks == () and bench.read(first, sperm(3)).blind
 
 
 def test_what_was_read_before_with_the_model_in_sight_is_no_second_replicate(bench: Bench):

@@ -16,6 +16,7 @@ from pdc.review.counting.measures.hot_spots import ReadField, in_hot_spots
 from pdc.review.counting.samples import Samples
 from pdc.review.counting.state import CountField, CountSession, FieldState
 from pdc.store import Store
+from pdc.store.records import Event
 
 MOST_KEPT = 5_000  # fields, whose numbers are remembered
 
@@ -39,10 +40,12 @@ class Readings:
         return {r.image_sha256: r for r in found if answers(r.question, wanted) and _blind_enough(r, fields[r.image_sha256])}
 
     def fields(self, session: CountSession, reviews: Mapping[str, Review] | None = None) -> list[CountField]:
-        """The session's fields, each with its name, its area, whether it was read, and by whom."""
+        """The session's fields, each with its name, its area, whether it was read, and by whom. Retired images are withdrawn."""
         reviews = self.reviews(session) if reviews is None else reviews
         images = self.store.images_by_sha([f.sha256 for f in session.fields])
-        return [_read(_located(f, images[f.sha256]), reviews.get(f.sha256)) for f in session.fields]
+        gone = self.store.retired() if len(reviews) < len(session.fields) else {}
+        there = (_retired(_located(f, images[f.sha256]), gone.get(f.sha256)) for f in session.fields)
+        return [_read(f, reviews.get(f.sha256)) for f in there]
 
     def sample(self, session: CountSession, reviews: Mapping[str, Review] | None = None) -> Sample:
         """What was counted: the fields that were read, in the replicates that were begun."""
@@ -85,6 +88,13 @@ def area_in(said: Mapping[str, Any], image: Image) -> CountingArea:
 
 def _blind_enough(review: Review, place: CountField) -> bool:
     return not place.blind or review.blind or review.created_at >= place.at
+
+
+def _retired(place: CountField, event: Event | None) -> CountField:
+    """An image that was retired is as one withdrawn, with the reason that was given then."""
+    if event is None or place.state is FieldState.WITHDRAWN:
+        return place
+    return replace(place, state=FieldState.WITHDRAWN, why=f"retired: {event.note}" if event.note else "retired", by=event.by)
 
 
 def _read(place: CountField, review: Review | None) -> CountField:

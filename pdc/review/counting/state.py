@@ -136,7 +136,7 @@ def _protocol(text: str) -> Protocol:
 
 def blind(protocol: Protocol, replicate: int) -> bool:
     """Whether the fields of this replicate are read without the model and the first replicate in sight."""
-    return replicate > 1
+    return replicate > 1 or protocol.replicates.blind
 
 
 def _image(event: CountEvent) -> str:
