@@ -6,6 +6,9 @@ import { t } from "./annotator/words.js";
 
 const push = (words, run) => html("button", { type: "button", on: { click: run } }, words);
 
+// The Count tab's own button, where there is that tab.
+const countTab = () => document.getElementById("pdc-tab-count-button");
+
 export class Fields {
   // `open(session, sha256)` opens a field, else the next to read; `changed()` shows the list anew.
   constructor({ open, changed }) {
@@ -17,8 +20,9 @@ export class Fields {
     this.ask = push("Ask as the count does", () => open(this.counting.session, this.current));
     this.out = push("Leave the session", () => this.leave());
     this.back = push("Back to its fields", () => open(this.counting.session));
+    this.result = push("Result so far", () => countTab().click());
     this.root = html("section", { class: "pdc-fields", "aria-label": "Count session", hidden: "" },
-      html("p", {}, this.name, " ", this.title), this.said, this.ask, this.out, this.back);
+      html("p", {}, this.name, " ", this.title), this.said, html("p", { class: "pdc-fields-does" }, this.ask, this.result, this.out, this.back));
   }
 
   get left() { return Boolean(this.counting) && desk.left === this.counting.session; }
@@ -48,6 +52,7 @@ export class Fields {
     text(this.title, counting.title);
     this.ask.hidden = left || counting.fits;
     this.out.hidden = left;
+    this.result.hidden = !countTab();
     this.back.hidden = !left;
     if (left) text(this.said, t("You have left this count. Its fields are read like any image."));
     else if (!counting.fits) text(this.said, t("The question on the screen is not the count's: this field would not be counted."));

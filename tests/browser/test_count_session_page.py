@@ -78,7 +78,7 @@ def test_a_sample_is_read_field_by_field(browser, bench):
     press(page, "Enter")
     says(page, ".pdc-status", "nothing is marked in this field")
     press(page, "Enter")
-    says(page, ".pdc-status", "No field of this count is left to read.")
+    says(page, ".pdc-status", "it is not complete yet")
     says(page, ".pdc-fields", "3 of 3 fields read")
     assert page.errors == []
     page.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,23 @@ from editor_page import H, W, box, point
 
 from pdc.counting.area import CountingArea, Disc, Polygon, Rectangle, Whole
 from pdc.counting.border import TOUCH, BorderKind, BorderRule, Side, counts, frame_of
-from pdc.domain.values import Box, Mark, Point
+from pdc.counting.protocol import parse_protocol
+from pdc.counting.tally import count_field
+from pdc.domain.values import Box, Mark, Origin, Point, Status
+from pdc.web.ui.annotator import mark_value
 from pdc.web.ui.scripts import version
 
 pytestmark = pytest.mark.browser
 TWO_SIDED = {"kind": "two-sided", "out": ["right", "bottom"]}
 CLASSES = [{"name": "red", "labels": ["red cell"], "key": "j"}, {"name": "platelets", "labels": ["platelet"], "key": "f"}]
+PROTOCOL = {
+    "name": "own",
+    "version": 1,
+    "title": "Own",
+    "classes": CLASSES,
+    "target": {"of": ["red"], "least": 1},
+    "results": [{"name": "red", "kind": "share", "of": ["red"], "among": ["red", "platelets"]}],
+}
 SAID = {"short": "go on with the next field.", "reached": "finish the row."}
 INSIDE, RIGHT, BOTTOM, LEFT = (
     box("in", 40, 40, 120, 110),
@@ -81,6 +93,23 @@ def test_the_browser_counts_what_the_server_counts_in_every_kind_of_area(driver,
         found = in_browser(driver, "arg[0].map((b) => counting.inside(b, arg[1], {width: 400, height: 300}, arg[2], 1))", cases)
         assert found == [area.inside(s, rule) for s in drawn], rule
         assert 0 < sum(found) < len(found)
+
+
+def test_what_the_screen_adds_up_is_what_a_saved_review_counts(driver):
+    rng = np.random.default_rng(13)
+    protocol = parse_protocol(json.dumps(PROTOCOL), "own.json")
+    labels, statuses = ["red cell", "platelet", "white cell"], list(Status)
+    marks = [
+        Mark(f"m{at}", shape, str(rng.choice(labels)), Origin.HUMAN, statuses[rng.integers(4)])
+        for at, shape in enumerate(shapes(rng, 300))
+    ]
+    area = CountingArea(shape=AREAS[1])
+    saved = count_field(protocol, "field", marks, area)
+    cases = [mark_value(m) for m in marks], counting(area=area.to_json()), {"width": W, "height": H}
+    found = in_browser(driver, "counting.tally(arg[0], arg[1], arg[2], () => false)", cases)
+    unclassed = in_browser(driver, "[...counting.tally(arg[0], arg[1], arg[2], () => false).why.values()]", cases).count("class")
+    assert found["counted"] == saved.counted and found["out"] == saved.left_out and min(found["out"].values()) > 0
+    assert (found["doubtful"], unclassed) == (saved.doubtful, saved.unclassed)
 
 
 def test_the_browser_takes_a_whole_image_as_the_frame_that_the_server_takes(driver):

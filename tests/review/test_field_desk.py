@@ -95,3 +95,13 @@ def test_the_fields_ahead_are_those_not_read_under_the_sessions_question(bench: 
     bench.read(second, sperm(1))
     ahead = desk.following(id, "ada", first)
     assert [(image.sha256, question) for image, question in ahead] == [(third, SPERM), (fourth, SPERM)]
+
+
+def test_a_reader_at_the_end_is_told_whether_the_count_is(bench: Bench, desk: FieldDesk):
+    id = begin(bench, 1, 1)
+    bench.counts.set_area(id, None, ROW, "ada")
+    first, second = shas(bench, id)
+    bench.read(first, sperm(210))
+    assert desk.end(id).startswith("Every field of this count is read")
+    bench.read(second, sperm(205))
+    assert desk.next(id, "ada", second) is None and desk.end(id).startswith("Nothing more has to be read")

@@ -16,6 +16,8 @@ from pdc.review.counting.sessions import CountSessions
 from pdc.review.counting.state import CountField, CountSession, FieldState
 
 GO_ON = Message("go on with the next field.")
+ENOUGH = Message("Nothing more has to be read in this count. The Count page has the result.")
+ALL_READ = Message("Every field of this count is read, and it is not complete yet. Add fields or a replicate on the Count page.")
 NO_FIELDS = "This count has no fields: add images to it on the Count page."
 
 
@@ -84,6 +86,10 @@ class FieldDesk:
         here = next((i for i, f in enumerate(fields) if f.sha256 == after), -1)
         later = (f for f in fields[here + 1 :] if f.state is FieldState.OPEN and f.replicate >= first.replicate)
         return next(later, None) or (first if first.sha256 != after else None)
+
+    def end(self, id: str) -> Message:
+        """What the reader is told where no field is left to read."""
+        return ENOUGH if self.counts.progress(id).done else ALL_READ
 
     def opened(self, id: str, reader: str, sha256: str | None = None) -> tuple[str, Question]:
         """The field that is opened: the one that is named, or the next to read, else the first; and its question."""

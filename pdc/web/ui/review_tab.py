@@ -34,7 +34,7 @@ from pdc.web.ui.agreement.readers import with_readers
 from pdc.web.ui.annotator import Annotator, notes_value, region_from
 from pdc.web.ui.bar import QuestionBar, asked_in, bar_value, said_in, under_bar
 from pdc.web.ui.conflict import conflict_view
-from pdc.web.ui.counting.field import ALL_READ, Fields, counted_in
+from pdc.web.ui.counting.field import Fields, counted_in
 from pdc.web.ui.reading.panel import ReadingPanel, reason_in, signed_value
 from pdc.web.ui.screen import (
     WELCOME,
@@ -391,8 +391,8 @@ class ReviewTab:
     def _next_field(self, id: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         """The field behind this one; where none is left to read, this one stays."""
         place = self.desk and self.desk.next(id, reader, draft and draft.image.sha256)
-        if place is None and draft is not None:
-            return self._stay(replace(draft, note=joined([draft.note, ALL_READ])))
+        if self.desk and place is None and draft is not None:
+            return self._stay(replace(draft, note=joined([draft.note, self.desk.end(id)])))
         return self.read_field(id, draft, reader, place and place.sha256)
 
     def _following(self, draft: Draft, worklist: Any) -> Iterator[tuple[Image, Question]]:

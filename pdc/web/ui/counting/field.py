@@ -13,8 +13,6 @@ from pdc.review.counting.desk import FieldDesk, OpenField
 from pdc.review.counting.state import CountField, FieldState
 from pdc.review.drafts import Draft
 
-ALL_READ = Message("No field of this count is left to read. The Count page has the result.")
-
 
 def field_value(found: OpenField) -> dict[str, Any]:
     """`counting` of the editor's value (annotator.py)."""
