@@ -30,6 +30,11 @@ from pdc.settings import EMBEDDED_MODEL, Settings
 
 NO_MODEL = "http://127.0.0.1:9"  # nothing listens there: every answer is in the store
 WAIT = 90_000  # milliseconds
+ENOUGH = "No field of this count is left to read"
+OPENED = """shown => { const alt = document.querySelector('.pda-picture')?.alt;
+  return alt && alt !== shown && document.querySelector('.pdc-editor[data-open]'); }"""
+WENT_ON = f"""shown => document.querySelector('.pda-picture')?.alt !== shown
+  || document.querySelector('.pdc-status')?.textContent.includes("{ENOUGH}")"""
 EVENTS = """() => {
   window.played = { keydown: 0, pointerdown: 0 };
   for (const name of Object.keys(window.played)) document.addEventListener(name, () => { window.played[name] += 1; }, true);
@@ -70,7 +75,7 @@ BESIDE = {"name": "platelets in 100 red cells", "kind": "share", "of": ["platele
 PLAYS = (
     Play(
         "nuclei",
-        14,
+        40,
         _protocol("nuclei-500", "Nuclei, 500", {"nuclei": "nucleus"}, 500, DENSITY, "pixels"),
         ("nucleus",),
         "0.5",
@@ -78,7 +83,7 @@ PLAYS = (
     ),
     Play(
         "blood_cells",
-        63,
+        90,
         _protocol(
             "red-cells-1000", "Red cells, 1,000", {"red cells": "red blood cell", "platelets": "platelet"}, 1000, BESIDE, "none"
         ),
@@ -183,7 +188,7 @@ class Player:
         start = time.monotonic()
         self.begin(play)
         begun, steps = time.monotonic(), self.steps()
-        times = self.read(play.images)
+        times = self.read()
         read = self.steps()
         self.finish(play)
         return {
@@ -211,27 +216,17 @@ class Player:
         self.shot(f"{play.kind} 2 begun")
         page.click(".pdc-count [data-do=next]")
 
-    def read(self, most: int) -> list[float]:
-        """Enter for each field, until the Count tab says that it is enough; the seconds of each."""
+    def read(self) -> list[float]:
+        """Enter for each field, until the page says that none is left to read; the seconds of each."""
         times: list[float] = []
         shown = ""
-        while len(times) < most:
-            self.page.wait_for_function(
-                "shown => { const p = document.querySelector('.pda-picture');"
-                " return p && p.alt !== shown && document.querySelector('.pdc-editor[data-open]'); }",
-                arg=shown,
-            )
+        while ENOUGH not in (self.page.text_content(".pdc-status") or ""):
+            self.page.wait_for_function(OPENED, arg=shown)
             shown = self.page.get_attribute(".pda-picture", "alt")
-            self.shot("field") if not times else None
             start = time.monotonic()
             self.page.focus(".pda-canvas")
             self.page.keyboard.press("Enter")
-            self.page.wait_for_function(
-                "document.querySelector('.pdc-status')?.textContent.includes('Saved')"
-                if len(times) + 1 == most
-                else "shown => document.querySelector('.pda-picture')?.alt !== shown",
-                arg=shown,
-            )
+            self.page.wait_for_function(WENT_ON, arg=shown)
             times.append(time.monotonic() - start)
         return times
 

@@ -129,6 +129,7 @@ def test_a_count_goes_from_its_images_to_a_signed_sheet_that_is_amended(bench: B
         and "This count is finished." in text
         and not bench.tab.counts.session(bench.open).fields[0].why
     )
+    assert "Sign as" not in text and "dilution factor : 2".replace(" :", ":") in text.replace("  ", " ").replace(" :", ":")
     with pytest.raises(PdcError, match="re-opened"):
         bench.do("reopen", why="")
     bench.do("reopen", why="a cell was missed")

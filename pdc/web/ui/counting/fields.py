@@ -11,7 +11,6 @@ from pdc.counting.tally import FieldCount, Filled
 from pdc.domain.message import Message
 from pdc.web.ui.counting.filling import field_line
 from pdc.web.ui.counting.forms import button, choice, form, labelled, text_field
-from pdc.web.ui.counting.outcome import number
 from pdc.web.ui.view import Node, el
 
 STATES = {"read": Message("read"), "open": Message("to read"), "withdrawn": Message("withdrawn")}
@@ -84,7 +83,7 @@ def _unfinished(found: FieldCount | None) -> list[Node]:
 def _size(protocol: Protocol, row: FieldRow) -> list[str]:
     if protocol.area.kind is AreaKind.CHAMBER:
         return ["–" if row.squares is None else f"{row.squares:g}"]
-    return [number(row.mm2)] if protocol.area.kind is AreaKind.PIXELS else []
+    return ["–" if row.mm2 is None else f"{row.mm2:.4g}"] if protocol.area.kind is AreaKind.PIXELS else []
 
 
 def _more(protocol: Protocol, row: FieldRow) -> Node:

@@ -15,13 +15,26 @@ REQUIRED = Message("required")
 ASSUMED = "assumed: {value}, until you fill it in"
 
 
-def filling_view(protocol: Protocol, filled: Filled, replicates: Sequence[Filled]) -> list[Node]:
-    """The fields of the sample and of each replicate; those of a field of view stand in its row."""
+def filling_view(protocol: Protocol, filled: Filled, replicates: Sequence[Filled], closed: bool = False) -> list[Node]:
+    """The fields of the sample and of each replicate; those of a field of view stand in its row. Closed, they are only shown."""
+    if closed:
+        return _as_text(filled, replicates)
     sample = [f for f in protocol.fill_in if f.per == "sample"]
     each = [f for f in protocol.fill_in if f.per == "replicate"]
     rows = [_group("", sample, filled, {})] if sample else []
     rows += [_group(Message("Replicate {n}", n=at), each, own, {"replicate": at}) for at, own in enumerate(replicates, 1) if each]
     return [el("section", el("h3", Message("To fill in")), *rows)] if rows else []
+
+
+def _as_text(filled: Filled, replicates: Sequence[Filled]) -> list[Node]:
+    each = [(Message("Replicate {n}", n=at), own) for at, own in enumerate(replicates, 1)]
+    lines = [el("li", name, ": ", _shown(value)) for name, value in filled.items()]
+    lines += [el("li", title, " · ", name, ": ", _shown(value)) for title, own in each for name, value in own.items()]
+    return [el("section", el("h3", Message("Filled in")), el("ul", *lines))] if lines else []
+
+
+def _shown(value: float | str | None) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float | int) else value
 
 
 def field_line(protocol: Protocol, filled: Filled, about: Mapping[str, Any]) -> list[Node]:
@@ -40,7 +53,7 @@ def _field(asked: FillIn, filled: Filled, about: Mapping[str, Any]) -> Node:
     missing = asked.required and value in (None, "") and asked.value is None
     words = f"{asked.name}, {asked.unit}" if asked.unit else asked.name
     to = {**about, "name": asked.name}
-    shown = "" if value is None else f"{value:g}" if isinstance(value, float | int) else value
+    shown = _shown(value)
     if asked.choices:
         control = select("value", [("", Message("choose …")), *((c, c) for c in asked.choices)], shown, "fill", to)
     else:

@@ -30,13 +30,17 @@ class SheetLine:
     why: str = ""
 
 
-def signing_view(session: str, kept: Sequence[SheetLine], missing: Sequence[str]) -> Node:
-    """The draft's files, what signs it, and the versions that were kept, the newest first."""
+def signing_view(session: str, kept: Sequence[SheetLine], missing: Sequence[str], closed: bool) -> Node:
+    """The versions that were kept, the newest first; while the count is open, the draft's files and what signs it."""
+    versions = [el("ul", *map(_version, reversed(kept)))] if kept else []
+    return el("section", el("h3", Message("Sheet")), *versions, *([] if closed else _draft(session, bool(kept), missing)))
+
+
+def _draft(session: str, amends: bool, missing: Sequence[str]) -> list[Node]:
     draft = el("p", Message("As it is now (draft): "), *_links(f"api/sessions/{session}/sheet"))
-    sign = _amend(session) if kept else _sign(session)
-    blocked = el("p", Message(MISSING, names=", ".join(missing)), cls="pdc-missing")
-    versions = [el("h4", Message("Kept sheets")), el("ul", *map(_version, reversed(kept)))] if kept else []
-    return el("section", el("h3", Message("Sheet")), draft, blocked if missing else sign, *versions)
+    if missing:
+        return [draft, el("p", Message(MISSING, names=", ".join(missing)), cls="pdc-missing")]
+    return [draft, _amend(session) if amends else _sign(session)]
 
 
 def _links(address: str) -> list[Node | str]:

@@ -49,13 +49,13 @@ def standing_page(count: Standing, found: Sequence[Batch]) -> Node:
     protocol = count.sheet.protocol
     left = [fields_view(protocol, count.rows, count.closed), *([] if count.closed else [_more_images(count, found)])]
     right = [
-        *filling_view(protocol, count.filled, count.of_replicate),
+        *filling_view(protocol, count.filled, count.of_replicate, count.closed),
         *(
             [el("p", Message(NUMBERS_KEPT), cls="pdc-hint")]
             if count.hidden
             else [outcome_view(count.sheet), *_side_by_side(count)]
         ),
-        signing_view(count.id, count.kept, count.missing),
+        signing_view(count.id, count.kept, count.missing, count.closed),
     ]
     return el("div", _head(count), el("div", el("div", *left), el("div", *right), cls="pdc-columns"), cls="pdc-standing-count")
 
@@ -71,7 +71,8 @@ def _next(count: Standing) -> list[Node]:
     """The running bar, and the button for what comes next."""
     at = count.progress
     bar = el("progress", value=min(at.n, at.least), max=at.least, aria_label=Message("Counted of the target"))
-    said = el("p", at.said, cls="pdc-said", role="status")
+    counted = Message("{n} of {least}", n=at.n, least=at.least)
+    said = el("p", counted if count.closed else at.said, cls="pdc-said", role="status")
     closed = el("p", Message("This count is finished. Open it again to change something; its sheet is then amended."))
     reason = labelled(Message("Reason"), text_field("why", size=32))
     reopen = button(Message("Open it again"), "reopen", {"session": count.id}, data_enter="")
