@@ -42,6 +42,14 @@ class House:
         browser.log_in(name)
         return browser
 
+    def handler(self, name: str) -> int:
+        """The number of a handler: by its name, or where several tabs have one of that name, by `tab.name`."""
+        module, _, last = name.rpartition(".")
+        if not module:
+            return next(id for id, known in self.handlers() if known == name)
+        own = ((id, fn.fn) for id, fn in self.blocks.fns.items() if fn.fn is not None)
+        return next(id for id, fn in own if fn.__module__.endswith(f".{module}") and fn.__name__ == last)
+
     def handlers(self) -> list[tuple[int, str]]:
         """(number, name) of everything a browser can have run here."""
         return [(id, fn.api_name) for id, fn in self.blocks.fns.items() if fn.fn is not None]
@@ -81,8 +89,7 @@ class Browser:
 
     def run(self, name: str, *data: Any) -> Any:
         """What a handler returned, or the sentence with which it refused."""
-        number = next(id for id, known in self.house.handlers() if known == name)
-        joined = self.join(number, list(data))
+        joined = self.join(self.house.handler(name), list(data))
         if joined.status_code != 200:
             return joined.json()["error"]
         stream = self.send("GET", f"/gradio_api/queue/data?session_hash={self.page}").text

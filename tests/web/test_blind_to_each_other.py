@@ -68,8 +68,9 @@ def look_everywhere(browser: Browser, sha: str) -> None:
     for move in ("next", "previous"):
         browser.run(move, None, None, {})
     browser.open(sha)
-    for name, _ in (("show", None), ("show_1", None)):
-        browser.run(name, *([None] if name == "show" else []))
+    browser.run("history_tab.show", None)
+    browser.run("labels_tab.show")
+    browser.run("counting.tab.show", {})
     for path in ("/api/worklist", "/api/worklist?order=disagreement", "/api/data/counts", "/api/data/counts.csv"):
         browser.send("GET", path)
     for format in ("coco", "csv"):
@@ -144,10 +145,10 @@ def test_one_who_reads_none_of_it_makes_the_consensus_and_that_alone_is_counted_
     (made,) = house.store.reviews(sha)
     assert len(made.rests_on) == 2 and exported(carl, sha) == 1 and row_of(carl, sha)[2] == "done"
     carl.open(sha)
-    history = json.dumps(carl.run("show", None))
+    history = json.dumps(carl.run("history_tab.show", None))
     assert "anna asked to read it by carl" in history and "Consensus, revision 1" in history and "Read, revision 1" in history
     anna.open(sha)
-    history = json.dumps(anna.run("show", None))
+    history = json.dumps(anna.run("history_tab.show", None))
     assert "Consensus, revision 1" in history and "Read, revision 1" not in history and "asked to read it" not in history
     assert str(secret(sha)) in json.dumps(anna.open(sha)) and "only the consensus" in anna.save(anna.open(sha), drawn("h3"))
 
