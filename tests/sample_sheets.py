@@ -48,6 +48,8 @@ def random_sheet(seed: int) -> Sheet:
     replicates = tuple(_replicate(draw, protocol) for _ in range(draw.randint(0, 3)))
     error = ReaderError(draw.uniform(-9, 9), draw.uniform(0, 20), draw.randint(5, 500)) if draw.random() < 0.7 else None
     sample = Sample(replicates, _filled(draw, protocol, "sample"), draw.choice([None, protocol.area.chamber, CHAMBER]))
+    if replicates and draw.random() < 0.3:
+        sample = replace(sample, everywhere=_replicate(draw, protocol).fields)
     head = Heading(draw.choice(["S-1", "=1+1", "@x", "-5", "µ\n<b>&", "日本 1"]), AT, "ada", Message("all {n} fields", n=3))
     return make_sheet(head, protocol, sample, error)
 

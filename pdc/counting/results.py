@@ -23,6 +23,7 @@ from pdc.domain.message import Message
 if TYPE_CHECKING:
     from pint import Quantity
 
+WHOLE_FIELDS = " (whole fields)"  # behind the name of a result that stands beside that of hot spots
 DILUTION, VOLUME, SPREAD, PART = "dilution of the plate", "volume plated", "spreaders", "part counted"  # of a plate, per field
 
 
@@ -60,7 +61,7 @@ def work_out(protocol: Protocol, sample: Sample) -> tuple[Line, ...]:
     lines = [_rounded(_line(result, protocol, sample), result) for result in wanted]
     if sample.everywhere:
         whole = replace(sample, replicates=(Replicate(sample.everywhere),), everywhere=())
-        lines += [replace(line, name=f"{line.name} (whole fields)") for line in work_out(protocol, whole)]
+        lines += [replace(line, name=f"{line.name}{WHOLE_FIELDS}") for line in work_out(protocol, whole)]
     return tuple(lines)
 
 

@@ -22,7 +22,7 @@ from pdc.counting import intervals
 from pdc.counting.area import whole_image
 from pdc.counting.protocol import Protocol, QuantityKind, Result
 from pdc.counting.reader_error import ErrorOf, ReaderError
-from pdc.counting.results import Line, work_out
+from pdc.counting.results import WHOLE_FIELDS, Line, work_out
 from pdc.counting.rounding import decimals, figures
 from pdc.counting.sheet import Heading, Sheet, SheetStatus, differences, make_sheet
 from pdc.counting.tally import FieldCount, Replicate, Sample
@@ -139,7 +139,7 @@ def test_many_fields_stand_side_by_side_and_every_one_is_there():
     head = Heading("S-1", AT, "ada", "all")
     sheet = make_sheet(head, PROTOCOLS["ki-67-global"], Sample((Replicate(fields, "ada"),)))
     page = html_of(page_of(sheet), str)
-    assert all(f"<td>f{n}.png</td>" in page for n in range(63)) and page.count("<tr>") < 20
+    assert all(f"<td>1: f{n}.png</td>" in page for n in range(63)) and page.count("<tr>") < 20
 
 
 def test_what_is_assumed_and_what_is_empty_is_marked_as_such():
@@ -217,7 +217,7 @@ def limits(line: Mapping[str, Any], result: Result) -> tuple[float, float]:
 
 def check(sheet: Sheet, line: Line, found: Mapping[str, Any]) -> None:
     """What an export says of a result is the app's, and follows from what else it says."""
-    result = next(r for r in sheet.protocol.results if r.name == line.name)
+    result = next(r for r in sheet.protocol.results if r.name == line.name.removesuffix(WHOLE_FIELDS))
     assert same([found["value"], found["low"], found["high"]], [line.value, line.low, line.high])
     assert (found["counted"], found["of"], found["below"]) == (line.k, line.n, line.below)
     if line.value is None or line.below or line.each is None:
@@ -315,10 +315,11 @@ def rows_of(page: Any) -> list[dict[str, Any]]:
 def sample_of(book: Any, protocol: Protocol) -> Sample:
     """The sample, read from the workbook alone."""
     filled = {row["name"]: row["value"] for row in rows_of(book["filled in"]) if row["assumed"] == "no"}
-    chamber, replicates = filled.pop("chamber"), dict[int, list[FieldCount]]()
+    chamber, replicates = filled.pop("chamber"), dict[int | str, list[FieldCount]]()
     for row in rows_of(book["fields"]):
         replicates.setdefault(row["replicate"], []).append(field_of(row, protocol))
-    return Sample(tuple(Replicate(tuple(fields)) for fields in replicates.values()), filled, chamber)
+    whole = tuple(replicates.pop("whole", ()))
+    return Sample(tuple(Replicate(tuple(fields)) for fields in replicates.values()), filled, chamber, everywhere=whole)
 
 
 def field_of(row: Mapping[str, Any], protocol: Protocol) -> FieldCount:

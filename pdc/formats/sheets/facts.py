@@ -40,7 +40,7 @@ SEEN = {
 
 def area(sheet: Sheet) -> Section:
     sample = sheet.sample
-    fields = Message("{n}, in {m} replicates", n=len(sample.fields), m=len(sample.replicates))
+    fields = Message("{n} (replicates: {m})", n=len(sample.fields), m=len(sample.replicates))
     return Section(
         Message("Area and fields"),
         (
@@ -115,13 +115,13 @@ def _filled(asked: FillIn, sample: Sample) -> str:
     )
 
 
-def written(asked: FillIn, filled: Mapping[str, float | str]) -> str:
+def written(asked: FillIn, filled: Mapping[str, float | str], assumed: str = "{value}: assumed, not measured") -> str:
     """The value with its unit, or that it is assumed, or that there is none."""
     value = filled.get(asked.name, asked.value)
     if value is None or value == "":
         return EMPTY
     text = f"{number(value) if isinstance(value, int | float) else value} {_unit(asked)}".strip()
-    return text if asked.name in filled else Message("{value}: assumed, not measured", value=text)
+    return text if asked.name in filled else Message(assumed, value=text)
 
 
 def _unit(asked: FillIn) -> str:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from pdc.counting.sheet import Sheet
-from pdc.counting.tally import FieldCount
+from pdc.counting.tally import FieldCount, Sample
 from pdc.domain.message import Message
 from pdc.formats.sheets.facts import written
 from pdc.formats.sheets.numbers import number
 from pdc.formats.sheets.parts import Section, Table
 
 MANY = 40  # fields, above which several stand in a row
-BESIDE = 5  # fields in such a row
+LETTERS = 125  # in such a row
 WIDE = 4  # classes, above which they share a column
 TITLE = Message("Raw numbers")
-SUM = Message("sum")
+ASSUMED = "{value} (assumed)"
+SUM, WHOLE = Message("sum"), Message("whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,22 @@ class Column:
 
 
 def table(sheet: Sheet) -> Section:
-    return Section(TITLE, table=_many(sheet) if len(sheet.sample.fields) > MANY else _each(sheet))
+    names = [c.name for c in sheet.protocol.classes]
+    many = len(sheet.sample.fields) + len(sheet.sample.everywhere) > MANY
+    order = (Message("counted: {classes}", classes=" / ".join(names)),) if many or len(names) > WIDE else ()
+    return Section(TITLE, lines=order, table=_many(sheet) if many else _each(sheet))
+
+
+def groups(sample: Sample) -> list[tuple[str, Sequence[FieldCount]]]:
+    """The fields of each replicate, and behind hot spots the whole fields."""
+    replicates: list[tuple[str, Sequence[FieldCount]]] = [(str(i), r.fields) for i, r in enumerate(sample.replicates, 1)]
+    return [*replicates, (WHOLE, sample.everywhere)] if sample.everywhere else replicates
 
 
 def _each(sheet: Sheet) -> Table:
     columns = _columns(sheet)
-    rows = [(str(i), f.name, *(c.of(f) for c in columns)) for i, r in enumerate(sheet.sample.replicates, 1) for f in r.fields]
-    sums = [(str(i), SUM, *(c.sum(r.fields) for c in columns)) for i, r in enumerate(sheet.sample.replicates, 1)]
+    rows = [(i, f.name, *(c.of(f) for c in columns)) for i, fields in groups(sheet.sample) for f in fields]
+    sums = [(i, SUM, *(c.sum(fields) for c in columns)) for i, fields in groups(sheet.sample)]
     return Table((Message("Replicate"), Message("Field"), *(c.head for c in columns)), (*rows, *sums), len(sums))
 
 
@@ -52,7 +62,7 @@ def _counted(sheet: Sheet) -> list[Column]:
         lambda fs: _sum(sum(f.left_out.values()) for f in fs),
     )
     if len(names) > WIDE:
-        return [Column(Message("counted"), lambda f: _together([f], names), lambda fs: _together(fs, names)), out]
+        return [Column(Message("counted"), lambda f: _together([f], sheet), lambda fs: _together(fs, sheet)), out]
     return [*(_class(name) for name in names), out]
 
 
@@ -60,10 +70,9 @@ def _class(name: str) -> Column:
     return Column(name, lambda f: str(f.of([name])), lambda fs: _sum(f.of([name]) for f in fs))
 
 
-def _together(fields: Sequence[FieldCount], names: Sequence[str]) -> str:
-    """The classes that were found, with their numbers."""
-    counted = {name: sum(f.of([name]) for f in fields) for name in names}
-    return ", ".join(f"{name} {n}" for name, n in counted.items() if n) or "0"
+def _together(fields: Sequence[FieldCount], sheet: Sheet) -> str:
+    """The numbers of all classes, in the protocol's order."""
+    return " / ".join(str(sum(f.of([c.name]) for f in fields)) for c in sheet.protocol.classes)
 
 
 def _sum(numbers: Iterable[int]) -> str:
@@ -78,7 +87,7 @@ def _sizes(fields: Sequence[FieldCount]) -> list[Column]:
 
 def _asked(sheet: Sheet) -> list[Column]:
     """What was filled in for each field."""
-    return [Column(a.name, lambda f, a=a: written(a, f.filled)) for a in sheet.protocol.fill_in if a.per == "field"]
+    return [Column(a.name, lambda f, a=a: written(a, f.filled, ASSUMED)) for a in sheet.protocol.fill_in if a.per == "field"]
 
 
 def _read(sheet: Sheet) -> list[Column]:
@@ -91,14 +100,15 @@ def _read(sheet: Sheet) -> list[Column]:
 
 
 def _many(sheet: Sheet) -> Table:
-    """Replicate, field and what was counted, several side by side."""
-    names = [c.name for c in sheet.protocol.classes]
-    cells = [(str(i), f.name, _together([f], names)) for i, r in enumerate(sheet.sample.replicates, 1) for f in r.fields]
-    tall = -(-len(cells) // BESIDE)
-    beside = zip_longest(*(cells[at : at + tall] for at in range(0, len(cells), tall)), fillvalue=("", "", ""))
-    rows = tuple(tuple(cell for three in row for cell in three) for row in beside)
-    columns = len(rows[0]) // 3
-    sums = [(str(i), SUM, _together(r.fields, names)) for i, r in enumerate(sheet.sample.replicates, 1)]
-    padded = tuple((*three, *[""] * 3 * (columns - 1)) for three in sums)
-    head = (Message("Replicate"), Message("Field"), Message("counted")) * columns
-    return Table(head, (*rows, *padded), len(sums))
+    """Field and what was counted, several side by side."""
+    cells = [
+        (Message("{i}: {value}", i=i, value=f.name), _together([f], sheet)) for i, fields in groups(sheet.sample) for f in fields
+    ]
+    widest = max(len(name) + len(counted) for name, counted in cells) + 4
+    tall = -(-len(cells) // max(1, LETTERS // widest))
+    beside = zip_longest(*(cells[at : at + tall] for at in range(0, len(cells), tall)), fillvalue=("", ""))
+    rows = tuple(tuple(cell for two in row for cell in two) for row in beside)
+    columns = len(rows[0]) // 2
+    sums = [(Message("{i}: {value}", i=i, value=SUM), _together(fields, sheet)) for i, fields in groups(sheet.sample)]
+    padded = tuple((*two, *[""] * 2 * (columns - 1)) for two in sums)
+    return Table((Message("Replicate: field"), Message("counted")) * columns, (*rows, *padded), len(sums))

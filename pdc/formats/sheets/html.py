@@ -54,7 +54,8 @@ def _section(section: Section, said: Say) -> str:
     pairs = _joined(f"<dt>{said(name)}</dt><dd>{said(value)}</dd>" for name, value in section.pairs)
     table = _table(section.table, said) if section.table else ""
     kind = ' class="long"' if section.table else ""
-    return f"<section{kind}><h2>{said(section.title)}</h2>{f'<dl>{pairs}</dl>' if pairs else ''}{table}</section>"
+    lines = _joined(f"<p>{said(line)}</p>" for line in section.lines)
+    return f"<section{kind}><h2>{said(section.title)}</h2>{f'<dl>{pairs}</dl>' if pairs else ''}{lines}{table}</section>"
 
 
 def _table(table: Table, said: Say) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pdc.counting.protocol import QuantityKind, Result
 from pdc.counting.reader_error import ErrorOf, ReaderError
-from pdc.counting.results import Line
+from pdc.counting.results import WHOLE_FIELDS, Line
 from pdc.counting.sheet import Sheet, SheetStatus, looks_like_a_name
 from pdc.counting.verdict import Verdict
 from pdc.domain.message import Message, joined
@@ -28,6 +29,8 @@ UNKNOWN_ERROR = Message("not known, for too few reviews corrected an answer.")
 NAME = Message("The sample code looks like the name of a person. Use a code instead.")
 
 ALTERED = "Some of this sheet cannot be worked out again from its own counts: {what}. Make the sheet again and compare."
+
+LIMITS = Result(name="limits", kind=QuantityKind.COLONIES, of=(), figures=3)  # of plates, whose number has two
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +114,18 @@ def _warnings(sheet: Sheet, altered: Sequence[str]) -> Iterator[Message]:
 
 
 def _shown(line: Line, sheet: Sheet) -> Shown:
-    result = next((r for r in sheet.protocol.results if r.name == line.name), None)
+    own = line.name.removesuffix(WHOLE_FIELDS)
+    result = next((r for r in sheet.protocol.results if r.name == own), None)
+    name = line.name if own == line.name else Message("{name} (whole fields)", name=own)
     if line.value is None:
-        return Shown(line.name, Message("no result"), line.missing or "", "")
-    value = Message(
-        "{sign}{number} {unit}", sign="< " if line.below else "", number=number(line.value, result), unit=formula(line.unit)
-    )
-    low, high = number(line.low, result), number(line.high, result)
+        return Shown(name, Message("no result"), line.missing or "", "")
+    unit, formula_text = (line.unit, line.formula) if line.unit != "1" else ("", line.formula.removesuffix(" 1"))
+    sign = "< " if line.below else ""
+    value = Message("{sign}{number} {unit}", sign=sign, number=number(line.value, result), unit=formula(unit))
+    low, high = (number(limit, LIMITS if line.plates else result) for limit in (line.low, line.high))
     of = Message("{k} of {n} counted", k=line.k, n=line.n) if line.n is not None else Message("{k} counted", k=line.k)
     chance = Message("sampling 95 %: {low} to {high} ({of})", low=low, high=high, of=of)
-    return Shown(line.name, value, chance, formula(line.formula))
+    return Shown(name, value, chance, formula(formula_text))
 
 
 def _errors(error: ReaderError | None) -> Iterator[Message]:

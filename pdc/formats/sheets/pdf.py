@@ -20,6 +20,7 @@ MARGIN, FOOT, LINE = 12.0, 14.0, 3.5  # mm
 SCALES = 1.0, 0.93, 0.86  # of type and lines
 SMALL, BODY, TITLE, LARGE, ACROSS = 6.5, 7.2, 8.5, 14.0, 90.0  # points
 GREY, PALE = 90, 228
+BOLD, WIDEST = 1.25, 40  # how much wider bold letters are; letters of a column
 NAMES = 46.0  # mm for the names in a list of pairs
 
 
@@ -125,6 +126,8 @@ class _Drawing:
         self._title(section.title)
         for name, value in section.pairs:
             self._columns((name, "", BODY), (value, "", BODY), widths=(NAMES, self.paper.epw - NAMES))
+        for line in section.lines:
+            self._text(self.say(line), "", SMALL)
         if section.table:
             self._table(section.table)
 
@@ -175,7 +178,9 @@ class _Drawing:
         self.paper.set_font("DejaVu", style, size * self.scale)
 
 
-def _widths(table: Table, say: Say) -> tuple[int, ...]:
-    """Of each column, by its longest cell."""
-    columns = zip(table.head, *table.rows, strict=True)
-    return tuple(min(max(len(say(cell)) for cell in column), 40) + 2 for column in columns)
+def _widths(table: Table, say: Say) -> tuple[float, ...]:
+    """Of each column, by its longest cell, and wide enough for the words of its head."""
+    columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.head)
+    heads = (max(map(len, say(head).split()), default=0) * BOLD for head in table.head)
+    cells = (max((len(say(cell)) for cell in column), default=0) for column in columns)
+    return tuple(max(head, min(cell, WIDEST)) + 2 for head, cell in zip(heads, cells, strict=True))

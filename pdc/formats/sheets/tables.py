@@ -12,11 +12,13 @@ from typing import Any
 
 from pdc.counting.results import Line, volume_ul
 from pdc.counting.sheet import Sheet
+from pdc.counting.tally import FieldCount, Replicate
 from pdc.counting.units import ucum
 from pdc.formats.csv_table import as_text
 from pdc.formats.outgoing.counts import when
 from pdc.formats.sheets.page import NOT_MEANT
 
+WHOLE = "whole"
 Cell = str | int | float | None
 Row = dict[str, Cell]
 
@@ -83,13 +85,13 @@ def _about(sheet: Sheet) -> Row:
 
 
 def field_rows(sheet: Sheet) -> list[Row]:
-    """A row for each field, with the numbers of every class."""
-    return [_field(sheet, i, at) for i, r in enumerate(sheet.sample.replicates, 1) for at in range(len(r.fields))]
+    """A row for each field, with the numbers of every class; behind hot spots the whole fields."""
+    classes, whole = [c.name for c in sheet.protocol.classes], Replicate(sheet.sample.everywhere)
+    replicates = [*enumerate(sheet.sample.replicates, 1), (WHOLE, whole)]
+    return [_field(field, read, i, classes) for i, read in replicates for field in read.fields]
 
 
-def _field(sheet: Sheet, replicate: int, at: int) -> Row:
-    read = sheet.sample.replicates[replicate - 1]
-    field, classes = read.fields[at], [c.name for c in sheet.protocol.classes]
+def _field(field: FieldCount, read: Replicate, replicate: int | str, classes: Sequence[str]) -> Row:
     return {
         "replicate": replicate,
         "field": field.name,
