@@ -1,7 +1,6 @@
 """`python -m tests.bench.chambers`: how often the grid of a drawn chamber is found, and how far off its area and its lines are.
 
-Drawn views: turned by up to 20 degrees, blurred, 30 % of the lines hidden, cells on them. Also views without a ruling, and with
-the ruling of another chamber.
+Drawn views: turned by up to 20 degrees, blurred, 30 % of the lines hidden, cells on them. Also views without a ruling.
 """
 
 from __future__ import annotations

@@ -47,6 +47,12 @@ def test_a_ruling_of_single_lines_is_no_centre_grid():
     assert find_grid(drawn_chamber(8, TENTHS, 40, 3).image, GROUPS) is None
 
 
+def test_the_centre_grid_is_not_taken_for_large_squares():
+    assert (
+        find_grid(drawn_chamber(2, GROUPS, 160, 9).image, QUARTERS) is None
+    )  # its lines would be read as five times as far apart
+
+
 def test_three_corners_set_by_hand_make_the_rectangle_and_its_scale():
     chamber = CHAMBERS["improved Neubauer, large squares"]
     area = from_corners((100, 50), (500, 50), (500, 450), (2, 2), chamber)

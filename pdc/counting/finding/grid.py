@@ -15,7 +15,7 @@ from math import cos, radians, sin
 import cv2
 import numpy as np
 
-from pdc.counting.chambers import Pattern
+from pdc.counting.chambers import CHAMBERS, Pattern
 
 MOST_TURN = 25.0  # degrees
 COARSE = 384  # pixels of the longer side, where the angle is looked for
@@ -24,7 +24,7 @@ BINS = 256  # in a period
 NARROWEST = 6.0  # pixels between lines
 LEAST = 1.6  # periods across the image
 LINES = 4  # across the image, at least
-STEP = 0.0012  # between sizes that are tried, as a share
+WANDER = 1.2  # pixels that the lines at the two ends may move between sizes that are tried
 FINE = 0.0001
 THICK = (1.2, 2.2, 3.4)  # pixels: half the width of a line
 AROUND = 4.0  # pixels: the blur that is taken off as background
@@ -61,12 +61,26 @@ class _Fit:
 
 
 def find_grid(grey: np.ndarray, pattern: Pattern) -> Grid | None:
-    """Of a grey image [h, w]; None where the chamber's lines are not clear, or could lie otherwise as well."""
+    """Of a grey image [h, w]; None where the chamber's lines are not clear, could lie otherwise as well, or look like another
+    chamber's: every fourth or fifth line that is unlike the others tells them apart."""
     shrink = min(1.0, SIDE / max(grey.shape))
     small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else grey
     lines = _lines(small.astype(np.float32))
     angle = _angle(lines)
     profiles = _profiles(lines, angle)
+    fits = _fits(profiles, pattern)
+    if fits is None or _looks_otherwise(profiles, pattern, min(fit.score for fit in fits)):
+        return None
+    down, across = fits
+    u, v, c, s = across.phase, down.phase, cos(radians(angle)), sin(radians(angle))
+    height, width = grey.shape
+    x, y = width / 2 + (u * c - v * s) / shrink, height / 2 + (u * s + v * c) / shrink
+    mean = (down.period + across.period) / 2 / shrink
+    return Grid(x, y, mean, angle, pattern.period / mean, min(down.score, across.score))
+
+
+def _fits(profiles: Sequence[np.ndarray], pattern: Pattern) -> tuple[_Fit, _Fit] | None:
+    """Where the lines lie down and across; None where that is not certain."""
     period = _size(profiles, pattern)
     if period is None:
         return None
@@ -75,11 +89,14 @@ def find_grid(grey: np.ndarray, pattern: Pattern) -> Grid | None:
         return None
     if pattern.group and min(down.score / down.second, across.score / across.second) < ALONE:
         return None
-    u, v, c, s = across.phase, down.phase, cos(radians(angle)), sin(radians(angle))
-    height, width = grey.shape
-    x, y = width / 2 + (u * c - v * s) / shrink, height / 2 + (u * s + v * c) / shrink
-    mean = (down.period + across.period) / 2 / shrink
-    return Grid(x, y, mean, angle, pattern.period / mean, min(down.score, across.score))
+    return down, across
+
+
+def _looks_otherwise(profiles: Sequence[np.ndarray], pattern: Pattern, fit: float) -> bool:
+    """Whether the ruling of another chamber fits better; lines that are all alike fit part of any ruling."""
+    others = {c.pattern for c in CHAMBERS.values() if c.pattern and c.pattern.group and c.pattern != pattern}
+    found = [_fits(profiles, other) for other in others]
+    return any(not pattern.group or min(f.score for f in fits) > fit for fits in found if fits)
 
 
 def _lines(grey: np.ndarray) -> np.ndarray:
@@ -122,7 +139,7 @@ def _size(profiles: Sequence[np.ndarray], pattern: Pattern) -> float | None:
     low, high = NARROWEST * places, min(shortest / LEAST, shortest * places / LINES)
     if high <= low:
         return None
-    tried = low * np.exp(np.arange(0, np.log(high / low), STEP))
+    tried = low * np.exp(np.arange(0, np.log(high / low), WANDER / max(map(len, profiles))))
     scores = np.array([_both(profiles, pattern, period) for period in tried])
     best = int(np.argmax(scores))
     others = scores[np.abs(tried / tried[best] - 1) > NEAR]

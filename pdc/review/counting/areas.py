@@ -17,7 +17,7 @@ from pdc.review.service import ReviewService
 if TYPE_CHECKING:
     import numpy as np
 
-NO_GRID = Message("No grid was found for certain. Set three of its corners.")
+NO_GRID = Message("No grid of this chamber was found for certain. Set three of its corners.")
 NO_DISH = Message("No rim was found for certain. Drag the circle to it.")
 NO_PATTERN = Message("The grid of this chamber is not looked for. Set three of its corners.")
 NO_CHAMBER = "This count has no chamber, so that it has no grid. Type the size of a pixel."
