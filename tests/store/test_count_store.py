@@ -34,8 +34,16 @@ def test_sessions_events_and_sheets_come_out_as_they_went_in(store: Store):
     store.add_count_events([FILL])
     store.add_count_sheet(SHEET)
     assert store.count_session("c1") == BEGUN and store.count_sessions() == [BEGUN]
-    assert store.count_events("c1") == [FIELD, FILL] and store.counted_in(SHA) == ["c1"]
+    assert store.count_events("c1") == [FIELD, FILL] and store.open_counts(SHA) == ["c1"]
     assert store.count_sheets("c1") == [SHEET] and store.count_sheet("s1") == SHEET
+    assert store.sheet_statuses() == {"c1": "final"}
+
+
+def test_a_count_is_open_until_it_is_closed_and_after_it_is_reopened(store: Store):
+    for kind, open_ in ((CountEventKind.CLOSED, []), (CountEventKind.REOPENED, ["c1"]), (CountEventKind.CLOSED, [])):
+        store.add_count_events([CountEvent("c1", kind, "ada", AT)])
+        assert store.open_counts() == store.open_counts(SHA) == open_
+    assert store.open_counts("b" * 64) == []
 
 
 def test_what_is_not_there_is_said(store: Store):

@@ -13,7 +13,7 @@ Place = tuple[CountSession, CountField]
 
 def open_sessions(store: Store, sha256: str) -> list[Place]:
     """The sessions that are not closed, of which this image is a field that was not withdrawn; the newest first."""
-    sessions = (_session(store, id) for id in store.counted_in(sha256))
+    sessions = (_session(store, id) for id in store.open_counts(sha256))
     return [(session, place) for session, place in _places(sessions) if place.sha256 == sha256]
 
 

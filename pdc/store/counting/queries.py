@@ -65,21 +65,16 @@ class CountQueries(Database):
         with self._read() as session:
             return [_event(row) for row in session.scalars(query)]
 
-    def open_counts(self) -> list[str]:
-        """The ids of the sessions that are not closed, oldest first."""
+    def open_counts(self, sha256: str | None = None) -> list[str]:
+        """The ids of the sessions that are not closed, the newest first; of those in which this image was ever a field."""
         last = select(func.max(CountEventRow.seq)).where(CountEventRow.kind.in_(ENDS)).group_by(CountEventRow.session_id)
         closed = select(CountEventRow.session_id).where(CountEventRow.seq.in_(last), CountEventRow.kind == ENDS[0])
-        query = select(CountSessionRow.id).where(CountSessionRow.id.not_in(closed)).order_by(CountSessionRow.seq)
+        query = select(CountSessionRow.id).where(CountSessionRow.id.not_in(closed)).order_by(CountSessionRow.seq.desc())
+        if sha256 is not None:
+            own = select(CountEventRow.session_id).where(CountEventRow.image_sha256 == sha256)
+            query = query.where(CountSessionRow.id.in_(own))
         with self._read() as session:
             return list(session.scalars(query))
-
-    def counted_in(self, sha256: str) -> list[str]:
-        """The ids of the sessions in which this image was ever a field, the newest first."""
-        query = select(CountEventRow.session_id, func.max(CountEventRow.seq).label("last"))
-        query = query.where(CountEventRow.image_sha256 == sha256, CountEventRow.kind == str(CountEventKind.FIELD))
-        query = query.group_by(CountEventRow.session_id).order_by(func.max(CountEventRow.seq).desc())
-        with self._read() as session:
-            return [id for id, _ in session.execute(query)]
 
     def add_count_sheet(self, sheet: KeptSheet) -> None:
         """StaleSave where its session has a sheet of this revision already: somebody else was first."""
@@ -97,6 +92,12 @@ class CountQueries(Database):
         query = select(CountSheetRow).where(CountSheetRow.session_id == session_id).order_by(CountSheetRow.revision)
         with self._read() as session:
             return [_sheet(row) for row in session.scalars(query)]
+
+    def sheet_statuses(self) -> dict[str, str]:
+        """The id of each session with sheets -> the status of its newest."""
+        columns = CountSheetRow.session_id, CountSheetRow.status
+        with self._read() as session:
+            return {id: status for id, status in session.execute(select(*columns).order_by(CountSheetRow.seq))}
 
     def count_sheet(self, id: str) -> KeptSheet:
         """NotFound when there is none."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pdc.counting.results import missing_fields
 from pdc.counting.tally import FieldCount, Sample
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.counting.state import CountField, FieldState
-from pdc.store.counting.records import KeptSheet
 from pdc.web.ui.counting.fields import FieldRow
 from pdc.web.ui.counting.listing import CountLine
 from pdc.web.ui.counting.signing import SheetLine
@@ -17,9 +17,9 @@ from pdc.web.ui.counting.standing import Standing
 
 def count_lines(counts: CountSessions, reader: str) -> list[CountLine]:
     """Every count that the reader may see, the newest first."""
-    found = []
+    found, statuses = [], counts.store.sheet_statuses()
     for session in counts.sessions(reader):
-        status = _status(counts.sheets(session.id)) if session.closed else ""
+        status = statuses.get(session.id, "") if session.closed else ""
         title = session.protocol.title
         found.append(CountLine(session.id, session.sample, title, session.at, session.by, not session.closed, status))
     return found
@@ -48,15 +48,12 @@ def standing_of(counts: CountSessions, id: str, reader: str) -> Standing:
 
 def rows_of(fields: list[CountField], sample: Sample) -> list[FieldRow]:
     """A row for each field, with its numbers where it was read: the sample has these in the same order."""
-    left = {at: list(replicate.fields) for at, replicate in enumerate(sample.replicates, 1)}
-    return [_row(f, left[f.replicate].pop(0) if f.state is FieldState.READ else None) for f in fields]
+    left = {at: iter(replicate.fields) for at, replicate in enumerate(sample.replicates, 1)}
+    none: Iterator[FieldCount] = iter(())  # a field that was read a moment after the sample was worked out
+    return [_row(f, next(left.get(f.replicate, none), None) if f.state is FieldState.READ else None) for f in fields]
 
 
 def _row(field: CountField, counted: FieldCount | None) -> FieldRow:
     mm2, why = counted and counted.mm2, field.why
     known = (counted, field.squares, mm2, field.noted, field.filled, why, field.by)
     return FieldRow(field.sha256, field.name, field.replicate, str(field.state), *known)
-
-
-def _status(sheets: list[KeptSheet]) -> str:
-    return sheets[-1].status if sheets else ""
