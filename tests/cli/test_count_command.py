@@ -34,7 +34,9 @@ def test_a_sample_is_counted_and_signed(pdc: Pdc, bench: Bench):
     assert "dilution factor, ejaculate volume must be filled in" in pdc("count", "sign", "S-17").stderr
     assert pdc("count", "fill", "S-17", "dilution factor=2", "ejaculate volume=3").returncode == 0
     assert "S-17, draft" in pdc("count", "sheet", "S-17").stdout
-    signed = pdc("count", "sign", "S-17", "--author", "ada").stdout
+    file = bench.service.files.folder.parent / "S-17.html"
+    signed = pdc("count", "sign", "S-17", "--author", "ada", "--out", str(file), "--language", "de").stdout
+    assert "Urteil über die Zählung: gültig" in file.read_text("utf-8") and "ENDGÜLTIG" in file.read_text("utf-8")
     assert "S-17, final" in signed and "by ada" in signed and "Verdict on the count: valid." in signed
     assert "S-17: Sperm concentration. closed" in pdc("count", "list").stdout
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pdc.cli.counting.writing import Language, Out, writer
 from pdc.cli.entry import DONE
 from pdc.domain.errors import BadSetting
 
@@ -41,13 +40,8 @@ class SheetOptions:
     mm_per_pixel: Annotated[float | None, typer.Option(metavar="MM", help="Size of a pixel of the images.")] = None
     fill: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="What the protocol asks for; repeat.")] = None
     final: Annotated[bool, typer.Option("--final", help="Refuse a sheet with an empty required field.")] = False
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the sheet, by the file's ending: .json, .html, .pdf, .csv, .xlsx or .fhir.json."
-        ),
-    ] = None
-    language: Annotated[str, typer.Option(metavar="CODE", help="Language of the file: en or de.")] = "en"
+    out: Out = None
+    language: Language = "en"
 
 
 def sheet(options: SheetOptions) -> int:
@@ -62,7 +56,8 @@ def sheet(options: SheetOptions) -> int:
     protocols = known_protocols(settings.home)
     if options.protocol is None:
         return _list(list(protocols.values()))
-    _check(options)
+    write = writer(options.out, options.language)
+    _warn(options.sample)
     protocol = _named(options.protocol, protocols)
     groups = options.replicates or []
     if not groups or not options.sample:
@@ -76,39 +71,15 @@ def sheet(options: SheetOptions) -> int:
     heading = Heading(options.sample, datetime.now(UTC), getpass.getuser(), chosen, status)
     made = make_sheet(heading, protocol, sample, samples.error(protocol, sample))
     print("\n".join(page(made)))
-    if options.out:
-        _write(options.out, options.language, made)
+    write(made)
     return DONE
 
 
-def _write(path: Path, language: str, made: Sheet) -> None:
-    from pdc import files
-    from pdc.formats.sheets.export import Outgoing, kind_of
-
-    files.write(path, kind_of(path.name).make(Outgoing(made, _saying(language), language)))
-
-
-def _saying(language: str) -> Callable[[str], str]:
-    """English needs no dictionary, and they lie with the pages."""
-    if language == "en":
-        return str
-    from pdc.web.ui.words import dictionaries, in_language
-
-    if language not in dictionaries():
-        raise BadSetting("A sheet is said in {languages}.", languages=", ".join(["en", *dictionaries()]))
-    return partial(in_language, language=language)
-
-
-def _check(options: SheetOptions) -> None:
-    """What can be told before the work is done."""
+def _warn(code: str) -> None:
     from pdc.counting.sheet import looks_like_a_name
-    from pdc.formats.sheets.export import kind_of
     from pdc.formats.sheets.page import NAME
 
-    if options.out:
-        kind_of(options.out.name)
-    _saying(options.language)
-    if looks_like_a_name(options.sample):
+    if looks_like_a_name(code):
         print(f"Warning: {NAME}", file=sys.stderr)
 
 

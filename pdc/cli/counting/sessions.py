@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pdc.cli.counting.commands import page
+from pdc.cli.counting.writing import Language, Out, writer
 from pdc.cli.entry import DONE
 from pdc.domain.errors import BadSetting, NotFound
 
@@ -118,18 +118,12 @@ def reopen(count: Which, author: By, why: Why = "") -> int:
 
 
 @app.command("sheet")
-def sheet(
-    count: Which, out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Keep the sheet here too.")] = None
-) -> int:
+def sheet(count: Which, out: Out = None, language: Language = "en") -> int:
     """The result as it is now, a draft."""
-    from pdc.counting.sheet import to_json
-    from pdc.files import write_json
-
-    counts = _counts()
+    counts, write = _counts(), writer(out, language)
     made = counts.sheet(_named(counts, count).id)
     print("\n".join(page(made)))
-    if out:
-        write_json(out, to_json(made))
+    write(made)
     return DONE
 
 
@@ -139,13 +133,17 @@ def sign(
     author: By,
     why: Why = "",
     amend: Annotated[bool, typer.Option("--amend", help="In place of the signed one.")] = False,
+    out: Out = None,
+    language: Language = "en",
 ) -> int:
     """Keep the sheet as final, or amended with a reason; the earlier ones are kept."""
     from pdc.counting.sheet import as_kept
 
-    counts = _counts()
+    counts, write = _counts(), writer(out, language)
     kept = counts.sign(_named(counts, count).id, "amended" if amend else "final", author, why)
-    print("\n".join(page(as_kept(kept.text))))
+    made = as_kept(kept.text)
+    print("\n".join(page(made)))
+    write(made)
     return DONE
 
 
