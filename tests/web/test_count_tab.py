@@ -73,6 +73,14 @@ def said(node: Any) -> str:
     return " ".join(map(said, node[2:])) if isinstance(node, list) else str(node)
 
 
+def chosen(node: Any, name: str, within: bool = False) -> list[str]:
+    """The values of the options that are selected in the field of this name."""
+    if not isinstance(node, list):
+        return []
+    own = [node[1]["value"]] if within and "selected" in node[1] else []
+    return own + [v for child in node[2:] for v in chosen(child, name, within or node[1].get("name") == name)]
+
+
 def rows(node: Any, kind: str) -> list[list[str]]:
     """The texts of every table row with this data-kind."""
     if not isinstance(node, list):
@@ -93,6 +101,25 @@ def test_a_chosen_protocol_says_what_the_lab_sets_and_asks_only_for_what_it_need
     assert "Squares that each image shows" in text and "This looks like a person's name." in text
     text = bench.do("form", protocol="reticulocytes", sample="R-1")
     assert "Squares that each image shows" not in text and "person's name" not in text
+
+
+def test_another_protocol_brings_its_own_chamber(bench: Bench):
+    centre, large = "improved Neubauer, centre grid", "improved Neubauer, large squares"
+    bench.do("protocol", protocol="sperm-concentration")
+    assert chosen(bench.value["page"], "chamber") == [centre]
+    bench.do("protocol", protocol="haemocytometer", chamber=centre, way="named", sample="S-17")
+    assert chosen(bench.value["page"], "chamber") == [large]
+    bench.do("form", protocol="haemocytometer", chamber="Makler, grid", sample="S-17")
+    assert chosen(bench.value["page"], "chamber") == ["Makler, grid"]
+
+
+def test_while_numbers_are_kept_from_the_reader_no_sum_and_no_draft_is_shown(bench: Bench):
+    bench.begin()
+    assert "Sum" in said(bench.value["page"])
+    for sha in bench.sides["a"]:
+        bench.read(sha, 40)
+    text = said(bench.tab.show(bench.value, who("ben"))["page"])
+    assert "kept from you" in text and "Sum" not in text and "draft" not in text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pdc.review.counting.sessions import Images
 from pdc.web.ui.counting.forms import Asked, button, choice, form, labelled, select, text_field
 from pdc.web.ui.view import Node, el
 
-CHANGED = "form"
+CHANGED, ANOTHER = "form", "protocol"  # what is asked when a field of the form was changed, and when the protocol was
 WAYS = {
     "all": Message("all images"),
     "systematic random": Message("a systematic random choice of"),
@@ -153,7 +153,7 @@ def _step(number: str, title: str, *children: Node) -> Node:
 def _protocols(protocols: Mapping[str, Protocol], chosen: str) -> Node:
     empty = [] if chosen else [("", Message("choose …"))]
     options = [(name, p.title) for name, p in sorted(protocols.items(), key=lambda item: item[1].title)]
-    return labelled(Message("What is counted, and by which rules"), select("protocol", [*empty, *options], chosen, CHANGED))
+    return labelled(Message("What is counted, and by which rules"), select("protocol", [*empty, *options], chosen, ANOTHER))
 
 
 def _rules(protocol: Protocol) -> Iterator[Node]:
@@ -187,7 +187,7 @@ def _images(protocol: Protocol, found: Sequence[Batch], asked: Asked) -> Iterato
     n = protocol.replicates.number
     if n > 1:
         yield el("p", Message("A replicate is another preparation of the sample: a dilution, a chamber side, a slide."))
-    columns = {"r1": Message("Count")} if n == 1 else {f"r{i}": Message("Replicate {n}", n=i) for i in range(1, n + 1)}
+    columns = {"r1": Message("Counted")} if n == 1 else {f"r{i}": Message("Replicate {n}", n=i) for i in range(1, n + 1)}
     yield images_table(columns, found, asked)
 
 

@@ -36,8 +36,8 @@ class FieldRow:
     by: str = ""
 
 
-def fields_view(protocol: Protocol, rows: Sequence[FieldRow], closed: bool = False) -> Node:
-    """A table for each replicate."""
+def fields_view(protocol: Protocol, rows: Sequence[FieldRow], closed: bool = False, hidden: bool = False) -> Node:
+    """A table for each replicate; without sums where what was counted is `hidden` from the reader."""
     tables = []
     for at in sorted({row.replicate for row in rows}):
         own = [row for row in rows if row.replicate == at]
@@ -46,17 +46,17 @@ def fields_view(protocol: Protocol, rows: Sequence[FieldRow], closed: bool = Fal
         title = Message("Replicate {n}: {read} of {all} fields read", n=at, read=read, all=there)
         if protocol.replicates.number == 1 and len({r.replicate for r in rows}) == 1:
             title = Message("{read} of {all} fields read", read=read, all=there)
-        tables += [el("h4", title), el("div", _table(protocol, own, closed), cls="pdc-scroll")]
+        tables += [el("h4", title), el("div", _table(protocol, own, closed, hidden), cls="pdc-scroll")]
     return el("section", el("h3", Message("Fields")), *tables)
 
 
-def _table(protocol: Protocol, rows: Sequence[FieldRow], closed: bool) -> Node:
+def _table(protocol: Protocol, rows: Sequence[FieldRow], closed: bool, hidden: bool) -> Node:
     classes = [c.name for c in protocol.classes]
     area = {AreaKind.CHAMBER: [Message("Squares")], AreaKind.PIXELS: ["mm²"]}.get(protocol.area.kind, [])
     head = ("", Message("Field"), Message("State"), *classes, Message("Left out"), Message("Doubtful"), *area, "")
     body = [_row(protocol, at, row, closed) for at, row in enumerate(rows, 1)]
-    total = _total(classes, rows, len(area))
-    return el("table", el("thead", el("tr", *(el("th", h, scope="col") for h in head))), el("tbody", *body, total))
+    total = [] if hidden else [_total(classes, rows, len(area))]
+    return el("table", el("thead", el("tr", *(el("th", h, scope="col") for h in head))), el("tbody", *body, *total))
 
 
 def _row(protocol: Protocol, at: int, row: FieldRow, closed: bool) -> Node:

@@ -33,7 +33,8 @@ class SheetLine:
 def signing_view(session: str, kept: Sequence[SheetLine], missing: Sequence[str], closed: bool) -> Node:
     """The versions that were kept, the newest first; while the count is open, the draft's files and what signs it."""
     versions = [el("ul", *map(_version, reversed(kept)))] if kept else []
-    return el("section", el("h3", Message("Sheet")), *versions, *([] if closed else _draft(session, bool(kept), missing)))
+    draft = [] if closed else _draft(session, bool(kept), missing)
+    return el("section", el("h3", Message("Sheet")), *versions, *draft) if versions or draft else el("div")
 
 
 def _draft(session: str, amends: bool, missing: Sequence[str]) -> list[Node]:

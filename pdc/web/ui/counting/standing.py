@@ -47,7 +47,10 @@ class Standing:
 def standing_page(count: Standing, found: Sequence[Batch]) -> Node:
     """The head over two columns: what was read, and what comes of it."""
     protocol = count.sheet.protocol
-    left = [fields_view(protocol, count.rows, count.closed), *([] if count.closed else [_more_images(count, found)])]
+    left = [
+        fields_view(protocol, count.rows, count.closed, count.hidden),
+        *([] if count.closed else [_more_images(count, found)]),
+    ]
     right = [
         *filling_view(protocol, count.filled, count.of_replicate, count.closed),
         *(
@@ -55,7 +58,7 @@ def standing_page(count: Standing, found: Sequence[Batch]) -> Node:
             if count.hidden
             else [outcome_view(count.sheet), *_side_by_side(count)]
         ),
-        signing_view(count.id, count.kept, count.missing, count.closed),
+        signing_view(count.id, count.kept, count.missing, count.closed or count.hidden),
     ]
     return el("div", _head(count), el("div", el("div", *left), el("div", *right), cls="pdc-columns"), cls="pdc-standing-count")
 

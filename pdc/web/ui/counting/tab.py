@@ -16,7 +16,7 @@ from pdc.review.counting.batches import Batch, batches, shown_batch
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.drafts import Draft
 from pdc.review.worklist import Order
-from pdc.web.ui.counting.begin import bad_protocol_page, begin_page, ticked, wanted_of
+from pdc.web.ui.counting.begin import ANOTHER, CHANGED, bad_protocol_page, begin_page, ticked, wanted_of
 from pdc.web.ui.counting.collecting import count_lines, standing_of
 from pdc.web.ui.counting.forms import Asked, FormPage, asked_in
 from pdc.web.ui.counting.listing import counts_list
@@ -29,7 +29,8 @@ from pdc.web.ui.worklist import filter_from
 
 Does = Callable[[Asked, str | None, str], str | None]
 """what was asked, the open count, the reader -> the count that is open then; None: the form that begins one"""
-PICKED = ("form", "new")
+PICKED = (CHANGED, ANOTHER, "new")
+OF_PROTOCOL = ("chamber", "way")  # what another protocol has its own of
 
 
 class CannotOpen(PdcError):
@@ -82,6 +83,8 @@ class CountTab:
             open, asked = does(asked, open, reader), Asked(shown=asked.shown)
         elif asked.do in PICKED:
             open = None
+            gone = OF_PROTOCOL if asked.do == ANOTHER else ()
+            asked = replace(asked, fields={name: value for name, value in asked.fields.items() if name not in gone})
         return self._page(open, reader, asked)
 
     def read(self, value: Any, draft: Draft | None, request: gr.Request) -> tuple[Any, ...]:
