@@ -11,6 +11,7 @@ from pdc.counting.verdict import Verdict
 from pdc.domain.values import Question
 from pdc.review.agreement.reports import Reports
 from pdc.review.counting.sheets import CountSheets
+from pdc.store.counting.records import KeptSheet
 from pdc.store.reading.records import Read
 
 AGREEMENT = "agreement"  # the rule of a verdict that compares replicates
@@ -21,20 +22,26 @@ class ReadTwice:
 
     def __init__(self, counts: CountSheets, reports: Reports) -> None:
         self.counts, self.reports = counts, reports
+        self._pairs: dict[str, Pair | None] = {}  # of a kept sheet, which never changes, by its id
 
     def replicates(self, user: str | None) -> list[Pair]:
         """The first two replicates of each signed sample whose replicates were compared, oldest first."""
-        found = [pair for sheet in self._signed(user) if (pair := _pair(sheet)) is not None]
+        found = [pair for kept in self._signed(user) if (pair := self._pair(kept)) is not None]
         return sorted(self._own(found, user), key=lambda p: p.at)
 
     def again(self, user: str | None) -> list[Pair]:
         """Each count of an image that a reader was given again, beside the one before, oldest first."""
         return sorted(self._own(list(_rereads(self.reports.visible(user))), user), key=lambda p: p.at)
 
-    def _signed(self, user: str | None) -> Iterator[Sheet]:
+    def _signed(self, user: str | None) -> Iterator[KeptSheet]:
+        """The newest of each session that the user may see."""
         for session in self.counts.sessions(user):
-            kept = [k for k in self.counts.sheets(session.id, user) if k.status != SheetStatus.DRAFT]
-            yield from [as_kept(k.text) for k in kept[-1:]]
+            yield from [k for k in self.counts.store.count_sheets(session.id) if k.status != SheetStatus.DRAFT][-1:]
+
+    def _pair(self, kept: KeptSheet) -> Pair | None:
+        if kept.id not in self._pairs:
+            self._pairs[kept.id] = _pair(as_kept(kept.text))
+        return self._pairs[kept.id]
 
     def _own(self, pairs: Sequence[Pair], user: str | None) -> Sequence[Pair]:
         if user is None or self.reports.sees_all(user):
