@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from desk import drawn
+from desk import drawn, who
 from house import Browser, House, living
 from store_values import a_prediction
 from test_blind_to_each_other import look_everywhere, row_of
+from test_count_tab import Bench, said
 
 from pdc.domain.values import Box, Findings, Mark, Question, Review, Task, Verdict
 from pdc.review.counting.sessions import CountSessions
@@ -85,3 +86,15 @@ def test_once_the_count_is_closed_its_pictures_are_as_any_other(house: House, tm
     counts = CountSessions(house.store, tmp_path)
     counts.close(counts.sessions()[0].id, "anna")
     assert str(others(second)) in json.dumps(anna.open(second, "sperm"))
+
+
+def test_the_count_page_tells_another_reader_no_number_of_the_first_replicate(tmp_path: Path):
+    bench = Bench(tmp_path)
+    bench.begin()
+    for n, sha in zip((35, 36, 37), bench.sides["a"], strict=True):
+        bench.read(sha, n)
+    own, others = (said(bench.tab.show(bench.value, who(name))["page"]) for name in ("ada", "bob"))
+    bench.desk.store.close()
+    assert "108" in own and "35" in own and "is kept from you" not in own
+    assert "What the first replicate counted is kept from you" in others and "Read the next field" in others
+    assert "108" not in others and "35" not in others
