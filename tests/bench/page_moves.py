@@ -410,9 +410,9 @@ class Player:
             self.hands.settle()
 
     def _draw(self, missed: Sequence[tuple[str, Box]]) -> None:
-        self._take("draw")
         for label, box in sorted(missed, key=lambda m: m[0]):
             self._arm(label)
+            self._take("draw")
             if self.shown_first:
                 self._drawn_as_shown(box)
                 continue
@@ -431,13 +431,12 @@ class Player:
         """The label of the next box; a digit would change that of a selected mark."""
         if label == self.hands.armed():
             return
-        if self.pulls:  # there only the mark just drawn would change
-            if self.last is not None:
-                self.hands.press("b")
-        elif self.hands.selected():
-            self._take("select")
+        while not self.pulls and self.hands.selected():
             self.hands.press("Escape")
-            self._take("draw")
+        if (
+            self.pulls and self.hands.selected()
+        ):  # there the digit would change the mark just drawn, and no other in the draw tool
+            self.hands.press("b")
         self.hands.press(self._digit(label))
 
     def _likely(self, what: str, label: str, box: Box) -> bool:
