@@ -83,7 +83,10 @@ def struck(layout: Layout, chord: str) -> dict[str, object]:
 RECORD = """KEYS.then(({ BINDINGS, press }) => {
     const recorder = (said, labels) => {
         const at = (path) => new Proxy(() => {}, {
-            get: (_, name) => (path === ".sheet" && name === "open" ? false : at(`${path}.${String(name)}`)),
+            get: (_, name) => {
+                const way = `${path}.${String(name)}`;
+                return [".sheet.open", ".area.on"].includes(way) ? false : at(way);
+            },
             apply: (_, self, given) => {
                 if (path === ".differential.press") return undefined; // it is off
                 said.push(`${path}(${given})`);
