@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import socket
 import tempfile
 import threading
@@ -30,11 +31,11 @@ from pdc.settings import EMBEDDED_MODEL, Settings
 
 NO_MODEL = "http://127.0.0.1:9"  # nothing listens there: every answer is in the store
 WAIT = 90_000  # milliseconds
-ENOUGH = "No field of this count is left to read"
+ENOUGH = re.compile("Nothing more has to be read in this count|Every field of this count is read")
 OPENED = """shown => { const alt = document.querySelector('.pda-picture')?.alt;
   return alt && alt !== shown && document.querySelector('.pdc-editor[data-open]'); }"""
 WENT_ON = f"""shown => document.querySelector('.pda-picture')?.alt !== shown
-  || document.querySelector('.pdc-status')?.textContent.includes("{ENOUGH}")"""
+  || document.querySelector('.pdc-status')?.textContent.match("{ENOUGH.pattern}")"""
 EVENTS = """() => {
   window.played = { keydown: 0, pointerdown: 0 };
   for (const name of Object.keys(window.played)) document.addEventListener(name, () => { window.played[name] += 1; }, true);
@@ -220,7 +221,7 @@ class Player:
         """Enter for each field, until the page says that none is left to read; the seconds of each."""
         times: list[float] = []
         shown = ""
-        while ENOUGH not in (self.page.text_content(".pdc-status") or ""):
+        while not ENOUGH.search(self.page.text_content(".pdc-status") or ""):
             self.page.wait_for_function(OPENED, arg=shown)
             shown = self.page.get_attribute(".pda-picture", "alt")
             start = time.monotonic()
