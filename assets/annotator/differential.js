@@ -62,7 +62,7 @@ export class Differential {
   // Whether a mark is a cell that has to be read.
   waits(mark) { return waits(mark) && classOf(this.classes, mark.label) !== null && this.counts(mark); }
 
-  toggle(on = !this.on) {
+  toggle(on = !this.active) {
     this.on = on && this.can;
     this.forget();
     this.editor.render();
@@ -103,7 +103,7 @@ export class Differential {
   deed(key) {
     const of = this.classes.find((one) => one.key === key);
     if (of) return () => this.give(of);
-    return { " ": () => this.skip(), backspace: () => this.back(), r: () => this.reject(), a: () => this.accept() }[key];
+    return { " ": () => this.skip(), backspace: () => this.back(), delete: () => this.reject(), r: () => this.reject(), a: () => this.accept() }[key];
   }
 
   // The cell in hand is of this class.
@@ -222,7 +222,6 @@ export class Differential {
 
   // Cells of an answer that came after the last one was read.
   render() {
-    if (this.on && !this.can) this.on = false;
     this.editor.root.toggleAttribute("data-differential", this.active);
     this.way.hidden = !this.can || !this.head.counting || this.head.counting.classes.length < 2;
     this.way.setAttribute("aria-pressed", String(this.active));

@@ -23,11 +23,13 @@ export class Pad {
     const silent = this.tick("Bell", "A bell at 100 and at 200 cells, and at the number that the protocol asks for", !differential.bell.silent, (on) => differential.bell.silence(!on));
     const next = this.tick("Next image by itself", "Save, and open the next image, when the last cell is read", differential.byItself, (on) => differential.setByItself(on));
     const close = html("button", { type: "button", class: "pda-close", title: "Close (Shift K)", on: { click: () => this.run(() => differential.toggle(false)) } }, "Close");
+    this.accept = this.deed("A", "As proposed", () => differential.accept());
+    this.reject = this.deed("R", "Not a cell", () => differential.reject());
     this.root = html("section", { class: "pda-keyed", "aria-label": "Differential keyboard", hidden: "" },
       html("header", {}, html("strong", {}, "Differential keyboard"), close),
       html("div", { class: "pda-keyed-sum" }, this.sum, this.aim, this.meter), this.rung, this.said, this.rows, this.corrected,
-      html("div", { class: "pda-keyed-deeds" }, this.deed("Space", "Skip", () => differential.skip()), this.deed("A", "As proposed", () => differential.accept()),
-        this.deed("R", "Not a cell", () => differential.reject()), this.deed("⌫", "Back", () => differential.back())),
+      html("div", { class: "pda-keyed-deeds" }, this.deed("Space", "Skip", () => differential.skip()), this.accept, this.reject,
+        this.deed("⌫", "Back", () => differential.back())),
       html("div", { class: "pda-keyed-ticks" }, silent, next));
   }
 
@@ -70,6 +72,9 @@ export class Pad {
     if (this.built === now) return;
     this.built = now;
     this.lines = rows.map((row) => this.line(row));
+    const taken = (letter) => rows.some(({ key: of }) => of === letter); // a class's key comes before ours
+    this.accept.hidden = taken("a");
+    text(this.reject.firstElementChild, taken("r") ? t("Del") : "R");
     const head = html("div", { class: "pda-keyed-head", "aria-hidden": "true" }, html("span", {}, "Class"), html("span", {}, "n"), html("span", {}, "%"), html("span", {}, "95 %"));
     const outside = this.lines.filter((_, at) => !rows[at].among).map(({ root }) => root);
     const apart = html("p", { class: "pda-keyed-apart" }, "Outside the total, per 100 of it");

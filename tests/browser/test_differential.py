@@ -196,6 +196,22 @@ def test_class_keys_are_at_their_place_on_other_keyboards(driver: Driver) -> Non
     assert driver.marks()["m0"]["label"] == "neutrophil"
 
 
+def test_a_class_may_have_any_letter_whatever_it_means_elsewhere(driver: Driver) -> None:
+    field = session()
+    for name, key in (("neutrophil", "w"), ("lymphocyte", "r"), ("monocyte", "a")):
+        next(c for c in field["counting"]["classes"] if c["name"] == name)["key"] = key
+    event = "new KeyboardEvent('keydown', { key: 'w', code: 'KeyW' })"
+    asked = f"{import_expression('annotator/keys.js')}.then((m) => m.claimed({event}))"
+    begin(driver, *cells(4), **field)
+    assert driver.page.evaluate(asked)  # so that the list of images leaves it alone
+    driver.press(*"wra", "Delete")
+    assert [m["label"] for m in driver.marks().values()] == ["neutrophil", "lymphocyte", "monocyte", WHITE]
+    assert driver.marks()["m3"]["status"] == "rejected"
+    assert "As proposed" not in driver.text(".pda-keyed-deeds") and "Del" in driver.text(".pda-keyed-deeds")
+    driver.press("Escape")
+    assert not driver.page.evaluate(asked)
+
+
 def test_without_a_session_the_digits_are_the_labels_of_the_question(driver: Driver) -> None:
     begin(driver, *cells(3, LABELS[2]))
     driver.press("1", "3", "g", "a")  # the letter beside the keys does nothing
@@ -204,6 +220,14 @@ def test_without_a_session_the_digits_are_the_labels_of_the_question(driver: Dri
     driver.press("Escape", "g")
     assert driver.js("e.grid.on") and driver.page.locator(".pda-keyed").is_hidden()
     driver.press("g")
+
+
+def test_the_keyboard_stays_on_over_an_image_that_cannot_be_edited(driver: Driver) -> None:
+    begin(driver, *cells(1), **session())
+    driver.open(*cells(1), **session(), readonly=True)
+    assert driver.page.locator(".pda-keyed").is_hidden()
+    driver.open(*cells(1), **session())
+    assert driver.page.locator(".pda-keyed").is_visible() and driver.selected() == "m0"
 
 
 def test_a_drawn_cell_is_given_its_class_by_the_next_key(driver: Driver) -> None:

@@ -39,26 +39,32 @@ def says(page: Any, where: str, words: str) -> None:
     page.wait_for_function("([at, words]) => document.querySelector(at)?.textContent.includes(words)", arg=[where, words])
 
 
+def waiting(page: Any, image: str, read: int) -> None:
+    """The image is open, three of its cells wait for a key, and so many were read before."""
+    opened(page, image)
+    says(page, '.pda-keyed-row[data-class="unclassified"]', "+3")
+    says(page, ".pda-keyed-total", str(read))
+
+
 def test_one_key_a_cell_reads_a_sample_and_the_sheet_has_the_pads_numbers(browser: Any, bench: Workbench):
     images = bench.add(3)
     session = bench.counts.start("blood-differential", "S-9", [images], "named", reader="reader")
     bench.counts.fill(session.id, "white cells by the analyser", "12", reader="reader")
     page = open_page(browser, bench)
+    page.set_default_timeout(90_000)
     page.locator(".pdc-own .pdc-item", has_text="smear-00").click()
     opened(page, "smear-00.png")
     page.locator(".pdc-fields button:visible", has_text="Ask as the count does").click()
     says(page, ".pda-running-said", "3 of 100 cells")
     page.locator(".pda-running button", has_text="Differential keyboard").click()
-    says(page, '.pda-keyed-row[data-class="unclassified"]', "+3")
+    waiting(page, "smear-00.png", 0)
     press(page, *"jkn")
     says(page, ".pda-keyed-said", "All cells of this image are read.")
     page.get_by_label("Next image by itself").click()
     press(page, "Enter")
-    opened(page, "smear-01.png")
-    says(page, ".pda-keyed-total", "2")
+    waiting(page, "smear-01.png", 2)
     press(page, *"jjj")
-    opened(page, "smear-02.png")
-    says(page, ".pda-keyed-total", "5")
+    waiting(page, "smear-02.png", 5)
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/differential.png")
     press(page, "r", *"ll")
