@@ -227,9 +227,7 @@ export class Editor {
   }
 
   escape() {
-    if (this.help.open) return this.help.toggle(false);
-    if (this.sheet.open) return this.sheet.toggle(false);
-    if (this.adjust.open) return this.adjust.toggle(false);
+    for (const panel of [this.help, this.sheet, this.adjust]) if (panel.open) return panel.toggle(false);
     if (this.similar.escape() || this.area.escape()) return;
     if (this.pointer.busy) return this.pointer.cancel();
     if (this.notices.stop()) return;
@@ -291,9 +289,7 @@ export class Editor {
     this.render();
   }
 
-  zoomToMark() {
-    if (this.doc.mark) this.view.zoomTo(shapes.union(this.doc.chosen));
-  }
+  zoomToMark() { if (this.doc.mark) this.view.zoomTo(shapes.union(this.doc.chosen)); }
 
   send(name) {
     if (this.pointer.busy) return;
