@@ -5,5 +5,6 @@ export { watchCharts } from "./charts.js";
 export { mountData } from "./data.js";
 export { mountForms } from "./forms.js";
 export { mountQuestion } from "./question/bar.js";
+export { mountSession } from "./session.js";
 export { mountView } from "./view.js";
 export { mountWorklist } from "./worklist.js";

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
-from pdc.domain.roles import Action, Role, may
+from pdc.domain.roles import Action, Role, demand, may
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
@@ -129,7 +129,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     pool = pool_of(settings, service, model, routing)
     app = build_server(
         service,
-        Access(store, settings.home, login=settings.needs_login, visitors=visitors),
+        Access(store, settings.home, login=settings.needs_login, visitors=visitors, idle=60 * settings.idle_minutes),
         build_ui(tabs_of(settings, service, prefetcher, model, routing, reports)),
         prefetcher=prefetcher,
         pool=pool,
@@ -193,6 +193,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         adjudicators=settings.adjudicator_names,
         looks=settings.looks,
         unhurried=partial(unhurried_looks, settings, model),
+        allowed=lambda user, action: demand(role_of(settings, store, user), action),
     )
 
 

@@ -41,6 +41,8 @@ class Settings:
     home: Path = _setting("PDC_HOME", Path("pdc-data"), "folder for images, database, runs and adapters")
     database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME")
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
+    login: bool = _setting("PDC_LOGIN", False, "`on`: a login also on this machine's own address, as behind a proxy")
+    idle_minutes: int = _setting("PDC_IDLE_MINUTES", 60, "minutes without work, after which a reader has to log in again")
     port: int = _setting("PDC_PORT", 7860, "port to listen on")
     model: str = _setting("PDC_MODEL", str(EMBEDDED_MODEL), "Qwen2.5-VL folder or hub name; empty means the embedded model")
     adapter: str = _setting("PDC_ADAPTER", "active", "`active` (the registry's), `none`, or a LoRA adapter's folder or hub name")
@@ -102,6 +104,8 @@ class Settings:
             raise BadSetting(f"PDC_OFFER_TRAINING is {self.offer_training}; use 0 or more.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
+        if self.idle_minutes < 1:
+            raise BadSetting(f"PDC_IDLE_MINUTES is {self.idle_minutes}; use at least 1.")
         if not 1 <= self.port <= 65535:
             raise BadSetting(f"PDC_PORT is {self.port}; use a port from 1 to 65535.")
         return self
@@ -137,7 +141,7 @@ class Settings:
     @property
     def needs_login(self) -> bool:
         """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
-        return self.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("SPACE_ID")
+        return self.login or (self.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("SPACE_ID"))
 
 
 def check_looks(name: str, looks: int) -> int:

@@ -21,16 +21,34 @@ def add_user(
 ) -> int:
     """Add a user; asks for a password, or reads it from standard input."""
     from pdc.compose import open_store
-    from pdc.domain.errors import BadSetting
     from pdc.settings import Settings
     from pdc.web.auth import hash_password
 
-    store = open_store(Settings.from_env())
-    if store.user(name) is not None:
-        raise BadSetting(f"There is already a user {name!r}; choose another name.")
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    store.add_user(name, hash_password(password), role)
+    open_store(Settings.from_env()).add_user(name, hash_password(_password()), role)
     print(f"{name} may log in now.")
+    return DONE
+
+
+@app.command("password")
+def set_password(name: Annotated[str, typer.Argument(help="A user.")]) -> int:
+    """Give a user another password; asks for it, or reads it from standard input. Their open sessions end."""
+    from pdc.compose import open_store
+    from pdc.settings import Settings
+    from pdc.web.auth import hash_password
+
+    open_store(Settings.from_env()).set_password(name, hash_password(_password()))
+    print(f"{name} has another password now, and has to log in again.")
+    return DONE
+
+
+@app.command("remove")
+def remove_user(name: Annotated[str, typer.Argument(help="A user.")]) -> int:
+    """Lock a user out at once. Their reviews stay, under their name."""
+    from pdc.compose import open_store
+    from pdc.settings import Settings
+
+    open_store(Settings.from_env()).remove_user(name)
+    print(f"{name} can no longer log in. Their reviews stay.")
     return DONE
 
 
@@ -57,3 +75,7 @@ def list_users() -> int:
     users = open_store(Settings.from_env()).users()
     print("\n".join(f"{u.name} ({u.role})" for u in users) or "There are no users; add one with `python -m pdc users add NAME`.")
     return DONE
+
+
+def _password() -> str:
+    return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

@@ -30,6 +30,14 @@ class BadSetting(PdcError):
     """A setting or an argument has a value we cannot use."""
 
 
+class TooManyTries(PdcError):
+    """A password was wrong too often; it may be tried again later."""
+
+
+class Busy(PdcError):
+    """Too many others wait for the same thing; it may be asked for again."""
+
+
 class OutOfMemory(PdcError):
     """The machine has too little memory for this question, even with a smaller image."""
 

@@ -1,7 +1,9 @@
-"""What a user may do: a reader reads and corrects, a trainer also trains and lets adapters serve, an admin also overrules."""
+"""What a user may do: a reader reads and corrects; a trainer also trains, lets adapters serve, gives images to readers and
+changes labels; an admin also overrules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from pdc.domain.errors import Forbidden
@@ -24,10 +26,20 @@ class Action(StrEnum):
     TRAIN = "train an adapter"
     PROMOTE = "decide which adapter serves"
     FORCE = "overrule the promotion gate"
+    ASSIGN = "give images to readers"
+    LABELS = "change labels for everybody"
 
 
-NEEDED = {Action.TRAIN: Role.TRAINER, Action.PROMOTE: Role.TRAINER, Action.FORCE: Role.ADMIN}
+NEEDED = {action: Role.TRAINER for action in Action} | {Action.FORCE: Role.ADMIN}
 _ORDER = list(Role)
+
+
+Allowed = Callable[[str, Action], None]
+"""called with a user and what they want to do: Forbidden, with a sentence, where they may not"""
+
+
+def anybody(user: str, action: Action) -> None:
+    """Where nobody has a role, as on one's own machine."""
 
 
 def may(role: Role, action: Action) -> bool:

@@ -9,6 +9,7 @@ from pdc.domain.errors import BadQuestion, Forbidden
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_new_label
 from pdc.domain.labels import Found, LabelDictionary
 from pdc.domain.message import Message, joined
+from pdc.domain.roles import Action, Allowed, anybody
 from pdc.domain.values import Question
 from pdc.store.store import Store
 
@@ -48,8 +49,15 @@ class Labels:
     """Every method may be called from any thread. `known` are the labels the serving model was taught, None where it does
     not say. With `private` nobody manages them: a visitor's new label stays with their own questions."""
 
-    def __init__(self, store: Store, known: Callable[[], Set[str] | None] = lambda: None, *, private: bool = False) -> None:
-        self.store, self.known, self.private = store, known, private
+    def __init__(
+        self,
+        store: Store,
+        known: Callable[[], Set[str] | None] = lambda: None,
+        *,
+        private: bool = False,
+        allowed: Allowed = anybody,
+    ) -> None:
+        self.store, self.known, self.private, self.allowed = store, known, private, allowed
 
     def dictionary(self) -> LabelDictionary:
         """The labels of the store, and those the model knows."""
@@ -154,6 +162,7 @@ class Labels:
     def _change(self, label: str, change: LabelChange, to: str | None, author: str) -> None:
         if self.private:
             raise Forbidden("Here every visitor works alone, so labels cannot be changed for all.")
+        self.allowed(author, Action.LABELS)
         self._keep(label, author)
         self._keep(to if change is LabelChange.MERGED else None, author)
         self.store.change_label(label, change, to, by=author)

@@ -122,7 +122,7 @@ def _of_part(draft: DraftLine, parts: Mapping[str, ReadTask]) -> bool:
 
 def labels_of(service: ReviewService) -> Labels:
     """The labels that readers here may ask for."""
-    return Labels(service.store, lambda: service.predictor.labels, private=service.private)
+    return Labels(service.store, lambda: service.predictor.labels, private=service.private, allowed=service.allowed)
 
 
 class Questions:

@@ -15,6 +15,7 @@ from pdc.domain.diff import diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
+from pdc.domain.roles import Allowed, anybody
 from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor, SoFar
@@ -70,11 +71,12 @@ class ReviewService(ImageAccess):
         adjudicators: Collection[str] = (),
         looks: int = 1,
         unhurried: Callable[[Question], int] = lambda question: 1,
+        allowed: Allowed = anybody,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
-        self.looks, self.unhurried = looks, unhurried
-        self.reads = Reads(store, adjudicators, private=private)
+        self.looks, self.unhurried, self.allowed = looks, unhurried, allowed
+        self.reads = Reads(store, adjudicators, private=private, allowed=allowed)
         self.least_sure = LeastSure()
 
     # Open

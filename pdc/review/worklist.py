@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
+from pdc.domain.roles import Action
 from pdc.domain.values import UNSEEN, Image, Verdict
 from pdc.review.ahead.least_sure import Answered
 from pdc.review.questions import Said, said_about
@@ -220,9 +221,11 @@ class Worklist:
         return sorted(known | {e.reader for e in self.store.events() if e.reader})
 
     def assign(self, shas: Sequence[str], reader: str | None, by: str) -> None:
-        """Forbidden where images are private."""
+        """Forbidden where images are private, and to give them to others without the role for it."""
         if self.service.private:
             raise Forbidden("Here every visitor works alone, so no image can be assigned.")
+        if reader != by:
+            self.service.allowed(by, Action.ASSIGN)
         self.store.add_events(shas, EventKind.ASSIGNED, by=by, reader=reader)
 
     def send_back(self, sha: str, by: str, note: str = "") -> None:

@@ -269,6 +269,15 @@ class RunRow(Row):
     finished_at: Mapped[datetime | None]
 
 
+class EndedSessionRow(Row):
+    """A login that somebody ended before its time."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class UserRow(Row):
     __tablename__ = "users"
 

@@ -9,20 +9,22 @@ from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadSetting, NotFound
 from pdc.domain.roles import Role
+from pdc.domain.user_names import checked_name, looks_like
 from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import StoredUser
-from pdc.store.tables import UserRow
+from pdc.store.tables import EndedSessionRow, UserRow
 
 
 class UserQueries(Database):
     """Users and their password hashes."""
 
     def add_user(self, name: str, password_hash: str, role: Role = Role.ADMIN) -> None:
-        """BadSetting when the name is taken."""
+        """BadSetting when the name cannot be one, or when it is taken, or looks like one that is."""
+        name = checked_name(name)
         with self._write() as session:
-            if session.get(UserRow, name):
-                raise BadSetting(f"There is already a user named {name!r}; choose another name.")
+            if like := next((n for n in session.scalars(select(UserRow.name)) if looks_like(n, name)), None):
+                raise BadSetting(f"There is already a user named {like!r}; choose another name.")
             session.add(UserRow(name=name, password_hash=password_hash, created_at=datetime.now(UTC), role=str(role)))
 
     def set_password(self, name: str, password_hash: str) -> None:
@@ -44,6 +46,15 @@ class UserQueries(Database):
         with self._read() as session:
             row = session.get(UserRow, name)
             return row and mapping.user(row)
+
+    def end_session(self, id: str) -> None:
+        """A login of this id is no longer taken."""
+        with self._write() as session:
+            session.merge(EndedSessionRow(id=id, at=datetime.now(UTC)))
+
+    def session_ended(self, id: str) -> bool:
+        with self._read() as session:
+            return session.get(EndedSessionRow, id) is not None
 
     def users(self) -> list[StoredUser]:
         """By name."""

@@ -333,17 +333,29 @@ def _label_routes(app: FastAPI, labels: Labels) -> None:
 def _login_routes(app: FastAPI, access: Access) -> None:
     @app.get("/login")
     def login_page(request: Request) -> Response:
-        return RedirectResponse("/", 303) if access.user(request) else access.page()
+        return RedirectResponse("/", 303) if access.user(request) else access.page(request)
 
     @app.post("/login")
     async def login(request: Request) -> Response:
         form = await request.form()
         name, password = str(form.get("name", "")), str(form.get("password", ""))
-        return await run_in_threadpool(access.log_in, request, name, password)
+        return await access.log_in(request, name, password)
+
+    @app.get("/session")
+    def session(request: Request) -> JSONResponse:
+        """Who is logged in; null where nobody has to be."""
+        return JSONResponse({"user": access.user(request) if access.login else None})
+
+    @app.post("/session")
+    def at_work(request: Request) -> Response:
+        """The page says once in a while that its reader is at work."""
+        answer = Response(status_code=204)
+        access.renew(request, answer)
+        return answer
 
     @app.post("/logout")
-    def logout() -> Response:
-        return access.log_out()
+    def logout(request: Request) -> Response:
+        return access.log_out(request)
 
 
 async def _say(request: Request, error: Exception) -> Response:

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import secrets
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pdc import files
-from pdc.domain.errors import BadSetting
+from pdc.domain.errors import BadSetting, Busy, TooManyTries
+from pdc.domain.message import Message
 from pdc.store.store import Store
+from pdc.web.login_gate import LoginGate
+
+if TYPE_CHECKING:
+    from pdc.store.records import StoredUser
 
 COOKIE, VISITOR = "pdc_session", "pdc_visitor"
-SESSION_SECONDS = 12 * 3600
+IDLE_SECONDS = 3600
 VISITOR_SECONDS = 30 * 24 * 3600  # a visitor who comes back finds their images
 KEY_BYTES = 32
 MIN_PASSWORD = 10
 LOCAL_USER = "reader"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>PDC: log in</title><style>
+PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>PDC: {log_in}</title><style>
 body{{font:16px system-ui;background:#14181d;color:#e8ebee;display:grid;place-items:center;min-height:95vh}}
 form{{display:grid;gap:.8rem;width:18rem}} input,button{{font:inherit;padding:.6rem;border-radius:6px;border:1px solid #5a6672}}
 input{{background:#1d232a;color:inherit}} button{{background:#2f6fb0;color:#fff;border:0}} p{{color:#ffb4a8;margin:0}}
 </style><form method="post" action="/login"><h1>PDC</h1><p role="alert">{message}</p>
-<label>Name <input name="name" autocomplete="username" autofocus required></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button>Log in</button></form></html>"""
+<label>{name} <input name="name" autocomplete="username" autofocus required></label>
+<label>{password} <input name="password" type="password" autocomplete="current-password" required></label>
+<button>{log_in}</button></form></html>"""
+ON_PAGE = {"log_in": Message("Log in"), "name": Message("Name"), "password": Message("Password")}
+WRONG = Message("This name and password do not fit. Try again, or ask whoever runs PDC.")
 
 
 class Access:
-    """`login`: everyone must log in. `visitors`: nobody logs in and each browser is its own user (a public Space)."""
+    """`login`: everyone must log in. `visitors`: nobody logs in and each browser is its own user (a public Space).
 
-    def __init__(self, store: Store, home: Path, *, login: bool, visitors: bool = False) -> None:
+    Who works stays logged in; after `idle` seconds without work, or once the password changes or the user is removed, nobody is.
+    """
+
+    def __init__(self, store: Store, home: Path, *, login: bool, visitors: bool = False, idle: int = IDLE_SECONDS) -> None:
         from itsdangerous import URLSafeTimedSerializer
 
-        self.store, self.login, self.visitors = store, login, visitors
+        self.store, self.login, self.visitors, self.idle = store, login, visitors, idle
+        self.gate = LoginGate()
         self.signer = URLSafeTimedSerializer(_secret(home))
 
     def user(self, request: Request) -> str | None:
@@ -53,20 +66,40 @@ class Access:
         if self.visitors and self._signed(request, VISITOR, VISITOR_SECONDS) is None:
             self._set(request, response, VISITOR, self._visitor(request))
 
-    def log_in(self, request: Request, name: str, password: str) -> Response:
-        if not self._password_fits(name, password):
-            return self.page("This name and password do not fit. Try again, or ask whoever runs PDC.", 401)
+    async def log_in(self, request: Request, name: str, password: str) -> Response:
+        address = request.client.host if request.client else ""
+        try:
+            fits = await self.gate.check(name, address, partial(self._password_fits, name, password))
+        except TooManyTries as early:
+            return self.page(request, early.message, 429)
+        except Busy as full:
+            return self.page(request, full.message, 503)
+        if not fits:
+            return self.page(request, WRONG, 401)
         response = RedirectResponse("/", 303)
-        self._set(request, response, COOKIE, name)
+        self._set(request, response, COOKIE, self._session(name, secrets.token_hex(8)))
         return response
 
-    def log_out(self) -> Response:
+    def renew(self, request: Request, response: Response) -> None:
+        """The reader is at work: their time starts again."""
+        if self.login and (name := self._reader(request)) is not None:
+            self._set(request, response, COOKIE, self._session(name, self._named(request)[2]))
+
+    def log_out(self, request: Request) -> Response:
+        """The session ends here, also for whoever has a copy of its cookie."""
+        if self.login and self._reader(request) is not None:
+            self.store.end_session(self._named(request)[2])
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE)
         return response
 
-    def page(self, message: str = "", status: int = 200) -> Response:
-        return HTMLResponse(PAGE.format(message=html.escape(message)), status)
+    def page(self, request: Request, said: Message | str = "", status: int = 200) -> Response:
+        """The page to log in on, with a sentence, in the language of the browser."""
+        from pdc.web.ui.words import in_language, language_of
+
+        language = language_of(request)
+        words = {key: html.escape(in_language(text, language)) for key, text in {**ON_PAGE, "message": said}.items()}
+        return HTMLResponse(PAGE.format(language=html.escape(language), **words), status)
 
     def host_allowed(self, request: Request) -> bool:
         """Without a login only this machine's own names are served: another name means a rebound DNS entry."""
@@ -75,6 +108,9 @@ class Access:
         return request.headers.get("host", "").rsplit(":", 1)[0] in LOCAL_HOSTS
 
     def same_origin(self, request: Request) -> bool:
+        """Whether a request that changes something comes from a page of ours, or from no page at all."""
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return False
         origin = request.headers.get("origin")
         host = request.headers.get("x-forwarded-host") if self.visitors else None
         return origin is None or origin.split("//", 1)[-1] in (request.headers.get("host"), host)
@@ -91,11 +127,22 @@ class Access:
             return False
 
     def _reader(self, request: Request) -> str | None:
-        """Who the cookie names, if there still is such a user; looked up once a request."""
+        """Who the cookie names, if their password is still the one that they logged in with; looked up once a request."""
         if not hasattr(request.state, "reader"):
-            name = self._signed(request, COOKIE, SESSION_SECONDS)
-            request.state.reader = name if name is not None and self.store.user(name) else None
+            name, stamp, id = self._named(request)
+            user = self.store.user(name) if name else None
+            good = user is not None and secrets.compare_digest(stamp, _stamp(user)) and not self.store.session_ended(id)
+            request.state.reader = name if good else None
         return request.state.reader
+
+    def _named(self, request: Request) -> tuple[str, str, str]:
+        """The user, the stamp and the session that the cookie names; nothing where it is none of ours, or too old."""
+        said = self._signed(request, COOKIE, self.idle)
+        return (said[0], said[1], said[2]) if isinstance(said, list) and len(said) == 3 else ("", "", "")
+
+    def _session(self, name: str, id: str) -> list[str]:
+        user = self.store.user(name)
+        return [name, _stamp(user) if user else "", id]
 
     def _visitor(self, request: Request) -> str:
         if not hasattr(request.state, "visitor"):
@@ -103,7 +150,7 @@ class Access:
             request.state.visitor = known or f"visitor-{secrets.token_hex(8)}"
         return request.state.visitor
 
-    def _signed(self, request: Request, cookie: str, seconds: int) -> str | None:
+    def _signed(self, request: Request, cookie: str, seconds: int) -> Any:
         from itsdangerous import BadSignature
 
         try:
@@ -111,12 +158,13 @@ class Access:
         except BadSignature:
             return None
 
-    def _set(self, request: Request, response: Response, cookie: str, name: str) -> None:
+    def _set(self, request: Request, response: Response, cookie: str, said: str | list[str]) -> None:
         # A Space is shown inside a frame of another site: its cookie must be allowed there.
         same_site = "none" if self.visitors else "strict"
         secure = self.visitors or request.url.scheme == "https"
-        seconds = VISITOR_SECONDS if cookie == VISITOR else SESSION_SECONDS
-        response.set_cookie(cookie, self.signer.dumps(name), max_age=seconds, httponly=True, samesite=same_site, secure=secure)
+        seconds = VISITOR_SECONDS if cookie == VISITOR else self.idle
+        value = self.signer.dumps(said)
+        response.set_cookie(cookie, value, max_age=seconds, httponly=True, samesite=same_site, secure=secure)
 
 
 def hash_password(password: str) -> str:
@@ -126,6 +174,11 @@ def hash_password(password: str) -> str:
     if len(password) < MIN_PASSWORD:
         raise BadSetting(f"The password has {len(password)} characters; use {MIN_PASSWORD} or more.")
     return PasswordHasher().hash(password)
+
+
+def _stamp(user: StoredUser) -> str:
+    """What changes with the user's password, and says nothing of it."""
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
 
 
 @lru_cache

@@ -52,7 +52,8 @@ AREAS = [".tab-wrapper", ".pdc-left", ".pdc-bar", ".pda-toolbar", ".pda-stage", 
 FOCUSED = """areas => {
   const { outlineStyle, outlineWidth, stroke } = getComputedStyle(document.activeElement);
   const seen = (outlineStyle !== "none" && outlineWidth !== "0px") || document.activeElement.closest(".pda-canvas");
-  return [areas.findIndex((area) => document.activeElement.closest(area)), Boolean(seen), document.activeElement.outerHTML.slice(0, 120)];
+  const { activeElement: now } = document;
+  return [areas.findIndex((area) => now.closest(area)), Boolean(seen), now.outerHTML.slice(0, 120)];
 }"""
 
 
@@ -75,7 +76,7 @@ def test_tab_goes_through_the_page_as_it_is_read_and_is_always_seen(browser, sha
 
 SMALL = """() => [...document.querySelectorAll("button, select, input, a, summary")]
   .filter((e) => e.checkVisibility({ visibilityProperty: true }) && e.getBoundingClientRect().width > 1)
-  .map((e) => { const { height } = (e.matches("[type=checkbox]") && e.closest("label") || e).getBoundingClientRect(); return [height, e.outerHTML.slice(0, 120)]; })
+  .map((e) => [(e.matches("[type=checkbox]") && e.closest("label") || e).getBoundingClientRect().height, e.outerHTML.slice(0, 120)])
   .filter(([height]) => height < 43)"""
 
 

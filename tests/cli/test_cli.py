@@ -109,6 +109,9 @@ def test_users_are_added_and_listed(pdc: Pdc):
     again = pdc("users", "add", "ada", stdin="long enough password\n")
     assert again.returncode == 1 and "already" in again.stderr
     assert pdc("users", "list").stdout.strip() == "ada (admin)"
+    assert "log in again" in pdc("users", "password", "ada", stdin="another password\n").stdout
+    assert "Their reviews stay" in pdc("users", "remove", "ada").stdout
+    assert "no user named 'ada'" in pdc("users", "remove", "ada").stderr
 
 
 def labels_asked(settings: Settings, adapter: Path | None = None, *labels: str) -> tuple[str, ...]:

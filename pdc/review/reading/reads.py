@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pdc.domain.errors import BadSetting, Forbidden, SeveralReaders
+from pdc.domain.roles import Action, Allowed, anybody
 from pdc.domain.values import Findings, Question, Review, Verdict
 from pdc.review.reading.dealing import deal
 from pdc.store import Store
@@ -51,8 +52,11 @@ class Reads:
     read before all have finished. With `private` every visitor works alone.
     """
 
-    def __init__(self, store: Store, adjudicators: Collection[str] = (), *, private: bool = False) -> None:
+    def __init__(
+        self, store: Store, adjudicators: Collection[str] = (), *, private: bool = False, allowed: Allowed = anybody
+    ) -> None:
         self.store, self.adjudicators, self.private = store, frozenset(adjudicators), private
+        self.allowed = allowed
 
     # Who reads what
 
@@ -72,6 +76,7 @@ class Reads:
         """
         if self.private:
             raise Forbidden(VISITORS)
+        self.allowed(by, Action.ASSIGN)
         named = list(dict.fromkeys(name for reader in readers if (name := reader.strip())))
         tasks = self.store.read_tasks()
         has = {(t.given.image_sha256, t.given.question) for t in tasks}
@@ -88,6 +93,7 @@ class Reads:
         """Ask this reader no longer; what they read stays stored, and counts for nothing. BadSetting without a reason."""
         if not reason.strip():
             raise BadSetting(WHY, reader=reader)
+        self.allowed(by, Action.ASSIGN)
         now = datetime.now(UTC)
         mine = [t.given for t in self.store.read_tasks() if t.given.reader == reader and t.given.question == question]
         gone = [g for g in mine if g.image_sha256 in set(shas)]
@@ -100,6 +106,7 @@ class Reads:
 
     def repeat(self, shas: Sequence[str], question: Question, by: str, *, opens_at: datetime | None = None) -> list[ReaderEvent]:
         """Give the images once more to those who have finished them, from `opens_at` on; nothing tells the reader."""
+        self.allowed(by, Action.ASSIGN)
         wanted = set(shas)
         last: dict[tuple[str, str], ReadTask] = {}
         for task in self.store.read_tasks():

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.web.ui.scripts import head_html, import_expression
+from pdc.web.ui.scripts import head_html, import_expression, on_load
 from pdc.web.ui.words import i18n, template_sentence, word
 
 RESEARCH_LINE = "Research use only. Not cleared or approved. Do not use for diagnosis."
@@ -19,7 +19,7 @@ def build_ui(tabs: Mapping[str, Any]) -> gr.Blocks:
     """Blocks with a header and the tabs, by their titles; each has `build(demo)`, and may have `opens(its Tab, all Tabs)`."""
     watch_charts = f"() => {{ {import_expression()}.then((main) => main.watchCharts()); }}"
     with gr.Blocks(title="PDC: Point, Detect, Count", analytics_enabled=False, fill_width=True) as demo:
-        gr.HTML(html_template=HEADER, apply_default_css=False, padding=False)
+        gr.HTML(html_template=HEADER, js_on_load=on_load("mountSession"), apply_default_css=False, padding=False)
         with gr.Tabs() as bar:
             for title, tab in tabs.items():
                 with gr.Tab(word(title), id=title.lower(), elem_id=f"pdc-tab-{title.lower().replace(' ', '-')}") as page:

@@ -1,0 +1,28 @@
+// Who is logged in, and a way out. Who works stays logged in: the server is told of work, once in a while.
+
+import { html } from "./annotator/core.js";
+import { t } from "./annotator/words.js";
+
+const EVERY_MS = 60000;
+
+const logOut = (user) => html("form", { method: "post", action: "logout", class: "pdc-session" },
+  html("span", { translate: "no" }, user), html("button", { type: "submit", title: t("Others at this computer cannot go on under your name") }, "Log out"));
+
+// Also a page that is left open stays nobody's after a while: only what a person does counts.
+function tellOfWork() {
+  let told = Date.now();
+  const worked = ({ isTrusted }) => {
+    if (!isTrusted || Date.now() - told < EVERY_MS) return;
+    told = Date.now();
+    fetch("session", { method: "POST" }).catch(() => {}); // a lost connection is told elsewhere
+  };
+  for (const type of ["keydown", "pointerdown", "wheel"]) document.addEventListener(type, worked, { capture: true, passive: true });
+}
+
+export const mountSession = async ({ element }) => {
+  const { user } = await (await fetch("session")).json();
+  const header = element.querySelector(".pdc-header");
+  if (!user || !header) return;
+  header.append(logOut(user));
+  tellOfWork();
+};
