@@ -51,6 +51,7 @@ from pdc.web import (
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
+from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
 from pdc.web.ui.words import in_language, language_of
@@ -65,7 +66,7 @@ STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
+PAGES = ("/", "/login")
 
 
 class Assignment(BaseModel):
@@ -177,24 +178,17 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
-        extra = Response()
-        extra.headers.update(HEADERS)
+        request, extra, framed = Request(scope), Response(), self.access.visitors
         self.access.remember(request, extra)
-        added = [h for h in extra.raw_headers if h[0] != b"content-length"]
-
-        async def send_with_headers(message: AsgiMessage) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), *added]}
-            await send(message)
-
+        cookies = [h for h in extra.raw_headers if h[0] == b"set-cookie"]
+        send = PageSender(send, headers_for(scope, framed=framed), cookies, framed=framed)
         try:
             answer = _refusal(request, self.access, self.limit)
             if answer is None and scope["path"].startswith(GRADIO):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
             answer = await _say(request, error)
-        await (answer or self.app)(scope, receive, send_with_headers)
+        await (answer or self.app)(_uncompressed(scope), receive, send)
 
     async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
@@ -208,6 +202,13 @@ class Guard:
         refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
         sentence = next(filter(None, refused), None)
         return _sentence(request, 403, sentence) if sentence else None, again
+
+
+def _uncompressed(scope: Scope) -> Scope:
+    """The request for a page without the wish for a compressed one: its scripts are given their nonce in what is sent."""
+    if scope["method"] != "GET" or scope["path"] not in PAGES:
+        return scope
+    return {**scope, "headers": [h for h in scope["headers"] if h[0] != b"accept-encoding"]}
 
 
 async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:

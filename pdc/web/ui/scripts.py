@@ -97,4 +97,4 @@ def head_html() -> str:
     style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
     names = (name for name in files() if name.endswith(".js"))
     links = "\n".join(f'<link rel="modulepreload" href="scripts/{version()}/{name}">' for name in names)
-    return f"<style>{style}</style>\n{links}\n<script>{import_expression()}.catch(() => {{}});</script>"
+    return f'<style>{style}</style>\n{links}\n<script type="module" src="scripts/{version()}/main.js"></script>'
