@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
-from pdc.domain.roles import Action, Role, demand, may
+from pdc.domain.users.roles import Action, Role, demand, may
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts

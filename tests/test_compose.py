@@ -23,7 +23,7 @@ from pdc.compose import (
     versions_of,
 )
 from pdc.domain.label_changes import LabelChange
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.domain.values import Question, Task
 from pdc.files import write_json
 from pdc.images.intake import ImageFiles

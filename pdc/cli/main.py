@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli import backup, doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
 from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
 from pdc.cli.experts import commands as experts
@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   python -m pdc labels list
   python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
   python -m pdc users add maria
+  python -m pdc backup pdc-2026-11-27.tar
   python -m pdc doctor
 
 Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` shows their effect."""
@@ -49,6 +50,8 @@ app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
 app.add_typer(experts.app, name="experts")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pdc.cli.entry import DONE
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 
 app = typer.Typer(help="Who may log in.")
 

@@ -9,7 +9,7 @@ from pdc.domain.errors import BadQuestion, Forbidden
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_new_label
 from pdc.domain.labels import Found, LabelDictionary
 from pdc.domain.message import Message, joined
-from pdc.domain.roles import Action, Allowed, anybody
+from pdc.domain.users.roles import Action, Allowed, anybody
 from pdc.domain.values import Question
 from pdc.store.store import Store
 

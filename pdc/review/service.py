@@ -15,7 +15,7 @@ from pdc.domain.diff import diff
 from pdc.domain.errors import ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
-from pdc.domain.roles import Allowed, anybody
+from pdc.domain.users.roles import Allowed, anybody
 from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Question, Review, Verdict
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor, SoFar

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
-from pdc.domain.roles import Action
+from pdc.domain.users.roles import Action
 from pdc.domain.values import UNSEEN, Image, Verdict
 from pdc.review.ahead.least_sure import Answered
 from pdc.review.questions import Said, said_about

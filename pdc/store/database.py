@@ -77,7 +77,7 @@ def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
-    options: dict[str, Any] = {"module": _sqlite_driver(), "connect_args": {"timeout": busy_seconds}}
+    options: dict[str, Any] = {"module": sqlite_driver(), "connect_args": {"timeout": busy_seconds}}
     if _in_memory(url):
         options |= {"poolclass": StaticPool}
         options["connect_args"]["check_same_thread"] = False
@@ -93,7 +93,8 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
     return engine
 
 
-def _sqlite_driver() -> ModuleType:
+def sqlite_driver() -> ModuleType:
+    """The module that speaks to SQLite files."""
     try:
         from pysqlite3 import dbapi2
     except ImportError:
@@ -138,7 +139,7 @@ def _use_wal(engine: Engine, busy_seconds: float) -> None:
             try:
                 raw.execute("PRAGMA journal_mode=WAL")
                 return
-            except _sqlite_driver().OperationalError as error:
+            except sqlite_driver().OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
@@ -182,7 +183,7 @@ def sentences(url: URL) -> Iterator[None]:
         if type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
             raise
         raise StoreUnavailable(_sentence(str(error.orig).lower(), url)) from error
-    except _sqlite_driver().Error as error:  # from a connection that SQLAlchemy did not get to see yet
+    except sqlite_driver().Error as error:  # from a connection that SQLAlchemy did not get to see yet
         raise StoreUnavailable(_sentence(str(error).lower(), url)) from error
     except SQLAlchemyError as error:
         if type(error).__name__ != "TimeoutError":

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from pdc.domain.certainty.counts import CountChances
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.domain.values import (
     Adapter,
     AdapterStatus,

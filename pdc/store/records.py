@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.domain.values import Findings, Question, RunStatus, Verdict
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine
 
 from pdc.domain.errors import StoreUnavailable
+from pdc.store.backups.snapshot import snapshot
 from pdc.store.database import migrating, sentences
 
 if TYPE_CHECKING:
@@ -24,8 +25,26 @@ def migrate(engine: Engine) -> None:
         with engine.connect() as connection:
             if _is_newest(connection):
                 return
+            _keep_old(engine, connection)
         with migrating(engine) as connection:
             _upgrade(connection)
+
+
+def _keep_old(engine: Engine, connection: Connection) -> None:
+    """A copy of a SQLite database from before it is changed, in `backups` beside it."""
+    from alembic.runtime.migration import MigrationContext
+
+    heads, file = MigrationContext.configure(connection).get_current_heads(), engine.url.database
+    if not heads or engine.dialect.name != "sqlite" or not file or not Path(file).is_file():
+        return
+    copy = Path(file).with_name("backups") / f"before-migration-from-{heads[0]}.sqlite3"
+    if copy.exists():
+        return
+    copy.parent.mkdir(mode=0o700, exist_ok=True)
+    part = copy.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    snapshot(Path(file), part)
+    part.rename(copy)
 
 
 def _config() -> Config:

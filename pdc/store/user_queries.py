@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadSetting, NotFound
-from pdc.domain.roles import Role
-from pdc.domain.user_names import checked_name, looks_like
+from pdc.domain.users.names import checked_name, looks_like
+from pdc.domain.users.roles import Role
 from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import StoredUser

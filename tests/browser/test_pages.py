@@ -76,7 +76,8 @@ def test_tab_goes_through_the_page_as_it_is_read_and_is_always_seen(browser, sha
 
 SMALL = """() => [...document.querySelectorAll("button, select, input, a, summary")]
   .filter((e) => e.checkVisibility({ visibilityProperty: true }) && e.getBoundingClientRect().width > 1)
-  .map((e) => [(e.matches("[type=checkbox]") && e.closest("label") || e).getBoundingClientRect().height, e.outerHTML.slice(0, 120)])
+  .map((e) => [e, e.matches("[type=checkbox]") && e.closest("label") || e])
+  .map(([e, target]) => [target.getBoundingClientRect().height, e.outerHTML.slice(0, 120)])
   .filter(([height]) => height < 43)"""
 
 

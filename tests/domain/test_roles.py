@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pdc.domain.errors import Forbidden
-from pdc.domain.roles import Action, Role, demand, may
+from pdc.domain.users.roles import Action, Role, demand, may
 
 
 def test_each_role_may_what_the_ones_before_it_may():

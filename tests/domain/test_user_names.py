@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pdc.domain.errors import BadSetting
-from pdc.domain.user_names import checked_name, looks_like
+from pdc.domain.users.names import checked_name, looks_like
 
 
 @pytest.mark.parametrize("name", ["maria", "Dr. Ana Núñez", "Ærø 2", "Мария", "李雷", "a@b.example", "O'Neil-Sun"])

@@ -7,7 +7,7 @@ from alembic import command
 from store_values import url_of
 
 from pdc.domain.errors import NotFound
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config

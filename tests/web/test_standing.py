@@ -15,7 +15,7 @@ from store_values import a_review, an_image
 
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import Forbidden
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.domain.values import Question, Task, Verdict
 from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store import Store

@@ -12,7 +12,7 @@ from store_values import an_adapter, an_image
 
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadSetting, PdcError
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.store import Store
 from pdc.web.ui.training.suspicions import SuspicionPanel
 

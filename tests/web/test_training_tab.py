@@ -11,7 +11,7 @@ import pytest
 
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadModel, BadSetting, Forbidden, NotFound
-from pdc.domain.roles import Role
+from pdc.domain.users.roles import Role
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.files import write_json
 from pdc.inference.adapter_folder import lora_layers

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pdc.domain.errors import BadSetting, Forbidden, SeveralReaders
-from pdc.domain.roles import Action, Allowed, anybody
+from pdc.domain.users.roles import Action, Allowed, anybody
 from pdc.domain.values import Findings, Question, Review, Verdict
 from pdc.review.reading.dealing import deal
 from pdc.store import Store

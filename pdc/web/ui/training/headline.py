@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from pdc.adapters.registry import Adapters
-from pdc.domain.roles import Action, Role, may
+from pdc.domain.users.roles import Action, Role, may
 from pdc.web.ui.training.pictures import changes_view
 from pdc.web.ui.training.standing import Can, Standing
 from pdc.web.ui.view import NodeView

@@ -11,7 +11,7 @@ from pdc.adapters.registry import Adapters
 from pdc.adapters.suspicions import Suspicion, images_of
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message
-from pdc.domain.roles import Action, Role, demand
+from pdc.domain.users.roles import Action, Role, demand
 from pdc.domain.values import Image
 from pdc.review.drafts import Draft
 from pdc.web.ui.review_tab import ReviewTab

@@ -11,7 +11,7 @@ import gradio as gr
 from pdc.adapters.registry import Adapters
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.message import Message, joined
-from pdc.domain.roles import Action, Role, demand
+from pdc.domain.users.roles import Action, Role, demand
 from pdc.inference.adapter_folder import has_vision
 from pdc.review.edit_counts import EditCount
 from pdc.training.config import TrainConfig

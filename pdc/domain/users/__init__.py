@@ -1,0 +1,1 @@
+"""Who uses the app: their names, and what each may do."""

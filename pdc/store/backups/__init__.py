@@ -1,0 +1,1 @@
+"""Copies of everything that is kept: made while the app works, checked, and brought back."""

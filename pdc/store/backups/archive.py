@@ -1,0 +1,169 @@
+"""A backup is one tar file: the database as it was at one moment, every file beside it, and a manifest with the hash of each.
+
+The key that signs logins stays out, so that nobody can log in by a backup; thumbnails are made anew. Images are stored before
+their rows, so the files that are copied after the database hold every image that it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from pdc import __version__
+from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.store.backups.snapshot import check, snapshot
+
+DATABASE, MANIFEST = "pdc.sqlite3", "manifest.json"
+LEFT_OUT = frozenset({"secret", "thumbnails", "incoming", "backups", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"})
+FORMAT = 1
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds: sha256 and bytes of each file by its path below PDC_HOME, and the rows of each table."""
+
+    made_at: str
+    version: str
+    rows: dict[str, int]
+    files: dict[str, tuple[str, int]]
+    format: int = FORMAT
+
+
+def make(home: Path, archive: Path) -> Manifest:
+    """Put everything in `home` into the file `archive`, which is not there yet, and read it back.
+
+    BadSetting where the file is there already or lies in `home`; StoreUnavailable where the copy is not sound.
+    """
+    if archive.exists():
+        raise BadSetting("{path} is there already; choose another name for the backup.", path=archive)
+    if home.resolve() in archive.resolve().parents:
+        raise BadSetting(
+            "{path} lies in the folder that is backed up; choose a place outside it.", path=archive
+        )
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    part = archive.with_name(archive.name + ".part")
+    try:
+        with TemporaryDirectory(dir=archive.parent) as folder, part.open("wb") as out:
+            copied = Path(folder) / DATABASE
+            snapshot(home / DATABASE, copied)
+            files = _written(out, home, copied, check(copied))
+            out.flush()
+            os.fsync(out.fileno())
+        verify(part)
+        part.rename(archive)
+    except OSError as error:
+        raise StoreUnavailable("The backup {path} cannot be written ({why}).", path=archive, why=error.strerror) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return files
+
+
+def verify(archive: Path) -> Manifest:
+    """What a backup holds, after every byte of it was read; StoreUnavailable where a file is missing, changed or too many."""
+    try:
+        with tarfile.open(archive) as tar:
+            found = {member.name: _hash_of(tar, member) for member in tar if member.isfile()}
+            manifest = _manifest(tar)
+    except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
+        raise StoreUnavailable("{path} is no backup of PDC, or it is not whole.", path=archive) from error
+    found.pop(MANIFEST)
+    if wrong := sorted(name for name in found.keys() | manifest.files.keys() if found.get(name) != manifest.files.get(name)):
+        raise StoreUnavailable("The backup {path} is damaged: {name} is not as it was written.", path=archive, name=wrong[0])
+    return manifest
+
+
+def restore(archive: Path, home: Path) -> Manifest:
+    """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all.
+
+    BadSetting where `home` holds something; StoreUnavailable where the backup is not sound.
+    """
+    if home.exists() and any(home.iterdir()):
+        raise BadSetting("{path} is not empty; set PDC_HOME to a new folder to restore into.", path=home)
+    manifest, part = verify(archive), home.with_name(home.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(mode=0o700, parents=True)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(part, [m for m in tar if m.name != MANIFEST], filter="data")
+        if check(part / DATABASE) != manifest.rows:
+            raise StoreUnavailable("The backup {path} is damaged: its database has other rows than were written.", path=archive)
+        if home.exists():
+            home.rmdir()
+        part.rename(home)
+    except (OSError, tarfile.TarError) as error:
+        raise StoreUnavailable("{path} cannot be restored ({why}).", path=archive, why=error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return manifest
+
+
+def _written(out: BinaryIO, home: Path, database: Path, rows: dict[str, int]) -> Manifest:
+    files: dict[str, tuple[str, int]] = {}
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, path in [(DATABASE, database), *_files(home)]:
+            files[name] = _add(tar, name, path)
+        manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files)
+        text = json.dumps(asdict(manifest), indent=1).encode()
+        about = tarfile.TarInfo(MANIFEST)
+        about.size = len(text)
+        tar.addfile(about, BytesIO(text))
+    return manifest
+
+
+def _files(home: Path) -> Iterator[tuple[str, Path]]:
+    """Every whole file below `home` that a backup holds, by its path there."""
+    for path in sorted(home.rglob("*")):
+        below = path.relative_to(home)
+        if below.parts[0] not in LEFT_OUT and path.is_file() and not path.is_symlink() and path.suffix != ".part":
+            yield below.as_posix(), path
+
+
+class _Counted:
+    """A file that is read up to a length, with the hash of what was read: one that grows meanwhile does no harm."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.left, self.hash = file, size, hashlib.sha256()
+
+    def read(self, n: int = -1) -> bytes:
+        data = self.file.read(self.left if n < 0 else min(n, self.left))
+        self.left -= len(data)
+        self.hash.update(data)
+        return data
+
+
+def _add(tar: tarfile.TarFile, name: str, path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        about = tar.gettarinfo(arcname=name, fileobj=file)
+        about.uname = about.gname = ""
+        about.uid = about.gid = 0
+        counted = _Counted(file, about.size)
+        tar.addfile(about, counted)  # type: ignore[arg-type]
+    return counted.hash.hexdigest(), about.size
+
+
+def _hash_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, int]:
+    file, whole = tar.extractfile(member), hashlib.sha256()
+    assert file is not None
+    while piece := file.read(PIECE):
+        whole.update(piece)
+    return whole.hexdigest(), member.size
+
+
+def _manifest(tar: tarfile.TarFile) -> Manifest:
+    file = tar.extractfile(MANIFEST)
+    assert file is not None
+    said = json.load(file)
+    if said.pop("format") != FORMAT:
+        raise ValueError("format")
+    return Manifest(**{**said, "files": {name: (h, n) for name, (h, n) in said["files"].items()}})

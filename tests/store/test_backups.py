@@ -1,0 +1,162 @@
+"""Backups: whole, made while others write, checked, and brought back as they were."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from store_values import a_review, an_image, url_of
+
+from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.store import Store
+from pdc.store.backups.archive import make, restore, verify
+from pdc.store.backups.snapshot import check
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with an image, a review, a run, a key, and what is made anew."""
+    home = tmp_path / "home"
+    store = Store.open(f"sqlite:///{home / 'pdc.sqlite3'}")
+    store.add_image(an_image())
+    store.save_review(a_review(), key="k", base_revision=0)
+    for name, data in {
+        "images/aa/one.png": b"pixels" * 1000,
+        "runs/first/adapter/weights.bin": bytes(range(256)) * 40,
+        "runs/first/log.jsonl": b"{}\n",
+        "secret": b"k" * 64,
+        "thumbnails/aa/one.jpg": b"small",
+        "images/aa/half.part": b"half",
+    }.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(data)
+    store.close()
+    return home
+
+
+def reviews(home: Path) -> list[tuple]:
+    with sqlite3.connect(home / "pdc.sqlite3") as db:
+        return db.execute("SELECT id, author, findings FROM reviews ORDER BY seq").fetchall()
+
+
+def test_a_backup_comes_back_as_it_was_without_the_key(home: Path, tmp_path: Path):
+    made = make(home, tmp_path / "out" / "day.tar")
+    assert restore(tmp_path / "out" / "day.tar", tmp_path / "again") == made == verify(tmp_path / "out" / "day.tar")
+    again = tmp_path / "again"
+    assert reviews(again) == reviews(home) and made.rows["reviews"] == 1
+    assert {p.relative_to(again).as_posix() for p in again.rglob("*") if p.is_file()} == {
+        "pdc.sqlite3",
+        "images/aa/one.png",
+        "runs/first/adapter/weights.bin",
+        "runs/first/log.jsonl",
+    }
+    assert (again / "images/aa/one.png").read_bytes() == b"pixels" * 1000
+    assert again.stat().st_mode & 0o077 == 0
+    with Store.open(f"sqlite:///{again / 'pdc.sqlite3'}")._engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM reviews")).scalar() == 1
+
+
+def test_a_backup_under_load_holds_every_save_from_before_it_began(home: Path, tmp_path: Path):
+    store, stop, acked = Store.open(f"sqlite:///{home / 'pdc.sqlite3'}"), threading.Event(), []
+
+    def save() -> None:
+        while not stop.is_set():
+            n = len(acked) + 2
+            store.save_review(a_review(id=f"r{n}", revision=n), key=f"k{n}", base_revision=n - 1)
+            acked.append(f"r{n}")
+
+    writer = threading.Thread(target=save)
+    writer.start()
+    try:
+        for number in range(5):
+            while len(acked) < 4 * number + 2:
+                pass
+            before = list(acked)
+            make(home, tmp_path / f"{number}.tar")
+            restore(tmp_path / f"{number}.tar", tmp_path / f"again{number}")
+            assert {*before} <= {row[0] for row in reviews(tmp_path / f"again{number}")}
+    finally:
+        stop.set()
+        writer.join()
+        store.close()
+
+
+def test_a_byte_that_changed_in_any_file_is_found_and_nothing_is_restored(home: Path, tmp_path: Path):
+    archive = tmp_path / "day.tar"
+    make(home, archive)
+    with tarfile.open(archive) as tar:
+        places = {member.name: member.offset_data + member.size // 2 for member in tar if member.size}
+    whole = archive.read_bytes()
+    for name, at in places.items():
+        archive.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(StoreUnavailable, match=r"damaged|no backup"):
+            restore(archive, tmp_path / "again")
+        assert not (tmp_path / "again").exists(), name
+    for cut in (10, len(whole) // 2, len(whole) - 11_000):
+        archive.write_bytes(whole[:cut])
+        with pytest.raises(StoreUnavailable):
+            verify(archive)
+
+
+def test_a_file_that_was_slipped_in_or_leads_outside_is_refused(home: Path, tmp_path: Path):
+    archive = tmp_path / "day.tar"
+    make(home, archive)
+    for name in ("runs/other.bin", "../outside.txt", "/outside.txt"):
+        changed = tmp_path / "changed.tar"
+        shutil.copy(archive, changed)
+        with tarfile.open(changed, "a") as tar:
+            extra = tmp_path / "extra"
+            extra.write_bytes(b"x")
+            tar.add(extra, arcname=name)
+        with pytest.raises(StoreUnavailable, match="not as it was written"):
+            restore(changed, tmp_path / "again")
+    assert not (tmp_path / "outside.txt").exists()
+
+
+def test_nothing_is_overwritten_and_a_backup_of_itself_is_refused(home: Path, tmp_path: Path):
+    archive = tmp_path / "day.tar"
+    make(home, archive)
+    with pytest.raises(BadSetting, match="is there already"):
+        make(home, archive)
+    with pytest.raises(BadSetting, match="not empty"):
+        restore(archive, home)
+    with pytest.raises(BadSetting, match="lies in the folder"):
+        make(home, home / "day.tar")
+    with pytest.raises(StoreUnavailable, match="no database"):
+        make(tmp_path / "nothing", tmp_path / "nothing.tar")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["day.tar", "home"]
+
+
+def test_a_damaged_database_makes_no_backup(home: Path, tmp_path: Path):
+    file = home / "pdc.sqlite3"
+    data = bytearray(file.read_bytes())
+    data[5000:9000] = bytes(4000)
+    file.write_bytes(data)
+    with pytest.raises(StoreUnavailable):
+        make(home, tmp_path / "day.tar")
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+def test_the_database_is_copied_before_a_migration_once(tmp_path: Path):
+    from alembic import command
+
+    from pdc.store.database import migrating, open_engine
+    from pdc.store.schema import _config
+
+    engine = open_engine(url_of(tmp_path))
+    config = _config()
+    with migrating(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0012")
+        columns = "sha256, name, width, height, created_at, group_name"
+        connection.exec_driver_sql(f"INSERT INTO images ({columns}) VALUES ('a', 'n', 1, 1, '2026-01-01', '')")
+    engine.dispose()
+    for _ in range(2):
+        Store.open(url_of(tmp_path)).close()
+        (copy,) = (tmp_path / "backups").iterdir()
+    assert copy.name == "before-migration-from-0012.sqlite3" and check(copy)["images"] == 1
