@@ -17,7 +17,10 @@ const current = (field) => (isChoice(field) ? field.checked : field.value);
 
 class Forms {
   constructor({ element, props, trigger, watch }) {
-    Object.assign(this, { props, trigger, stamp: null, building: false });
+    this.props = props;
+    this.trigger = trigger;
+    this.stamp = null;
+    this.building = false;
     this.host = element.querySelector(".pdc-count");
     this.host.addEventListener("click", (event) => this.press(event.target.closest("[data-do]")));
     this.host.addEventListener("change", (event) => this.changed(event.target));
@@ -75,7 +78,7 @@ class Forms {
     this.stamp = value.stamp;
     const kept = named(this.host).filter((field) => !this.sent?.has(key(field)) && original(field) !== null && current(field) !== original(field)).map((field) => [key(field), current(field)]);
     const unfolded = [...this.host.querySelectorAll("details[open]")].map((d) => d.dataset.row);
-    const focused = this.host.contains(document.activeElement) && document.activeElement.name ? key(document.activeElement) : null;
+    const focused = this.host.contains(document.activeElement) && document.activeElement.getAttribute("name") ? key(document.activeElement) : null;
     this.sent = null;
     this.building = true;
     this.host.replaceChildren(...(value.page ? [build(value.page)] : []));

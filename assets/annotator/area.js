@@ -186,7 +186,8 @@ export class Area {
   }
 
   typed(name, value) {
-    const { mm_per_pixel, squares, source, ...rest } = this.counted || wholeImage(this.doc.size);
+    const rest = { ...(this.counted || wholeImage(this.doc.size)) };
+    for (const known of ["mm_per_pixel", "squares", "source"]) delete rest[known];
     if (!(value > 0)) return this.change({ ...rest, source: "none" });
     const chamber = name === "squares" ? { chamber: this.chamber.name } : {};
     return this.change({ ...rest, ...chamber, [name]: value, source: TYPED });

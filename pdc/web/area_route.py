@@ -31,7 +31,7 @@ class Wanted(BaseModel):
 
 
 class Kept(BaseModel):
-    """The area as JSON (pdc/counting/area.py), null for the whole image of unknown size; `same` for all fields of the replicate."""
+    """The area as JSON (pdc/counting/area.py), null for the whole image of unknown size; `same`: for the whole replicate."""
 
     session: Name
     area: dict[str, Any] | None

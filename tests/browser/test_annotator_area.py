@@ -95,7 +95,8 @@ def test_the_grid_is_found_dragged_by_whole_squares_undone_and_kept(fields: Fiel
     grips = {
         g["name"]: g["at"]
         for g in driver.js(
-            "[...e.area.drawn.children].map((n) => ({name: n.dataset.grip, at: n.getAttribute('d').slice(1, -2).split(' ').map(Number)}))"
+            "[...e.area.drawn.children]"
+            ".map((n) => ({name: n.dataset.grip, at: n.getAttribute('d').slice(1, -2).split(' ').map(Number)}))"
         )
     }
     (x, y), columns = grips["e"], round(east["width"] / 40)

@@ -20,9 +20,13 @@ def test_another_reader_sees_no_number_of_the_first_replicate_before_the_second_
     bench.read(first, sperm(210))
     with pytest.raises(ReadFirst, match="is kept from you until"):
         bench.counts.sheet(id, "bob")
+    kept = bench.counts.sign(id, "draft", "ada")
+    with pytest.raises(ReadFirst, match="is kept from you until"):
+        bench.counts.kept(kept.id, "bob")
     assert bench.counts.sheet(id, "ada").lines[0].k == 210
     bench.read(second, sperm(205), "bob")
     assert bench.counts.sheet(id, "bob").lines[0].k == bench.counts.sheet(id, "carl").lines[0].k == 415
+    assert bench.counts.kept(kept.id, "bob").text == kept.text
 
 
 def test_remembered_numbers_are_those_that_another_process_works_out(tmp_path: Path):

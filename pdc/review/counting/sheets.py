@@ -54,9 +54,12 @@ class CountSheets(CountLooks):
         return self.store.count_sheets(id)
 
     def kept(self, sheet: str, reader: str | None = None) -> KeptSheet:
-        """A kept sheet by its id; NotFound where this reader may not see its session."""
+        """A kept sheet by its id. NotFound where this reader may not see its session, ReadFirst where its numbers are kept from
+        them."""
         found = self.store.count_sheet(sheet)
         self.session(found.session, reader)
+        if reader is not None and self.keeps_numbers(found.session, reader):
+            raise ReadFirst(NUMBERS_KEPT)
         return found
 
     def _sheet(self, session: CountSession, reader: str | None, **said: Any) -> Sheet:

@@ -48,9 +48,7 @@ def make(home: Path, archive: Path) -> Manifest:
     if archive.exists():
         raise BadSetting("{path} is there already; choose another name for the backup.", path=archive)
     if home.resolve() in archive.resolve().parents:
-        raise BadSetting(
-            "{path} lies in the folder that is backed up; choose a place outside it.", path=archive
-        )
+        raise BadSetting("{path} lies in the folder that is backed up; choose a place outside it.", path=archive)
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_name(archive.name + ".part")
     try:
