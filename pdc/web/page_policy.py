@@ -44,17 +44,19 @@ def headers_for(scope: Scope, *, framed: bool) -> dict[str, str]:
 
 
 class PageSender:
-    """Sends an answer on with these headers, where it does not set them itself; a page of HTML gets a nonce on its scripts."""
+    """Sends an answer on with these headers, where it does not set them itself; a page of HTML without a policy
+    of its own gets a nonce on its scripts."""
 
     def __init__(self, send: Send, headers: dict[str, str], cookies: list[tuple[bytes, bytes]], *, framed: bool) -> None:
         self.send, self.headers, self.cookies, self.framed = send, headers, cookies, framed
         self.page: Message | None = None
+        self.guarded = False
         self.body = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             message = self._with_headers(message)
-            if MutableHeaders(scope=message).get("content-type", "").startswith("text/html"):
+            if not self.guarded and MutableHeaders(scope=message).get("content-type", "").startswith("text/html"):
                 self.page = message
                 return
         elif self.page is not None and message["type"] == "http.response.body":
@@ -67,6 +69,7 @@ class PageSender:
     def _with_headers(self, message: Message) -> Message:
         message = {**message, "headers": [*message.get("headers", []), *self.cookies]}
         headers = MutableHeaders(scope=message)
+        self.guarded = "content-security-policy" in headers
         for name, value in self.headers.items():
             headers.setdefault(name, value)
         if headers.get("content-type", "").startswith(KEPT_NOWHERE):

@@ -85,7 +85,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "review/auto_accept.py",
     "inference/predictors/zoom.py",
     "domain/merge.py",
-    "domain/roles.py",
+    "domain/users/roles.py",
     "domain/values.py",
     "domain/doubt.py",
     "web/ui/worklist.py",
