@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pdc.cli import backup, doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli.backups.commands import backup, restore
 from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
 from pdc.cli.experts import commands as experts
@@ -50,8 +51,8 @@ app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
 app.add_typer(experts.app, name="experts")
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)
 
