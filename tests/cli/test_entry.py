@@ -67,6 +67,9 @@ def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help
         "experts",
         "similar",
         "sheet",
+        "count",
+        "backup",
+        "restore",
     }
     assert names(pdc_app) - names(finetune_app) == own
 
