@@ -21,6 +21,8 @@ class Forms {
     this.trigger = trigger;
     this.stamp = null;
     this.building = false;
+    this.turn = 0;
+    this.latest = null;
     this.host = element.querySelector(".pdc-count");
     this.host.addEventListener("click", (event) => this.press(event.target.closest("[data-do]")));
     this.host.addEventListener("change", (event) => this.changed(event.target));
@@ -66,15 +68,22 @@ class Forms {
   send(from, act, event) {
     const form = from.closest("[data-form]");
     const on = form ? named(form).filter((field) => !isChoice(field) || field.checked) : [];
-    const asked = { do: act, about: JSON.parse(from.dataset.about || "{}"), fields: Object.fromEntries(on.map((field) => [field.name, field.value])), shown: filters() };
+    this.turn += 1;
+    const asked = { turn: this.turn, do: act, about: JSON.parse(from.dataset.about || "{}"), fields: Object.fromEntries(on.map((field) => [field.name, field.value])), shown: filters() };
     this.sent = new Set(on.map(key));
-    this.props.value = { ...this.props.value, asked };
+    this.latest = { ...this.latest, asked };
+    this.props.value = this.latest;
     this.trigger(event);
   }
 
   // What was typed elsewhere and not sent yet stays, and so do the focus and what was unfolded.
   show(value) {
     if (!value || value.stamp === this.stamp) return;
+    if ((value.turn ?? 0) < this.turn) {  // made before what was sent since: its answer is still to come, or is shown already
+      this.props.value = this.latest;
+      return;
+    }
+    this.latest = value;
     this.stamp = value.stamp;
     const kept = named(this.host).filter((field) => !this.sent?.has(key(field)) && original(field) !== null && current(field) !== original(field)).map((field) => [key(field), current(field)]);
     const unfolded = [...this.host.querySelectorAll("details[open]")].map((d) => d.dataset.row);

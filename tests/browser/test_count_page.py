@@ -134,12 +134,13 @@ REBUILT = """async () => {
   const element = document.createElement("div"), sent = [];
   element.innerHTML = '<div class="pdc-count"></div>';
   document.body.append(element);
+  const host = element.firstChild;
   const input = ["input", { type: "text", name: "value", value: "", "data-change": "fill" }];
   const line = (name) => ["div", { "data-form": name }, input];
   const page = ["section", {}, line("lot"), line("passage")];
   const props = { value: { page, stamp: "1" } };
   let changed;
-  const trigger = (name) => sent.push([name, props.value.asked.fields.value]);
+  const trigger = (name) => sent.push([name, props.value.asked.fields.value, props.value.asked.turn]);
   mountForms({ element, props, trigger, watch: (name, run) => { changed = run; } });
   const lines = () => element.querySelectorAll("input");
   lines()[0].focus();
@@ -150,12 +151,18 @@ REBUILT = """async () => {
   lines()[1].focus();
   lines()[0].focus();
   lines()[1].focus();
+  const show = (said, turn, stamp) => { props.value = { page: ["p", {}, said], turn, stamp }; changed(); };
+  show("answered", 1, "3");
+  show("made before", 0, "4");
+  const shown = element.textContent;
+  show("made after", 1, "5");
   element.remove();
-  return [kept, sent];
+  return [kept, sent, [shown, host.textContent]];
 }"""
 
 
 def test_what_is_being_typed_stays_when_the_page_comes_anew_and_is_sent_once_it_is_left(lab):
     _, hand = lab
-    kept, sent = hand.page.evaluate(REBUILT)
-    assert kept == [True, "17", 0] and sent == [["act", "17"]]
+    kept, sent, shown = hand.page.evaluate(REBUILT)
+    assert kept == [True, "17", 0] and sent == [["act", "17", 1]]
+    assert shown == ["answered", "made after"]

@@ -19,8 +19,12 @@ _TEMPLATE = '<div class="pdc-count pdc-view"></div>'
 
 class FormPage(gr.HTML):
     """Shows a Node with fields and buttons. Events: `act` when something was pressed or filled in; `read` when an image is to be
-    opened on the Review page. The value: {"page": Node, "open": id | null, "stamp": str}, and from the browser also
-    "asked": {"do", "about", "fields", "shown"}."""
+    opened on the Review page.
+
+    The value: {"page": Node, "open": id | null, "stamp": str, "turn": int}, and from the browser also "asked": {"turn", "do",
+    "about", "fields", "shown"}. `turn` is how many times the reader had asked when the page was made: a page from before what was
+    asked since is not shown.
+    """
 
     def __init__(self, value: Mapping[str, Any] | None = None, **kw: Any) -> None:
         super().__init__(
@@ -53,6 +57,13 @@ def asked_in(value: object) -> Asked:
     if not isinstance(asked, Mapping):
         return Asked()
     return Asked(str(asked.get("do") or ""), *(_texts(asked.get(name)) for name in ("about", "fields", "shown")))
+
+
+def turn_in(value: object) -> int:
+    """How many times the reader had asked something when they sent this."""
+    asked = value.get("asked") if isinstance(value, Mapping) else None
+    turn = next((v.get("turn") for v in (asked, value) if isinstance(v, Mapping) and "turn" in v), 0)
+    return turn if isinstance(turn, int) else 0
 
 
 def _texts(value: object) -> dict[str, str]:

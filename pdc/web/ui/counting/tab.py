@@ -18,7 +18,7 @@ from pdc.review.drafts import Draft
 from pdc.review.worklist import Order
 from pdc.web.ui.counting.begin import ANOTHER, CHANGED, bad_protocol_page, begin_page, ticked, wanted_of
 from pdc.web.ui.counting.collecting import count_lines, standing_of
-from pdc.web.ui.counting.forms import Asked, FormPage, asked_in
+from pdc.web.ui.counting.forms import Asked, FormPage, asked_in, turn_in
 from pdc.web.ui.counting.listing import counts_list
 from pdc.web.ui.counting.standing import standing_page
 from pdc.web.ui.review_tab import ReviewTab
@@ -74,7 +74,7 @@ class CountTab:
         known = self.counts.sessions(reader)
         if open not in {s.id for s in known}:
             open = next((s.id for s in known if not s.closed), None)
-        return self._page(open, reader, Asked())
+        return self._page(open, reader, Asked(), turn_in(value))
 
     def act(self, value: Any, request: gr.Request) -> dict[str, Any]:
         """Do what was asked, then show what there is now."""
@@ -85,7 +85,7 @@ class CountTab:
             open = None
             gone = OF_PROTOCOL if asked.do == ANOTHER else ()
             asked = replace(asked, fields={name: value for name, value in asked.fields.items() if name not in gone})
-        return self._page(open, reader, asked)
+        return self._page(open, reader, asked, turn_in(value))
 
     def read(self, value: Any, draft: Draft | None, request: gr.Request) -> tuple[Any, ...]:
         """The next field of the count, or the one that was pressed, on the Review page."""
@@ -148,13 +148,13 @@ class CountTab:
 
     # Steps that handlers share ----------------------------------------------------------------------------------
 
-    def _page(self, open: str | None, reader: str, asked: Asked) -> dict[str, Any]:
+    def _page(self, open: str | None, reader: str, asked: Asked, turn: int) -> dict[str, Any]:
         """The list of counts beside the open one, or beside the form that begins one; in the reader's language."""
         lines = count_lines(self.counts, reader)
         found = self._batches(asked, reader)
         main = self._begin(found, asked) if open is None else standing_page(standing_of(self.counts, open, reader), found)
         page: Node = el("div", counts_list(lines, open), el("div", main, cls="pdc-main-column"), cls="pdc-count-page")
-        return {"page": translated(page), "open": open, "stamp": uuid4().hex}
+        return {"page": translated(page), "open": open, "stamp": uuid4().hex, "turn": turn}
 
     def _begin(self, found: Sequence[Batch], asked: Asked) -> Node:
         """The form; where a protocol file of the lab cannot be used, what is wrong with it."""
