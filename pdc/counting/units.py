@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from pdc.domain.errors import PdcError
@@ -24,12 +25,21 @@ UNITS = {
 """a unit as a sheet prints it: what pint calls it, how many of that make one, and its code in UCUM"""
 
 
+_making = Lock()
+
+
 class BadUnit(PdcError):
     """The unit is not known, or not of the kind of the quantity."""
 
 
-@lru_cache
 def registry() -> UnitRegistry:
+    """The one of this process, whichever thread asks first: quantities of two registries cannot be put together."""
+    with _making:
+        return _registry()
+
+
+@lru_cache
+def _registry() -> UnitRegistry:
     import pint
 
     return pint.UnitRegistry(cache_folder=None)

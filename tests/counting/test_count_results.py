@@ -1,9 +1,12 @@
 """From counted fields to numbers with a unit, and a verdict on the count."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
+from pdc.counting import units
 from pdc.counting.area import whole_image
 from pdc.counting.protocol import parse_protocol, read_protocols
 from pdc.counting.reader_error import reader_error
@@ -158,3 +161,16 @@ def test_the_readers_error_stands_beside_chance():
     assert found is not None and found.n == 6
     assert found.bias == pytest.approx(100 * 16 / 296, abs=0.01) and 5 < found.spread < 7
     assert reader_error(pairs[:4], 10, 500) is None and reader_error(pairs, 10, 0) is None
+
+
+def test_threads_that_ask_at_once_for_the_first_time_get_one_registry_of_units():
+    units._registry.cache_clear()
+    together = Barrier(4)
+
+    def asked() -> object:
+        together.wait()
+        return units.registry()
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [future.result() for future in [threads.submit(asked) for _ in range(4)]]
+    assert all(one is found[0] for one in found)
