@@ -70,7 +70,7 @@ class Forms {
     const on = form ? named(form).filter((field) => !isChoice(field) || field.checked) : [];
     this.turn += 1;
     const asked = { turn: this.turn, do: act, about: JSON.parse(from.dataset.about || "{}"), fields: Object.fromEntries(on.map((field) => [field.name, field.value])), shown: filters() };
-    this.sent = new Set(on.map(key));
+    this.sent = new Map((form ? named(form) : []).map((field) => [key(field), current(field)]));
     this.latest = { ...this.latest, asked };
     this.props.value = this.latest;
     this.trigger(event);
@@ -85,7 +85,8 @@ class Forms {
     }
     this.latest = value;
     this.stamp = value.stamp;
-    const kept = named(this.host).filter((field) => !this.sent?.has(key(field)) && original(field) !== null && current(field) !== original(field)).map((field) => [key(field), current(field)]);
+    const before = (field) => this.sent?.get(key(field)) ?? original(field);
+    const kept = named(this.host).filter((field) => before(field) !== null && current(field) !== before(field)).map((field) => [key(field), current(field)]);
     const unfolded = [...this.host.querySelectorAll("details[open]")].map((d) => d.dataset.row);
     const focused = this.host.contains(document.activeElement) && document.activeElement.getAttribute("name") ? key(document.activeElement) : null;
     this.sent = null;

@@ -156,13 +156,22 @@ REBUILT = """async () => {
   show("made before", 0, "4");
   const shown = element.textContent;
   show("made after", 1, "5");
+  const told = [shown, host.textContent];
+  const answer = (turn, stamp) => { props.value = { page, turn, stamp }; changed(); };
+  answer(1, "6");
+  lines()[0].focus();
+  lines()[0].value = "18";
+  lines()[1].focus();
+  lines()[0].value = "19";
+  answer(2, "7");
+  const meanwhile = lines()[0].value;
   element.remove();
-  return [kept, sent, [shown, host.textContent]];
+  return [kept, sent, told, meanwhile];
 }"""
 
 
 def test_what_is_being_typed_stays_when_the_page_comes_anew_and_is_sent_once_it_is_left(lab):
     _, hand = lab
-    kept, sent, shown = hand.page.evaluate(REBUILT)
-    assert kept == [True, "17", 0] and sent == [["act", "17", 1]]
+    kept, sent, shown, meanwhile = hand.page.evaluate(REBUILT)
+    assert kept == [True, "17", 0] and sent == [["act", "17", 1], ["act", "18", 2]] and meanwhile == "19"
     assert shown == ["answered", "made after"]
