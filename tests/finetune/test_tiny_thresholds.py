@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from finetune.cli.main import main
@@ -33,6 +34,7 @@ def _source(folder: Path, name: str) -> None:
         (folder / f"{split}.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": names}))
 
 
+@pytest.mark.nightly  # a tower looks at many images
 def test_one_command_chooses_thresholds_for_a_finished_model_and_keeps_what_else_its_folder_says(tmp_path: Path):
     data, model, out = (tmp_path / name for name in ("data", "model", "out"))
     shutil.copytree(EMBEDDED_MODEL, model, ignore=shutil.ignore_patterns("adapters", "*.webp"))

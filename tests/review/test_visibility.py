@@ -51,8 +51,8 @@ def test_the_same_picture_of_two_visitors_has_two_names_two_reviews_and_no_commo
     bert.page = uuid4().hex  # a page that is loaded anew
     own = bert.open(sha, "Roe lesion")
     assert own["marks"] == [] and own["image"]["name"] == "mine.png"
-    bert.run("show", None)
-    bert.run("show_1")
+    bert.run("history_tab.show", None)
+    bert.run("labels_tab.show")
     assert "revision 2" in bert.save(own) and len(anna.open(sha, "Roe lesion")["marks"]) == 1
     assert "Roe lesion" not in space.store.labels()
     said = "".join(bert.seen)
