@@ -15,7 +15,7 @@ from pdc.domain.message import Message, joined
 class Progress:
     """`n` of `least` objects in the replicate that is read now, the `replicate`-th of `of`; `done`: nothing more is asked for.
 
-    `said` is the whole line, `next` what comes next alone."""
+    Where there are enough objects, and too few fields, they are fields. `said` is the whole line, `next` what comes next alone."""
 
     n: int
     least: int
@@ -44,6 +44,9 @@ def progress(protocol: Protocol, sample: Sample) -> Progress:
         enough = False  # the hottest may lie in a field that nobody has read
     done = enough and not squares and at >= asked
     where = Message("{n} of {least}", n=n, least=least)
+    if target.fields is not None and n >= least and fields < target.fields:  # enough objects, in too few fields
+        n, least = fields, target.fields
+        where = Message("{n} of {least} fields", n=n, least=least)
     if asked > 1:
         where = Message("{where}, replicate {at} of {asked}", where=where, at=at, asked=asked)
     coming = _next(done, enough, squares, at, asked)

@@ -146,6 +146,11 @@ def test_few_parasites_are_looked_for_among_five_hundred_white_cells():
     assert progress(protocol, cells(parasite=30, white_cell=60)).done
 
 
+def test_enough_objects_in_too_few_fields_are_said_as_fields():
+    found = progress(SHIPPED["platelets-on-film"], cells(platelet=3))
+    assert str(found.said) == "4 of 10 fields: go on with the next field." and not found.done
+
+
 def test_below_the_fewest_only_an_upper_limit_is_a_result():
     text = SHIPPED["sperm-concentration"].model_dump(mode="json")
     text["target"]["few"] = 25

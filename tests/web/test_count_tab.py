@@ -148,7 +148,7 @@ def test_a_count_goes_from_its_images_to_a_signed_sheet_that_is_amended(bench: B
     text = said(bench.tab.show(bench.value, ADA)["page"])
     assert "dilution factor is not filled in." in text and "Not yet: dilution factor must be filled in first." in text
     text = bench.do("fill", {"name": "dilution factor"}, value="2")
-    assert "360\u202f000 cells/mL" in text and "(54 + 54) / 0.6 uL" in text
+    assert "360\u202f000 cells/mL" in text and "(54 + 54) / 0.6 µL" in text
     assert "Replicates 60 and 60 agree (difference 0, allowed" in text and "Sampling alone, 95 %" in text
     text = bench.do("sign")
     assert (

@@ -169,6 +169,8 @@ def _sentences(protocol: Protocol) -> Iterator[Message]:
     yield Message("Counts {classes}.", classes=classes)
     each = "At least {n} in each of {all} replicates." if target.each else "At least {n} in all."
     yield Message(each, n=target.least, **({"all": protocol.replicates.number} if target.each else {}))
+    if target.fields is not None:
+        yield Message("At least {n} fields.", n=target.fields)
     if protocol.replicates.number > 1 and not target.each:
         yield Message("{n} replicates.", n=protocol.replicates.number)
     border = protocol.border

@@ -8,6 +8,7 @@ from pdc.counting.results import Line
 from pdc.counting.sheet import Sheet
 from pdc.counting.verdict import Outcome, Verdict
 from pdc.domain.message import Message
+from pdc.formats.sheets.numbers import formula
 from pdc.web.ui.view import Node, el
 
 VERDICTS = {Verdict.VALID: Message("valid"), Verdict.ESTIMATED: Message("estimated"), Verdict.REPEAT: Message("repeat")}
@@ -41,10 +42,10 @@ def _result(line: Line, verdict: Verdict) -> Iterator[Node]:
         return
     below = "< " if line.below else ""
     failed = [" ", el("span", Message("not valid: repeat the count"), cls="pdc-verdict", data_kind=verdict)]
-    value = el("strong", f"{below}{number(line.value)} {line.unit}")
+    value = el("strong", f"{below}{number(line.value)} {formula(line.unit)}")
     yield el("p", value, *(failed if verdict is Verdict.REPEAT else []), cls="pdc-value", data_kind=verdict)
-    yield el("p", Message(SAMPLING, low=number(line.low), high=number(line.high), unit=line.unit))
-    yield el("p", line.formula, cls="pdc-formula")
+    yield el("p", Message(SAMPLING, low=number(line.low), high=number(line.high), unit=formula(line.unit)))
+    yield el("p", formula(line.formula), cls="pdc-formula")
     if line.assumed:
         yield el("p", Message(ASSUMED, names=", ".join(line.assumed)), cls="pdc-warned")
 
