@@ -15,7 +15,8 @@ from pdc.domain.message import Message, joined
 class Progress:
     """`n` of `least` objects in the replicate that is read now, the `replicate`-th of `of`; `done`: nothing more is asked for.
 
-    Where there are enough objects, and too few fields, they are fields. `said` is the whole line, `next` what comes next alone."""
+    Where there are enough objects, and too few fields, they are fields. `said` is the whole line, and `next` what comes next.
+    """
 
     n: int
     least: int
