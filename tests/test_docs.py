@@ -37,6 +37,16 @@ def test_every_package_is_a_room_of_the_architecture_and_every_room_is_there():
     assert set(rooms()) == packages()
 
 
+def test_each_room_has_one_row():
+    named = [folder for folder, _ in ROOM.findall(page("ARCHITECTURE.md"))]
+    assert sorted(named) == sorted(set(named))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_holds_what_a_merge_left_behind(name: str):
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", page(name), re.MULTILINE)
+
+
 def test_the_picture_of_the_floors_is_the_contract():
     picture = page("ARCHITECTURE.md").split("```")[1]
     left = [re.findall(r"[a-z]+", row.split("|")[1].split("(")[0]) for row in picture.splitlines() if row.startswith(" |  ")]
