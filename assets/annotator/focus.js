@@ -19,6 +19,7 @@ function pressed(event) {
   const path = event.composedPath().filter((node) => node instanceof Element);
   const gone = path.some((node) => node.matches(PRESSED)) && !path.some((node) => node.matches(KEEPS));
   setTimeout(() => {
+    if (last === "Tab") return; // the reader has gone on by the keyboard meanwhile
     const held = document.activeElement;
     if (held && (held.matches(PRESSED) || (gone && held === document.body))) home(held);
   });

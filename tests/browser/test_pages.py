@@ -210,3 +210,19 @@ def test_marks_come_one_by_one_and_escape_stops_them(browser, workbench, embedde
     (review,) = bench.store.reviews()
     assert review.prediction_id and str(review.verdict) == "accepted"
     page.close()
+
+
+GOES_ON = """() => {
+  const [tab, other] = document.querySelectorAll(".tab-container:not(.visually-hidden) [role=tab]");
+  tab.dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }));
+  tab.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true }));
+  other.focus();
+  return new Promise((done) => setTimeout(() => done(document.activeElement === other), 50));
+}"""
+
+
+def test_a_press_of_the_pointer_does_not_take_the_focus_from_a_reader_who_goes_on_by_tab(browser, shared_bench):
+    page = open_page(browser, shared_bench)
+    answered_example(page)
+    assert page.evaluate(GOES_ON)
+    page.close()
