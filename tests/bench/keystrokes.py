@@ -149,10 +149,10 @@ def fits_usual(mark: Mark, there: Sequence[Mark]) -> bool:
     return iou(Box(x - w / 2, y - h / 2, x + w / 2, y + h / 2), mark.shape) >= GOOD_IOU
 
 
-def some_fields(data: Path) -> list[Field]:
-    """The first dev images of every kind in turn; ids of true marks that no mark of the model has."""
-    kinds = [some for kind, some in fields(data, IMAGES).items() if "full" not in kind]
-    return [_named(f) for row in zip(*kinds, strict=False) for f in row][:IMAGES]
+def some_fields(data: Path, skip: int = 0) -> list[Field]:
+    """Dev images of every kind in turn, after the first `skip`; ids of true marks that no mark of the model has."""
+    kinds = [some for kind, some in fields(data, skip + IMAGES).items() if "full" not in kind]
+    return [_named(f) for row in zip(*kinds, strict=False) for f in row][skip : skip + IMAGES]
 
 
 def _named(field: Field) -> Field:

@@ -629,7 +629,7 @@ def _wait_for(port: int) -> None:
 
 def main() -> None:
     options = _options()
-    fields = some_fields(options.data)[: options.images]
+    fields = some_fields(options.data, options.skip)[: options.images]
     ways = [HERE, *([options.against.resolve()] if options.against else [])]
     results = [_played(way, fields) for way in ways]
     print("\n| checkout | pointer moves | keys | moves an image | keys an image | left wrong |\n|---|---|---|---|---|---|")
@@ -646,6 +646,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with dev images and their truth")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="folder of another checkout to compare with")
     parser.add_argument("--images", type=int, default=IMAGES, help="default: %(default)s")
+    parser.add_argument("--skip", type=int, default=0, help="how many images are passed over first")
     return parser.parse_args()
 
 
