@@ -7,6 +7,7 @@ import { WORKLIST, claimed, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
 import { Drop } from "./drop.js";
 import { Fields } from "./fields.js";
+import { Hold } from "./hold.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
 import { Offer } from "./offer.js";
@@ -41,6 +42,7 @@ class Worklist {
     this.tour = new Tour();
     this.offer = new Offer();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
+    this.hold = new Hold({ row: () => this.rows.rows[this.rows.place(this.current)], changed: (error) => this.held(error) });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
     this.fields = new Fields({ open: (session, sha256) => this.choose({ session, sha256 }), changed: () => this.redrawn() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
@@ -78,7 +80,7 @@ class Worklist {
     this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
     const does = WORKLIST.filter(([, , name]) => ["skip", "back"].includes(name));
     this.does = html("div", { class: "pdc-does" }, ...does.map(([keys, words, name]) =>
-      html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)));
+      html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)), this.hold.root);
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
       html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.fields.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
   }
@@ -234,6 +236,7 @@ class Worklist {
     this.host.toggleAttribute("data-session", Boolean(this.fields.session));
     if (this.fields.session) return this.fields.show(said), this.rows.show(said.rows, this.current);
     this.rows.show(said.rows, this.current);
+    this.hold.show();
     this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
     this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
     this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
@@ -280,6 +283,11 @@ class Worklist {
     const next = this.rows.rows[at + 1] || this.rows.rows[at - 1];
     await this.refresh();
     if (shas.includes(this.current) && next && this.rows.place(this.current) < 0) this.choose({ sha256: next[0] });
+  }
+
+  async held(error) {
+    if (!error) return this.refresh();
+    text(this.ahead, error);
   }
 
   async assign() {

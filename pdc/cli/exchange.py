@@ -132,12 +132,17 @@ def export(
     settings = Settings.from_env()
     store = open_store(settings)
     if format == "counts":
-        print(f"Wrote the counts to {write_counts(store, folder)}.")
+        held = len(store.held_back() & {i.sha256 for i in store.images()})
+        print(f"Wrote the counts to {write_counts(store, folder)}.{_held_back(held)}")
         return DONE
     with shown() as progress:
         written = write(store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted)
     print(written.told(folder))
     return DONE
+
+
+def _held_back(images: int) -> str:
+    return f" Images held back from exports, and left out: {images}." if images else ""
 
 
 def agreement(

@@ -1,4 +1,4 @@
-"""`pdc images`: retire an image that does not belong in the store, and bring it back."""
+"""`pdc images`: retire an image that does not belong in the store, and bring it back; hold one back from exports."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pdc.cli.entry import DONE
 if TYPE_CHECKING:
     from pdc.domain.values import Image
     from pdc.store import Store
+    from pdc.store.records import Event
 
-app = typer.Typer(help="Retire images that do not belong in the store, and bring them back.")
+app = typer.Typer(help="Retire images that do not belong in the store, and bring them back; hold images back from exports.")
+WORDS = {"held_back": "held back"}
 SHORTEST = 6  # characters of a sha256 that name an image
 
 Names = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Its name, or the start of its sha256.")]
@@ -24,17 +26,19 @@ By = Annotated[str, typer.Option(help="Who decides (default: who is logged in on
 @app.command("list")
 def list_images(
     retired: Annotated[bool, typer.Option("--retired", help="Only those that are retired.")] = False,
-    history: Annotated[bool, typer.Option("--history", help="Every retirement and restoration instead.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Everything that was decided instead.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="Only those that are held back from exports.")] = False,
 ) -> int:
-    """Every image; of a retired one also who retired it, when and why."""
+    """Every image; of a retired one, or one held back, also who decided that, when and why."""
     store = _store()
-    images, gone = {i.sha256: i for i in store.every_image()}, store.retired()
-    events = {sha: [e] for sha, e in gone.items()}
-    if history:
-        events = {sha: [e for e in store.retirements() if e.image_sha256 == sha] for sha in images}
+    images, gone, kept = {i.sha256: i for i in store.every_image()}, store.retired(), store.held_back()
+    last = {e.image_sha256: e for e in store.holds() if e.image_sha256 in kept}
+    now = [*(() if held else gone.values()), *(() if retired else last.values())]
+    decided = [*store.retirements(), *store.holds()] if history else now
+    events = {sha: [e for e in decided if e.image_sha256 == sha] for sha in images}
     for sha, image in images.items():
-        lines = [f"{e.kind} by {e.by} on {e.at:%Y-%m-%d %H:%M} UTC{f': {e.note}' if e.note else ''}" for e in events.get(sha, ())]
-        for line in lines or ([] if retired or history else [""]):
+        lines = [_told(e) for e in sorted(events[sha], key=lambda e: e.at)]
+        for line in lines or ([] if retired or history or held else [""]):
             print(f"{sha[:12]}  {image.name}  {line}".rstrip())
     return DONE
 
@@ -59,6 +63,31 @@ def restore(images: Names, by: By = "") -> int:
     return _decide(store, images, lambda i: i.sha256 in gone, EventKind.RESTORED, by, "")
 
 
+@app.command("hold-back")
+def hold_back(images: Names, why: Annotated[str, typer.Option(help="Why; it is kept in the history.")] = "", by: By = "") -> int:
+    """Leave images out of every export from now on. Training on this computer goes on."""
+    from pdc.store.records import EventKind
+
+    store = _store()
+    held = store.held_back()
+    return _decide(store, images, lambda i: i.sha256 not in held, EventKind.HELD_BACK, by, why)
+
+
+@app.command("release")
+def release(images: Names, by: By = "") -> int:
+    """Let exports hold these images again."""
+    from pdc.store.records import EventKind
+
+    store = _store()
+    held = store.held_back()
+    return _decide(store, images, lambda i: i.sha256 in held, EventKind.RELEASED, by, "")
+
+
+def _told(event: Event) -> str:
+    why = f": {event.note}" if event.note else ""
+    return f"{WORDS.get(event.kind, event.kind)} by {event.by} on {event.at:%Y-%m-%d %H:%M} UTC{why}"
+
+
 def _store() -> Store:
     from pdc.compose import open_store
     from pdc.settings import Settings
@@ -72,7 +101,7 @@ def _decide(store: Store, names: list[str], fits: Callable[[Image], bool], kind:
     chosen = [_named(store, name, fits) for name in names]
     store.add_events([i.sha256 for i in chosen], EventKind(kind), by=by or getpass.getuser(), note=why)
     for image in chosen:
-        print(f"{kind} {image.name} ({image.sha256[:12]})")
+        print(f"{WORDS.get(EventKind(kind), kind)} {image.name} ({image.sha256[:12]})")
     return DONE
 
 

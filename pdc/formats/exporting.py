@@ -6,7 +6,7 @@ What a format has no place for is kept in PDC's own fields, so that PDC reads it
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path, PureWindowsPath
@@ -31,6 +31,7 @@ MANIFEST = ".pdc-export.json"
 CHUNK = 100  # images whose reviews are in memory at once
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: the same export is the same zip
 PIECE = 1 << 20  # bytes of a file that are
+HELD_BACK = Message("it is held back from exports")
 NOTHING = Message("There are no accepted or corrected reviews to export; review some images first.")
 GONE = Message("its file is not in PDC's image folder; restore it from a backup, or upload it again")
 UNSEEN_NOWHERE = "{format} has no place to say that nobody has looked at an image; export auto-accepted ones as coco or csv."
@@ -108,9 +109,10 @@ def prepared(
     author: str | None = None,
     *,
     auto_accepted: bool = False,
+    held: Collection[str] | None = None,
 ) -> Export:
     """An export of what the current reviews say about these images (None: all), by one author or by anybody; also of what was
-    `auto_accepted`, named as such.
+    `auto_accepted`, named as such. Images that are `held` back are left out (None: those held back from everybody's exports).
 
     BadSetting when the format is unknown or there is nothing to export.
     """
@@ -118,13 +120,15 @@ def prepared(
         raise BadSetting("There is no export format {name}; use one of {formats}.", name=repr(format), formats=", ".join(FORMATS))
     if auto_accepted and format in SILENT:
         raise BadSetting(UNSEEN_NOWHERE, format=format)
-    wanted = store.images() if images is None else images
+    asked, held = store.images() if images is None else images, store.held_back() if held is None else held
+    wanted = [i for i in asked if i.sha256 not in held]
     written = (*USABLE, Verdict.AUTO_ACCEPTED) if auto_accepted else USABLE
     current = store.current_ids(author)
     usable = {i.sha256: [id for id, verdict in current.get(i.sha256, ()) if verdict in written] for i in wanted}
     there = {sha256 for sha256, ids in usable.items() if ids and image_files.has(sha256)}
     chosen = [i for i in wanted if i.sha256 in there]
-    missing = [LeftOut(What.IMAGE, GONE, i.name) for i in wanted if usable[i.sha256] and i.sha256 not in there]
+    missing = [LeftOut(What.IMAGE, HELD_BACK, i.name) for i in asked if i.sha256 in held]
+    missing += [LeftOut(What.IMAGE, GONE, i.name) for i in wanted if usable[i.sha256] and i.sha256 not in there]
     unused = [(i.name, verdict) for i in wanted for _, verdict in current.get(i.sha256, ()) if verdict in UNUSED.keys() - written]
     several = [sha256 for sha256, _ in store.unsettled()]
     missing += [LeftOut(What.ANSWER, NO_CONSENSUS, i.name) for i in wanted for sha256 in several if sha256 == i.sha256]

@@ -65,12 +65,26 @@ class ImageAccess(Answers):
         """Bring retired images back. NotFound when one may not be seen."""
         self._decide(shas, EventKind.RESTORED, by, "")
 
+    def hold_back(self, shas: Sequence[str], by: str, why: str = "") -> None:
+        """Leave images out of every export from now on; training here goes on. NotFound when one may not be seen."""
+        self._decide(shas, EventKind.HELD_BACK, by, why)
+
+    def release(self, shas: Sequence[str], by: str) -> None:
+        """Let exports hold these images again. NotFound when one may not be seen."""
+        self._decide(shas, EventKind.RELEASED, by, "")
+
+    def held_back(self, reader: str) -> frozenset[str]:
+        """What no export by this reader may hold."""
+        return self.store.held_back(self.room(reader))
+
     def _decide(self, shas: Sequence[str], kind: EventKind, by: str, why: str) -> None:
         if self.private:
             for sha256 in shas:
                 self.image(sha256, by)
-        retired = self.store.retired(self.room(by))
-        changed = [sha for sha in dict.fromkeys(shas) if (sha in retired) is (kind is EventKind.RESTORED)]
+        holding = kind in (EventKind.HELD_BACK, EventKind.RELEASED)
+        already = self.held_back(by) if holding else self.store.retired(self.room(by))
+        undoes = kind in (EventKind.RESTORED, EventKind.RELEASED)
+        changed = [sha for sha in dict.fromkeys(shas) if (sha in already) is undoes]
         self.store.add_events(changed, kind, by=by, reader=self.room(by), note=why)
 
     def image(self, sha256: str, reader: str) -> Image:

@@ -19,7 +19,7 @@ from pdc.store.reading.records import ReadLine, Signature
 from pdc.store.records import Digest, Event, EventKind, ReviewLine
 
 PACE_WINDOW = timedelta(hours=1)
-TO_DO, MY_READS = "to do", "my reads"  # what a list may show beside one stage
+TO_DO, MY_READS, HELD_BACK = "to do", "my reads", "held back"  # what a list may show beside one stage
 
 
 class Stage(StrEnum):
@@ -52,8 +52,8 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorklistFilter:
-    """Which images, in which order. Empty strings: all. `stage` may also be `to do` or `my reads`, what the reader reads beside
-    others; `reader` "-" means assigned to nobody."""
+    """Which images, in which order. Empty strings: all. `stage` may also be `to do`, `my reads`, what the reader reads beside
+    others, or `held back`; `reader` "-" means assigned to nobody."""
 
     stage: str = ""
     label: str = ""
@@ -66,7 +66,7 @@ class WorklistFilter:
 class Entry:
     """`model` and `reviewed` are what was said about the image's own question, and what was left. All None where
     nothing is known or shown. `is_mine`: its reader reads it beside others; `standing` is how far its readers are, for
-    everybody else; `signed` is who signed what is shown."""
+    everybody else; `signed` is who signed what is shown; `held`: it is held back from exports."""
 
     image: Image
     stage: Stage
@@ -79,6 +79,7 @@ class Entry:
     is_mine: bool = False
     standing: Standing | None = None
     signed: str | None = None
+    held: bool = False
 
     @property
     def disagreement(self) -> int:
@@ -106,6 +107,10 @@ class Worklist:
 
     def entries(self, reader: str) -> list[Entry]:
         """Every image that the reader may see, oldest first."""
+        held = self.service.held_back(reader)
+        return [replace(e, held=True) if e.image.sha256 in held else e for e in self._entries(reader)]
+
+    def _entries(self, reader: str) -> list[Entry]:
         said, images = said_about(self.service, reader), self.service.images(reader)
         newest = said.reviews
         kept = said.drafts if self.service.apart else {d.image_sha256: d for d in self.store.draft_lines()}
@@ -261,8 +266,9 @@ def _stage(review: ReviewLine | ReadLine | None, draft_at: datetime | None, back
 
 def _fits(entry: Entry, wanted: WorklistFilter) -> bool:
     counts = (entry.reviewed or entry.model or Digest({}, None)).counts
+    beside = {TO_DO: entry.stage.open, MY_READS: entry.is_mine, HELD_BACK: entry.held}
     return (
-        wanted.stage in ("", entry.stage, TO_DO if entry.stage.open else entry.stage, MY_READS if entry.is_mine else entry.stage)
+        (wanted.stage in ("", entry.stage) or beside.get(wanted.stage, False))
         and (not wanted.label or counts.get(wanted.label, 0) > 0)
         and wanted.name.casefold() in entry.image.name.casefold()
         and wanted.reader in ("", entry.reader or "-")

@@ -1,4 +1,5 @@
-"""The store's half about images: which are retired, what became of them, current reviews some at a time, and likenesses."""
+"""The store's half about images: which are retired or held back from exports, what became of them, current reviews some at a
+time, and likenesses."""
 
 from __future__ import annotations
 
@@ -19,12 +20,13 @@ CHUNK = 500
 
 
 IMPORTED = "import "  # begins the key under which an imported review is saved; its id and its file follow
-RETIREMENT = (str(EventKind.RETIRED), str(EventKind.RESTORED))
+RETIREMENT = EventKind.RETIRED, EventKind.RESTORED
+HOLDING = EventKind.HELD_BACK, EventKind.RELEASED
 
 
 def retired_shas(owner: str | None = None) -> Select[str]:
     """The images that are retired now: for everybody, or the own ones of `owner`."""
-    newest = _newest_of(owner).subquery()
+    newest = _newest_of(RETIREMENT, owner).subquery()
     return select(newest.c.image_sha256).where(newest.c.kind == str(EventKind.RETIRED))
 
 
@@ -38,9 +40,10 @@ def seen(unseen: bool = False) -> ColumnElement[bool]:
     return true() if unseen else ReviewRow.verdict.not_in(UNSEEN)
 
 
-def _newest_of(owner: str | None) -> Select[str, str]:
-    """(sha256, kind) of the newest retirement or restoration of each image."""
-    last = select(func.max(EventRow.seq)).where(EventRow.kind.in_(RETIREMENT), _whose(owner)).group_by(EventRow.image_sha256)
+def _newest_of(kinds: Sequence[EventKind], owner: str | None) -> Select[str, str]:
+    """(sha256, kind) of the newest event of these kinds of each image."""
+    of_these = EventRow.kind.in_([str(kind) for kind in kinds])
+    last = select(func.max(EventRow.seq)).where(of_these, _whose(owner)).group_by(EventRow.image_sha256)
     return select(EventRow.image_sha256, EventRow.kind).where(EventRow.seq.in_(last))
 
 
@@ -61,13 +64,26 @@ class ImageQueries(ReaderQueries):
 
     def retirements(self, owner: str | None = None) -> list[Event]:
         """Every retirement and restoration, oldest first."""
-        query = select(EventRow).where(EventRow.kind.in_(RETIREMENT), _whose(owner)).order_by(EventRow.seq)
+        return self._decisions(RETIREMENT, _whose(owner))
+
+    def held_back(self, owner: str | None = None) -> frozenset[str]:
+        """The images that no export may hold: held back by whoever may see everything, or of their own ones by `owner`."""
+        whose = dict.fromkeys((None, owner))
         with self._read() as session:
-            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
+            newest = (row for one in whose for row in session.execute(_newest_of(HOLDING, one)))
+            return frozenset(sha256 for sha256, kind in newest if kind == str(EventKind.HELD_BACK))
+
+    def holds(self) -> list[Event]:
+        """Every time that an image was held back or released, oldest first."""
+        return self._decisions(HOLDING)
 
     def confirmations(self) -> list[Event]:
         """Who looked at whose review of an image and says that it is right, oldest first."""
-        query = select(EventRow).where(EventRow.kind == str(EventKind.CONFIRMED)).order_by(EventRow.seq)
+        return self._decisions((EventKind.CONFIRMED,))
+
+    def _decisions(self, kinds: Sequence[EventKind], *which: ColumnElement[bool]) -> list[Event]:
+        of_these = EventRow.kind.in_([str(kind) for kind in kinds])
+        query = select(EventRow).where(of_these, *which).order_by(EventRow.seq)
         with self._read() as session:
             return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
 

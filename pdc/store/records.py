@@ -39,13 +39,15 @@ class EventKind(StrEnum):
     RETIRED = "retired"
     RESTORED = "restored"
     CONFIRMED = "confirmed"
+    HELD_BACK = "held_back"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something decided about an image: assigned to `reader` (None: to nobody), sent back with a note, or retired and restored
-    with a reason, where `reader` is whose image it is (None: everybody's). `confirmed`: the review of `reader` was looked at, and
-    is right for the reason that the note gives."""
+    """Something decided about an image: assigned to `reader` (None: to nobody), sent back with a note, or retired and restored,
+    or held back from exports and released, with a reason, where `reader` is whose image it is (None: everybody's). `confirmed`:
+    the review of `reader` was looked at, and is right for the reason that the note gives."""
 
     image_sha256: str
     kind: EventKind

@@ -1,4 +1,5 @@
-"""Routes for images as a whole: exported, counted, retired and restored. Each reader's own: what they see, and nobody else's."""
+"""Routes for images as a whole: exported, counted, retired and restored, held back and released. Each reader's own: what they
+see, and nobody else's."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ MOST_ROWS = 500  # of the table on the page; the CSV has all
 EXAMPLES = 5  # names that are told of what was left out
 
 
-class Retirement(BaseModel):
+class Decision(BaseModel):
     """Which images (sha256), and why."""
 
     images: list[str] = Field(max_length=100_000)
@@ -56,10 +57,17 @@ class Data:
 
     def export(self, request: Request, format: str) -> Export:
         store, files, auto_accepted = self.service.store, self.service.files, "auto_accepted" in request.query_params
-        return prepared(store, files, format, self.shown(request), self.author(request), auto_accepted=auto_accepted)
+        held = self.service.held_back(self.reader(request))
+        return prepared(store, files, format, self.shown(request), self.author(request), auto_accepted=auto_accepted, held=held)
 
-    def counts(self, request: Request) -> Counts:
-        return Counts(self.service.store, self.shown(request), self.author(request))
+    def held(self, request: Request) -> int:
+        """How many of the images in the list are held back."""
+        return len(self.service.held_back(self.reader(request)) & {i.sha256 for i in self.shown(request)})
+
+    def counts(self, request: Request, held: bool = False) -> Counts:
+        """The table on the screen has what is `held` back; the one that is taken along has not."""
+        kept = frozenset() if held else self.service.held_back(self.reader(request))
+        return Counts(self.service.store, [i for i in self.shown(request) if i.sha256 not in kept], self.author(request))
 
 
 def add_routes(app: FastAPI, access: Access, service: ReviewService) -> None:
@@ -68,16 +76,28 @@ def add_routes(app: FastAPI, access: Access, service: ReviewService) -> None:
     _count_routes(app, data)
 
     @app.post("/api/worklist/retire")
-    def retire(request: Request, asked: Retirement) -> JSONResponse:
+    def retire(request: Request, asked: Decision) -> JSONResponse:
         """Images out of every list, export and training run; nothing is erased."""
         service.retire(asked.images, data.reader(request), asked.why.strip())
         return JSONResponse({"retired": len(asked.images)})
 
     @app.post("/api/worklist/restore")
-    def restore(request: Request, asked: Retirement) -> JSONResponse:
+    def restore(request: Request, asked: Decision) -> JSONResponse:
         """Retired images back."""
         service.restore(asked.images, data.reader(request))
         return JSONResponse({"restored": len(asked.images)})
+
+    @app.post("/api/worklist/hold-back")
+    def hold_back(request: Request, asked: Decision) -> JSONResponse:
+        """Images left out of every export from now on."""
+        service.hold_back(asked.images, data.reader(request), asked.why.strip())
+        return JSONResponse({"held_back": len(asked.images)})
+
+    @app.post("/api/worklist/release")
+    def release(request: Request, asked: Decision) -> JSONResponse:
+        """Exports may hold these images again."""
+        service.release(asked.images, data.reader(request))
+        return JSONResponse({"released": len(asked.images)})
 
 
 def _export_routes(app: FastAPI, data: Data) -> None:
@@ -104,10 +124,17 @@ def _count_routes(app: FastAPI, data: Data) -> None:
     @app.get("/api/data/counts")
     def counts(request: Request) -> JSONResponse:
         """The first rows of the table of counts, and how many there are."""
-        table = data.counts(request)
+        table = data.counts(request, held=True)
         rows = list(table.rows())
         labels = table.labels()
-        return JSONResponse({"labels": labels, "rows": [_row(r, labels) for r in islice(rows, MOST_ROWS)], "total": len(rows)})
+        return JSONResponse(
+            {
+                "labels": labels,
+                "rows": [_row(r, labels) for r in islice(rows, MOST_ROWS)],
+                "total": len(rows),
+                "held": data.held(request),
+            }
+        )
 
     @app.get("/api/data/counts.csv")
     def counts_csv(request: Request) -> StreamingResponse:

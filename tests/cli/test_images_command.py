@@ -61,3 +61,14 @@ def test_a_name_of_several_images_is_not_guessed(said):
 )
 def test_what_cannot_be_done_is_a_sentence(said, words: tuple[str, ...], sentence: str):
     assert sentence in " ".join(said("images", *words)) and said.code == 1
+
+
+def test_an_image_is_held_back_from_exports_listed_and_released(said, tmp_path: Path):
+    assert said("images", "hold-back", "b.png", "--why", "a face in it", "--by", "ada")[0].startswith("held back b.png (")
+    (line,) = said("images", "list", "--held")
+    assert "  b.png  held back by ada on 20" in line and line.endswith("UTC: a face in it")
+    told = " ".join(said("export", str(tmp_path / "out")))
+    assert "2 images" in told and "held back from exports" in told
+    assert said("export", str(tmp_path / "c.csv"), "--format", "counts")[-1].endswith("left out: 1.")
+    said("images", "release", "b.png", "--by", "bob")
+    assert said("images", "list", "--held") == [] and "3 images" in said("export", str(tmp_path / "out"))[-1]

@@ -52,3 +52,12 @@ def test_a_file_that_is_brought_again_is_back_and_the_reader_is_told(desk: Desk)
     note = notes[-1]
     assert note.startswith("ada retired this image on 20") and note.endswith("it is back in the list.")
     assert desk.service.add_image(data, "again.png", owner="bob")[1] == notes[:-1]
+
+
+def test_an_image_that_is_held_back_says_so_in_the_list_and_can_be_asked_for(desk: Desk):
+    a, b = desk.image("a.png"), desk.image("b.png")
+    desk.service.hold_back([a, a], "ada", "a face in it")
+    assert listed(desk, "held back") == ["a.png"] and listed(desk) == ["a.png", "b.png"]
+    assert [e.held for e in desk.images.entries("ada")] == [True, False]
+    desk.service.release([a, b], "ada")
+    assert listed(desk, "held back") == [] and len(desk.store.holds()) == 2

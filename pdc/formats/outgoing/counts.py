@@ -82,8 +82,13 @@ class Counts:
 
 
 def write_counts(store: Store, place: Path) -> Path:
-    """The table of all images as a CSV file: `place` itself when it is called so, else counts.csv in it. Returns where it is."""
-    table, path = Counts(store, store.images()), place if place.suffix.lower() == ".csv" else place / FILE
+    """The table of all images that are not held back, as a CSV file: `place` itself when it is called so, else counts.csv in it.
+    Returns where it is."""
+    held = store.held_back()
+    table, path = (
+        Counts(store, [i for i in store.images() if i.sha256 not in held]),
+        place if place.suffix.lower() == ".csv" else place / FILE,
+    )
     files.write_pieces(path, (text.encode() for text in csv_text(table.rows(), table.labels())))
     return path
 

@@ -21,7 +21,7 @@ from pdc.domain.prompts import count_in_words
 from pdc.review.ahead.pool import PoolState
 from pdc.review.examples import Example
 from pdc.review.prefetch import PrefetchState
-from pdc.review.worklist import MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
+from pdc.review.worklist import HELD_BACK, MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
 from pdc.store.records import Digest
 from pdc.web.ui.scripts import on_load
 from pdc.web.ui.words import in_language
@@ -75,10 +75,10 @@ def worklist_page(
     visitors: bool = False,
     language: str = "en",
 ) -> dict[str, Any]:
-    """The rows as the page wants them: [sha256, name, stage, detail, reader]; and what stands above and below them."""
+    """The rows as the page wants them: [sha256, name, stage, detail, reader, held back]; and what stands above and below them."""
     pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
-        "rows": [[e.image.sha256, e.image.name, str(e.stage), in_language(detail(e), language), e.reader or ""] for e in shown],
+        "rows": [_row(e, language) for e in shown],
         "done": progress.done,
         "total": progress.total,
         "auto_accepted": progress.auto_accepted,
@@ -90,15 +90,21 @@ def worklist_page(
         "offer": {"reviews": offer[0], "every": offer[1]} if offer[0] else None,
         "readers": list(readers),
         "labels": list(labels),
-        "stages": [TO_DO, MY_READS, *map(str, Stage)],
+        "stages": [TO_DO, MY_READS, HELD_BACK, *map(str, Stage)],
         "visitors": visitors,
     }
 
 
+def _row(entry: Entry, language: str) -> list[Any]:
+    image, said = entry.image, in_language(detail(entry), language)
+    return [image.sha256, image.name, str(entry.stage), said, entry.reader or "", entry.held]
+
+
 def detail(entry: Entry) -> str:
     """A few words behind the stage: the count (of 0, of what) and how many marks are in doubt, or why it was sent back; how
-    many of its readers have finished, and who signed."""
-    return joined([_said(entry), Message("signed by {reader}", reader=entry.signed) if entry.signed else ""], " · ")
+    many of its readers have finished, who signed, and that it is held back."""
+    signed = Message("signed by {reader}", reader=entry.signed) if entry.signed else ""
+    return joined([_said(entry), signed, Message("held back") if entry.held else ""], " · ")
 
 
 def _said(entry: Entry) -> str:
