@@ -23,6 +23,7 @@ from sqlalchemy.pool import StaticPool
 
 from pdc.domain.errors import StoreUnavailable
 from pdc.domain.message import Message
+from pdc.store.audit.chain import Chain, RecordedSession
 
 BUSY_SECONDS = 15.0
 _WRITE = "pdc_write"
@@ -32,8 +33,8 @@ Columns = TypeVarTuple("Columns")
 class Database:
     """An open database of the newest schema. Thread-safe; give every process its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, chain: Chain) -> None:
+        self._engine, self._chain = engine, chain
         self._writer = engine.execution_options(**{_WRITE: True})
         self._write_lock = RLock()
         self._read_lock = self._write_lock if isinstance(engine.pool, StaticPool) else nullcontext()
@@ -41,13 +42,18 @@ class Database:
     def close(self) -> None:
         """Give back every connection. The last one to close folds the write-ahead log into the file."""
         self._engine.dispose()
+        self._chain.anchor.close()
 
     @contextmanager
     def _write(self) -> Iterator[Session]:
-        """One transaction that may write; it is on disk when the block ends, or nothing of it is."""
-        with self._write_lock, sentences(self._engine.url), Session(self._writer, expire_on_commit=False) as session:
+        """One transaction that may write; it is on disk when the block ends, with its links in the chain, or nothing of it is."""
+        with self._write_lock, sentences(self._engine.url), RecordedSession(self._writer, expire_on_commit=False) as session:
             yield session
+            session.flush()
+            head = self._chain.append(session.connection(), session.entries())
             session.commit()
+            if head:
+                self._chain.anchor.write(head)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

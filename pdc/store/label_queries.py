@@ -19,6 +19,7 @@ from pdc.domain.labels import LabelDictionary, Vocabulary
 from pdc.domain.values import UNSEEN, Prediction, Question, Review, check_label
 from pdc.settings import ASSETS
 from pdc.store import mapping
+from pdc.store.audit.chain import Chain
 from pdc.store.database import Database
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, LabelEventRow, LabelRow, PredictionRow, ReviewRow
@@ -37,8 +38,8 @@ def vocabulary() -> Vocabulary:
 class LabelQueries(Database):
     """Changes are only ever added; the dictionary is folded from them again when there is another one."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, chain: Chain) -> None:
+        super().__init__(engine, chain)
         self._folded: tuple[object, LabelDictionary] | None = None
 
     def dictionary(self) -> LabelDictionary:

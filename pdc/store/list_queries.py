@@ -16,6 +16,7 @@ from pdc.domain.doubt import unlike
 from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
+from pdc.store.audit.chain import Chain
 from pdc.store.database import of_image
 from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
@@ -30,8 +31,8 @@ CHUNK = 500
 class ListQueries(LabelQueries):
     """Events are only ever added. Digests are computed once per process: what they describe never changes."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, chain: Chain) -> None:
+        super().__init__(engine, chain)
         self._known_digests: dict[str, Digest | None] = {}
 
     def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine
 
 from pdc.domain.errors import StoreUnavailable
+from pdc.store.audit.chain import Chain
 from pdc.store.backups.snapshot import snapshot
 from pdc.store.database import migrating, sentences
 
@@ -19,8 +20,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _alembic_is_global = Lock()
 
 
-def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision, in one transaction; a second process waits for it, then finds nothing to do."""
+def migrate(engine: Engine, chain: Chain) -> None:
+    """Upgrade to the newest revision, in one transaction; a second process waits for it, then finds nothing to do. What stands
+    in tables that the chain does not know yet is sealed as it was found."""
     with sentences(engine.url), _alembic_is_global:
         with engine.connect() as connection:
             if _is_newest(connection):
@@ -28,6 +30,9 @@ def migrate(engine: Engine) -> None:
             _keep_old(engine, connection)
         with migrating(engine) as connection:
             _upgrade(connection)
+            head = chain.seal_found(connection)
+    if head:
+        chain.anchor.write(head)
 
 
 def _keep_old(engine: Engine, connection: Connection) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pdc.store.adapter_queries import AdapterQueries
+from pdc.store.audit.chain import Chain, RecordPlace
+from pdc.store.audit.queries import AuditQueries
 from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
@@ -16,21 +18,32 @@ from pdc.store.vector_queries import VectorQueries
 
 
 class Store(
-    ReadQueries, ImageQueries, ListQueries, AdapterQueries, LookQueries, EffortQueries, VectorQueries, UserQueries, CountQueries
+    ReadQueries,
+    ImageQueries,
+    ListQueries,
+    AdapterQueries,
+    LookQueries,
+    EffortQueries,
+    VectorQueries,
+    UserQueries,
+    CountQueries,
+    AuditQueries,
 ):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:
+    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, record: RecordPlace | None = None) -> Store:
         """The database at a SQLAlchemy URL, made or brought up to date first. StoreUnavailable when that cannot be.
 
-        `busy_seconds` is how long a write waits for another process that is writing to the same SQLite file.
+        `busy_seconds` is how long a write waits for another process that is writing to the same SQLite file. `record` says
+        where the record's key and anchor lie; None: beside a SQLite file.
         """
         engine = open_engine(url, busy_seconds)
         try:
-            migrate(engine)
+            chain = Chain(record or RecordPlace.beside(engine.url))
+            migrate(engine, chain)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, chain)

@@ -44,7 +44,7 @@ def reviews(home: Path) -> list[tuple]:
         return db.execute("SELECT id, author, findings FROM reviews ORDER BY seq").fetchall()
 
 
-def test_a_backup_comes_back_as_it_was_without_the_key(home: Path, tmp_path: Path):
+def test_a_backup_comes_back_as_it_was_without_the_key_of_the_logins(home: Path, tmp_path: Path):
     made = make(home, tmp_path / "out" / "day.tar")
     assert restore(tmp_path / "out" / "day.tar", tmp_path / "again") == made == verify(tmp_path / "out" / "day.tar")
     again = tmp_path / "again"
@@ -54,6 +54,8 @@ def test_a_backup_comes_back_as_it_was_without_the_key(home: Path, tmp_path: Pat
         "images/aa/one.png",
         "runs/first/adapter/weights.bin",
         "runs/first/log.jsonl",
+        "record.key",
+        "pdc.anchor",
     }
     assert (again / "images/aa/one.png").read_bytes() == b"pixels" * 1000
     assert again.stat().st_mode & 0o077 == 0

@@ -1,6 +1,7 @@
 """A backup is one tar file: the database as it was at one moment, every file beside it, and a manifest with the hash of each.
 
-The key that signs logins stays out, so that nobody can log in by a backup; thumbnails are made anew. Images are stored before
+The key that signs logins stays out, so that nobody can log in by a backup; thumbnails are made anew. The record's key goes
+along where it lies in PDC_HOME, so that a restored record can be checked and goes on. Images are stored before
 their rows, so the files that are copied after the database hold every image that it names.
 """
 
@@ -21,23 +22,28 @@ from typing import BinaryIO
 
 from pdc import __version__
 from pdc.domain.errors import BadSetting, StoreUnavailable
-from pdc.store.backups.snapshot import check, snapshot
+from pdc.store.audit.anchor import Anchor
+from pdc.store.backups.snapshot import check, last_link, snapshot
 
 DATABASE, MANIFEST = "pdc.sqlite3", "manifest.json"
-LEFT_OUT = frozenset({"secret", "thumbnails", "incoming", "backups", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"})
+ANCHOR = "pdc.anchor"
+LEFT_OUT = frozenset({"secret", "thumbnails", "incoming", "backups", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"})
 FORMAT = 1
+OTHER_RECORD = "The backup's database {path} was changed: the record in it does not end where it did when the backup was made."
 PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds: sha256 and bytes of each file by its path below PDC_HOME, and the rows of each table."""
+    """What a backup holds: sha256 and bytes of each file by its path below PDC_HOME, and the rows of each table; `record`: the
+    last link of the record (None: from before there was one)."""
 
     made_at: str
     version: str
     rows: dict[str, int]
     files: dict[str, tuple[str, int]]
     format: int = FORMAT
+    record: str | None = None
 
 
 def make(home: Path, archive: Path) -> Manifest:
@@ -55,7 +61,7 @@ def make(home: Path, archive: Path) -> Manifest:
         with TemporaryDirectory(dir=archive.parent) as folder, part.open("wb") as out:
             copied = Path(folder) / DATABASE
             snapshot(home / DATABASE, copied)
-            files = _written(out, home, copied, check(copied))
+            files = _written(out, home, copied)
             out.flush()
             os.fsync(out.fileno())
         verify(part)
@@ -96,6 +102,7 @@ def restore(archive: Path, home: Path) -> Manifest:
             tar.extractall(part, [m for m in tar if m.name != MANIFEST], filter="data")
         if check(part / DATABASE) != manifest.rows:
             raise StoreUnavailable("The backup {path} is damaged: its database has other rows than were written.", path=archive)
+        _compare_record(manifest, part)
         if home.exists():
             home.rmdir()
         part.rename(home)
@@ -106,12 +113,24 @@ def restore(archive: Path, home: Path) -> Manifest:
     return manifest
 
 
-def _written(out: BinaryIO, home: Path, database: Path, rows: dict[str, int]) -> Manifest:
+def _compare_record(manifest: Manifest, home: Path) -> None:
+    """Its database ends with the link that the manifest names; the restored store's anchor starts there."""
+    if manifest.record is None:
+        return
+    if (found := last_link(home / DATABASE)) is None or str(found) != manifest.record:
+        raise StoreUnavailable(OTHER_RECORD, path=home / DATABASE)
+    anchor = Anchor(home / ANCHOR)
+    anchor.write(found)
+    anchor.close()
+
+
+def _written(out: BinaryIO, home: Path, database: Path) -> Manifest:
+    rows, record = check(database), last_link(database)
     files: dict[str, tuple[str, int]] = {}
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, path in [(DATABASE, database), *_files(home)]:
             files[name] = _add(tar, name, path)
-        manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files)
+        manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files, record=record and str(record))
         text = json.dumps(asdict(manifest), indent=1).encode()
         about = tarfile.TarInfo(MANIFEST)
         about.size = len(text)

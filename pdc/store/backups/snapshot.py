@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from pdc.domain.errors import StoreUnavailable
+from pdc.store.audit.anchor import Head
 from pdc.store.database import sentences, sqlite_driver
 
 PAGES = 2000  # copied at once; a writer waits for no longer than that takes
@@ -34,3 +35,12 @@ def check(path: Path) -> dict[str, int]:
             raise StoreUnavailable("The database {path} is damaged; use another backup.", path=path)
         tables = [row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         return {name: copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+
+
+def last_link(path: Path) -> Head | None:
+    """The last link of the record in a database file; None where it is older than the record."""
+    with sentences(make_url(f"sqlite:///{path}")), closing(sqlite_driver().connect(f"file:{path}?mode=ro", uri=True)) as copy:
+        if not copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_links'").fetchone():
+            return None
+        found = copy.execute("SELECT n, mac FROM audit_links ORDER BY n DESC LIMIT 1").fetchone()
+        return Head(*found) if found else None
