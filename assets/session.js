@@ -2,6 +2,7 @@
 
 import { html } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
+import { goOnAsBefore } from "./visit.js";
 
 const EVERY_MS = 60000;
 
@@ -20,6 +21,7 @@ function tellOfWork() {
 }
 
 export const mountSession = async ({ element }) => {
+  await goOnAsBefore();
   const { user } = await (await fetch("session")).json();
   const header = element.querySelector(".pdc-header");
   if (!user || !header) return;

@@ -52,6 +52,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
 from pdc.web.page_policy import PageSender, headers_for
+from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
 from pdc.web.ui.words import in_language, language_of
@@ -67,6 +68,7 @@ GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
+MAX_TOKEN = 1000  # bytes
 
 
 class Assignment(BaseModel):
@@ -178,13 +180,15 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = under_visit(scope) if self.access.visitors else scope
         request, extra, framed = Request(scope), Response(), self.access.visitors
+        way = self.access.arrive(request) if _is_page(request) else None
         self.access.remember(request, extra)
         cookies = [h for h in extra.raw_headers if h[0] == b"set-cookie"]
         send = PageSender(send, headers_for(scope, framed=framed), cookies, framed=framed)
         try:
-            answer = _refusal(request, self.access, self.limit)
-            if answer is None and scope["path"].startswith(GRADIO):
+            answer = _refusal(request, self.access, self.limit) or way
+            if answer is None and _route(scope).startswith(GRADIO):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
             answer = await _say(request, error)
@@ -192,7 +196,7 @@ class Guard:
 
     async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
-        route = request.scope["path"].removeprefix(GRADIO)
+        route = _route(request.scope).removeprefix(GRADIO)
         if not route.startswith(USED):
             return _sentence(request, 404, Message("There is no such page.")), receive
         body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
@@ -204,9 +208,18 @@ class Guard:
         return _sentence(request, 403, sentence) if sentence else None, again
 
 
+def _route(scope: Scope) -> str:
+    """The path inside the app, wherever that is mounted."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
+
+
+def _is_page(request: Request) -> bool:
+    return request.method == "GET" and _route(request.scope) == "/"
+
+
 def _uncompressed(scope: Scope) -> Scope:
     """The request for a page without the wish for a compressed one: its scripts are given their nonce in what is sent."""
-    if scope["method"] != "GET" or scope["path"] not in PAGES:
+    if scope["method"] != "GET" or _route(scope) not in PAGES:
         return scope
     return {**scope, "headers": [h for h in scope["headers"] if h[0] != b"accept-encoding"]}
 
@@ -245,7 +258,7 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     length = request.headers.get("content-length")
     if length is not None and (not length.isdecimal() or int(length) > limit):
         return _sentence(request, 413, too_large(limit))
-    if request.url.path not in OPEN_PATHS and access.user(request) is None:
+    if _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return RedirectResponse("/login", 303) if wants_page else _sentence(request, 401, LOG_IN)
     return None
@@ -345,7 +358,13 @@ def _login_routes(app: FastAPI, access: Access) -> None:
     @app.get("/session")
     def session(request: Request) -> JSONResponse:
         """Who is logged in; null where nobody has to be."""
-        return JSONResponse({"user": access.user(request) if access.login else None})
+        return JSONResponse({"user": access.logged_in(request)})
+
+    @app.post("/visit")
+    async def come_again(request: Request) -> JSONResponse:
+        """The token that a page kept, as the body -> where its visitor goes on; null where it no longer holds."""
+        kept = b"".join([part async for part in body_of(request, MAX_TOKEN)]).decode("ascii", "replace")
+        return JSONResponse({"address": access.visits.again(kept) if access.visitors else None})
 
     @app.post("/session")
     def at_work(request: Request) -> Response:

@@ -17,13 +17,14 @@ from pdc.domain.errors import BadSetting, Busy, TooManyTries
 from pdc.domain.message import Message
 from pdc.store.store import Store
 from pdc.web.login_gate import LoginGate
+from pdc.web.space.cookies import set_cookie
+from pdc.web.space.visitors import SECONDS, Visitors
 
 if TYPE_CHECKING:
     from pdc.store.records import StoredUser
 
-COOKIE, VISITOR = "pdc_session", "pdc_visitor"
+COOKIE = "pdc_session"
 IDLE_SECONDS = 3600
-VISITOR_SECONDS = 30 * 24 * 3600  # a visitor who comes back finds their images
 KEY_BYTES = 32
 MIN_PASSWORD = 10
 LOCAL_USER = "reader"
@@ -43,28 +44,40 @@ WRONG = Message("This name and password do not fit. Try again, or ask whoever ru
 
 
 class Access:
-    """`login`: everyone must log in. `visitors`: nobody logs in and each browser is its own user (a public Space).
+    """`login`: everyone must log in. `visitors`: nobody has to, and each browser is its own user (a public Space); they are
+    forgotten `visit` seconds after they were named.
 
     Who works stays logged in; after `idle` seconds without work, or once the password changes or the user is removed, nobody is.
     """
 
-    def __init__(self, store: Store, home: Path, *, login: bool, visitors: bool = False, idle: int = IDLE_SECONDS) -> None:
+    def __init__(
+        self, store: Store, home: Path, *, login: bool, visitors: bool = False, idle: int = IDLE_SECONDS, visit: int = SECONDS
+    ) -> None:
         from itsdangerous import URLSafeTimedSerializer
 
         self.store, self.login, self.visitors, self.idle = store, login, visitors, idle
         self.gate = LoginGate()
         self.signer = URLSafeTimedSerializer(_secret(home))
+        self.visits = Visitors(self.signer, visit)
 
     def user(self, request: Request) -> str | None:
         """The name of whoever sent the request, or None when they must log in first. StoreUnavailable."""
-        if self.login:
-            return self._reader(request)
-        return self._visitor(request) if self.visitors else LOCAL_USER
+        if self.visitors:
+            return self._reader(request) or self.visits.name(request)
+        return self._reader(request) if self.login else LOCAL_USER
+
+    def logged_in(self, request: Request) -> str | None:
+        """Who logged in; None where nobody did, or has to."""
+        return self._reader(request) if self.login or self.visitors else None
 
     def remember(self, request: Request, response: Response) -> None:
         """Give a new visitor of a Space a name of their own."""
-        if self.visitors and self._signed(request, VISITOR, VISITOR_SECONDS) is None:
-            self._set(request, response, VISITOR, self._visitor(request))
+        if self.visitors and self._reader(request) is None:
+            self.visits.remember(request, response)
+
+    def arrive(self, request: Request) -> Response | None:
+        """Where a visitor's page lies, when it is not where they ask for it."""
+        return self.visits.arrive(request) if self.visitors and self._reader(request) is None else None
 
     async def log_in(self, request: Request, name: str, password: str) -> Response:
         address = request.client.host if request.client else ""
@@ -76,21 +89,25 @@ class Access:
             return self.page(request, full.message, 503)
         if not fits:
             return self.page(request, WRONG, 401)
+        return self.admit(request, name)
+
+    def admit(self, request: Request, name: str) -> Response:
+        """The way in for a user whose word has been checked: the page, and a cookie for a session of its own."""
         response = RedirectResponse("/", 303)
-        self._set(request, response, COOKIE, self._session(name, secrets.token_hex(8)))
+        self._set(request, response, self._session(name, secrets.token_hex(8)))
         return response
 
     def renew(self, request: Request, response: Response) -> None:
         """The reader is at work: their time starts again."""
-        if self.login and (name := self._reader(request)) is not None:
-            self._set(request, response, COOKIE, self._session(name, self._named(request)[2]))
+        if (name := self.logged_in(request)) is not None:
+            self._set(request, response, self._session(name, self._named(request)[2]))
 
     def log_out(self, request: Request) -> Response:
         """The session ends here, also for whoever has a copy of its cookie."""
-        if self.login and self._reader(request) is not None:
+        if self.logged_in(request) is not None:
             self.store.end_session(self._named(request)[2])
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE)
+        set_cookie(response, COOKIE, "", 0, framed=self.visitors, secure=request.url.scheme == "https")
         return response
 
     def page(self, request: Request, said: Message | str = "", status: int = 200) -> Response:
@@ -144,12 +161,6 @@ class Access:
         user = self.store.user(name)
         return [name, _stamp(user) if user else "", id]
 
-    def _visitor(self, request: Request) -> str:
-        if not hasattr(request.state, "visitor"):
-            known = self._signed(request, VISITOR, VISITOR_SECONDS)
-            request.state.visitor = known or f"visitor-{secrets.token_hex(8)}"
-        return request.state.visitor
-
     def _signed(self, request: Request, cookie: str, seconds: int) -> Any:
         from itsdangerous import BadSignature
 
@@ -158,13 +169,9 @@ class Access:
         except BadSignature:
             return None
 
-    def _set(self, request: Request, response: Response, cookie: str, said: str | list[str]) -> None:
-        # A Space is shown inside a frame of another site: its cookie must be allowed there.
-        same_site = "none" if self.visitors else "strict"
-        secure = self.visitors or request.url.scheme == "https"
-        seconds = VISITOR_SECONDS if cookie == VISITOR else self.idle
-        value = self.signer.dumps(said)
-        response.set_cookie(cookie, value, max_age=seconds, httponly=True, samesite=same_site, secure=secure)
+    def _set(self, request: Request, response: Response, said: list[str]) -> None:
+        secure = request.url.scheme == "https"
+        set_cookie(response, COOKIE, self.signer.dumps(said), self.idle, framed=self.visitors, secure=secure)
 
 
 def hash_password(password: str) -> str:

@@ -113,6 +113,22 @@ def test_each_visitor_of_a_space_has_a_name_of_their_own(tmp_path: Path):
     assert "pdc_visitor=" in first and "set-cookie" not in web.get("/health").headers
 
 
+def test_the_whole_app_answers_under_the_address_of_a_visit(tmp_path: Path):
+    web = client(tmp_path, visitors=True)
+
+    def bare(path: str):
+        web.cookies.clear()
+        return web.get(path)
+
+    place = bare("/").headers["location"]
+    page = bare(place)
+    assert page.status_code == 200 and f'"root":"https://testserver{place.rstrip("/")}"' in page.text.replace(": ", ":")
+    web.cookies.clear()
+    sha = web.post(f"{place}api/images?name=a.png", content=png()).json()["sha256"]
+    assert bare(f"{place}images/{sha}.png").status_code == 200
+    assert bare(f"{place}gradio_api/api/").status_code == 404  # the guard knows Gradio's routes there too
+
+
 def test_short_passwords_are_refused():
     with pytest.raises(BadSetting, match="10 or more"):
         hash_password("short")
