@@ -1,4 +1,5 @@
-"""What many tests share: the embedded model, loaded once, and images whose contents are known because we draw them."""
+"""What many tests share: the embedded model, loaded once, images whose contents are known because we draw them, and the
+database: tests of a module marked `both_databases` run on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from databases import POSTGRESQL, SQLITE, Server, missing, on_server, running
 from PIL import Image
 
 from pdc.inference.adapter_ref import AdapterRef
@@ -39,6 +41,35 @@ def _mark(items: Sequence[pytest.Item]) -> None:
             item.add_marker("slow")
         if "browser" in asked:
             item.add_marker("browser")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`both_databases` runs a test on PostgreSQL too, `both_databases("nightly")` does so at night, `sqlite_only` does not."""
+    marker = metafunc.definition.get_closest_marker("both_databases")
+    if marker is None or metafunc.definition.get_closest_marker("sqlite_only"):
+        return
+    when = [pytest.mark.nightly] if "nightly" in marker.args else []
+    metafunc.parametrize("database", [SQLITE, pytest.param(POSTGRESQL, marks=when)], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The kind of database that `url_of` names in this test."""
+    kind = getattr(request, "param", SQLITE)
+    if kind == SQLITE:
+        yield kind
+        return
+    with on_server(request.getfixturevalue("postgres")):
+        yield kind
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this session; whoever asks for it is skipped where none is installed."""
+    if why := missing():
+        pytest.skip(f"PostgreSQL is not tried here: {why}")
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from databases import url_of
 from pictures import encoded
 from PIL import Image as Pillow
 
@@ -48,7 +49,7 @@ class Bench:
     """A review service and count sessions over a store in `folder`."""
 
     def __init__(self, folder: Path, **options: bool) -> None:
-        self.store = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}")
+        self.store = Store.open(url_of(folder))
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), Silent(), **options)
         self.counts = CountSessions(self.store, folder, self.service)
 

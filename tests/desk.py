@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
 
+from databases import url_of
 from pictures import encoded
 from PIL import Image as Pillow
 
@@ -66,7 +67,7 @@ class Desk:
     """Services and a review tab over a store in `folder`."""
 
     def __init__(self, folder: Path, *, blind: bool = False) -> None:
-        self.store, self.model = Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}"), Scripted()
+        self.store, self.model = Store.open(url_of(folder)), Scripted()
         self.service = ReviewService(self.store, ImageFiles(folder / "images"), self.model, blind=blind)
         self.images, self.prefetcher = Worklist(self.service), Prefetcher(self.service)
         self.tab = ReviewTab(self.service, self.images, self.prefetcher, lambda: ASK)

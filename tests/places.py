@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
+from databases import quick_url_of
 from pictures import encoded
 from PIL import Image as Pillow
 
@@ -20,7 +21,7 @@ class Place:
     """A store with its image files, and short ways to fill it."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.files = Store.open("sqlite://"), ImageFiles(folder / "images")
+        self.store, self.files = Store.open(quick_url_of(folder)), ImageFiles(folder / "images")
 
     def image(self, name: str, group: str = "g", size: tuple[int, int] = (40, 30)) -> Image:
         accepted = accept(encoded(Pillow.new("RGB", size, tuple(crc32(name.encode()).to_bytes(4)[:3]))), name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+
+from databases import url_of as url_of
 
 from pdc.domain.values import (
     Adapter,
@@ -56,7 +57,3 @@ def a_review(id: str = "r1", **changes) -> Review:
 def an_adapter(name: str = "first", **changes) -> Adapter:
     start = Adapter(name, "tiny", f"/adapters/{name}", AdapterStatus.CANDIDATE, None, "compact-1", {}, AT)
     return replace(start, **changes)
-
-
-def url_of(folder: Path) -> str:
-    return f"sqlite:///{folder / 'pdc.sqlite3'}"

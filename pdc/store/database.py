@@ -2,7 +2,8 @@
 
 SQLite: WAL and synchronous=FULL, so that an acknowledged write survives kill and power failure; every write begins with
 BEGIN IMMEDIATE behind one lock, so that writers queue instead of failing; readers see a snapshot and never wait. The
-`pysqlite3` driver is preferred because it carries a SQLite without the WAL-reset bug of 3.7.0 to 3.51.2.
+`pysqlite3` driver is preferred because it carries a SQLite without the WAL-reset bug of 3.7.0 to 3.51.2. How PostgreSQL keeps
+the same promises is told in `pdc.store.engines.postgresql`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from types import ModuleType
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import StaticPool
 
-from pdc.domain.errors import StoreUnavailable
+from pdc.domain.errors import PdcError, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.store.audit.chain import Chain, RecordedSession
+from pdc.store.engines import postgresql
 
 BUSY_SECONDS = 15.0
-_WRITE = "pdc_write"
+_WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
 Columns = TypeVarTuple("Columns")
 
 
@@ -36,6 +38,7 @@ class Database:
     def __init__(self, engine: Engine, chain: Chain) -> None:
         self._engine, self._chain = engine, chain
         self._writer = engine.execution_options(**{_WRITE: True})
+        self._reader = engine if is_sqlite(engine) else postgresql.reader_of(engine)
         self._write_lock = RLock()
         self._read_lock = self._write_lock if isinstance(engine.pool, StaticPool) else nullcontext()
 
@@ -58,7 +61,7 @@ class Database:
     @contextmanager
     def _read(self) -> Iterator[Session]:
         """One snapshot."""
-        with self._read_lock, sentences(self._engine.url), Session(self._engine) as session:
+        with self._read_lock, sentences(self._engine.url), Session(self._reader) as session:
             yield session
 
 
@@ -71,15 +74,20 @@ def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine for any SQLAlchemy URL, or StoreUnavailable saying what is wrong with it."""
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
-        return _sqlite_engine(parsed, busy_seconds)
-    except (ArgumentError, NoSuchModuleError):
+        make = {"sqlite": _sqlite_engine, "postgresql": postgresql.make_engine}[parsed.get_backend_name()]
+        engine = make(parsed, busy_seconds)
+        event.listen(engine, "begin", _begin)
+        return engine
+    except (ArgumentError, NoSuchModuleError, KeyError):
         raise StoreUnavailable("The database URL {url} cannot be used; see PDC_DATABASE_URL.", url=repr(_hidden(url))) from None
     except ModuleNotFoundError as error:
         raise StoreUnavailable(
             "The database URL needs the Python package {name}; install it with pip.", name=repr(error.name)
         ) from None
+
+
+def is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
@@ -92,7 +100,6 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
         options |= {"pool_size": 8, "max_overflow": 64}
     engine = create_engine(url, **options)
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
     if not _in_memory(url):
         with sentences(url):
             _use_wal(engine, busy_seconds)
@@ -132,8 +139,12 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    writes = options.get(_WRITE)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
+        postgresql.wait_for_turn(connection, patient=bool(options.get(_MIGRATES)))
 
 
 def _use_wal(engine: Engine, busy_seconds: float) -> None:
@@ -156,17 +167,16 @@ def _use_wal(engine: Engine, busy_seconds: float) -> None:
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """One write transaction for a migration: foreign keys are off, or rebuilding a table would delete its children."""
-    connection = engine.execution_options(**{_WRITE: True}).connect()
-    is_sqlite = engine.dialect.name == "sqlite"
+    connection = engine.execution_options(**{_WRITE: True, _MIGRATES: True}).connect()
     try:
-        if is_sqlite:
+        if is_sqlite(engine):
             _pragma(connection, "foreign_keys=OFF")
         with connection.begin():
             yield connection
-            if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            if is_sqlite(engine) and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise StoreUnavailable("The database has rows without their parents; restore a backup of it.")
     finally:
-        if is_sqlite:
+        if is_sqlite(engine):
             _pragma(connection, "foreign_keys=ON")
         connection.close()
 
@@ -186,9 +196,13 @@ def sentences(url: URL) -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        if type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
+        said = str(error.orig).lower()
+        known = any(words in said for words, _ in postgresql.MEANINGS)
+        if not known and type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
             raise
-        raise StoreUnavailable(_sentence(str(error.orig).lower(), url)) from error
+        raise StoreUnavailable(_sentence(said, url)) from error
+    except StatementError as error:  # a value that a column refuses
+        raise (error.orig if isinstance(error.orig, PdcError) else error) from None
     except sqlite_driver().Error as error:  # from a connection that SQLAlchemy did not get to see yet
         raise StoreUnavailable(_sentence(str(error).lower(), url)) from error
     except SQLAlchemyError as error:
@@ -199,7 +213,7 @@ def sentences(url: URL) -> Iterator[None]:
 
 def _sentence(said: str, url: URL) -> Message:
     where = url.database if url.get_backend_name() == "sqlite" else _hidden(url)
-    for words, meaning in _MEANINGS:
+    for words, meaning in _MEANINGS if url.get_backend_name() == "sqlite" else _SERVER_MEANINGS:
         if words in said:
             return Message(meaning, path=where)
     return Message("The database {path} does not answer as it should ({why}); run `python -m pdc doctor`.", path=where, why=said)
@@ -219,6 +233,9 @@ _MEANINGS = (
         "disk i/o",
         "The database {path} cannot be read or written because the disk reports an error; check the disk. Nothing was saved.",
     ),
+)
+_SERVER_MEANINGS = (
+    *postgresql.MEANINGS,
     ("connect", "The database {path} cannot be reached; check that its server runs and that PDC_DATABASE_URL is right."),
 )
 

@@ -126,7 +126,7 @@ class LabelQueries(Database):
         version = session.scalar(select(func.max(LabelEventRow.seq)))
         kept = self._folded
         if kept is None or kept[0] != version:
-            names = session.scalars(select(LabelRow.label).order_by(LabelRow.label))
+            names = sorted(session.scalars(select(LabelRow.label)))
             kept = self._folded = version, fold(names, _events(session), vocabulary())
         return kept[1]
 

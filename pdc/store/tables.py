@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, Text, TypeDecorator, UniqueConstraint, false
+from sqlalchemy import DateTime, ForeignKey, Index, Integer, MetaData, Text, TypeDecorator, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from pdc.domain.errors import BadSetting
+
+LARGEST = 2**31 - 1
 
 
 class Utc(TypeDecorator[datetime]):
@@ -29,6 +33,37 @@ class Utc(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """Text that every database and file can hold: PostgreSQL takes no NUL, and half a character has no bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: object) -> str | None:
+        if value is not None and ("\0" in value or not _whole(value)):
+            raise BadSetting("The text {text} has a character that cannot be stored; type it anew.", text=ascii(value)[:60])
+        return value
+
+
+class Whole(TypeDecorator[int]):
+    """A whole number of at most 32 bits, as PostgreSQL's integers are."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: object) -> int | None:
+        if value is not None and not -LARGEST <= value <= LARGEST:
+            raise BadSetting("The number {n} is too large to be stored; use a smaller one.", n=value)
+        return value
+
+
+def _whole(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 class Row(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -38,7 +73,7 @@ class Row(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_name)s",
         }
     )
-    type_annotation_map = {str: Text, datetime: Utc}  # noqa: RUF012
+    type_annotation_map = {str: PlainText, int: Whole, datetime: Utc}  # noqa: RUF012
 
 
 class ImageRow(Row):

@@ -59,7 +59,7 @@ class UserQueries(Database):
     def users(self) -> list[StoredUser]:
         """By name."""
         with self._read() as session:
-            return [mapping.user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name))]
+            return sorted(map(mapping.user, session.scalars(select(UserRow))), key=lambda user: user.name)
 
 
 def _known_user(session: Session, name: str) -> UserRow:

@@ -1,0 +1,1 @@
+"""What a kind of database needs beside the tables."""

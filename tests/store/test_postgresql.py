@@ -1,0 +1,159 @@
+"""PostgreSQL alone: many processes start and write at once, old databases come up to date, the server goes and comes back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from databases import Server
+from sqlalchemy import Connection, MetaData, Table, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+from store_values import SHA, a_review, an_image
+
+from pdc.domain.errors import StoreUnavailable
+from pdc.store import Store
+from pdc.store.database import migrating, open_engine
+from pdc.store.schema import _config
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_FILLED = {"alembic_version", "audit_links", "audit_events"}
+OPEN_WHEN_TOLD = """
+import sys
+from pdc.store import Store
+import alembic.command
+print("ready", flush=True)
+for url in map(str.strip, sys.stdin):
+    print(len(Store.open(url).labels()), flush=True)
+"""
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    """An empty database."""
+    url = postgres.create(empty=True)
+    yield url
+    postgres.drop(url)
+
+
+@pytest.mark.slow
+def test_three_processes_that_start_on_an_empty_database_at_once_all_succeed(postgres: Server):
+    command, pipe = [sys.executable, "-c", OPEN_WHEN_TOLD], subprocess.PIPE
+    children = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+    assert [child.stdout.readline() for child in children] == ["ready\n"] * 3
+    for _ in range(2):
+        url = postgres.create(empty=True)
+        for child in children:
+            print(url, file=child.stdin, flush=True)
+        assert [child.stdout.readline() for child in children] == ["5\n"] * 3, [child.communicate()[1] for child in children]
+    for child in children:
+        child.communicate()
+
+
+def test_a_database_comes_up_to_date_from_every_older_revision_with_its_rows(url: str):
+    revisions = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][:0:-1]
+    engine, config = open_engine(url), _config()
+    with migrating(engine) as connection:
+        config.attributes["connection"] = connection
+        for n, revision in enumerate(revisions):
+            command.upgrade(config, revision)
+            _fill(connection, n)
+    engine.dispose()
+    store = Store.open(url)
+    with store._read() as session:
+        tables = _tables(session.connection())
+        kept = {t.name: session.scalar(select(func.count()).select_from(t)) for t in tables}
+    assert kept["images"] == kept["reviews"] == kept["drafts"] == len(revisions) and min(kept.values()) >= 1
+    store.close()
+
+
+def _tables(connection: Connection) -> list[Table]:
+    found = MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if table.name not in NOT_FILLED]
+
+
+def _fill(connection: Connection, n: int) -> None:
+    """One more row in every table that there is; a row refers to the newest of another table."""
+    for table in _tables(connection):
+        values = {c.name: _value(connection, table, c.name, n) for c in table.columns if not c.nullable and c.name != "seq"}
+        connection.execute(insert(table).values(values))
+
+
+def _value(connection: Connection, table: Table, name: str, n: int) -> object:
+    column = table.columns[name]
+    for key in column.foreign_keys:
+        return connection.scalar(select(func.max(key.column)))
+    kind = column.type.python_type
+    told = {"labels": '["polyp"]', "task": "count_and_box", "side": "training", "status": "complete"}
+    return told.get(name, f"{name} {n:03}") if kind is str else _PLAIN[kind.__name__](n)
+
+
+_PLAIN = {
+    "int": lambda n: n,
+    "float": float,
+    "bool": lambda n: False,
+    "bytes": lambda n: b"\0\0",
+    "datetime": lambda n: text("TIMESTAMP '2026-03-01 09:30:15'"),
+    "date": lambda n: text("DATE '2026-03-01'"),
+}
+
+
+def test_every_table_that_sqlite_keeps_as_written_is_kept_as_written(url: str, tmp_path: Path):
+    store = Store.open(url)
+    on_sqlite = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    with on_sqlite._read() as session:
+        kept = set(session.scalars(text("SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")))
+    with store._read() as session:
+        found = session.execute(text("SELECT event_object_table, event_manipulation FROM information_schema.triggers"))
+        refused = set(map(tuple, found))
+    assert len(kept) >= 16
+    assert {(table, verb) for table in kept for verb in ("UPDATE", "DELETE")} <= refused
+    for table in kept:
+        with pytest.raises(IntegrityError, match="never changed"), store._write() as session:
+            session.execute(text(f'TRUNCATE "{table}" CASCADE'))
+    on_sqlite.close()
+    store.close()
+
+
+def test_a_server_that_went_away_is_a_sentence_and_its_return_is_noticed(postgres: Server, url: str):
+    store = Store.open(url)
+    store.add_image(an_image())
+    postgres.stop()
+    try:
+        for ask in (store.images, lambda: store.save_review(a_review(), key="k", base_revision=0)):
+            with pytest.raises(StoreUnavailable, match="cannot be reached; check that its server runs"):
+                ask()
+    finally:
+        postgres.start()
+    assert [image.sha256 for image in store.images()] == [SHA]
+    assert store.save_review(a_review(), key="k", base_revision=0).revision == 1
+    store.close()
+
+
+def test_a_connection_that_breaks_between_two_questions_is_not_noticed(postgres: Server, url: str):
+    store = Store.open(url)
+    store.images()
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
+    assert store.images() == []
+    store.close()
+
+
+def test_a_writer_that_waits_too_long_for_its_turn_is_told_so(url: str):
+    store, hasty = Store.open(url), Store.open(url, busy_seconds=0.1)
+    with store._write() as session, pytest.raises(StoreUnavailable, match="kept busy by another program"):
+        session.connection()
+        hasty.add_label("Mitose")
+    hasty.add_label("Mitose")
+    assert "Mitose" in store.labels()
+    store.close(), hasty.close()
+
+
+def test_a_url_that_names_no_driver_takes_the_one_that_pdc_brings(url: str):
+    store = Store.open(url.replace("postgresql+psycopg", "postgresql"))
+    assert len(store.labels()) == 5
+    store.close()
