@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
-from pdc.domain.users.roles import Action, Role, demand, may
+from pdc.domain.users.roles import Action, Role, capped, demand, may
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
@@ -313,9 +313,9 @@ def reviews_to_train_on(settings: Settings, service: ReviewService, user: str) -
 def role_of(settings: Settings, store: Store, name: str) -> Role:
     """What a user may do; whoever needs no login has the machine, and with it every right."""
     if not settings.needs_login:
-        return Role.ADMIN
+        return capped(Role.ADMIN, name)
     user = store.user(name)
-    return user.role if user else Role.READER
+    return capped(user.role if user else Role.READER, name)
 
 
 def first_question_of(settings: Settings, routing: AdapterRouting, store: Store) -> Question:

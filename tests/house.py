@@ -15,9 +15,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from pdc.compose import build, open_store
+from pdc.domain.users.roles import Role
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.web.auth import hash_password
+from pdc.web.logins.tokens import make_token
 
 NO_MODEL = "http://127.0.0.1:9"  # nothing listens there: these tests need no answers
 PASSWORD = "correct horse"
@@ -42,6 +44,11 @@ class House:
         browser.log_in(name)
         return browser
 
+    def program(self, name: str, role: Role = Role.READER) -> Browser:
+        """What comes in for this user with a new API token of the role."""
+        token = make_token(self.store, name, uuid4().hex, role, 1, name)
+        return Browser(self, headers={"Authorization": f"Bearer {token}"})
+
     def handler(self, name: str) -> int:
         """The number of a handler: by its name, or where several tabs have one of that name, by `tab.name`."""
         module, _, last = name.rpartition(".")
@@ -63,12 +70,13 @@ class Browser:
     page: str = field(default_factory=lambda: uuid4().hex)
     cookies: dict[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
-    def send(self, method: str, path: str, **options: Any) -> Any:
+    def send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> Any:
         web = self.house.web
         web.cookies.clear()
         web.cookies.update(self.cookies)
-        answer = web.request(method, path, **options)
+        answer = web.request(method, path, headers=self.headers | (headers or {}), **options)
         self.cookies |= dict(answer.cookies)
         if "image" not in answer.headers.get("content-type", ""):
             self.seen.append(answer.text)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import getpass
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from pdc.cli.entry import DONE
+from pdc.cli.tokens import commands as tokens
 from pdc.domain.users.roles import Role
 
 app = typer.Typer(help="Who may log in.")
+app.add_typer(tokens.app, name="token")
 
 
 @app.command("add")
@@ -36,8 +39,11 @@ def set_password(name: Annotated[str, typer.Argument(help="A user.")]) -> int:
     from pdc.settings import Settings
     from pdc.web.auth import hash_password
 
-    open_store(Settings.from_env()).set_password(name, hash_password(_password()))
+    store = open_store(Settings.from_env())
+    store.set_password(name, hash_password(_password()))
     print(f"{name} has another password now, and has to log in again.")
+    if left := [token.name for token in store.tokens(name) if token.works(datetime.now(UTC))]:
+        print(f"These tokens of {name} go on working: {', '.join(left)}; `python -m pdc users token revoke` ends one.")
     return DONE
 
 

@@ -13,7 +13,7 @@ from pdc.store.list_queries import ListQueries
 from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
 from pdc.store.schema import migrate
-from pdc.store.user_queries import UserQueries
+from pdc.store.tokens.queries import TokenQueries
 from pdc.store.vector_queries import VectorQueries
 
 
@@ -25,7 +25,7 @@ class Store(
     LookQueries,
     EffortQueries,
     VectorQueries,
-    UserQueries,
+    TokenQueries,
     CountQueries,
     AuditQueries,
 ):

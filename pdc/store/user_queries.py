@@ -14,6 +14,7 @@ from pdc.store import mapping
 from pdc.store.database import Database
 from pdc.store.records import StoredUser
 from pdc.store.tables import EndedSessionRow, UserRow
+from pdc.store.tokens.tables import working_tokens
 
 
 class UserQueries(Database):
@@ -30,17 +31,20 @@ class UserQueries(Database):
     def set_password(self, name: str, password_hash: str) -> None:
         """NotFound when there is no such user."""
         with self._write() as session:
-            _known_user(session, name).password_hash = password_hash
+            known_user(session, name).password_hash = password_hash
 
     def set_role(self, name: str, role: Role) -> None:
         """NotFound when there is no such user."""
         with self._write() as session:
-            _known_user(session, name).role = str(role)
+            known_user(session, name).role = str(role)
 
     def remove_user(self, name: str) -> None:
-        """The user's reviews stay. NotFound when there is no such user."""
+        """The user's reviews stay; their tokens are revoked, also for somebody who gets the name later. NotFound when there is
+        no such user."""
         with self._write() as session:
-            session.delete(_known_user(session, name))
+            session.delete(known_user(session, name))
+            for token in session.scalars(working_tokens(name)):
+                token.revoked_at = datetime.now(UTC)
 
     def user(self, name: str) -> StoredUser | None:
         with self._read() as session:
@@ -62,7 +66,8 @@ class UserQueries(Database):
             return sorted(map(mapping.user, session.scalars(select(UserRow))), key=lambda user: user.name)
 
 
-def _known_user(session: Session, name: str) -> UserRow:
+def known_user(session: Session, name: str) -> UserRow:
+    """NotFound when there is no such user."""
     row = session.get(UserRow, name)
     if row is None:
         raise NotFound(f"There is no user named {name!r}; `python -m pdc users list` shows those there are.")

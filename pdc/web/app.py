@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from pdc import __version__
-from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable
+from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable, TooManyTries
 from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
@@ -62,8 +62,9 @@ MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopp
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
 LOG_IN = Message("Please log in again; your work is kept.")
+NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", "/health")
-STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, StoreUnavailable: 503}
+STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, TooManyTries: 429, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
@@ -259,6 +260,8 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     if length is not None and (not length.isdecimal() or int(length) > limit):
         return _sentence(request, 413, too_large(limit))
     if _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
+        if access.by_token(request):
+            return _sentence(request, 401, NO_TOKEN)
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return RedirectResponse("/login", 303) if wants_page else _sentence(request, 401, LOG_IN)
     return None

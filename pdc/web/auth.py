@@ -17,6 +17,7 @@ from pdc.domain.errors import BadSetting, Busy, TooManyTries
 from pdc.domain.message import Message
 from pdc.store.store import Store
 from pdc.web.login_gate import LoginGate
+from pdc.web.logins.tokens import PREFIX, Tokens, bearer
 from pdc.web.space.cookies import set_cookie
 from pdc.web.space.visitors import SECONDS, Visitors
 
@@ -57,14 +58,18 @@ class Access:
 
         self.store, self.login, self.visitors, self.idle = store, login, visitors, idle
         self.gate = LoginGate()
+        self.tokens = Tokens(store, self.gate)
         self.signer = URLSafeTimedSerializer(_secret(home))
         self.visits = Visitors(self.signer, visit)
 
     def user(self, request: Request) -> str | None:
-        """The name of whoever sent the request, or None when they must log in first. StoreUnavailable."""
-        if self.visitors:
+        """The name of whoever sent the request, or None when they must log in first; `ByToken` where an API token says it.
+
+        StoreUnavailable, TooManyTries.
+        """
+        if self.visitors and not self.by_token(request):
             return self._reader(request) or self.visits.name(request)
-        return self._reader(request) if self.login else LOCAL_USER
+        return self._reader(request) if self.login or self.visitors else LOCAL_USER
 
     def logged_in(self, request: Request) -> str | None:
         """Who logged in; None where nobody did, or has to."""
@@ -72,17 +77,17 @@ class Access:
 
     def remember(self, request: Request, response: Response) -> None:
         """Give a new visitor of a Space a name of their own."""
-        if self.visitors and self._reader(request) is None:
+        if self.visitors and not self.by_token(request) and self._reader(request) is None:
             self.visits.remember(request, response)
 
     def arrive(self, request: Request) -> Response | None:
         """Where a visitor's page lies, when it is not where they ask for it."""
-        return self.visits.arrive(request) if self.visitors and self._reader(request) is None else None
+        new = self.visitors and not self.by_token(request) and self._reader(request) is None
+        return self.visits.arrive(request) if new else None
 
     async def log_in(self, request: Request, name: str, password: str) -> Response:
-        address = request.client.host if request.client else ""
         try:
-            fits = await self.gate.check(name, address, partial(self._password_fits, name, password))
+            fits = await self.gate.check(name, _address(request), partial(self._password_fits, name, password))
         except TooManyTries as early:
             return self.page(request, early.message, 429)
         except Busy as full:
@@ -99,12 +104,12 @@ class Access:
 
     def renew(self, request: Request, response: Response) -> None:
         """The reader is at work: their time starts again."""
-        if (name := self.logged_in(request)) is not None:
+        if not self.by_token(request) and (name := self.logged_in(request)) is not None:
             self._set(request, response, self._session(name, self._named(request)[2]))
 
     def log_out(self, request: Request) -> Response:
         """The session ends here, also for whoever has a copy of its cookie."""
-        if self.logged_in(request) is not None:
+        if not self.by_token(request) and self.logged_in(request) is not None:
             self.store.end_session(self._named(request)[2])
         response = RedirectResponse("/login", 303)
         set_cookie(response, COOKIE, "", 0, framed=self.visitors, secure=request.url.scheme == "https")
@@ -124,8 +129,16 @@ class Access:
             return True
         return request.headers.get("host", "").rsplit(":", 1)[0] in LOCAL_HOSTS
 
+    def by_token(self, request: Request) -> bool:
+        """Whether an API token has to say who it is; then no cookie does. No browser sends one on its own. To a Space others
+        come with tokens of Hugging Face."""
+        text = bearer(request)
+        return text is not None and (self.login or (self.visitors and text.startswith(PREFIX)))
+
     def same_origin(self, request: Request) -> bool:
         """Whether a request that changes something comes from a page of ours, or from no page at all."""
+        if self.by_token(request):
+            return True
         if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return False
         origin = request.headers.get("origin")
@@ -144,13 +157,18 @@ class Access:
             return False
 
     def _reader(self, request: Request) -> str | None:
-        """Who the cookie names, if their password is still the one that they logged in with; looked up once a request."""
+        """Who the token or the cookie names; looked up once a request."""
         if not hasattr(request.state, "reader"):
-            name, stamp, id = self._named(request)
-            user = self.store.user(name) if name else None
-            good = user is not None and secrets.compare_digest(stamp, _stamp(user)) and not self.store.session_ended(id)
-            request.state.reader = name if good else None
+            token = (bearer(request) or "") if self.by_token(request) else None
+            request.state.reader = self._by_cookie(request) if token is None else self.tokens.user(token, _address(request))
         return request.state.reader
+
+    def _by_cookie(self, request: Request) -> str | None:
+        """Who the cookie names, if their password is still the one that they logged in with."""
+        name, stamp, id = self._named(request)
+        user = self.store.user(name) if name else None
+        good = user is not None and secrets.compare_digest(stamp, _stamp(user)) and not self.store.session_ended(id)
+        return name if good else None
 
     def _named(self, request: Request) -> tuple[str, str, str]:
         """The user, the stamp and the session that the cookie names; nothing where it is none of ours, or too old."""
@@ -172,6 +190,10 @@ class Access:
     def _set(self, request: Request, response: Response, said: list[str]) -> None:
         secure = request.url.scheme == "https"
         set_cookie(response, COOKIE, self.signer.dumps(said), self.idle, framed=self.visitors, secure=secure)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def hash_password(password: str) -> str:

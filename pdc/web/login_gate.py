@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -18,10 +18,11 @@ from pdc.domain.errors import Busy, TooManyTries
 
 AT_ONCE = 2
 WAITING = 20  # further ones are sent away
-FREE = {"name": 5, "address": 30}  # failures that cost no waiting; many people may share an address
+FREE = {"name": 5, "address": 30, "token": 30}  # failures that cost no waiting; many people may share an address
 FIRST, MOST = 2.0, 300.0  # seconds
 FORGOTTEN = 3600.0  # seconds after the last failure
 NAMES = 10_000  # kept at most
+Key = tuple[str, str]  # what is counted, and of whom
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +43,7 @@ class LoginGate:
     """Counts failures by name and by address; a success forgets the name's. `clock` gives seconds."""
 
     clock: Callable[[], float] = time.monotonic
-    failures: dict[tuple[str, str], Failures] = field(default_factory=dict)
+    failures: dict[Key, Failures] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
     inside: int = 0
     """who is checked or waits for it; only the event loop counts"""
@@ -62,34 +63,48 @@ class LoginGate:
         finally:
             self.inside -= 1
 
+    def count_wrong_token(self, address: str) -> None:
+        """A program came with a wrong token. TooManyTries, beyond the first ones. They are counted apart from passwords, and a
+        right token is always taken: behind a proxy one broken program would lock everybody out."""
+        key = ("token", address)
+        if (wait := self._wait([key])) > 0:
+            raise TooManyTries("Too many wrong API tokens. Wait {n} seconds, then try again.", n=int(wait) + 1)
+        log.warning("wrong API token from %s", address)
+        self._count([key])
+
     def _checked(self, name: str, address: str, fits: Callable[[], bool]) -> bool:
         self._refuse_early(name, address)  # others of the same name may have failed meanwhile
         good = fits()
-        self._count(name, address, good)
+        self._forget(("name", name)) if good else self._count(_keys(name, address))
         log.info("%s: user %r from %s", "logged in" if good else "wrong password", name[:64], address)
         return good
 
     def _refuse_early(self, name: str, address: str) -> None:
-        now = self.clock()
-        with self.lock:
-            wait = max((f.wait(FREE[key[0]], now) for key in _keys(name, address) if (f := self.failures.get(key))), default=0.0)
-        if wait > 0:
+        if (wait := self._wait(_keys(name, address))) > 0:
             log.warning("a login of user %r from %s has to wait for %.0f s", name[:64], address, wait)
             raise TooManyTries("Too many wrong passwords. Wait {n} seconds, then try again.", n=int(wait) + 1)
 
-    def _count(self, name: str, address: str, good: bool) -> None:
+    def _wait(self, keys: Sequence[Key]) -> float:
+        """Seconds until the next try of all of these is taken."""
         now = self.clock()
         with self.lock:
-            if good:
-                self.failures.pop(("name", name), None)
-                return
+            return max((f.wait(FREE[key[0]], now) for key in keys if (f := self.failures.get(key))), default=0.0)
+
+    def _forget(self, key: Key) -> None:
+        with self.lock:
+            self.failures.pop(key, None)
+
+    def _count(self, keys: Sequence[Key]) -> None:
+        """A failure of each."""
+        now = self.clock()
+        with self.lock:
             if len(self.failures) > NAMES:
                 self.failures = {key: f for key, f in self.failures.items() if now - f.last < FORGOTTEN}
-            for key in _keys(name, address):
+            for key in keys:
                 known = self.failures.get(key)
                 fresh = known if known and now - known.last < FORGOTTEN else Failures()
                 self.failures[key] = Failures(fresh.n + 1, now)
 
 
-def _keys(name: str, address: str) -> tuple[tuple[str, str], tuple[str, str]]:
+def _keys(name: str, address: str) -> tuple[Key, Key]:
     return ("name", name), ("address", address)

@@ -169,3 +169,20 @@ def test_training_and_its_kin_go_on_to_finetune_with_their_words_and_exit_codes(
     assert shown.returncode == 0 and "--max-seconds" in shown.stdout
     refused = as_a_process(tmp_path, "promote", "nobody")
     assert refused.returncode == 1 and refused.stderr.startswith("finetune: ") and "nobody" in refused.stderr
+
+
+def test_a_token_is_shown_once_listed_and_taken_away(pdc: Pdc):
+    pdc("users", "add", "ada", stdin="long enough password\n")
+    made = pdc("users", "token", "add", "ada", "nightly", "--days", "30")
+    assert made.stdout.startswith("pdc_") and len(made.stdout.split()) == 1 and "shown this once" in made.stderr
+    listed = pdc("users", "token", "list").stdout
+    assert (
+        listed.startswith("ada: nightly (reader), works until 20")
+        and "never used" in listed
+        and made.stdout.strip() not in listed
+    )
+    assert "These tokens of ada go on working: nightly" in pdc("users", "password", "ada", stdin="another password\n").stdout
+    assert "opens nothing from now on" in pdc("users", "token", "revoke", "ada", "nightly").stdout
+    assert "revoked 20" in pdc("users", "token", "list", "ada").stdout
+    assert "no token named 'nightly'" in pdc("users", "token", "revoke", "ada", "nightly").stderr
+    assert "There are no tokens" in pdc("users", "token", "list", "nobody").stdout

@@ -42,6 +42,27 @@ def anybody(user: str, action: Action) -> None:
     """Where nobody has a role, as on one's own machine."""
 
 
+class ByToken(str):
+    """The name of a user for whom a program came in with an API token: it may do what the token's role may, and no more."""
+
+    role: Role
+
+    def __new__(cls, name: str, role: Role) -> ByToken:
+        made = super().__new__(cls, name)
+        made.role = role
+        return made
+
+
+def at_most(role: Role, most: Role) -> Role:
+    """The lesser of the two."""
+    return min(role, most, key=_ORDER.index)
+
+
+def capped(role: Role, user: str) -> Role:
+    """What somebody of the role may do in this request: less, where they came in with a token that may less."""
+    return at_most(role, user.role) if isinstance(user, ByToken) else role
+
+
 def may(role: Role, action: Action) -> bool:
     """Whether somebody of the role may do it."""
     return _ORDER.index(role) >= _ORDER.index(NEEDED[action])

@@ -1,0 +1,1 @@
+"""Tokens with which a program comes in for a user."""
