@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdc import files
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.users.roles import Action, Role, capped, demand, may
@@ -120,6 +121,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
 
     visitors = bool(os.environ.get("SPACE_ID"))
     store = open_store(settings)
+    files.sweep(settings.home, settings.images, settings.images / "raw", settings.home / "thumbnails")
     routing = routing_of(settings, store)
     if trouble := routing.trouble():
         logging.error("%s", trouble)

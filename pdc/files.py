@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from pdc.domain.errors import BadSetting, StoreUnavailable
 
+ABANDONED = 600  # seconds without a byte
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -92,6 +94,20 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep(*folders: Path) -> int:
+    """Remove what writers that were killed left in these folders, and say how many. A part that somebody is still writing was
+    touched a moment ago, and stays."""
+    old, swept = time.time() - ABANDONED, 0
+    for part in (part for folder in folders for part in folder.glob(".*.part")):
+        try:
+            if part.stat().st_mtime < old:
+                part.unlink()
+                swept += 1
+        except OSError:  # its writer was there first
+            continue
+    return swept
 
 
 def _replace(path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.diff import CorrectionKind, diff
@@ -58,6 +60,17 @@ class Draft:
     def blank(self) -> bool:
         """Whether there is nothing on it that could be lost."""
         return self.findings in (Findings(), Findings(complete=False))
+
+
+def key_of(draft: Draft, request: str) -> str:
+    """The key under which a save of this draft is stored: of the request by which its sender named it, where there is one.
+
+    It names the reader, the image and the question too, so that nobody meets the save of somebody else.
+    """
+    if not request:
+        return draft.key
+    named = (draft.kind, draft.author, draft.image.sha256, draft.question.task, *sorted(draft.question.labels), request)
+    return sha256(json.dumps(named).encode()).hexdigest()
 
 
 def carry(draft: Draft, question: Question) -> Draft:

@@ -23,7 +23,7 @@ from pdc.inference.predictors.zoom import zoom_in
 from pdc.review.ahead.least_sure import LeastSure
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
 from pdc.review.blind_reading import beside, second_look
-from pdc.review.drafts import Conflict, Draft, carry, verdict_of
+from pdc.review.drafts import Conflict, Draft, carry, key_of, verdict_of
 from pdc.review.reading.lines import CONSENSUS, Line, fresh_key, kind_of
 from pdc.review.reading.reads import Reads
 from pdc.review.requests import Cancelled, Priority
@@ -245,11 +245,12 @@ class ReviewService(ImageAccess):
         review = self._newest(draft)
         return review is not None and review.findings == draft.findings
 
-    def save(self, draft: Draft, verdict: Verdict | None = None) -> tuple[Draft, Review]:
+    def save(self, draft: Draft, verdict: Verdict | None = None, request: str = "") -> tuple[Draft, Review]:
         """Append a review. Raises StaleSave, and keeps the draft, when somebody else saved in between.
 
         Where readers are apart, a read goes behind what others saved meanwhile. Sent again, a save makes no second revision:
-        what the reader's own newest review says already, as after an answer that was lost, is not said twice.
+        what the reader's own newest review says already, as after an answer that was lost, is not said twice. `request` is the
+        sender's own name of this save: sent again under it, what it stored is returned, whatever happened since.
         """
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
@@ -264,7 +265,7 @@ class ReviewService(ImageAccess):
             _now(),
             blind,
         )
-        stored = self._standing(review, draft) or self._append(review, draft)
+        stored = self._standing(review, draft) or self._append(review, draft, key_of(draft, request))
         hidden = self.hides(draft.image.sha256, draft.question, draft.author)
         note = said_when_saved(stored)
         key = fresh_key(draft.kind)
@@ -288,11 +289,14 @@ class ReviewService(ImageAccess):
         """The revisions that this draft goes on from."""
         return self.line(draft.author, draft.image.sha256, draft.question, draft.key)
 
-    def _append(self, review: Review, draft: Draft) -> Review:
+    def _append(self, review: Review, draft: Draft, key: str) -> Review:
         base, line = draft.base_revision, self.line_of(draft)
         while True:
             try:
-                return line.append(review, draft.key, base, draft.seen)
+                stored = line.append(review, key, base, draft.seen)
+                if key != draft.key:
+                    self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
+                return stored
             except StaleSave:
                 current, newest = line.base(), line.newest()
                 passes = self.apart or review.blind or (newest is not None and newest.verdict in UNSEEN)
@@ -300,9 +304,9 @@ class ReviewService(ImageAccess):
                     raise
                 base = current
 
-    def skip(self, draft: Draft) -> tuple[Draft, Review]:
+    def skip(self, draft: Draft, request: str = "") -> tuple[Draft, Review]:
         """Say that this image is left out; what was marked is kept with it."""
-        return self.save(draft, Verdict.SKIPPED)
+        return self.save(draft, Verdict.SKIPPED, request)
 
     def conflict(self, draft: Draft) -> Conflict | None:
         """What stands in the way of saving this draft, or None when nothing does: what was accepted unseen does not."""

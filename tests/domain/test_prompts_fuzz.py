@@ -142,3 +142,9 @@ def _check(question: Question, read: Findings, text: str) -> None:
         assert read.marks, f"marks were there and none was read: {text}"
     if question.task.states_count:
         assert set(read.stated) == set(LABELS), text
+
+
+def test_marks_that_were_read_as_nothing_would_be_noticed():
+    """The negative control: a parser that answers "nothing found" where it cannot read fails the check above."""
+    with pytest.raises(AssertionError, match="none was read"):
+        _check(Question(Task.COUNT_AND_BOX, LABELS), Findings(), '[{"bbox_2d": [1, 2')

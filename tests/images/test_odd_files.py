@@ -66,6 +66,13 @@ def test_what_is_bright_is_far_brighter_than_its_ground(values: np.ndarray):
     assert contrast(shown(tiff(values))) > 200
 
 
+def test_without_a_window_what_is_bright_would_be_lost():
+    """The negative control: the same numbers, shown as they are, fail the check above."""
+    for values in (nuclei(), nuclei(33068, 34068)):
+        plain = np.repeat((values // 257)[..., None], 3, axis=2).astype(int)
+        assert contrast(plain) < 20
+
+
 def test_the_window_is_said():
     assert accept(tiff(hot(nuclei())), "x").notes[0] == "Brightness 168 to 1220 of 65535 is shown as 0 to 255."
     assert "Brightness 0.0" in accept(tiff(nuclei(0.02, 0.4, "float32")), "x").notes[0]

@@ -43,6 +43,7 @@ from pdc.web.ui.screen import (
     error_shown,
     findings_of,
     on_screen,
+    request_in,
     show_errors,
     shows,
     status_line,
@@ -266,7 +267,7 @@ class ReviewTab:
         """Leave this image out, with a word to say so, and go on."""
         edited = self._edited(draft, value)
         try:
-            self.service.skip(edited)
+            self.service.skip(edited, request_in(value))
         except StaleSave as refused:
             return self._conflict(edited, refused.message)
         return self._next(edited, worklist, edited.author)
@@ -359,7 +360,7 @@ class ReviewTab:
             return self._stay(doubted)
         edited = self.service.edit(seen, seen.findings)
         try:
-            saved, _ = self.service.save(edited)
+            saved, _ = self.service.save(edited, request=request_in(value))
         except StaleSave as refused:
             return self._conflict(edited, refused.message)
         return then(saved)

@@ -24,7 +24,7 @@ from pdc.review.answering import STOPPED, UNTAUGHT
 from pdc.review.confidence_words import WordThresholds
 from pdc.review.drafts import Draft, kept_aside
 from pdc.review.reading.lines import CONSENSUS
-from pdc.web.ui.annotator import findings_from, to_value
+from pdc.web.ui.annotator import BadDraft, findings_from, to_value
 from pdc.web.ui.words import translated
 from pdc.web.ui.worklist import image_url
 
@@ -36,6 +36,7 @@ CUT_COUNT = Message("The answer was cut off; what comes after is not known, so t
 PART_UNREADABLE = Message(
     "A part of the answer could not be read, so what is not marked may be there all the same; ask about each label alone."
 )
+MAX_REQUEST = 200  # characters of the name of a save
 CHANGING = "The screen was just changing: look at the marks, then save again."
 
 
@@ -144,6 +145,16 @@ def on_screen(draft: Draft | None, value: Any) -> Draft:
     if findings is None:
         raise BadQuestion(CHANGING)
     return replace(draft, findings=findings)
+
+
+def request_in(value: Any) -> str:
+    """What the sender of a save calls it, so that it can be sent again and is stored once; empty where it has no name."""
+    named = value.get("request") if isinstance(value, Mapping) else None
+    if named is None:
+        return ""
+    if not isinstance(named, str) or not 1 <= len(named) <= MAX_REQUEST:
+        raise BadDraft("The name of a save has 1 to {n} characters; send another, or none.", n=MAX_REQUEST)
+    return named
 
 
 def status_line(draft: Draft | None) -> Message:
