@@ -1,0 +1,186 @@
+"""What the store's size costs: `python -m tests.bench.scale [--sizes 1000 10000] [--url URL]`.
+
+Each size is a store of its own: every image answered with ten marks, three of four reviewed, one in a hundred with a draft. All
+rows go through the store's own codec. Costs are seconds of processor time, the best of three, as ratios to the first size; memory
+is what an export adds at its highest. Without `--url` the stores are SQLite files in a temporary folder. A URL names an empty
+database, and takes one size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import insert
+
+from pdc.domain.values import Box, Findings, Image, Mark, Origin, Prediction, Question, Review, Status, Task, Verdict
+from pdc.formats.exporting import prepared, zipped
+from pdc.images.intake import ImageFiles
+from pdc.review.ahead.pool import PoolState
+from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.prefetch import PrefetchState
+from pdc.review.service import ReviewService
+from pdc.review.worklist import TO_DO, Order, Worklist, WorklistFilter
+from pdc.store import Store
+from pdc.store.mapping import image_row, prediction_row, review_row
+from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
+from pdc.web.ui.worklist import worklist_page
+
+QUESTION = Question(Task.COUNT_AND_BOX, ("nucleus",))
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MARKS, READERS, CHUNK, TIMES = 10, 5, 2000, 3
+READER = "reader-1"
+
+
+class Nobody:
+    """A predictor that is never asked."""
+
+    name, labels = "model", ("nucleus",)
+
+    def untaught(self, question: Question) -> frozenset[str]:
+        return frozenset()
+
+    def predict(self, image: object, question: Question) -> Prediction:
+        raise AssertionError("the bench asks no model")
+
+
+def rows(n: int) -> Iterator[tuple[ImageRow, PredictionRow, ReviewRow | None]]:
+    """Images with their answers, and the reviews of most."""
+    random = Random(1)
+    for i in range(n):
+        at, sha = START + timedelta(seconds=i), sha256(str(i).encode()).hexdigest()
+        marks = tuple(_mark(k, random) for k in range(MARKS))
+        answer = Prediction(f"p{i}", sha, QUESTION, Findings(marks), "[]", "model", None, "1", 1.0, at)
+        kept = Findings(tuple(_judged(m, random) for m in marks))
+        verdict, author = Verdict.CORRECTED, f"reader-{i % READERS}"
+        review = Review(f"r{i}", sha, QUESTION, answer.id, verdict, kept, author, 1, at) if i % 4 else None
+        image = Image(sha, f"field {i:07}.png", 640, 480, sha, at)
+        yield image_row(image), prediction_row(answer), review_row(review, f"k{i}") if review else None
+
+
+def _mark(k: int, random: Random) -> Mark:
+    x, y = random.uniform(0, 600), random.uniform(0, 440)
+    return Mark(f"m{k}", Box(x, y, x + 30, y + 30), "nucleus", Origin.MODEL, Status.OPEN, random.random())
+
+
+def _judged(mark: Mark, random: Random) -> Mark:
+    return replace(mark, status=Status.ACCEPTED if random.random() < (mark.score or 0) else Status.REJECTED)
+
+
+def fill(store: Store, n: int) -> None:
+    """Write `n` images into an empty store."""
+    made = rows(n)
+    while chunk := list(islice(made, CHUNK)):
+        with store._write() as session:
+            for column in zip(*chunk, strict=True):
+                if some := [row for row in column if row is not None]:
+                    session.execute(insert(type(some[0])), [_values(row) for row in some])
+
+
+def _values(row: Row) -> dict[str, Any]:
+    return {c.name: value for c in row.__table__.columns if (value := getattr(row, c.name)) is not None}
+
+
+def costs(store: Store, home: Path, n: int) -> dict[str, float]:
+    """Seconds of processor time of everything a reader waits for, and the megabytes of an export."""
+    service = ReviewService(store, ImageFiles(home / "images"), Nobody())  # pyright: ignore[reportArgumentType]
+    listed, middle = Worklist(service), sha256(str(n // 2).encode()).hexdigest()
+    found = {"first page after a start": _seconds(lambda: _first_page(service), 1)}
+    parts: dict[str, Callable[[], object]] = {
+        "page": lambda: page(listed, WorklistFilter()),
+        "next image": lambda: listed.next(READER, WorklistFilter(), middle),
+        "search": lambda: page(listed, WorklistFilter(name="field 0000012")),
+        "filter: to do": lambda: page(listed, WorklistFilter(stage=TO_DO)),
+        "least sure first": lambda: page(listed, WorklistFilter(order=Order.UNCERTAIN)),
+        "open an image": lambda: service.open(middle, QUESTION, READER),
+    }
+    found |= {name: _seconds(part, TIMES) for name, part in parts.items()}
+    unread = iter(range(0, 4 * TIMES, 4))
+    found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
+    found["export, MB"] = _export(store, service)
+    return found
+
+
+def _first_page(service: ReviewService) -> None:
+    ConfidenceWords(service.store).learn()
+    page(Worklist(service), WorklistFilter())
+
+
+def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
+    """What the route of the list answers."""
+    shown = listed.listed(READER, wanted)
+    progress = listed.progress(READER, shown)
+    return worklist_page(
+        shown, progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels(), visitors=False
+    )
+
+
+def _save(service: ReviewService, i: int) -> None:
+    service.save(service.open(sha256(str(i).encode()).hexdigest(), QUESTION, READER))
+
+
+def _export(store: Store, service: ReviewService) -> float:
+    """Megabytes that a COCO export adds to the process at its highest. All images share one file's bytes."""
+    images, one = store.images(), service.files.folder.parent / "one.png"
+    one.write_bytes(b"the bytes of an image")
+    service.files.folder.mkdir(exist_ok=True)
+    for image in images:
+        (service.files.folder / f"{image.sha256}.png").symlink_to(one)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in zipped(prepared(store, service.files, "coco", images, None).entries()):
+        pass
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def _seconds(part: Callable[[], object], times: int) -> float:
+    return min(_once(part) for _ in range(times))
+
+
+def _once(part: Callable[[], object]) -> float:
+    started = time.process_time()
+    part()
+    return time.process_time() - started
+
+
+def measured(url: str, home: Path, n: int) -> dict[str, float]:
+    store = Store.open(url)
+    fill(store, n)
+    try:
+        return costs(store, home, n)
+    finally:
+        store.close()
+
+
+def table(sizes: Sequence[int], found: Sequence[dict[str, float]]) -> str:
+    """Milliseconds at each size, and the ratio to the first."""
+    lines = ["| | " + " | ".join(f"{n:,} images" for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    for name, first in found[0].items():
+        cells = [f"{f[name] * 1000:.1f} ms ({f[name] / max(first, 1e-4):.1f})" for f in found]
+        lines.append(f"| {name} | " + " | ".join(cells if "MB" not in name else [f"{f[name]:.0f}" for f in found]) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000])
+    top.add_argument("--url", help="an empty database; takes one size")
+    told = top.parse_args()
+    found = []
+    for n in told.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n))
+    print(table(told.sizes, found))
+
+
+if __name__ == "__main__":
+    main()
