@@ -264,8 +264,8 @@ def tabs_of(
     from pdc.review.counting.desk import FieldDesk
     from pdc.review.counting.measures.twice import ReadTwice
     from pdc.review.counting.sessions import CountSessions
-    from pdc.review.edit_counts import count_edits
     from pdc.review.history import History
+    from pdc.review.learnt.reviews import LearntReviews
     from pdc.review.questions import labels_of
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
@@ -294,7 +294,7 @@ def tabs_of(
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
     tabs |= ({"Agreement": AgreementTab(reports, ReadTwice(counts, reports))} if reports else {}) | {"Data": DataTab()}
     if not service.private:
-        worked = lambda: count_edits(store.reviews(unseen=True), store.predictions())  # noqa: E731
+        worked = LearntReviews(store).edits
         suspected = SuspicionPanel(adapters, partial(readers, store), review)
         config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
         new = partial(fresh, store, settings.runs, config)

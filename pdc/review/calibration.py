@@ -8,7 +8,7 @@ Recall    split conformal (Vovk et al. 2005; Angelopoulos & Bates 2021): a thres
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -22,12 +22,13 @@ from pdc.domain.diff import Correction, CorrectionKind, diff
 from pdc.domain.doubt import opened
 from pdc.domain.matching import CALIBRATION
 from pdc.domain.values import UNSEEN, Findings, Prediction, Review, Status, Verdict
+from pdc.store.records import ScoreKey
 
 ENOUGH = 100  # reviewed marks below which a score is called uncalibrated
 PLENTY = 1000  # reviewed marks from which on the curve may take any rising shape
 
 Scored = tuple[float, bool]  # a mark's score, and whether it was right
-Key = tuple[str, str | None, int, str]  # task, adapter, looks, label
+Marks = Counter[Scored]  # how many of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +53,23 @@ class Calibration:
         return f"uncalibrated ({self.n} of {ENOUGH} marks reviewed)"
 
 
-def calibrations(images: Iterable[Mapping[Key, Sequence[Scored]]]) -> dict[Key, Calibration]:
-    """One calibration per task, adapter, number of looks and label, from the scored marks of each image.
+def calibrations(sums: Mapping[ScoreKey, Marks], families: Mapping[ScoreKey, Iterable[ScoreKey]]) -> dict[ScoreKey, Calibration]:
+    """One calibration per task, adapter, number of looks and label, from the reviewed marks of each.
 
     A label with fewer than ENOUGH marks takes those of its family too: the labels whose marks were seen in one image with its
     own, under the same task, adapter and number of looks. Of a label of another kind of image it learns nothing.
     """
-    own: dict[Key, list[Scored]] = defaultdict(list)
-    family: dict[Key, set[Key]] = defaultdict(set)
-    for scored in images:
-        for key, marks in scored.items():
-            own[key] += marks
-            family[key] |= {other for other in scored if other[:-1] == key[:-1]}
-    return {key: calibrate(marks if len(marks) >= ENOUGH else _joined(own, family[key])) for key, marks in own.items()}
+    return {key: calibrate(marks if marks.total() >= ENOUGH else _joined(sums, families[key])) for key, marks in sums.items()}
 
 
-def _joined(own: Mapping[Key, Sequence[Scored]], keys: Iterable[Key]) -> list[Scored]:
-    return [pair for key in keys for pair in own[key]]
+def _joined(sums: Mapping[ScoreKey, Marks], keys: Iterable[ScoreKey]) -> Marks:
+    return sum((sums[key] for key in keys if key in sums), Marks())
 
 
-def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[Key, list[Scored]]:
+def scored_marks(pairs: Iterable[tuple[Prediction, Review]]) -> dict[ScoreKey, list[Scored]]:
     """Per task, adapter, looks and label: every predicted mark's score and whether the reader kept it. Reviews that skip or that
     nobody looked at say nothing."""
-    scored: dict[Key, list[Scored]] = defaultdict(list)
+    scored: dict[ScoreKey, list[Scored]] = defaultdict(list)
     for prediction, review in pairs:
         both = None if review.verdict in (Verdict.SKIPPED, *UNSEEN) else judged(prediction, review)
         for fate in diff(_judged(*both), both[1]) if both else ():
@@ -99,30 +94,32 @@ def _right(fate: Correction) -> bool:
     return CALIBRATION.same(fate.before.shape, fate.after.shape)
 
 
-def calibrate(scored: Sequence[Scored]) -> Calibration:
+def calibrate(scored: Iterable[Scored] | Marks) -> Calibration:
     """Isotonic where there are plenty of marks of both kinds, else Platt."""
-    n, kept = len(scored), sum(right for _, right in scored)
-    return isotonic(scored) if n >= PLENTY and min(kept, n - kept) >= ENOUGH else platt(scored)
+    marks = Marks(scored)
+    n, kept = marks.total(), sum(n for (_, right), n in marks.items() if right)
+    return isotonic(marks) if n >= PLENTY and min(kept, n - kept) >= ENOUGH else platt(marks)
 
 
-def platt(scored: Sequence[Scored]) -> Calibration:
-    grid = [i / 100 for i in range(101)]
-    if not scored:
+def platt(scored: Iterable[Scored] | Marks) -> Calibration:
+    grid, marks = [i / 100 for i in range(101)], Marks(scored)
+    if not marks:
         return Calibration(tuple(grid), tuple(grid), 0)
-    curve = logistic.fit(scored)
-    return Calibration(tuple(grid), tuple(map(curve.right, grid)), len(scored))
+    curve = logistic.fit(marks)
+    return Calibration(tuple(grid), tuple(map(curve.right, grid)), marks.total())
 
 
-def isotonic(scored: Sequence[Scored]) -> Calibration:
+def isotonic(scored: Iterable[Scored] | Marks) -> Calibration:
     """Pools neighbours until the share of right marks rises with the score; ends are kept off 0 and 1."""
+    marks = Marks(scored)
     blocks: list[list[float]] = []  # sum of scores, right, marks
-    for score, right in sorted(scored):
-        blocks.append([score, float(right), 1.0])
+    for (score, right), n in sorted(marks.items()):
+        blocks.append([n * score, float(n * right), float(n)])
         while len(blocks) > 1 and blocks[-2][1] * blocks[-1][2] >= blocks[-1][1] * blocks[-2][2]:
             last = blocks.pop()
             blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
     scores, shares = [s / n for s, _, n in blocks], [(r + 0.5) / (n + 1) for _, r, n in blocks]
-    return Calibration(tuple(scores), tuple(np.maximum.accumulate(shares)), len(scored))
+    return Calibration(tuple(scores), tuple(np.maximum.accumulate(shares)), marks.total())
 
 
 def threshold(scored: Sequence[Scored], recall: float) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from pdc.domain.values import Prediction, Question, Review
-from pdc.review.calibration import Calibration, Key, Scored, calibrations, scored_marks
+from pdc.domain.values import Question
+from pdc.review.calibration import Calibration, calibrations
+from pdc.review.learnt.reviews import LearntReviews
+from pdc.store.records import ScoreKey
 from pdc.store.store import Store
 
 CONFIDENT, UNSURE = 0.9, 0.5  # probability of being right from which on a mark is called so; below both: no answer
@@ -23,13 +25,12 @@ class WordThresholds:
 
 
 class ConfidenceWords:
-    """Learns from the store's newest reviews; each is looked at once. Any thread."""
+    """By the store's newest reviews. Any thread."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._lock = store, Lock()
-        self._read: set[str] = set()
-        self._scored: dict[str, dict[Key, list[Scored]]] = {}
-        self._fits: dict[Key, Calibration] = {}
+        self._reviews, self._lock = LearntReviews(store), Lock()
+        self._until: tuple[int, int] | None = None
+        self._fits: dict[ScoreKey, Calibration] = {}
 
     def words(self, question: Question, adapter: str | None, looks: int = 1) -> dict[str, WordThresholds]:
         """What scores of this task, adapter and number of looks are called, as of the last `learn`, per label; without those not
@@ -39,17 +40,11 @@ class ConfidenceWords:
 
     def learn(self) -> None:
         """Take in the reviews that were saved since."""
+        store = self._reviews.store
         with self._lock:
-            lines = [r for r in self._store.review_lines() if r.id not in self._read]
-            for sha256 in {r.image_sha256 for r in lines}:
-                self._scored[sha256] = scored_marks(self._pairs(sha256))
-            self._read |= {r.id for r in lines}
-            if lines:
-                self._fits = calibrations(self._scored.values())
-
-    def _pairs(self, sha256: str) -> list[tuple[Prediction, Review]]:
-        newest = {r.question: (r.prediction_id, r) for r in self._store.reviews(sha256) if r.prediction_id}
-        return [(self._store.prediction(shown), r) for shown, r in newest.values()]
+            self._reviews.catch_up()
+            if (until := store.learnt_until()) != self._until:
+                self._fits, self._until = calibrations(store.score_sums(), store.score_neighbours()), until
 
 
 def _words(fit: Calibration) -> WordThresholds:

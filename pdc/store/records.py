@@ -170,3 +170,18 @@ class StoredUser:
     password_hash: str
     created_at: datetime
     role: Role = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class EditCount:
+    """The `number`-th reviewed image: marks added, removed, moved or relabelled there, the mean of it and the nine before it,
+    and the adapter (None: the base) whose answer was corrected."""
+
+    number: int
+    edits: int
+    mean: float
+    adapter: str | None
+
+
+ScoreKey = tuple[str, str | None, int, str]
+"""Whose scores: task, adapter (None: the base model), number of looks, label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
 import numpy as np
@@ -22,6 +23,16 @@ from pdc.review.calibration import (
 
 NOW = datetime.now(UTC)
 QUESTION = Question(Task.BOUNDING, ("a", "b"))
+
+
+def of_images(images) -> dict:
+    """The calibrations of the marks of these images, each label with those beside it."""
+    sums, families = defaultdict(Counter), defaultdict(set)
+    for scored in images:
+        for key, marks in scored.items():
+            sums[key].update(marks)
+            families[key] |= {other for other in scored if other[:-1] == key[:-1]}
+    return calibrations(sums, families)
 
 
 def overconfident(n: int, seed: int) -> list[tuple[float, bool]]:
@@ -84,7 +95,7 @@ def test_a_review_says_of_every_predicted_mark_whether_it_was_right():
     fates = [(0.1, True), (0.2, True), (0.3, False), (0.4, False), (0.5, False)]
     assert scored_marks([pair]) == {(Task.BOUNDING, "ada-1", 1, "a"): fates}
     assert scored_marks([(pair[0], _review(reviewed, Verdict.SKIPPED)), (_prediction("x", None), pair[1])]) == {}
-    both = calibrations([scored_marks([pair]), scored_marks([(_prediction(None, predicted), _review(predicted))])])
+    both = of_images([scored_marks([pair]), scored_marks([(_prediction(None, predicted), _review(predicted))])])
     assert {key: c.n for key, c in both.items()} == {(Task.BOUNDING, "ada-1", 1, "a"): 5, (Task.BOUNDING, None, 1, "a"): 5}
 
 
@@ -94,11 +105,11 @@ def test_fifteen_reviewed_smears_say_nothing_of_polyps_and_lend_to_what_lies_amo
     red, platelet, polyp = ((Task.COUNT_AND_BOX, None, 1, label) for label in ("red blood cell", "platelet", "polyp"))
     smears = [{red: _cells(rng, 16), platelet: _cells(rng, 2)} for _ in range(15)]
     frames = [{polyp: [(float(rng.normal(0.54, 0.1)), True)]} for _ in range(40)] + [{polyp: [(0.29, False)]} for _ in range(20)]
-    found = calibrations([*smears, *frames])
+    found = of_images([*smears, *frames])
     assert found[polyp].n == 60 and not found[polyp].calibrated  # not enough, and nothing is borrowed from the smears
     assert found[red].n == 240 and found[platelet].n == 270 and found[platelet].calibrated
     assert found[red].probability(0.35) < 0.75
-    found = calibrations([*smears, *frames, *frames])
+    found = of_images([*smears, *frames, *frames])
     assert found[polyp].n == 120 and found[polyp].probability(0.54) > 0.9 > 0.5 > found[polyp].probability(0.25)
 
 
@@ -112,7 +123,7 @@ def test_another_task_or_adapter_is_no_family():
     few, many = [(0.5, True)] * 10, [(0.5, True)] * 200
     others = (Task.BOUNDING, "x", 1, "b"), (Task.POINTING, None, 1, "b"), (Task.BOUNDING, None, 4, "b")
     image = {(Task.BOUNDING, None, 1, "a"): few, **dict.fromkeys(others, many)}
-    assert calibrations([image])[Task.BOUNDING, None, 1, "a"].n == 10
+    assert of_images([image])[Task.BOUNDING, None, 1, "a"].n == 10
 
 
 def _prediction(adapter: str | None, findings: Findings | None) -> Prediction:

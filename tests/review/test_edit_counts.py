@@ -9,7 +9,7 @@ import pytest
 from places import boxes
 
 from pdc.domain.values import Findings, Prediction, Question, Review, Task, Verdict
-from pdc.review.edit_counts import count_edits
+from pdc.review.edit_counts import count_first_edits
 
 ASK = Question(Task.COUNT_AND_BOX, ("cell",))
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,12 +25,11 @@ def review(n: int, findings: Findings = TWO, **changes) -> Review:
     return replace(made, **changes)
 
 
-def test_edits_are_counted_in_the_order_of_reviews_and_averaged_over_ten():
+def test_edits_of_first_reviews_come_in_the_order_of_the_reviews_with_the_adapter_that_was_corrected():
     predictions = [answer(n, adapter="new" if n > 10 else None) for n in range(1, 13)]
-    found = count_edits([review(n, TWO if n <= 10 else ONE) for n in reversed(range(1, 13))], predictions)
-    assert [(e.number, e.edits) for e in found] == [(n, 1 if n <= 10 else 0) for n in range(1, 13)]
-    assert [e.mean for e in found] == pytest.approx([1.0] * 10 + [0.9, 0.8])
-    assert found[9].adapter is None and found[10].adapter == "new"
+    found = list(count_first_edits([review(n, TWO if n <= 10 else ONE) for n in reversed(range(1, 13))], predictions))
+    assert [(r.id, edits) for r, edits, _ in found] == [(f"r{n}", 1 if n <= 10 else 0) for n in range(1, 13)]
+    assert found[9][2] is None and found[10][2] == "new"
 
 
 @pytest.mark.parametrize(
@@ -38,5 +37,5 @@ def test_edits_are_counted_in_the_order_of_reviews_and_averaged_over_ten():
     [{"verdict": Verdict.REJECTED}, {"verdict": Verdict.SKIPPED}, {"revision": 2}, {"blind": True}, {"prediction_id": None}],
 )
 def test_what_corrects_no_answer_is_left_out(changes):
-    assert count_edits([review(1, **changes)], [answer(1)]) == []
-    assert count_edits([review(1)], [answer(1, None)]) == []
+    assert not list(count_first_edits([review(1, **changes)], [answer(1)]))
+    assert not list(count_first_edits([review(1)], [answer(1, None)]))

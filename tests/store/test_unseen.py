@@ -18,7 +18,7 @@ from pdc.images.intake import ImageFiles
 from pdc.review.blind_reading import blind_readings
 from pdc.review.calibration import scored_marks
 from pdc.review.confidence_words import ConfidenceWords
-from pdc.review.edit_counts import count_edits
+from pdc.review.edit_counts import count_first_edits
 from pdc.store import Store
 from pdc.training.dataset_export import export_all, export_held_out, export_training_set, likenesses_to_learn_from
 from pdc.training.readers import readers, reviews_to_compare
@@ -64,7 +64,7 @@ TAKERS: dict[str, Callable[[Store, Path], object]] = {
     "calibration": lambda store, _: scored_marks((a_prediction(), r) for r in store.reviews(unseen=True)),
     "words for scores": lambda store, _: learnt(store),
     "blind reading": lambda store, _: blind_readings([replace(r, blind=True) for r in store.reviews(unseen=True)]),
-    "edits per image": lambda store, _: count_edits(store.reviews(unseen=True), [a_prediction()]),
+    "edits per image": lambda store, _: list(count_first_edits(store.reviews(unseen=True), [a_prediction()])),
     "agreement": lambda store, _: store.all_reads(),
 }
 
@@ -73,9 +73,8 @@ WITH_FILES = {"training", "held out", "test sets", "likeness", "agreement"}
 
 
 def learnt(store: Store) -> object:
-    words = ConfidenceWords(store)
-    words.learn()
-    return [marks for marks in words._scored.values() if marks]
+    ConfidenceWords(store).learn()
+    return store.score_sums()
 
 
 @pytest.mark.parametrize("name", TAKERS)

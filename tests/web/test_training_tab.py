@@ -15,9 +15,9 @@ from pdc.domain.users.roles import Role
 from pdc.domain.values import Adapter, AdapterStatus, RunStatus
 from pdc.files import write_json
 from pdc.inference.adapter_folder import lora_layers
-from pdc.review.edit_counts import EditCount
 from pdc.settings import EMBEDDED_MODEL, Settings
 from pdc.store import Store
+from pdc.store.records import EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.process import ProcessTrainer, TrainingProgress
 from pdc.training.run_folder import Run

@@ -2,7 +2,8 @@
 
 A reader's share of relabelled or removed marks is compared with the other readers' by Fisher's exact test, one-sided. For two
 readers of the same images, or of near copies, the shares of the labels among their marks are compared, and the numbers of marks
-where both show the same whole. Marks of one image count for less than independent ones (`tails.design_effect`). Pure.
+where both show the same whole: over all images, and image by image. Marks of one image count for less than independent ones
+(`tails.design_effect`). Pure.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from itertools import combinations
 
 from finetune.evaluate.suspicions.reads import Fate, Read
 from finetune.evaluate.suspicions.suspicion import Kind, Suspicion, most_first
-from finetune.evaluate.suspicions.tails import at_least, design_effect, scaled_fisher
+from finetune.evaluate.suspicions.tails import at_least, design_effect, images_at_least, scaled_fisher
 
 ENOUGH = 20  # marks of others, below which they say too little
 MORE = 0.6  # of the marks of both readers together: what one of two honest ones may have
+SHORT = 0.75  # of the other reader's marks: fewer are too few for one image
+HONEST = 0.3  # the chance of that in an image of two honest readers
 
 Did = Callable[[Fate], bool]
 DEEDS: dict[Kind, Did] = {
@@ -102,7 +105,9 @@ def _pair(label: str, pairs: Sequence[SamePicture]) -> Iterator[Suspicion]:
     whole = [(a[0], b[0]) for p, a, b in zip(pairs, own, theirs, strict=True) if p.whole]
     if more := sum(a for a, _ in whole):
         fewer = sum(b for _, b in whole)
-        p = at_least(more, [a + b for a, b in whole], MORE)
+        short = sum(b < SHORT * a for a, b in whole)
+        of_images = images_at_least(short, [HONEST] * len(whole))
+        p = min(1.0, 2 * min(at_least(more, [a + b for a, b in whole], MORE), of_images))
         yield Suspicion(Kind.OTHER_COUNTS, reader, label, other, more, more + fewer, float(fewer), p, images, fewer)
 
 

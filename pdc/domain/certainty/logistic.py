@@ -6,7 +6,8 @@ equal scores do not make it singular.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, log
 
@@ -32,12 +33,13 @@ def logit(score: float) -> float:
     return log(clipped / (1 - clipped))
 
 
-def fit(scored: Sequence[tuple[float, bool]]) -> Logistic:
-    """The curve through at least one (score, whether the mark was right)."""
-    kept = sum(right for _, right in scored)
-    high, low = (kept + 1) / (kept + 2), 1 / (len(scored) - kept + 2)
+def fit(scored: Iterable[tuple[float, bool]] | Counter[tuple[float, bool]]) -> Logistic:
+    """The curve through at least one (score, whether the mark was right), or through how many there are of each."""
+    marks = Counter(scored)
+    kept = sum(n for (_, right), n in marks.items() if right)
+    high, low = (kept + 1) / (kept + 2), 1 / (marks.total() - kept + 2)
     slope = offset = 0.0
-    points = [(logit(score), high if right else low) for score, right in scored]
+    points = [(logit(score), high if right else low, n) for (score, right), n in marks.items()]
     for _ in range(STEPS):
         down, across = _newton_step(points, slope, offset)
         slope, offset = slope - down, offset - across
@@ -46,12 +48,12 @@ def fit(scored: Sequence[tuple[float, bool]]) -> Logistic:
     return Logistic(max(slope, 0.0), offset)
 
 
-def _newton_step(points: Sequence[tuple[float, float]], slope: float, offset: float) -> tuple[float, float]:
+def _newton_step(points: Sequence[tuple[float, float, int]], slope: float, offset: float) -> tuple[float, float]:
     """The step of at most 2 for (slope, offset), from gradient and Hessian of the log loss."""
     g1, g2, h11, h12, h22 = RIDGE * slope, RIDGE * offset, RIDGE, 0.0, RIDGE
-    for x, target in points:
+    for x, target, n in points:
         p = _squashed(slope * x + offset)
-        w, miss = p * (1 - p), p - target
+        w, miss = n * p * (1 - p), n * (p - target)
         g1, g2 = g1 + miss * x, g2 + miss
         h11, h12, h22 = h11 + w * x * x, h12 + w * x, h22 + w
     det = h11 * h22 - h12 * h12

@@ -9,7 +9,8 @@ import gradio as gr
 
 from pdc.adapters.registry import Adapters
 from pdc.domain.message import Message
-from pdc.review.edit_counts import TOGETHER, EditCount
+from pdc.review.edit_counts import TOGETHER
+from pdc.store.records import EditCount
 from pdc.web.ui.words import in_language, language_of, word
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.message import Message, joined
 from pdc.domain.users.roles import Action, Role, demand
 from pdc.inference.adapter_folder import has_vision
-from pdc.review.edit_counts import EditCount
+from pdc.store.records import EditCount
 from pdc.training.config import TrainConfig
 from pdc.training.fresh import Fresh
 from pdc.training.process import Trainer

@@ -1,0 +1,1 @@
+"""What reviews show of scores and of the work they took, image by image."""
