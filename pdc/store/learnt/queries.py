@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import Session
 
 from pdc.domain.values import Task
@@ -116,7 +116,7 @@ class LearntQueries(LabelQueries):
             return [EditCount(r.number, r.edits, r.mean, r.adapter) for r in rows]
 
 
-def _every(step: int) -> Select[tuple[EditCountRow]]:
+def _every(step: int) -> Select[EditCountRow]:
     return select(EditCountRow).where(EditCountRow.number % step == 0).order_by(EditCountRow.number)
 
 
@@ -156,7 +156,7 @@ def _count(sums: Counter, neighbours: Counter, marks: Sequence[tuple], by: int) 
 
 
 def _new(session: Session, table: type[Sums], names: Sequence, **numbers: int) -> Sums:
-    columns = [c.name for c in table.__table__.primary_key.columns]
+    columns = [c.name for c in inspect(table).primary_key]
     row = table(**dict(zip(columns, names, strict=True)), **numbers)
     session.add(row)
     return row
