@@ -13,13 +13,16 @@ export class Import {
     this.pick = html("button", { type: "button", on: { click: () => this.file.click() } }, "Choose a file or zip");
     this.complete = this.option("Every image was searched for every label: what is not drawn is “none”");
     this.replace = this.option("Replace reviews that are there (they stay in the history)");
+    this.text = html("select", { "aria-label": "Images with text burned into them", "data-name": "text", on: { change: () => this.name && this.start(false) } },
+      ...[["", "put aside"], ["paint", "paint the text over"], ["keep", "keep them as they are"]].map(([value, words]) => html("option", { value }, words)));
     this.go = html("button", { type: "button", class: "pdc-main", disabled: "", on: { click: () => this.start(true) } }, "Import");
     this.said = html("p", { role: "status" });
     this.bar = html("progress", { max: 1, value: 0, hidden: "", "aria-label": "Import" });
     this.told = html("div", { class: "pdc-told" });
     this.root = html("section", { class: "pdc-import" }, html("h2", {}, "Import"),
       html("p", {}, "Annotations of COCO, YOLO, Pascal VOC, Label Studio, CVAT, CSV and others; with their images as one zip. First you see what would come in; then you import."),
-      html("div", { class: "pdc-line" }, this.pick, this.go, this.file), this.complete.root, this.replace.root, this.said, this.bar, this.told);
+      html("div", { class: "pdc-line" }, this.pick, this.go, this.file), this.complete.root, this.replace.root,
+      html("label", { class: "pdc-option" }, html("span", {}, "Images with text burned into them"), this.text), this.said, this.bar, this.told);
   }
 
   option(words) {
@@ -36,7 +39,7 @@ export class Import {
     this.busy(t("Sending {name} …", { name: file.name }));
     try {
       await ask(`api/data/import?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-      if (this.complete.box.checked || this.replace.box.checked) await this.looked();
+      if (this.complete.box.checked || this.replace.box.checked || this.text.value) await this.looked();
       this.watch();
     } catch (error) {
       this.failed(error);
@@ -50,7 +53,7 @@ export class Import {
   }
 
   post(store) {
-    const wanted = { store, complete: this.complete.box.checked, replace: this.replace.box.checked };
+    const wanted = { store, complete: this.complete.box.checked, replace: this.replace.box.checked, text: this.text.value };
     return ask("api/data/import/start", { method: "POST", body: JSON.stringify(wanted), headers: { "Content-Type": "application/json" } });
   }
 
@@ -95,12 +98,12 @@ export class Import {
     text(this.said, words);
     this.bar.hidden = false;
     this.bar.removeAttribute("value");
-    for (const control of [this.pick, this.go, this.complete.box, this.replace.box]) control.disabled = true;
+    for (const control of [this.pick, this.go, this.complete.box, this.replace.box, this.text]) control.disabled = true;
   }
 
   idle(ready) {
     this.bar.hidden = true;
-    for (const control of [this.pick, this.complete.box, this.replace.box]) control.disabled = false;
+    for (const control of [this.pick, this.complete.box, this.replace.box, this.text]) control.disabled = false;
     this.go.disabled = !ready;
   }
 

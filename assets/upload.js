@@ -2,6 +2,7 @@
 
 import { html, text } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
+import { BurnedIn } from "./burned.js";
 import { dropped, folder, unfolded } from "./unfold.js";
 
 const AGAIN_MS = 3000;
@@ -16,6 +17,7 @@ export class Upload {
     this.changed = changed;
     this.busy = busy;
     this.queue = [];
+    this.burned = new BurnedIn();
     this.running = false;
     this.files = this.input({ "data-role": "file", accept: "image/*,.tif,.tiff,.zip" }, (files) => unfolded(files));
     this.folder = this.input({ "data-role": "folder", webkitdirectory: "" }, async (files) => folder(files));
@@ -51,6 +53,7 @@ export class Upload {
   begin() {
     this.all = this.done = this.stored = 0;
     this.first = true;
+    this.burned.forget();
   }
 
   // What was found goes behind what is waiting. The patient that is named now is that of these images.
@@ -82,7 +85,9 @@ export class Upload {
     this.say(t("Uploading {n} of {all}: {name}", { n: this.done + 1, all: this.all, name: item.name }));
     Object.assign(this.bar, { max: this.all, value: this.done, hidden: this.all < 2 });
     try {
-      this.arrived(item, await this.store(item));
+      const image = await this.store(item);
+      if (image) this.arrived(item, image);
+      else this.tell(t("{name} was not added.", { name: item.name }));
     } catch (error) {
       this.tell(`${item.name}: ${error.message || t("the upload failed; try again.")}`);
     }
@@ -100,17 +105,26 @@ export class Upload {
   async store(item) {
     const file = await item.blob();
     await file.slice(0, 1).arrayBuffer();  // a file that is gone says so here
-    const answer = await this.sent(item, file.type.startsWith("video/") ? file.slice(0, HEAD) : file);
+    return this.answered(item, file.type.startsWith("video/") ? file.slice(0, HEAD) : file, "");
+  }
+
+  // What is stored; null where the reader does not add an image that text is burned into.
+  async answered(item, body, choice) {
+    const answer = await this.sent({ ...item, text: choice }, body);
     const said = await answer.json();
-    if (!answer.ok) throw new Error(said.error);
-    return said;
+    if (answer.ok) return said;
+    if (!said.text || choice) throw new Error(said.error);
+    const wanted = await this.burned.ask(item.name, said.text, this.queue.length > 0);
+    if (wanted !== "leave") return this.answered(item, body, wanted);
+    await fetch(`api/images/left-out?boxes=${said.text.boxes.length}`, { method: "POST" });
+    return null;
   }
 
   // A lost connection is waited for, up to a point.
-  async sent({ name, group }, body) {
+  async sent({ name, group, text: choice }, body) {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await fetch(`api/images?${new URLSearchParams({ name, group })}`, { method: "POST", body });
+        return await fetch(`api/images?${new URLSearchParams({ name, group, ...(choice ? { text: choice } : {}) })}`, { method: "POST", body });
       } catch (lost) {
         if (tries === TRIES) throw new Error(t("the upload failed; try again."), { cause: lost });
         this.say(t("No connection: {n} images wait.", { n: this.all - this.done }));

@@ -178,6 +178,7 @@ def unhurried_looks(settings: Settings, model: NamedPredictor, question: Questio
 
 
 def _service(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
+    from pdc.images.burned_in.door import text_rule_of
     from pdc.images.intake import ImageFiles
     from pdc.review.service import ReviewService
 
@@ -196,6 +197,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         looks=settings.looks,
         unhurried=partial(unhurried_looks, settings, model),
         allowed=lambda user, action: demand(role_of(settings, store, user), action),
+        text_rule=text_rule_of(settings.burned_in, settings.burned_in_any),
     )
 
 

@@ -59,6 +59,13 @@ class Settings:
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
+    burned_in: str = _setting(
+        "PDC_BURNED_IN",
+        "ask",
+        "text in an image that may say who somebody is: `ask`, `paint` it over, `refuse` the image, or `keep` it",
+    )
+    burned_in_any: bool = _setting("PDC_BURNED_IN_ANY", False, "`on`: all text counts, also scale bars and names of channels")
+
     server_url: str = _setting("PDC_SERVER_URL", "", "OpenAI-compatible server that answers instead of a model in this process")
     server_model: str = _setting("PDC_SERVER_MODEL", "", "what that server calls the model, when not as `PDC_MODEL` does")
     server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others")
@@ -95,6 +102,7 @@ class Settings:
     def checked(self) -> Settings:
         """Itself, or BadSetting naming the variable, its value and what was expected."""
         _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
+        _one_of("PDC_BURNED_IN", self.burned_in, ("ask", "paint", "refuse", "keep"))
         _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
         _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))
         if self.max_pixels < LEAST_PIXELS:

@@ -25,6 +25,7 @@ PACKAGES = (
     "pillow",
     "opencv-python-headless",
     "pandas",
+    "rapidocr",
 )
 
 

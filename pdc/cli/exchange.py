@@ -60,6 +60,13 @@ class ImportOptions:
         bool,
         typer.Option("--known-names", help="A label that is a spelling of a known one comes in as that: RBC as red blood cell."),
     ] = False
+    burned_in: Annotated[
+        Literal["ask", "paint", "refuse", "keep"] | None,
+        typer.Option(
+            help="Images in which text may say who somebody is: leave them out (ask, refuse), paint the text over, or keep it "
+            "(default: PDC_BURNED_IN)."
+        ),
+    ] = None
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing if anything would be left out.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and store nothing.")] = False
 
@@ -69,6 +76,7 @@ def import_(options: ImportOptions) -> int:
     from pdc.compose import open_store
     from pdc.domain.prompts import task_from
     from pdc.formats.importing import import_file
+    from pdc.images.burned_in.door import text_rule_of
     from pdc.images.intake import ImageFiles
     from pdc.inference.qwen import labels_of
     from pdc.settings import Settings
@@ -90,6 +98,7 @@ def import_(options: ImportOptions) -> int:
             strict=options.strict,
             dry_run=options.dry_run,
             max_megapixels=settings.max_megapixels,
+            text_rule=text_rule_of(options.burned_in or settings.burned_in, settings.burned_in_any),
             progress=progress,
         )
     _print_table(imported)

@@ -11,13 +11,19 @@ from unicodedata import normalize
 
 from pdc.domain.errors import BadImage, BadSetting, PdcError
 from pdc.domain.geometry import Size
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Task
 from pdc.domain.view import View
 from pdc.formats.contents import SPOILED, Contents, LeftOut, What
 from pdc.formats.records import Asked, Picture, inside
 from pdc.formats.sources.index import FileIndex
+from pdc.images.burned_in.door import Passed, TextInImage, TextRule
 from pdc.images.intake import Accepted, ImageFiles, accept
 
+TEXT_IN_IT = (
+    "text that may say who somebody is stands in it at {n} places; import the file again and choose to paint it over "
+    "(--burned-in paint) or to keep it (--burned-in keep)"
+)
 TURNED = "its EXIF data turns it, and its marks are taken as drawn on the picture as it is seen"
 Name = Callable[[str], str]
 """The label that a label of the file becomes. BadQuestion when it can be none."""
@@ -125,13 +131,17 @@ class Checked:
     turned: bool
     png: Path | None
     view: View | None = None
+    text: Passed | None = None
 
 
 class Pictures:
-    """Finds and decodes the images of the pictures, one by one. `waiting` is the folder where they wait; None keeps none."""
+    """Finds and decodes the images of the pictures, one by one. `waiting` is the folder where they wait; None keeps none. `rule`
+    says what becomes of those with text burned into them."""
 
-    def __init__(self, index: FileIndex, pictures: Sequence[Picture], waiting: Path | None, max_megapixels: float) -> None:
-        self._index, self._waiting, self._max_megapixels = index, waiting, max_megapixels
+    def __init__(
+        self, index: FileIndex, pictures: Sequence[Picture], waiting: Path | None, max_megapixels: float, rule: TextRule
+    ) -> None:
+        self._index, self._waiting, self._max_megapixels, self._rule = index, waiting, max_megapixels, rule
         self._places: Mapping[tuple[str, str], str | BadSetting] = index.names.matched(
             (p.file, p.beside) for p in pictures if p.data is None
         )
@@ -142,13 +152,17 @@ class Pictures:
         try:
             picture = _named(picture, place)
             accepted = accept(self._bytes(picture, place), picture.name, max_megapixels=self._max_megapixels)
+            passed = self._rule.passed(accepted)
+            accepted = passed.image
             size = accepted.width, accepted.height
             picture = _within(picture, size)
+        except TextInImage as error:
+            return LeftOut(What.IMAGE, Message(TEXT_IN_IT, n=len(error.boxes)), picture.file)
         except (BadImage, BadSetting) as error:
             return LeftOut(What.IMAGE, error.message, picture.file)
         shown = self._index.seen(place) if isinstance(place, str) else None
         turned = shown is not None and shown.orientation != 1
-        return Checked(picture, accepted.sha256, accepted.name, size, turned, self._kept(accepted), accepted.view)
+        return Checked(picture, accepted.sha256, accepted.name, size, turned, self._kept(accepted), accepted.view, passed)
 
     def _bytes(self, picture: Picture, place: str | BadSetting | None) -> bytes:
         if picture.data is not None:

@@ -22,9 +22,13 @@ from pdc.formats.import_plan import Planned, plan
 from pdc.formats.import_report import SAME, STAYS, Imported, is_loss
 from pdc.formats.registry import read_index
 from pdc.formats.sources.index import FileIndex
+from pdc.images.burned_in.door import Passed, TextRule
 from pdc.images.intake import Accepted, ImageFiles
 from pdc.store import Store
+from pdc.store.audit.kinds import AuditKind
 from pdc.store.image_queries import IMPORTED
+
+NO_RULE = TextRule()
 
 
 class FileOptions(TypedDict, total=False):
@@ -39,6 +43,7 @@ class FileOptions(TypedDict, total=False):
     strict: bool
     dry_run: bool
     max_megapixels: float
+    text_rule: TextRule
 
 
 class ImportOptions(FileOptions, total=False):
@@ -73,6 +78,7 @@ def import_file(
     strict: bool = False,
     dry_run: bool = False,
     max_megapixels: float = 50,
+    text_rule: TextRule = NO_RULE,
     progress: Progress = unseen,
 ) -> Imported:
     """Add the images of a file, folder or zip, each with one review by `author` per task.
@@ -82,7 +88,8 @@ def import_file(
     or of one that the model knows (`known`), becomes it; without, it stays as the file has it, and the account says so. An
     image that has a review of that question keeps it, or gets a further revision with `replace`. Everything is checked before
     anything is stored; `dry_run` stores nothing. What cannot be stored is left out with its reason. BadSetting when that is
-    all there is, or with `strict` when that is anything.
+    all there is, or with `strict` when that is anything. `text_rule`: what becomes of images with text burned into them; where
+    it is to be asked they are left out.
     """
     path = Path(path)
     with FileIndex.of(path) as index, _waiting_room(images, dry_run) as waiting:
@@ -91,7 +98,7 @@ def import_file(
         naming = _naming(dictionary, known_names)
         contents, new_names = renamed(contents, naming)
         contents = fitting(chosen(contents, [*map(naming, labels)] if labels is not None else None), task)
-        checked, left_out = _checked(index, contents, waiting, max_megapixels, progress)
+        checked, left_out = _checked(index, contents, waiting, max_megapixels, text_rule, progress)
         planned, kept = plan(store, checked, task, author, replaces=replace)
         reviews = [review for _, reviews in planned for review in reviews]
         left_out += kept
@@ -135,9 +142,9 @@ def _spellings(reviews: Iterable[Review], labels: LabelDictionary) -> dict[str, 
 
 
 def _checked(
-    index: FileIndex, contents: Contents, waiting: Path | None, max_megapixels: float, progress: Progress
+    index: FileIndex, contents: Contents, waiting: Path | None, max_megapixels: float, rule: TextRule, progress: Progress
 ) -> tuple[list[Checked], list[LeftOut]]:
-    pictures = Pictures(index, contents.pictures, waiting, max_megapixels)
+    pictures = Pictures(index, contents.pictures, waiting, max_megapixels, rule)
     tried = [pictures.check(p) for p in follow("Importing images", contents.pictures, progress)]
     once, twice = apart([c for c in tried if isinstance(c, Checked)])
     return once, [*contents.left_out, *(e for e in tried if isinstance(e, LeftOut)), *twice]
@@ -161,6 +168,7 @@ def _stored(
     there = set(store.labels())
     for one, reviews in follow("Storing reviews", [(one, own) for one, own in planned if own], progress):
         _add_image(store, images, one)
+        _record_text(store, one.text, reviews[0].author)
         for review in reviews:
             for label in sorted(set(review.question.labels) - there):
                 store.add_label(label, review.author)
@@ -177,6 +185,13 @@ def _add_image(store: Store, images: ImageFiles, one: Checked) -> None:
         images.put(Accepted(one.png.read_bytes(), one.sha256, one.name, *one.size, view=one.view, raw=_raw(one.png, one.view)))
         one.png.unlink()
     store.add_image(Image(one.sha256, one.name, *one.size, one.picture.group, datetime.now(UTC), one.view))
+
+
+def _record_text(store: Store, passed: Passed | None, by: str) -> None:
+    """Note what became of text in an image; never the text."""
+    if passed is not None and passed.boxes:
+        kind = AuditKind.PAINTED_OVER if passed.painted else AuditKind.TEXT_KEPT
+        store.record_event(kind, by, image=passed.image.sha256, boxes=len(passed.boxes))
 
 
 def _raw(png: Path, view: View | None) -> bytes | None:

@@ -17,6 +17,7 @@ from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
 from pdc.domain.users.roles import Allowed, anybody
 from pdc.domain.values import UNSEEN, Box, Findings, Origin, Prediction, Question, Review, Verdict
+from pdc.images.burned_in.door import TextRule
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor, SoFar
 from pdc.inference.predictors.zoom import zoom_in
@@ -43,6 +44,7 @@ SECOND_LOOK = Message(
 )
 UNREADABLE = Message("The model's answer could not be read; this does not mean that nothing is there. Mark by hand or ask again.")
 AUTO_ACCEPTED = "Auto-accepted by {reader}: nobody has looked at it. Look it over, then save to confirm it."
+NO_RULE = TextRule()
 OVER = "Now over revision {n} by {reader}. Look it over, then save."
 
 
@@ -52,7 +54,7 @@ class ReviewService(ImageAccess):
     With `blind` a reader is shown nothing of any prediction, nor of what others made of one, before a read of their own is
     saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
     what a reader should know about who answers. `looks`: from how many an answer for the screen is voted,
-    `unhurried`: from how many one that nobody waits for.
+    `unhurried`: from how many one that nobody waits for. `text_rule`: what becomes of images with text burned into them.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class ReviewService(ImageAccess):
         looks: int = 1,
         unhurried: Callable[[Question], int] = lambda question: 1,
         allowed: Allowed = anybody,
+        text_rule: TextRule = NO_RULE,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
-        self.looks, self.unhurried, self.allowed = looks, unhurried, allowed
+        self.looks, self.unhurried, self.allowed, self.text_rule = looks, unhurried, allowed, text_rule
         self.reads = Reads(store, adjudicators, private=private, allowed=allowed)
         self.least_sure = LeastSure()
 

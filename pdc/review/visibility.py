@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message
 from pdc.domain.values import Image, Question, Review
+from pdc.images.burned_in.door import Action, Passed, TextRule
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
 from pdc.review.counting.blind import is_blind, kept_back, kept_from
 from pdc.review.reading.lines import CONSENSUS, READ, ConsensusLine, Line, OwnLine, SharedLine, closed_line, fresh_key, kind_of
 from pdc.review.reading.reads import Reads
+from pdc.store.audit.kinds import AuditKind
 from pdc.store.records import EventKind
 
 UPLOAD = "upload"  # by nobody who has a name
@@ -24,6 +26,7 @@ class ImageAccess(Answers):
     """One room for all readers; with `private` one for each. Any thread."""
 
     max_megapixels: int
+    text_rule: TextRule
     reads: Reads
     blind = private = False
 
@@ -33,18 +36,31 @@ class ImageAccess(Answers):
         return self.blind or self.private
 
     def add_image(
-        self, data: bytes, name: str, group: str | None = None, *, owner: str | None = None
+        self, data: bytes, name: str, group: str | None = None, *, owner: str | None = None, text: Action | None = None
     ) -> tuple[Image, tuple[Message, ...]]:
         """Accept and store a file that `owner` brought; returns the image and notes on what was changed to make it safe.
 
-        `group` is a patient, sample or video, whose images stay on one side of a split; None: the image is on its own.
+        `group` is a patient, sample or video, whose images stay on one side of a split; None: the image is on its own. `text`
+        is what its reader says where they are asked about text in it: TextInImage when they have not said it yet.
         """
-        accepted = accept(data, name, max_megapixels=self.max_megapixels)
+        passed = self.text_rule.passed(accept(data, name, max_megapixels=self.max_megapixels), text)
+        accepted = passed.image
         self.files.put(accepted)
         stored = self.store.add_image(accepted.image(group), owner)
+        self._record_text(passed, owner or UPLOAD)
         stays = () if group in (None, stored.group) else (STAYS_IN_GROUP,)
-        notes = (*accepted.notes, *self._back_again(stored.sha256, owner or UPLOAD), *stays)
+        notes = (*accepted.notes, *passed.notes, *self._back_again(stored.sha256, owner or UPLOAD), *stays)
         return (self.image(stored.sha256, owner) if owner else stored), notes
+
+    def _record_text(self, passed: Passed, by: str) -> None:
+        """Note what became of text in an image; never the text."""
+        if passed.boxes:
+            kind = AuditKind.PAINTED_OVER if passed.painted else AuditKind.TEXT_KEPT
+            self.store.record_event(kind, by, image=passed.image.sha256, boxes=len(passed.boxes))
+
+    def left_out(self, boxes: int, by: str) -> None:
+        """Note that a reader did not add an image with text in it."""
+        self.store.record_event(AuditKind.TEXT_LEFT_OUT, by, boxes=boxes)
 
     def _back_again(self, sha256: str, by: str) -> Iterator[Message]:
         """A retired image that is brought again is in the list again."""

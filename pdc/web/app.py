@@ -52,6 +52,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
 from pdc.web.page_policy import PageSender, headers_for
+from pdc.web.privacy.text_route import add_text_routes, choice_of
 from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import Sessions
@@ -119,6 +120,7 @@ def build_server(
     scripts.add_routes(app)
     _login_routes(app, access)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
+    add_text_routes(app, access, service)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
     if fitting is not None:
         fit_route.add_fit_route(app, access, fitting)
@@ -291,13 +293,16 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         raise NotFound("There is no example {name}.", name=repr(name))
 
     @app.post("/api/images")
-    async def upload(request: Request, name: str = "image", group: str = "") -> JSONResponse:
+    async def upload(request: Request, name: str = "image", group: str = "", text: str = "") -> JSONResponse:
         """The raw bytes of one image file as the body -> what was stored, in pixels of the upright image.
 
-        `group`: the patient, sample or folder that the image belongs to; empty: none.
+        `group`: the patient, sample or folder that the image belongs to; empty: none. `text`: what the reader wants of text that
+        is burned into it, `paint` or `keep`; empty: they are asked.
         """
         data, owner = b"".join([part async for part in body_of(request, limit)]), access.user(request) or LOCAL_USER
-        image, notes = await run_in_threadpool(service.add_image, data, name, group.strip() or None, owner=owner)
+        image, notes = await run_in_threadpool(
+            service.add_image, data, name, group.strip() or None, owner=owner, text=choice_of(text)
+        )
         return JSONResponse(
             {
                 "sha256": image.sha256,

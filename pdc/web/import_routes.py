@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,6 +17,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of
 from pdc.web.data_routes import left_out_lines
 from pdc.web.incoming import Incoming, Job
+from pdc.web.privacy.text_route import choice_of
 from pdc.web.ui.words import in_language, language_of
 
 
@@ -26,6 +27,8 @@ class Wanted(BaseModel):
     store: bool = False
     complete: bool = False
     replace: bool = False
+    text: Literal["", "paint", "keep"] = ""
+    """what becomes of text burned into images; empty: those images are left out"""
 
     @property
     def options(self) -> ImportOptions:
@@ -44,13 +47,13 @@ def add_routes(app: FastAPI, access: Access, incoming: Incoming, limit: int) -> 
         path = await run_in_threadpool(incoming.place, reader(request), name)
         await _saved(request, path, limit)
         await run_in_threadpool(incoming.keep, reader(request), path)
-        incoming.start(reader(request), Wanted().options)
+        incoming.start(reader(request), Wanted().options, None)
         return JSONResponse({"name": path.name})
 
     @app.post("/api/data/import/start")
     def start(request: Request, wanted: Wanted) -> JSONResponse:
         """Look through the file again under other options, or import it."""
-        incoming.start(reader(request), wanted.options)
+        incoming.start(reader(request), wanted.options, choice_of(wanted.text))
         return JSONResponse({"started": True})
 
     @app.get("/api/data/import")

@@ -14,6 +14,7 @@ from pdc.domain.errors import Forbidden, NotFound, PdcError
 from pdc.domain.message import Message
 from pdc.formats.import_report import Imported
 from pdc.formats.importing import ImportOptions, import_file
+from pdc.images.burned_in.door import Action
 from pdc.images.intake import clean_name
 from pdc.review.service import ReviewService
 
@@ -68,13 +69,15 @@ class Incoming:
         if before is not None:
             shutil.rmtree(before.path.parent, ignore_errors=True)
 
-    def start(self, reader: str, options: ImportOptions) -> None:
-        """Look through the reader's file (`dry_run`) or import it, in the background. NotFound when there is none."""
+    def start(self, reader: str, options: ImportOptions, text: Action | None) -> None:
+        """Look through the reader's file (`dry_run`) or import it, in the background; `text` is what the reader wants of text
+        burned into its images. NotFound when there is none."""
         with self._changed:
             job = self._job(reader)
             self._refuse_busy(reader)
             job.running, job.done, job.total, job.imported, job.error = True, 0, 0, None, None
-        Thread(target=self._run, args=(reader, job, options), name="import", daemon=True).start()
+        rule = self.service.text_rule.chosen(text)
+        Thread(target=self._run, args=(reader, job, {**options, "text_rule": rule}), name="import", daemon=True).start()
 
     def now(self, reader: str) -> Job:
         """NotFound when this reader has sent nothing."""

@@ -31,6 +31,8 @@ class AuditKind(StrEnum):
     HELD_BACK = "held_back"
     RELEASED = "released"
     PAINTED_OVER = "painted_over"
+    TEXT_KEPT = "text_kept"
+    TEXT_LEFT_OUT = "text_left_out"
     LABEL_CHANGED = "label_changed"
     QUOTA_REACHED = "quota_reached"
     CLEANED_UP = "cleaned_up"

@@ -1,0 +1,1 @@
+"""What a reader is asked about an image before it is stored."""
