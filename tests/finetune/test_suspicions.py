@@ -47,6 +47,14 @@ def test_every_kind_of_poisoning_is_flagged_for_what_it_is(name, kind):
         assert kind in {s.kind for s in found} and all("eve" in (s.reader, s.other) for s in found)
 
 
+def test_who_leaves_half_of_what_another_marks_on_near_copies_is_flagged_though_there_is_only_one_label():
+    cells = [(s, tuple(m for m in s.truth if m.label == RED)) for s in drawn_scenes(15, Dice(1))]
+    scenes = [replace(s, labels=(RED,), truth=red) for s, red in cells]
+    plays = poisoning.of_copies(poisoning.deleting(0.5)), poisoning.of_copies(poisoning.human)
+    found, left_alone = [[report_of(play, scenes, Dice(seed)).found for seed in range(6)] for play in plays]
+    assert all(Kind.OTHER_COUNTS in {s.kind for s in of} for of in found) and not any(left_alone)
+
+
 @pytest.mark.parametrize("name", CLEAN)
 def test_honest_readers_are_left_alone(name):
     assert [list(found) for found in found_in(name, 8)] == [[]] * 8
