@@ -51,23 +51,24 @@ from pdc.web import (
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
+from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
 from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
-from pdc.web.ui.sessions import Sessions
+from pdc.web.ui.sessions import LOG_IN, Sessions
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
 
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
-LOG_IN = Message("Please log in again; your work is kept.")
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", "/health")
 STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, TooManyTries: 429, StoreUnavailable: 503}
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
+CANCELLED = {"success": True}  # what Gradio says of an event that there is not
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
 MAX_TOKEN = 1000  # bytes
@@ -113,7 +114,7 @@ def build_server(
     are the count sessions. With `timing` what an image takes its reader is kept."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
-    sessions = Sessions(blocks, visitors=access.visitors)
+    sessions = Sessions(blocks, visitors=access.visitors, standing=access.standing)
     sessions.guard()
     app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
     app.exception_handler(PdcError)(_say)
@@ -178,6 +179,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, access: Access, limit: int, sessions: Sessions) -> None:
         self.app, self.access, self.limit, self.sessions = app, access, limit, sessions
+        self.open = OpenRequests(access)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -195,7 +197,10 @@ class Guard:
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
             answer = await _say(request, error)
-        await (answer or self.app)(_uncompressed(scope), receive, send)
+        if answer is not None:
+            await answer(scope, receive, send)
+        else:
+            await self.open.serve(self.app, request, _uncompressed(scope), receive, send)
 
     async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
@@ -206,9 +211,13 @@ class Guard:
         if len(body) > self.limit:
             return _sentence(request, 413, too_large(self.limit)), again
         user = self.access.user(request) or LOCAL_USER
-        refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, body))
-        sentence = next(filter(None, refused), None)
-        return _sentence(request, 403, sentence) if sentence else None, again
+        said = _json(body)
+        refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, said))
+        if sentence := next(filter(None, refused), None):
+            return _sentence(request, 403, sentence), again
+        if self.sessions.is_event_of_another(said.get("event_id"), user):
+            return JSONResponse(CANCELLED), again
+        return None, again
 
 
 def _route(scope: Scope) -> str:
@@ -243,13 +252,17 @@ async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
     return body, again
 
 
-def _sessions_named(request: Request, route: str, body: bytes) -> list[str]:
-    """Every Gradio session that a request speaks of: in its address or in its body."""
+def _json(body: bytes) -> dict[str, Any]:
     try:
         said = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         said = {}
-    named = [request.query_params.get("session_hash"), said.get("session_hash") if isinstance(said, dict) else None]
+    return said if isinstance(said, dict) else {}
+
+
+def _sessions_named(request: Request, route: str, said: dict[str, Any]) -> list[str]:
+    """Every Gradio session that a request speaks of: in its address or in its body."""
+    named = [request.query_params.get("session_hash"), said.get("session_hash")]
     return [str(n) for n in (*named, route.partition("heartbeat/")[2]) if n]
 
 

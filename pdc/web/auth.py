@@ -22,6 +22,7 @@ from pdc.web.space.cookies import set_cookie
 from pdc.web.space.visitors import SECONDS, Visitors
 
 if TYPE_CHECKING:
+    from pdc.domain.users.roles import Role
     from pdc.store.records import StoredUser
 
 COOKIE = "pdc_session"
@@ -163,12 +164,30 @@ class Access:
             request.state.reader = self._by_cookie(request) if token is None else self.tokens.user(token, _address(request))
         return request.state.reader
 
+    def standing(self, request: Request) -> tuple[str, Role] | None:
+        """The user who made the request and what they may do now; None once they may not make it, or where nobody logs in.
+
+        For requests that go on for long. How old the cookie is does not count: the page has a newer one meanwhile.
+        """
+        if self.by_token(request):
+            token = self.tokens.token(bearer(request) or "")
+            return (token.user, token.role) if token else None
+        user = self._stands(*login) if (login := getattr(request.state, "login", None)) else None
+        return (user.name, user.role) if user else None
+
     def _by_cookie(self, request: Request) -> str | None:
         """Who the cookie names, if their password is still the one that they logged in with."""
-        name, stamp, id = self._named(request)
+        login = self._named(request)
+        if self._stands(*login) is None:
+            return None
+        request.state.login = login
+        return login[0]
+
+    def _stands(self, name: str, stamp: str, id: str) -> StoredUser | None:
+        """The user of a login that still holds."""
         user = self.store.user(name) if name else None
         good = user is not None and secrets.compare_digest(stamp, _stamp(user)) and not self.store.session_ended(id)
-        return name if good else None
+        return user if good else None
 
     def _named(self, request: Request) -> tuple[str, str, str]:
         """The user, the stamp and the session that the cookie names; nothing where it is none of ours, or too old."""
