@@ -46,10 +46,10 @@ VERSION = 12  # hex digits of the fingerprint by which answers tell a model's we
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
 
-def open_store(settings: Settings) -> Store:
-    """The database of these settings, created or brought up to date."""
+def open_store(settings: Settings, *, bare: bool = False) -> Store:
+    """The database of these settings, created (`bare`: without labels) or brought up to date."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Store.open(settings.url)
+    return Store.open(settings.url, bare=bare)
 
 
 def adapters_of(settings: Settings, store: Store) -> Adapters:

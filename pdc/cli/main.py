@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pdc.cli import doctor, entry, exchange, handed_on, images, labels, model_server, predict, serve, users
+from pdc.cli.archives import commands as archives
 from pdc.cli.backups.commands import backup, restore
 from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
@@ -33,6 +34,7 @@ EXAMPLES = """examples:
   python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
   python -m pdc users add maria
   python -m pdc backup pdc-2026-11-27.tar
+  python -m pdc archive out everything.zip
   python -m pdc doctor
 
 Settings come from the environment (PDC_HOME, PDC_MODEL, ...); `doctor` shows their effect."""
@@ -53,6 +55,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(experts.app, name="experts")
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.add_typer(archives.app, name="archive")
 app.command("doctor")(doctor.doctor)
 handed_on.add_to(app)
 

@@ -48,7 +48,7 @@ class Database:
         self._chain.anchor.close()
 
     @contextmanager
-    def _write(self) -> Iterator[Session]:
+    def _write(self) -> Iterator[RecordedSession]:
         """One transaction that may write; it is on disk when the block ends, with its links in the chain, or nothing of it is."""
         with self._write_lock, sentences(self._engine.url), RecordedSession(self._writer, expire_on_commit=False) as session:
             yield session

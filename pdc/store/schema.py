@@ -20,19 +20,35 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _alembic_is_global = Lock()
 
 
-def migrate(engine: Engine, chain: Chain) -> None:
+def migrate(engine: Engine, chain: Chain, *, bare: bool = False) -> None:
     """Upgrade to the newest revision, in one transaction; a second process waits for it, then finds nothing to do. What stands
-    in tables that the chain does not know yet is sealed as it was found."""
+    in tables that the chain does not know yet is sealed as it was found.
+    `bare`: a new database begins without the labels that PDC knows."""
     with sentences(engine.url), _alembic_is_global:
         with engine.connect() as connection:
             if _is_newest(connection):
                 return
             _keep_old(engine, connection)
+            bare = bare and not revision_of(connection)
         with migrating(engine) as connection:
             _upgrade(connection)
+            if bare:
+                _clear(connection)
             head = chain.seal_found(connection)
     if head:
         chain.anchor.write(head)
+
+
+def _clear(connection: Connection) -> None:
+    """Take out what a new database begins with, past the triggers that refuse it, which are there again afterwards."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+        triggers = [(name, text) for name, text in found if name.startswith("label_events_")]
+        off, on = [f"DROP TRIGGER {name}" for name, _ in triggers], [text for _, text in triggers]
+    else:
+        off, on = ([f"ALTER TABLE label_events {word} TRIGGER USER"] for word in ("DISABLE", "ENABLE"))
+    for statement in (*off, "DELETE FROM label_events", "DELETE FROM labels", *on):
+        connection.exec_driver_sql(statement)
 
 
 def _keep_old(engine: Engine, connection: Connection) -> None:
@@ -50,6 +66,20 @@ def _keep_old(engine: Engine, connection: Connection) -> None:
     part.unlink(missing_ok=True)
     snapshot(Path(file), part)
     part.rename(copy)
+
+
+def revision_of(connection: Connection) -> str:
+    """The revision of an open database."""
+    from alembic.runtime.migration import MigrationContext
+
+    return ", ".join(MigrationContext.configure(connection).get_current_heads())
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has the migration to a revision: a newer one's it has not."""
+    from alembic.script import ScriptDirectory
+
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config() -> Config:

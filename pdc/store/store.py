@@ -35,16 +35,19 @@ class Store(
     when the database refuses. A write that returned is on disk."""
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, record: RecordPlace | None = None) -> Store:
+    def open(
+        cls, url: str, *, busy_seconds: float = BUSY_SECONDS, record: RecordPlace | None = None, bare: bool = False
+    ) -> Store:
         """The database at a SQLAlchemy URL, made or brought up to date first. StoreUnavailable when that cannot be.
 
         `busy_seconds` is how long a write waits for another process that is writing to the same SQLite file. `record` says
-        where the record's key and anchor lie; None: beside a SQLite file.
+        where the record's key and anchor lie; None: beside a SQLite file. `bare`: a new database begins without the labels
+        that PDC knows, for an archive has its own.
         """
         engine = open_engine(url, busy_seconds)
         try:
             chain = Chain(record or RecordPlace.beside(engine.url))
-            migrate(engine, chain)
+            migrate(engine, chain, bare=bare)
         except BaseException:
             engine.dispose()
             raise

@@ -70,6 +70,7 @@ def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help
         "count",
         "backup",
         "restore",
+        "archive",
     }
     assert names(pdc_app) - names(finetune_app) == own
 
