@@ -24,6 +24,7 @@ class Data {
     this.scope = html("select", { "aria-label": "Which images", on: { change: () => this.refresh() } },
       html("option", { value: "" }, "all images"), html("option", { value: "shown" }, "as the list shows them"));
     this.unseen = html("input", { type: "checkbox" });
+    this.nameless = html("input", { type: "checkbox" });
     this.download = html("button", { type: "button", class: "pdc-main", on: { click: () => this.export() } }, "Export");
     this.told = html("div", { class: "pdc-told", role: "status" });
     this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
@@ -33,7 +34,8 @@ class Data {
     const csv = html("button", { type: "button", on: { click: () => this.fetch("counts.csv") } }, "Counts as CSV");
     host.replaceChildren(
       html("section", {}, html("h2", {}, "Export"),
-        html("div", { class: "pdc-line" }, this.scope, this.format, html("label", {}, this.unseen, html("span", {}, "with auto-accepted")), this.download, csv), this.told),
+        html("div", { class: "pdc-line" }, this.scope, this.format, html("label", {}, this.unseen, html("span", {}, "with auto-accepted")),
+          html("label", { title: "Images are called by a code, and patients or samples by numbers" }, this.nameless, html("span", {}, "without names")), this.download, csv), this.told),
       this.import.root, this.effort,
       html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.refresh(); }).observe(host);
@@ -42,6 +44,7 @@ class Data {
   query() {
     const asked = this.scope.value ? filters() : new URLSearchParams();
     if (this.unseen.checked) asked.set("auto_accepted", "on");
+    if (this.nameless.checked) asked.set("names", "hashed");
     return asked.size ? `?${asked}` : "";
   }
 

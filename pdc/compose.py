@@ -198,6 +198,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         unhurried=partial(unhurried_looks, settings, model),
         allowed=lambda user, action: demand(role_of(settings, store, user), action),
         text_rule=text_rule_of(settings.burned_in, settings.burned_in_any),
+        numbered=settings.names == "number",
     )
 
 

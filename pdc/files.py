@@ -17,6 +17,8 @@ from uuid import uuid4
 from pdc.domain.errors import BadSetting, StoreUnavailable
 
 ABANDONED = 600  # seconds without a byte
+PRIVATE = 0o077
+"""the mask of new files and folders: nobody but their owner reads, lists or changes them"""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -108,6 +110,20 @@ def sweep(*folders: Path) -> int:
         except OSError:  # its writer was there first
             continue
     return swept
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """The folder and what is in it, as far as other users of this computer may read, list or change it; not on Windows."""
+    if os.name == "nt" or not folder.is_dir():
+        return []
+    return [p for p in (folder, *folder.rglob("*")) if not p.is_symlink() and p.stat().st_mode & PRIVATE]
+
+
+def close_to_others(paths: Iterable[Path]) -> None:
+    """Take from everybody but the owner what they may do with these. StoreUnavailable when that is refused."""
+    for path in paths:
+        with sentences(path):
+            path.chmod(path.stat().st_mode & ~PRIVATE)
 
 
 def _replace(path: Path, fill: Callable[[Path], object], place: Callable[[Path, Path], object] = Path.replace) -> None:

@@ -59,6 +59,7 @@ class Settings:
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
+    names: str = _setting("PDC_NAMES", "keep", "`number`: an upload is stored under a number instead of the name of its file")
     burned_in: str = _setting(
         "PDC_BURNED_IN",
         "ask",
@@ -102,6 +103,7 @@ class Settings:
     def checked(self) -> Settings:
         """Itself, or BadSetting naming the variable, its value and what was expected."""
         _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
+        _one_of("PDC_NAMES", self.names, ("keep", "number"))
         _one_of("PDC_BURNED_IN", self.burned_in, ("ask", "paint", "refuse", "keep"))
         _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
         _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))

@@ -6,8 +6,11 @@ import importlib.metadata
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from pdc import files
 from pdc.cli.entry import DONE, FAILED
 from pdc.domain.errors import BadModel, BadSetting, PdcError
 
@@ -29,11 +32,15 @@ PACKAGES = (
 )
 
 
-def doctor() -> int:
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Close the files of PDC_HOME to other users of this computer.")] = False,
+) -> int:
     """Versions, device, model, experts, database and disk; the exit code is 1 when something would stop the app."""
     from pdc.settings import Settings
 
     settings = Settings.from_env()
+    if fix:
+        files.close_to_others(files.open_to_others(settings.home))
     for package in PACKAGES:
         print(f"{package:24} {_version(package)}")
     checks = {
@@ -43,6 +50,7 @@ def doctor() -> int:
         "adapters": _adapters,
         "experts": _experts,
         "disk": _disk,
+        "other users": _other_users,
     }
     failed = 0
     for name, check in checks.items():
@@ -116,6 +124,13 @@ def _adapters(settings: Settings) -> str:
 
 def _weights(layers: int | None) -> str:
     return f" ({layers} LoRA layers, all loaded)" if layers else ""
+
+
+def _other_users(settings: Settings) -> str:
+    found = len(files.open_to_others(settings.home))
+    if found:
+        return f"{found} files and folders in PDC_HOME may be read by others on this computer; `pdc doctor --fix` closes them"
+    return "nobody else on this computer may read PDC_HOME"
 
 
 def _disk(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pdc import __version__
+from pdc import __version__, files
 from pdc.domain.errors import PdcError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -63,6 +64,7 @@ def log_level() -> LogLevel:
 
 def run(app: typer.Typer, words: Sequence[str], package: str) -> int:
     """Do what the words say; the exit code. `package` is what `python -m` starts."""
+    os.umask(files.PRIVATE)
     command = typer.main.get_command(app)
     try:
         code = command.main(args=list(words), prog_name=f"python -m {package}", standalone_mode=False)

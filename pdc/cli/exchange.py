@@ -130,11 +130,15 @@ def export(
     auto_accepted: Annotated[
         bool, typer.Option("--auto-accepted", help="Also what was accepted without anybody looking at it, named as such.")
     ] = False,
+    names: Annotated[
+        Literal["kept", "hashed"], typer.Option(help="Names of images and groups: as they are here, or so that none leaves.")
+    ] = "kept",
 ) -> int:
     """Write the current reviews to a folder."""
     from pdc.compose import open_store
     from pdc.formats.exporting import export as write
     from pdc.formats.outgoing.counts import write_counts
+    from pdc.formats.outgoing.file_names import Names
     from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
 
@@ -142,10 +146,12 @@ def export(
     store = open_store(settings)
     if format == "counts":
         held = len(store.held_back() & {i.sha256 for i in store.images()})
-        print(f"Wrote the counts to {write_counts(store, folder)}.{_held_back(held)}")
+        print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
     with shown() as progress:
-        written = write(store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted)
+        written = write(
+            store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
+        )
     print(written.told(folder))
     return DONE
 

@@ -20,7 +20,7 @@ from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import USABLE, Image, Verdict
 from pdc.formats import medmultipoints
 from pdc.formats.contents import LeftOut, What, told_left_out
-from pdc.formats.outgoing.file_names import file_names
+from pdc.formats.outgoing.file_names import Names, called, file_names
 from pdc.formats.outgoing.report import Exported, reported
 from pdc.formats.records import Case, Picture, SignedBy, picture_of
 from pdc.formats.registry import FORMATS, texts_of
@@ -110,9 +110,11 @@ def prepared(
     *,
     auto_accepted: bool = False,
     held: Collection[str] | None = None,
+    names: Names = Names.KEPT,
 ) -> Export:
     """An export of what the current reviews say about these images (None: all), by one author or by anybody; also of what was
     `auto_accepted`, named as such. Images that are `held` back are left out (None: those held back from everybody's exports).
+    `names`: whether the names of images and groups go out.
 
     BadSetting when the format is unknown or there is nothing to export.
     """
@@ -120,7 +122,8 @@ def prepared(
         raise BadSetting("There is no export format {name}; use one of {formats}.", name=repr(format), formats=", ".join(FORMATS))
     if auto_accepted and format in SILENT:
         raise BadSetting(UNSEEN_NOWHERE, format=format)
-    asked, held = store.images() if images is None else images, store.held_back() if held is None else held
+    asked = called(store.images() if images is None else images, names)
+    held = store.held_back() if held is None else held
     wanted = [i for i in asked if i.sha256 not in held]
     written = (*USABLE, Verdict.AUTO_ACCEPTED) if auto_accepted else USABLE
     current = store.current_ids(author)
@@ -140,21 +143,29 @@ def prepared(
 
 
 def export(
-    store: Store, images: ImageFiles, folder: Path, format: str, progress: Progress = unseen, *, auto_accepted: bool = False
+    store: Store,
+    images: ImageFiles,
+    folder: Path,
+    format: str,
+    progress: Progress = unseen,
+    *,
+    auto_accepted: bool = False,
+    names: Names = Names.KEPT,
 ) -> Exported:
-    """Write what the current reviews say, and the images they are about, into `folder`; `auto_accepted` as in `prepared`.
+    """Write what the current reviews say, and the images they are about, into `folder`; `auto_accepted` and
+    `names` as in `prepared`.
 
     The folder is empty or holds an earlier export, which this one replaces. BadSetting when it holds something else or
     there is nothing to export, StoreUnavailable when the disk refuses.
     """
-    planned, folder = prepared(store, images, format, auto_accepted=auto_accepted), Path(folder)
-    before, names = _written_before(folder), list[str]()
+    planned, folder = prepared(store, images, format, auto_accepted=auto_accepted, names=names), Path(folder)
+    before, written = _written_before(folder), list[str]()
     for name, pieces in planned.entries(progress):
         files.write_pieces(folder / name, pieces)
-        names.append(name)
-    for name in before - set(names):
+        written.append(name)
+    for name in before - set(written):
         (folder / name).unlink(missing_ok=True)
-    files.write_json(folder / MANIFEST, {"format": format, "files": names})
+    files.write_json(folder / MANIFEST, {"format": format, "files": written})
     return planned.report()
 
 

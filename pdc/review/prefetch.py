@@ -97,8 +97,8 @@ class Prefetcher:
             self.service.answer(image, question, Priority.PREFETCH)
             return None
         except PdcError as error:
-            log.warning("Prefetching %s: %s", image.name, error)
+            log.warning("Prefetching %s: %s", image.sha256[:12], error)
             return error.message
         except Exception:
-            log.exception("Prefetching %s failed", image.name)
+            log.exception("Prefetching %s failed", image.sha256[:12])
             return Message("Looking ahead failed; the log says why. The image is asked about again when you open it.")

@@ -55,6 +55,7 @@ class ReviewService(ImageAccess):
     saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
     what a reader should know about who answers. `looks`: from how many an answer for the screen is voted,
     `unhurried`: from how many one that nobody waits for. `text_rule`: what becomes of images with text burned into them.
+    `numbered`: uploads are stored under numbers instead of their names.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class ReviewService(ImageAccess):
         unhurried: Callable[[Question], int] = lambda question: 1,
         allowed: Allowed = anybody,
         text_rule: TextRule = NO_RULE,
+        numbered: bool = False,
     ) -> None:
         super().__init__(store, files, predictor, serving, at_once, versions)
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
-        self.looks, self.unhurried, self.allowed, self.text_rule = looks, unhurried, allowed, text_rule
+        self.looks, self.unhurried, self.allowed, self.text_rule, self.numbered = looks, unhurried, allowed, text_rule, numbered
         self.reads = Reads(store, adjudicators, private=private, allowed=allowed)
         self.least_sure = LeastSure()
 

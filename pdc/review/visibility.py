@@ -16,6 +16,7 @@ from pdc.review.reading.reads import Reads
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.records import EventKind
 
+NUMBERED = "image-{n}.png"
 UPLOAD = "upload"  # by nobody who has a name
 BACK_AGAIN = "{reader} retired this image on {date}. You brought it again, so it is back in the list."
 
@@ -27,6 +28,8 @@ class ImageAccess(Answers):
 
     max_megapixels: int
     text_rule: TextRule
+    numbered = False
+    """whether an upload is stored under a number instead of its name"""
     reads: Reads
     blind = private = False
 
@@ -43,6 +46,7 @@ class ImageAccess(Answers):
         `group` is a patient, sample or video, whose images stay on one side of a split; None: the image is on its own. `text`
         is what its reader says where they are asked about text in it: TextInImage when they have not said it yet.
         """
+        name = NUMBERED.format(n=self.store.count_images() + 1) if self.numbered else name
         passed = self.text_rule.passed(accept(data, name, max_megapixels=self.max_megapixels), text)
         accepted = passed.image
         self.files.put(accepted)

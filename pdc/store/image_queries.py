@@ -93,6 +93,11 @@ class ImageQueries(ReaderQueries):
         with self._read() as session:
             return {id: key.removeprefix(f"{IMPORTED}{id}").strip() for id, key in session.execute(query)}
 
+    def count_images(self) -> int:
+        """Those that are retired too."""
+        with self._read() as session:
+            return session.scalar(select(func.count()).select_from(ImageRow)) or 0
+
     def every_image(self) -> list[Image]:
         """Those that are retired too, oldest first."""
         with self._read() as session:

@@ -6,6 +6,7 @@ Nothing a reader uploads ever passes through Gradio's cache, which any other log
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ from pdc.web.ui.sessions import LOG_IN, Sessions
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
 
+log = logging.getLogger(__name__)
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
@@ -401,6 +403,8 @@ def _login_routes(app: FastAPI, access: Access) -> None:
 
 async def _say(request: Request, error: Exception) -> Response:
     assert isinstance(error, PdcError)
+    if isinstance(error, StoreUnavailable):
+        log.warning("%s", error)  # with the place that readers are not told
     return _sentence(request, STATUS.get(type(error), 400), error.message)
 
 

@@ -15,6 +15,7 @@ from pdc.formats.contents import LeftOut, grouped
 from pdc.formats.exporting import Export, prepared, zipped
 from pdc.formats.outgoing import agreement
 from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
+from pdc.formats.outgoing.file_names import Names, called
 from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
 from pdc.review.service import ReviewService
@@ -58,7 +59,16 @@ class Data:
     def export(self, request: Request, format: str) -> Export:
         store, files, auto_accepted = self.service.store, self.service.files, "auto_accepted" in request.query_params
         held = self.service.held_back(self.reader(request))
-        return prepared(store, files, format, self.shown(request), self.author(request), auto_accepted=auto_accepted, held=held)
+        return prepared(
+            store,
+            files,
+            format,
+            self.shown(request),
+            self.author(request),
+            auto_accepted=auto_accepted,
+            held=held,
+            names=names_in(request),
+        )
 
     def held(self, request: Request) -> int:
         """How many of the images in the list are held back."""
@@ -67,7 +77,13 @@ class Data:
     def counts(self, request: Request, held: bool = False) -> Counts:
         """The table on the screen has what is `held` back; the one that is taken along has not."""
         kept = frozenset() if held else self.service.held_back(self.reader(request))
-        return Counts(self.service.store, [i for i in self.shown(request) if i.sha256 not in kept], self.author(request))
+        images = [i for i in self.shown(request) if i.sha256 not in kept]
+        return Counts(self.service.store, images if held else called(images, names_in(request)), self.author(request))
+
+
+def names_in(request: Request) -> Names:
+    """Whether the names of images and groups go out with this request."""
+    return Names.HASHED if request.query_params.get("names") == Names.HASHED else Names.KEPT
 
 
 def add_routes(app: FastAPI, access: Access, service: ReviewService) -> None:

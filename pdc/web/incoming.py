@@ -100,7 +100,7 @@ class Incoming:
         except PdcError as error:
             job.error = error.message
         except Exception:
-            log.exception("Importing %s failed", job.path.name)
+            log.exception("An import failed")
             job.error = FAILED
         finally:
             job.running = False

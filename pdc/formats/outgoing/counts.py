@@ -12,6 +12,7 @@ from pathlib import Path
 from pdc import files
 from pdc.domain.values import USABLE, Image, Review, Verdict
 from pdc.formats.csv_table import as_text
+from pdc.formats.outgoing.file_names import Names, called
 from pdc.store import Store
 from pdc.store.reading.records import Signature
 
@@ -81,14 +82,12 @@ class Counts:
         return sorted({label for row in self.rows() for label in row.review.question.labels}, key=str.casefold)
 
 
-def write_counts(store: Store, place: Path) -> Path:
+def write_counts(store: Store, place: Path, names: Names = Names.KEPT) -> Path:
     """The table of all images that are not held back, as a CSV file: `place` itself when it is called so, else counts.csv in it.
     Returns where it is."""
     held = store.held_back()
-    table, path = (
-        Counts(store, [i for i in store.images() if i.sha256 not in held]),
-        place if place.suffix.lower() == ".csv" else place / FILE,
-    )
+    table = Counts(store, called([i for i in store.images() if i.sha256 not in held], names))
+    path = place if place.suffix.lower() == ".csv" else place / FILE
     files.write_pieces(path, (text.encode() for text in csv_text(table.rows(), table.labels())))
     return path
 

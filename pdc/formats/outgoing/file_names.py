@@ -1,20 +1,38 @@
-"""Names of exported image files: the original ones, safe on every file system, each once. Pure."""
+"""Names of exported image files: the original ones, safe on every file system, each once; or none of them. Pure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from enum import StrEnum
 from itertools import count
 from pathlib import PurePosixPath
 
 from pdc.domain.values import Image
 
 FOLDER = "images"
+HASHED = 16  # characters of a sha256 that name an image
 LONGEST = 120  # bytes of a stem: room for a suffix and a folder
 UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 SUFFIX = re.compile(r"\.(png|jpe?g|tiff?|bmp|webp|gif)$", re.IGNORECASE)
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}  # Windows' devices
+
+
+class Names(StrEnum):
+    """What an export calls its images and groups: as they are called here, or so that no name leaves."""
+
+    KEPT = "kept"
+    HASHED = "hashed"
+
+
+def called(images: Sequence[Image], names: Names) -> list[Image]:
+    """The images as the export calls them. Hashed: by the first characters of their sha256, and groups by numbers."""
+    if names is Names.KEPT:
+        return list(images)
+    groups = {group: f"group-{n}" for n, group in enumerate(dict.fromkeys(i.group for i in images), 1)}
+    return [replace(i, name=f"{i.sha256[:HASHED]}.png", group=groups[i.group]) for i in images]
 
 
 def file_names(images: Sequence[Image]) -> dict[str, str]:

@@ -125,10 +125,10 @@ class AnswerPool:
             self._state = self._state.further()
             return 0.0
         except PdcError as error:
-            log.warning("Answering %s in the background: %s", image.name, error)
+            log.warning("Answering %s in the background: %s", image.sha256[:12], error)
             return self._fail(image, question, error.message)
         except Exception:
-            log.exception("Answering %s in the background failed", image.name)
+            log.exception("Answering %s in the background failed", image.sha256[:12])
             return self._fail(image, question, FAILED)
 
     def _fail(self, image: Image, question: Question, said: Message) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ import gradio as gr
 from pdc.domain.carrying import answer_to, unasked
 from pdc.domain.certainty.counts import worth, worth_of_all
 from pdc.domain.doubt import believable, unlike, unlike_note
-from pdc.domain.errors import BadQuestion, PdcError
+from pdc.domain.errors import BadQuestion, PdcError, StoreUnavailable
 from pdc.domain.message import Message, joined
 from pdc.domain.prompts import none_found, shown_smaller
 from pdc.domain.values import Findings, Prediction, Question
@@ -28,6 +29,7 @@ from pdc.web.ui.annotator import BadDraft, findings_from, to_value
 from pdc.web.ui.words import translated
 from pdc.web.ui.worklist import image_url
 
+log = logging.getLogger(__name__)
 WELCOME = Message("Open an example, or upload an image of your own.")
 FAILED = Message("That did not work")
 CUT = "The answer was cut off after {n} marks; what comes after is not known."
@@ -72,6 +74,8 @@ def _spoken() -> Iterator[None]:
     try:
         yield
     except PdcError as error:
+        if isinstance(error, StoreUnavailable):
+            log.warning("%s", error)  # with the place that readers are not told
         raise error_shown(error.message) from error
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from html import escape
+from pathlib import PurePath
 from typing import Any
 
 import gradio as gr
@@ -81,12 +82,18 @@ def language_now() -> str:
 
 
 def in_language(said: Any, language: str) -> Any:
-    """A Message in that language; what has no translation stays English, and anything else as it is."""
+    """A Message in that language; what has no translation stays English, and anything else as it is. Of a place on the server
+    only the last part is told: the rest is for the log."""
     if not isinstance(said, Message):
         return said
     text = dictionaries().get(language, {}).get(said.text, said.text)
-    fields = {name: in_language(f, language) for name, f in said.fields.items()}
+    fields = {name: _told(in_language(f, language)) for name, f in said.fields.items()}
     return text.format(**fields) if fields else text
+
+
+def _told(field: Any) -> Any:
+    place = isinstance(field, (str, PurePath)) and PurePath(field)
+    return place.name or "/" if place and place.is_absolute() else field
 
 
 def translated(value: Any, language: str | None = None) -> Any:
