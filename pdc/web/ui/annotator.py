@@ -31,6 +31,8 @@ with its undo steps. With "merge" it takes the marks of an answer that is still 
 are appended, the model's open marks that are no longer among them go, and those the reader changed or removed after edit
 number `edits` stay as the reader left them. With "merge": "step" the same is one step that can be undone.
 
+A value that is saved may have "request", its sender's name of this save: sent again under it, it is stored once.
+
 A value without "marks" carries notes only (`notes_value`): how many edits are stored, and whether the model still answers.
 The editor keeps a copy of what the server has not acknowledged in the browser, and offers it when the case is opened again.
 """
