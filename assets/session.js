@@ -9,6 +9,10 @@ const EVERY_MS = 60000;
 const logOut = (user) => html("form", { method: "post", action: "logout", class: "pdc-session" },
   html("span", { translate: "no" }, user), html("button", { type: "submit", title: t("Others at this computer cannot go on under your name") }, "Log out"));
 
+// Hugging Face lets no other page show its log-in, so from inside a frame it opens in a window of its own.
+const logIn = (href) => html("a", { href, class: "pdc-log-in", target: window.top === window ? "_self" : "_blank", rel: "noopener",
+  title: t("For the owner of this Space, who may do more; your images need no log-in") }, "Log in with Hugging Face");
+
 // Also a page that is left open stays nobody's after a while: only what a person does counts.
 function tellOfWork() {
   let told = Date.now();
@@ -22,8 +26,9 @@ function tellOfWork() {
 
 export const mountSession = async ({ element }) => {
   await goOnAsBefore();
-  const { user } = await (await fetch("session")).json();
+  const { user, log_in } = await (await fetch("session")).json();
   const header = element.querySelector(".pdc-header");
+  if (header && log_in) header.append(logIn(log_in));
   if (!user || !header) return;
   header.append(logOut(user));
   tellOfWork();

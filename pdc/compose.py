@@ -6,7 +6,6 @@ app.py and every command line take their parts from here, so that all serve the 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -117,9 +116,10 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     from pdc.review.prefetch import Prefetcher
     from pdc.web.app import Offer, build_server
     from pdc.web.auth import Access
+    from pdc.web.space.hugging_face import Provider
     from pdc.web.ui.app import build_ui, gradio_options
 
-    visitors = bool(os.environ.get("SPACE_ID"))
+    visitors = settings.space
     store = open_store(settings)
     files.sweep(settings.home, settings.images, settings.images / "raw", settings.home / "thumbnails")
     routing = routing_of(settings, store)
@@ -144,6 +144,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         timing=settings.timing,
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
+        provider=Provider.from_env() if visitors else None,
     )
 
     def warm_up(say: Callable[[str], None]) -> None:
@@ -196,7 +197,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         adjudicators=settings.adjudicator_names,
         looks=settings.looks,
         unhurried=partial(unhurried_looks, settings, model),
-        allowed=lambda user, action: demand(role_of(settings, store, user), action),
+        allowed=lambda user, action: demand(role_of(settings, store, user), action, space=settings.space),
         text_rule=text_rule_of(settings.burned_in, settings.burned_in_any),
         numbered=settings.names == "number",
     )
@@ -316,8 +317,8 @@ def reviews_to_train_on(settings: Settings, service: ReviewService, user: str) -
 
 
 def role_of(settings: Settings, store: Store, name: str) -> Role:
-    """What a user may do; whoever needs no login has the machine, and with it every right."""
-    if not settings.needs_login:
+    """What a user may do; whoever needs no login has the machine, and with it every right, but on a public Space."""
+    if not settings.needs_login and not settings.space:
         return capped(Role.ADMIN, name)
     user = store.user(name)
     return capped(user.role if user else Role.READER, name)

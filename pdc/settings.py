@@ -149,9 +149,15 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def space(self) -> bool:
+        """Whether this is a public Space on Hugging Face, where visitors need no login; `PDC_LOGIN=on` makes it a house of
+        its own."""
+        return bool(os.environ.get("SPACE_ID")) and not self.login
+
+    @property
     def needs_login(self) -> bool:
         """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
-        return self.login or (self.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("SPACE_ID"))
+        return self.login or (self.host not in ("127.0.0.1", "localhost", "::1") and not self.space)
 
 
 def check_looks(name: str, looks: int) -> int:

@@ -160,9 +160,9 @@ class Labels:
         return self.store.label_events()
 
     def _change(self, label: str, change: LabelChange, to: str | None, author: str) -> None:
+        self.allowed(author, Action.LABELS)
         if self.private:
             raise Forbidden("Here every visitor works alone, so labels cannot be changed for all.")
-        self.allowed(author, Action.LABELS)
         self._keep(label, author)
         self._keep(to if change is LabelChange.MERGED else None, author)
         self.store.change_label(label, change, to, by=author)

@@ -55,6 +55,7 @@ from pdc.web.incoming import Incoming
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
+from pdc.web.space.hugging_face import START, Provider, add_login_routes
 from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import LOG_IN, Sessions
@@ -110,10 +111,12 @@ def build_server(
     timing: bool = False,
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
-    are the count sessions. With `timing` what an image takes its reader is kept."""
+    are the count sessions. With `timing` what an image takes its reader is kept. `provider`: the owner of a Space may log in
+    there."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors, standing=access.standing)
@@ -121,7 +124,7 @@ def build_server(
     app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
     app.exception_handler(PdcError)(_say)
     scripts.add_routes(app)
-    _login_routes(app, access)
+    _login_routes(app, access, provider)
     _image_routes(app, access, service, max_upload_mb * 1_000_000)
     add_text_routes(app, access, service)
     raw_route.add_raw_route(app, access, service, FOR_EVER)
@@ -367,7 +370,10 @@ def _label_routes(app: FastAPI, labels: Labels) -> None:
         return JSONResponse({"name": found.name or found.retired, "candidates": list(found.candidates)})
 
 
-def _login_routes(app: FastAPI, access: Access) -> None:
+def _login_routes(app: FastAPI, access: Access, provider: Provider | None) -> None:
+    if provider is not None:
+        add_login_routes(app, access, provider)
+
     @app.get("/login")
     def login_page(request: Request) -> Response:
         return RedirectResponse("/", 303) if access.user(request) else access.page(request)
@@ -380,8 +386,9 @@ def _login_routes(app: FastAPI, access: Access) -> None:
 
     @app.get("/session")
     def session(request: Request) -> JSONResponse:
-        """Who is logged in; null where nobody has to be."""
-        return JSONResponse({"user": access.logged_in(request)})
+        """Who is logged in, null where nobody is; and where somebody may log in with Hugging Face, who need not."""
+        user = access.logged_in(request)
+        return JSONResponse({"user": user, "log_in": START if provider and user is None else None})
 
     @app.post("/visit")
     async def come_again(request: Request) -> JSONResponse:

@@ -9,6 +9,10 @@ from enum import StrEnum
 from pdc.domain.errors import Forbidden
 from pdc.domain.message import Message
 
+OWNERS = (
+    "On this public Space only its owner may {action}. If it is yours, log in first; "
+    "or install PDC on a computer of your own, where you may do everything."
+)
 REFUSED = "Your role is {role}, and to {action} takes the role {needed}; ask whoever runs PDC."
 
 
@@ -68,7 +72,9 @@ def may(role: Role, action: Action) -> bool:
     return _ORDER.index(role) >= _ORDER.index(NEEDED[action])
 
 
-def demand(role: Role, action: Action) -> None:
-    """Forbidden, with a sentence, unless somebody of the role may do it."""
+def demand(role: Role, action: Action, *, space: bool = False) -> None:
+    """Forbidden, with a sentence, unless somebody of the role may do it; on a public `space` that takes its owner."""
     if not may(role, action):
+        if space:
+            raise Forbidden(OWNERS, action=Message(action))
         raise Forbidden(REFUSED, role=Message(role), action=Message(action), needed=Message(NEEDED[action]))
