@@ -114,6 +114,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     """
     from pdc.review.counting.sessions import CountSessions
     from pdc.review.prefetch import Prefetcher
+    from pdc.store.engines.sqlite import trouble as sqlite_trouble
     from pdc.web.app import Offer, build_server
     from pdc.web.auth import Access
     from pdc.web.space.hugging_face import Provider
@@ -123,7 +124,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     store = open_store(settings)
     files.sweep(settings.home, settings.images, settings.images / "raw", settings.home / "thumbnails")
     routing = routing_of(settings, store)
-    if trouble := routing.trouble():
+    for trouble in filter(None, (routing.trouble(), sqlite_trouble(settings.url))):
         logging.error("%s", trouble)
     model = predictor_of(settings, store, routing)
     service = _service(settings, store, model, routing, private=visitors)

@@ -31,6 +31,9 @@ PACKAGES = (
     "rapidocr",
 )
 
+LEAST = {"gradio": "6.31", "pillow": "12.3", "torch": "2.10", "transformers": "5.0"}
+"""the oldest versions without known security faults"""
+
 
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Close the files of PDC_HOME to other users of this computer.")] = False,
@@ -41,8 +44,12 @@ def doctor(
     settings = Settings.from_env()
     if fix:
         files.close_to_others(files.open_to_others(settings.home))
+    failed = 0
     for package in PACKAGES:
-        print(f"{package:24} {_version(package)}")
+        old = too_old(package, version := _version(package))
+        print(f"{package:24} {f'PROBLEM: {old}' if old else version}")
+        failed += bool(old)
+    print(f"{'SQLite':24} {_sqlite(settings)}")
     checks = {
         "device": _device,
         "database": _database,
@@ -52,7 +59,6 @@ def doctor(
         "disk": _disk,
         "other users": _other_users,
     }
-    failed = 0
     for name, check in checks.items():
         try:
             print(f"{name:24} {check(settings)}")
@@ -67,6 +73,27 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed: run pip install -r requirements.txt"
+
+
+def too_old(package: str, version: str) -> str | None:
+    """What is wrong with an installed version: that it is older than the first without known faults."""
+    from packaging.version import InvalidVersion, Version
+
+    least = LEAST.get(package)
+    try:
+        if least is None or Version(version) >= Version(least):
+            return None
+    except InvalidVersion:  # not installed
+        return None
+    return f"{version} is older than {least} and has known faults; run pip install -r requirements.txt"
+
+
+def _sqlite(settings: Settings) -> str:
+    from pdc.store.database import sqlite_driver
+    from pdc.store.engines.sqlite import trouble
+
+    said = trouble(settings.url)
+    return f"WARNING: {said}" if said else sqlite_driver().sqlite_version
 
 
 def _device(settings: Settings) -> str:

@@ -68,6 +68,12 @@ def _keep_old(engine: Engine, connection: Connection) -> None:
     part.rename(copy)
 
 
+def is_current(engine: Engine) -> bool:
+    """Whether a database is of this version, so that opening it changes nothing."""
+    with sentences(engine.url), engine.connect() as connection:
+        return _is_newest(connection)
+
+
 def revision_of(connection: Connection) -> str:
     """The revision of an open database."""
     from alembic.runtime.migration import MigrationContext

@@ -162,3 +162,32 @@ def test_the_database_is_copied_before_a_migration_once(tmp_path: Path):
         Store.open(url_of(tmp_path)).close()
         (copy,) = (tmp_path / "backups").iterdir()
     assert copy.name == "before-migration-from-0012.sqlite3" and check(copy)["images"] == 1
+
+
+def test_of_the_backups_in_a_folder_the_newest_stay_and_other_files_do(home: Path, tmp_path: Path, monkeypatch, capsys):
+    from pdc.cli.backups.commands import backup
+
+    folder = tmp_path / "nightly"
+    folder.mkdir()
+    for name in ("pdc-20260101T000000Z.tar", "pdc-20260102T000000Z.tar", "pdc-by-hand.tar"):
+        (folder / name).write_bytes(b"old")
+    monkeypatch.setenv("PDC_HOME", str(home))
+    assert backup(folder, keep=2) == 0
+    first, second, third = sorted(p.name for p in folder.iterdir())
+    assert (first, third) == ("pdc-20260102T000000Z.tar", "pdc-by-hand.tar") and verify(folder / second).rows["reviews"] == 1
+    assert "pdc-20260101T000000Z.tar is removed." in capsys.readouterr().out
+    with sqlite3.connect(home / "pdc.sqlite3") as db:
+        kinds = [row[0] for row in db.execute("SELECT kind FROM audit_events")]
+    assert kinds[-1] == "backed_up"
+
+
+def test_a_backup_leaves_the_database_of_an_older_version_as_it_is(home: Path, tmp_path: Path, monkeypatch):
+    from old_stores import put_back
+
+    from pdc.cli.backups.commands import backup
+
+    put_back(home / "pdc.sqlite3", "0019")
+    monkeypatch.setenv("PDC_HOME", str(home))
+    assert backup(tmp_path / "old.tar", keep=0) == 0
+    with sqlite3.connect(home / "pdc.sqlite3") as db:
+        assert db.execute("SELECT version_num FROM alembic_version").fetchall() == [("0019",)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
     from pdc.settings import Settings
+    from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import Manifest
 
 POSTGRES = (
@@ -20,23 +22,53 @@ POSTGRES = (
 )
 
 
-def backup(archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="A new file, best on another disk.")]) -> int:
-    """Put everything that is kept into one file, while the app goes on working, and check it."""
+def backup(
+    archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="A new file, or a folder; best on another disk.")],
+    keep: Annotated[int, typer.Option(min=0, help="In a folder: how many backups stay there; 0: all.")] = 0,
+) -> int:
+    """Put everything that is kept into one file, while the app goes on working, and check it. In a folder the file is named by
+    the time."""
     from pdc.settings import Settings
+    from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import make
+    from pdc.store.backups.rotation import name_now, remove_old
 
-    print(f"{archive} is whole: {_told(make(_home(Settings.from_env()), archive))}.")
+    settings = Settings.from_env()
+    file = archive / name_now() if archive.is_dir() else archive
+    print(f"{file} is whole: {_told(make(_home(settings), file))}.")
+    if file != archive and keep:
+        for old in remove_old(archive, keep):
+            print(f"{old} is removed.")
+    _note(settings, AuditKind.BACKED_UP, file)
     return DONE
 
 
 def restore(archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="A backup.")]) -> int:
     """Check a backup and bring it back into PDC_HOME, which has to be empty. Everybody logs in anew."""
     from pdc.settings import Settings
+    from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import restore as bring_back
 
-    home = _home(Settings.from_env())
+    settings = Settings.from_env()
+    home = _home(settings)
     print(f"{home} is restored: {_told(bring_back(archive, home))}.")
+    _note(settings, AuditKind.RESTORED, archive)
     return DONE
+
+
+def _note(settings: Settings, kind: AuditKind, file: Path) -> None:
+    """Into the record, unless the database is an older version's, which a backup leaves as it is."""
+    from pdc.compose import open_store
+    from pdc.store.database import open_engine
+    from pdc.store.schema import is_current
+
+    engine = open_engine(settings.url)
+    current = is_current(engine)
+    engine.dispose()
+    if current:
+        store = open_store(settings)
+        store.record_event(kind, getpass.getuser(), file=file.name)
+        store.close()
 
 
 def _home(settings: Settings) -> Path:
