@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pdc import files
+from pdc import __version__, files
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
 from pdc.domain.users.roles import Action, Role, capped, demand, may
@@ -27,6 +27,8 @@ from pdc.inference.predictors.local import LocalPredictor
 from pdc.inference.predictors.named import NamedPredictor
 from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.settings import EMBEDDED_MODEL, Settings
+from pdc.store.audit.chain import RecordPlace
+from pdc.store.audit.kinds import AuditKind
 from pdc.store.store import Store
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from pdc.review.similar.cases import SimilarCases
     from pdc.review.similar.describing import Describer
 
+SECRET = ("database_url", "server_key", "home")
+_AS_IT_COMES = {f.metadata["variable"]: f.default for f in fields(Settings)}
 VERSION = 12  # hex digits of the fingerprint by which answers tell a model's weights apart
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
@@ -48,7 +52,14 @@ SERVER_TAKES = 8  # questions at once; a model in this process takes one
 def open_store(settings: Settings, *, bare: bool = False) -> Store:
     """The database of these settings, created (`bare`: without labels) or brought up to date."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Store.open(settings.url, bare=bare)
+    return Store.open(settings.url, bare=bare, record=record_place_of(settings))
+
+
+def record_place_of(settings: Settings) -> RecordPlace:
+    """Where the record's key and anchor lie: as these settings say, else beside the database, or in PDC_HOME."""
+    beside = RecordPlace.beside(settings.url, settings.home)
+    said = [Path(path).expanduser() if path else None for path in (settings.record_key, settings.record_anchor)]
+    return RecordPlace(said[0] or beside.key, said[1] or beside.anchor)
 
 
 def adapters_of(settings: Settings, store: Store) -> Adapters:
@@ -128,6 +139,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         logging.error("%s", trouble)
     model = predictor_of(settings, store, routing)
     service = _service(settings, store, model, routing, private=visitors)
+    store.record_event(AuditKind.STARTED, "PDC", **behaviour_of(settings))
     prefetcher, reports = Prefetcher(service), _reports(settings, service)
     pool = pool_of(settings, service, model, routing)
     app = build_server(
@@ -159,6 +171,15 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         prefetcher.stop()
 
     return app, warm_up, stop
+
+
+def behaviour_of(settings: Settings) -> dict[str, Any]:
+    """What decides how PDC behaves, for the record: its version, the model with the fingerprint of its weights, and every
+    setting that is not as it comes, but for those that may hold a secret."""
+    said = {f.metadata["variable"]: str(getattr(settings, f.name)) for f in fields(settings) if f.name not in SECRET}
+    changed = {name: value for name, value in said.items() if value != str(_AS_IT_COMES[name])}
+    print_of = None if settings.server_url else fingerprint(settings.model)
+    return {"version": __version__, "model": settings.base, "weights": print_of and print_of[:VERSION], "settings": changed}
 
 
 def pool_of(settings: Settings, service: ReviewService, model: NamedPredictor, routing: AdapterRouting) -> AnswerPool | None:

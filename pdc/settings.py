@@ -40,6 +40,10 @@ class Settings:
 
     home: Path = _setting("PDC_HOME", Path("pdc-data"), "folder for images, database, runs and adapters")
     database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME")
+    record_key: str = _setting("PDC_RECORD_KEY", "", "file with the record's key; empty: `record.key` beside the database")
+    record_anchor: str = _setting(
+        "PDC_RECORD_ANCHOR", "", "file that the record's last link is added to; empty: beside the database"
+    )
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
     login: bool = _setting("PDC_LOGIN", False, "`on`: a login also on this machine's own address, as behind a proxy")
     idle_minutes: int = _setting("PDC_IDLE_MINUTES", 60, "minutes without work, after which a reader has to log in again")

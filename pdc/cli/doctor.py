@@ -12,7 +12,7 @@ import typer
 
 from pdc import files
 from pdc.cli.entry import DONE, FAILED
-from pdc.domain.errors import BadModel, BadSetting, PdcError
+from pdc.domain.errors import BadModel, BadSetting, PdcError, StoreUnavailable
 
 if TYPE_CHECKING:
     from pdc.settings import Settings
@@ -53,6 +53,7 @@ def doctor(
     checks = {
         "device": _device,
         "database": _database,
+        "record": _record,
         "model": _model,
         "adapters": _adapters,
         "experts": _experts,
@@ -108,6 +109,17 @@ def _database(settings: Settings) -> str:
 
     store = open_store(settings)
     return f"{settings.url.split('@')[-1]}; {len(store.images())} images, {len(store.current_reviews())} current reviews"
+
+
+def _record(settings: Settings) -> str:
+    from pdc.cli.record.commands import told
+    from pdc.compose import open_store, record_place_of
+
+    checked = open_store(settings).check_record()
+    if checked.fault:
+        raise StoreUnavailable(f"{checked.fault} Keep the file as it is, and compare it with a backup.")
+    anchor = record_place_of(settings).anchor
+    return told(checked) + ("" if anchor and anchor.exists() else f" There is no anchor {anchor}: a cut end would not be missed.")
 
 
 def _model(settings: Settings) -> str:

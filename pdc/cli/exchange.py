@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -141,17 +142,21 @@ def export(
     from pdc.formats.outgoing.file_names import Names
     from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
+    from pdc.store.audit.kinds import AuditKind
 
     settings = Settings.from_env()
     store = open_store(settings)
     if format == "counts":
         held = len(store.held_back() & {i.sha256 for i in store.images()})
+        store.record_event(AuditKind.EXPORTED, getpass.getuser(), format=format)
         print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
     with shown() as progress:
         written = write(
             store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
         )
+    said = {"images": written.images, "reviews": written.reviews, "auto_accepted": auto_accepted}
+    store.record_event(AuditKind.EXPORTED, getpass.getuser(), format=format, **said)
     print(written.told(folder))
     return DONE
 

@@ -15,6 +15,7 @@ from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
 from pdc.cli.experts import commands as experts
 from pdc.cli.options import spelled_out
+from pdc.cli.record import commands as record
 from pdc.cli.similar.commands import similar
 
 ABOUT = "PDC: point at, detect and count objects in medical images. Research use only."
@@ -33,6 +34,7 @@ EXAMPLES = """examples:
   python -m pdc labels list
   python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
   python -m pdc users add maria
+  python -m pdc record show --user maria --since 2026-11-01
   python -m pdc backup pdc-2026-11-27.tar
   python -m pdc archive out everything.zip
   python -m pdc doctor
@@ -53,6 +55,7 @@ app.add_typer(images.app, name="images")
 app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
 app.add_typer(experts.app, name="experts")
+app.add_typer(record.app, name="record")
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.add_typer(archives.app, name="archive")

@@ -106,6 +106,7 @@ def import_file(
         if not dry_run:
             reviews, late = _stored(store, images, planned, path.name, progress)
             left_out += late
+            store.record_event(AuditKind.IMPORTED, author, file=path.name, reviews=len(reviews))
     doubtful = tuple(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, own in planned if one.turned and own)
     return Imported(path, tuple(reviews), tuple(left_out), new_names, _spellings(reviews, dictionary), doubtful, dry_run)
 

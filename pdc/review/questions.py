@@ -150,6 +150,7 @@ class Questions:
         """The image's draft under its question, or the one that it is to be read under. The pin is that of the draft `before`."""
         pinned, own = before.pinned if before else None, Own(under, True) if under else self._own(sha256, reader)
         draft = self.service.open(sha256, own.question if own else pinned or self.first, reader)
+        self.service.store.record_view(reader, sha256)
         return replace(draft, pinned=pinned, carried=not (own and own.chosen))
 
     def change(self, draft: Draft, question: Question) -> Draft:

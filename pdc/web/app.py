@@ -299,7 +299,8 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
     @app.get("/images/{sha256}.png")
     def image(request: Request, sha256: str) -> Response:
         """A stored image; its name is its content, so browsers may keep it (privately) for ever."""
-        service.image(sha256, access.user(request) or LOCAL_USER)
+        service.image(sha256, reader := access.user(request) or LOCAL_USER)
+        service.store.record_view(reader, sha256)
         return FileResponse(service.files.path(sha256), media_type="image/png", headers=FOR_EVER)
 
     @app.get("/examples/{name}")

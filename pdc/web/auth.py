@@ -9,12 +9,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pdc import files
 from pdc.domain.errors import BadSetting, Busy, TooManyTries
 from pdc.domain.message import Message
+from pdc.store.audit.kinds import AuditKind
+from pdc.store.audit.refusals import Refusals
 from pdc.store.store import Store
 from pdc.web.login_gate import LoginGate
 from pdc.web.logins.tokens import PREFIX, Tokens, bearer
@@ -60,6 +63,7 @@ class Access:
         self.store, self.login, self.visitors, self.idle = store, login, visitors, idle
         self.gate = LoginGate()
         self.tokens = Tokens(store, self.gate)
+        self.refusals = Refusals(store.record_event, lambda name: store.user(name) is not None)
         self.signer = URLSafeTimedSerializer(_secret(home))
         self.visits = Visitors(self.signer, visit)
 
@@ -90,15 +94,18 @@ class Access:
         try:
             fits = await self.gate.check(name, _address(request), partial(self._password_fits, name, password))
         except TooManyTries as early:
+            await run_sync(self.refusals.add, name, _address(request))
             return self.page(request, early.message, 429)
         except Busy as full:
             return self.page(request, full.message, 503)
         if not fits:
+            await run_sync(self.refusals.add, name, _address(request))
             return self.page(request, WRONG, 401)
-        return self.admit(request, name)
+        return await run_sync(self.admit, request, name)
 
     def admit(self, request: Request, name: str) -> Response:
         """The way in for a user whose word has been checked: the page, and a cookie for a session of its own."""
+        self.store.record_event(AuditKind.LOGIN, name, address=_address(request))
         response = RedirectResponse("/", 303)
         self._set(request, response, self._session(name, secrets.token_hex(8)))
         return response
@@ -110,7 +117,8 @@ class Access:
 
     def log_out(self, request: Request) -> Response:
         """The session ends here, also for whoever has a copy of its cookie."""
-        if not self.by_token(request) and self.logged_in(request) is not None:
+        if not self.by_token(request) and (name := self.logged_in(request)) is not None:
+            self.store.record_event(AuditKind.LOGGED_OUT, name)
             self.store.end_session(self._named(request)[2])
         response = RedirectResponse("/login", 303)
         set_cookie(response, COOKIE, "", 0, framed=self.visitors, secure=request.url.scheme == "https")

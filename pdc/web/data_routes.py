@@ -20,6 +20,7 @@ from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
+from pdc.store.audit.kinds import AuditKind
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from
@@ -73,6 +74,10 @@ class Data:
     def held(self, request: Request) -> int:
         """How many of the images in the list are held back."""
         return len(self.service.held_back(self.reader(request)) & {i.sha256 for i in self.shown(request)})
+
+    def record_export(self, request: Request, format: str, images: int) -> None:
+        """Whoever takes something along is in the record."""
+        self.service.store.record_event(AuditKind.EXPORTED, self.reader(request), format=format, images=images)
 
     def counts(self, request: Request, held: bool = False) -> Counts:
         """The table on the screen has what is `held` back; the one that is taken along has not."""
@@ -132,7 +137,9 @@ def _export_routes(app: FastAPI, data: Data) -> None:
     @app.get("/api/data/export/{format}.zip")
     def export(request: Request, format: str) -> StreamingResponse:
         """The export as a zip, made while it is sent."""
-        entries = data.export(request, format).entries()
+        export = data.export(request, format)
+        entries = export.entries()
+        data.record_export(request, format, images=len(export.cases))
         return StreamingResponse(zipped(entries), media_type="application/zip", headers=_file(f"pdc-{format}.zip"))
 
 
@@ -156,6 +163,7 @@ def _count_routes(app: FastAPI, data: Data) -> None:
     def counts_csv(request: Request) -> StreamingResponse:
         """The whole table, for a spreadsheet."""
         table = data.counts(request)
+        data.record_export(request, "counts", images=len(table.images))
         text = csv_text(table.rows(), table.labels())
         return StreamingResponse(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-counts.csv"))
 
@@ -164,7 +172,9 @@ def add_agreement_route(app: FastAPI, access: Access, reports: Reports) -> None:
     @app.get("/api/agreement.csv")
     def agreement_csv(request: Request) -> Response:
         """How far readers agree, as far as this user may see it."""
-        text = agreement.csv_text(reports.of(access.user(request) or LOCAL_USER).rows)
+        reader = access.user(request) or LOCAL_USER
+        access.store.record_event(AuditKind.EXPORTED, reader, format="agreement")
+        text = agreement.csv_text(reports.of(reader).rows)
         return Response(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-agreement.csv"))
 
 

@@ -1,7 +1,7 @@
 """The chain grows: whatever a transaction adds to a sealed table, or changes in one, gets its link in the same transaction.
 
-Links are written last, just before the commit. On PostgreSQL that is behind a lock of its own, which nobody holds while they
-wait for another: writers queue for the append alone, and none blocks another for good. In SQLite there is one writer anyway.
+Links are written last, just before the commit. Writers of all processes queue for their turn before they read anything, on
+SQLite and PostgreSQL alike: whoever appends has seen the last link.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, func, insert, inspect, select
+from sqlalchemy import URL, Connection, event, insert, inspect, make_url, select
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from pdc.store.audit.anchor import Anchor, Head
@@ -22,10 +22,9 @@ from pdc.store.audit.rows import pieces, row_id
 from pdc.store.audit.tables import LINKS, SEALED, sealed_tables
 from pdc.store.tables import Row
 
-RECORD = "record"
-"""the table that links about the chain itself name: `sealed as found ...` and `key ...`"""
+RECORD, KEY = "record", "key "
+"""the table that links about the chain itself name, and how the name of another key begins there"""
 CHANGED = "pdc_changed"
-LOCK = 0x504443  # the number of the advisory lock on PostgreSQL
 HEAD = select(LINKS.c.n, LINKS.c.mac, LINKS.c.key_id).order_by(LINKS.c.n.desc()).limit(1)
 Entry = tuple[str, str, str]  # table, row, digest
 
@@ -38,9 +37,12 @@ class RecordPlace:
     anchor: Path | None = None
 
     @classmethod
-    def beside(cls, url: URL) -> RecordPlace:
-        """Beside a SQLite file."""
-        file = url.database if url.get_backend_name() == "sqlite" else None
+    def beside(cls, url: str | URL, home: Path | None = None) -> RecordPlace:
+        """Beside a SQLite file, else in `home`."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return cls(home / "record.key", home / "pdc.anchor") if home else cls()
+        file = parsed.database
         if not file or file.startswith(("file:", ":memory:")):
             return cls()
         return cls(Path(file).with_name("record.key"), Path(file).with_suffix(".anchor"))
@@ -57,14 +59,12 @@ class Chain:
         waiting = list(entries)
         if not waiting:
             return None
-        if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
         found, keys = connection.execute(HEAD).first(), self.keys.now()
         head, sealing = (Head(found.n, found.mac), found.key_id) if found else (Head(), keys.newest)
         links: list[dict[str, Any]] = []
         if sealing != keys.newest:
             known = sealing if sealing in keys.known else keys.newest
-            links.append(_link(head, known, keys.known[known], (RECORD, f"key {keys.newest}", GONE)))
+            links.append(_link(head, known, keys.known[known], (RECORD, f"{KEY}{keys.newest}", GONE)))
         for entry in waiting:
             links.append(_link(_head(links[-1]) if links else head, keys.newest, keys.known[keys.newest], entry))
         connection.execute(insert(LINKS), links)

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, Integer, Table
+from sqlalchemy import Boolean, Column, ColumnElement, Float, Integer, Table
+from sqlalchemy.types import TypeEngine
 
 GONE = ""
 """the digest of a row that was removed"""
@@ -45,16 +46,20 @@ def _columns(table: Table) -> tuple[tuple[str, type | None, Any], ...]:
 
 
 def _numeric(column: Column[Any]) -> type | None:
-    if isinstance(column.type, Boolean | Integer):
-        return int
-    return float if isinstance(column.type, Float) else None
+    kind = plain_type(column)
+    return int if isinstance(kind, Boolean | Integer) else float if isinstance(kind, Float) else None
+
+
+def plain_type(column: ColumnElement[Any]) -> TypeEngine[Any]:
+    """The type that a database knows, without what PDC adds to it."""
+    return getattr(column.type, "impl_instance", column.type)
 
 
 def _default(column: Column[Any]) -> Any:
     said = getattr(column.server_default, "arg", None)
     if said is None:
         return None
-    return int(str(said).lower() == "true") if isinstance(column.type, Boolean) else _numeric_default(column, str(said))
+    return int(str(said).lower() == "true") if isinstance(plain_type(column), Boolean) else _numeric_default(column, str(said))
 
 
 def _numeric_default(column: Column[Any], said: str) -> Any:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from pdc.domain.errors import StoreUnavailable
+from pdc.store.audit.anchor import Head, anchored
 from pdc.store.audit.kinds import AuditEvent, AuditKind
+from pdc.store.audit.lines import RecordFilter, RecordLine, lines
 from pdc.store.audit.tables import AuditEventRow
+from pdc.store.audit.verifying import Checked, check
 from pdc.store.database import Database
+
+ALL = RecordFilter()
+log = logging.getLogger(__name__)
 
 
 class AuditQueries(Database):
@@ -22,13 +31,40 @@ class AuditQueries(Database):
             session.add(audit_row(kind, who, image=image, **what))
 
     def record_view(self, who: str, image: str) -> None:
-        """Note that somebody was shown an image: a row a user, image and day."""
+        """Note that somebody was shown an image: a row a user, image and day. Where nothing can be written, as on a full disk,
+        the log says so, and readers can go on looking."""
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         where = AuditEventRow.kind == str(AuditKind.VIEWED), AuditEventRow.who == who, AuditEventRow.image_sha256 == image
+        known = select(AuditEventRow.id).where(*where, AuditEventRow.at >= today).limit(1)
         with self._read() as session:
-            if session.scalar(select(AuditEventRow.id).where(*where, AuditEventRow.at >= today).limit(1)) is not None:
+            if session.scalar(known) is not None:
                 return
-        self.record_event(AuditKind.VIEWED, who, image=image)
+        try:
+            with self._write() as session:
+                if session.scalar(known) is None:
+                    session.add(audit_row(AuditKind.VIEWED, who, image=image))
+        except StoreUnavailable as error:
+            log.error("it was not recorded that %r was shown an image: %s", who, error)
+
+    def check_record(self, *anchors: Head) -> Checked:
+        """Read the whole record again, while others write. `anchors` are links known from elsewhere; the store's own anchor
+        is always asked."""
+        place, mine = self._chain.place.anchor, []
+        if place is not None and (known := anchored(place)):
+            mine = [known]
+        with self._read() as session:
+            return check(session.connection(), self._chain.keys.now(), (*mine, *anchors))
+
+    def record_lines(self, wanted: RecordFilter = ALL, limit: int | None = None) -> Iterator[RecordLine]:
+        """Who did what, the newest first."""
+        with self._read() as session:
+            yield from lines(session.connection(), wanted, limit)
+
+    def change_key(self, who: str) -> str:
+        """Seal with a new key from now on; the keys before stay in the key file. The new one's name."""
+        name = self._chain.keys.add().newest
+        self.record_event(AuditKind.KEY_CHANGED, who, key=name)
+        return name
 
 
 def audit_row(kind: AuditKind, who: str, *, image: str | None = None, **what: Any) -> AuditEventRow:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Table, select, type_coerce
 from sqlalchemy.types import NullType
 
+from pdc.store.audit.digests import plain_type
+
 Values = Mapping[str, Any]
 PIECE = 500
 
@@ -37,7 +39,7 @@ def pieces(connection: Connection, table: Table) -> Iterator[Sequence[Values]]:
 
 def rows_with(connection: Connection, table: Table, ids: Collection[str]) -> dict[str, Values]:
     """Those of a few names, by name."""
-    whole = isinstance(key_of(table).type, Integer)
+    whole = isinstance(plain_type(key_of(table)), Integer)
     wanted = [int(id) for id in ids if id.isdigit()] if whole else list(ids)
     found = connection.execute(_whole(table).where(key_of(table).in_(wanted)))
     return {row_id(table, values): values for values in (row._asdict() for row in found)}
