@@ -15,6 +15,7 @@ import { Rows, toImage } from "./rows.js";
 import { Tour } from "./tour.js";
 import { Upload } from "./upload.js";
 import { Welcome } from "./welcome.js";
+import { withoutCookies } from "./visit.js";
 
 const POLL_MS = 2500;
 const ORDERS = [["time", "in order"], ["name", "by name"], ["uncertain", "least sure first"], ["disagreement", "most corrected first"]];
@@ -70,7 +71,7 @@ class Worklist {
     this.give = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
     this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
       html("div", { class: "pdc-filters" }, this.label, this.reader, this.to, this.give, this.known));
-    this.notice = html("p", { class: "pdc-visitors", hidden: "" }, t("Your images and marks are kept on this server. Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient."));
+    this.notice = html("p", { class: "pdc-visitors", hidden: "" });
     this.count = html("p", { class: "pdc-progress" });
     this.counts = html("a", { class: "pdc-take", href: "api/data/counts.csv", download: "", hidden: "", title: "The table of counts of everything that is saved" }, "Counts (CSV)");
     this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
@@ -243,6 +244,8 @@ class Worklist {
     this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
     for (const field of [this.reader, this.to, this.give, this.readers.root]) field.hidden = said.visitors;
     this.notice.hidden = !said.visitors;
+    const lost = t("Your browser keeps no cookies here, so a new page may begin anew: open PDC in a window of its own, or allow cookies.");
+    text(this.notice, withoutCookies() ? `${said.kept} ${lost}` : said.kept ?? "");
     const pace = said.pace === null ? "" : t(", {n} images an hour", { n: said.pace });
     const none = t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
     const unseen = said.auto_accepted ? t(", {n} auto-accepted", { n: said.auto_accepted }) : "";

@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from pdc.domain.values import Question
+    from pdc.images.intake import ImageFiles
     from pdc.review.agreement.reports import Reports
     from pdc.review.ahead.pool import AnswerPool
     from pdc.review.fitting.fitting import Fitting
+    from pdc.review.limits.cleaning import Cleaning, Visits
+    from pdc.review.limits.quotas import Limits
     from pdc.review.prefetch import Prefetcher
     from pdc.review.service import ReviewService
     from pdc.review.similar.cases import SimilarCases
@@ -124,6 +127,8 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     On a Space every visitor sees only their own images, and nobody trains.
     """
     from pdc.review.counting.sessions import CountSessions
+    from pdc.review.limits.cleaning import Visits
+    from pdc.review.limits.keeping import kept
     from pdc.review.prefetch import Prefetcher
     from pdc.store.engines.sqlite import trouble as sqlite_trouble
     from pdc.web.app import Offer, build_server
@@ -142,9 +147,13 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     store.record_event(AuditKind.STARTED, "PDC", **behaviour_of(settings))
     prefetcher, reports = Prefetcher(service), _reports(settings, service)
     pool = pool_of(settings, service, model, routing)
+    access = Access(store, settings.home, login=settings.needs_login, visitors=visitors, idle=60 * settings.idle_minutes)
+    visits = Visits(settings.home / "visits")
+    cleaning = cleaning_of(settings, service, visits) if visitors else None
+    access.seen = visits.note
     app = build_server(
         service,
-        Access(store, settings.home, login=settings.needs_login, visitors=visitors, idle=60 * settings.idle_minutes),
+        access,
         build_ui(tabs_of(settings, service, prefetcher, model, routing, reports)),
         prefetcher=prefetcher,
         pool=pool,
@@ -158,16 +167,21 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         ready=lambda: model.loaded,
         gradio_options=gradio_options(),
         provider=Provider.from_env() if visitors else None,
+        kept=kept(settings.visitor_days, lasts=settings.lasts),
     )
 
     def warm_up(say: Callable[[str], None]) -> None:
         model.warm_up(say)
         if pool:
             pool.start()
+        if cleaning:
+            cleaning.start()
 
     def stop() -> None:
         if pool:
             pool.stop()
+        if cleaning:
+            cleaning.stop()
         prefetcher.stop()
 
     return app, warm_up, stop
@@ -205,7 +219,7 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
     from pdc.images.intake import ImageFiles
     from pdc.review.service import ReviewService
 
-    return ReviewService(
+    service = ReviewService(
         store,
         ImageFiles(settings.images),
         model,
@@ -223,6 +237,30 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
         text_rule=text_rule_of(settings.burned_in, settings.burned_in_any),
         numbered=settings.names == "number",
     )
+    service.limits = limits_of(settings, store, service.files)
+    return service
+
+
+def limits_of(settings: Settings, store: Store, images: ImageFiles) -> Limits:
+    """What the disk, and on a public Space the quotas of visitors, stand in the way of."""
+    from pdc.review.limits.disk import Disk
+    from pdc.review.limits.quotas import Limits, Most, Quotas
+
+    disk = Disk(settings.home, settings.least_free_mb)
+    if not settings.space:
+        return Limits(disk)
+    most = Most(settings.visitor_images, settings.visitor_mb, settings.visitor_questions)
+    return Limits(disk, Quotas(store, images, most, exempt=lambda user: role_of(settings, store, user) is not Role.READER))
+
+
+def cleaning_of(settings: Settings, service: ReviewService, visits: Visits) -> Cleaning:
+    """What removes the images of a Space's visitors who do not come back; never those of somebody with a role."""
+    from pdc.images.thumbnails import Thumbnails
+    from pdc.review.limits.cleaning import Cleaning
+
+    store, thumbnails = service.store, Thumbnails(service.files, settings.home / "thumbnails")
+    stays = lambda name: role_of(settings, store, name) is not Role.READER  # noqa: E731
+    return Cleaning(store, service.files, thumbnails, visits, settings.visitor_days, stays)
 
 
 def _fitting(settings: Settings, service: ReviewService, experts: Experts) -> Fitting:

@@ -25,6 +25,7 @@ def _assets(package: Path) -> Path:
 
 ASSETS = _assets(PACKAGE)
 EMBEDDED_MODEL = ASSETS / "models" / "pdc-tiny"
+LASTING = Path("/data")  # where Hugging Face mounts the lasting disk of a Space
 MAX_PIXELS = 1_000_000
 LOOKS = 1, 4  # from how many an answer may be voted
 LEAST_PIXELS = 100_000  # with fewer a large model sees nothing
@@ -70,6 +71,15 @@ class Settings:
         "text in an image that may say who somebody is: `ask`, `paint` it over, `refuse` the image, or `keep` it",
     )
     burned_in_any: bool = _setting("PDC_BURNED_IN_ANY", False, "`on`: all text counts, also scale bars and names of channels")
+    least_free_mb: int = _setting(
+        "PDC_LEAST_FREE_MB", 1000, "MB free on the disk, below which no upload is taken; below a tenth of it no save. 0: any"
+    )
+    visitor_images: int = _setting("PDC_VISITOR_IMAGES", 50, "on a public Space: most images of a visitor")
+    visitor_mb: int = _setting("PDC_VISITOR_MB", 300, "on a public Space: most MB that a visitor's images take")
+    visitor_questions: int = _setting("PDC_VISITOR_QUESTIONS", 20, "on a public Space: most questions of a visitor a minute")
+    visitor_days: int = _setting(
+        "PDC_VISITOR_DAYS", 7, "on a public Space: days after a visitor's last visit, after which their images go; 0: never"
+    )
 
     server_url: str = _setting("PDC_SERVER_URL", "", "OpenAI-compatible server that answers instead of a model in this process")
     server_model: str = _setting("PDC_SERVER_MODEL", "", "what that server calls the model, when not as `PDC_MODEL` does")
@@ -94,14 +104,15 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from `env`; unset or empty variables keep their default. On a Hugging Face Space all hosts are served."""
+        """Settings from `env`; unset or empty variables keep their default. On a Hugging Face Space all hosts are served, and
+        its lasting disk is the home where it has one."""
         values = {}
         for f in fields(cls):
             text = env.get(f.metadata["variable"], "").strip()
             if text:
                 values[f.name] = _parse(f.metadata["variable"], text, f.default)
-        if env.get("SPACE_ID") and "host" not in values:
-            values["host"] = "0.0.0.0"
+        if env.get("SPACE_ID"):
+            values = {"host": "0.0.0.0", **_lasting_home(), **values}
         return cls(**values).checked()
 
     def checked(self) -> Settings:
@@ -116,6 +127,9 @@ class Settings:
         check_looks("PDC_LOOKS", self.looks)
         if self.offer_training < 0:
             raise BadSetting(f"PDC_OFFER_TRAINING is {self.offer_training}; use 0 or more.")
+        for name in ("least_free_mb", "visitor_images", "visitor_mb", "visitor_questions", "visitor_days"):
+            if getattr(self, name) < 0:
+                raise BadSetting(f"PDC_{name.upper()} is {getattr(self, name)}; use 0 or more.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if self.idle_minutes < 1:
@@ -159,9 +173,19 @@ class Settings:
         return bool(os.environ.get("SPACE_ID")) and not self.login
 
     @property
+    def lasts(self) -> bool:
+        """Whether what is stored is still there after the machine of a Space restarts."""
+        return self.home.is_relative_to(LASTING) or bool(self.database_url)
+
+    @property
     def needs_login(self) -> bool:
         """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
         return self.login or (self.host not in ("127.0.0.1", "localhost", "::1") and not self.space)
+
+
+def _lasting_home() -> dict[str, object]:
+    """The disk that a Space has beside its own, which lasts when it restarts."""
+    return {"home": LASTING / "pdc"} if LASTING.is_dir() and os.access(LASTING, os.W_OK) else {}
 
 
 def check_looks(name: str, looks: int) -> int:

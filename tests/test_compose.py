@@ -13,17 +13,20 @@ from store_values import a_review, an_image
 from pdc.adapters.routing import AdapterRouting
 from pdc.compose import (
     first_question_of,
+    limits_of,
     open_store,
     pool_of,
     predictor_of,
     reviews_to_train_on,
+    role_of,
     routing_of,
     tabs_of,
     unhurried_looks,
     versions_of,
 )
+from pdc.domain.errors import Forbidden, QuotaReached
 from pdc.domain.label_changes import LabelChange
-from pdc.domain.users.roles import Role
+from pdc.domain.users.roles import Action, Role, demand
 from pdc.domain.values import Question, Task
 from pdc.files import write_json
 from pdc.images.intake import ImageFiles
@@ -136,3 +139,33 @@ def test_images_are_answered_in_the_background_unless_that_is_switched_off_or_vi
     for private in (False, True):
         service = ReviewService(store, ImageFiles(tmp_path / "images"), model, private=private)
         assert (pool_of(settings, service, model, routing) is None) is (private or not settings.answer_pool)
+
+
+def test_a_space_keeps_everything_on_its_lasting_disk_where_it_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pdc.settings.LASTING", tmp_path / "data")
+    monkeypatch.setenv("SPACE_ID", "somebody/pdc")
+    space = {"SPACE_ID": "somebody/pdc"}
+    fleeting = Settings.from_env(space)
+    assert fleeting.home == Path("pdc-data") and not fleeting.lasts
+    (tmp_path / "data").mkdir()
+    lasting = Settings.from_env(space)
+    assert lasting.home == tmp_path / "data" / "pdc" and lasting.lasts and lasting.host == "0.0.0.0"
+    assert Settings.from_env({**space, "PDC_HOME": str(tmp_path / "mine")}).home == tmp_path / "mine"
+    assert Settings.from_env({}).home == Path("pdc-data")
+
+
+def test_a_visitor_of_a_space_has_no_role_and_a_share_and_its_owner_has_every_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings, store = Settings.from_env({"PDC_HOME": str(tmp_path), "PDC_VISITOR_QUESTIONS": "0"}), Store.open("sqlite://")
+    assert role_of(settings, store, "reader") is Role.ADMIN and limits_of(settings, store, ImageFiles(tmp_path)).quotas is None
+    monkeypatch.setenv("SPACE_ID", "somebody/pdc")
+    store.add_user("ada", "huggingface:1", Role.ADMIN)
+    assert role_of(settings, store, "visitor-00") is Role.READER and role_of(settings, store, "ada") is Role.ADMIN
+    with pytest.raises(Forbidden, match=r"only its owner may train an adapter\. If it is yours, log in first"):
+        demand(role_of(settings, store, "visitor-00"), Action.TRAIN, space=settings.space)
+    limits = limits_of(settings, store, ImageFiles(tmp_path))
+    limits.ask("ada")
+    with pytest.raises(QuotaReached):
+        limits.ask("visitor-00")
+    assert not replace(settings, login=True).space  # a Space for one group only

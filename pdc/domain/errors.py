@@ -78,6 +78,14 @@ class StoreUnavailable(PdcError):
     """The database or the disk refused to take a write."""
 
 
+class DiskFull(StoreUnavailable):
+    """The disk has too little room left for what was to be written."""
+
+
+class QuotaReached(PdcError):
+    """A visitor of a public Space has had their share."""
+
+
 class Forbidden(PdcError):
     """Not for visitors of a public Space."""
 

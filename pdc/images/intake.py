@@ -126,6 +126,12 @@ class ImageFiles:
         """Whether the image's file is there."""
         return self._place(sha256).is_file()
 
+    def remove(self, image: Image) -> None:
+        """Take the image's file off the disk, and its raw numbers; what is not there is no fault."""
+        self._place(image.sha256).unlink(missing_ok=True)
+        if image.view is not None and image.view.raw:
+            self.raw_path(image.view).unlink(missing_ok=True)
+
     def _put_raw(self, raw: bytes, view: View) -> None:
         path = self.raw_path(view)
         if not path.is_file():

@@ -19,11 +19,18 @@ class Thumbnails:
 
     def path(self, sha256: str) -> Path:
         """The file, made now if it is not there. NotFound when the image is not stored."""
-        source = self.images.path(sha256)
-        place = self.folder / source.stem[:2] / f"{source.stem}.jpg"
+        self.images.path(sha256)
+        place = self._place(sha256)
         if not place.exists():
             files.write(place, self._small(sha256))
         return place
+
+    def remove(self, sha256: str) -> None:
+        """The file, if it was made."""
+        self._place(sha256).unlink(missing_ok=True)
+
+    def _place(self, sha256: str) -> Path:
+        return self.folder / sha256[:2] / f"{sha256}.jpg"
 
     def _small(self, sha256: str) -> bytes:
         picture = self.images.open(sha256)

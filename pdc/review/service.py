@@ -135,6 +135,7 @@ class ReviewService(ImageAccess):
         (`second_look`), and before it ReadFirst is raised. No review is touched.
         """
         self._check_read(draft)
+        self._count_question(draft)
         kept = beside(draft.findings, Findings(), draft.question.task).marks
         taken = any(m.origin is not Origin.HUMAN for m in kept)
         told, looks = draft.prediction, looks or self.looks
@@ -147,6 +148,7 @@ class ReviewService(ImageAccess):
         """Have the model look again, larger, at a region (pixels of the image); the draft with what that adds to it."""
         self._check_read(draft)
         asked = self.must_ask(draft.question)
+        self.limits.ask(draft.author)
         pixels = self.files.open(draft.image.sha256)
         watch = self.requests.ask(uuid4().hex, Priority.SCREEN, partial(self._zoom, draft, asked, pixels, region))
         return DraftAnswer(draft, watch, _zoomed, STOPPED_ZOOM)
@@ -156,6 +158,11 @@ class ReviewService(ImageAccess):
         answer = self.ask(draft)
         answer.watch.result()
         return answer.now()
+
+    def _count_question(self, draft: Draft) -> None:
+        """A stored answer costs nothing."""
+        if draft.prediction is not None or self.known(draft.image.sha256, draft.question) is None:
+            self.limits.ask(draft.author)
 
     def _check_read(self, draft: Draft) -> None:
         if self.hides(draft.image.sha256, draft.question, draft.author):
@@ -257,6 +264,7 @@ class ReviewService(ImageAccess):
         what the reader's own newest review says already, as after an answer that was lost, is not said twice. `request` is the
         sender's own name of this save: sent again under it, what it stored is returned, whatever happened since.
         """
+        self.limits.save()
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
             uuid4().hex,

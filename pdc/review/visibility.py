@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pdc.domain.errors import NotFound
 from pdc.domain.message import Message
@@ -11,6 +12,8 @@ from pdc.images.burned_in.door import Action, Passed, TextRule
 from pdc.images.intake import accept
 from pdc.review.answering import Answers
 from pdc.review.counting.blind import is_blind, kept_back, kept_from
+from pdc.review.limits.disk import Disk
+from pdc.review.limits.quotas import Limits
 from pdc.review.reading.lines import CONSENSUS, READ, ConsensusLine, Line, OwnLine, SharedLine, closed_line, fresh_key, kind_of
 from pdc.review.reading.reads import Reads
 from pdc.store.audit.kinds import AuditKind
@@ -32,6 +35,7 @@ class ImageAccess(Answers):
     """whether an upload is stored under a number instead of its name"""
     reads: Reads
     blind = private = False
+    limits = Limits(Disk(Path()))
 
     @property
     def apart(self) -> bool:
@@ -46,6 +50,7 @@ class ImageAccess(Answers):
         `group` is a patient, sample or video, whose images stay on one side of a split; None: the image is on its own. `text`
         is what its reader says where they are asked about text in it: TextInImage when they have not said it yet.
         """
+        self.limits.bring(owner, len(data))
         name = NUMBERED.format(n=self.store.count_images() + 1) if self.numbered else name
         passed = self.text_rule.passed(accept(data, name, max_megapixels=self.max_megapixels), text)
         accepted = passed.image

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, null, select
+from sqlalchemy import Engine, delete, func, null, select
 
 from pdc.domain.certainty.counts import CountChances, all_right, expected
 from pdc.domain.doubt import unlike
@@ -22,8 +22,8 @@ from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
 from pdc.store.mapping import load_chances, load_likeness, question_of
 from pdc.store.reading.tables import ReadRow
-from pdc.store.records import Digest, DraftLine, Event, EventKind, ReviewLine
-from pdc.store.tables import DraftRow, EventRow, ImageRow, PredictionRow, ReviewRow
+from pdc.store.records import Brought, Digest, DraftLine, Event, EventKind, ReviewLine
+from pdc.store.tables import DraftRow, EventRow, ImageRow, LikenessRow, OwnerRow, PredictionRow, ReviewRow, VectorRow
 
 CHUNK = 500
 
@@ -43,6 +43,30 @@ class ListQueries(LabelQueries):
             if missing := [sha for sha in shas if sha not in known]:
                 raise NotFound("There is no image {id}; upload it again.", id=missing[0][:12])
             session.add_all(EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas)
+
+    def brought(self) -> list[Brought]:
+        """Who brought which image, retired ones too, oldest first."""
+        with self._read() as session:
+            rows = session.execute(select(OwnerRow.owner, OwnerRow.image_sha256, OwnerRow.at).order_by(OwnerRow.at))
+            return [Brought(*row) for row in rows]
+
+    def brought_by(self, owner: str) -> list[str]:
+        """The sha256 of everything that this owner brought, also of what they retired."""
+        with self._read() as session:
+            return list(session.scalars(select(OwnerRow.image_sha256).where(OwnerRow.owner == owner)))
+
+    def retired_by(self, by: str) -> set[str]:
+        """The images that this one retired for anybody, whatever became of them since."""
+        query = select(EventRow.image_sha256).where(EventRow.kind == str(EventKind.RETIRED), EventRow.by == by)
+        with self._read() as session:
+            return set(session.scalars(query))
+
+    def forget(self, owner: str, shas: Sequence[str]) -> None:
+        """The drafts of this owner, and what was worked out from the pixels of these images; nothing that is append-only."""
+        with self._write() as session:
+            session.execute(delete(DraftRow).where(DraftRow.author == owner))
+            for row in (LikenessRow, VectorRow):
+                session.execute(delete(row).where(row.image_sha256.in_(shas)))
 
     def events(self, by: str | None = None) -> list[Event]:
         """The newest event of each kind of each image, by one reader or by all, in the order in which they came."""

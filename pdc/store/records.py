@@ -33,6 +33,9 @@ class StoredDraft:
         return self.key, self.saved_at
 
 
+CLEANER = "pdc"  # retires what visitors of a Space leave behind
+
+
 class EventKind(StrEnum):
     ASSIGNED = "assigned"
     SENT_BACK = "sent_back"
@@ -162,6 +165,15 @@ class RunRecord:
     status: RunStatus
     started_at: datetime
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Who brought an image, and when."""
+
+    owner: str
+    sha256: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

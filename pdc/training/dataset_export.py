@@ -25,6 +25,7 @@ from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, 
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
 from pdc.store import Store
+from pdc.store.records import CLEANER
 
 NO_REVIEWS = "There are no accepted or corrected reviews to train on; review some images first."
 NO_CONSENSUS = (
@@ -84,7 +85,7 @@ def export_training_set(
     """
     if not 0 <= held_out_share < 1:
         raise BadSetting("held_out_share is {value}; it needs a number from 0 up to but not including 1.", value=held_out_share)
-    reviews = [r for r in store.usable_reviews() if wanted(r)]
+    reviews = [r for r in usable_here(store, images) if wanted(r)]
     if not reviews:
         raise BadSetting(NO_CONSENSUS if store.unsettled() else NO_REVIEWS)
     known = {i.sha256: i for i in store.images()}
@@ -103,6 +104,12 @@ def export_training_set(
     return _write(folder, train, kept, {**_told(reviews, hashes, likes, left_out), "unsettled": _unsettled(store, known)})
 
 
+def usable_here(store: Store, images: ImageFiles) -> list[Review]:
+    """The usable reviews, without those of images that were removed after a visitor's last visit."""
+    removed = {sha for sha in store.retired_by(CLEANER) if not images.has(sha)}
+    return [review for review in store.usable_reviews() if review.image_sha256 not in removed]
+
+
 def _unsettled(store: Store, known: Mapping[str, Image]) -> tuple[str, ...]:
     """Images whose several readers have no consensus yet."""
     return tuple(sorted({sha for sha, _ in store.unsettled() if sha in known}))
@@ -116,7 +123,7 @@ def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[
     Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
     """
     held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
-    reviews = [r for r in store.usable_reviews() if known[r.image_sha256].group in held_out]
+    reviews = [r for r in usable_here(store, images) if known[r.image_sha256].group in held_out]
     rows = _rows(store, reviews, known, taught)
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
     files.write(folder / "held_out.jsonl", _lines(rows))
@@ -126,7 +133,7 @@ def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[
 def export_all(store: Store, images: ImageFiles, folder: Path, name: str, wanted: Callable[[Image], bool]) -> list[Row]:
     """Write every usable review of the wanted images to the file `name`, and its images/, in the labels' own names."""
     known = {i.sha256: i for i in store.images()}
-    rows = _rows(store, [r for r in store.usable_reviews() if wanted(known[r.image_sha256])], known, frozenset())
+    rows = _rows(store, [r for r in usable_here(store, images) if wanted(known[r.image_sha256])], known, frozenset())
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
     files.write(folder / name, _lines(rows))
     return rows
@@ -135,7 +142,7 @@ def export_all(store: Store, images: ImageFiles, folder: Path, name: str, wanted
 def likenesses_to_learn_from(store: Store, images: ImageFiles) -> dict[str, ImageHash]:
     """By sha256, of every reviewed image that is not held out: training is shown these."""
     held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
-    shown = {r.image_sha256 for r in store.usable_reviews() if known[r.image_sha256].group not in held_out}
+    shown = {r.image_sha256 for r in usable_here(store, images) if known[r.image_sha256].group not in held_out}
     return {name: likeness for name, likeness in _likenesses(store, images, shown).items() if name in shown}
 
 

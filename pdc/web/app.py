@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from pdc import __version__
-from pdc.domain.errors import BadImage, Forbidden, NotFound, PdcError, StoreUnavailable, TooManyTries
+from pdc.domain.errors import BadImage, DiskFull, Forbidden, NotFound, PdcError, QuotaReached, StoreUnavailable, TooManyTries
 from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH
 from pdc.images.thumbnails import Thumbnails
@@ -32,6 +32,7 @@ from pdc.review.counting.sessions import CountSessions
 from pdc.review.examples import examples
 from pdc.review.fitting.fitting import Fitting
 from pdc.review.labels import Labels
+from pdc.review.limits.keeping import ALWAYS
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
@@ -68,7 +69,15 @@ ELSEWHERE = Message("This address is not served here. Open PDC by the address it
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", "/health")
-STATUS = {NotFound: 404, BadImage: 422, Forbidden: 403, TooManyTries: 429, StoreUnavailable: 503}
+STATUS = {
+    NotFound: 404,
+    BadImage: 422,
+    Forbidden: 403,
+    TooManyTries: 429,
+    StoreUnavailable: 503,
+    DiskFull: 507,
+    QuotaReached: 429,
+}
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
@@ -112,11 +121,12 @@ def build_server(
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
     provider: Provider | None = None,
+    kept: Message = ALWAYS,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
     are the count sessions. With `timing` what an image takes its reader is kept. `provider`: the owner of a Space may log in
-    there."""
+    there; `kept` tells its visitors how long their images are kept."""
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors, standing=access.standing)
@@ -134,7 +144,7 @@ def build_server(
         fields_route.add_fields_route(app, access, FieldDesk(counts))
         sheet_routes.add_sheet_routes(app, access, counts)
         area_route.add_area_route(app, access, Areas(service, counts))
-    _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer)
+    _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer, kept)
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
@@ -191,12 +201,11 @@ class Guard:
             await self.app(scope, receive, send)
             return
         scope = under_visit(scope) if self.access.visitors else scope
-        request, extra, framed = Request(scope), Response(), self.access.visitors
-        way = self.access.arrive(request) if _is_page(request) else None
-        self.access.remember(request, extra)
-        cookies = [h for h in extra.raw_headers if h[0] == b"set-cookie"]
+        request, framed = Request(scope), self.access.visitors
+        cookies: list[tuple[bytes, bytes]] = []
         send = PageSender(send, headers_for(scope, framed=framed), cookies, framed=framed)
         try:
+            way = self._named(request, cookies)
             answer = _refusal(request, self.access, self.limit) or way
             if answer is None and _route(scope).startswith(GRADIO):
                 answer, receive = await self._of_gradio(request, receive)
@@ -206,6 +215,14 @@ class Guard:
             await answer(scope, receive, send)
         else:
             await self.open.serve(self.app, request, _uncompressed(scope), receive, send)
+
+    def _named(self, request: Request, cookies: list[tuple[bytes, bytes]]) -> Response | None:
+        """Give a visitor a name, with a cookie; where their page lies, when it is not where they ask for it."""
+        way, extra = self.access.arrive(request) if _is_page(request) else None, Response()
+        self.access.remember(request, extra)
+        self.access.note(request)
+        cookies += [header for header in extra.raw_headers if header[0] == b"set-cookie"]
+        return way
 
     async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
@@ -334,7 +351,7 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
 
 
 def _worklist_routes(
-    app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher, pool: AnswerPool | None, offer: Offer
+    app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher, pool: AnswerPool | None, offer: Offer, kept: Message
 ) -> None:
     @app.get("/api/worklist")
     def rows(request: Request) -> JSONResponse:
@@ -351,7 +368,7 @@ def _worklist_routes(
                 readers=images.readers(),
                 labels=images.store.labels(),
                 offer=(offer.reviews(reader), offer.every),
-                visitors=images.service.private,
+                visitors=kept if images.service.private else None,
                 language=language_of(request),
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import secrets
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,8 @@ class Access:
         self.refusals = Refusals(store.record_event, lambda name: store.user(name) is not None)
         self.signer = URLSafeTimedSerializer(_secret(home))
         self.visits = Visitors(self.signer, visit)
+        self.seen: Callable[[str], object] = lambda name: None
+        """told who came, of a Space's visitors"""
 
     def user(self, request: Request) -> str | None:
         """The name of whoever sent the request, or None when they must log in first; `ByToken` where an API token says it.
@@ -84,6 +87,11 @@ class Access:
         """Give a new visitor of a Space a name of their own."""
         if self.visitors and not self.by_token(request) and self._reader(request) is None:
             self.visits.remember(request, response)
+
+    def note(self, request: Request) -> None:
+        """Somebody who was here before is here again."""
+        if self.visitors and (name := self._reader(request) or self.visits.known(request)):
+            self.seen(name)
 
     def arrive(self, request: Request) -> Response | None:
         """Where a visitor's page lies, when it is not where they ask for it."""

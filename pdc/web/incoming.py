@@ -53,6 +53,7 @@ class Incoming:
         """Where the upload of this reader goes. Forbidden where every visitor has a room of their own."""
         if self.service.private:
             raise Forbidden(VISITORS)
+        self.service.limits.bring(None, 0)
         with self._changed:
             self._refuse_busy(reader)
         path = self.folder / token_hex(8) / clean_name(name)

@@ -26,17 +26,15 @@ log = logging.getLogger(__name__)
 START, BACK = "/login/huggingface", "/login/callback"
 COOKIE, SECONDS = "pdc_oauth", 600
 BY = "huggingface:"  # stands before the account's number there, where others have the hash of a password
-WORDS = {
-    "retry": Message("Log in with Hugging Face"),
-    "back": Message("Go on without logging in"),
-}
+WORDS = {"retry": Message("Log in with Hugging Face"), "back": Message("Go on without logging in")}
 FAILED = Message("Logging in with Hugging Face did not work, so nobody was logged in. Try again.")
 TAKEN = "There is another account named {name} here, so you cannot log in under this name; ask whoever runs this Space."
 PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>PDC</title><style>
 body{{font:16px system-ui;background:#14181d;color:#e8ebee;display:grid;place-items:center;min-height:95vh}}
 main{{display:grid;gap:.8rem;max-width:24rem}} a{{color:#8cc4ff}} p{{color:#ffb4a8;margin:0}}
-</style><main><h1>PDC</h1><p role="alert">{message}</p><a href="/login/huggingface">{retry}</a><a href="/">{back}</a></main></html>"""
+</style><main><h1>PDC</h1><p role="alert">{message}</p><a href="/login/huggingface">{retry}</a><a href="/">{back}</a></main>
+</html>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,10 @@ class Provider:
         told = [env.get(name, "").strip() for name in names]
         if not all(told):
             return None
-        return cls(*told, env.get("SPACE_AUTHOR_NAME", "").strip(), env.get("SPACE_CREATOR_USER_ID", "").strip())
+        url, client, secret, host = told
+        return cls(
+            url, client, secret, host, env.get("SPACE_AUTHOR_NAME", "").strip(), env.get("SPACE_CREATOR_USER_ID", "").strip()
+        )
 
     def owns(self, name: str, id: str) -> bool:
         """Whether the Space is this account's: under its name, or made by it."""
@@ -65,7 +66,7 @@ class Provider:
 
 
 class HuggingFaceLogin:
-    """The way to Hugging Face and back. State, nonce and the PKCE verifier wait in a signed cookie of the browser that set out."""
+    """The way to Hugging Face and back. State, nonce and the PKCE verifier wait in a signed cookie of the browser."""
 
     def __init__(self, provider: Provider, access: Access) -> None:
         from authlib.integrations.starlette_client import OAuth

@@ -72,7 +72,7 @@ def worklist_page(
     readers: Sequence[str],
     labels: Sequence[str],
     offer: tuple[int, int] = (0, 0),
-    visitors: bool = False,
+    visitors: Message | None = None,
     language: str = "en",
 ) -> dict[str, Any]:
     """The rows as the page wants them: [sha256, name, stage, detail, reader, held back]; and what stands above and below them."""
@@ -91,7 +91,8 @@ def worklist_page(
         "readers": list(readers),
         "labels": list(labels),
         "stages": [TO_DO, MY_READS, HELD_BACK, *map(str, Stage)],
-        "visitors": visitors,
+        "visitors": visitors is not None,
+        "kept": in_language(visitors, language),
     }
 
 

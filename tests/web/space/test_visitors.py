@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fastapi import FastAPI, Request
 from itsdangerous import URLSafeTimedSerializer
@@ -39,7 +41,7 @@ def web() -> TestClient:
     return space(Visitors(SIGNER))
 
 
-def without_cookies(web: TestClient, path: str) -> Response:
+def without_cookies(web: TestClient, path: str) -> Any:
     web.cookies.clear()
     return web.get(path)
 
