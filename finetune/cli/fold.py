@@ -32,7 +32,7 @@ from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store
 from pdc.training.config import TrainConfig
-from pdc.training.process import ProcessTrainer, is_alive, process_start
+from pdc.training.process import ProcessTrainer, is_alive, process_start, say_alive
 from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _lead(settings: Settings, config: Callable[[], TrainConfig], name: str | Non
     """What one process does, alone or as the first of torchrun's."""
     run = _opened(Run.open(settings.runs.resolve(), known)) if known else _new_run(settings, config, name)
     run.write_process(os.getpid(), process_start(os.getpid()) or 0.0)
+    say_alive(run)
     try:
         store = open_store(settings)
         _note_running(store, run)

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,8 @@ from pdc.domain.values import RunStatus
 from pdc.settings import ROOT, Settings
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
+
+BEAT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,26 @@ class ProcessTrainer:
 
 
 def is_alive(run: Run) -> bool:
-    """Whether the very process that trains this run is still there; a reused process id does not count."""
+    """Whether the very process that trains this run is still there; a reused process id does not count. One on another machine
+    is there as long as it says so."""
     if (run.folder / "COMPLETE").exists() or (known := run.process()) is None:
         return False
+    if run.is_elsewhere():
+        return run.beats()
     started = process_start(known[0])
     return started is not None and abs(started - known[1]) < 1.0
+
+
+def say_alive(run: Run) -> None:
+    """Beat from now on, until this process ends or the folder is gone."""
+
+    def go_on() -> None:
+        with suppress(OSError):
+            while run.folder.is_dir():
+                run.beat()
+                time.sleep(BEAT_SECONDS)
+
+    threading.Thread(target=go_on, name="beat", daemon=True).start()
 
 
 def process_start(pid: int) -> float | None:

@@ -4,7 +4,8 @@
     config.json     the TrainConfig
     data/           manifest.json, train.jsonl, held_out.jsonl
     suspicions.json whose reviews chance does not explain, found before the training
-    process.json    pid and start time of the process that trains
+    process.json    pid and start time of the process that trains, and its machine
+    beat            touched every few seconds by that process, for machines that cannot look for it
     log.jsonl       one JSON object a line: step, steps, loss, seconds_left, or a message
     output.txt      what the process printed
     STOP            exists when somebody asked it to stop
@@ -21,7 +22,9 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +36,7 @@ from pdc.domain.values import RunStatus
 from pdc.files import read_json, sha256, sync, write_json
 from pdc.training.config import TrainConfig
 
+SILENT_SECONDS = 120.0  # without a beat for longer, a run on another machine has ended
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -142,12 +146,27 @@ class Run:
         return read_json(self.data / "manifest.json") or {}
 
     def write_process(self, pid: int, created: float) -> None:
-        """Who trains: process id and its start time in seconds since 1970, which together are never reused."""
-        write_json(self.folder / "process.json", {"pid": pid, "created": created})
+        """Who trains: process id and its start time in seconds since 1970, which together are never reused on a machine."""
+        self.beat()
+        write_json(self.folder / "process.json", {"pid": pid, "created": created, "machine": platform.node()})
 
     def process(self) -> tuple[int, float] | None:
         value = read_json(self.folder / "process.json")
         return (int(value["pid"]), float(value["created"])) if value else None
+
+    def is_elsewhere(self) -> bool:
+        """Whether another machine trains, or another container: its processes cannot be seen from here."""
+        return ((read_json(self.folder / "process.json") or {}).get("machine") or platform.node()) != platform.node()
+
+    def beat(self) -> None:
+        (self.folder / "beat").touch()
+
+    def beats(self) -> bool:
+        """Whether whoever trains said so lately. The clocks of machines that share the folder have to agree."""
+        try:
+            return time.time() - (self.folder / "beat").stat().st_mtime < SILENT_SECONDS
+        except OSError:
+            return False
 
     def ask_to_stop(self) -> None:
         (self.folder / "STOP").touch()

@@ -20,6 +20,8 @@ from pdc.formats.exporting import export
 from pdc.formats.importing import import_coco
 from pdc.formats.registry import FORMATS
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 BOXES = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
 POINTS = Question(Task.POINTING, ("polyp",))
 COUNT = Question(Task.COUNTING, ("=cell",))

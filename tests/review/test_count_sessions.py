@@ -15,6 +15,8 @@ from pdc.domain.label_changes import LabelChange
 from pdc.domain.values import Question, Task, Verdict
 from pdc.review.counting.state import FieldState
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:

@@ -18,6 +18,8 @@ from pdc.training.dataset_export import _answerable, _row
 from pdc.web.ui.screen import status_line
 from pdc.web.ui.worklist import detail
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 RED, PLATELET = LABELS
 JUST_RED, WIDER = replace(ASK, labels=(RED,)), replace(ASK, labels=(*LABELS, "cyst"))
 POINTS = Question(Task.CNT_AND_POINT, ASK.labels)

@@ -19,6 +19,8 @@ from pdc.review.history import History
 from pdc.review.service import ReviewService
 from pdc.web.ui.history_tab import HistoryTab
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 
 class Desks(Desk):
     """Two adapters, and a model that answers as whichever is wanted."""

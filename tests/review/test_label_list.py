@@ -13,6 +13,8 @@ from pdc.domain.values import Findings, Question, Task
 from pdc.review.labels import Labels
 from pdc.store import Store
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 KNOWN = frozenset({"red blood cell", "white blood cell", "platelet", "nucleus", "polyp", "bacterium"})
 
 

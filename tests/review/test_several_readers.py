@@ -18,6 +18,8 @@ from pdc.review.reading.reads import Reads
 from pdc.store import Store
 from pdc.store.reading.records import Signature, SignatureKind
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 TRIO = ("anna", "bert", "carl")
 
 

@@ -12,6 +12,8 @@ from pdc.domain.values import Findings
 from pdc.review.drafts import Draft
 from pdc.review.reading.signing import Signing, words_of
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 ONE = Findings((a_mark("h1", 3),))
 
 

@@ -14,6 +14,8 @@ from pdc.domain.values import Findings, Verdict
 from pdc.review.worklist import Order, Stage, WorklistFilter, pace
 from pdc.store.records import ReviewLine
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 
 @pytest.fixture
 def desk(tmp_path) -> Desk:

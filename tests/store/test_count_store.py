@@ -15,6 +15,8 @@ from pdc.domain.errors import NotFound, StaleSave
 from pdc.store import Store
 from pdc.store.counting.records import CountBegun, CountEvent, CountEventKind, KeptSheet
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 BEGUN = CountBegun("c1", "S-17", '{"name": "Größe"}', ASK, "Makler, grid", "all", "ada", AT)
 FIELD = CountEvent("c1", CountEventKind.FIELD, "ada", AT, 1, SHA, value="all: 1 images of 'a'")
 FILL = CountEvent("c1", CountEventKind.FILL, "bob", AT + timedelta(seconds=1), 2, name="dilution factor", value=1.5, why="typo")
@@ -60,6 +62,7 @@ def test_of_two_sheets_kept_at_once_the_second_is_refused(store: Store):
 
 
 @pytest.mark.parametrize("table", ["count_sessions", "count_events", "count_sheets"])
+@pytest.mark.sqlite_only
 def test_the_record_of_a_count_cannot_be_rewritten(tmp_path: Path, store: Store, table: str):
     store.add_count_sheet(SHEET)
     with sqlite3.connect(tmp_path / "pdc.sqlite3") as raw:
@@ -68,6 +71,7 @@ def test_the_record_of_a_count_cannot_be_rewritten(tmp_path: Path, store: Store,
                 raw.execute(statement)
 
 
+@pytest.mark.sqlite_only
 def test_a_database_from_before_counts_were_kept_opens_with_its_images(tmp_path: Path, store: Store):
     store.close()
     put_back(tmp_path / "pdc.sqlite3", "0019")

@@ -16,6 +16,8 @@ from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 BEFORE = "0005"  # the last migration before the history of labels
 OLD, NEW = Question(Task.BOUNDING, ("RBC",)), Question(Task.BOUNDING, ("red blood cell",))
 
@@ -46,6 +48,7 @@ def test_first_labels_that_nobody_used_are_put_away_with_a_line_in_the_history(s
     assert {e.by for e in store.label_events()} == {"PDC"}
 
 
+@pytest.mark.sqlite_only
 def test_first_labels_that_somebody_used_stay(tmp_path: Path):
     engine = open_engine(url_of(tmp_path))
     with migrating(engine) as connection:

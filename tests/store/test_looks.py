@@ -6,17 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databases import url_of
 
 from pdc.domain.errors import BadSetting
 from pdc.store import Store
 from pdc.store.records import Look
+
+pytestmark = pytest.mark.both_databases("nightly")
 
 FIRST = Look("clinic-b", "d1", "fold-1", "1.0", "maria", "before the release")
 
 
 @pytest.fixture
 def store(tmp_path: Path):
-    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    store = Store.open(url_of(tmp_path))
     yield store
     store.close()
 

@@ -20,6 +20,8 @@ from pdc.store.database import migrating, open_engine
 from pdc.store.reading.records import ReaderChange, ReaderEvent, Signature, SignatureKind
 from pdc.store.schema import _config
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 NOW = AT + timedelta(days=1)
 
 
@@ -164,6 +166,7 @@ def test_a_signed_read_is_locked_too(store: Store):
 
 
 @pytest.mark.parametrize("table", ["reader_events", "reads", "signatures"])
+@pytest.mark.sqlite_only
 def test_the_record_of_readers_and_signatures_cannot_be_rewritten(tmp_path: Path, store: Store, table: str):
     give(store, "anna", "bert")
     store.add_signature(signature(read(store, "anna").id))
@@ -176,6 +179,7 @@ def test_the_record_of_readers_and_signatures_cannot_be_rewritten(tmp_path: Path
                 raw.execute(statement)
 
 
+@pytest.mark.sqlite_only
 def test_a_database_from_before_there_were_several_readers_opens_with_its_reviews(tmp_path: Path):
     engine = open_engine(url_of(tmp_path))
     with migrating(engine) as connection:

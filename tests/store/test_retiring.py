@@ -13,6 +13,8 @@ from pdc.formats.exporting import export
 from pdc.formats.importing import import_file
 from pdc.store.records import EventKind
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 CELLS = Question(Task.BOUNDING, ("cell",))
 
 

@@ -12,9 +12,11 @@ from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 
 def test_a_role_is_kept_and_changed(tmp_path):
-    store = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    store = Store.open(url_of(tmp_path))
     store.add_user("ada", "hash", Role.READER)
     store.set_role("ada", Role.TRAINER)
     assert [(u.name, u.role) for u in store.users()] == [("ada", Role.TRAINER)]
@@ -23,6 +25,7 @@ def test_a_role_is_kept_and_changed(tmp_path):
     store.close()
 
 
+@pytest.mark.sqlite_only
 def test_a_user_from_before_there_were_roles_is_admin(tmp_path):
     engine = open_engine(url_of(tmp_path))
     with migrating(engine) as connection:

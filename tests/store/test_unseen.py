@@ -23,6 +23,8 @@ from pdc.store import Store
 from pdc.training.dataset_export import export_all, export_held_out, export_training_set, likenesses_to_learn_from
 from pdc.training.readers import readers, reviews_to_compare
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 UNSEEN = (Verdict.AUTO_ACCEPTED, Verdict.TAKEN_BACK)
 
 

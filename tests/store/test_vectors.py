@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from databases import url_of
 from places import Place, boxes
 
 from pdc.domain.values import Findings, Question, Task, Verdict
 from pdc.store import Store
+
+pytestmark = pytest.mark.both_databases("nightly")
 
 ASK = Question(Task.COUNT_AND_BOX, ("nucleus",))
 
@@ -42,7 +45,7 @@ def test_only_accepted_and_corrected_reviews_are_told_and_each_once(place: Place
 
 
 def test_vectors_are_there_again_when_the_database_is_opened_again(tmp_path: Path):
-    place, url = Place(tmp_path), f"sqlite:///{tmp_path / 'pdc.sqlite3'}"
+    place, url = Place(tmp_path), url_of(tmp_path)
     store = Store.open(url)
     image = place.image("a")
     store.add_image(image)

@@ -21,6 +21,8 @@ from pdc.images.intake import accept
 from pdc.store.records import EventKind
 from pdc.training.dataset_export import export_held_out, export_training_set
 
+pytestmark = pytest.mark.both_databases("nightly")
+
 CELLS = Question(Task.COUNT_AND_BOX, ("platelet", "nucleus"))
 ONE = boxes(("nucleus", (4.5, 3, 12.25, 9)))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pdc.domain.values import RunStatus
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig
-from pdc.training.process import ProcessTrainer, environment, is_alive, process_start
+from pdc.training.process import ProcessTrainer, environment, is_alive, process_start, say_alive
 from pdc.training.run_folder import Run
 
 
@@ -58,6 +59,18 @@ def test_a_run_is_alive_while_its_very_process_is(settings, sleeper):
 def test_a_reused_process_id_is_not_the_run(settings, sleeper):
     run = run_of(settings, "one", sleeper.pid, process_start(sleeper.pid) - 3600)
     assert not is_alive(run)
+
+
+def test_a_run_on_another_machine_is_alive_as_long_as_it_says_so(settings, sleeper):
+    run = run_of(settings, "one", 2**22 + 1, 1.0)
+    assert not is_alive(run)  # here it would have ended
+    said = json.loads((run.folder / "process.json").read_text())
+    (run.folder / "process.json").write_text(json.dumps({**said, "machine": "another"}))
+    assert is_alive(run) and ProcessTrainer(settings).progress("one").status is RunStatus.RUNNING
+    os.utime(run.folder / "beat", (0, 0))
+    assert not is_alive(run) and ProcessTrainer(settings).progress("one").status is RunStatus.FAILED
+    say_alive(run)
+    wait(lambda: is_alive(run), 10)
 
 
 def test_one_run_at_a_time(settings, sleeper):

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import Manifest
 
-POSTGRES = (
-    "PDC_DATABASE_URL names another database than SQLite. Back it up by its own means, such as pg_dump, then copy PDC_HOME, in "
-    "this order."
-)
+OTHER = "PDC_DATABASE_URL names a database that PDC cannot copy. Back it up by its own means, then copy PDC_HOME, in this order."
 
 
 def backup(
@@ -35,7 +32,7 @@ def backup(
 
     settings = Settings.from_env()
     file = archive / name_now() if archive.is_dir() else archive
-    print(f"{file} is whole: {_told(make(_home(settings), file))}.")
+    print(f"{file} is whole: {_told(make(settings.home, file, _server(settings)))}.")
     if file != archive and keep:
         for old in remove_old(archive, keep):
             print(f"{old} is removed.")
@@ -50,8 +47,7 @@ def restore(archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="A 
     from pdc.store.backups.archive import restore as bring_back
 
     settings = Settings.from_env()
-    home = _home(settings)
-    print(f"{home} is restored: {_told(bring_back(archive, home))}.")
+    print(f"{settings.home} is restored: {_told(bring_back(archive, settings.home, _server(settings)))}.")
     _note(settings, AuditKind.RESTORED, archive)
     return DONE
 
@@ -71,10 +67,11 @@ def _note(settings: Settings, kind: AuditKind, file: Path) -> None:
         store.close()
 
 
-def _home(settings: Settings) -> Path:
-    if settings.database_url:
-        raise BadSetting(POSTGRES)
-    return settings.home
+def _server(settings: Settings) -> str:
+    """The URL of a PostgreSQL database; empty where the database is a file in PDC_HOME."""
+    if settings.database_url and not settings.database_url.startswith("postgresql"):
+        raise BadSetting(OTHER)
+    return settings.database_url
 
 
 def _told(manifest: Manifest) -> str:

@@ -1,5 +1,7 @@
 """A backup is one tar file: the database as it was at one moment, every file beside it, and a manifest with the hash of each.
 
+Of PostgreSQL it holds what pg_dump makes; `url` names that database, and is empty where the database is the file in PDC_HOME.
+
 The key that signs logins stays out, so that nobody can log in by a backup; thumbnails are made anew. The record's key goes
 along where it lies in PDC_HOME, so that a restored record can be checked and goes on. Images are stored before
 their rows, so the files that are copied after the database hold every image that it names.
@@ -22,15 +24,22 @@ from typing import BinaryIO
 
 from pdc import __version__
 from pdc.domain.errors import BadSetting, StoreUnavailable
-from pdc.store.audit.anchor import Anchor
+from pdc.store.audit.anchor import Anchor, Head
+from pdc.store.backups.dump import dump, load
 from pdc.store.backups.snapshot import check, last_link, snapshot
 
-DATABASE, MANIFEST = "pdc.sqlite3", "manifest.json"
+DATABASE, DUMP, MANIFEST = "pdc.sqlite3", "pdc.dump", "manifest.json"
 ANCHOR = "pdc.anchor"
-LEFT_OUT = frozenset({"secret", "thumbnails", "incoming", "backups", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"})
+LEFT_OUT = frozenset(
+    {"secret", "thumbnails", "incoming", "backups", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
+)
 FORMAT = 1
+FROM_FILE = "{path} was made of SQLite; unset PDC_DATABASE_URL to restore it."
+FROM_SERVER = "{path} was made of PostgreSQL; let PDC_DATABASE_URL name a new, empty database to restore into."
 OTHER_RECORD = "The backup's database {path} was changed: the record in it does not end where it did when the backup was made."
 PIECE = 1 << 20
+State = tuple[dict[str, int], Head | None]
+"""of a database the rows of each table, and the last link of the record"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Manifest:
     record: str | None = None
 
 
-def make(home: Path, archive: Path) -> Manifest:
+def make(home: Path, archive: Path, url: str = "") -> Manifest:
     """Put everything in `home` into the file `archive`, which is not there yet, and read it back.
 
     BadSetting where the file is there already or lies in `home`; StoreUnavailable where the copy is not sound.
@@ -59,9 +68,8 @@ def make(home: Path, archive: Path) -> Manifest:
     part = archive.with_name(archive.name + ".part")
     try:
         with TemporaryDirectory(dir=archive.parent) as folder, part.open("wb") as out:
-            copied = Path(folder) / DATABASE
-            snapshot(home / DATABASE, copied)
-            files = _written(out, home, copied)
+            copied = Path(folder) / (DUMP if url else DATABASE)
+            files = _written(out, home, copied, *(dump(url, copied) if url else _snapshot(home / DATABASE, copied)))
             out.flush()
             os.fsync(out.fileno())
         verify(part)
@@ -87,22 +95,26 @@ def verify(archive: Path) -> Manifest:
     return manifest
 
 
-def restore(archive: Path, home: Path) -> Manifest:
+def restore(archive: Path, home: Path, url: str = "") -> Manifest:
     """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all.
 
-    BadSetting where `home` holds something; StoreUnavailable where the backup is not sound.
+    BadSetting where `home` or the database holds something, or is of another kind; StoreUnavailable where the backup is not
+    sound.
     """
     if home.exists() and any(home.iterdir()):
         raise BadSetting("{path} is not empty; set PDC_HOME to a new folder to restore into.", path=home)
     manifest, part = verify(archive), home.with_name(home.name + ".part")
+    if (DUMP in manifest.files) != bool(url):
+        raise BadSetting(FROM_FILE if url else FROM_SERVER, path=archive)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(part, [m for m in tar if m.name != MANIFEST], filter="data")
-        if check(part / DATABASE) != manifest.rows:
+        rows, record = _loaded(part / DUMP, url) if url else _state(part / DATABASE)
+        if rows != manifest.rows:
             raise StoreUnavailable("The backup {path} is damaged: its database has other rows than were written.", path=archive)
-        _compare_record(manifest, part)
+        _compare_record(manifest, record, part)
         if home.exists():
             home.rmdir()
         part.rename(home)
@@ -113,22 +125,36 @@ def restore(archive: Path, home: Path) -> Manifest:
     return manifest
 
 
-def _compare_record(manifest: Manifest, home: Path) -> None:
+def _compare_record(manifest: Manifest, found: Head | None, home: Path) -> None:
     """Its database ends with the link that the manifest names; the restored store's anchor starts there."""
     if manifest.record is None:
         return
-    if (found := last_link(home / DATABASE)) is None or str(found) != manifest.record:
+    if found is None or str(found) != manifest.record:
         raise StoreUnavailable(OTHER_RECORD, path=home / DATABASE)
     anchor = Anchor(home / ANCHOR)
     anchor.write(found)
     anchor.close()
 
 
-def _written(out: BinaryIO, home: Path, database: Path) -> Manifest:
-    rows, record = check(database), last_link(database)
+def _snapshot(database: Path, copied: Path) -> State:
+    snapshot(database, copied)
+    return _state(copied)
+
+
+def _state(database: Path) -> State:
+    return check(database), last_link(database)
+
+
+def _loaded(copied: Path, url: str) -> State:
+    state = load(copied, url)
+    copied.unlink()
+    return state
+
+
+def _written(out: BinaryIO, home: Path, database: Path, rows: dict[str, int], record: Head | None) -> Manifest:
     files: dict[str, tuple[str, int]] = {}
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, path in [(DATABASE, database), *_files(home)]:
+        for name, path in [(database.name, database), *_files(home)]:
             files[name] = _add(tar, name, path)
         manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files, record=record and str(record))
         text = json.dumps(asdict(manifest), indent=1).encode()

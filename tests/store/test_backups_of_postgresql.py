@@ -1,0 +1,75 @@
+"""A backup of PostgreSQL and PDC_HOME in one file, and back into another database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from databases import Server
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from store_values import ASK, FOUND, SHA, a_review, an_image
+
+from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.store import Store
+from pdc.store.backups.archive import make, restore
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    url = postgres.create()
+    store = Store.open(url)
+    store.add_image(an_image())
+    store.save_review(a_review(), key="k", base_revision=0)
+    store.put_draft("bob", SHA, ASK, FOUND, 1, None)
+    store.close()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def empty(postgres: Server) -> Iterator[str]:
+    url = postgres.create(empty=True)
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home" / "images").mkdir(parents=True)
+    (tmp_path / "home" / "images" / "a.png").write_bytes(b"pixels")
+    return tmp_path / "home"
+
+
+def test_everything_comes_back_into_another_database_which_keeps_it_as_written(url: str, empty: str, home: Path, tmp_path: Path):
+    made = make(home, tmp_path / "day.tar", url)
+    assert made.rows["reviews"] == made.rows["drafts"] == 1 and set(made.files) == {"pdc.dump", "images/a.png"}
+    assert restore(tmp_path / "day.tar", tmp_path / "again", empty) == made
+    assert {p.name for p in (tmp_path / "again").iterdir()} == {"images", "pdc.anchor"}
+    before, after = Store.open(url), Store.open(empty)
+    assert after.reviews() == before.reviews() and after.draft("bob", SHA, ASK) == before.draft("bob", SHA, ASK)
+    assert after.save_review(a_review("r2"), key="k2", base_revision=1).revision == 2  # its counters went on
+    with pytest.raises(IntegrityError, match="never changed"), after._write() as session:
+        session.execute(text("DELETE FROM reviews"))
+    before.close()
+    after.close()
+
+
+def test_a_backup_goes_only_into_an_empty_database_of_its_kind(url: str, home: Path, tmp_path: Path):
+    make(home, tmp_path / "day.tar", url)
+    with pytest.raises(BadSetting, match="is not empty; make a new one"):
+        restore(tmp_path / "day.tar", tmp_path / "again", url)
+    with pytest.raises(BadSetting, match="was made of PostgreSQL"):
+        restore(tmp_path / "day.tar", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    store = Store.open(url)
+    assert len(store.reviews()) == 1
+    store.close()
+
+
+def test_without_the_programs_of_postgresql_a_backup_says_what_to_install(url: str, home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StoreUnavailable, match="needs the program pg_dump; install its client"):
+        make(home, tmp_path / "day.tar", url)
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
