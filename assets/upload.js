@@ -120,16 +120,17 @@ export class Upload {
     return null;
   }
 
-  // A lost connection is waited for, up to a point.
+  // A lost connection is waited for, up to a point; a busy server, which says for how long, until it has time.
   async sent({ name, group, text: choice }, body) {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await fetch(`api/images?${new URLSearchParams({ name, group, ...(choice ? { text: choice } : {}) })}`, { method: "POST", body });
-      } catch (lost) {
-        if (tries === TRIES) throw new Error(t("the upload failed; try again."), { cause: lost });
-        this.say(t("No connection: {n} images wait.", { n: this.all - this.done }));
-        await new Promise((done) => setTimeout(done, AGAIN_MS));
-      }
+    const where = `api/images?${new URLSearchParams({ name, group, ...(choice ? { text: choice } : {}) })}`;
+    for (let lost = 0; ;) {
+      const answer = await fetch(where, { method: "POST", body }).catch(() => null);
+      const seconds = answer?.status === 503 && Number(answer.headers.get("retry-after"));
+      if (answer && !seconds) return answer;
+      if (!answer && (lost += 1) === TRIES) throw new Error(t("the upload failed; try again."));
+      const wait = { n: this.all - this.done };
+      this.say(answer ? t("The server is busy: {n} images wait.", wait) : t("No connection: {n} images wait.", wait));
+      await new Promise((done) => setTimeout(done, seconds ? seconds * 1000 : AGAIN_MS));
     }
   }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pdc.domain.errors import BadSetting, StoreUnavailable
+from pdc.domain.errors import BadSetting, DiskFull, StoreUnavailable
 
 ABANDONED = 600  # seconds without a byte
 PRIVATE = 0o077
@@ -168,7 +168,7 @@ def sentences(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise StoreUnavailable(
+            raise DiskFull(
                 "The disk is full: {path} could not be written. Free some space, then try again; nothing is lost.", path=path
             ) from error
         raise StoreUnavailable(

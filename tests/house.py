@@ -28,8 +28,8 @@ PASSWORD = "correct horse"
 class House:
     """The app over HTTP; with a login when the environment names no Space."""
 
-    def __init__(self, web: TestClient, store: Store) -> None:
-        self.web, self.store = web, store
+    def __init__(self, web: TestClient, store: Store, folder: Path) -> None:
+        self.web, self.store, self.folder = web, store, folder
 
     @property
     def blocks(self) -> Any:
@@ -128,10 +128,10 @@ def bar_of(value: dict) -> dict[str, Any]:
 
 
 @contextmanager
-def living(folder: Path) -> Iterator[House]:
+def living(folder: Path, **settings_too: str) -> Iterator[House]:
     """The app over a fresh folder, with its event loop running."""
-    settings = Settings.from_env({"PDC_HOME": str(folder), "PDC_HOST": "0.0.0.0", "PDC_SERVER_URL": NO_MODEL})
+    settings = Settings.from_env({"PDC_HOME": str(folder), "PDC_HOST": "0.0.0.0", "PDC_SERVER_URL": NO_MODEL, **settings_too})
     built, _, stop = build(settings)
     with TestClient(built, base_url="https://testserver", follow_redirects=False) as web:
-        yield House(web, open_store(settings))
+        yield House(web, open_store(settings), folder)
     stop()

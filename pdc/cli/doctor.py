@@ -59,6 +59,7 @@ def doctor(
         "experts": _experts,
         "disk": _disk,
         "other users": _other_users,
+        "open files": _open_files,
     }
     for name, check in checks.items():
         try:
@@ -178,3 +179,11 @@ def _disk(settings: Settings) -> str:
     if free < 1:
         raise BadSetting(f"only {free:.2f} GB are free in {settings.home}; make room, or set PDC_HOME to another disk.")
     return f"{free:.0f} GB free in {settings.home.resolve()}"
+
+
+def _open_files(settings: Settings) -> str:
+    from pdc.web.limits.connections import most_connections
+    from pdc.web.limits.open_files import raised
+
+    most = raised()
+    return f"{most:,} at once, {most_connections(most):,} of them connections"

@@ -37,6 +37,9 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -
     """The app until it is stopped. `ready` is called once it answers."""
     import uvicorn
 
+    from pdc.web.limits.connections import TimedProtocol, most_connections
+    from pdc.web.limits.open_files import raised
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
@@ -45,7 +48,15 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -
 
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     # No logging of its own: --log-level rules it too.
-    config = uvicorn.Config(app, log_config=None, log_level=None, timeout_graceful_shutdown=LAST_WORDS)
+    config = uvicorn.Config(
+        app,
+        http=TimedProtocol,
+        ws="none",
+        limit_concurrency=most_connections(raised()),
+        log_config=None,
+        log_level=None,
+        timeout_graceful_shutdown=LAST_WORDS,
+    )
     Server(config).run(sockets=[place])
 
 

@@ -17,6 +17,12 @@ class Thumbnails:
     def __init__(self, images: ImageFiles, folder: Path) -> None:
         self.images, self.folder = images, folder
 
+    def made(self, sha256: str) -> Path | None:
+        """The file, if it is there. NotFound when the image is not stored."""
+        self.images.path(sha256)
+        place = self._place(sha256)
+        return place if place.exists() else None
+
     def path(self, sha256: str) -> Path:
         """The file, made now if it is not there. NotFound when the image is not stored."""
         self.images.path(sha256)

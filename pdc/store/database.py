@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import StaticPool
 
-from pdc.domain.errors import PdcError, StoreUnavailable
+from pdc.domain.errors import DiskFull, PdcError, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.store.audit.chain import Chain, RecordedSession
 from pdc.store.engines import postgresql
@@ -200,15 +200,20 @@ def sentences(url: URL) -> Iterator[None]:
         known = any(words in said for words, _ in postgresql.MEANINGS)
         if not known and type(error).__name__ not in ("OperationalError", "InterfaceError", "DatabaseError"):
             raise
-        raise StoreUnavailable(_sentence(said, url)) from error
+        raise _refused(said, url) from error
     except StatementError as error:  # a value that a column refuses
         raise (error.orig if isinstance(error.orig, PdcError) else error) from None
     except sqlite_driver().Error as error:  # from a connection that SQLAlchemy did not get to see yet
-        raise StoreUnavailable(_sentence(str(error).lower(), url)) from error
+        raise _refused(str(error).lower(), url) from error
     except SQLAlchemyError as error:
         if type(error).__name__ != "TimeoutError":
             raise
         raise StoreUnavailable("The database is busy with too many readers; try again in a moment.") from error
+
+
+def _refused(said: str, url: URL) -> StoreUnavailable:
+    kind = DiskFull if any(words in said for words in _NO_ROOM) else StoreUnavailable
+    return kind(_sentence(said, url))
 
 
 def _sentence(said: str, url: URL) -> Message:
@@ -219,6 +224,7 @@ def _sentence(said: str, url: URL) -> Message:
     return Message("The database {path} does not answer as it should ({why}); run `python -m pdc doctor`.", path=where, why=said)
 
 
+_NO_ROOM = ("is full", "no space left", "disk full", "could not extend")
 _MEANINGS = (
     ("locked", "The database {path} is locked by another program; close that program, then try again. Nothing was saved."),
     ("full", "The database {path} cannot grow because the disk is full; free some space, then try again. Nothing was saved."),

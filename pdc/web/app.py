@@ -9,7 +9,9 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
@@ -20,9 +22,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from pdc import __version__
-from pdc.domain.errors import BadImage, DiskFull, Forbidden, NotFound, PdcError, QuotaReached, StoreUnavailable, TooManyTries
+from pdc.domain.errors import (
+    BadImage,
+    Busy,
+    DiskFull,
+    Forbidden,
+    NotFound,
+    PdcError,
+    QuotaReached,
+    StoreUnavailable,
+    TooManyTries,
+)
 from pdc.domain.message import Message
-from pdc.domain.values import MAX_LABEL_LENGTH
+from pdc.domain.values import MAX_LABEL_LENGTH, Image
 from pdc.images.thumbnails import Thumbnails
 from pdc.review.agreement.reports import Reports
 from pdc.review.ahead.pool import AnswerPool, PoolState
@@ -51,8 +63,10 @@ from pdc.web import (
     similar_route,
 )
 from pdc.web.auth import LOCAL_USER, Access
-from pdc.web.bodies import body_of, too_large
 from pdc.web.incoming import Incoming
+from pdc.web.limits.aside import laid_aside
+from pdc.web.limits.bodies import MB, BodyLimit, BodyLimits
+from pdc.web.limits.turns import RETRY_SECONDS, HeavyWork
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
@@ -77,13 +91,13 @@ STATUS = {
     StoreUnavailable: 503,
     DiskFull: 507,
     QuotaReached: 429,
+    Busy: 503,
 }
 GRADIO = "/gradio_api/"
 USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
-MAX_TOKEN = 1000  # bytes
 
 
 class Assignment(BaseModel):
@@ -131,13 +145,15 @@ def build_server(
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors, standing=access.standing)
     sessions.guard()
-    app.add_middleware(Guard, access=access, limit=max_upload_mb * 1_000_000, sessions=sessions)
+    app.add_middleware(Guard, access=access, sessions=sessions)
+    app.add_middleware(BodyLimit, limits=BodyLimits(max_upload_mb * MB), framed=access.visitors)
     app.exception_handler(PdcError)(_say)
     scripts.add_routes(app)
     _login_routes(app, access, provider)
-    _image_routes(app, access, service, max_upload_mb * 1_000_000)
+    heavy = HeavyWork()
+    _image_routes(app, access, service, heavy)
     add_text_routes(app, access, service)
-    raw_route.add_raw_route(app, access, service, FOR_EVER)
+    raw_route.add_raw_route(app, access, service, heavy.numbers, FOR_EVER)
     if fitting is not None:
         fit_route.add_fit_route(app, access, fitting)
     if counts is not None:
@@ -154,10 +170,10 @@ def build_server(
     if similar is not None:
         similar_route.add_similar_route(app, access, similar)
     incoming = Incoming(service, service.files.folder.parent / "incoming")
-    import_routes.add_routes(app, access, incoming, max_upload_mb * 1_000_000)
+    import_routes.add_routes(app, access, incoming)
 
     @app.get("/health")
-    def health() -> dict[str, object]:
+    async def health() -> dict[str, object]:
         return {"status": "ok", "version": __version__, "model_loaded": ready()}
 
     return _mount(app, blocks, access, gradio_options or {})
@@ -189,11 +205,11 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
 
 
 class Guard:
-    """ASGI middleware for every request: right host, same origin for writes, bounded body, a user where one is needed, and
-    nobody else's Gradio session."""
+    """ASGI middleware for every request: right host, same origin for writes, a user where one is needed, and nobody else's
+    Gradio session."""
 
-    def __init__(self, app: ASGIApp, access: Access, limit: int, sessions: Sessions) -> None:
-        self.app, self.access, self.limit, self.sessions = app, access, limit, sessions
+    def __init__(self, app: ASGIApp, access: Access, sessions: Sessions) -> None:
+        self.app, self.access, self.sessions = app, access, sessions
         self.open = OpenRequests(access)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,7 +222,7 @@ class Guard:
         send = PageSender(send, headers_for(scope, framed=framed), cookies, framed=framed)
         try:
             way = self._named(request, cookies)
-            answer = _refusal(request, self.access, self.limit) or way
+            answer = _refusal(request, self.access) or way
             if answer is None and _route(scope).startswith(GRADIO):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
@@ -229,9 +245,7 @@ class Guard:
         route = _route(request.scope).removeprefix(GRADIO)
         if not route.startswith(USED):
             return _sentence(request, 404, Message("There is no such page.")), receive
-        body, again = await _read(receive, self.limit) if request.method == "POST" else (b"", receive)
-        if len(body) > self.limit:
-            return _sentence(request, 413, too_large(self.limit)), again
+        body, again = await _read(receive) if request.method == "POST" else (b"", receive)
         user = self.access.user(request) or LOCAL_USER
         said = _json(body)
         refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, said))
@@ -258,13 +272,12 @@ def _uncompressed(scope: Scope) -> Scope:
     return {**scope, "headers": [h for h in scope["headers"] if h[0] != b"accept-encoding"]}
 
 
-async def _read(receive: Receive, limit: int) -> tuple[bytes, Receive]:
-    """The body, given up once it is past the limit, and a `receive` that hands it out again."""
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """The body, and a `receive` that hands it out again."""
     messages: list[AsgiMessage] = []
-    size, more = 0, True
-    while more and size <= limit:
+    more = True
+    while more:
         messages.append(await receive())
-        size += len(messages[-1].get("body", b""))
         more = messages[-1].get("more_body", False)
     body = b"".join(message.get("body", b"") for message in messages)
 
@@ -288,14 +301,11 @@ def _sessions_named(request: Request, route: str, said: dict[str, Any]) -> list[
     return [str(n) for n in (*named, route.partition("heartbeat/")[2]) if n]
 
 
-def _refusal(request: Request, access: Access, limit: int) -> Response | None:
+def _refusal(request: Request, access: Access) -> Response | None:
     if not access.host_allowed(request):
         return _sentence(request, 400, ELSEWHERE)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
         return _sentence(request, 403, FROM_ANOTHER_SITE)
-    length = request.headers.get("content-length")
-    if length is not None and (not length.isdecimal() or int(length) > limit):
-        return _sentence(request, 413, too_large(limit))
     if _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
         if access.by_token(request):
             return _sentence(request, 401, NO_TOKEN)
@@ -304,14 +314,19 @@ def _refusal(request: Request, access: Access, limit: int) -> Response | None:
     return None
 
 
-def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: int) -> None:
-    thumbnails = Thumbnails(service.files, service.files.folder.parent / "thumbnails")
+def _image_routes(app: FastAPI, access: Access, service: ReviewService, heavy: HeavyWork) -> None:
+    home = service.files.folder.parent
+    thumbnails = Thumbnails(service.files, home / "thumbnails")
+
+    def made(sha256: str, reader: str) -> Path | None:
+        return thumbnails.made(service.image(sha256, reader).sha256)
 
     @app.get("/thumbnails/{sha256}.jpg")
-    def thumbnail(request: Request, sha256: str) -> Response:
+    async def thumbnail(request: Request, sha256: str) -> Response:
         """A stored image, small, for lists."""
-        service.image(sha256, access.user(request) or LOCAL_USER)
-        return FileResponse(thumbnails.path(sha256), media_type="image/jpeg", headers=FOR_EVER)
+        path = await run_in_threadpool(made, sha256, access.user(request) or LOCAL_USER)
+        path = path or await heavy.thumbnails.run(partial(thumbnails.path, sha256))
+        return FileResponse(path, media_type="image/jpeg", headers=FOR_EVER)
 
     @app.get("/images/{sha256}.png")
     def image(request: Request, sha256: str) -> Response:
@@ -335,10 +350,14 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, limit: i
         `group`: the patient, sample or folder that the image belongs to; empty: none. `text`: what the reader wants of text that
         is burned into it, `paint` or `keep`; empty: they are asked.
         """
-        data, owner = b"".join([part async for part in body_of(request, limit)]), access.user(request) or LOCAL_USER
-        image, notes = await run_in_threadpool(
-            service.add_image, data, name, group.strip() or None, owner=owner, text=choice_of(text)
-        )
+        owner, choice = access.user(request) or LOCAL_USER, choice_of(text)
+
+        def store(file: IO[bytes]) -> tuple[Image, tuple[Message, ...]]:
+            return service.add_image(file.read(), name, group.strip() or None, owner=owner, text=choice)
+
+        service.limits.disk.refuse_upload()
+        async with heavy.uploads.place(), laid_aside(request, home / "incoming") as file:
+            image, notes = await heavy.uploads.work(partial(store, file))
         return JSONResponse(
             {
                 "sha256": image.sha256,
@@ -411,7 +430,7 @@ def _login_routes(app: FastAPI, access: Access, provider: Provider | None) -> No
     @app.post("/visit")
     async def come_again(request: Request) -> JSONResponse:
         """The token that a page kept, as the body -> where its visitor goes on; null where it no longer holds."""
-        kept = b"".join([part async for part in body_of(request, MAX_TOKEN)]).decode("ascii", "replace")
+        kept = (await request.body()).decode("ascii", "replace")
         return JSONResponse({"address": access.visits.again(kept) if access.visitors else None})
 
     @app.post("/session")
@@ -430,8 +449,9 @@ async def _say(request: Request, error: Exception) -> Response:
     assert isinstance(error, PdcError)
     if isinstance(error, StoreUnavailable):
         log.warning("%s", error)  # with the place that readers are not told
-    return _sentence(request, STATUS.get(type(error), 400), error.message)
+    return _sentence(request, STATUS.get(type(error), 400), error.message, again=isinstance(error, Busy))
 
 
-def _sentence(request: Request, status: int, sentence: Message) -> Response:
-    return JSONResponse({"error": in_language(sentence, language_of(request))}, status)
+def _sentence(request: Request, status: int, sentence: Message, *, again: bool = False) -> Response:
+    headers = {"Retry-After": str(RETRY_SECONDS)} if again else None
+    return JSONResponse({"error": in_language(sentence, language_of(request))}, status, headers)

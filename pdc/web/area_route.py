@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -14,10 +14,12 @@ from pdc.counting.chambers import Chamber
 from pdc.domain.errors import BadQuestion
 from pdc.review.counting.areas import Areas, Found, Known
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.limits.turns import Turns
 from pdc.web.ui.words import in_language, language_of
 
 Place = tuple[float, float]
 Name = Annotated[str, Field(max_length=64)]
+WAITING = 50  # requests
 THREE = "Set three corners of the grid, and how many squares lie between them."
 
 
@@ -39,7 +41,7 @@ class Kept(BaseModel):
 
 
 def add_area_route(app: FastAPI, access: Access, areas: Areas) -> None:
-    limiter: list[CapacityLimiter] = []  # made in the event loop that it belongs to
+    turns = Turns(1, WAITING)
 
     @app.get("/api/area/{sha256}")
     def known(request: Request, sha256: str, session: str) -> JSONResponse:
@@ -49,10 +51,8 @@ def add_area_route(app: FastAPI, access: Access, areas: Areas) -> None:
     @app.post("/api/area/{sha256}/found")
     async def found(request: Request, sha256: str, wanted: Wanted) -> JSONResponse:
         """{"area": {...} | null, "said": what to do where nothing is found}. One at a time: it takes a second of a core."""
-        if not limiter:
-            limiter.append(CapacityLimiter(1))
         reader = access.user(request) or LOCAL_USER
-        said = await to_thread.run_sync(_look, areas, sha256, wanted, reader, limiter=limiter[0])
+        said = await turns.run(partial(_look, areas, sha256, wanted, reader))
         return JSONResponse({"area": _json(said.area), "said": in_language(said.said, language_of(request)) or ""})
 
     @app.post("/api/area/{sha256}")

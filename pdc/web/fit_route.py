@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -14,9 +14,10 @@ from pdc.domain.values import MAX_LABEL_LENGTH, Box, Point, Shape
 from pdc.inference.fitting.fitter import Fitted, Wish
 from pdc.review.fitting.fitting import Fitting, Rough
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.limits.turns import Turns
 
 MOST_MARKS = 32  # in one request
-AT_ONCE = 2  # requests: no reader waits behind another's hundred boxes
+AT_ONCE, WAITING = 2, 50  # requests: no reader waits behind another's hundred boxes
 Corners = tuple[float, float, float, float]
 NOTHING_THERE = "Each mark to fit needs a box or a point; reload the page."
 
@@ -38,15 +39,13 @@ class Marks(BaseModel):
 
 
 def add_fit_route(app: FastAPI, access: Access, fitting: Fitting) -> None:
-    limiter: list[CapacityLimiter] = []  # made in the event loop that it belongs to
+    turns = Turns(AT_ONCE, WAITING)
 
     @app.post("/api/fit/{sha256}")
     async def fit(request: Request, sha256: str, asked: Marks) -> JSONResponse:
         """Per mark null where nothing is found, else its "box" [x1, y1, x2, y2] and "outline" [[[x, y], ...], ...]."""
-        if not limiter:
-            limiter.append(CapacityLimiter(AT_ONCE))
         rough, reader = [_rough(mark) for mark in asked.marks], access.user(request) or LOCAL_USER
-        found = await to_thread.run_sync(fitting.fit, sha256, rough, asked.wish, reader, limiter=limiter[0])
+        found = await turns.run(partial(fitting.fit, sha256, rough, asked.wish, reader))
         return JSONResponse({"fits": [fitted and _told(fitted) for fitted in found]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from pdc import files
 from pdc.domain.errors import BadSetting
 from pdc.formats.import_report import Imported
 from pdc.formats.importing import ImportOptions
 from pdc.web.auth import LOCAL_USER, Access
-from pdc.web.bodies import body_of
 from pdc.web.data_routes import left_out_lines
 from pdc.web.incoming import Incoming, Job
 from pdc.web.privacy.text_route import choice_of
@@ -35,9 +36,7 @@ class Wanted(BaseModel):
         return {"dry_run": not self.store, "complete": self.complete, "replace": self.replace}
 
 
-def add_routes(app: FastAPI, access: Access, incoming: Incoming, limit: int) -> None:
-    """`limit` is the largest file in bytes."""
-
+def add_routes(app: FastAPI, access: Access, incoming: Incoming) -> None:
     def reader(request: Request) -> str:
         return access.user(request) or LOCAL_USER
 
@@ -45,7 +44,7 @@ def add_routes(app: FastAPI, access: Access, incoming: Incoming, limit: int) -> 
     async def send(request: Request, name: str = "file") -> JSONResponse:
         """The bytes of an annotation file, or of a zip with its images, as the body. It is looked through at once."""
         path = await run_in_threadpool(incoming.place, reader(request), name)
-        await _saved(request, path, limit)
+        await _saved(request, path)
         await run_in_threadpool(incoming.keep, reader(request), path)
         incoming.start(reader(request), Wanted().options, None)
         return JSONResponse({"name": path.name})
@@ -62,13 +61,17 @@ def add_routes(app: FastAPI, access: Access, incoming: Incoming, limit: int) -> 
         return JSONResponse(_told(incoming.now(reader(request)), language_of(request)))
 
 
-async def _saved(request: Request, path: Path, limit: int) -> None:
-    """The body on disk, given up as soon as it passes `limit` bytes."""
-    with path.open("wb") as file:
-        async for part in body_of(request, limit):
-            await run_in_threadpool(file.write, part)
-    if not path.stat().st_size:
-        raise BadSetting("The file is empty; choose another.")
+async def _saved(request: Request, path: Path) -> None:
+    """The body on disk; nothing stays there of one that does not come to its end."""
+    try:
+        with files.sentences(path), path.open("wb") as file:
+            async for part in request.stream():
+                await run_in_threadpool(file.write, part)
+        if not path.stat().st_size:
+            raise BadSetting("The file is empty; choose another.")
+    except BaseException:
+        await run_in_threadpool(shutil.rmtree, path.parent, ignore_errors=True)
+        raise
 
 
 def _told(job: Job, language: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_a_body_over_the_limit_is_refused_with_or_without_a_length(tmp_path: Pat
     big = b"x" * 1_500_000
     assert web.post("/api/images", content=big).status_code == 413
     chunked = web.post("/api/images", content=iter([big[:800_000], big[800_000:]]))
-    assert chunked.status_code == 422 and "larger than 1 MB" in chunked.json()["error"]
+    assert chunked.status_code == 413 and "larger than 1 MB" in chunked.json()["error"]
 
 
 def test_an_unknown_image_is_not_found(tmp_path: Path):

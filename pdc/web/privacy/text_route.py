@@ -33,8 +33,8 @@ def add_text_routes(app: FastAPI, access: Access, service: ReviewService) -> Non
         return Response(status_code=204)
 
 
-async def ask(request: Request, found: Exception) -> JSONResponse:
-    """409, with the picture and the boxes. The file is sent again with `text=paint` or `text=keep`."""
+def ask(request: Request, found: Exception) -> JSONResponse:
+    """409, with the picture, decoded in a thread, and the boxes. The file is sent again with `text=paint` or `text=keep`."""
     assert isinstance(found, TextInImage)
     error = in_language(found.message, language_of(request))
     return JSONResponse({"error": error, "text": _shown(found)}, 409, headers={"Cache-Control": "no-store"})
