@@ -241,12 +241,22 @@ class Adapters:
         """Register it unless that has been done. A damaged one is left out, and the log says why."""
         try:
             found = adapter_folder.verify(folder, self.base, self.folder)
-            if found.name not in {a.name for a in self.store.adapters()}:
-                self._add(folder)
+            if not self._is_known(found.name):
+                self._add_once(folder, found.name)
             return found
         except PdcError as error:
             log.error("%s", error)
             return None
+
+    def _is_known(self, name: str) -> bool:
+        return any(a.name == name for a in self.store.adapters())
+
+    def _add_once(self, folder: Path, name: str) -> None:
+        try:
+            self._add(folder)
+        except BadModel:
+            if not self._is_known(name):
+                raise  # else another process was first
 
     def _add(self, folder: Path) -> Adapter:
         found = adapter_folder.verify(folder, self.base, self.folder)

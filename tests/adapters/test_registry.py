@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -248,6 +250,20 @@ def test_shipped_adapters_serve_at_the_first_start_only(adapters, base):
     adapters.rollback(by="maria")
     adapters.ensure_shipped()
     assert adapters.active() is None and len(adapters.all()) == 2
+
+
+def test_of_processes_that_start_at_once_one_registers_what_came_with_the_model(store, base, tmp_path, caplog):
+    write_adapter(base / "adapters" / "new", base)
+    ready = Barrier(6)
+
+    def start(_: int) -> None:
+        registry = Adapters(store, str(base), tmp_path)
+        ready.wait()
+        registry.ensure_shipped()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(start, range(6)))
+    assert [a.name for a in store.adapters()] == ["new"] and caplog.text == ""
 
 
 def test_new_weights_bring_their_own_adapter_unless_somebody_has_decided(adapters, register, base):

@@ -18,6 +18,7 @@ from store_values import SHA, a_review, an_image
 
 from pdc.domain.errors import StoreUnavailable
 from pdc.store import Store
+from pdc.store.audit.triggers import wrong_trigger
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
 
@@ -122,6 +123,25 @@ def test_every_table_that_sqlite_keeps_as_written_is_kept_as_written(url: str, t
             session.execute(text(f'TRUNCATE "{table}" CASCADE'))
     on_sqlite.close()
     store.close()
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        "ALTER TABLE reviews DISABLE TRIGGER reviews_refuse_update",
+        "DROP TRIGGER reviews_refuse_update ON reviews",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    ],
+)
+def test_a_trigger_that_was_switched_off_is_named(postgres: Server, tampered: str):
+    url = postgres.create()
+    store = Store.open(url)
+    with store._write() as session:
+        assert wrong_trigger(session.connection()) is None
+        session.execute(text(tampered))
+        assert (wrong_trigger(session.connection()) or "").endswith("_refuse_update")
+    store.close()
+    postgres.drop(url)
 
 
 def test_a_server_that_went_away_is_a_sentence_and_its_return_is_noticed(postgres: Server, url: str):

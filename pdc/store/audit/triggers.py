@@ -1,4 +1,4 @@
-"""What SQLite itself refuses, whoever writes to the file: changing a row that is written once, removing it, or replacing it.
+"""What the database itself refuses, whoever writes to it: changing a row that is written once, removing it, or replacing it.
 
 INSERT OR REPLACE removes a row without asking a trigger about it, unless a connection wishes so; so an insertion is refused
 that would take the place of a row.
@@ -30,6 +30,16 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """by table the sets of columns that no two rows share"""
 
+BODY = """
+BEGIN
+  RAISE EXCEPTION '% are never changed', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END
+"""
+ON_SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+ON_POSTGRESQL = """SELECT tgname, btrim(prosrc, E' \\n') FROM pg_trigger
+JOIN pg_proc ON pg_proc.oid = tgfoid JOIN pg_class ON pg_class.oid = tgrelid
+WHERE tgenabled <> 'D' AND tgqual IS NULL AND starts_with(tgname, relname) AND pg_table_is_visible(tgrelid)"""
+
 
 def triggers(table: str) -> dict[str, str]:
     """The statements that make a table's triggers, by their names."""
@@ -45,10 +55,14 @@ def triggers(table: str) -> dict[str, str]:
 
 
 def wrong_trigger(connection: Connection) -> str | None:
-    """The name of a trigger that is not there, or is another; None where all are as they should be."""
-    if connection.dialect.name != "sqlite":
-        return None
-    found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+    """The name of a trigger that is not there, is another, or is switched off; None where all are as they should be."""
+    sqlite = connection.dialect.name == "sqlite"
+    found = connection.exec_driver_sql(ON_SQLITE if sqlite else ON_POSTGRESQL).all()
     said = {name: text for name, text in found}
-    wanted = {name: text for table in NAMES for name, text in triggers(table).items()}
+    wanted = {name: text for table in NAMES for name, text in (triggers(table) if sqlite else server_triggers(table)).items()}
     return next((name for name, text in wanted.items() if said.get(name) != text), None)
+
+
+def server_triggers(table: str) -> dict[str, str]:
+    """What PostgreSQL has in place of `triggers`: by the name of each, the body of the function that it calls."""
+    return {f"{table}_refuse_{verb}": BODY.strip() for verb in ("update", "delete", "truncate")}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from alembic import op
 
-_REFUSE = """CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE EXCEPTION '% are never changed', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
-END $$"""
+from pdc.store.audit.triggers import BODY
+
+_REFUSE = f"CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $${BODY}$$"
 
 
 def refuse_changes(*tables: str) -> None:
