@@ -36,10 +36,10 @@ class House:
         """The interface inside."""
         return next(route.app for route in self.web.app.routes if hasattr(getattr(route, "app", None), "get_blocks")).get_blocks()
 
-    def reader(self, name: str) -> Browser:
+    def reader(self, name: str, role: Role = Role.ADMIN) -> Browser:
         """A new browser in which this reader is logged in."""
         if self.store.user(name) is None:
-            self.store.add_user(name, hash_password(PASSWORD))
+            self.store.add_user(name, hash_password(PASSWORD), role)
         browser = Browser(self)
         browser.log_in(name)
         return browser

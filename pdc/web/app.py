@@ -74,6 +74,7 @@ from pdc.web.space.hugging_face import START, Provider, add_login_routes
 from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
 from pdc.web.ui.sessions import LOG_IN, Sessions
+from pdc.web.ui.used_routes import API, OnlyUsed, used
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
 
@@ -93,8 +94,6 @@ STATUS = {
     QuotaReached: 429,
     Busy: 503,
 }
-GRADIO = "/gradio_api/"
-USED = ("run/", "queue/", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")  # of Gradio's routes
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
@@ -188,7 +187,7 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
     blocks.analytics_enabled = False
     blocks.max_threads = MOST_WAITING  # Gradio counts events, also those that wait without a thread
     blocks.queue()
-    return gradio.mount_gradio_app(
+    gradio.mount_gradio_app(
         app,
         blocks,
         path="/",
@@ -202,6 +201,8 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
         max_file_size="1kb",
         **options,
     )
+    app.routes[-1].app.add_middleware(OnlyUsed)  # pyright: ignore[reportAttributeAccessIssue]
+    return app
 
 
 class Guard:
@@ -223,7 +224,7 @@ class Guard:
         try:
             way = self._named(request, cookies)
             answer = _refusal(request, self.access) or way
-            if answer is None and _route(scope).startswith(GRADIO):
+            if answer is None and _route(scope).startswith(API):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
             answer = await _say(request, error)
@@ -242,8 +243,8 @@ class Guard:
 
     async def _of_gradio(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
-        route = _route(request.scope).removeprefix(GRADIO)
-        if not route.startswith(USED):
+        route = _route(request.scope)
+        if not used(route):
             return _sentence(request, 404, Message("There is no such page.")), receive
         body, again = await _read(receive) if request.method == "POST" else (b"", receive)
         user = self.access.user(request) or LOCAL_USER

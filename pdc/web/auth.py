@@ -208,7 +208,8 @@ class Access:
     def _named(self, request: Request) -> tuple[str, str, str]:
         """The user, the stamp and the session that the cookie names; nothing where it is none of ours, or too old."""
         said = self._signed(request, COOKIE, self.idle)
-        return (said[0], said[1], said[2]) if isinstance(said, list) and len(said) == 3 else ("", "", "")
+        whole = isinstance(said, list) and len(said) == 3 and all(isinstance(part, str) for part in said)
+        return (said[0], said[1], said[2]) if whole else ("", "", "")
 
     def _session(self, name: str, id: str) -> list[str]:
         user = self.store.user(name)

@@ -48,7 +48,7 @@ def test_a_token_opens_the_routes_for_its_user_without_an_origin_and_without_a_c
     elsewhere = {"Origin": "https://a-program.example"}
     answer = sent(house, token, "POST", "/api/images?name=x.png", content=b"x", headers=elsewhere)
     assert answer.status_code == 422 and "set-cookie" not in answer.headers
-    assert sent(house, token, path="/session").json() == {"user": "ada"}
+    assert sent(house, token, path="/session").json()["user"] == "ada"
     for path in ("/session", "/logout"):
         assert "pdc_session=ey" not in sent(house, token, "POST", path).headers.get("set-cookie", "")
     assert sent(house, token).status_code == 200
@@ -109,7 +109,7 @@ def test_wrong_tokens_have_to_wait_and_neither_right_ones_nor_passwords_do(house
     answers = [sent(house, f"pdc_guess-{n}").status_code for n in range(FREE["token"] + 3)]
     assert answers[-2:] == [429, 429] and set(answers) == {401, 429}
     assert sent(house, token).status_code == 200
-    assert house.reader("jan").send("GET", "/session").json() == {"user": "jan"}
+    assert house.reader("jan").send("GET", "/session").json()["user"] == "jan"
 
 
 def test_the_database_never_holds_a_token(house: House):
