@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,9 @@ UNFINISHED = Message("more of it may be there, which this format has no place fo
 SILENT = Message("nobody was asked about it, and other programs take what this format does not draw as “none”")
 UNSEEN = Message("it was auto-accepted, and only PDC finds that nobody has looked at it; what is drawn looks reviewed")
 NOT_COUNTED = {Status.REJECTED: Message("the reader rejected it"), Status.DOUBTFUL: Message("nobody has said that it is there")}
+ONLY_HERE = "Only PDC has {listed}, predictions and drafts; `pdc archive out` writes everything."
+TELLS_WHO = ("csv",)
+"""formats with authors, times and scores"""
 HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
 """what the formats of other programs have a place for; the formats that are not here hold every answer"""
 UNTRACED = ("yolo", "voc", "csv")
@@ -49,12 +53,18 @@ class Exported:
     marks: int
     none: int
     left_out: tuple[LeftOut, ...]
+    only_here: Mapping[str, int] = field(default_factory=dict)
+    """what of these reviews stays in PDC, by its name"""
 
     def told(self, folder: Path) -> str:
         """In one line: images, marks, "none" answers, and what other programs will not find, by reason."""
         wrote = f"Wrote {counted(self.reviews, 'review')} of {counted(self.images, 'image')} to {folder} as {self.format}"
         held = f'{counted(self.marks, "mark")}, {counted(self.none, "answer")} "none"'
-        return f"{wrote}: {held}. {told_left_out(self.left_out)}".rstrip()
+        return " ".join(filter(None, (f"{wrote}: {held}.", told_left_out(self.left_out), self._told_only_here())))
+
+    def _told_only_here(self) -> str:
+        listed = ", ".join(counted(n, what) for what, n in self.only_here.items() if n)
+        return ONLY_HERE.format(listed=listed) if listed else ""
 
 
 def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
@@ -70,7 +80,21 @@ def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
         left_out += [*_untraced(picture, format)]
         left_out += [LeftOut(What.ANSWER, UNSEEN, picture.name, a.label) for a in picture.asked if a.unseen]
         left_out += [LeftOut(What.ANSWER, UNFINISHED, picture.name, a.label) for a in picture.asked if holds and not a.complete]
-    return Exported(format, len(cases), reviews, marks, none, tuple(left_out))
+    return Exported(format, len(cases), reviews, marks, none, tuple(left_out), _only_here(format, cases))
+
+
+def _only_here(format: str, cases: Cases) -> dict[str, int]:
+    """What the reviews have beside their marks, and the format does not write."""
+    found: Counter[str] = Counter()
+    for case in cases:
+        found["deeper picture"] += case.image.view is not None and case.image.view.raw is not None
+        for review in case.reviews:
+            marks = [m for m in review.findings.marks if m.counts]
+            found["earlier revision"] += review.revision - 1
+            found["stated count"] += len(review.findings.stated) if review.question.task.has_marks else 0
+            found["author"] += format not in TELLS_WHO
+            found["score"] += 0 if format in TELLS_WHO else sum(m.score is not None for m in marks)
+    return {what: n for what, n in found.items() if n}
 
 
 def _found(picture: Picture, holds: Holds) -> list[Asked]:
