@@ -2,7 +2,9 @@
 PYTHON ?= python
 QUICK = not slow and not browser
 
-.PHONY: check format-check lint types scripts test quick nightly
+OFFLINE = not nightly
+
+.PHONY: check format-check lint types scripts test quick nightly offline
 
 check: format-check lint types scripts quick  ## everything that is fast enough to run before each commit
 
@@ -25,6 +27,9 @@ quick:  ## tests without a model, a browser or another process
 
 test:  ## what CI runs
 	$(PYTHON) -m pytest -n 2 --dist loadfile
+
+offline:  ## the suite where no other machine can be reached: a network of its own, with nothing in it but this machine
+	unshare -rn sh -c 'ip link set lo up && exec $(PYTHON) -m pytest -n 2 --dist loadfile -m "$(OFFLINE)"'
 
 nightly:  ## everything, and what is long by nature too
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m ""

@@ -7,3 +7,6 @@ __version__ = "0.3.0"
 # Read by OpenMP when torch is loaded, so it stands in the package that every entry point imports first. Threads that wait by
 # spinning starve each other on busy cores: an answer beside two busy loops takes many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# Gradio tells its makers of every interface that is made, unless this is off: it would ask api.gradio.app and huggingface.co.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+import egress
 import numpy as np
 import pytest
 from databases import POSTGRESQL, SQLITE, Server, missing, on_server, running
@@ -19,11 +20,20 @@ LOADS_A_MODEL = {"embedded", "model_folder", "qwen", "exact"}  # fixtures: whoev
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Several workers: a thread each, for their processes too; and files in the order in which they were collected."""
+    """Nothing leaves the machine. Several workers: a thread each, for their processes too; and files in the order in which they
+    were collected."""
+    egress.begin()
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # by the number of tests the longest files would come last
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A session that asked another machine for anything has failed."""
+    if not hasattr(session.config, "workerinput") and (tried := egress.tried()):
+        print(f"\nAnother machine was asked, and nothing may leave this one:\n{tried}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pdc.cli.entry import DONE
 from pdc.cli.listening import answer_at, bound, url_of
 
@@ -13,7 +11,6 @@ def serve() -> int:
     from pdc.compose import build
     from pdc.settings import Settings
 
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
     settings = Settings.from_env()
     with bound(settings.host, settings.port, "stop what does, or name another port with PDC_PORT") as place:
         app, warm_up, stop = build(settings)

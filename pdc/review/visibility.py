@@ -53,10 +53,18 @@ class ImageAccess(Answers):
         self.limits.bring(owner, len(data))
         name = NUMBERED.format(n=self.store.count_images() + 1) if self.numbered else name
         passed = self.text_rule.passed(accept(data, name, max_megapixels=self.max_megapixels), text)
+        stored, notes = self._added(passed, group, owner)
+        self._record_text(passed, owner or UPLOAD)
+        return stored, notes
+
+    def add_example(self, data: bytes, name: str, owner: str) -> Image:
+        """Store an image that comes with PDC: it names nobody, so it keeps its name and is not looked through."""
+        return self._added(Passed(accept(data, name, max_megapixels=self.max_megapixels)), None, owner)[0]
+
+    def _added(self, passed: Passed, group: str | None, owner: str | None) -> tuple[Image, tuple[Message, ...]]:
         accepted = passed.image
         self.files.put(accepted)
         stored = self.store.add_image(accepted.image(group), owner)
-        self._record_text(passed, owner or UPLOAD)
         stays = () if group in (None, stored.group) else (STAYS_IN_GROUP,)
         notes = (*accepted.notes, *passed.notes, *self._back_again(stored.sha256, owner or UPLOAD), *stays)
         return (self.image(stored.sha256, owner) if owner else stored), notes

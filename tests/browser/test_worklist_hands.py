@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from workbench_page import Workbench, open_page, opened, press
 
@@ -42,4 +44,26 @@ def test_a_filter_that_was_chosen_and_a_pressed_chip_leave_the_keys_to_the_image
     page.click('.pdc-chip[data-label="polyp"] .pdc-name')
     page.wait_for_function(focused)
     assert not page.errors
+    page.close()
+
+
+def test_the_open_image_is_held_back_and_released_by_one_button_and_the_list_says_so(browser, shared_bench: Workbench) -> None:
+    shared_bench.add(2)
+    page = open_page(browser, shared_bench)
+    press(page, "w", "Enter")
+    opened(page, "smear-00.png")
+    button, state = (
+        page.locator("[data-act=hold]"),
+        "document.querySelector('.pdc-item[data-current] .pdc-item-state').textContent",
+    )
+    button.click()
+    page.wait_for_function(f"{state}.includes('held back')")
+    page.wait_for_function("document.querySelector('[data-act=hold]').textContent === 'release'")
+    (held,) = shared_bench.store.held_back()
+    if shot := os.environ.get("PDC_SHOT"):
+        page.screenshot(path=shot)
+    assert shared_bench.store.image(held).name == "smear-00.png" and button.get_attribute("aria-pressed") == "true"
+    button.click()
+    page.wait_for_function(f"!{state}.includes('held back')")
+    assert shared_bench.store.held_back() == frozenset() and not page.errors
     page.close()

@@ -163,7 +163,7 @@ class ReviewTab:
         chosen = worklist.get("chosen") or {}
         if name := chosen.get("example"):
             example = next(e for e in self.examples if e.path.name == name)
-            image, _ = self.service.add_image(example.path.read_bytes(), example.path.name, owner=user_of(request))
+            image = self.service.add_example(example.path.read_bytes(), example.path.name, user_of(request))
             self.questions.suits[image.sha256] = example.question
             chosen = {"sha256": image.sha256}
         if id := chosen.get("session") or counted_in(worklist):
