@@ -1,4 +1,5 @@
-"""Three processes write about the same images: no error but a refusal that says so, nothing lost, no revision twice."""
+"""Three processes write about the same images: no error but a refusal that says so, nothing lost, no revision
+twice, and one record that holds."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pytest
 from databases import Server
 
 from pdc.store import Store
+from pdc.store.audit.chain import RecordPlace
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES, ROUNDS = 3, 12
@@ -19,10 +21,12 @@ import random, sys, time
 sys.path.insert(0, "tests")
 from store_values import ASK, FOUND, a_review, an_image
 from pdc.domain.errors import StaleSave
+from pathlib import Path
 from pdc.store import EventKind, Store
+from pdc.store.audit.chain import RecordPlace
 
-me, url, seconds, images = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-store, chance = Store.open(url), random.Random(me)
+me, url, seconds, images, home = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[6])
+store, chance = Store.open(url, record=RecordPlace.beside(url, home)), random.Random(me)
 print("ready", flush=True)
 sys.stdin.readline()
 end, n = time.monotonic() + seconds, 0
@@ -48,19 +52,15 @@ store.close()
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("images", "seconds"), [(3, 0), pytest.param(60, 60, marks=pytest.mark.nightly)])
-def test_three_processes_write_the_same_images_and_lose_nothing(postgres: Server, images: int, seconds: int):
-    url, pipe = postgres.create(), subprocess.PIPE
-    command = [sys.executable, "-c", WRITE_FOR_SECONDS]
-    processes = [
-        subprocess.Popen(
-            [*command, f"p{i}", url, str(seconds), str(images), str(ROUNDS)], cwd=ROOT, stdin=pipe, stdout=pipe, text=True
-        )
-        for i in range(PROCESSES)
-    ]
+def test_three_processes_write_the_same_images_and_lose_nothing(postgres: Server, tmp_path: Path, images: int, seconds: int):
+    url, pipe = postgres.create(empty=True), subprocess.PIPE
+    store = Store.open(url, record=RecordPlace.beside(url, tmp_path))
+    asked = url, str(seconds), str(images), str(ROUNDS), str(tmp_path)
+    commands = [[sys.executable, "-c", WRITE_FOR_SECONDS, f"p{i}", *asked] for i in range(PROCESSES)]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for command in commands]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * PROCESSES
     for process in processes:
         print(file=process.stdin, flush=True)
-    store = Store.open(url)
     first = processes[0].stdout.readline().split()
     while first[0] == "stale":
         first = processes[0].stdout.readline().split()
@@ -76,6 +76,8 @@ def test_three_processes_write_the_same_images_and_lose_nothing(postgres: Server
     assert all(found == list(range(1, len(found) + 1)) for found in revisions.values())
     assert len(store.images()) <= images and len({label for label in store.labels() if "label" in label}) <= 50
     assert {key.split("-")[0] for key in told} == {f"p{i}" for i in range(PROCESSES)}
+    record = store.check_record()
+    assert record.fault is None and record.rows > len(told)
     print(f"{len(told)} saved, {sum(word == 'stale' for word, _ in said)} refused as stale in {seconds} s")
     store.close()
     postgres.drop(url)

@@ -18,6 +18,7 @@ from store_values import SHA, a_review, an_image
 
 from pdc.domain.errors import StoreUnavailable
 from pdc.store import Store
+from pdc.store.audit.chain import RecordPlace
 from pdc.store.audit.triggers import wrong_trigger
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
@@ -142,6 +143,20 @@ def test_a_trigger_that_was_switched_off_is_named(postgres: Server, tampered: st
         assert (wrong_trigger(session.connection()) or "").endswith("_refuse_update")
     store.close()
     postgres.drop(url)
+
+
+def test_the_record_names_a_row_that_its_owner_changed_behind_the_back_of_pdc(url: str, tmp_path: Path):
+    store = Store.open(url, record=RecordPlace.beside(url, tmp_path))
+    store.add_image(an_image())
+    store.save_review(a_review(), key="k", base_revision=0)
+    assert store.check_record().fault is None
+    with store._write() as session:
+        for statement in ("ALTER TABLE reviews DISABLE TRIGGER ALL", "UPDATE reviews SET author = 'x'"):
+            session.execute(text(statement))
+    with store._write() as session:
+        session.execute(text("ALTER TABLE reviews ENABLE TRIGGER ALL"))
+    assert str(store.check_record().fault) == "Row 1 of reviews was changed after it was written."
+    store.close()
 
 
 def test_a_server_that_went_away_is_a_sentence_and_its_return_is_noticed(postgres: Server, url: str):
