@@ -24,6 +24,8 @@ from pdc.store import Store
 from pdc.store.archives import kinds
 from pdc.store.archives.bringing import bring_in
 from pdc.store.archives.out import write_archive
+from pdc.store.audit.anchor import anchored
+from pdc.store.audit.verifying import check
 from pdc.store.tables import Row
 
 PNG = b"\x89PNG" + bytes(range(256)) * 40
@@ -171,6 +173,18 @@ def test_users_who_come_without_their_passwords_cannot_log_in(places, tmp_path: 
     other.bring(ours.out("b", logins=True))
     assert Access(other.store, tmp_path, login=True)._password_fits("ada", "correct horse")
     other.store.close()
+
+
+@pytest.mark.parametrize("bare", [True, False], ids=["a new store", "one that was opened before"])
+def test_the_record_of_the_store_that_an_archive_came_into_is_whole(full: Place, tmp_path: Path, bare: bool):
+    new = Place(tmp_path / "new", bare=bare)
+    new.bring(full.out("a", logins=True))
+    head = anchored(new.home / "pdc.anchor")
+    with new.store._read() as session:
+        found = check(session.connection(), new.store._chain.keys.now(), [head] if head else [])
+        assert found.fault is None and found.head == head and found.rows > 40
+        assert session.execute(text("SELECT count(*) FROM label_events")).scalar() == len(full.rows("label_events"))
+    new.store.close()
 
 
 def test_bringing_in_the_same_archive_again_changes_nothing(full: Place):

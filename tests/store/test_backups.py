@@ -14,6 +14,8 @@ from store_values import a_review, an_image, url_of
 
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.store import Store
+from pdc.store.audit.anchor import anchored
+from pdc.store.audit.verifying import check as check_record
 from pdc.store.backups.archive import make, restore, verify
 from pdc.store.backups.snapshot import check
 
@@ -86,6 +88,13 @@ def test_a_backup_under_load_holds_every_save_from_before_it_began(home: Path, t
         stop.set()
         writer.join()
         store.close()
+    restored = Store.open(f"sqlite:///{tmp_path / 'again4' / 'pdc.sqlite3'}")
+    anchor = anchored(tmp_path / "again4" / "pdc.anchor")
+    assert anchor is not None
+    with restored._read() as session:
+        found = check_record(session.connection(), restored._chain.keys.now(), [anchor])
+    restored.close()
+    assert found.fault is None and found.rows >= len(before)
 
 
 def test_a_byte_that_changed_in_any_file_is_found_and_nothing_is_restored(home: Path, tmp_path: Path):
