@@ -10,3 +10,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Gradio tells its makers of every interface that is made, unless this is off: it would ask api.gradio.app and huggingface.co.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+# Read by onnxruntime when it is imported: from 1.29 on its wheels for Linux report sessions to their makers unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

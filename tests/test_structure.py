@@ -96,6 +96,18 @@ def test_who_sets_how_threads_wait_is_obeyed():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=False).returncode == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", ["pdc", "os"])
+def test_onnxruntime_sets_up_no_reports_to_its_makers(entry: str, tmp_path: Path):
+    """It would leave a file of its session beside the temporary files. The negative control: without PDC it does."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "CI", "GITHUB_ACTIONS")}
+    code = f"import {entry}, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**environment, "TMPDIR": str(tmp_path)}, check=True)
+    reports = [path.name for path in tmp_path.iterdir()]
+    if sys.platform == "linux" or entry == "pdc":
+        assert reports == ([] if entry == "pdc" else [".ses"])
+
+
 def test_there_is_one_version():
     newest = re.search(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest and newest.group(1) == pdc.__version__

@@ -133,13 +133,18 @@ class Trial:
             disk[path] = survives(disk.get(path, b""), lost, chance)
         return Crash({name: data for name, data in disk.items() if not name.endswith("-shm")}, told.decode().split())
 
-    def lost(self, seed: int, place: Path) -> bool:
-        """Whether anything acknowledged is gone after this cut, or the database is damaged."""
+    def crashed(self, seed: int, place: Path) -> Crash:
+        """The same, put into that folder."""
         crash = self.cut(seed)
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         for name, data in crash.files.items():
             (place / name).write_bytes(data)
+        return crash
+
+    def lost(self, seed: int, place: Path) -> bool:
+        """Whether anything acknowledged is gone after this cut, or the database is damaged."""
+        crash = self.crashed(seed, place)
         database = sqlite_driver().connect(place / Path(url_of(place)).name)
         try:
             saved = [id for (id,) in database.execute("SELECT id FROM reviews ORDER BY revision")]
@@ -170,6 +175,16 @@ def test_a_power_loss_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path
     trial = Trial(tmp_path, "FULL", 30)
     assert sum(step.what == "s" for step in trial.steps) >= 30
     assert [seed for seed in range(60) if trial.lost(seed, tmp_path / "after")] == []
+    assert {seed: said for seed in range(60, 66) if (said := fault(trial, seed, tmp_path / "after"))} == {}
+
+
+def fault(trial: Trial, seed: int, place: Path) -> str | None:
+    """What the check of the record says after this cut: a power loss is no tampering."""
+    trial.crashed(seed, place)
+    store = Store.open(url_of(place))
+    said = store.check_record().fault
+    store.close()
+    return said and str(said)
 
 
 @linux

@@ -48,6 +48,7 @@ def stored(home: Path, sha256: str) -> list[str]:
     with store._engine.connect() as connection:
         assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
     reviews = store.reviews(sha256)
+    assert store.check_record().fault is None
     store.close()
     assert [r.revision for r in reviews] == list(range(1, len(reviews) + 1))
     return [mark.id for review in reviews for mark in review.findings.marks]
