@@ -1,4 +1,4 @@
-"""Three processes write about the same images: no error but a refusal that says so, nothing lost, no revision
+"""Three processes start at once and write about the same images: no error but a refusal that says so, nothing lost, no revision
 twice, and one record that holds."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROCESSES, ROUNDS = 3, 12
 WRITE_FOR_SECONDS = """
 import random, sys, time
+import alembic.command
 sys.path.insert(0, "tests")
 from store_values import ASK, FOUND, a_review, an_image
 from pdc.domain.errors import StaleSave
@@ -26,9 +27,9 @@ from pdc.store import EventKind, Store
 from pdc.store.audit.chain import RecordPlace
 
 me, url, seconds, images, home = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[6])
-store, chance = Store.open(url, record=RecordPlace.beside(url, home)), random.Random(me)
 print("ready", flush=True)
 sys.stdin.readline()
+store, chance = Store.open(url, record=RecordPlace.beside(url, home)), random.Random(me)
 end, n = time.monotonic() + seconds, 0
 while n < int(sys.argv[5]) or time.monotonic() < end:
     n += 1
@@ -52,15 +53,17 @@ store.close()
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("images", "seconds"), [(3, 0), pytest.param(60, 60, marks=pytest.mark.nightly)])
-def test_three_processes_write_the_same_images_and_lose_nothing(postgres: Server, tmp_path: Path, images: int, seconds: int):
+def test_three_processes_start_on_an_empty_database_write_the_same_images_and_lose_nothing(
+    postgres: Server, tmp_path: Path, images: int, seconds: int
+):
     url, pipe = postgres.create(empty=True), subprocess.PIPE
-    store = Store.open(url, record=RecordPlace.beside(url, tmp_path))
     asked = url, str(seconds), str(images), str(ROUNDS), str(tmp_path)
     commands = [[sys.executable, "-c", WRITE_FOR_SECONDS, f"p{i}", *asked] for i in range(PROCESSES)]
     processes = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for command in commands]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * PROCESSES
     for process in processes:
         print(file=process.stdin, flush=True)
+    store = Store.open(url, record=RecordPlace.beside(url, tmp_path))
     first = processes[0].stdout.readline().split()
     while first[0] == "stale":
         first = processes[0].stdout.readline().split()
