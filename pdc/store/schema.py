@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from pdc.store.database import migrating, sentences
 if TYPE_CHECKING:
     from alembic.config import Config
 
+log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 _alembic_is_global = Lock()
 
@@ -52,10 +54,12 @@ def _clear(connection: Connection) -> None:
 
 
 def _keep_old(engine: Engine, connection: Connection) -> None:
-    """A copy of a SQLite database from before it is changed, in `backups` beside it."""
+    """A copy of a SQLite database from before it is changed, in `backups` beside it. Of a server's the log says there is none."""
     from alembic.runtime.migration import MigrationContext
 
     heads, file = MigrationContext.configure(connection).get_current_heads(), engine.url.database
+    if heads and engine.dialect.name != "sqlite":
+        log.warning("The database is brought from revision %s to this version without a copy. A `pdc backup` is one.", heads[0])
     if not heads or engine.dialect.name != "sqlite" or not file or not Path(file).is_file():
         return
     copy = Path(file).with_name("backups") / f"before-migration-from-{heads[0]}.sqlite3"

@@ -32,7 +32,7 @@ def url(postgres: Server) -> Iterator[str]:
     postgres.drop(url)
 
 
-def test_a_database_comes_up_to_date_from_every_older_revision_with_its_rows(url: str):
+def test_a_database_comes_up_to_date_from_every_older_revision_with_its_rows(url: str, caplog):
     revisions = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][:0:-1]
     engine, config = open_engine(url), _config()
     filled: Counter[str] = Counter()
@@ -43,6 +43,7 @@ def test_a_database_comes_up_to_date_from_every_older_revision_with_its_rows(url
             filled.update(_fill(connection, n))
     engine.dispose()
     store = Store.open(url)
+    assert f"from revision {revisions[-1]} to this version without a copy" in caplog.text
     with store._read() as session:
         tables = _tables(session.connection())
         kept = {t.name: session.scalar(select(func.count()).select_from(t)) for t in tables}
