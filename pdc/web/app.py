@@ -66,6 +66,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.incoming import Incoming
 from pdc.web.limits.aside import laid_aside
 from pdc.web.limits.bodies import MB, BodyLimit, BodyLimits
+from pdc.web.limits.events import MOST_QUEUED, Events
 from pdc.web.limits.turns import RETRY_SECONDS, HeavyWork
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
@@ -186,7 +187,7 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
 
     blocks.analytics_enabled = False
     blocks.max_threads = MOST_WAITING  # Gradio counts events, also those that wait without a thread
-    blocks.queue()
+    blocks.queue(max_size=MOST_QUEUED)
     gradio.mount_gradio_app(
         app,
         blocks,
@@ -211,7 +212,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, access: Access, sessions: Sessions) -> None:
         self.app, self.access, self.sessions = app, access, sessions
-        self.open = OpenRequests(access)
+        self.open, self.events = OpenRequests(access), Events(sessions.blocks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -254,6 +255,8 @@ class Guard:
             return _sentence(request, 403, sentence), again
         if self.sessions.is_event_of_another(said.get("event_id"), user):
             return JSONResponse(CANCELLED), again
+        if route.endswith("/queue/join"):
+            self.events.admit(str(said.get("session_hash")))
         return None, again
 
 

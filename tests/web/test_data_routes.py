@@ -209,7 +209,7 @@ def test_a_file_over_the_limit_is_refused(house: House):
             yield b"x" * 1_000_000
 
     refused = house.reader("anna").send("POST", "/api/data/import?name=a.zip", content=endless())
-    assert refused.status_code == 422 and "larger than 64 MB" in refused.json()["error"]
+    assert refused.status_code == 413 and "larger than 64 MB" in refused.json()["error"]
 
 
 def zip_of(texts: dict[str, str]) -> bytes:

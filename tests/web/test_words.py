@@ -131,6 +131,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "formats/sheets/page.py",
     "web/app.py",
     "web/limits/bodies.py",
+    "web/limits/events.py",
     "web/limits/turns.py",
     "web/incoming.py",
     "web/fit_route.py",
