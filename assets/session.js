@@ -2,12 +2,17 @@
 
 import { html } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
+import { mayGo } from "./unsent.js";
 import { goOnAsBefore } from "./visit.js";
 
 const EVERY_MS = 60000;
 
-const logOut = (user) => html("form", { method: "post", action: "logout", class: "pdc-session" },
-  html("span", { translate: "no" }, user), html("button", { type: "submit", title: t("Others at this computer cannot go on under your name") }, "Log out"));
+const logOut = (user) => {
+  const form = html("form", { method: "post", action: "logout", class: "pdc-session" },
+    html("span", { translate: "no" }, user), html("button", { type: "submit", title: t("Others at this computer cannot go on under your name") }, "Log out"));
+  form.addEventListener("submit", (event) => { if (!mayGo(user)) event.preventDefault(); });
+  return form;
+};
 
 // Hugging Face lets no other page show its log-in, so from inside a frame it opens in a window of its own.
 const logIn = (href) => html("a", { href, class: "pdc-log-in", target: window.top === window ? "_self" : "_blank", rel: "noopener",

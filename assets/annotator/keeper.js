@@ -70,7 +70,21 @@ export const tab = (key, value) => {
   }
 };
 
+// The reader, the case and the image that a copy is of.
+const headOf = (key) => {
+  try {
+    return JSON.parse(key.slice(PREFIX.length, key.lastIndexOf("]") + 1));
+  } catch (broken) {
+    return [];
+  }
+};
+
 export const keeper = {
+  days: DAYS,
+
+  // Of how many images this browser has work of a reader that the server has not said it has.
+  unsent: (reader) => new Set(copies().map(([key]) => headOf(key)).filter(([whose]) => whose === reader).map(([, , image]) => image)).size,
+
   keep(value) {
     const key = `${place(value)}:${SESSION}`;
     if (Number.isFinite(value.acked) && value.acked >= value.edits) {

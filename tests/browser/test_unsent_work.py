@@ -119,6 +119,24 @@ def test_what_was_drawn_when_something_went_wrong_is_there_again(ward: Ward):
     assert recovered(ward, 5) == 5
 
 
+def test_log_out_asks_where_something_was_not_sent_and_only_there(ward: Ward):
+    ward.again()
+    the_network_goes(ward)
+    id, asked = ward.draw(random.Random(2)), []
+    ward.page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    ward.page.locator(".pdc-session button").press("Enter")  # a message may lie over it
+    assert len(asked) == 1 and "one image have not reached the server" in asked[0] and "for 7 days" in asked[0]
+    assert id in ward.page.evaluate(MARKS)  # who stays is where they were
+    assert id in ward.again()
+    ward.page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.startsWith('pdc-copy:'))")
+    ward.page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    ward.page.locator(".pdc-session button").press("Enter")  # a message may lie over it
+    ward.page.wait_for_selector("[name=password]")
+    assert len(asked) == 1
+    ward.log_in()
+    ward.open()
+
+
 @pytest.mark.nightly
 def test_without_the_copies_in_the_browser_it_would_be_lost(ward: Ward):
     """The negative control: the browser keeps nothing, and the server was not told."""
