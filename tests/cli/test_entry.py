@@ -71,6 +71,7 @@ def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help
         "backup",
         "restore",
         "archive",
+        "record",
     }
     assert names(pdc_app) - names(finetune_app) == own
 

@@ -12,7 +12,6 @@ import typer
 
 from pdc.cli.entry import DONE
 from pdc.cli.progress import shown
-from pdc.store.audit.kinds import AuditKind
 
 if TYPE_CHECKING:
     from pdc.settings import Settings
@@ -34,6 +33,7 @@ def archive_out(
     from pdc.compose import open_store
     from pdc.settings import Settings
     from pdc.store.archives.out import write_archive
+    from pdc.store.audit.kinds import AuditKind
 
     settings = Settings.from_env()
     store = open_store(settings)
@@ -59,6 +59,7 @@ def archive_in(
     """Add what an archive holds to what is here, all or nothing, and say what became of it."""
     from pdc.settings import Settings
     from pdc.store.archives.bringing import bring_in
+    from pdc.store.audit.kinds import AuditKind
 
     settings = Settings.from_env()
     with _store_for(settings, dry_run) as store, shown() as progress:
