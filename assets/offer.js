@@ -5,6 +5,16 @@ import { t } from "./annotator/words.js";
 
 const KEY = "pdc-offer";
 
+// How many reviews there were when it was closed; a browser may refuse storage, as in a frame, and then it comes back.
+const closedAt = (put) => {
+  try {
+    if (put !== undefined) window.localStorage.setItem(KEY, String(put));
+    return Number(window.localStorage.getItem(KEY) || 0);
+  } catch (blocked) {
+    return 0;
+  }
+};
+
 export class Offer {
   constructor() {
     this.words = html("span", {});
@@ -16,14 +26,14 @@ export class Offer {
   // `offer`: {reviews, every}, or null where nothing is offered.
   show(offer) {
     this.offered = offer;
-    const closed = Number(localStorage.getItem(KEY) || 0);
+    const closed = closedAt();
     const again = offer && (closed > offer.reviews || offer.reviews - closed >= offer.every);
     this.root.hidden = !again;
     if (again) text(this.words, t("{reviews} reviews not learnt yet", offer));
   }
 
   close() {
-    localStorage.setItem(KEY, String(this.offered.reviews));
+    closedAt(this.offered.reviews);
     this.root.hidden = true;
   }
 }

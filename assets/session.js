@@ -16,7 +16,7 @@ const logOut = (user) => {
 
 // Hugging Face lets no other page show its log-in, so from inside a frame it opens in a window of its own.
 const logIn = (href) => html("a", { href, class: "pdc-log-in", target: window.top === window ? "_self" : "_blank", rel: "noopener",
-  title: t("For the owner of this Space, who may do more; your images need no log-in") }, "Log in with Hugging Face");
+  title: t("With an account of yours you have one list on every computer; the owner of this Space has no shares. You need none to begin") }, "Log in with Hugging Face");
 
 // Also a page that is left open stays nobody's after a while: only what a person does counts.
 function tellOfWork() {

@@ -162,7 +162,7 @@ def test_a_visitor_of_a_space_has_no_role_and_a_share_and_its_owner_has_every_ri
     monkeypatch.setenv("SPACE_ID", "somebody/pdc")
     store.add_user("ada", "huggingface:1", Role.ADMIN)
     assert role_of(settings, store, "visitor-00") is Role.READER and role_of(settings, store, "ada") is Role.ADMIN
-    with pytest.raises(Forbidden, match=r"only its owner may train an adapter\. If it is yours, log in first"):
+    with pytest.raises(Forbidden, match=r"only its owner, who may log in, can train an adapter"):
         demand(role_of(settings, store, "visitor-00"), Action.TRAIN, space=settings.space)
     limits = limits_of(settings, store, ImageFiles(tmp_path))
     limits.ask("ada")

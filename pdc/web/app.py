@@ -44,7 +44,7 @@ from pdc.review.counting.sessions import CountSessions
 from pdc.review.examples import examples
 from pdc.review.fitting.fitting import Fitting
 from pdc.review.labels import Labels
-from pdc.review.limits.keeping import ALWAYS
+from pdc.review.limits.keeping import KEPT
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
@@ -135,7 +135,7 @@ def build_server(
     ready: Callable[[], bool] = lambda: True,
     gradio_options: dict[str, Any] | None = None,
     provider: Provider | None = None,
-    kept: Message = ALWAYS,
+    kept: Message = KEPT,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`

@@ -84,7 +84,9 @@ def test_visitors_cannot_train_promote_roll_back_or_assign(space: House):
     anna = visitor(space)
     sha = anna.upload("a.png")
     assigned = anna.send("POST", "/api/worklist/assign", json={"images": [sha], "reader": "bert"})
-    assert assigned.status_code == 403 and "only its owner may give images to readers" in assigned.json()["error"]
+    assert (
+        assigned.status_code == 403 and "only its owner, who may log in, can give images to readers" in assigned.json()["error"]
+    )
     assert not [e for e in space.store.events() if e.kind == "assigned"]
     assert anna.send("GET", "/api/worklist").json()["visitors"] is True
     run = {fn.fn.__qualname__.split(".")[0] for fn in space.blocks.fns.values() if fn.fn is not None}

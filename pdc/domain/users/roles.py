@@ -10,8 +10,8 @@ from pdc.domain.errors import Forbidden
 from pdc.domain.message import Message
 
 OWNERS = (
-    "On this public Space only its owner may {action}. If it is yours, log in first; "
-    "or install PDC on a computer of your own, where you may do everything."
+    "On this public Space only its owner, who may log in, can {action}. "
+    "Install PDC on a computer of your own; there you may do everything."
 )
 REFUSED = "Your role is {role}, and to {action} takes the role {needed}; ask whoever runs PDC."
 

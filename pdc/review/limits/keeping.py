@@ -18,3 +18,6 @@ def kept(days: int, *, lasts: bool) -> Message:
     if not days:
         return joined([ALWAYS if lasts else RESTART, OTHERS])
     return joined([Message(LASTING if lasts else FLEETING, days=days), OTHERS])
+
+
+KEPT = kept(0, lasts=True)
