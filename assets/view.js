@@ -16,7 +16,7 @@ const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", 
   "type", "name", "value", "max", "checked", "selected", "disabled", "required", "placeholder", "autocomplete", "inputmode", "size", "open", "tabindex",
   "aria-current", "data-do", "data-event", "data-about", "data-change", "data-form", "data-enter", "data-finds", "data-row", "download", "target"]);
 const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
-const SHEET = /^api\/(sheets|sessions)\/[\w./-]+$/;
+const SHEET = /^api\/((sheets|sessions)\/[\w./-]+|record\.csv(\?[\w.%&=+-]*)?)$/;
 const links = (tag, value) => (tag === "image" && PICTURE.test(value)) || (tag === "a" && SHEET.test(value));
 
 export const build = (node) => {

@@ -341,6 +341,7 @@ def tabs_of(
     from pdc.web.ui.data_tab import DataTab
     from pdc.web.ui.history_tab import HistoryTab
     from pdc.web.ui.labels_tab import LabelsTab
+    from pdc.web.ui.record.panel import RecordPanel
     from pdc.web.ui.review_tab import ReviewTab
     from pdc.web.ui.study_tab import StudyTab
     from pdc.web.ui.training.suspicions import SuspicionPanel
@@ -352,7 +353,7 @@ def tabs_of(
     ready = lambda: bool(settings.server_url) or model.loaded  # noqa: E731
     counts = CountSessions(store, settings.home, service)
     review = ReviewTab(service, Worklist(service), prefetcher, first, ready, FieldDesk(counts))
-    history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review)
+    history = HistoryTab(History(service, routing, adapters.usable, adapters.outdated), review, RecordPanel(service))
     tabs: dict[str, Any] = {"Review": review, "Count": CountTab(counts, review), "History": history}
     tabs["Labels"] = LabelsTab(labels_of(service))
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}

@@ -82,8 +82,14 @@ def _other(value: Any, chance: Random) -> Any:
 
 
 def edit(db: sqlite3.Connection, chance: Random, table: str = "") -> None:
-    """One byte of one field."""
-    table = table or _table(db, chance)
+    """One byte of one field; another one where the database itself refuses that."""
+    try:
+        _edit(db, chance, table or _table(db, chance))
+    except sqlite3.IntegrityError:
+        edit(db, chance, table)
+
+
+def _edit(db: sqlite3.Connection, chance: Random, table: str) -> None:
     column, row = chance.choice(_columns(db, table)), _row(db, chance, table)
     (value,) = db.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (row,)).fetchone()
     changed = 10**6 if column in ("seq", "n", "id") and isinstance(value, int) else _other(value, chance)

@@ -71,6 +71,7 @@ from pdc.web.limits.turns import RETRY_SECONDS, HeavyWork
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
+from pdc.web.record.route import add_record_route
 from pdc.web.space.hugging_face import START, Provider, add_login_routes
 from pdc.web.space.visitors import under_visit
 from pdc.web.ui import scripts
@@ -164,6 +165,7 @@ def build_server(
     auto_accept_route.add_routes(app, access, Worklist(service))
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
+    add_record_route(app, access, service)
     effort_route.add_effort_routes(app, access, service, timing)
     if reports is not None:
         data_routes.add_agreement_route(app, access, reports)

@@ -36,6 +36,7 @@ from pdc.web.ui.app import build_ui, gradio_options
 from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
+from pdc.web.ui.record.panel import RecordPanel
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.study_tab import StudyTab
 from pdc.web.ui.training.tab import TrainingTab
@@ -96,7 +97,9 @@ class Workbench:
         self.images, prefetcher = Worklist(self.service), Prefetcher(self.service)
         self.counts = CountSessions(self.store, folder, self.service)
         review = ReviewTab(self.service, self.images, prefetcher, fields=FieldDesk(self.counts))
-        history = HistoryTab(History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review)
+        history = HistoryTab(
+            History(self.service, AdapterRouting("pdc-tiny", AdapterRef), self.store.adapters), review, RecordPanel(self.service)
+        )
         tabs = {
             "Review": review,
             "History": history,

@@ -32,6 +32,7 @@ from pdc.web.ui.counting.tab import CountTab
 from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
+from pdc.web.ui.record.panel import RecordPanel
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors
 from pdc.web.ui.study_tab import StudyTab
@@ -283,7 +284,10 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     desk = Desk(folder)
     review = ReviewTab(desk.service, desk.images, desk.prefetcher)
     trainer, adapters = ProcessTrainer(Settings(home=folder, model="base")), Adapters(desk.store, "base", folder)
-    training, history = TrainingTab(trainer, adapters, TrainConfig.for_model("base")), HistoryTab(None, review)
+    training, history = (
+        TrainingTab(trainer, adapters, TrainConfig.for_model("base")),
+        HistoryTab(None, review, RecordPanel(desk.service)),
+    )
     tabs = {"Review": review, "History": history, "Reading study": StudyTab(desk.service), "Training": training}
     tabs["Count"] = CountTab(CountSessions(desk.store, folder), review)
     tabs["Labels"], tabs["Data"] = LabelsTab(Labels(desk.store)), DataTab()

@@ -32,9 +32,10 @@ class Action(StrEnum):
     FORCE = "overrule the promotion gate"
     ASSIGN = "give images to readers"
     LABELS = "change labels for everybody"
+    RECORD = "read the record"
 
 
-NEEDED = {action: Role.TRAINER for action in Action} | {Action.FORCE: Role.ADMIN}
+NEEDED = {action: Role.TRAINER for action in Action} | dict.fromkeys((Action.FORCE, Action.RECORD), Role.ADMIN)
 _ORDER = list(Role)
 
 

@@ -16,6 +16,7 @@ from pdc.domain.prompts import count_in_words
 from pdc.domain.values import Findings
 from pdc.review.drafts import Draft
 from pdc.review.history import History, Version
+from pdc.web.ui.record.panel import RecordPanel
 from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.screen import show_errors, status_line
 from pdc.web.ui.view import FATES, Node, NodeView, draw_correction, el, picture, stands
@@ -34,8 +35,8 @@ UNREAD = Message("The answer could not be read.")
 class HistoryTab:
     """Builds the tab and holds its handlers."""
 
-    def __init__(self, history: History, review: ReviewTab) -> None:
-        self.history, self.review = history, review
+    def __init__(self, history: History, review: ReviewTab, record: RecordPanel | None = None) -> None:
+        self.history, self.review, self.record = history, review, record
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks."""
@@ -48,11 +49,15 @@ class HistoryTab:
             self.adapter = gr.Dropdown([], label=word("Adapter that has not answered yet"), scale=4, min_width=200)
             self.ask_button = gr.Button(word("Ask it"), scale=0, min_width=80)
         self.view = NodeView()
+        if self.record:
+            self.record.build()
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         """Wire the components, once the review tab has its own."""
         draft, pair = self.review.draft, [self.before, self.after, self.beside]
         lists = [self.before, self.after, self.adapter, self.view]
+        if self.record:
+            self.record.opens(tab)
         tab.select(show_errors(self.show), [draft], lists, show_progress="hidden")
         gr.on([p.input for p in pair], show_errors(self.compare), [draft, *pair], self.view, show_progress="hidden")
         self.ask_button.click(show_errors(self.ask), [draft, self.adapter], lists, show_progress="hidden")

@@ -1,0 +1,1 @@
+"""The record on the page, for admins."""
