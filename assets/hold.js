@@ -5,8 +5,8 @@ import { t } from "./annotator/words.js";
 import { ask } from "./tables.js";
 
 export class Hold {
-  // `row()` is the row of the open image, `changed()` is called once the list has to be asked for again.
-  constructor({ row, changed }) {
+  // `row()` is the row of the open image, `changed(error)` is called once the list has to be asked for again, or why not.
+  constructor(row, changed) {
     this.row = row;
     this.changed = changed;
     this.root = html("button", { type: "button", "data-act": "hold", on: { click: () => this.press() } }, "hold back");

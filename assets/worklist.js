@@ -5,6 +5,7 @@ import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
 import { WORKLIST, claimed, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
+import { choices, select } from "./choices.js";
 import { Drop } from "./drop.js";
 import { Fields } from "./fields.js";
 import { Hold } from "./hold.js";
@@ -19,9 +20,6 @@ import { withoutCookies } from "./visit.js";
 
 const POLL_MS = 2500;
 const ORDERS = [["time", "in order"], ["name", "by name"], ["uncertain", "least sure first"], ["disagreement", "most corrected first"]];
-
-const option = ([value, words, translate]) => html("option", { value, translate }, words);
-const select = (name, label, options, run) => html("select", { "aria-label": label, "data-name": name, on: { change: run } }, ...options.map(option));
 
 // On a tablet the list is a drawer (question/drawer.js).
 const drawer = (wanted) => void document.dispatchEvent(new CustomEvent("pdc-list", { detail: wanted }));
@@ -43,7 +41,6 @@ class Worklist {
     this.tour = new Tour();
     this.offer = new Offer();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
-    this.hold = new Hold({ row: () => this.rows.rows[this.rows.place(this.current)], changed: (error) => this.held(error) });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
     this.fields = new Fields({ open: (session, sha256) => this.choose({ session, sha256 }), changed: () => this.redrawn() });
     this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
@@ -79,6 +76,7 @@ class Worklist {
     this.ahead = html("p", { class: "pdc-ahead", role: "status" });
     this.examples = html("ul", { class: "pdc-thumbs" });
     this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
+    this.hold = new Hold(() => this.rows.rows[this.rows.place(this.current)], (error) => error ? text(this.ahead, error) : this.refresh());
     const does = WORKLIST.filter(([, , name]) => ["skip", "back"].includes(name));
     this.does = html("div", { class: "pdc-does" }, ...does.map(([keys, words, name]) =>
       html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)), this.hold.root);
@@ -236,11 +234,10 @@ class Worklist {
   show(said) {
     this.host.toggleAttribute("data-session", Boolean(this.fields.session));
     if (this.fields.session) return this.fields.show(said), this.rows.show(said.rows, this.current);
-    this.rows.show(said.rows, this.current);
-    this.hold.show();
-    this.choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
-    this.choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
-    this.choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
+    this.rows.show(said.rows, this.current), this.hold.show();
+    choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
+    choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
+    choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
     this.known.replaceChildren(...said.readers.map((r) => html("option", { value: r })));
     for (const field of [this.reader, this.to, this.give, this.readers.root]) field.hidden = said.visitors;
     this.notice.hidden = !said.visitors;
@@ -273,24 +270,12 @@ class Worklist {
 
   filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }
 
-  choices(field, options) {
-    if ([...field.options].map((o) => o.value).join("\n") === options.map(([value]) => value).join("\n")) return;
-    const kept = field.value;
-    field.replaceChildren(...options.map(option));
-    field.value = options.some(([value]) => value === kept) ? kept : "";
-  }
-
   // The open image is not worked on any more when it was retired: the one behind it opens.
   async retired(shas) {
     const at = this.rows.place(this.current);
     const next = this.rows.rows[at + 1] || this.rows.rows[at - 1];
     await this.refresh();
     if (shas.includes(this.current) && next && this.rows.place(this.current) < 0) this.choose({ sha256: next[0] });
-  }
-
-  async held(error) {
-    if (!error) return this.refresh();
-    text(this.ahead, error);
   }
 
   async assign() {

@@ -88,7 +88,7 @@ def test_a_reader_sees_nothing_of_what_another_read_before_or_after_reading_it_t
     sha, anna, bert, _ = given(house, "red")
     anna_reads(anna, sha)
     bert.seen.clear()
-    assert row_of(bert, sha)[2:] == ["predicted", row_of(bert, sha)[3], "bert"]
+    assert row_of(bert, sha)[2:] == ["predicted", row_of(bert, sha)[3], "bert", False]
     look_everywhere(bert, sha)
     value = bert.open(sha)
     assert [m["box"][0] for m in value["marks"]] == [model(sha)]

@@ -129,7 +129,7 @@ def test_a_visitor_takes_along_only_their_own(space: House):
     bert.upload("mine.png")  # the same picture
     assert [row["image"] for row in counted(anna)] == ["Jane Roe.png"] and counted(bert) == []
     assert bert.send("GET", "/api/data/export/csv.zip").status_code == 400
-    assert bert.send("GET", "/api/data/counts").json() == {"labels": [], "rows": [], "total": 0}
+    assert bert.send("GET", "/api/data/counts").json() == {"labels": [], "rows": [], "total": 0, "held": 0}
     bert.save(bert.open(sha, "platelet"), drawn())
     with unzipped(bert, "coco") as archive:
         told = archive.read("coco.json").decode()
