@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -19,7 +19,8 @@ AT_ONCE = 1_000_000  # bytes that are written together
 @asynccontextmanager
 async def laid_aside(request: Request, folder: Path) -> AsyncIterator[IO[bytes]]:
     """The whole body in a file at its start, which is gone afterwards. StoreUnavailable where the disk is full."""
-    with _nameless(folder) as file:
+    file = _nameless(folder)
+    try:
         left = bytearray()
         async for part in request.stream():
             left += part
@@ -29,6 +30,9 @@ async def laid_aside(request: Request, folder: Path) -> AsyncIterator[IO[bytes]]
         await run_in_threadpool(_write, file, bytes(left), folder)
         file.seek(0)
         yield file
+    finally:
+        with suppress(OSError):  # on a full disk it tries to write the rest once more
+            file.close()
 
 
 def _nameless(folder: Path) -> IO[bytes]:
