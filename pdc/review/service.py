@@ -94,7 +94,9 @@ class ReviewService(ImageAccess):
         line = self.line(author, sha256, question, key)
         draft = Draft(image, question, author, Findings(), None, line.base(), key, blind=hidden)
         review, mine = line.newest(), self._kept(draft)
-        if mine and not (review and review.findings == mine.findings) and not (hidden and mine.prediction_id):
+        after = line.revision(mine.base_revision + 1) if mine else None
+        said = mine and any(r is not None and r.findings == mine.findings for r in (review, after))
+        if mine and not said and not (hidden and mine.prediction_id):
             return self._resumed(draft, mine)
         if hidden and not (review and draft.kind):
             return replace(draft, note=Message(KEPT_FROM_YOU if draft.kind else KEPT_UNTIL_SAVED))

@@ -9,7 +9,7 @@ from desk import ASK, Desk, drawn
 
 from pdc.domain.values import Review
 from pdc.web.ui.annotator import BadDraft
-from pdc.web.ui.screen import request_in
+from pdc.web.ui.screen import findings_of, request_in
 
 
 def sent(folder: Path, sha: str, reader: str, *marks: dict, **named: str) -> tuple:
@@ -76,3 +76,15 @@ def test_a_name_that_is_none_is_refused():
         with pytest.raises(BadDraft, match="1 to 200 characters"):
             request_in({"request": bad})
     assert request_in({}) == request_in(None) == ""
+
+
+def test_a_draft_that_a_kill_left_behind_its_own_save_does_not_come_back(tmp_path: Path, sha: str):
+    desk = Desk(tmp_path)
+    draft, value, *_ = desk.choose(sha)
+    saved_as = desk.service.edit(draft, findings_of(draft, {**value, "marks": [drawn("h1")]}))
+    desk.store.drop_draft = lambda *_: None  # killed before it could
+    desk.service.save(saved_as, request="one")
+    desk.store.close()
+    sent(tmp_path, sha, "ada", drawn("h1"), drawn("h2", 20), request="two")
+    desk = Desk(tmp_path)
+    assert [m["id"] for m in desk.choose(sha)[1]["marks"]] == ["h1", "h2"]
