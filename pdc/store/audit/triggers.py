@@ -12,6 +12,7 @@ _SEQ, _ID, _KEY = ("seq",), ("id",), ("key",)
 NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "images": (_SEQ, ("sha256",)),
     "views": (("image_sha256",),),
+    "owners": (("owner", "image_sha256"),),
     "predictions": (_SEQ, _ID),
     "reviews": (_SEQ, _ID, _KEY, ("image_sha256", "task", "labels", "revision")),
     "events": (_SEQ,),
