@@ -56,7 +56,7 @@ class Data {
     text(this.told, t("Looking through the reviews …"));
     try {
       const said = await ask(`api/data/report/${this.format.value}${this.query()}`);
-      this.told.replaceChildren(html("p", {}, t("Reviews: {reviews}. Images: {images}. Marks: {marks}. “None”: {none}.", said)), ...lines(said.left_out));
+      this.told.replaceChildren(html("p", {}, t("Reviews: {reviews}. Images: {images}. Marks: {marks}. “None”: {none}.", said)), ...lines(said.left_out), html("p", {}, said.kept_here));
       this.fetch(`export/${this.format.value}.zip`);
     } catch (error) {
       text(this.told, error.message);

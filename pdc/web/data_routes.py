@@ -132,7 +132,8 @@ def _export_routes(app: FastAPI, data: Data) -> None:
         """What an export would hold, and what other programs would not find in it."""
         said, language = data.export(request, format).report(), language_of(request)
         numbers = {"images": said.images, "reviews": said.reviews, "marks": said.marks, "none": said.none}
-        return JSONResponse({**numbers, "left_out": left_out_lines(said.left_out, language)})
+        here = in_language(said.kept_here, language)
+        return JSONResponse({**numbers, "left_out": left_out_lines(said.left_out, language), "kept_here": here})
 
     @app.get("/api/data/export/{format}.zip")
     def export(request: Request, format: str) -> StreamingResponse:

@@ -66,11 +66,11 @@ def test_everything_that_does_not_come_back_is_in_the_account(place: Place, tmp_
     back.store.close()
     lost = {name for name in before.keys() - {"object"} if after[name] < before[name]}
     written = {"author", "score"} if format == "csv" else set()  # for people: PDC does not read them back
-    named = {name for name in lost - written if re.search(rf"\b{before[name]} {name}s?\b", told)}
+    named = {name for name in lost - written if re.search(rf"\b{name}s?\b[^,]* \({before[name]}\)", told)}
     assert named == lost - written and {"earlier revision", "stated count", "deeper picture"} <= named, told
     for reason in ("the reader rejected it", "the reader rejected the whole answer", "the reader skipped it"):
         assert reason in told
-    assert "`pdc archive out` writes everything" in told
+    assert "An archive (`pdc archive out`) holds everything." in told
 
 
 def test_the_account_of_csv_names_no_author_for_its_table_has_them(place: Place, tmp_path: Path):
@@ -94,5 +94,5 @@ def test_an_export_that_leaves_nothing_out_but_who_and_when_says_just_that(tmp_p
     place.review(place.image("a"), BOXES, Findings((Mark("m", Box(1, 2, 11, 12), "nucleus"),)))
     told = export(place.store, place.files, tmp_path / "out", "coco").told(tmp_path)
     place.store.close()
-    assert told.endswith("Only PDC has 1 author, predictions and drafts; `pdc archive out` writes everything.")
+    assert told.endswith("Only PDC has: predictions, drafts, authors (1). An archive (`pdc archive out`) holds everything.")
     assert "Left out" not in told

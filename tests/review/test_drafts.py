@@ -11,7 +11,7 @@ from pdc.domain.errors import StaleSave
 from pdc.domain.values import Aside, Box, Findings, Mark, Origin, Point, Question, Review, Status, Task, Verdict
 from pdc.review.calibration import scored_marks
 from pdc.review.drafts import Draft, carry, kept_aside, unsaid_nones
-from pdc.review.edit_counts import count_edits
+from pdc.review.edit_counts import count_first_edits
 from pdc.review.questions import says_none
 from pdc.store.mapping import dump_findings, load_findings
 from pdc.training.dataset_export import _answerable, _row
@@ -152,7 +152,7 @@ def test_what_readers_correct_is_counted_of_labels_that_the_model_was_asked_for(
     cyst = replace(turned.findings, marks=(*turned.findings.marks, a_mark("h5", 3, "cyst")))
     _, review = desk.service.save(replace(turned, findings=cyst))
     answer = desk.store.prediction(review.prediction_id or "")
-    assert [e.edits for e in count_edits([review], [answer])] == [0]
+    assert [edits for _, edits, _ in count_first_edits([review], [answer])] == [0]
     assert list(scored_marks([(answer, review)]).values()) == [[(0.9, True)]]  # nothing is said of the platelet put aside
     assert "predicted" not in _row(draft.image, review, answer)
 

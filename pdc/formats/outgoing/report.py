@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from pdc.domain.message import Message
+from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Status
 from pdc.formats.contents import LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Case, Holds, Picture, has_area, is_drawn_box, picture_of, says_all, shown
@@ -23,7 +23,15 @@ UNFINISHED = Message("more of it may be there, which this format has no place fo
 SILENT = Message("nobody was asked about it, and other programs take what this format does not draw as “none”")
 UNSEEN = Message("it was auto-accepted, and only PDC finds that nobody has looked at it; what is drawn looks reviewed")
 NOT_COUNTED = {Status.REJECTED: Message("the reader rejected it"), Status.DOUBTFUL: Message("nobody has said that it is there")}
-ONLY_HERE = "Only PDC has {listed}, predictions and drafts; `pdc archive out` writes everything."
+ONLY_HERE = "Only PDC has: {listed}. An archive (`pdc archive out`) holds everything."
+ALWAYS = Message("predictions"), Message("drafts")
+BESIDE = {
+    "deeper picture": "the deeper pictures of files ({n})",
+    "earlier revision": "earlier revisions ({n})",
+    "stated count": "stated counts ({n})",
+    "author": "authors ({n})",
+    "score": "scores ({n})",
+}
 TELLS_WHO = ("csv",)
 """formats with authors, times and scores"""
 HOLDS: Mapping[str, Holds] = {"coco": has_area, "label-studio": has_area, "yolo": is_drawn_box, "voc": is_drawn_box}
@@ -60,11 +68,13 @@ class Exported:
         """In one line: images, marks, "none" answers, and what other programs will not find, by reason."""
         wrote = f"Wrote {counted(self.reviews, 'review')} of {counted(self.images, 'image')} to {folder} as {self.format}"
         held = f'{counted(self.marks, "mark")}, {counted(self.none, "answer")} "none"'
-        return " ".join(filter(None, (f"{wrote}: {held}.", told_left_out(self.left_out), self._told_only_here())))
+        return f"{wrote}: {held}. {joined([told_left_out(self.left_out), self.kept_here])}"
 
-    def _told_only_here(self) -> str:
-        listed = ", ".join(counted(n, what) for what, n in self.only_here.items() if n)
-        return ONLY_HERE.format(listed=listed) if listed else ""
+    @property
+    def kept_here(self) -> Message:
+        """What stays in PDC, in a sentence."""
+        beside = [Message(BESIDE[what], n=n) for what, n in self.only_here.items()]
+        return Message(ONLY_HERE, listed=joined([*ALWAYS, *beside], ", "))
 
 
 def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
