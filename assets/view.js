@@ -14,7 +14,7 @@ const TAGS = new Set([...DRAWING, "div", "section", "figure", "figcaption", "h3"
   "button", "input", "select", "option", "label", "fieldset", "legend", "details", "summary", "progress", "a", "small"]);
 const ATTRIBUTES = new Set(["class", "role", "aria-label", "viewBox", "x", "y", "width", "height", "d", "scope", "data-kind", "colspan", "title",
   "type", "name", "value", "max", "checked", "selected", "disabled", "required", "placeholder", "autocomplete", "inputmode", "size", "open", "tabindex",
-  "aria-current", "data-do", "data-event", "data-about", "data-change", "data-form", "data-enter", "data-finds", "data-row", "download", "target"]);
+  "aria-current", "data-do", "data-event", "data-about", "data-change", "data-form", "data-enter", "data-finds", "data-row", "download", "target", "translate"]);
 const PICTURE = /^images\/[0-9a-f]{64}\.png$/;
 const SHEET = /^api\/((sheets|sessions)\/[\w./-]+|record\.csv(\?[\w.%&=+-]*)?)$/;
 const links = (tag, value) => (tag === "image" && PICTURE.test(value)) || (tag === "a" && SHEET.test(value));

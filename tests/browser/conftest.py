@@ -13,17 +13,7 @@ from typing import Any
 
 import pytest
 from editor_page import Driver, editor_app
-from workbench_page import Remembering, Workbench
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from workbench_page import FLAGS, Remembering, Workbench
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ TEXTS = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const at = walk.currentNode.parentElement;
-    if (!at.closest("script, style, noscript") && shown(at)) seen.push(walk.currentNode.data);
+    if (!at.closest("script, style, noscript, [translate=no]") && shown(at)) seen.push(walk.currentNode.data);
   }
   for (const node of document.querySelectorAll("[title], [aria-label], [placeholder], [alt]")) {
     if (shown(node) && !node.closest("svg.marks"))

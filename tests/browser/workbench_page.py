@@ -41,6 +41,16 @@ from pdc.web.ui.review_tab import ReviewTab
 from pdc.web.ui.study_tab import StudyTab
 from pdc.web.ui.training.tab import TrainingTab
 
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 class Recorder:
     """The app, with every byte of every body it sends."""

@@ -67,7 +67,7 @@ def test_who_works_stays_in_and_who_does_not_is_out(house: House, monkeypatch: p
 
 
 def test_the_page_learns_who_is_logged_in(house: House):
-    assert house.reader("emil").send("GET", "/session").json() == {"user": "emil"}
+    assert house.reader("emil").send("GET", "/session").json() == {"user": "emil", "log_in": None}
 
 
 def test_requests_that_another_site_made_are_refused_without_an_origin_too(house: House):

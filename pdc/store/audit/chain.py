@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from pdc.store.audit.anchor import Anchor, Head
@@ -39,7 +40,10 @@ class RecordPlace:
     @classmethod
     def beside(cls, url: str | URL, home: Path | None = None) -> RecordPlace:
         """Beside a SQLite file, else in `home`."""
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError:  # whoever opens the database says so
+            return cls()
         if parsed.get_backend_name() != "sqlite":
             return cls(home / "record.key", home / "pdc.anchor") if home else cls()
         file = parsed.database

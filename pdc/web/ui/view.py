@@ -48,7 +48,8 @@ def _shown(value: object) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Node:
-    body = [el("tr", *(el("td", _shown(cell)) for cell in row)) for row in rows]
+    """Each cell is a Node, or text."""
+    body = [el("tr", *(el("td", cell if isinstance(cell, list) else _shown(cell)) for cell in row)) for row in rows]
     return el("table", el("thead", el("tr", *(el("th", name, scope="col") for name in head))), el("tbody", *body))
 
 

@@ -58,7 +58,7 @@ class RecordPanel:
         for field in (self.image, self.user, self.since, self.until):
             field.submit(show_errors(self.show), asked, self.view, show_progress="hidden")
         self.kind.input(show_errors(self.show), asked, self.view, show_progress="hidden")
-        self.check_button.click(show_errors(self.check), None, self.said, show_progress="minimal")
+        self.check_button.click(show_errors(self.check), None, self.said, show_progress="hidden")
 
     # Handlers ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +94,8 @@ class RecordPanel:
 
 def _row(line: RecordLine) -> tuple[object, ...]:
     kind = WORDS.get(line.kind) or line.kind.replace("_", " ")
-    return f"{line.at:%Y-%m-%d %H:%M:%S}", kind, line.who, line.name or (line.image or "")[:12], _more(line.what or "")
+    data = line.who, line.name or (line.image or "")[:12], _more(line.what or "")
+    return f"{line.at:%Y-%m-%d %H:%M:%S}", kind, *(el("span", text, translate="no") for text in data)
 
 
 def _more(what: str) -> str:
