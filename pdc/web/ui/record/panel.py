@@ -21,6 +21,7 @@ from pdc.web.ui.view import Node, NodeView, el, table
 from pdc.web.ui.words import word
 
 SHOWN = 200
+NOTHING = None, "", {}
 HEAD = (Message("When (UTC)"), Message("What was done"), Message("Who"), Message("Image"), Message("More"))
 WHOLE = Message("The record is whole: nothing in it was changed. It holds {n} entries; {began} UTC.")
 EVERYTHING = Message("all acts")
@@ -103,5 +104,9 @@ def _more(what: str) -> str:
     if not what.startswith("{"):
         return what
     return ", ".join(
-        f"{name.replace('_', ' ')}: {value}" for name, value in json.loads(what).items() if value not in (None, "", {})
+        f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in json.loads(what).items() if value not in NOTHING
     )
+
+
+def _plain(value: object) -> str:
+    return ", ".join(f"{name} = {of}" for name, of in value.items()) if isinstance(value, dict) else str(value)
