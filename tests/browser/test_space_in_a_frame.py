@@ -88,12 +88,6 @@ class Visitor:
         self.frame.wait_for_selector(".pda-mark")
         self.sees(".pdc-autosave p", "Draft saved")
 
-    def save(self) -> None:
-        """Once the model, which is not there, has been given up."""
-        self.frame.wait_for_function("!document.querySelector('.pdc-editor').pdc.doc.head.answering")
-        self.page.keyboard.press("s")
-        self.sees(".pdc-status p", "Saved")
-
     def sees(self, place: str, words: str) -> None:
         self.frame.wait_for_function(
             "([place, words]) => document.querySelector(place)?.textContent.includes(words)", arg=[place, words]
@@ -118,7 +112,7 @@ def visitor(browser: Any, hub: str, tmp_path: Path) -> Iterator[Callable[..., Vi
         one.context.close()
 
 
-def test_without_any_cookies_a_visitor_uploads_marks_and_saves_in_the_frame(visitor):
+def test_without_any_cookies_a_visitor_uploads_opens_and_marks_in_the_frame_and_the_draft_is_kept(visitor):
     anna = visitor(NONE)
     assert "/visit/" in anna.frame.url and anna.context.cookies() == []
     assert "keeps no cookies here" in anna.frame.inner_text(".pdc-visitors")
@@ -126,7 +120,6 @@ def test_without_any_cookies_a_visitor_uploads_marks_and_saves_in_the_frame(visi
     anna.frame.wait_for_function("[...document.querySelectorAll('.pdc-own img')].some((i) => i.naturalWidth > 0)")
     anna.open_and_draw()
     assert "could not be loaded" not in anna.frame.inner_text(".pdc-ahead")  # nothing on the page needs storage either
-    anna.save()
     anna.shot("space 1 without cookies")
     bert = visitor(NONE, "de-DE")
     assert "of anna" not in bert.frame.content() and "Andere Besucher" in bert.frame.inner_text(".pdc-visitors")

@@ -19,7 +19,9 @@ def test_the_first_click_in_a_scrolled_list_opens_the_row_under_the_pointer(brow
     page.mouse.move(listed["x"] + 60, listed["y"] + 30)
     page.mouse.wheel(0, 2000)
     page.wait_for_function("document.querySelector('.pdc-own').scrollTop > 100")
-    place = [listed["x"] + 80, listed["y"] + listed["height"] - 30]
+    listed = page.locator(".pdc-own").bounding_box()  # what stands below it may have come meanwhile
+    place = [listed["x"] + 80, listed["y"] + listed["height"] / 2]
+    page.wait_for_function("([x, y]) => document.elementFromPoint(x, y)?.closest('.pdc-item')", arg=place)
     named = "([x, y]) => document.elementFromPoint(x, y).closest('.pdc-item').querySelector('.pdc-item-name').textContent"
     name = page.evaluate(named, place)
     page.focus("[data-name=name]")

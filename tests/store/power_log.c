@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int out = -1;
@@ -28,10 +29,9 @@ static int named(int fd, char *path) {
 static void record(char what, const char *path, const void *data, uint64_t size, uint64_t offset) {
   if (out < 0) out = syscall(SYS_openat, AT_FDCWD, getenv("PDC_POWER_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   uint64_t head[3] = {strlen(path), size, offset};
-  syscall(SYS_write, out, &what, 1);
-  syscall(SYS_write, out, head, sizeof head);
-  syscall(SYS_write, out, path, head[0]);
-  if (size) syscall(SYS_write, out, data, size);
+  /* One call a record: threads write at once, and appending is whole by call. */
+  struct iovec parts[4] = {{&what, 1}, {head, sizeof head}, {(void *)path, head[0]}, {(void *)data, size}};
+  syscall(SYS_writev, out, parts, size ? 4 : 3);
 }
 
 static ssize_t written(int fd, const void *data, ssize_t done, off64_t at) {
