@@ -170,19 +170,16 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         kept=kept(settings.visitor_days, lasts=settings.lasts),
     )
 
+    background = [work for work in (pool, cleaning) if work]
+
     def warm_up(say: Callable[[str], None]) -> None:
         model.warm_up(say)
-        if pool:
-            pool.start()
-        if cleaning:
-            cleaning.start()
+        for work in background:
+            work.start()
 
     def stop() -> None:
-        if pool:
-            pool.stop()
-        if cleaning:
-            cleaning.stop()
-        prefetcher.stop()
+        for work in (*background, prefetcher):
+            work.stop()
 
     return app, warm_up, stop
 

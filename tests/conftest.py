@@ -75,7 +75,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """A PostgreSQL server of this session; whoever asks for it is skipped where none is installed."""
+    """A PostgreSQL server for all tests of a run; whoever asks for it is skipped where none is installed."""
     if why := missing():
         pytest.skip(f"PostgreSQL is not tried here: {why}")
     with running() as server:

@@ -138,7 +138,7 @@ def made_by_hand() -> dict[str, bytes]:
     made["postscript"] = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n"
     made["zip of zips"] = _zip({f"{n}.zip": _zip({"a": bytes(100_000)}) for n in range(9)})
     made["png in gzip"] = gzip.compress(png)
-    made["pickle"] = b"cos\nsystem\n(S'touch /tmp/pdc-canary'\ntR."
+    made["pickle"] = b"cos\nsystem\n(S'touch pdc-canary'\ntR."
     made["numpy with a pickle"] = b"\x93NUMPY\x01\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (1,)}" + b"\n"
     made["dicom of 65535 by 65535"] = dicom(65_535, 65_535)
     made["a program"] = b"\x7fELF" + bytes(2000)

@@ -94,7 +94,7 @@ class LearntQueries(LabelQueries):
         found: dict[ScoreKey, Counter[tuple[float, bool]]] = defaultdict(Counter)
         with self._read() as session:
             moved = self._dictionary(session).moved
-            for row in session.scalars(select(ScoreSumRow)):
+            for row in session.scalars(select(ScoreSumRow).where(ScoreSumRow.right + ScoreSumRow.wrong > 0)):
                 of = found[_key(row, moved.get(row.label, row.label))]
                 of.update({(row.score / STEPS, right): n for right, n in ((True, row.right), (False, row.wrong)) if n})
         return dict(found)
