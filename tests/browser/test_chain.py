@@ -63,10 +63,12 @@ def app(tmp_path_factory) -> Iterator[App]:
 
 
 def wait_for(page, words: str, seconds: float = 120) -> str:
-    page.wait_for_function(
-        "words => document.querySelector('.pdc-status p')?.textContent.includes(words)", arg=words, timeout=seconds * 1000
-    )
-    return page.inner_text(".pdc-status p")
+    deadline = time.monotonic() + seconds
+    while words not in (said := page.evaluate("document.querySelector('.pdc-status p')?.textContent ?? ''")):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{words!r} did not come; the page says: {page.inner_text('body')}")
+        page.wait_for_timeout(100)
+    return said
 
 
 def counted(page) -> int:
