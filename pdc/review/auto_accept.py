@@ -12,8 +12,9 @@ from pdc.domain.doubt import believable, unlike
 from pdc.domain.errors import Forbidden, StaleSave
 from pdc.domain.message import Message
 from pdc.domain.values import Findings, Image, Prediction, Question, Status, Verdict
+from pdc.review.listing.entries import Stage, WorklistFilter
 from pdc.review.questions import said_about
-from pdc.review.worklist import Stage, Worklist, WorklistFilter
+from pdc.review.worklist import Worklist
 
 BLIND = "Reads are blind here: every image is looked at, and none is accepted unseen."
 LIKELY = 0.5  # the least score of a mark of whose label no count is known
@@ -54,8 +55,8 @@ class AutoAccept:
         """Of the images of the list that nobody has reviewed."""
         if self.service.blind:
             raise Forbidden(BLIND)
-        entries = self.images.chosen(self.images.entries(reader), wanted)
-        stages = {e.image: Stage.IN_REVIEW if e.is_mine else e.stage for e in entries if e.stage.open}
+        listed = self.images.walk(reader, wanted)
+        stages = {e.image: Stage.IN_REVIEW if e.is_mine else e.stage for e in listed if e.stage.open}
         asked = self._asked(reader)
         why = {image: self._doubt(image, stage, asked.get(image.sha256)) for image, stage in stages.items()}
         sure = tuple(image.sha256 for image, reason in why.items() if reason is None)
@@ -70,7 +71,7 @@ class AutoAccept:
     def take_back(self, shas: Collection[str], reader: str) -> list[str]:
         """Say of those that were accepted unseen, and that nobody has looked at since, that they are not; returns them."""
         wanted, asked = set(shas), self._asked(reader)
-        unseen = [e.image.sha256 for e in self.images.entries(reader) if e.stage is Stage.AUTO_ACCEPTED]
+        unseen = list(self.images.shas(reader, WorklistFilter(Stage.AUTO_ACCEPTED)))
         return [sha for sha in unseen if sha in wanted and self._append(sha, asked[sha], reader, Verdict.TAKEN_BACK)]
 
     def _asked(self, reader: str) -> dict[str, Question]:

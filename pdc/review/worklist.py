@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.users.roles import Action
-from pdc.domain.values import UNSEEN, Image, Verdict
+from pdc.domain.values import UNSEEN, Image
 from pdc.review.ahead.least_sure import Answered
+from pdc.review.listing.entries import (
+    END,
+    HELD_BACK,
+    MY_READS,
+    OF_VERDICT,
+    TO_DO,
+    Entry,
+    Order,
+    Page,
+    Progress,
+    Stage,
+    WorklistFilter,
+)
 from pdc.review.questions import Said, said_about
 from pdc.review.reading.reads import Standing
 from pdc.review.service import ReviewService
@@ -19,83 +31,6 @@ from pdc.store.reading.records import ReadLine, Signature
 from pdc.store.records import Digest, Event, EventKind, ReviewLine
 
 PACE_WINDOW = timedelta(hours=1)
-TO_DO, MY_READS, HELD_BACK = "to do", "my reads", "held back"  # what a list may show beside one stage
-
-
-class Stage(StrEnum):
-    NEW = "new"
-    PREDICTED = "predicted"
-    IN_REVIEW = "in review"
-    DONE = "done"
-    SKIPPED = "skipped"
-    AUTO_ACCEPTED = "auto-accepted"
-    SENT_BACK = "sent back"
-    BEING_READ = "being read"
-    TO_ADJUDICATE = "to adjudicate"
-    RETIRED = "retired"
-
-    @property
-    def open(self) -> bool:
-        """Whether somebody still has to work on it."""
-        return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED, Stage.BEING_READ, Stage.AUTO_ACCEPTED)
-
-
-OF_VERDICT = {Verdict.SKIPPED: Stage.SKIPPED, Verdict.AUTO_ACCEPTED: Stage.AUTO_ACCEPTED}
-
-
-class Order(StrEnum):
-    TIME = "time"
-    NAME = "name"
-    UNCERTAIN = "uncertain"
-    DISAGREEMENT = "disagreement"
-
-
-@dataclass(frozen=True, slots=True)
-class WorklistFilter:
-    """Which images, in which order. Empty strings: all. `stage` may also be `to do`, `my reads`, what the reader reads beside
-    others, or `held back`; `reader` "-" means assigned to nobody."""
-
-    stage: str = ""
-    label: str = ""
-    name: str = ""
-    reader: str = ""
-    order: Order = Order.TIME
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """`model` and `reviewed` are what was said about the image's own question, and what was left. All None where
-    nothing is known or shown. `is_mine`: its reader reads it beside others; `standing` is how far its readers are, for
-    everybody else; `signed` is who signed what is shown; `held`: it is held back from exports."""
-
-    image: Image
-    stage: Stage
-    reader: str | None = None
-    note: str = ""
-    revision: int | None = None
-    author: str | None = None
-    model: Digest | None = None
-    reviewed: Digest | None = None
-    is_mine: bool = False
-    standing: Standing | None = None
-    signed: str | None = None
-    held: bool = False
-
-    @property
-    def disagreement(self) -> int:
-        """How far the reader's count is from the model's."""
-        return abs(self.reviewed.total - self.model.total) if self.reviewed and self.model else -1
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`per_hour` is this reader's pace over the last hour, None before there are three images to tell it by. What was
-    auto-accepted is not done."""
-
-    done: int
-    total: int
-    per_hour: float | None
-    auto_accepted: int = 0
 
 
 class Worklist:
@@ -167,10 +102,46 @@ class Worklist:
         reader = said.parts[sha].given.reader
         return Entry(image, stage, reader, "", last and last.revision, last and reader, model, own, is_mine=True, signed=by)
 
+    def page(
+        self,
+        reader: str,
+        wanted: WorklistFilter,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        around: str | None = None,
+        limit: int = 200,
+    ) -> Page:
+        """A part of the list: behind or before one place (`first` or `last` of another page), around an image, whether it is in
+        the list or not, else the first. NotFound for a place that there is not."""
+        place = after or before or around
+        kept = self.chosen(self._listed(reader, wanted), wanted, keep=place, reader=reader)
+        at = next((i for i, e in enumerate(kept) if e.image.sha256 == place), None)
+        if at is None and place not in (None, around, END):
+            raise NotFound("This place in the list is not known any more; begin at the top.")
+        shown = [e for i, e in enumerate(kept) if i != at or _fits(e, wanted)]
+        behind = len(shown) - len(kept[at + 1 :]) if at is not None else 0
+        if after:
+            return _part(shown, behind, limit)
+        if before:
+            end = len(shown) if at is None else at
+            return _part(shown, max(0, end - limit), min(limit, end))
+        return _part(shown, max(0, min((at or 0) - limit // 2, len(shown) - limit)), limit)
+
+    def walk(self, reader: str, wanted: WorklistFilter) -> Iterator[Entry]:
+        """All that the list shows, in its order, one after the other."""
+        yield from self.listed(reader, wanted)
+
+    def shas(self, reader: str, wanted: WorklistFilter) -> Iterator[str]:
+        """The sha256 of all that the list shows."""
+        return (entry.image.sha256 for entry in self.walk(reader, wanted))
+
     def listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
         """What the list shows. Retired images are shown only where they are asked for."""
-        everything = self.retired(reader) if wanted.stage == Stage.RETIRED else self.entries(reader)
-        return self.chosen(everything, wanted, reader=reader)
+        return self.chosen(self._listed(reader, wanted), wanted, reader=reader)
+
+    def _listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
+        return self.retired(reader) if wanted.stage == Stage.RETIRED else self.entries(reader)
 
     def retired(self, reader: str) -> list[Entry]:
         """The images of this reader's room that were retired, the last one first; the note says why."""
@@ -191,14 +162,14 @@ class Worklist:
         places = self.service.least_sure.order(answered, reader if self.service.apart else "")
         return sorted(shown, key=lambda e: places.get(e.image.sha256, len(places)))
 
-    def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> list[Image]:
+    def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
         """The images after one that still need work, round the end."""
         shown = self.chosen(self.entries(reader), wanted, after, reader)
-        return [e.image for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after]
+        return (e.image for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after)
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""
-        return next(iter(self.following(reader, wanted, after)), None) or self._beside(reader, wanted, after, 1)
+        return next(self.following(reader, wanted, after), None) or self._beside(reader, wanted, after, 1)
 
     def previous(self, reader: str, wanted: WorklistFilter, before: str | None) -> Image:
         """The image before this one, done or not."""
@@ -211,11 +182,14 @@ class Worklist:
         at = next((i for i, image in enumerate(images) if image.sha256 == sha), -1 if by > 0 else 0)
         return images[(at + by) % len(images)]
 
-    def progress(self, reader: str, entries: Sequence[Entry]) -> Progress:
-        """Of these entries, and this reader's pace."""
-        auto_accepted = sum(e.stage is Stage.AUTO_ACCEPTED for e in entries)
-        done = sum(not e.stage.open for e in entries) - auto_accepted
-        return Progress(done, len(entries), pace(self.store.review_lines(reader), datetime.now(UTC)), auto_accepted)
+    def progress(self, reader: str, wanted: WorklistFilter) -> Progress:
+        """Of the images that are wanted, and this reader's pace."""
+        entries = self.listed(reader, wanted)
+        stages = [e.stage for e in entries]
+        auto_accepted, predicted = stages.count(Stage.AUTO_ACCEPTED), stages.count(Stage.PREDICTED)
+        done = sum(not stage.open for stage in stages) - auto_accepted
+        speed = pace(self.store.review_lines(reader), datetime.now(UTC))
+        return Progress(done, len(entries), speed, auto_accepted, predicted)
 
     def readers(self) -> list[str]:
         """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something. Nobody
@@ -287,3 +261,11 @@ def _ring(entries: Sequence[Entry], after: str | None) -> list[Entry]:
     """From the one behind `after` once round, `after` itself last."""
     at = next((i + 1 for i, e in enumerate(entries) if e.image.sha256 == after), 0)
     return [*entries[at:], *entries[:at]]
+
+
+def _part(entries: Sequence[Entry], start: int, limit: int) -> Page:
+    """So many of them from one on."""
+    found = tuple(entries[start : start + limit])
+    first = found[0].image.sha256 if found and start > 0 else None
+    last = found[-1].image.sha256 if start + limit < len(entries) else None
+    return Page(found, first, last, len(entries))

@@ -387,7 +387,7 @@ def _worklist_routes(
         return JSONResponse(
             worklist_page(
                 shown,
-                images.progress(reader, shown),
+                images.progress(reader, wanted),
                 prefetcher.now,
                 pool.now if pool else PoolState(),
                 readers=images.readers(),

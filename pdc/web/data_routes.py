@@ -18,6 +18,7 @@ from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
 from pdc.formats.outgoing.file_names import Names, called
 from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
+from pdc.review.listing.entries import Stage
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.store.audit.kinds import AuditKind
@@ -50,8 +51,9 @@ class Data:
         beside others, for its reviews are theirs, and none of a count that they have still to read blind."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
         reader = self.reader(request)
-        kept, entries = self.service.kept_from(reader), self.images.chosen(self.images.entries(reader), wanted, reader=reader)
-        return [e.image for e in entries if not e.is_mine and e.image.sha256 not in kept]
+        kept = self.service.kept_from(reader)
+        listed = self.images.walk(reader, wanted) if wanted.stage != Stage.RETIRED else ()
+        return [e.image for e in listed if not e.is_mine and e.image.sha256 not in kept]
 
     def author(self, request: Request) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""

@@ -28,9 +28,10 @@ from pdc.formats.exporting import prepared, zipped
 from pdc.images.intake import ImageFiles
 from pdc.review.ahead.pool import PoolState
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService
-from pdc.review.worklist import TO_DO, Order, Worklist, WorklistFilter
+from pdc.review.worklist import Worklist
 from pdc.store import Store
 from pdc.store.mapping import image_row, prediction_row, review_row
 from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
@@ -118,10 +119,10 @@ def _first_page(service: ReviewService) -> None:
 
 def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     """What the route of the list answers."""
-    shown = listed.listed(READER, wanted)
-    progress = listed.progress(READER, shown)
+    shown = listed.page(READER, wanted).entries
+    progress = listed.progress(READER, wanted)
     return worklist_page(
-        shown, progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels(), visitors=False
+        shown, progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels(), visitors=None
     )
 
 

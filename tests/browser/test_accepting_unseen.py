@@ -11,7 +11,7 @@ from sure_answers import DOUBTED, SURE, an_answer
 from workbench_page import Workbench, open_page, opened, press, says
 
 from pdc.domain.values import Verdict
-from pdc.review.worklist import Stage
+from pdc.review.listing.entries import Stage
 
 pytestmark = pytest.mark.browser
 

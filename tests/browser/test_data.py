@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from workbench_page import Workbench, open_page, press, says
 
 from pdc.domain.values import Box, Findings, Mark, Point, Question, Task
-from pdc.review.worklist import WorklistFilter
+from pdc.review.listing.entries import WorklistFilter
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from workbench_page import Workbench, open_page, opened, press, says
 
 from pdc.domain.values import Status
 from pdc.review.examples import KNOWN_LABELS
-from pdc.review.worklist import Stage
+from pdc.review.listing.entries import Stage
 
 pytestmark = pytest.mark.browser
 RED, WHITE, PLATELET = KNOWN_LABELS[:3]

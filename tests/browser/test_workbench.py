@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from workbench_page import Workbench, open_page, opened, press, says
 
 from pdc.review.examples import KNOWN_LABELS
-from pdc.review.worklist import Stage
+from pdc.review.listing.entries import Stage
 
 pytestmark = pytest.mark.browser
 

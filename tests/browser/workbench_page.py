@@ -22,9 +22,10 @@ from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.history import History
 from pdc.review.labels import Labels
+from pdc.review.listing.entries import Stage
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
-from pdc.review.worklist import Stage, Worklist
+from pdc.review.worklist import Worklist
 from pdc.settings import Settings
 from pdc.store import Store
 from pdc.training.config import TrainConfig

@@ -12,7 +12,7 @@ from pdc.domain.errors import Forbidden
 from pdc.domain.values import Findings, Question, Task, Verdict
 from pdc.domain.view import View
 from pdc.review.auto_accept import DARK, DOUBTFUL, IN_WORK, NOT_WHOLE, STRANGE, UNANSWERED, UNSURE, AutoAccept, doubt_about
-from pdc.review.worklist import Stage, WorklistFilter
+from pdc.review.listing.entries import Stage, WorklistFilter
 
 NONE = {"red blood cell": {0: 0.98, 1: 0.02}, "platelet": {0: 0.97, 1: 0.03}}
 
@@ -77,7 +77,7 @@ def test_what_was_accepted_unseen_is_no_review_until_a_reader_saves_it(desk: Des
     assert accepted(desk, sha, doubtful) == [sha]
     (kept,) = desk.store.reviews(unseen=True)
     assert (kept.verdict, kept.author, kept.findings.marks) == (Verdict.AUTO_ACCEPTED, "ada", SURE.marks)
-    progress = desk.images.progress("ada", desk.images.entries("ada"))
+    progress = desk.images.progress("ada", WorklistFilter())
     assert (progress.done, progress.total, progress.auto_accepted) == (0, 2, 1)
     assert stages(desk) == [Stage.AUTO_ACCEPTED, Stage.PREDICTED]
     assert desk.images.next("ada", WorklistFilter(), None).sha256 == doubtful

@@ -16,7 +16,7 @@ from pdc.cli.answer_lines import answer_row, in_words
 from pdc.domain.label_changes import LabelChange
 from pdc.domain.values import Findings, Prediction
 from pdc.inference.predictors.base import Answer
-from pdc.review.worklist import Order, WorklistFilter
+from pdc.review.listing.entries import Order, WorklistFilter
 from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config

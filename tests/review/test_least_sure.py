@@ -10,7 +10,7 @@ from desk import ASK, FOUND, Desk
 
 from pdc.domain.values import Findings
 from pdc.review.ahead.least_sure import BATCH, Answered, LeastSure, choose, doubts_of
-from pdc.review.worklist import Order, WorklistFilter
+from pdc.review.listing.entries import Order, WorklistFilter
 from pdc.store.records import Digest
 
 

@@ -8,8 +8,8 @@ import pytest
 from desk import ASK, FOUND, Desk, a_mark
 
 from pdc.domain.values import Findings, Question, Task
+from pdc.review.listing.entries import Stage
 from pdc.review.questions import Questions, said_about
-from pdc.review.worklist import Stage
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from desk import Desk
 from pictures import encoded
 from PIL import Image as Pillow
 
-from pdc.review.worklist import Stage, WorklistFilter
+from pdc.review.listing.entries import Stage, WorklistFilter
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pdc.domain.doubt import UNLIKE, unlike, unlike_note
 from pdc.domain.values import Findings
 from pdc.inference.predictors.base import Answer, SoFar
 from pdc.review.labels import Labels
-from pdc.review.worklist import Order, WorklistFilter
+from pdc.review.listing.entries import Order, WorklistFilter
 from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config

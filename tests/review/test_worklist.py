@@ -11,7 +11,8 @@ from store_values import AT
 
 from pdc.domain.errors import NotFound
 from pdc.domain.values import Findings, Verdict
-from pdc.review.worklist import Order, Stage, WorklistFilter, pace
+from pdc.review.listing.entries import Order, Stage, WorklistFilter
+from pdc.review.worklist import pace
 from pdc.store.records import ReviewLine
 
 pytestmark = pytest.mark.both_databases("nightly")
@@ -104,6 +105,34 @@ def test_next_goes_to_the_first_image_that_needs_work_round_the_end(desk: Desk):
     assert desk.images.next("ada", WorklistFilter(stage="to do"), a).sha256 == c
 
 
+def parts(desk: Desk, **where) -> list[str]:
+    return [e.image.name for e in desk.images.page("ada", where.pop("wanted", WorklistFilter()), **where).entries]
+
+
+def test_pages_from_the_top_from_the_end_and_around_an_image_join_to_one_list(desk: Desk):
+    shas = [desk.image(f"{n}.png") for n in "abcdefg"]
+    first = desk.images.page("ada", WorklistFilter(), limit=3)
+    second = desk.images.page("ada", WorklistFilter(), after=first.last, limit=3)
+    last = desk.images.page("ada", WorklistFilter(), before="end", limit=3)
+    assert [e.image.sha256 for e in (*first.entries, *second.entries)] == shas[:6] and first.first is None
+    assert [e.image.sha256 for e in last.entries] == shas[4:] and last.last is None and last.total == 7
+    assert parts(desk, before=last.first, limit=3) == ["b.png", "c.png", "d.png"]
+    assert parts(desk, around=shas[3], limit=3) == ["c.png", "d.png", "e.png"]
+    assert parts(desk, around=shas[0], limit=3) == parts(desk, around="0" * 64, limit=3) == ["a.png", "b.png", "c.png"]
+    with pytest.raises(NotFound, match="begin at the top"):
+        parts(desk, after="0" * 64)
+
+
+def test_a_place_in_the_list_stays_when_its_image_leaves_the_list(desk: Desk):
+    shas, to_do = [desk.image(f"{n}.png") for n in "abcde"], WorklistFilter(stage="to do")
+    first = desk.images.page("ada", to_do, limit=2)
+    save(desk, shas[1])
+    assert parts(desk, wanted=to_do, after=first.last, limit=2) == ["c.png", "d.png"]
+    assert parts(desk, wanted=to_do, before=first.last, limit=2) == ["a.png"]
+    assert parts(desk, wanted=to_do, around=shas[1], limit=2) == ["a.png", "c.png"]
+    assert list(desk.images.shas("ada", to_do)) == [shas[0], *shas[2:]]
+
+
 def test_an_empty_list_says_so(desk: Desk):
     with pytest.raises(NotFound, match="upload"):
         desk.images.next("ada", WorklistFilter(), None)
@@ -113,7 +142,7 @@ def test_progress_counts_what_is_left_out_as_done_and_tells_the_pace(desk: Desk)
     a, b, _ = (desk.image(f"{n}.png") for n in "abc")
     save(desk, a)
     desk.service.skip(desk.service.open(b, ASK, "ada"))
-    progress = desk.images.progress("ada", desk.images.entries("ada"))
+    progress = desk.images.progress("ada", WorklistFilter())
     assert (progress.done, progress.total, progress.per_hour) == (2, 3, None)
 
 

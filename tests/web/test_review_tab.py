@@ -18,7 +18,7 @@ from pdc.domain.values import Findings, Question, Task, Verdict
 from pdc.inference.answer_settings import labels_of
 from pdc.inference.predictors.base import Answer
 from pdc.review.examples import KNOWN_LABELS, first_question
-from pdc.review.worklist import Stage
+from pdc.review.listing.entries import Stage
 from pdc.settings import EMBEDDED_MODEL
 from pdc.web.ui.bar import under_bar
 from pdc.web.ui.review_tab import ANSWERING, LOADING, ReviewTab

@@ -20,8 +20,8 @@ from pdc.domain.message import Message, joined
 from pdc.domain.prompts import count_in_words
 from pdc.review.ahead.pool import PoolState
 from pdc.review.examples import Example
+from pdc.review.listing.entries import HELD_BACK, MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
 from pdc.review.prefetch import PrefetchState
-from pdc.review.worklist import HELD_BACK, MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
 from pdc.store.records import Digest
 from pdc.web.ui.scripts import on_load
 from pdc.web.ui.words import in_language

@@ -15,7 +15,7 @@ from pdc.domain.errors import PdcError
 from pdc.review.counting.batches import Batch, batches, shown_batch
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.drafts import Draft
-from pdc.review.worklist import Order
+from pdc.review.listing.entries import Order
 from pdc.web.ui.counting.begin import ANOTHER, CHANGED, bad_protocol_page, begin_page, ticked, wanted_of
 from pdc.web.ui.counting.collecting import count_lines, standing_of
 from pdc.web.ui.counting.forms import Asked, FormPage, asked_in, turn_in
@@ -171,7 +171,7 @@ class CountTab:
         wanted = filter_from(asked.shown)
         if not any((wanted.stage, wanted.label, wanted.name, wanted.reader)):
             return own
-        listed = images.listed(reader, replace(wanted, order=Order.TIME))
+        listed = images.walk(reader, replace(wanted, order=Order.TIME))
         return [shown_batch([entry.image for entry in listed], read), *own]
 
 

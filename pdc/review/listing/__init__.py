@@ -1,0 +1,1 @@
+"""The list of images: what it shows, a page at a time."""
