@@ -6,6 +6,7 @@ the rules of a language and its clock is not UTC, as servers are found; and it f
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -140,6 +142,24 @@ _of: Callable[[Path], str] | None = None
 def url_of(folder: Path) -> str:
     """The URL of the test's database for this folder: the same folder, the same database."""
     return _of(folder) if _of else f"sqlite:///{folder / 'pdc.sqlite3'}"
+
+
+def ready_url_of(folder: Path) -> str:
+    """The same, but the database has its tables already: SQLite is a copy of an empty one of the newest schema."""
+    if _of is None and not (folder / "pdc.sqlite3").exists():
+        shutil.copytree(_newest(), folder, dirs_exist_ok=True)
+    return url_of(folder)
+
+
+@cache
+def _newest() -> Path:
+    """A folder with an empty SQLite database, and with its key."""
+    from pdc.store import Store
+
+    folder = Path(tempfile.mkdtemp(prefix="pdc-newest-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Store.open(f"sqlite:///{folder / 'pdc.sqlite3'}").close()
+    return folder
 
 
 def quick_url_of(folder: Path) -> str:

@@ -5,8 +5,8 @@ As in gettext, the English text with its {fields} is the sentence's id: a catalo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 
 class Message(str):
@@ -28,3 +28,25 @@ def joined(parts: Iterable[str], between: str = " ") -> Message:
     """Several as one, in this order; each Message among them keeps its own id, and an empty one is left out."""
     fields = {f"part{i}": part for i, part in enumerate(filter(None, parts))}
     return Message(between.join(f"{{{name}}}" for name in fields), **fields)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it, each Message in it with its text and its fields, so that it can be read in any language."""
+    if isinstance(value, Message):
+        return {"text": value.text, "fields": {name: plain(field) for name, field in value.fields.items()}}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+
+
+def from_plain(value: Any) -> Any:
+    """What `plain` made, with its Messages."""
+    if isinstance(value, list):
+        return [from_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"text", "fields"}:
+        return Message(value["text"], **from_plain(value["fields"]))
+    return {key: from_plain(each) for key, each in value.items()}

@@ -9,6 +9,7 @@ from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
 from pdc.store.image_queries import ImageQueries
+from pdc.store.jobs.queries import JobQueries
 from pdc.store.learnt.queries import LearntQueries
 from pdc.store.list_queries import ListQueries
 from pdc.store.look_queries import LookQueries
@@ -30,6 +31,7 @@ class Store(
     CountQueries,
     AuditQueries,
     LearntQueries,
+    JobQueries,
 ):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""

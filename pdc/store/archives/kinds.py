@@ -74,8 +74,8 @@ KINDS: Mapping[str, Kind] = {
 }
 SUMS = frozenset({"learnt_until", "score_shares", "score_sums", "score_neighbours", "edit_counts"})
 """what a store adds up of its reviews, and makes anew"""
-LEFT_OUT = SUMS | {"ended_sessions", "audit_links"}
-"""sums, logins that were ended, and the record's links: each store has its own"""
+LEFT_OUT = SUMS | {"ended_sessions", "audit_links", "jobs"}
+"""sums, logins that were ended, the record's links, and jobs: each store has its own"""
 LOGINS = frozenset({"api_tokens"})
 """tables that let somebody in: archived with logins only"""
 JSON_COLUMNS = frozenset(

@@ -37,6 +37,8 @@ class AuditKind(StrEnum):
     QUOTA_REACHED = "quota_reached"
     CLEANED_UP = "cleaned_up"
     KEY_CHANGED = "key_changed"
+    JOB_STARTED = "job_started"
+    JOB_CANCELLED = "job_cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,5 +34,7 @@ WORDS = {
     "backed_up": Message("made a backup"),
     "restored": Message("brought back"),
     "key_changed": Message("changed the record's key"),
+    "job_started": Message("started a job"),
+    "job_cancelled": Message("cancelled a job"),
 }
 """A kind of act, as the record has it -> how it is told. One that is not here is told as the record has it."""
