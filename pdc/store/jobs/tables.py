@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pdc.store.tables import Row
@@ -38,7 +38,7 @@ class JobRow(Row):
     result: Mapped[str | None]
     error: Mapped[str | None]
     tries: Mapped[int]
-    parent: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
+    parent: Mapped[int | None]
     cancelled_by: Mapped[str | None]
     alone: Mapped[str | None]
     worker: Mapped[str | None]

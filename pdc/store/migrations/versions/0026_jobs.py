@@ -21,7 +21,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.DateTime) for name in ("started_at", "ended_at", "beat_at")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("done", "tries")),
         sa.Column("total", sa.Integer),
-        sa.Column("parent", sa.Integer, sa.ForeignKey("jobs.id", name="fk_jobs_parent")),
+        sa.Column("parent", sa.Integer),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     op.create_index("ix_jobs_alone", "jobs", ["alone"], unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
