@@ -154,7 +154,11 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     app = build_server(
         service,
         access,
-        build_ui(tabs_of(settings, service, prefetcher, model, routing, reports)),
+        build_ui(
+            tabs_of(settings, service, prefetcher, model, routing, reports),
+            service.allowed,
+            {"Training": Action.TRAIN} if visitors else {},
+        ),
         prefetcher=prefetcher,
         pool=pool,
         offer=Offer(settings.offer_training, partial(reviews_to_train_on, settings, service)),
@@ -320,7 +324,7 @@ def tabs_of(
     routing: AdapterRouting,
     reports: Reports | None,
 ) -> dict[str, Any]:
-    """The tabs by their names; none to train in where every visitor has images of their own."""
+    """The tabs by their names."""
     from pdc.adapters import golden_images
     from pdc.review.counting.desk import FieldDesk
     from pdc.review.counting.measures.twice import ReadTwice
@@ -355,12 +359,11 @@ def tabs_of(
     tabs["Labels"] = LabelsTab(labels_of(service))
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
     tabs |= ({"Agreement": AgreementTab(reports, ReadTwice(counts, reports))} if reports else {}) | {"Data": DataTab()}
-    if not service.private:
-        worked = LearntReviews(store).edits
-        suspected = SuspicionPanel(adapters, partial(readers, store), review)
-        config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
-        new = partial(fresh, store, settings.runs, config)
-        tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, config, worked, suspected, role, new)
+    worked = LearntReviews(store).edits
+    suspected = SuspicionPanel(adapters, partial(readers, store), review)
+    config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
+    new = partial(fresh, store, settings.runs, config)
+    tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, config, worked, suspected, role, new)
     return tabs
 
 

@@ -47,7 +47,7 @@ class LabelLine:
 
 class Labels:
     """Every method may be called from any thread. `known` are the labels the serving model was taught, None where it does
-    not say. With `private` nobody manages them: a visitor's new label stays with their own questions."""
+    not say. With `private` a visitor's new label stays with their own questions; who is allowed to may change them."""
 
     def __init__(
         self,
@@ -97,9 +97,18 @@ class Labels:
         if there := self.find(name).name:
             return there
         check_new_label(name)
-        if not self.private:
+        if self.are_managed_by(author):
             self.store.add_label(name, author)
         return name
+
+    def are_managed_by(self, reader: str) -> bool:
+        """Whether the labels are this reader's to change for all, or would be with another role."""
+        try:
+            if self.private:
+                self.allowed(reader, Action.LABELS)
+        except Forbidden:
+            return False
+        return True
 
     def named(self, text: str) -> str:
         """The name of the label that a text means; BadQuestion where it means none, or several."""
@@ -134,7 +143,7 @@ class Labels:
     def lines(self, reader: str | None = None) -> list[LabelLine]:
         """Every label by name, the retired ones last; where labels are private, `used` counts this reader's reviews."""
         now, known = self.dictionary(), self.known()
-        used = self.store.label_uses(reader if self.private else None)
+        used = self.store.label_uses(None if self.are_managed_by(reader or "") else reader)
         lines = (
             LabelLine(
                 name,
@@ -161,8 +170,6 @@ class Labels:
 
     def _change(self, label: str, change: LabelChange, to: str | None, author: str) -> None:
         self.allowed(author, Action.LABELS)
-        if self.private:
-            raise Forbidden("Here every visitor works alone, so labels cannot be changed for all.")
         self._keep(label, author)
         self._keep(to if change is LabelChange.MERGED else None, author)
         self.store.change_label(label, change, to, by=author)

@@ -52,7 +52,7 @@ def sent(reader: Browser, data: bytes, name: str) -> int:
     """The status of an upload that may only be stored or refused, in bounded time, with a sentence."""
     before = spent()
     answer = reader.send("POST", "/api/images", params={"name": name}, content=data)
-    assert answer.status_code in (200, 413, 422), (name, answer.status_code, answer.text)
+    assert answer.status_code in (200, 409, 413, 422), (name, answer.status_code, answer.text)
     assert spent() - before < MOST_SECONDS, name
     if answer.status_code != 200:
         assert answer.json()["error"].endswith(".") and "Traceback" not in answer.text, name

@@ -10,7 +10,10 @@ FLEETING = (
 )
 ALWAYS = Message("Your images and marks are kept on this Space.")
 RESTART = Message("Your images and marks are kept until this Space restarts.")
-OTHERS = Message("Other visitors do not see them; whoever runs this Space can. Upload nothing that names a patient.")
+OTHERS = Message(
+    "Other visitors do not see them; whoever runs this Space can, and may let the model learn from them. "
+    "Upload nothing that names a patient."
+)
 
 
 def kept(days: int, *, lasts: bool) -> Message:

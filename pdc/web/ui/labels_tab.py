@@ -35,27 +35,29 @@ DONE = Message("Done. It holds from the next image on that is opened.")
 
 
 class LabelsTab:
-    """Builds the tab and holds its handlers; without the controls where nobody may change labels for all."""
+    """Builds the tab and holds its handlers. `rows` are its controls, hidden from those who work alone."""
 
     def __init__(self, labels: Labels) -> None:
         self.labels = labels
+        self.rows: list[Any] = [None, None]
 
     def build(self, demo: gr.Blocks) -> None:
         """Add the components to the surrounding Blocks and wire them."""
-        may = not self.labels.private
-        with gr.Row(elem_classes="pdc-question", visible=may):
+        shown = not self.labels.private
+        with gr.Row(elem_classes="pdc-question", visible=shown) as names:
             self.label = gr.Dropdown([], label=word("Label"), scale=3, min_width=200)
             self.text = gr.Textbox(label=word("New name, or another word"), scale=3, min_width=200)
             renamed = gr.Button(word("Rename"), scale=0, min_width=100)
             added = gr.Button(word("Add the word"), scale=0, min_width=120)
             taken = gr.Button(word("Take the word away"), scale=0, min_width=150)
             new = gr.Button(word("Make a new label"), scale=0, min_width=140)
-        with gr.Row(elem_classes="pdc-question", visible=may):
+        with gr.Row(elem_classes="pdc-question", visible=shown) as others:
             self.into = gr.Dropdown([], label=word("Label that stays"), scale=3, min_width=200)
             merged = gr.Button(word("Merge into it"), scale=0, min_width=120)
             retired = gr.Button(word("Offer no more"), scale=0, min_width=120)
             self.gone = gr.Dropdown([], label=word("Not offered, or merged"), scale=3, min_width=200)
             restored = gr.Button(word("Bring back"), scale=0, min_width=110)
+        self.rows = [names, others]
         self.said = gr.HTML("", html_template=LINE, elem_classes="pdc-status")
         self.view = NodeView()
         pair, joined = [self.label, self.text], [self.label, self.into]
@@ -72,7 +74,7 @@ class LabelsTab:
 
     @property
     def _shown(self) -> list[Any]:
-        return [self.label, self.into, self.gone, self.text, self.said, self.view]
+        return [self.label, self.into, self.gone, self.text, self.said, self.view, *self.rows]
 
     def opens(self, tab: gr.Tab, bar: gr.Tabs) -> None:
         tab.select(show_errors(self.show), None, self._shown, show_progress="hidden")
@@ -80,7 +82,7 @@ class LabelsTab:
     # Handlers ---------------------------------------------------------------------------------------------------
 
     def show(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._everything(ALONE if self.labels.private else EXPLAINED, request)
+        return self._everything(EXPLAINED if self.labels.are_managed_by(user_of(request)) else ALONE, request)
 
     def rename(self, label: str | None, to: str, request: gr.Request) -> tuple[Any, ...]:
         return self._done(self.labels.rename, (label, to), request)
@@ -111,13 +113,15 @@ class LabelsTab:
         return self._everything(DONE, request)
 
     def _everything(self, said: Message, request: gr.Request) -> tuple[Any, ...]:
-        lines = self.labels.lines(user_of(request))
+        reader = user_of(request)
+        lines, managed = self.labels.lines(reader), self.labels.are_managed_by(reader)
         live = [line.name for line in lines if not line.retired]
         choices = [gr.update(choices=names, value=None) for names in (live, live, self.labels.put_away())]
-        return *choices, "", said, self._view(lines)
+        rows = [gr.update(visible=managed)] * len(self.rows)
+        return *choices, "", said, self._view(lines, managed), *rows
 
-    def _view(self, lines: Sequence[LabelLine]) -> Node:
-        changes = [] if self.labels.private else [el("h3", CHANGES), _history(self.labels)]
+    def _view(self, lines: Sequence[LabelLine], managed: bool) -> Node:
+        changes = [el("h3", CHANGES), _history(self.labels)] if managed else []
         return el("section", table(HEAD, map(_row, lines)), *changes, cls="pdc-labels")
 
 
