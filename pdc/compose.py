@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from pdc.review.service import ReviewService
     from pdc.review.similar.cases import SimilarCases
     from pdc.review.similar.describing import Describer
+    from pdc.web.watching.routes import Watching
 
-SECRET = ("database_url", "server_key", "home")
+SECRET = ("database_url", "server_key", "metrics_token", "home")
 _AS_IT_COMES = {f.metadata["variable"]: f.default for f in fields(Settings)}
 VERSION = 12  # hex digits of the fingerprint by which answers tell a model's weights apart
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
@@ -151,6 +152,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     visits = Visits(settings.home / "visits")
     cleaning = cleaning_of(settings, service, visits) if visitors else None
     access.seen = visits.note
+    watching = watching_of(settings, service, model, routing, pool)
     app = build_server(
         service,
         access,
@@ -168,7 +170,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         counts=CountSessions(store, settings.home, service),
         max_upload_mb=settings.max_upload_mb,
         timing=settings.timing,
-        ready=lambda: model.loaded,
+        watching=watching,
         gradio_options=gradio_options(),
         provider=Provider.from_env() if visitors else None,
         kept=kept(settings.visitor_days, lasts=settings.lasts),
@@ -185,7 +187,32 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         for work in (*background, prefetcher):
             work.stop()
 
+    app.state.life = watching.life
     return app, warm_up, stop
+
+
+def watching_of(
+    settings: Settings, service: ReviewService, model: NamedPredictor, routing: AdapterRouting, pool: AnswerPool | None
+) -> Watching:
+    """What whoever runs PDC sees of this process."""
+    from pdc.review.ahead.pool import PoolState
+    from pdc.web.watching.gauges import Gauges, Sources
+    from pdc.web.watching.life import Life
+    from pdc.web.watching.metrics import Metrics
+    from pdc.web.watching.readiness import Again, Readiness
+    from pdc.web.watching.routes import Watching
+
+    loaded, store, disk = (lambda: model.loaded), service.store, service.limits.disk
+    at_last = Again(loaded, model.warm_up) if settings.server_url else loaded
+    checks = {"database": store.answers, "migrations": store.is_current, "model": at_last, "disk": lambda: not disk.is_low()}
+    metrics, life = Metrics(), Life(settings.stop_seconds)
+    service.saved = metrics.saved
+    service.requests.done = lambda wanted_by, outcome, seconds: metrics.predicted(wanted_by.name.lower(), outcome, seconds)
+    serving = lambda: [Path(name).name for a in routing().able if (name := a.named)]  # noqa: E731
+    now = (lambda: pool.now) if pool else PoolState
+    sources = Sources(store, disk, service.requests, loaded, now, serving, model=settings.base)
+    metrics.now(Gauges(sources, lambda: life.running))
+    return Watching(metrics, life, Readiness(checks), loaded, settings.metrics_token)
 
 
 def behaviour_of(settings: Settings) -> dict[str, Any]:

@@ -45,6 +45,10 @@ class Settings:
     record_anchor: str = _setting(
         "PDC_RECORD_ANCHOR", "", "file that the record's last link is added to; empty: beside the database"
     )
+    log: str = _setting("PDC_LOG", "text", "form of the log: `text`, or `json`, an object a line")
+    log_level: str = _setting("PDC_LOG_LEVEL", "warning", "least severe messages of the log: `debug`, `info`, `warning`, `error`")
+    metrics_token: str = _setting("PDC_METRICS_TOKEN", "", "token with which a program reads `/metrics`, and nothing else")
+    stop_seconds: int = _setting("PDC_STOP_SECONDS", 10, "seconds that running requests have to end once PDC is told to stop")
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
     login: bool = _setting("PDC_LOGIN", False, "`on`: a login also on this machine's own address, as behind a proxy")
     idle_minutes: int = _setting("PDC_IDLE_MINUTES", 60, "minutes without work, after which a reader has to log in again")
@@ -120,6 +124,8 @@ class Settings:
         _one_of("PDC_QUANTIZATION", self.quantization, ("nf4", "none"))
         _one_of("PDC_NAMES", self.names, ("keep", "number"))
         _one_of("PDC_BURNED_IN", self.burned_in, ("ask", "paint", "refuse", "keep"))
+        _one_of("PDC_LOG", self.log, ("text", "json"))
+        _one_of("PDC_LOG_LEVEL", self.log_level, ("debug", "info", "warning", "error"))
         _one_of("PDC_DEVICE", self.device, ("auto", "cpu", "cuda"))
         _one_of("PDC_ANSWER_STYLE", self.answer_style, ("auto", *STYLES))
         if self.max_pixels < LEAST_PIXELS:
@@ -130,6 +136,8 @@ class Settings:
         for name in ("least_free_mb", "visitor_images", "visitor_mb", "visitor_questions", "visitor_days"):
             if getattr(self, name) < 0:
                 raise BadSetting(f"PDC_{name.upper()} is {getattr(self, name)}; use 0 or more.")
+        if self.stop_seconds < 0:
+            raise BadSetting(f"PDC_STOP_SECONDS is {self.stop_seconds}; use 0 or more.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if self.idle_minutes < 1:

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pdc import __version__, files
+from pdc import __version__, files, logs
 from pdc.domain.errors import PdcError
+from pdc.logs import LogFormat
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 NOISY = ("alembic",)  # libraries that tell at INFO what only their authors need
@@ -43,16 +44,20 @@ def _show_version(wanted: bool) -> None:
 
 
 def _begin(
-    log_level: Annotated[LogLevel, typer.Option(help="The least severe messages to show.")] = LogLevel.WARNING,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="The least severe messages to show.", envvar="PDC_LOG_LEVEL")
+    ] = LogLevel.WARNING,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines for people, or one JSON object a line.", envvar="PDC_LOG")
+    ] = LogFormat.TEXT,
     version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)] = False,
 ) -> None:
-    log_from(log_level)
+    log_from(log_level, log_format)
 
 
-def log_from(level: LogLevel) -> None:
-    """Messages of at least this severity go to standard error."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().setLevel(level.upper())
+def log_from(level: LogLevel, form: LogFormat = LogFormat.TEXT) -> None:
+    """Messages of at least this severity go to standard error, in this form."""
+    logs.begin(level, form)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET if level is LogLevel.DEBUG else logging.WARNING)
 
@@ -81,6 +86,9 @@ def run(app: typer.Typer, words: Sequence[str], package: str) -> int:
 
 def end(package: str, sentence: str, code: int) -> int:
     """Say in one line why it ends; the exit code."""
+    if logs.in_json():
+        logging.getLogger(package).error("%s", sentence)
+        return code
     after_control_c = "\n" if code == INTERRUPTED and sys.stderr.isatty() else ""  # the terminal shows ^C
     print(f"{after_control_c}{package}: {sentence}", file=sys.stderr)
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from pdc.domain.errors import BadSetting
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from pdc.web.watching.life import Life
+
+log = logging.getLogger(__name__)
 LAST_WORDS = 3  # seconds that open connections have to end once it is stopped
 
 
@@ -33,14 +37,27 @@ def bound(host: str, port: int, change: str) -> Iterator[socket.socket]:
         yield place
 
 
-def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -> None:
-    """The app until it is stopped. `ready` is called once it answers."""
+def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object], life: Life | None = None) -> None:
+    """The app until it is stopped. `ready` is called once it answers. SIGTERM ends it in order, as `life` says: it is ready no
+    more, what runs is answered, then it returns. Control-C, and a second SIGTERM, end it at once."""
     import uvicorn
 
     from pdc.web.limits.connections import TimedProtocol, most_connections
     from pdc.web.limits.open_files import raised
 
     class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            if sig != signal.SIGTERM:
+                super().handle_exit(sig, frame)
+            elif life is None or life.stopping:
+                self.should_exit = True
+            else:
+                log.warning("told to stop; running requests have %d s to end", life.seconds)
+                life.stop()
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) or (life is not None and life.is_over())
+
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
@@ -55,6 +72,7 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object]) -
         limit_concurrency=most_connections(raised()),
         log_config=None,
         log_level=None,
+        access_log=False,  # it would tell addresses, with the names in them
         timeout_graceful_shutdown=LAST_WORDS,
     )
     Server(config).run(sockets=[place])

@@ -8,6 +8,7 @@ watches any more is stopped. A less urgent one gives way within one pass of the 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
@@ -64,7 +65,8 @@ class Request(Generic[T]):
 class RequestTable:
     """All requests to one model; `at_once` of them are computed at a time. Any thread.
 
-    A model in this process answers one at a time; a server takes several.
+    A model in this process answers one at a time; a server takes several. `done` is told of each that was worked at: for whom,
+    whether it was answered, failed or stopped, and how many seconds that took.
     """
 
     def __init__(self, at_once: int = 1) -> None:
@@ -72,6 +74,7 @@ class RequestTable:
         self._free, self._numbers = at_once, count()
         self._in_flight: dict[Hashable, Request] = {}
         self._asked_last = -inf
+        self.done: Callable[[Priority, str, float], object] = lambda priority, outcome, seconds: None
 
     def ask(self, key: Hashable, priority: Priority, work: Work[T]) -> Watch[T]:
         """Watch the request in flight under this key, or begin one that does `work` in a copy of this context."""
@@ -91,6 +94,12 @@ class RequestTable:
             if any(w.priority < Priority.POOL for r in self._in_flight.values() for w in r.watches):
                 self._asked_last = monotonic()
             return monotonic() - self._asked_last
+
+    def now(self) -> tuple[int, dict[Priority, int]]:
+        """How many are computed, and how many wait, by their most urgent watcher."""
+        with self.changed:
+            waiting = Counter(r.rank[0] for r in self._waiting())
+            return sum(r.running for r in self._in_flight.values()), {priority: waiting[priority] for priority in Priority}
 
     def finished(self, value: T) -> Watch[T]:
         """A watch of what is known already."""
@@ -120,11 +129,14 @@ class RequestTable:
         return [r for r in self._in_flight.values() if not r.running and r.watches]
 
     def _run(self, request: Request[T]) -> None:
+        began, wanted_by = monotonic(), min((w.priority for w in list(request.watches)), default=Priority.POOL)
         try:
             for part in request.work(lambda: self._must_stop(request)):
                 self._add(request, part)
         except Exception as error:
             request.error = error
+        outcome = "failed" if request.error else "stopped" if request.told_to_stop else "answered"
+        self.done(wanted_by, outcome, monotonic() - began)
         with self.changed:
             if any(w.priority < Priority.POOL for w in request.watches):
                 self._asked_last = monotonic()

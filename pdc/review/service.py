@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -55,7 +56,7 @@ class ReviewService(ImageAccess):
     saved. With `private` every reader has only the images that they brought, and sees nobody else's reviews. `trouble` says
     what a reader should know about who answers. `looks`: from how many an answer for the screen is voted,
     `unhurried`: from how many one that nobody waits for. `text_rule`: what becomes of images with text burned into them.
-    `numbered`: uploads are stored under numbers instead of their names.
+    `numbered`: uploads are stored under numbers instead of their names. `saved` is told what each save took.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ReviewService(ImageAccess):
         self.looks, self.unhurried, self.allowed, self.text_rule, self.numbered = looks, unhurried, allowed, text_rule, numbered
         self.reads = Reads(store, adjudicators, private=private, allowed=allowed)
         self.least_sure = LeastSure()
+        self.saved: Callable[[float], object] = lambda seconds: None
 
     # Open
 
@@ -266,6 +268,7 @@ class ReviewService(ImageAccess):
         what the reader's own newest review says already, as after an answer that was lost, is not said twice. `request` is the
         sender's own name of this save: sent again under it, what it stored is returned, whatever happened since.
         """
+        begun = perf_counter()
         self.limits.save()
         blind = draft.blind and self.hides(draft.image.sha256, draft.question, draft.author)
         review = Review(
@@ -284,6 +287,7 @@ class ReviewService(ImageAccess):
         hidden = self.hides(draft.image.sha256, draft.question, draft.author)
         note = said_when_saved(stored)
         key = fresh_key(draft.kind)
+        self.saved(perf_counter() - begun)
         return replace(draft, base_revision=stored.revision, key=key, seen=None, note=note, blind=hidden), stored
 
     def _standing(self, review: Review, draft: Draft) -> Review | None:

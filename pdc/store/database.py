@@ -20,7 +20,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from pdc.domain.errors import DiskFull, PdcError, StoreUnavailable
 from pdc.domain.message import Message
@@ -46,6 +46,18 @@ class Database:
         """Give back every connection. The last one to close folds the write-ahead log into the file."""
         self._engine.dispose()
         self._chain.anchor.close()
+
+    def size(self) -> int:
+        """Bytes that the database takes, without the images."""
+        if is_sqlite(self._engine):
+            return sqlite_size(self._engine.url)
+        with sentences(self._engine.url), self._reader.connect() as connection:
+            return postgresql.size(connection)
+
+    def connections(self) -> int:
+        """How many connections are in use now."""
+        pool = self._engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 1
 
     @contextmanager
     def _write(self) -> Iterator[RecordedSession]:
@@ -91,7 +103,7 @@ def is_sqlite(engine: Engine) -> bool:
 
 
 def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
-    options: dict[str, Any] = {"module": sqlite_driver(), "connect_args": {"timeout": busy_seconds}}
+    options: dict[str, Any] = {"module": sqlite_driver(), "connect_args": {"timeout": busy_seconds}, "hide_parameters": True}
     if _in_memory(url):
         options |= {"poolclass": StaticPool}
         options["connect_args"]["check_same_thread"] = False
@@ -117,6 +129,12 @@ def sqlite_driver() -> ModuleType:
 
 def _in_memory(url: URL) -> bool:
     return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+
+
+def sqlite_size(url: URL) -> int:
+    """Bytes of the file and its write-ahead log; 0 for one in memory."""
+    files = () if _in_memory(url) else (Path(f"{url.database}{end}") for end in ("", "-wal"))
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _make_folder(url: URL) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -103,10 +104,16 @@ def _config() -> Config:
 
 def _is_newest(connection: Connection) -> bool:
     from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_heads() == _newest()
+
+
+@cache
+def _newest() -> tuple[str, ...]:
+    """The newest revisions of this program; read once, for that takes a tenth of a second."""
     from alembic.script import ScriptDirectory
 
-    newest = ScriptDirectory.from_config(_config()).get_heads()
-    return list(MigrationContext.configure(connection).get_current_heads()) == newest
+    return tuple(ScriptDirectory.from_config(_config()).get_heads())
 
 
 def _upgrade(connection: Connection) -> None:

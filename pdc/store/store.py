@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from pdc.store.adapter_queries import AdapterQueries
 from pdc.store.audit.chain import Chain, RecordPlace
 from pdc.store.audit.queries import AuditQueries
@@ -14,7 +16,7 @@ from pdc.store.learnt.queries import LearntQueries
 from pdc.store.list_queries import ListQueries
 from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
-from pdc.store.schema import migrate
+from pdc.store.schema import is_current, migrate
 from pdc.store.tokens.queries import TokenQueries
 from pdc.store.vector_queries import VectorQueries
 
@@ -54,3 +56,12 @@ class Store(
             engine.dispose()
             raise
         return cls(engine, chain)
+
+    def answers(self) -> bool:
+        """True; StoreUnavailable when the database does not answer."""
+        with self._read() as session:
+            return session.scalar(select(1)) == 1
+
+    def is_current(self) -> bool:
+        """Whether the database is still of this version: another process may have brought it further. StoreUnavailable."""
+        return is_current(self._engine)

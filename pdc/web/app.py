@@ -79,13 +79,16 @@ from pdc.web.ui.sessions import LOG_IN, Sessions
 from pdc.web.ui.used_routes import API, OnlyUsed, used
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
+from pdc.web.watching.requests import HEADER, Routed, Watched
+from pdc.web.watching.routes import HEALTH, READY, Watching, add_watching_routes
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
-OPEN_PATHS = ("/login", "/health")
+OPEN_PATHS = ("/login", HEALTH, READY)
+FAULT = "Something went wrong here, and it is a fault of PDC. Whoever runs PDC finds it in the log, under {request}."
 STATUS = {
     NotFound: 404,
     BadImage: 422,
@@ -133,22 +136,27 @@ def build_server(
     counts: CountSessions | None = None,
     max_upload_mb: int = 64,
     timing: bool = False,
-    ready: Callable[[], bool] = lambda: True,
+    watching: Watching | None = None,
     gradio_options: dict[str, Any] | None = None,
     provider: Provider | None = None,
     kept: Message = KEPT,
 ) -> FastAPI:
-    """The whole app. `blocks` is the Gradio interface; `ready` says whether the model has been loaded; `reports` say how
+    """The whole app. `blocks` is the Gradio interface; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
     are the count sessions. With `timing` what an image takes its reader is kept. `provider`: the owner of a Space may log in
-    there; `kept` tells its visitors how long their images are kept."""
+    there; `kept` tells its visitors how long their images are kept. `watching`: what whoever runs PDC sees of it."""
+    watching = watching or Watching()
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Routed)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # its presence keeps Gradio from reflecting any origin
     sessions = Sessions(blocks, visitors=access.visitors, standing=access.standing)
     sessions.guard()
-    app.add_middleware(Guard, access=access, sessions=sessions)
+    app.add_middleware(Guard, access=access, sessions=sessions, watching=watching)
     app.add_middleware(BodyLimit, limits=BodyLimits(max_upload_mb * MB), framed=access.visitors)
+    app.add_middleware(Watched, metrics=watching.metrics, life=watching.life)
     app.exception_handler(PdcError)(_say)
+    app.exception_handler(Exception)(_own_up)
+    access.gate.refused = watching.metrics.refused
     scripts.add_routes(app)
     _login_routes(app, access, provider)
     heavy = HeavyWork()
@@ -173,11 +181,7 @@ def build_server(
         similar_route.add_similar_route(app, access, similar)
     incoming = Incoming(service, service.files.folder.parent / "incoming")
     import_routes.add_routes(app, access, incoming)
-
-    @app.get("/health")
-    async def health() -> dict[str, object]:
-        return {"status": "ok", "version": __version__, "model_loaded": ready()}
-
+    add_watching_routes(app, access, service.allowed, watching)
     return _mount(app, blocks, access, gradio_options or {})
 
 
@@ -212,8 +216,8 @@ class Guard:
     """ASGI middleware for every request: right host, same origin for writes, a user where one is needed, and nobody else's
     Gradio session."""
 
-    def __init__(self, app: ASGIApp, access: Access, sessions: Sessions) -> None:
-        self.app, self.access, self.sessions = app, access, sessions
+    def __init__(self, app: ASGIApp, access: Access, sessions: Sessions, watching: Watching) -> None:
+        self.app, self.access, self.sessions, self.watching = app, access, sessions, watching
         self.open, self.events = OpenRequests(access), Events(sessions.blocks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -225,14 +229,17 @@ class Guard:
         cookies: list[tuple[bytes, bytes]] = []
         send = PageSender(send, headers_for(scope, framed=framed), cookies, framed=framed)
         try:
-            way = self._named(request, cookies)
-            answer = _refusal(request, self.access) or way
+            known = self.watching.lets_in(request, _route(scope))
+            way = None if known else self._named(request, cookies)
+            answer = _refusal(request, self.access, known=known) or way
             if answer is None and _route(scope).startswith(API):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
             answer = await _say(request, error)
         if answer is not None:
             await answer(scope, receive, send)
+        elif known:
+            await self.app(scope, receive, send)
         else:
             await self.open.serve(self.app, request, _uncompressed(scope), receive, send)
 
@@ -307,12 +314,13 @@ def _sessions_named(request: Request, route: str, said: dict[str, Any]) -> list[
     return [str(n) for n in (*named, route.partition("heartbeat/")[2]) if n]
 
 
-def _refusal(request: Request, access: Access) -> Response | None:
+def _refusal(request: Request, access: Access, *, known: bool = False) -> Response | None:
+    """`known`: it says by other means than a login that it may come in."""
     if not access.host_allowed(request):
         return _sentence(request, 400, ELSEWHERE)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
         return _sentence(request, 403, FROM_ANOTHER_SITE)
-    if _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
+    if not known and _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
         if access.by_token(request):
             return _sentence(request, 401, NO_TOKEN)
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
@@ -456,6 +464,14 @@ async def _say(request: Request, error: Exception) -> Response:
     if isinstance(error, StoreUnavailable):
         log.warning("%s", error)  # with the place that readers are not told
     return _sentence(request, STATUS.get(type(error), 400), error.message, again=isinstance(error, Busy))
+
+
+async def _own_up(request: Request, error: Exception) -> Response:
+    """What nobody foresaw; the server tells the log about it, under the id of the request."""
+    id = getattr(request.state, "request_id", "")
+    answer = _sentence(request, 500, Message(FAULT, request=id))
+    answer.headers[HEADER] = id
+    return answer
 
 
 def _sentence(request: Request, status: int, sentence: Message, *, again: bool = False) -> Response:

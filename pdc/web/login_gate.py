@@ -47,6 +47,8 @@ class LoginGate:
     lock: Lock = field(default_factory=Lock)
     inside: int = 0
     """who is checked or waits for it; only the event loop counts"""
+    refused: Callable[[str], object] = lambda why: None
+    """told why somebody was not let in: a wrong `password`, a wrong `token`, or `early` after too many of them"""
     places: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
 
     async def check(self, name: str, address: str, fits: Callable[[], bool]) -> bool:
@@ -67,6 +69,7 @@ class LoginGate:
         """A program came with a wrong token. TooManyTries, beyond the first ones. They are counted apart from passwords, and a
         right token is always taken: behind a proxy one broken program would lock everybody out."""
         key = ("token", address)
+        self.refused("token")
         if (wait := self._wait([key])) > 0:
             raise TooManyTries("Too many wrong API tokens. Wait {n} seconds, then try again.", n=int(wait) + 1)
         log.warning("wrong API token from %s", address)
@@ -75,12 +78,17 @@ class LoginGate:
     def _checked(self, name: str, address: str, fits: Callable[[], bool]) -> bool:
         self._refuse_early(name, address)  # others of the same name may have failed meanwhile
         good = fits()
-        self._forget(("name", name)) if good else self._count(_keys(name, address))
+        if good:
+            self._forget(("name", name))
+        else:
+            self._count(_keys(name, address))
+            self.refused("password")
         log.info("%s: user %r from %s", "logged in" if good else "wrong password", name[:64], address)
         return good
 
     def _refuse_early(self, name: str, address: str) -> None:
         if (wait := self._wait(_keys(name, address))) > 0:
+            self.refused("early")
             log.warning("a login of user %r from %s has to wait for %.0f s", name[:64], address, wait)
             raise TooManyTries("Too many wrong passwords. Wait {n} seconds, then try again.", n=int(wait) + 1)
 

@@ -33,9 +33,10 @@ class Action(StrEnum):
     ASSIGN = "give images to readers"
     LABELS = "change labels for everybody"
     RECORD = "read the record"
+    METRICS = "read the metrics"
 
 
-NEEDED = {action: Role.TRAINER for action in Action} | dict.fromkeys((Action.FORCE, Action.RECORD), Role.ADMIN)
+NEEDED = {action: Role.TRAINER for action in Action} | dict.fromkeys((Action.FORCE, Action.RECORD, Action.METRICS), Role.ADMIN)
 _ORDER = list(Role)
 
 

@@ -27,6 +27,15 @@ class Disk:
     folder: Path
     least_mb: int = 0
 
+    @property
+    def least_bytes(self) -> int:
+        """With less free no upload is taken."""
+        return self.least_mb * MB
+
+    def is_low(self) -> bool:
+        """Whether uploads are refused."""
+        return self.free_bytes() < self.least_bytes
+
     def refuse_upload(self, size: int = 0) -> None:
         """DiskFull where `size` more bytes would leave too little."""
         self._refuse(NO_UPLOAD, self.least_mb, size)

@@ -44,7 +44,7 @@ class AuditQueries(Database):
                 if session.scalar(known) is None:
                     session.add(audit_row(AuditKind.VIEWED, who, image=image))
         except StoreUnavailable as error:
-            log.error("it was not recorded that %r was shown an image: %s", who, error)
+            log.error("it was not recorded that somebody was shown image %s: %s", image[:12], error)
 
     def check_record(self, *anchors: Head) -> Checked:
         """Read the whole record again, while others write. `anchors` are links known from elsewhere; the store's own anchor
@@ -54,6 +54,12 @@ class AuditQueries(Database):
             mine = [known]
         with self._read() as session:
             return check(session.connection(), self._chain.keys.now(), (*mine, *anchors))
+
+    def last_act(self, kind: AuditKind) -> datetime | None:
+        """When there was the last one of a kind."""
+        newest = select(AuditEventRow.at).where(AuditEventRow.kind == str(kind)).order_by(AuditEventRow.id.desc()).limit(1)
+        with self._read() as session:
+            return session.scalar(newest)
 
     def record_lines(self, wanted: RecordFilter = ALL, limit: int | None = None) -> Iterator[RecordLine]:
         """Who did what, the newest first."""

@@ -31,7 +31,9 @@ MEANINGS = (
 def make_engine(url: URL, busy_seconds: float) -> Engine:
     """An engine whose connections are tried before they are used: a server that was restarted is not noticed."""
     with_driver = url if "+" in url.drivername else url.set(drivername="postgresql+psycopg")
-    engine = create_engine(with_driver, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW)
+    engine = create_engine(
+        with_driver, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=MAX_OVERFLOW, hide_parameters=True
+    )  # parameters are names and findings: no error, and so no log, shows them
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -53,3 +55,8 @@ def wait_for_turn(connection: Connection, patient: bool) -> None:
     if patient:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+
+
+def size(connection: Connection) -> int:
+    """Bytes that the whole database takes on its server."""
+    return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())

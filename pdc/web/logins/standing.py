@@ -44,7 +44,7 @@ class OpenRequests:
     async def _watch(self, request: Request, before: object, answer: _Answer, serving: asyncio.Task[None] | None) -> None:
         while await self._now(request) == before:
             pass
-        log.info("a request for %s ends: its login, token or role no longer holds", request.url.path)
+        log.info("an open request ends: its login, token or role no longer holds")
         answer.cut = True
         if serving is not None:
             serving.cancel()

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from pdc.domain.message import Message
+from pdc.logs import REQUEST
 from pdc.web.ui.screen import error_shown, user_of
 from pdc.web.ui.words import language_of
 
@@ -50,6 +51,7 @@ class Sessions:
                     raise error_shown(refused, language=language_of(asked))
                 if state is not None:
                     state.owner = user
+                REQUEST.set(_id_of(asked))
             return await process(*args, **named)
 
         self.blocks.process_api = process_own
@@ -66,3 +68,8 @@ class Sessions:
         if self.visitors:
             return VISITED
         return Message(OTHER_USER, user=user, owner=owner)
+
+
+def _id_of(asked: Any) -> str | None:
+    """The id of the request that began an event: its handler runs in a task of the queue, which knows nothing of it."""
+    return getattr(getattr(getattr(asked, "request", None), "state", None), "request_id", None)

@@ -1,0 +1,65 @@
+"""The two forms of the log: what a program reads is one JSON object a line, whoever speaks and whatever happens."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pdc.logs import REQUEST, JsonFormatter, TextFormatter
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEAKS = """
+import logging, sys, threading, warnings
+from pdc.cli import entry
+from pdc.domain.errors import BadSetting
+app = entry.new_app("about", "examples")
+@app.command("speak")
+def speak() -> int:
+    logging.getLogger("a.library").warning("two\\nlines and %s", "ünicode")
+    warnings.warn("old")
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start(); thread.join()
+    raise BadSetting("This is refused.")
+@app.command("break")
+def break_() -> int:
+    raise KeyError("x")
+sys.exit(entry.run(app, sys.argv[1:], "pdc"))
+"""
+
+
+def record(message: str = "said", **more: object) -> logging.LogRecord:
+    made = logging.LogRecord("pdc.web.app", logging.WARNING, "x.py", 1, message, (), None)
+    made.__dict__.update(more)
+    return made
+
+
+def test_a_line_has_the_request_that_it_belongs_to_in_both_forms():
+    assert TextFormatter().format(record()) == "WARNING pdc.web.app: said"
+    token = REQUEST.set("abc")
+    try:
+        assert TextFormatter().format(record()) == "WARNING pdc.web.app: said [abc]"
+        said = json.loads(JsonFormatter().format(record(fields={"ms": 3})))
+    finally:
+        REQUEST.reset(token)
+    assert said["request"] == "abc" and said["ms"] == 3 and said["level"] == "warning" and said["logger"] == "pdc.web.app"
+
+
+def test_a_program_reads_every_line_of_a_process_that_warns_and_fails():
+    environment = {**os.environ, "PDC_LOG": "json", "PYTHONPATH": str(ROOT)}
+
+    def spoken(word: str) -> tuple[int, list[dict[str, str]]]:
+        command = [sys.executable, "-c", SPEAKS, word]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert done.stdout == ""
+        return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
+
+    code, said = spoken("speak")
+    assert code == 1 and said[0]["message"] == "two\nlines and ünicode" and said[0]["logger"] == "a.library"
+    assert "old" in said[1]["message"] and "ZeroDivisionError" in said[2]["traceback"]
+    assert (said[3]["message"], said[3]["level"]) == ("This is refused.", "error") and len(said) == 4
+    code, said = spoken("break")
+    assert code == 1 and len(said) == 1 and "KeyError" in said[0]["traceback"]
