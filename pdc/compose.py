@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pdc.review.service import ReviewService
     from pdc.review.similar.cases import SimilarCases
     from pdc.review.similar.describing import Describer
+    from pdc.web.api.parts import Behind
     from pdc.web.watching.routes import Watching
 
 SECRET = ("database_url", "server_key", "metrics_token", "home")
@@ -174,6 +175,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         gradio_options=gradio_options(),
         provider=Provider.from_env() if visitors else None,
         kept=kept(settings.visitor_days, lasts=settings.lasts),
+        behind=behind_api(settings, store, model, routing),
     )
 
     background = [work for work in (pool, cleaning) if work]
@@ -213,6 +215,21 @@ def watching_of(
     sources = Sources(store, disk, service.requests, loaded, now, serving, model=settings.base)
     metrics.now(Gauges(sources, lambda: life.running))
     return Watching(metrics, life, Readiness(checks), loaded, settings.metrics_token)
+
+
+def behind_api(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting) -> Behind:
+    """What the API needs beside the service."""
+    from pdc.web.api.parts import Behind
+
+    adapters = registry_of(settings, store, model, routing)
+    return Behind(adapters, partial(role_of, settings, store), partial(first_question_of, settings, routing, store))
+
+
+def registry_of(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting) -> Adapters:
+    """The registry whose adapters are tried before they may serve."""
+    from pdc.adapters import golden_images
+
+    return Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
 
 
 def behaviour_of(settings: Settings) -> dict[str, Any]:
@@ -352,7 +369,6 @@ def tabs_of(
     reports: Reports | None,
 ) -> dict[str, Any]:
     """The tabs by their names."""
-    from pdc.adapters import golden_images
     from pdc.review.counting.desk import FieldDesk
     from pdc.review.counting.measures.twice import ReadTwice
     from pdc.review.counting.sessions import CountSessions
@@ -376,7 +392,7 @@ def tabs_of(
     from pdc.web.ui.training.tab import TrainingTab
 
     store = service.store
-    adapters = Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
+    adapters = registry_of(settings, store, model, routing)
     first = partial(first_question_of, settings, routing, store)
     ready = lambda: bool(settings.server_url) or model.loaded  # noqa: E731
     counts = CountSessions(store, settings.home, service)

@@ -90,6 +90,8 @@ UNSEEN = (Verdict.AUTO_ACCEPTED, Verdict.TAKEN_BACK)
 
 
 class AdapterStatus(StrEnum):
+    """How an adapter in the registry stands."""
+
     CANDIDATE = "candidate"
     EVALUATED = "evaluated"
     ACTIVE = "active"

@@ -4,6 +4,7 @@ time, and likenesses."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select, true
@@ -14,7 +15,7 @@ from pdc.domain.values import UNSEEN, USABLE, Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.records import Event, EventKind
-from pdc.store.tables import EventRow, ImageRow, LikenessRow, ReviewRow
+from pdc.store.tables import EventRow, ImageRow, LikenessRow, OwnerRow, ReviewRow
 
 CHUNK = 500
 
@@ -97,6 +98,21 @@ class ImageQueries(ReaderQueries):
         """Those that are retired too."""
         with self._read() as session:
             return session.scalar(select(func.count()).select_from(ImageRow)) or 0
+
+    def image_page(self, after: int, limit: int, owner: str | None = None, name: str = "") -> tuple[list[Image], int | None]:
+        """Images that are not retired, oldest first, behind the number `after`; and the number to go on from, None at the end.
+
+        Those of everybody, or what `owner` brought, under the names they gave. `name`: of those alone that have it in theirs.
+        """
+        named = ImageRow.name if owner is None else OwnerRow.name
+        query = select(ImageRow, named).where(ImageRow.seq > after, ImageRow.sha256.not_in(retired_shas(owner)))
+        if owner is not None:
+            query = query.join(OwnerRow, OwnerRow.image_sha256 == ImageRow.sha256).where(OwnerRow.owner == owner)
+        query = query.where(named.icontains(name, autoescape=True)) if name else query
+        with self._read() as session:
+            rows = session.execute(query.order_by(ImageRow.seq).limit(limit + 1)).all()
+            found = [replace(mapping.image(row), name=given) for row, given in rows[:limit]]
+            return found, rows[limit - 1][0].seq if len(rows) > limit else None
 
     def every_image(self) -> list[Image]:
         """Those that are retired too, oldest first."""

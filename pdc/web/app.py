@@ -22,17 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from pdc import __version__
-from pdc.domain.errors import (
-    BadImage,
-    Busy,
-    DiskFull,
-    Forbidden,
-    NotFound,
-    PdcError,
-    QuotaReached,
-    StoreUnavailable,
-    TooManyTries,
-)
+from pdc.domain.errors import NotFound, PdcError
 from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH, Image
 from pdc.images.thumbnails import Thumbnails
@@ -62,12 +52,15 @@ from pdc.web import (
     sheet_routes,
     similar_route,
 )
+from pdc.web.api.app import PLACE, make_api
+from pdc.web.api.parts import Behind, Parts
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.incoming import Incoming
 from pdc.web.limits.aside import laid_aside
 from pdc.web.limits.bodies import MB, BodyLimit, BodyLimits
 from pdc.web.limits.events import MOST_QUEUED, Events
-from pdc.web.limits.turns import RETRY_SECONDS, HeavyWork
+from pdc.web.limits.refusals import say, sentence
+from pdc.web.limits.turns import HeavyWork
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
@@ -89,16 +82,6 @@ FROM_ANOTHER_SITE = Message("This request came from another site and was refused
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", HEALTH, READY)
 FAULT = "Something went wrong here, and it is a fault of PDC. Whoever runs PDC finds it in the log, under {request}."
-STATUS = {
-    NotFound: 404,
-    BadImage: 422,
-    Forbidden: 403,
-    TooManyTries: 429,
-    StoreUnavailable: 503,
-    DiskFull: 507,
-    QuotaReached: 429,
-    Busy: 503,
-}
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
@@ -119,7 +102,7 @@ class Offer:
     reviews: Callable[[str], int] = lambda user: 0
 
 
-NO_OFFER = Offer()
+NO_OFFER, ALONE = Offer(), Behind()
 
 
 def build_server(
@@ -140,11 +123,13 @@ def build_server(
     gradio_options: dict[str, Any] | None = None,
     provider: Provider | None = None,
     kept: Message = KEPT,
+    behind: Behind = ALONE,
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
     are the count sessions. With `timing` what an image takes its reader is kept. `provider`: the owner of a Space may log in
-    there; `kept` tells its visitors how long their images are kept. `watching`: what whoever runs PDC sees of it."""
+    there; `kept` tells its visitors how long their images are kept. `watching`: what whoever runs PDC sees of it;
+    `behind`: what the API needs beside the service."""
     watching = watching or Watching()
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Routed)
@@ -154,7 +139,7 @@ def build_server(
     app.add_middleware(Guard, access=access, sessions=sessions, watching=watching)
     app.add_middleware(BodyLimit, limits=BodyLimits(max_upload_mb * MB), framed=access.visitors)
     app.add_middleware(Watched, metrics=watching.metrics, life=watching.life)
-    app.exception_handler(PdcError)(_say)
+    app.exception_handler(PdcError)(say)
     app.exception_handler(Exception)(_own_up)
     access.gate.refused = watching.metrics.refused
     scripts.add_routes(app)
@@ -182,6 +167,7 @@ def build_server(
     incoming = Incoming(service, service.files.folder.parent / "incoming")
     import_routes.add_routes(app, access, incoming)
     add_watching_routes(app, access, service.allowed, watching)
+    app.mount(PLACE, make_api(Parts(access, service, heavy, behind)))
     return _mount(app, blocks, access, gradio_options or {})
 
 
@@ -235,7 +221,7 @@ class Guard:
             if answer is None and _route(scope).startswith(API):
                 answer, receive = await self._of_gradio(request, receive)
         except PdcError as error:
-            answer = await _say(request, error)
+            answer = await say(request, error)
         if answer is not None:
             await answer(scope, receive, send)
         elif known:
@@ -255,13 +241,13 @@ class Guard:
         """Gradio's routes are closed but for those that the page uses, each with its user's own session."""
         route = _route(request.scope)
         if not used(route):
-            return _sentence(request, 404, Message("There is no such page.")), receive
+            return sentence(request, 404, Message("There is no such page.")), receive
         body, again = await _read(receive) if request.method == "POST" else (b"", receive)
         user = self.access.user(request) or LOCAL_USER
         said = _json(body)
         refused = (self.sessions.refusal(named, user) for named in _sessions_named(request, route, said))
-        if sentence := next(filter(None, refused), None):
-            return _sentence(request, 403, sentence), again
+        if said_no := next(filter(None, refused), None):
+            return sentence(request, 403, said_no), again
         if self.sessions.is_event_of_another(said.get("event_id"), user):
             return JSONResponse(CANCELLED), again
         if route.endswith("/queue/join"):
@@ -317,14 +303,14 @@ def _sessions_named(request: Request, route: str, said: dict[str, Any]) -> list[
 def _refusal(request: Request, access: Access, *, known: bool = False) -> Response | None:
     """`known`: it says by other means than a login that it may come in."""
     if not access.host_allowed(request):
-        return _sentence(request, 400, ELSEWHERE)
+        return sentence(request, 400, ELSEWHERE)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not access.same_origin(request):
-        return _sentence(request, 403, FROM_ANOTHER_SITE)
+        return sentence(request, 403, FROM_ANOTHER_SITE)
     if not known and _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
         if access.by_token(request):
-            return _sentence(request, 401, NO_TOKEN)
+            return sentence(request, 401, NO_TOKEN)
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-        return RedirectResponse("/login", 303) if wants_page else _sentence(request, 401, LOG_IN)
+        return RedirectResponse("/login", 303) if wants_page else sentence(request, 401, LOG_IN)
     return None
 
 
@@ -459,21 +445,9 @@ def _login_routes(app: FastAPI, access: Access, provider: Provider | None) -> No
         return access.log_out(request)
 
 
-async def _say(request: Request, error: Exception) -> Response:
-    assert isinstance(error, PdcError)
-    if isinstance(error, StoreUnavailable):
-        log.warning("%s", error)  # with the place that readers are not told
-    return _sentence(request, STATUS.get(type(error), 400), error.message, again=isinstance(error, Busy))
-
-
 async def _own_up(request: Request, error: Exception) -> Response:
     """What nobody foresaw; the server tells the log about it, under the id of the request."""
     id = getattr(request.state, "request_id", "")
-    answer = _sentence(request, 500, Message(FAULT, request=id))
+    answer = sentence(request, 500, Message(FAULT, request=id))
     answer.headers[HEADER] = id
     return answer
-
-
-def _sentence(request: Request, status: int, sentence: Message, *, again: bool = False) -> Response:
-    headers = {"Retry-After": str(RETRY_SECONDS)} if again else None
-    return JSONResponse({"error": in_language(sentence, language_of(request))}, status, headers)

@@ -22,6 +22,7 @@ from pdc.web.auth import COOKIE, _stamp
 KEPT = Path(__file__).parent / "routes.txt"
 SPACE = "SPACE_ID"
 WHO = ("nobody", *(f"{role}{by}" for role in Role for by in ("", " token")), "visitor")
+ASKED = {"task": "count_and_box", "labels": ["platelet"]}
 ENDLESS = {
     "GET /gradio_api/heartbeat/{session_hash}",
     "GET /gradio_api/queue/data",
@@ -33,6 +34,10 @@ SENT: dict[str, Callable[[str], dict[str, Any]]] = {  # with the sha256 of an im
     "POST /api/worklist/restore": lambda sha: {"json": {"images": [sha]}},
     "POST /api/worklist/hold-back": lambda sha: {"json": {"images": [sha], "why": "x"}},
     "POST /api/worklist/release": lambda sha: {"json": {"images": [sha], "why": "x"}},
+    "POST /api/v1/images/{sha256}/reviews": lambda sha: {"json": {**ASKED, "base_revision": 0, "marks": []}},
+    "POST /api/v1/adapters/{name}/promote": lambda sha: {"json": {}},
+    "POST /api/v1/adapters/rollback": lambda sha: {"json": {"name": "x"}},
+    "GET /api/v1/labels/find": lambda sha: {"params": {"text": "x"}},
     "GET /api/similar/{sha256}": lambda sha: {"params": {"task": "count_and_box", "label": "platelet"}},
 }
 NEW = (
@@ -84,7 +89,7 @@ def filled_for(alice: Browser) -> dict[str, str]:
     """What stands in the places of an address: alice's."""
     sha = alice.upload("hers.png")
     alice.open(sha)
-    return {"sha256": sha, "session_hash": alice.page, "channel": "0", "format": "coco", "ending": "html"}
+    return {"sha256": sha, "session_hash": alice.page, "channel": "0", "format": "coco", "ending": "html", "id": "1"}
 
 
 def got(browser: Browser, route: str, given: dict[str, str]) -> int:

@@ -36,6 +36,8 @@ OF_VERDICT = {Verdict.SKIPPED: Stage.SKIPPED, Verdict.AUTO_ACCEPTED: Stage.AUTO_
 
 
 class Order(StrEnum):
+    """In which order a list comes."""
+
     TIME = "time"
     NAME = "name"
     UNCERTAIN = "uncertain"

@@ -17,13 +17,14 @@ from pdc.web.ui.words import in_language, language_of
 
 KB, MB = 1_000, 1_000_000
 OTHERWISE = 1 * MB
-UPLOADS = ("/api/images", "/api/data/import")  # as large as the settings allow
+UPLOADS = ("/api/images", "/api/data/import", "/api/v1/images")  # as large as the settings allow
 ROUTES = {
     "/login": 64 * KB,
     "/logout": 64 * KB,
     "/session": 64 * KB,
     "/visit": 64 * KB,
     "/api/worklist/": 8 * MB,  # the names of 100,000 images
+    "/api/v1/images/": 16 * MB,  # a review of 6,400 marks
     "/gradio_api/run/": 16 * MB,  # a draft, and the one that it is merged with, of 5,000 marks each
     "/gradio_api/queue/": 16 * MB,
 }

@@ -1,0 +1,50 @@
+"""The API as an app of its own, mounted in PDC's: its groups of routes, its description, and a page that shows that."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+
+from pdc import __version__
+from pdc.web.api import account, adapters, images, jobs, predictions, reviews, worklist
+from pdc.web.api.errors import add_errors
+from pdc.web.api.page import page
+from pdc.web.api.parts import Parts
+from pdc.web.ui.words import language_of
+
+PLACE = "/api/v1"
+ABOUT = (
+    "Images in, the model's answers and people's reviews out. Send `Authorization: Bearer pdc_...` with an API token, or come "
+    "from the page with its cookie. Every coordinate is in pixels of the stored, upright image. Times are UTC. "
+    'Whatever is refused is answered with `{"error": "a sentence"}`. Fields may be added in this version, never taken away.'
+)
+GROUPS = (images, predictions, reviews, worklist, jobs, adapters, account)
+
+
+def make_api(parts: Parts) -> FastAPI:
+    """The app to mount at `PLACE`."""
+    api = FastAPI(
+        title="PDC",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_named,
+        separate_input_output_schemas=False,
+    )
+    add_errors(api)
+    for group in GROUPS:
+        api.include_router(group.routes(parts))
+
+    @api.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> HTMLResponse:
+        """The description as a page without any script."""
+        return HTMLResponse(page(api.openapi(), request.scope.get("root_path", ""), language_of(request)))
+
+    return api
+
+
+def _named(route: APIRoute) -> str:
+    """`images_upload`: the group and what the route does, by which generators name their functions."""
+    return f"{str(route.tags[0]).split()[0]}_{route.name}" if route.tags else route.name
