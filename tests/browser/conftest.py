@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 from editor_page import Driver, editor_app
 from workbench_page import FLAGS, Remembering, Workbench
+
+POLL_MS = 50
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +26,20 @@ def browser() -> Iterator[object]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
+    with sync_api.sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # A busy machine may draw no frame for long; a state is looked for by the clock instead.
+        patch.setattr(sync_api.Page, "wait_for_function", partialmethod(sync_api.Page.wait_for_function, polling=POLL_MS))
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages_end_with_their_file(browser: Any) -> Iterator[None]:
+    """A page that is left open goes on asking its server, and slows all tests that follow."""
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="module")

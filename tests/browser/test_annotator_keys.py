@@ -28,7 +28,8 @@ def pixel(driver: Driver, x: float, y: float) -> tuple[int, int, int]:
 
 def middle(driver: Driver) -> list[float]:
     """The place of the image in the middle of the stage, once a frame was drawn: the view hears of its size with the frame."""
-    driver.js("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))")
+    drawn = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))"
+    driver.js(f"Promise.race([{drawn}, new Promise(late => setTimeout(late, 5000))])")
     stage = driver.page.locator(".pda-stage").bounding_box()
     return list(driver.place(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2))
 
