@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pdc.web.api.parts import Behind
     from pdc.web.watching.routes import Watching
 
-SECRET = ("database_url", "server_key", "metrics_token", "home")
+SECRET = ("home", *(f.name for f in fields(Settings) if f.metadata["secret"]))
 _AS_IT_COMES = {f.metadata["variable"]: f.default for f in fields(Settings)}
 VERSION = 12  # hex digits of the fingerprint by which answers tell a model's weights apart
 SERVER_TAKES = 8  # questions at once; a model in this process takes one
@@ -212,7 +212,7 @@ def watching_of(
     service.requests.done = lambda wanted_by, outcome, seconds: metrics.predicted(wanted_by.name.lower(), outcome, seconds)
     serving = lambda: [Path(name).name for a in routing().able if (name := a.named)]  # noqa: E731
     now = (lambda: pool.now) if pool else PoolState
-    sources = Sources(store, disk, service.requests, loaded, now, serving, model=settings.base)
+    sources = Sources(store, disk, service.requests, loaded, now, serving, store.count_jobs, settings.base)
     metrics.now(Gauges(sources, lambda: life.running))
     return Watching(metrics, life, Readiness(checks), loaded, settings.metrics_token)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.prompts import STYLES
@@ -31,8 +32,9 @@ LOOKS = 1, 4  # from how many an answer may be voted
 LEAST_PIXELS = 100_000  # with fewer a large model sees nothing
 
 
-def _setting(variable: str, default: T, what: str) -> T:
-    return field(default=default, metadata={"variable": variable, "what": what})
+def _setting(variable: str, default: T, what: str, *, secret: bool = False) -> T:
+    """`secret`: never shown, and read from the file that `<variable>_FILE` names where the variable itself is not set."""
+    return field(default=default, metadata={"variable": variable, "what": what, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,17 @@ class Settings:
     """Every field is read from the variable in its metadata; the table in docs/deployment.md is checked against it."""
 
     home: Path = _setting("PDC_HOME", Path("pdc-data"), "folder for images, database, runs and adapters")
-    database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME")
+    database_url: str = _setting("PDC_DATABASE_URL", "", "SQLAlchemy URL; empty means SQLite in PDC_HOME", secret=True)
+    database_password: str = _setting("PDC_DATABASE_PASSWORD", "", "password for a PDC_DATABASE_URL without one", secret=True)
     record_key: str = _setting("PDC_RECORD_KEY", "", "file with the record's key; empty: `record.key` beside the database")
     record_anchor: str = _setting(
         "PDC_RECORD_ANCHOR", "", "file that the record's last link is added to; empty: beside the database"
     )
     log: str = _setting("PDC_LOG", "text", "form of the log: `text`, or `json`, an object a line")
     log_level: str = _setting("PDC_LOG_LEVEL", "warning", "least severe messages of the log: `debug`, `info`, `warning`, `error`")
-    metrics_token: str = _setting("PDC_METRICS_TOKEN", "", "token with which a program reads `/metrics`, and nothing else")
+    metrics_token: str = _setting(
+        "PDC_METRICS_TOKEN", "", "token with which a program reads `/metrics`, and nothing else", secret=True
+    )
     stop_seconds: int = _setting("PDC_STOP_SECONDS", 10, "seconds that running requests have to end once PDC is told to stop")
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
     login: bool = _setting("PDC_LOGIN", False, "`on`: a login also on this machine's own address, as behind a proxy")
@@ -87,7 +92,7 @@ class Settings:
 
     server_url: str = _setting("PDC_SERVER_URL", "", "OpenAI-compatible server that answers instead of a model in this process")
     server_model: str = _setting("PDC_SERVER_MODEL", "", "what that server calls the model, when not as `PDC_MODEL` does")
-    server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others")
+    server_key: str = _setting("PDC_SERVER_KEY", "", "key of that server; `serve-model` demands it of others", secret=True)
     server_seconds: int = _setting("PDC_SERVER_SECONDS", 120, "longest wait for one answer of that server, in seconds")
 
     answer_pool: bool = _setting(
@@ -112,11 +117,15 @@ class Settings:
         its lasting disk is the home where it has one."""
         values = {}
         for f in fields(cls):
-            text = env.get(f.metadata["variable"], "").strip()
+            text = env.get(f.metadata["variable"], "").strip() or (
+                _in_file(env, f.metadata["variable"]) if f.metadata["secret"] else ""
+            )
             if text:
                 values[f.name] = _parse(f.metadata["variable"], text, f.default)
         if env.get("SPACE_ID"):
             values = {"host": "0.0.0.0", **_lasting_home(), **values}
+        if password := values.get("database_password"):
+            values["database_url"] = _with_password(str(values.get("database_url", "")), str(password))
         return cls(**values).checked()
 
     def checked(self) -> Settings:
@@ -189,6 +198,29 @@ class Settings:
     def needs_login(self) -> bool:
         """A login is asked for wherever others can reach the app, except on a Space, which has its own."""
         return self.login or (self.host not in ("127.0.0.1", "localhost", "::1") and not self.space)
+
+
+def _in_file(env: Mapping[str, str], variable: str) -> str:
+    """The secret in the file that `<variable>_FILE` names; empty where it names none."""
+    if not (path := env.get(f"{variable}_FILE", "").strip()):
+        return ""
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(
+            f"{variable}_FILE names {path}, which cannot be read ({error}); check the path and its rights."
+        ) from None
+
+
+def _with_password(url: str, password: str) -> str:
+    """The database's URL with its password. BadSetting where that has no place there."""
+    scheme, _, rest = url.partition("://")
+    user, at, place = rest.partition("@")
+    if not at or ":" in user:
+        raise BadSetting(
+            "PDC_DATABASE_PASSWORD is set, so PDC_DATABASE_URL needs a user and no password, as in postgresql+psycopg://pdc@host/pdc."
+        )
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
 
 
 def _lasting_home() -> dict[str, object]:

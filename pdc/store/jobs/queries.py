@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy import ColumnElement, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadSetting, NotFound
@@ -148,6 +148,12 @@ class JobQueries(Database):
         query = query.where(JobRow.id < wanted.before) if wanted.before is not None else query
         with self._read() as session:
             return [_job(row) for row in session.scalars(query)]
+
+    def count_jobs(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        with self._read() as session:
+            found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
+        return {str(state): found.get(str(state), 0) for state in JobState}
 
 
 def _waits(kinds: Collection[str]) -> ColumnElement[bool]:

@@ -49,7 +49,9 @@ def test_requests_saves_and_refused_logins_are_counted(house: House):
 def test_what_is_now_is_looked_up_when_it_is_read(house: House, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gauges, "BACKUP_LOOKED", 0.0)
     house.store.record_event(AuditKind.BACKED_UP, "somebody", file="b.tar")
+    house.store.add_job("import", {}, "maria")
     found = read(house)
+    assert (number(found, "pdc_jobs", state="queued"), number(found, "pdc_jobs", state="failed")) == (1, 0)
     assert number(found, "pdc_database_bytes") > 10_000 and number(found, "pdc_disk_free_bytes") > 0
     assert number(found, "pdc_model_loaded") == 0 and number(found, "pdc_predictions_waiting", wanted_by="screen") == 0
     assert number(found, "pdc_last_backup_timestamp_seconds") > 1.7e9
