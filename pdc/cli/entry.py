@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
@@ -79,9 +80,24 @@ def run(app: typer.Typer, words: Sequence[str], package: str) -> int:
         return end(package, _misused(error), WRONG_USE)
     except typer.Abort:
         return end(package, "The input ended too early.", FAILED)
+    except Interrupted as stopped:
+        return end(package, f"Interrupted. {stopped}", INTERRUPTED)
     except KeyboardInterrupt:
         code = INTERRUPTED
     return end(package, "Interrupted.", INTERRUPTED) if code == INTERRUPTED else code or DONE
+
+
+class Interrupted(Exception):
+    """Long work was interrupted; its text says how to go on."""
+
+
+@contextmanager
+def can_go_on(how: str) -> Iterator[None]:
+    """Work that Ctrl-C may stop: then `how` says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(how) from None
 
 
 def end(package: str, sentence: str, code: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, can_go_on
 from pdc.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ Readable = Literal[
     "medmultipoints",
 ]
 Writable = Literal["coco", "yolo", "voc", "label-studio", "jsonl", "csv", "medmultipoints", "counts"]
+
+AGAIN = "The same command goes on: what {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def import_(options: ImportOptions) -> int:
     from pdc.settings import Settings
 
     settings = Settings.from_env()
-    with shown() as progress:
+    with can_go_on(AGAIN.format("is stored stays, and is not stored twice")), shown() as progress:
         imported = import_file(
             open_store(settings),
             ImageFiles(settings.images),
@@ -147,11 +149,12 @@ def export(
     settings = Settings.from_env()
     store = open_store(settings)
     if format == "counts":
-        held = len(store.held_back() & {i.sha256 for i in store.images()})
+        kept = store.held_back()
+        held = sum(image.sha256 in kept for image in store.each_image()) if kept else 0
         store.record_event(AuditKind.EXPORTED, getpass.getuser(), format=format)
         print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
-    with shown() as progress:
+    with can_go_on(AGAIN.format("is written stays")), shown() as progress:
         written = write(
             store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
         )

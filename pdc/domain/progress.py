@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,9 +14,14 @@ def unseen(what: str, done: int, total: int) -> None:
     """Progress that nobody looks at."""
 
 
-def follow(what: str, items: Sequence[T], progress: Progress) -> Iterator[T]:
+def follow(what: str, items: Collection[T], progress: Progress) -> Iterator[T]:
     """The items one by one; `progress` is told before each and after the last."""
+    return counted_off(what, items, len(items), progress)
+
+
+def counted_off(what: str, items: Iterable[T], total: int, progress: Progress) -> Iterator[T]:
+    """`follow`, of items that come one by one; `total` is at least their number."""
     for done, item in enumerate(items):
-        progress(what, done, len(items))
+        progress(what, done, total)
         yield item
-    progress(what, len(items), len(items))
+    progress(what, total, total)

@@ -7,8 +7,9 @@ a label is "none" only where the file says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import TypeVar
 
 from pdc.domain.errors import PdcError
@@ -16,6 +17,7 @@ from pdc.domain.message import Message, joined
 from pdc.domain.values import Box
 from pdc.formats.records import Asked, Picture
 from pdc.formats.sources.index import FileIndex
+from pdc.spool import Once
 
 SPOILED = "another object there was left out, and the rest would look complete"
 SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
@@ -184,20 +186,34 @@ def _pointed(asked: Asked) -> Asked:
     return replace(asked, shapes=tuple(s.center for s in asked.shapes)) if asked.task.has_points else asked
 
 
-def told_left_out(left_out: Sequence[LeftOut]) -> Message:
+@dataclass(slots=True)
+class Group:
+    """What was left out for one reason: how many, the first few of which, and how many there are of different names."""
+
+    n: int = 0
+    first: list[str] = field(default_factory=list)
+    names: Once = field(default_factory=Once)
+
+    def add(self, name: str) -> None:
+        self.n += 1
+        if name and self.names.add(name) and len(self.first) < NAMED:
+            self.first.append(name)
+
+
+def told_left_out(left_out: Iterable[LeftOut]) -> Message:
     """A sentence per kind and reason: how many, which, and why. Empty when nothing was left out."""
     groups = grouped(left_out)
-    sentences = [_sentence(what, reason, names) for (what, reason), names in list(groups.items())[:GROUPS]]
-    rest = sum(len(names) for names in list(groups.values())[GROUPS:])
+    sentences = [_sentence(what, reason, group) for (what, reason), group in islice(groups.items(), GROUPS)]
+    rest = sum(group.n for group in islice(groups.values(), GROUPS, None))
     more = Message("Left out {n} more, for {m} more reasons.", n=rest, m=len(groups) - GROUPS) if rest else ""
     return joined([*sentences, more])
 
 
-def grouped(left_out: Iterable[LeftOut]) -> dict[tuple[What, str], list[str]]:
+def grouped(left_out: Iterable[LeftOut]) -> dict[tuple[What, str], Group]:
     """Which, for each kind and reason, in order."""
-    groups: dict[tuple[What, str], list[str]] = {}
+    groups: dict[tuple[What, str], Group] = {}
     for entry in left_out:
-        groups.setdefault((entry.what, entry.reason), []).append(_name(entry))
+        groups.setdefault((entry.what, entry.reason), Group()).add(_name(entry))
     return groups
 
 
@@ -205,17 +221,17 @@ def _name(entry: LeftOut) -> str:
     return " in ".join(v for v in (entry.label, entry.file) if v is not None)
 
 
-def _sentence(what: What, reason: str, names: Sequence[str]) -> Message:
-    several, n = list(dict.fromkeys(filter(None, names))), len(names)
+def _sentence(what: What, reason: str, group: Group) -> Message:
+    n = group.n
     noun = Message(what if n == 1 else f"{what}s")
     said = Message("Left out {n} {what}: {why}", n=n, what=noun, why=reason)
-    if several:
-        said = Message("Left out {n} {what} ({which}): {why}", n=n, what=noun, which=_listed(several), why=reason)
+    if group.first:
+        said = Message("Left out {n} {what} ({which}): {why}", n=n, what=noun, which=_listed(group), why=reason)
     return said if reason.endswith((".", "?")) else joined([said, "."], "")
 
 
-def _listed(names: Sequence[str]) -> str:
-    first, more = ", ".join(names[:NAMED]), len(names) - NAMED
+def _listed(group: Group) -> str:
+    first, more = ", ".join(group.first), len(group.names) - NAMED
     return Message("{names} and {n} more", names=first, n=more) if more > 0 else first
 
 

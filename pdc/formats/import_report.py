@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,8 +88,8 @@ def _row(label: str, reviews: list[Review]) -> LabelRow:
     return LabelRow(label, len({r.image_sha256 for r in reviews}), marks, numbers.count(0), stated)
 
 
-def _doubts(doubtful: tuple[LeftOut, ...]) -> list[tuple[str, str]]:
-    return [(", ".join(names[:5]), reason) for (_, reason), names in grouped(doubtful).items()]
+def _doubts(doubtful: Iterable[LeftOut]) -> list[tuple[str, str]]:
+    return [(", ".join(group.first), reason) for (_, reason), group in grouped(doubtful).items()]
 
 
 def is_loss(entry: LeftOut) -> bool:

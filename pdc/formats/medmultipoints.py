@@ -23,6 +23,7 @@ from pdc.formats.sources.parquet_images import ParquetImages, image_bytes
 
 LINES = "reviews.jsonl"
 PARQUET = "medmultipoints.parquet"
+GROUP_BYTES, GROUP_ROWS = 8 << 20, 256  # of a group of rows in a parquet file
 FOLDERS = ("", "images/", "MedMultiPoints-images/")
 
 
@@ -61,13 +62,26 @@ def write(pictures: Iterable[Picture]) -> Iterator[tuple[str, Iterable[str]]]:
 
 
 def write_parquet(pictures: Iterable[Picture], data: Callable[[Picture], bytes], file: IO[bytes]) -> None:
-    """One parquet file with the images inside, a group of rows per picture; `data` are the bytes of a picture's file."""
+    """One parquet file with the images inside, some pictures to a group of rows; `data` are the bytes of a picture's file."""
     from pyarrow import Table, parquet
 
     with parquet.ParquetWriter(file, schema := _schema()) as writer:
-        for picture in pictures:
-            image = {"bytes": data(picture), "path": picture.file}
-            writer.write_table(Table.from_pylist([{"image_data": image, **row} for row in rows(picture)], schema))
+        for group in _groups(pictures, data):
+            writer.write_table(Table.from_pylist(group, schema))
+
+
+def _groups(pictures: Iterable[Picture], data: Callable[[Picture], bytes]) -> Iterator[list[dict[str, Any]]]:
+    """Rows by the group: of a few pictures, for each group costs memory until the file is closed, as the rows in it do."""
+    group, size = list[dict[str, Any]](), 0
+    for picture in pictures:
+        image = {"bytes": data(picture), "path": picture.file}
+        of = [{"image_data": image, **row} for row in rows(picture)]
+        group, size = [*group, *of], size + len(of) * len(image["bytes"])
+        if size >= GROUP_BYTES or len(group) >= GROUP_ROWS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _schema() -> Any:

@@ -3,17 +3,20 @@ time, and likenesses."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import ColumnElement, Select, func, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import UNSEEN, USABLE, Image, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.reading.readers import ReaderQueries
+from pdc.store.reading.records import Signature, Subject
+from pdc.store.reading.signatures import SignatureQueries
 from pdc.store.records import Event, EventKind
 from pdc.store.tables import EventRow, ImageRow, LikenessRow, OwnerRow, ReviewRow
 
@@ -25,15 +28,17 @@ RETIREMENT = EventKind.RETIRED, EventKind.RESTORED
 HOLDING = EventKind.HELD_BACK, EventKind.RELEASED
 
 
-def retired_shas(owner: str | None = None) -> Select[str]:
-    """The images that are retired now: for everybody, or the own ones of `owner`."""
-    newest = _newest_of(RETIREMENT, owner).subquery()
+def retired_shas(owner: str | None = None, among: Collection[str] | None = None) -> Select[str]:
+    """The images that are retired now: for everybody, or the own ones of `owner`; of all, or `among` these (a few)."""
+    newest = _newest_of(RETIREMENT, owner, among).subquery()
     return select(newest.c.image_sha256).where(newest.c.kind == str(EventKind.RETIRED))
 
 
-def counts(sha256: InstrumentedAttribute[str], author: str | None = None) -> tuple[ColumnElement[bool], ...]:
-    """That an image is retired neither for everybody nor by this author for themselves."""
-    return tuple(sha256.not_in(retired_shas(owner)) for owner in dict.fromkeys((None, author)))
+def counts(
+    sha256: InstrumentedAttribute[str], author: str | None = None, among: Collection[str] | None = None
+) -> tuple[ColumnElement[bool], ...]:
+    """That an image is retired neither for everybody nor by this author for themselves; `among` as for `retired_shas`."""
+    return tuple(sha256.not_in(retired_shas(owner, among)) for owner in dict.fromkeys((None, author)))
 
 
 def seen(unseen: bool = False) -> ColumnElement[bool]:
@@ -41,10 +46,11 @@ def seen(unseen: bool = False) -> ColumnElement[bool]:
     return true() if unseen else ReviewRow.verdict.not_in(UNSEEN)
 
 
-def _newest_of(kinds: Sequence[EventKind], owner: str | None) -> Select[str, str]:
+def _newest_of(kinds: Sequence[EventKind], owner: str | None, among: Collection[str] | None = None) -> Select[str, str]:
     """(sha256, kind) of the newest event of these kinds of each image."""
     of_these = EventRow.kind.in_([str(kind) for kind in kinds])
     last = select(func.max(EventRow.seq)).where(of_these, _whose(owner)).group_by(EventRow.image_sha256)
+    last = last if among is None else last.where(EventRow.image_sha256.in_(among))
     return select(EventRow.image_sha256, EventRow.kind).where(EventRow.seq.in_(last))
 
 
@@ -52,7 +58,33 @@ def _whose(owner: str | None) -> ColumnElement[bool]:
     return EventRow.reader.is_(None) if owner is None else EventRow.reader == owner
 
 
-class ImageQueries(ReaderQueries):
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An image with its current reviews, oldest first. `signed`: the id of each that is signed now, with its signature;
+    `unsettled`: several readers read it, and there is no consensus yet."""
+
+    image: Image
+    reviews: tuple[Review, ...]
+    signed: Mapping[str, Signature]
+    unsettled: bool
+
+
+def _stored_images(session: Session) -> Iterator[Image]:
+    """Those that are not retired, oldest first, some at a time."""
+    first: int | None = 0
+    while first is not None:
+        images, first = _images_after(session, first)
+        yield from images
+
+
+def _images_after(session: Session, seq: int) -> tuple[list[Image], int | None]:
+    """Some of those that are not retired, and after which number to go on; None: nowhere."""
+    rows = session.scalars(select(ImageRow).where(ImageRow.seq > seq).order_by(ImageRow.seq).limit(CHUNK)).all()
+    retired = set(session.scalars(retired_shas(among=[row.sha256 for row in rows])))
+    return [mapping.image(row) for row in rows if row.sha256 not in retired], rows[-1].seq if rows else None
+
+
+class ImageQueries(ReaderQueries, SignatureQueries):
     """What is known about images, read without holding all of it. Nothing of a retired image is erased: it is only left out."""
 
     def retired(self, owner: str | None = None) -> dict[str, Event]:
@@ -119,6 +151,14 @@ class ImageQueries(ReaderQueries):
         with self._read() as session:
             return [mapping.image(row) for row in session.scalars(select(ImageRow).order_by(ImageRow.seq))]
 
+    def each_image(self) -> Iterator[Image]:
+        """Those that are not retired, oldest first, read some at a time; of several moments, if images come meanwhile."""
+        first: int | None = 0
+        while first is not None:
+            with self._read() as session:
+                images, first = _images_after(session, first)
+            yield from images
+
     def images_by_sha(self, shas: Sequence[str]) -> dict[str, Image]:
         """Those of these images that are stored, retired ones too."""
         parts = [shas[start : start + CHUNK] for start in range(0, len(shas), CHUNK)]
@@ -136,32 +176,66 @@ class ImageQueries(ReaderQueries):
 
         Of what several readers read only the consensus: nothing before there is one. What was auto-accepted is here where it is
         all that is said."""
+        with self._read() as session:
+            return self._current_ids(session, self._unsettled(session), author, since)
+
+    def _current_ids(
+        self,
+        session: Session,
+        unsettled: Collection[Subject],
+        author: str | None = None,
+        since: datetime | None = None,
+        shas: Collection[str] | None = None,
+    ) -> dict[str, list[tuple[str, Verdict]]]:
+        """`current_ids`; with `shas` of these images (a few) alone."""
         unseen = ReviewRow.verdict.in_(UNSEEN)
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, unseen)
+        newest = newest if shas is None else newest.where(ReviewRow.image_sha256.in_(shas))
         newest = newest if author is None else newest.where(ReviewRow.author == author)
         newest = newest if since is None else newest.where(ReviewRow.created_at > since)
-        kept = counts(ReviewRow.image_sha256, author)
+        kept = counts(ReviewRow.image_sha256, author, shas)
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.id, ReviewRow.verdict
         found: dict[str, dict[Question, tuple[str, Verdict]]] = {}
-        with self._read() as session:
-            moved, unsettled = self._dictionary(session).moved, self._unsettled(session)
-            for sha, task, labels, id, verdict in session.execute(
-                select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(unseen.desc(), ReviewRow.seq)
-            ):
-                question = question_now(mapping.question_of(task, labels), moved)
-                if (sha, question) in unsettled:
-                    continue
-                found.setdefault(sha, {}).pop(question, None)  # labels that were merged made two questions one
-                found[sha][question] = id, Verdict(verdict)
+        moved = self._dictionary(session).moved
+        for sha, task, labels, id, verdict in session.execute(
+            select(*columns).where(ReviewRow.seq.in_(newest), *kept).order_by(unseen.desc(), ReviewRow.seq)
+        ):
+            question = question_now(mapping.question_of(task, labels), moved)
+            if (sha, question) in unsettled:
+                continue
+            found.setdefault(sha, {}).pop(question, None)  # labels that were merged made two questions one
+            found[sha][question] = id, Verdict(verdict)
         standing = {sha: [now for now in of.values() if now[1] is not Verdict.TAKEN_BACK] for sha, of in found.items()}
         return {sha: current for sha, current in standing.items() if current}
+
+    def current_by_image(self, images: Iterable[Image] | None = None, author: str | None = None) -> Iterator[Current]:
+        """Each of these images (None: all that are not retired, oldest first) with its current reviews, as `current_ids` finds
+        them; an image may have none. All are of one moment, and only a few are in memory: take them soon, for a snapshot is open
+        until the last one."""
+        with self._read() as session:
+            unsettled, coming = self._unsettled(session), _stored_images(session) if images is None else iter(images)
+            several = {sha256 for sha256, _ in unsettled}
+            while part := list(islice(coming, CHUNK)):
+                current = self._current_ids(session, unsettled, author, shas=[i.sha256 for i in part])
+                ids = [id for of in current.values() for id, _ in of]
+                signed, said = self._signed_among(session, ids), dict[str, list[Review]]()
+                for review in self._by_id(session, ids):
+                    said.setdefault(review.image_sha256, []).append(review)
+                for image in part:
+                    reviews = tuple(said.get(image.sha256, ()))
+                    by = {r.id: signed[r.id] for r in reviews if r.id in signed}
+                    yield Current(image, reviews, by, unsettled=image.sha256 in several)
+                session.expunge_all()
 
     def reviews_by_id(self, ids: Sequence[str]) -> list[Review]:
         """Oldest first."""
         with self._read() as session:
-            parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-            rows = [row for part in parts for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
-            return [self._review(session, row) for row in sorted(rows, key=lambda row: row.seq)]
+            return self._by_id(session, ids)
+
+    def _by_id(self, session: Session, ids: Sequence[str]) -> list[Review]:
+        parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+        rows = [row for part in parts for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
+        return [self._review(session, row) for row in sorted(rows, key=lambda row: row.seq)]
 
     def likenesses(self, rule: int, of: Collection[str] | None = None) -> dict[str, str]:
         """sha256 -> what tells copies of the image, made by this version of the rule; of these images (a few) or of all."""

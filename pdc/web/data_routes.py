@@ -3,6 +3,7 @@ see, and nobody else's."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
@@ -12,22 +13,23 @@ from pydantic import BaseModel, Field
 
 from pdc.domain.values import Image
 from pdc.formats.contents import LeftOut, grouped
-from pdc.formats.exporting import Export, prepared, zipped
+from pdc.formats.exporting import Export, prepared
 from pdc.formats.outgoing import agreement
 from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
-from pdc.formats.outgoing.file_names import Names, called
+from pdc.formats.outgoing.file_names import Names, caller
+from pdc.formats.outgoing.zips import zipped
 from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
 from pdc.review.listing.entries import Stage
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
+from pdc.spool import spooled
 from pdc.store.audit.kinds import AuditKind
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from
 
 MOST_ROWS = 500  # of the table on the page; the CSV has all
-EXAMPLES = 5  # names that are told of what was left out
 
 
 class Decision(BaseModel):
@@ -46,14 +48,14 @@ class Data:
     def reader(self, request: Request) -> str:
         return self.access.user(request) or LOCAL_USER
 
-    def shown(self, request: Request) -> list[Image]:
+    def shown(self, request: Request) -> Collection[Image]:
         """The images of the list under the filters in the request's address; without any, all. None that this reader reads
         beside others, for its reviews are theirs, and none of a count that they have still to read blind."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
         reader = self.reader(request)
         kept = self.service.kept_from(reader)
         listed = self.images.walk(reader, wanted) if wanted.stage != Stage.RETIRED else ()
-        return [e.image for e in listed if not e.is_mine and e.image.sha256 not in kept]
+        return spooled(e.image for e in listed if not e.is_mine and e.image.sha256 not in kept)
 
     def author(self, request: Request) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""
@@ -75,7 +77,8 @@ class Data:
 
     def held(self, request: Request) -> int:
         """How many of the images in the list are held back."""
-        return len(self.service.held_back(self.reader(request)) & {i.sha256 for i in self.shown(request)})
+        held = self.service.held_back(self.reader(request))
+        return sum(i.sha256 in held for i in self.shown(request)) if held else 0
 
     def record_export(self, request: Request, format: str, images: int) -> None:
         """Whoever takes something along is in the record."""
@@ -84,8 +87,9 @@ class Data:
     def counts(self, request: Request, held: bool = False) -> Counts:
         """The table on the screen has what is `held` back; the one that is taken along has not."""
         kept = frozenset() if held else self.service.held_back(self.reader(request))
-        images = [i for i in self.shown(request) if i.sha256 not in kept]
-        return Counts(self.service.store, images if held else called(images, names_in(request)), self.author(request))
+        call = caller(Names.KEPT if held else names_in(request))
+        images = spooled(call(i) for i in self.shown(request) if i.sha256 not in kept)
+        return Counts(self.service.store, images, self.author(request))
 
 
 def names_in(request: Request) -> Names:
@@ -151,8 +155,7 @@ def _count_routes(app: FastAPI, data: Data) -> None:
     def counts(request: Request) -> JSONResponse:
         """The first rows of the table of counts, and how many there are."""
         table = data.counts(request, held=True)
-        rows = list(table.rows())
-        labels = table.labels()
+        rows, labels = table.rows(), table.labels()
         return JSONResponse(
             {
                 "labels": labels,
@@ -181,11 +184,11 @@ def add_agreement_route(app: FastAPI, access: Access, reports: Reports) -> None:
         return Response(text, media_type="text/csv; charset=utf-8", headers=_file("pdc-agreement.csv"))
 
 
-def left_out_lines(left_out: tuple[LeftOut, ...], language: str) -> list[dict[str, Any]]:
+def left_out_lines(left_out: Iterable[LeftOut], language: str) -> list[dict[str, Any]]:
     """One line per kind and reason: how many, which (some of them), and why."""
     return [
-        {"what": str(what), "why": in_language(why, language), "n": len(names), "which": list(dict.fromkeys(names))[:EXAMPLES]}
-        for (what, why), names in grouped(left_out).items()
+        {"what": str(what), "why": in_language(why, language), "n": group.n, "which": group.first}
+        for (what, why), group in grouped(left_out).items()
     ]
 
 

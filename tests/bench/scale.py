@@ -24,7 +24,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Prediction, Question, Review, Status, Task, Verdict
-from pdc.formats.exporting import prepared, zipped
+from pdc.formats.exporting import prepared
+from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
 from pdc.review.ahead.pool import PoolState
 from pdc.review.confidence_words import ConfidenceWords

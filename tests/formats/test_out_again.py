@@ -14,9 +14,11 @@ from places import Place, boxes
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Box, Findings, Image, Mark, Point, Question, Status, Task, Verdict
 from pdc.formats.contents import UNSEEN, What
-from pdc.formats.exporting import MANIFEST, export, prepared, zipped
+from pdc.formats.exporting import export, prepared
 from pdc.formats.importing import import_file
-from pdc.formats.outgoing.file_names import file_names
+from pdc.formats.outgoing.file_names import FileNames
+from pdc.formats.outgoing.folder import MANIFEST
+from pdc.formats.outgoing.zips import zipped
 from pdc.formats.registry import FORMATS
 
 OTHERS = ("coco", "yolo", "voc", "label-studio")
@@ -144,7 +146,7 @@ def test_an_outline_comes_back_or_is_named(place: Place, tmp_path: Path, format:
 def test_names_that_are_taken_get_a_number(place: Place, tmp_path: Path, format: str):
     filled(place, tmp_path)
     planned = prepared(place.store, place.files, format)
-    names = [planned.cases.files[i.sha256] for i in place.store.images()]
+    names = [case.file for case in planned.cases]
     assert names == ["images/smear.png", "images/dots.png", "images/smear-2.png", "images/CON_.png", "images/=1+1.png"]
     written = {name for name, pieces in planned.entries() if b"".join(pieces)}
     assert set(names) <= written or written == {"medmultipoints.parquet"}
@@ -152,7 +154,7 @@ def test_names_that_are_taken_get_a_number(place: Place, tmp_path: Path, format:
 
 def named(*names: str) -> list[str]:
     images = [Image(str(i), name, 1, 1, "g", None) for i, name in enumerate(names)]  # type: ignore[arg-type]
-    return [name.removeprefix("images/").removesuffix(".png") for name in file_names(images).values()]
+    return [name.removeprefix("images/").removesuffix(".png") for name in map(FileNames().of, images)]
 
 
 @pytest.mark.parametrize(

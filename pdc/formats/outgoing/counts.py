@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from pdc import files
 from pdc.domain.values import USABLE, Image, Review, Verdict
 from pdc.formats.csv_table import as_text
-from pdc.formats.outgoing.file_names import Names, called
+from pdc.formats.outgoing.file_names import Names, caller
+from pdc.spool import spooled
 from pdc.store import Store
 from pdc.store.reading.records import Signature
 
 FILE = "counts.csv"
-CHUNK = 100  # images whose reviews are in memory at once
 BEFORE = ("image", "group", "task")
 AFTER = ("none", "unsure", "complete", "verdict", "reviewed_by", "reviewed_at", "revision", "signed_by", "signed_at", "sha256")
 
@@ -62,20 +63,21 @@ class CountRow:
         return self.review.verdict is Verdict.SKIPPED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
-    """The current reviews of these images, by one author or by anybody, read some at a time."""
+    """The current reviews of these images, by one author or by anybody: all of one moment, read once."""
 
     store: Store
-    images: Sequence[Image]
+    images: Collection[Image]
     author: str | None = None
 
-    def rows(self) -> Iterator[CountRow]:
-        current, signed = self.store.current_ids(self.author), self.store.signed()
-        for start in range(0, len(self.images), CHUNK):
-            images = self.images[start : start + CHUNK]
-            found = self.store.reviews_by_id([id for i in images for id, _ in current.get(i.sha256, ())])
-            yield from (CountRow(i, r, signed.get(r.id)) for i in images for r in found if r.image_sha256 == i.sha256)
+    def rows(self) -> Collection[CountRow]:
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> Collection[CountRow]:
+        found = self.store.current_by_image(self.images, self.author)
+        return spooled(CountRow(one.image, r, one.signed.get(r.id)) for one in found for r in one.reviews)
 
     def labels(self) -> list[str]:
         """All that were asked, alphabetical: the columns of the table."""
@@ -85,8 +87,8 @@ class Counts:
 def write_counts(store: Store, place: Path, names: Names = Names.KEPT) -> Path:
     """The table of all images that are not held back, as a CSV file: `place` itself when it is called so, else counts.csv in it.
     Returns where it is."""
-    held = store.held_back()
-    table = Counts(store, called([i for i in store.images() if i.sha256 not in held], names))
+    held, call = store.held_back(), caller(names)
+    table = Counts(store, spooled(call(i) for i in store.each_image() if i.sha256 not in held))
     path = place if place.suffix.lower() == ".csv" else place / FILE
     files.write_pieces(path, (text.encode() for text in csv_text(table.rows(), table.labels())))
     return path

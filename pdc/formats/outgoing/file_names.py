@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from itertools import count
 from pathlib import PurePosixPath
 
 from pdc.domain.values import Image
+from pdc.spool import Once
 
 FOLDER = "images"
 HASHED = 16  # characters of a sha256 that name an image
@@ -27,32 +28,38 @@ class Names(StrEnum):
     HASHED = "hashed"
 
 
-def called(images: Sequence[Image], names: Names) -> list[Image]:
-    """The images as the export calls them. Hashed: by the first characters of their sha256, and groups by numbers."""
+def caller(names: Names) -> Callable[[Image], Image]:
+    """How an export calls an image. Hashed: by the first characters of its sha256, and groups by numbers, as they come."""
     if names is Names.KEPT:
-        return list(images)
-    groups = {group: f"group-{n}" for n, group in enumerate(dict.fromkeys(i.group for i in images), 1)}
-    return [replace(i, name=f"{i.sha256[:HASHED]}.png", group=groups[i.group]) for i in images]
+        return lambda image: image
+    groups: dict[str, str] = {}
+
+    def hashed(image: Image) -> Image:
+        group = groups.setdefault(image.group, f"group-{len(groups) + 1}")
+        return replace(image, name=f"{image.sha256[:HASHED]}.png", group=group)
+
+    return hashed
 
 
-def file_names(images: Sequence[Image]) -> dict[str, str]:
-    """sha256 -> images/<name>.png. A name that is taken gets a number, the first image keeps it: a.png, a-2.png.
+class FileNames:
+    """Names images/<name>.png, each given once. A name that is taken gets a number, the first image keeps it: a.png, a-2.png.
 
     Names that differ only in capitals or in how an accent is written count as one: some file systems hold one of them.
     """
-    taken: set[str] = set()
-    return {image.sha256: f"{FOLDER}/{_free(_stem(image.name), taken)}.png" for image in images}
 
+    def __init__(self) -> None:
+        self._taken, self._next = Once(), dict[str, int]()
 
-def _free(stem: str, taken: set[str]) -> str:
-    named = next(name for name in _candidates(stem) if _key(name) not in taken)
-    taken.add(_key(named))
-    return named
+    def of(self, image: Image) -> str:
+        stem = _stem(image.name)
+        named = stem if self._taken.add(_key(stem)) else self._numbered(stem)
+        return f"{FOLDER}/{named}.png"
 
-
-def _candidates(stem: str) -> Iterator[str]:
-    yield stem
-    yield from (f"{stem}-{i}" for i in count(2))
+    def _numbered(self, stem: str) -> str:
+        key = _key(stem)
+        n = next(i for i in count(self._next.get(key, 2)) if self._taken.add(_key(f"{stem}-{i}")))
+        self._next[key] = n + 1
+        return f"{stem}-{n}"
 
 
 def _key(name: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Status
 from pdc.formats.contents import LeftOut, What, counted, told_left_out
 from pdc.formats.records import Asked, Case, Holds, Picture, has_area, is_drawn_box, picture_of, says_all, shown
 from pdc.formats.shapes.outlines import outline_of
+from pdc.spool import Spool, spooled
 
 SIZELESS = Message("this format has no place for a box of no size; only PDC reads it back")
 POINT = Message("this format has no place for a point; only PDC reads it back")
@@ -42,14 +42,6 @@ CLOSED = ("yolo", "voc")
 """formats in which what is not drawn is taken for absent"""
 
 
-class Cases(Protocol):
-    """Cases that can be counted, and gone through several times."""
-
-    def __iter__(self) -> Iterator[Case]: ...
-
-    def __len__(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Exported:
     """What an export wrote. `reviews`, `marks` and `none` (answers that a label is not there) are those that other programs
@@ -60,15 +52,18 @@ class Exported:
     reviews: int
     marks: int
     none: int
-    left_out: tuple[LeftOut, ...]
+    left_out: Collection[LeftOut]
     only_here: Mapping[str, int] = field(default_factory=dict)
     """what of these reviews stays in PDC, by its name"""
+    there: int = 0
+    """files that an earlier run had written before it was stopped"""
 
     def told(self, folder: Path) -> str:
         """In one line: images, marks, "none" answers, and what other programs will not find, by reason."""
         wrote = f"Wrote {counted(self.reviews, 'review')} of {counted(self.images, 'image')} to {folder} as {self.format}"
         held = f'{counted(self.marks, "mark")}, {counted(self.none, "answer")} "none"'
-        return f"{wrote}: {held}. {joined([told_left_out(self.left_out), self.kept_here])}"
+        gone_on = f" An earlier run was stopped; {counted(self.there, 'file')} of it stayed." if self.there else ""
+        return f"{wrote}: {held}.{gone_on} {joined([told_left_out(self.left_out), self.kept_here])}"
 
     @property
     def kept_here(self) -> Message:
@@ -77,23 +72,30 @@ class Exported:
         return Message(ONLY_HERE, listed=joined([*ALWAYS, *beside], ", "))
 
 
-def reported(format: str, cases: Cases, missing: Sequence[LeftOut]) -> Exported:
+def reported(format: str, cases: Collection[Case], missing: Iterable[LeftOut]) -> Exported:
     """The account of an export of these cases, of which `missing` were left out before."""
-    holds, left_out, marks, none, reviews = HOLDS.get(format), list(missing), 0, 0, 0
+    holds, left_out, marks, none, reviews = HOLDS.get(format), Spool(missing), 0, 0, 0
     used = {label for case in cases for review in case.reviews for label in review.question.labels} if format in CLOSED else set()
     for case in cases:
         picture = picture_of(case)
         found = picture.asked if holds is None else _found(picture, holds)
         marks, none = marks + sum(len(a.shapes) for a in found), none + sum(a.none for a in found)
         reviews += len({(a.task, a.question) for a in found})
-        left_out += [*(_hidden(picture, holds) if holds else ()), *_not_counted(case), *_not_asked(picture, used)]
-        left_out += [*_untraced(picture, format)]
-        left_out += [LeftOut(What.ANSWER, UNSEEN, picture.name, a.label) for a in picture.asked if a.unseen]
-        left_out += [LeftOut(What.ANSWER, UNFINISHED, picture.name, a.label) for a in picture.asked if holds and not a.complete]
-    return Exported(format, len(cases), reviews, marks, none, tuple(left_out), _only_here(format, cases))
+        left_out.extend(_left_out(case, picture, format, used))
+    return Exported(format, len(cases), reviews, marks, none, spooled(left_out), _only_here(format, cases))
 
 
-def _only_here(format: str, cases: Cases) -> dict[str, int]:
+def _left_out(case: Case, picture: Picture, format: str, used: Collection[str]) -> Iterator[LeftOut]:
+    holds = HOLDS.get(format)
+    yield from _hidden(picture, holds) if holds else ()
+    yield from _not_counted(case)
+    yield from _not_asked(picture, used)
+    yield from _untraced(picture, format)
+    yield from (LeftOut(What.ANSWER, UNSEEN, picture.name, a.label) for a in picture.asked if a.unseen)
+    yield from (LeftOut(What.ANSWER, UNFINISHED, picture.name, a.label) for a in picture.asked if holds and not a.complete)
+
+
+def _only_here(format: str, cases: Collection[Case]) -> dict[str, int]:
     """What the reviews have beside their marks, and the format does not write."""
     found: Counter[str] = Counter()
     for case in cases:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,7 @@ from pdc.store.label_queries import LabelQueries
 from pdc.store.reading.records import Signature, SignatureKind
 from pdc.store.reading.tables import SignatureRow
 
+FEW = 500  # ids in one question to the database
 LOCKED = "{by} signed revision {n} on {date}. Re-open it with a reason, then change it. Your draft is kept."
 
 
@@ -46,8 +49,14 @@ class SignatureQueries(LabelQueries):
 
     def signed(self, sha256: str | None = None) -> dict[str, Signature]:
         """The id of each review or read that is signed now -> its signature."""
-        newest = {s.review_id: s for s in self.signatures(sha256)}
-        return {id: s for id, s in newest.items() if s.kind is SignatureKind.SIGNED}
+        return _signed_now(self.signatures(sha256))
+
+    def _signed_among(self, session: Session, ids: Sequence[str]) -> dict[str, Signature]:
+        """`signed`, of these reviews."""
+        query = select(SignatureRow).order_by(SignatureRow.seq)
+        parts = [ids[start : start + FEW] for start in range(0, len(ids), FEW)]
+        rows = (row for part in parts for row in session.scalars(query.where(SignatureRow.review_id.in_(part))))
+        return _signed_now(self._signature(session, row) for row in rows)
 
     def _signature(self, session: Session, row: SignatureRow) -> Signature:
         asked = question_now(mapping.question_of(row.task, row.labels), self._dictionary(session).moved)
@@ -62,3 +71,8 @@ class SignatureQueries(LabelQueries):
         row = session.scalar(select(SignatureRow).where(SignatureRow.seq == newest))
         if row is not None and row.kind == SignatureKind.SIGNED:
             raise Signed(LOCKED, by=row.by, n=row.revision, date=f"{row.at:%Y-%m-%d}")
+
+
+def _signed_now(signatures: Iterable[Signature]) -> dict[str, Signature]:
+    newest = {s.review_id: s for s in signatures}
+    return {id: s for id, s in newest.items() if s.kind is SignatureKind.SIGNED}
