@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -186,8 +187,9 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
             work.start()
 
     def stop() -> None:
-        for work in (*background, prefetcher):
-            work.stop()
+        """Everything is told at once: what is being done has the same few seconds to end."""
+        with ThreadPoolExecutor() as together:
+            list(together.map(lambda work: work.stop(), (*background, prefetcher)))
 
     app.state.life = watching.life
     return app, warm_up, stop

@@ -28,7 +28,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class TextFormatter(logging.Formatter):
+class DiscreetFormatter(logging.Formatter):
+    """Leaves out of a traceback what PostgreSQL tells of a row that it refuses: its values, so names."""
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(line for line in super().formatException(ei).splitlines() if not line.startswith("DETAIL:"))
+
+
+class TextFormatter(DiscreetFormatter):
     """`WARNING pdc.web.app: sentence`, and the request in brackets."""
 
     def __init__(self) -> None:
@@ -39,7 +46,7 @@ class TextFormatter(logging.Formatter):
         return super().formatMessage(record) + (f" [{request}]" if request else "")
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(DiscreetFormatter):
     """One line a message, with a traceback as a field of its own; `fields` of the record stand beside its message."""
 
     def format(self, record: logging.LogRecord) -> str:

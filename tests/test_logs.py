@@ -48,6 +48,18 @@ def test_a_line_has_the_request_that_it_belongs_to_in_both_forms():
     assert said["request"] == "abc" and said["ms"] == 3 and said["level"] == "warning" and said["logger"] == "pdc.web.app"
 
 
+def test_a_traceback_keeps_the_values_of_a_refused_row_to_itself():
+    told = "duplicate key\nDETAIL:  Key (name)=(Smith) already exists.\nMore of it."
+    try:
+        raise ValueError(told)
+    except ValueError:
+        failed = record(exc_info=sys.exc_info())
+    for form in (TextFormatter(), JsonFormatter()):
+        said = form.format(failed)
+        assert "Smith" not in said and "duplicate key" in said and "More of it." in said
+        failed.exc_text = None
+
+
 def test_a_program_reads_every_line_of_a_process_that_warns_and_fails():
     environment = {**os.environ, "PDC_LOG": "json", "PYTHONPATH": str(ROOT)}
 

@@ -72,7 +72,8 @@ from pdc.web.ui.sessions import LOG_IN, Sessions
 from pdc.web.ui.used_routes import API, OnlyUsed, used
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from, worklist_page
-from pdc.web.watching.requests import HEADER, Routed, Watched
+from pdc.web.watching.faults import own_up
+from pdc.web.watching.requests import Routed, Watched
 from pdc.web.watching.routes import HEALTH, READY, Watching, add_watching_routes
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,6 @@ ELSEWHERE = Message("This address is not served here. Open PDC by the address it
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", HEALTH, READY)
-FAULT = "Something went wrong here, and it is a fault of PDC. Whoever runs PDC finds it in the log, under {request}."
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
 PAGES = ("/", "/login")
@@ -140,7 +140,7 @@ def build_server(
     app.add_middleware(BodyLimit, limits=BodyLimits(max_upload_mb * MB), framed=access.visitors)
     app.add_middleware(Watched, metrics=watching.metrics, life=watching.life)
     app.exception_handler(PdcError)(say)
-    app.exception_handler(Exception)(_own_up)
+    app.exception_handler(Exception)(own_up)
     access.gate.refused = watching.metrics.refused
     scripts.add_routes(app)
     _login_routes(app, access, provider)
@@ -443,11 +443,3 @@ def _login_routes(app: FastAPI, access: Access, provider: Provider | None) -> No
     @app.post("/logout")
     def logout(request: Request) -> Response:
         return access.log_out(request)
-
-
-async def _own_up(request: Request, error: Exception) -> Response:
-    """What nobody foresaw; the server tells the log about it, under the id of the request."""
-    id = getattr(request.state, "request_id", "")
-    answer = sentence(request, 500, Message(FAULT, request=id))
-    answer.headers[HEADER] = id
-    return answer

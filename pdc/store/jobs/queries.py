@@ -152,7 +152,7 @@ class JobQueries(Database):
     def count_jobs(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with self._read() as session:
-            found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
+            found = {state: n for state, n in session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))}
         return {str(state): found.get(str(state), 0) for state in JobState}
 
 

@@ -25,6 +25,7 @@ from pdc.domain.message import Message
 from pdc.images.burned_in.door import TextInImage
 from pdc.web.limits.refusals import STATUS, refusal, sentence
 from pdc.web.privacy.text_route import ask
+from pdc.web.watching.faults import own_up
 
 ALSO: dict[type[PdcError], int] = {
     ReadFirst: 403,
@@ -65,6 +66,7 @@ def add_errors(app: FastAPI) -> None:
     app.exception_handler(TextInImage)(ask)
     app.exception_handler(RequestValidationError)(_wrong_field)
     app.exception_handler(HTTPException)(_no_such)
+    app.exception_handler(Exception)(own_up)
 
 
 async def _say(request: Request, error: Exception) -> Response:

@@ -90,15 +90,23 @@ def test_what_the_model_says_is_told_under_the_request_that_waits_for_it(told: i
     assert [line["request"] for line in lines(told, "a.model")] == ["waits"]
 
 
-def test_a_fault_nobody_foresaw_is_a_sentence_with_the_id_and_one_line_with_its_traceback(
-    house: House, told: io.StringIO, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("path", "broken", "route"),
+    [
+        ("/api/record.csv", "record_event", "/api/record.csv"),
+        ("/api/v1/labels/find?text=Smith", "dictionary", "/api/v1/labels/find"),
+    ],
+)
+def test_a_fault_nobody_foresaw_is_a_sentence_with_the_id_that_the_log_has_too(
+    house: House, told: io.StringIO, monkeypatch: pytest.MonkeyPatch, path: str, broken: str, route: str
 ):
     reader = house.reader("maria")
-    monkeypatch.setattr(type(house.store), "record_event", lambda *args, **named: 1 / 0)
+    monkeypatch.setattr(type(house.store), broken, lambda *args, **named: 1 / 0)
     monkeypatch.setattr(house.web._transport, "raise_server_exceptions", False)
-    answer = reader.send("GET", "/api/record.csv", headers={"X-Request-ID": "a-fault"})
+    answer = reader.send("GET", path, headers={"X-Request-ID": "a-fault"})
     assert answer.status_code == 500 and "a-fault" in answer.json()["error"] and answer.headers["x-request-id"] == "a-fault"
-    assert [line["status"] for line in lines(told, "pdc.access") if line["request"] == "a-fault"][-1] == 500
+    line = next(line for line in lines(told, "pdc.access") if line["request"] == "a-fault")
+    assert (line["status"], line["route"]) == (500, route)
 
 
 def test_a_template_is_below_the_place_where_the_app_is_asked():
