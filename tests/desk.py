@@ -20,6 +20,7 @@ from pdc.domain.values import Box, Findings, Mark, Origin, Question, Status, Tas
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Answer, SoFar
 from pdc.review.drafts import Draft
+from pdc.review.listing.entries import Entry, WorklistFilter
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist
@@ -77,6 +78,10 @@ class Desk:
         for colour, x in (("black", 4), ("white", 12)):
             picture.paste(colour, (x, 4, x + 8, 12))
         return self.service.add_image(encoded(picture), name)[0].sha256
+
+    def listed(self, name: str, /, **wanted: Any) -> list[Entry]:
+        """What the reader's list shows."""
+        return list(self.images.walk(name, WorklistFilter(**wanted)))
 
     def choose(self, sha256: str, reader: str = "ada") -> tuple:
         return self.tab.choose({"chosen": {"sha256": sha256}}, None, who(reader))

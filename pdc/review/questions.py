@@ -97,9 +97,9 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     hidden = kept | {sha for sha, part in parts.items() if not part.given.shows_model}
     answers = {} if service.blind else store.answered_questions(sha256)
     return Said(
-        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and _of_part(d, parts)},
-        _newest(r for r in lines if r.author == reader and r.verdict not in UNSEEN),
-        _newest(lines),
+        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and of_part(d, parts)},
+        newest_of(r for r in lines if r.author == reader and r.verdict not in UNSEEN),
+        newest_of(lines),
         {sha: of for sha, of in answers.items() if sha not in hidden},
         frozenset(store.labels()) if service.private else None,
         service.asked,
@@ -108,13 +108,13 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     )
 
 
-def _newest(lines: Iterable[ReviewLine]) -> dict[str, ReviewLine]:
+def newest_of(lines: Iterable[ReviewLine]) -> dict[str, ReviewLine]:
     """By image: the newest, and none where that was taken back."""
     newest = {r.image_sha256: r for r in lines}
     return {sha: r for sha, r in newest.items() if r.verdict is not Verdict.TAKEN_BACK}
 
 
-def _of_part(draft: DraftLine, parts: Mapping[str, ReadTask]) -> bool:
+def of_part(draft: DraftLine, parts: Mapping[str, ReadTask]) -> bool:
     """Whether unsaved work belongs to what its reader reads of the image beside others, where they do."""
     part = parts.get(draft.image_sha256)
     return part is None or kind_of(draft.key) == f"{READ}{part.given.turn}"

@@ -22,7 +22,6 @@ from pdc.images.burned_in.door import TextRule
 from pdc.images.intake import ImageFiles
 from pdc.inference.predictors.base import Predictor, SoFar
 from pdc.inference.predictors.zoom import zoom_in
-from pdc.review.ahead.least_sure import LeastSure
 from pdc.review.answering import STOPPED, STOPPED_ZOOM, DraftAnswer, Part, Serving, untaught_note
 from pdc.review.blind_reading import beside, second_look
 from pdc.review.drafts import Conflict, Draft, carry, key_of, verdict_of
@@ -83,7 +82,6 @@ class ReviewService(ImageAccess):
         self.max_megapixels, self.blind, self.private, self.trouble = max_megapixels, blind, private, trouble
         self.looks, self.unhurried, self.allowed, self.text_rule, self.numbered = looks, unhurried, allowed, text_rule, numbered
         self.reads = Reads(store, adjudicators, private=private, allowed=allowed)
-        self.least_sure = LeastSure()
         self.saved: Callable[[float], object] = lambda seconds: None
 
     # Open

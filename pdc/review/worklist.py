@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.users.roles import Action
-from pdc.domain.values import UNSEEN, Image
-from pdc.review.ahead.least_sure import Answered
-from pdc.review.listing.entries import (
-    END,
-    HELD_BACK,
-    MY_READS,
-    OF_VERDICT,
-    TO_DO,
-    Entry,
-    Order,
-    Page,
-    Progress,
-    Stage,
-    WorklistFilter,
-)
-from pdc.review.questions import Said, said_about
-from pdc.review.reading.reads import Standing
+from pdc.domain.values import Image
+from pdc.review.listing.batches import batch_of
+from pdc.review.listing.entries import END, Entry, Order, Page, Progress, Stage, WorklistFilter
+from pdc.review.listing.facts import mode_of
+from pdc.review.listing.parts import around_place, before_place, behind_place
+from pdc.review.listing.reading import Place, Reading, View, asked_of, sections_of
+from pdc.review.listing.rows import entry_of
+from pdc.review.listing.upkeep import upkeep_of
 from pdc.review.service import ReviewService
-from pdc.store.reading.records import ReadLine, Signature
-from pdc.store.records import Digest, Event, EventKind, ReviewLine
+from pdc.store.listing.records import ListedRow
+from pdc.store.records import EventKind, ReviewLine
 
 PACE_WINDOW = timedelta(hours=1)
+SHA256 = 64  # signs
+AT_ONCE, FEW = 500, 20  # rows that are read together, for a walk and for the next image
 
 
 class Worklist:
@@ -38,69 +32,7 @@ class Worklist:
     reviews; where reads are blind, nothing that a model said."""
 
     def __init__(self, service: ReviewService) -> None:
-        self.service, self.store = service, service.store
-
-    def entries(self, reader: str) -> list[Entry]:
-        """Every image that the reader may see, oldest first."""
-        held = self.service.held_back(reader)
-        return [replace(e, held=True) if e.image.sha256 in held else e for e in self._entries(reader)]
-
-    def _entries(self, reader: str) -> list[Entry]:
-        said, images = said_about(self.service, reader), self.service.images(reader)
-        newest = said.reviews
-        kept = said.drafts if self.service.apart else {d.image_sha256: d for d in self.store.draft_lines()}
-        answers = {i.sha256: id for i in images if (id := said.answer(i.sha256))}
-        model = self.store.prediction_digests(answers.values())
-        left = {i.sha256: r.id for i in images if (r := said.review(i.sha256)) and r.verdict not in UNSEEN}
-        reviewed = self.store.review_digests(left.values())
-        events = {(e.image_sha256, e.kind): e for e in self.store.events(reader if self.service.private else None)}
-        readers, signed = self._readers(), self.store.signed()
-        found = []
-        for image in images:
-            sha = image.sha256
-            if sha in said.parts:
-                found.append(self._part(image, said, model.get(answers.get(sha, "")), signed))
-                continue
-            review, draft, back = newest.get(sha), kept.get(sha), events.get((sha, EventKind.SENT_BACK))
-            assigned, standing = events.get((sha, EventKind.ASSIGNED)), readers.get(sha)
-            stage = _stage(review, draft.saved_at if draft else None, back, sha in answers)
-            if sha in said.due:
-                stage = Stage.TO_ADJUDICATE
-            elif standing and not standing.settled:
-                stage = Stage.BEING_READ
-            found.append(
-                Entry(
-                    image,
-                    stage,
-                    assigned.reader if assigned else None,
-                    back.note if back and stage is Stage.SENT_BACK else "",
-                    review.revision if review else None,
-                    review.author if review else None,
-                    model.get(answers.get(sha, "")),
-                    reviewed.get(left.get(sha, "")),
-                    standing=standing,
-                    signed=signed[review.id].by if review and review.id in signed else None,
-                )
-            )
-        return found
-
-    def _readers(self) -> dict[str, Standing]:
-        """How far the readers of each image are; of several questions the first that is not settled."""
-        found: dict[str, Standing] = {}
-        for (sha, _), standing in self.service.reads.standings().items():
-            if sha not in found or found[sha].settled:
-                found[sha] = standing
-        return found
-
-    def _part(self, image: Image, said: Said, model: Digest | None, signed: Mapping[str, Signature]) -> Entry:
-        """What its reader reads beside others: only what they did themselves, as if nobody else were there."""
-        sha = image.sha256
-        last, draft = said.parts[sha].last, said.drafts.get(sha)
-        stage = _stage(last, draft.saved_at if draft else None, None, model is not None)
-        own = self.store.read_digests([last.id]).get(last.id) if last else None
-        by = signed[last.id].by if last and last.id in signed else None
-        reader = said.parts[sha].given.reader
-        return Entry(image, stage, reader, "", last and last.revision, last and reader, model, own, is_mine=True, signed=by)
+        self.service, self.store, self.upkeep = service, service.store, upkeep_of(service)
 
     def page(
         self,
@@ -114,82 +46,99 @@ class Worklist:
     ) -> Page:
         """A part of the list: behind or before one place (`first` or `last` of another page), around an image, whether it is in
         the list or not, else the first. NotFound for a place that there is not."""
-        place = after or before or around
-        kept = self.chosen(self._listed(reader, wanted), wanted, keep=place, reader=reader)
-        at = next((i for i, e in enumerate(kept) if e.image.sha256 == place), None)
-        if at is None and place not in (None, around, END):
-            raise NotFound("This place in the list is not known any more; begin at the top.")
-        shown = [e for i, e in enumerate(kept) if i != at or _fits(e, wanted)]
-        behind = len(shown) - len(kept[at + 1 :]) if at is not None else 0
-        if after:
-            return _part(shown, behind, limit)
+        reading = self._reading(reader, wanted)
         if before:
-            end = len(shown) if at is None else at
-            return _part(shown, max(0, end - limit), min(limit, end))
-        return _part(shown, max(0, min((at or 0) - limit // 2, len(shown) - limit)), limit)
+            start = None if before == END else self._at(reading, before)
+            found = before_place(reading, start, limit)
+        elif after:
+            found = behind_place(reading, self._at(reading, after), limit)
+        else:
+            row = self._row(reading, around)
+            found = around_place(reading, reading.place_of(row) if row else None, limit)
+        counted, capped = self._counted(reading)
+        return Page(self._entries(found.rows), found.first, found.last, counted.total(), capped)
 
     def walk(self, reader: str, wanted: WorklistFilter) -> Iterator[Entry]:
         """All that the list shows, in its order, one after the other."""
-        yield from self.listed(reader, wanted)
+        rows = (row for _, row in self._reading(reader, wanted).walk())
+        while some := list(islice(rows, AT_ONCE)):
+            yield from self._entries(some)
 
     def shas(self, reader: str, wanted: WorklistFilter) -> Iterator[str]:
         """The sha256 of all that the list shows."""
-        return (entry.image.sha256 for entry in self.walk(reader, wanted))
-
-    def listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
-        """What the list shows. Retired images are shown only where they are asked for."""
-        return self.chosen(self._listed(reader, wanted), wanted, reader=reader)
-
-    def _listed(self, reader: str, wanted: WorklistFilter) -> list[Entry]:
-        return self.retired(reader) if wanted.stage == Stage.RETIRED else self.entries(reader)
-
-    def retired(self, reader: str) -> list[Entry]:
-        """The images of this reader's room that were retired, the last one first; the note says why."""
-        events = self.store.retired(self.service.room(reader))
-        images = {sha: self.service.image(sha, reader) for sha in events}
-        return [Entry(images[sha], Stage.RETIRED, e.by, e.note) for sha, e in reversed(events.items())]
-
-    def chosen(self, entries: Sequence[Entry], wanted: WorklistFilter, keep: str | None = None, reader: str = "") -> list[Entry]:
-        """Those that are wanted (and the image `keep`, wanted or not), in the order that this reader wants."""
-        shown = [e for e in entries if _fits(e, wanted) or e.image.sha256 == keep]
-        if wanted.order is Order.UNCERTAIN:
-            return self._least_sure_first(entries, shown, reader)
-        return sorted(shown, key=lambda e: _place(e, wanted.order))
-
-    def _least_sure_first(self, entries: Sequence[Entry], shown: Sequence[Entry], reader: str) -> list[Entry]:
-        """Images without an answer come last."""
-        answered = [Answered(e.image.sha256, (e.image.width, e.image.height), e.model, e.stage.open) for e in entries if e.model]
-        places = self.service.least_sure.order(answered, reader if self.service.apart else "")
-        return sorted(shown, key=lambda e: places.get(e.image.sha256, len(places)))
+        return (row.image_sha256 for _, row in self._reading(reader, wanted).walk())
 
     def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
         """The images after one that still need work, round the end."""
-        shown = self.chosen(self.entries(reader), wanted, after, reader)
-        return (e.image for e in _ring(shown, after) if e.stage.open and e.image.sha256 != after)
+        reading = self._reading(reader, wanted)
+        return self._images(self._ring(replace(reading, asked=replace(reading.asked, open=True)), after))
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""
-        return next(self.following(reader, wanted, after), None) or self._beside(reader, wanted, after, 1)
+        return next(self.following(reader, wanted, after), None) or self._beside(reader, wanted, after)
 
     def previous(self, reader: str, wanted: WorklistFilter, before: str | None) -> Image:
         """The image before this one, done or not."""
-        return self._beside(reader, wanted, before, -1)
+        return self._beside(reader, wanted, before, back=True)
 
-    def _beside(self, reader: str, wanted: WorklistFilter, sha: str | None, by: int) -> Image:
-        images = [e.image for e in self.chosen(self.entries(reader), wanted, sha, reader)]
-        if not images:
+    def _beside(self, reader: str, wanted: WorklistFilter, sha: str | None, *, back: bool = False) -> Image:
+        reading = self._reading(reader, wanted)
+        row = next(self._ring(reading, sha, back=back), None) or self._row(reading, sha)
+        if row is None:
             raise NotFound("There are no images here; upload some, open an example, or show all.")
-        at = next((i for i, image in enumerate(images) if image.sha256 == sha), -1 if by > 0 else 0)
-        return images[(at + by) % len(images)]
+        return self._entries([row])[0].image
 
     def progress(self, reader: str, wanted: WorklistFilter) -> Progress:
         """Of the images that are wanted, and this reader's pace."""
-        entries = self.listed(reader, wanted)
-        stages = [e.stage for e in entries]
-        auto_accepted, predicted = stages.count(Stage.AUTO_ACCEPTED), stages.count(Stage.PREDICTED)
-        done = sum(not stage.open for stage in stages) - auto_accepted
+        counted, capped = self._counted(self._reading(reader, wanted))
+        auto_accepted, predicted = counted[Stage.AUTO_ACCEPTED], counted[Stage.PREDICTED]
+        done = sum(n for stage, n in counted.items() if not Stage(stage).open) - auto_accepted
         speed = pace(self.store.review_lines(reader), datetime.now(UTC))
-        return Progress(done, len(entries), speed, auto_accepted, predicted)
+        return Progress(done, counted.total(), speed, auto_accepted, predicted, capped)
+
+    def _reading(self, reader: str, wanted: WorklistFilter) -> Reading:
+        """What is asked for, of rows that are up to date."""
+        self.upkeep.catch_up()
+        mode, retired, unsure = mode_of(self.service), wanted.stage == Stage.RETIRED, wanted.order is Order.UNCERTAIN
+        view = View.of(mode, reader, retired)
+        room = mode.own(reader) if self.service.apart else mode.room
+        batch = batch_of(self.store, view, room) if unsure and not retired else ()
+        usual = self.store.list_doubt(view.rooms) if unsure else None
+        return Reading(self.store, view, asked_of(wanted), sections_of(wanted.order, usual), batch)
+
+    def _row(self, reading: Reading, sha: str | None) -> ListedRow | None:
+        """Of this image the row that the reader sees, asked for or not."""
+        return self.store.listed(reading.view.rooms, [sha]).get(sha) if sha else None
+
+    def _at(self, reading: Reading, cursor: str) -> Place:
+        row = self._row(reading, cursor) if len(cursor) == SHA256 else None
+        return reading.place_of(row) if row else Place.at(cursor)
+
+    def _ring(self, reading: Reading, sha: str | None, *, back: bool = False) -> Iterator[ListedRow]:
+        """From the one behind an image (None: the first), or before it, once round, without itself."""
+        row = self._row(reading, sha)
+        start = reading.place_of(row) if row else None
+        yield from (row for _, row in reading.walk(start, back=back, at_once=FEW))
+        if start is None:
+            return
+        for place, row in reading.walk(back=back, at_once=FEW):
+            if place <= start if back else place >= start:
+                break
+            yield row
+
+    def _counted(self, reading: Reading) -> tuple[Counter[str], bool]:
+        """How many are asked for, by stage, and whether there may be more."""
+        counted, capped = self.store.count_listed(reading.view.rooms, reading.view.home, reading.asked)
+        if reading.asked.open:
+            counted = Counter({stage: n for stage, n in counted.items() if Stage(stage).open})
+        return counted, capped
+
+    def _images(self, rows: Iterator[ListedRow]) -> Iterator[Image]:
+        return (self._entries([row])[0].image for row in rows)
+
+    def _entries(self, rows: Sequence[ListedRow]) -> tuple[Entry, ...]:
+        images = self.store.images_by_sha([row.image_sha256 for row in rows])
+        return tuple(entry_of(row, replace(images[row.image_sha256], name=row.name)) for row in rows)
 
     def readers(self) -> list[str]:
         """Everybody an image may be assigned to: who can log in, and whoever has reviewed or been assigned something. Nobody
@@ -224,48 +173,3 @@ def pace(reviews: Sequence[ReviewLine], now: datetime) -> float | None:
         return None
     hours = (max(last.values()) - min(last.values())).total_seconds() / 3600
     return (len(last) - 1) / hours if hours > 0 else None
-
-
-def _stage(review: ReviewLine | ReadLine | None, draft_at: datetime | None, back: Event | None, answered: bool) -> Stage:
-    """What happened last counts."""
-    reviewed_at = review.created_at if review else datetime.min.replace(tzinfo=UTC)
-    if draft_at and draft_at > max(reviewed_at, back.at if back else reviewed_at):
-        return Stage.IN_REVIEW
-    if back and back.at > reviewed_at:
-        return Stage.SENT_BACK
-    if review:
-        return OF_VERDICT.get(review.verdict, Stage.DONE)
-    return Stage.PREDICTED if answered else Stage.NEW
-
-
-def _fits(entry: Entry, wanted: WorklistFilter) -> bool:
-    counts = (entry.reviewed or entry.model or Digest({}, None)).counts
-    beside = {TO_DO: entry.stage.open, MY_READS: entry.is_mine, HELD_BACK: entry.held}
-    return (
-        (wanted.stage in ("", entry.stage) or beside.get(wanted.stage, False))
-        and (not wanted.label or counts.get(wanted.label, 0) > 0)
-        and wanted.name.casefold() in entry.image.name.casefold()
-        and wanted.reader in ("", entry.reader or "-")
-    )
-
-
-def _place(entry: Entry, order: Order) -> tuple:
-    """A key to sort by; what it cannot tell apart stays in order of time."""
-    if order is Order.NAME:
-        parts = re.split(r"(\d+)", entry.image.name.casefold())
-        return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
-    return (-entry.disagreement,) if order is Order.DISAGREEMENT else ()
-
-
-def _ring(entries: Sequence[Entry], after: str | None) -> list[Entry]:
-    """From the one behind `after` once round, `after` itself last."""
-    at = next((i + 1 for i, e in enumerate(entries) if e.image.sha256 == after), 0)
-    return [*entries[at:], *entries[:at]]
-
-
-def _part(entries: Sequence[Entry], start: int, limit: int) -> Page:
-    """So many of them from one on."""
-    found = tuple(entries[start : start + limit])
-    first = found[0].image.sha256 if found and start > 0 else None
-    last = found[-1].image.sha256 if start + limit < len(entries) else None
-    return Page(found, first, last, len(entries))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock
@@ -26,6 +26,7 @@ from pdc.domain.errors import DiskFull, PdcError, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.store.audit.chain import Chain, RecordedSession
 from pdc.store.engines import postgresql
+from pdc.store.engines.hints import HintedCompiler
 
 BUSY_SECONDS = 15.0
 _WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
@@ -77,9 +78,15 @@ class Database:
             yield session
 
 
-def of_image(query: Select[*Columns], column: InstrumentedAttribute[str], sha256: str | None) -> Select[*Columns]:
-    """The query for one image, or as it is."""
-    return query if sha256 is None else query.where(column == sha256)
+Images = str | Collection[str] | None
+"""one image by its sha256, some (a few hundred), or all"""
+
+
+def of_image(query: Select[*Columns], column: InstrumentedAttribute[str], images: Images) -> Select[*Columns]:
+    """The query for these images, or as it is."""
+    if images is None:
+        return query
+    return query.where(column == images if isinstance(images, str) else column.in_(images))
 
 
 def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
@@ -111,6 +118,7 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
         _make_folder(url)
         options |= {"pool_size": 8, "max_overflow": 64}
     engine = create_engine(url, **options)
+    engine.dialect.statement_compiler = HintedCompiler
     event.listen(engine, "connect", _configure)
     if not _in_memory(url):
         with sentences(url):

@@ -17,7 +17,7 @@ from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.audit.chain import Chain
-from pdc.store.database import of_image
+from pdc.store.database import Images, of_image
 from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
 from pdc.store.mapping import load_chances, load_likeness, question_of
@@ -25,11 +25,11 @@ from pdc.store.reading.tables import ReadRow
 from pdc.store.records import Brought, Digest, DraftLine, Event, EventKind, ReviewLine
 from pdc.store.tables import DraftRow, EventRow, ImageRow, LikenessRow, OwnerRow, PredictionRow, ReviewRow, VectorRow
 
-CHUNK = 500
+CHUNK, MOST_KNOWN = 500, 20_000
 
 
 class ListQueries(LabelQueries):
-    """Events are only ever added. Digests are computed once per process: what they describe never changes."""
+    """Events are only ever added. Digests are kept for a while: what they describe never changes."""
 
     def __init__(self, engine: Engine, chain: Chain) -> None:
         super().__init__(engine, chain)
@@ -83,8 +83,8 @@ class ListQueries(LabelQueries):
         with self._read() as session:
             return session.scalar(select(EventRow.seq).where(*where).limit(1)) is not None
 
-    def review_lines(self, author: str | None = None, sha256: str | None = None, *, unseen: bool = False) -> list[ReviewLine]:
-        """Every review of one image or of all that are not retired, by one author or by all, without its marks, oldest first.
+    def review_lines(self, author: str | None = None, images: Images = None, *, unseen: bool = False) -> list[ReviewLine]:
+        """Every review of these images, or of all that are not retired, by one author or by all, without its marks, oldest first.
 
         With `unseen` also those that are nobody's word on the image.
         """
@@ -98,8 +98,8 @@ class ListQueries(LabelQueries):
             ReviewRow.task,
             ReviewRow.labels,
         )
-        query = of_image(select(*columns), ReviewRow.image_sha256, sha256).where(seen(unseen)).order_by(ReviewRow.seq)
-        query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
+        query = of_image(select(*columns), ReviewRow.image_sha256, images).where(seen(unseen)).order_by(ReviewRow.seq)
+        query = query if images else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:
@@ -109,10 +109,10 @@ class ListQueries(LabelQueries):
                 for id, sha, verdict, author, revision, at, task, labels in session.execute(query)
             ]
 
-    def draft_lines(self, sha256: str | None = None) -> list[DraftLine]:
-        """Everybody's unsaved work on one image or on all, oldest first."""
+    def draft_lines(self, images: Images = None) -> list[DraftLine]:
+        """Everybody's unsaved work on these images, oldest first."""
         columns = DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at, DraftRow.task, DraftRow.labels, DraftRow.key
-        query = of_image(select(*columns), DraftRow.image_sha256, sha256).order_by(DraftRow.saved_at)
+        query = of_image(select(*columns), DraftRow.image_sha256, images).order_by(DraftRow.saved_at)
         with self._read() as session:
             rows, moved = session.execute(query), self._dictionary(session).moved
             return [
@@ -120,13 +120,13 @@ class ListQueries(LabelQueries):
                 for sha, author, at, task, labels, key in rows
             ]
 
-    def answered_questions(self, sha256: str | None = None) -> dict[str, dict[Question, str]]:
+    def answered_questions(self, images: Images = None) -> dict[str, dict[Question, str]]:
         """sha256 of each answered image -> its questions, the one answered last at the end -> the id of the newest answer.
 
         An answer about a label that was merged into another since then is left out.
         """
         table = PredictionRow
-        newest = of_image(select(func.max(table.seq)), table.image_sha256, sha256)
+        newest = of_image(select(func.max(table.seq)), table.image_sha256, images)
         newest = newest.group_by(table.image_sha256, table.task, table.labels)
         columns = table.image_sha256, table.task, table.labels, table.id
         found: dict[str, dict[Question, str]] = {}
@@ -152,8 +152,8 @@ class ListQueries(LabelQueries):
         return self._digests(PredictionRow, ids)
 
     def _digests(self, table: type[Any], ids: Iterable[str]) -> dict[str, Digest]:
-        known, answers = self._known_digests, table is PredictionRow
-        wanted = list(ids)
+        kept, answers, wanted = self._known_digests, table is PredictionRow, list(dict.fromkeys(ids))
+        known = {id: kept[id] for id in wanted if id in kept}
         missing = [id for id in wanted if id not in known]
         with self._read() as session:
             for start in range(0, len(missing), CHUNK):
@@ -162,6 +162,9 @@ class ListQueries(LabelQueries):
                 rows: Any = session.execute(select(*columns).where(table.id.in_(missing[start : start + CHUNK])))
                 known.update({id: _digest(task, found, named, chances, like) for id, task, found, named, chances, like in rows})
             moved = self._dictionary(session).moved
+        if len(kept) > MOST_KNOWN:
+            self._known_digests = kept = {}
+        kept.update(known)
         return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
 
 

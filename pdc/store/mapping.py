@@ -106,9 +106,10 @@ def _mark_in(value: Mapping[str, Any]) -> Mark:
     )
 
 
-def image(row: ImageRow) -> Image:
+def image(row: ImageRow, name: str | None = None) -> Image:
+    """Under the name that it has for somebody, if one is given."""
     view = load_view(row.view.view if row.view else None)
-    return Image(row.sha256, row.name, row.width, row.height, row.group_name, row.created_at, view)
+    return Image(row.sha256, row.name if name is None else name, row.width, row.height, row.group_name, row.created_at, view)
 
 
 def image_row(image: Image) -> ImageRow:

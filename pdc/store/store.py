@@ -14,6 +14,8 @@ from pdc.store.image_queries import ImageQueries
 from pdc.store.jobs.queries import JobQueries
 from pdc.store.learnt.queries import LearntQueries
 from pdc.store.list_queries import ListQueries
+from pdc.store.listing.pages import ListPages
+from pdc.store.listing.upkeep import ListUpkeep
 from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
 from pdc.store.schema import is_current, migrate
@@ -34,6 +36,8 @@ class Store(
     AuditQueries,
     LearntQueries,
     JobQueries,
+    ListUpkeep,
+    ListPages,
 ):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""

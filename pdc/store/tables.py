@@ -103,6 +103,7 @@ class OwnerRow(Row):
     """Who brought an image, and under which name; the same bytes may be brought by several."""
 
     __tablename__ = "owners"
+    __table_args__ = (Index("ix_owners_image_sha256", "image_sha256"),)
 
     owner: Mapped[str] = mapped_column(primary_key=True)
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
@@ -193,6 +194,7 @@ class EventRow(Row):
 
 class DraftRow(Row):
     __tablename__ = "drafts"
+    __table_args__ = (Index("ix_drafts_image_sha256", "image_sha256"),)
 
     author: Mapped[str] = mapped_column(primary_key=True)
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)

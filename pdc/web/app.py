@@ -377,7 +377,7 @@ def _worklist_routes(
         """The images one reader wants to see, in the order they want, and how far they are."""
         reader = access.user(request) or LOCAL_USER
         wanted = without_hints(filter_from(request.query_params), images.service.blind)
-        shown = images.listed(reader, wanted)
+        shown = list(images.walk(reader, wanted))
         return JSONResponse(
             worklist_page(
                 shown,

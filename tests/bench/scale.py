@@ -86,7 +86,7 @@ def fill(store: Store, n: int) -> None:
         with store._write() as session:
             for column in zip(*chunk, strict=True):
                 if some := [row for row in column if row is not None]:
-                    session.execute(insert(type(some[0])), [_values(row) for row in some])
+                    session.execute(insert(some[0].__table__), [_values(row) for row in some])
 
 
 def _values(row: Row) -> dict[str, Any]:
@@ -97,20 +97,40 @@ def costs(store: Store, home: Path, n: int) -> dict[str, float]:
     """Seconds of processor time of everything a reader waits for, and the megabytes of an export."""
     service = ReviewService(store, ImageFiles(home / "images"), Nobody())  # pyright: ignore[reportArgumentType]
     listed, middle = Worklist(service), sha256(str(n // 2).encode()).hexdigest()
-    found = {"first page after a start": _seconds(lambda: _first_page(service), 1)}
+    found = {"the list's rows, an image": _seconds(lambda: _worked_out(listed), 1) / n}
+    found |= {"first page after a start": _seconds(lambda: _first_page(service), 1)}
     parts: dict[str, Callable[[], object]] = {
         "page": lambda: page(listed, WorklistFilter()),
         "next image": lambda: listed.next(READER, WorklistFilter(), middle),
+        "page in the middle": lambda: listed.page(READER, WorklistFilter(), around=middle),
         "search": lambda: page(listed, WorklistFilter(name="field 0000012")),
+        "search of two letters": lambda: page(listed, WorklistFilter(name="12")),
         "filter: to do": lambda: page(listed, WorklistFilter(stage=TO_DO)),
+        "filter: label": lambda: page(listed, WorklistFilter(label="nucleus")),
+        "by name": lambda: page(listed, WorklistFilter(order=Order.NAME)),
+        "most disagreement first": lambda: page(listed, WorklistFilter(order=Order.DISAGREEMENT)),
         "least sure first": lambda: page(listed, WorklistFilter(order=Order.UNCERTAIN)),
         "open an image": lambda: service.open(middle, QUESTION, READER),
     }
     found |= {name: _seconds(part, TIMES) for name, part in parts.items()}
     unread = iter(range(0, 4 * TIMES, 4))
     found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
+    saved = iter(range(4 * TIMES, 8 * TIMES, 4))
+    found["save and next"] = _seconds(lambda: _save_and_next(service, listed, next(saved)), TIMES)
     found["export, MB"] = _export(store, service)
     return found
+
+
+def _worked_out(listed: Worklist) -> None:
+    """All that waits, as after an upgrade."""
+    while listed.upkeep.waiting():
+        listed.upkeep.catch_up()
+        time.sleep(0.1)
+
+
+def _save_and_next(service: ReviewService, listed: Worklist, i: int) -> None:
+    _save(service, i)
+    listed.next(READER, WorklistFilter(), sha256(str(i).encode()).hexdigest())
 
 
 def _first_page(service: ReviewService) -> None:

@@ -130,7 +130,7 @@ def test_an_image_is_retired_with_a_reason_undone_and_brought_back_by_the_keyboa
     page.focus(".pdc-own")
     press(page, "Delete")
     page.wait_for_function("!document.querySelector('.pdc-own .pdc-item')")
-    assert [e.image.name for e in bench.images.listed("reader", WorklistFilter())] == [f"smear-0{i}.png" for i in range(3)]
+    assert [e.image.name for e in bench.images.walk("reader", WorklistFilter())] == [f"smear-0{i}.png" for i in range(3)]
     assert not page.errors
     page.close()
 

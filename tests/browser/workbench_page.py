@@ -22,7 +22,7 @@ from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.history import History
 from pdc.review.labels import Labels
-from pdc.review.listing.entries import Stage
+from pdc.review.listing.entries import Stage, WorklistFilter
 from pdc.review.prefetch import Prefetcher
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist
@@ -151,7 +151,7 @@ class Workbench:
         return self.service.add_image(buffer.getvalue(), name)[0].sha256
 
     def stages(self) -> list[Stage]:
-        return [e.stage for e in self.images.entries("reader")]
+        return [e.stage for e in self.images.walk("reader", WorklistFilter())]
 
 
 def _training(folder: Path, store: Store) -> TrainingTab:

@@ -104,7 +104,7 @@ def test_a_doubtful_mark_left_alone_is_saved_but_neither_counted_nor_exported_no
 
 def test_the_list_counts_without_doubtful_marks_and_an_image_with_one_is_uncertain(desk: Desk):
     desk.service.answer(desk.store.image(desk.image("a.png")), ASK)
-    (entry,) = desk.images.entries("ada")
+    (entry,) = desk.listed("ada")
     assert entry.model.total == 0 and entry.model.doubt == pytest.approx(0.2)
 
 

@@ -27,7 +27,7 @@ def accepted(desk: Desk, *shas: str, reader: str = "ada") -> list[str]:
 
 
 def stages(desk: Desk, reader: str = "ada") -> list[Stage]:
-    return [e.stage for e in desk.images.entries(reader)]
+    return [e.stage for e in desk.listed(reader)]
 
 
 @pytest.mark.parametrize(

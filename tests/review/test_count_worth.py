@@ -16,7 +16,7 @@ from pdc.cli.answer_lines import answer_row, in_words
 from pdc.domain.label_changes import LabelChange
 from pdc.domain.values import Findings, Prediction
 from pdc.inference.predictors.base import Answer
-from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.listing.entries import Order
 from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
@@ -112,7 +112,7 @@ def test_the_editor_is_told_of_all_labels_and_of_each_what_the_models_count_is_w
 def test_an_unsure_none_comes_before_a_sure_one_in_the_list_and_both_say_so(desk: Desk):
     answered(desk, "sure.png", Findings(), SURE)
     answered(desk, "unsure.png", Findings(), UNSURE)
-    listed = desk.images.listed("ada", WorklistFilter(order=Order.UNCERTAIN))
+    listed = desk.listed("ada", order=Order.UNCERTAIN)
     assert [(e.image.name, detail(e)) for e in listed] == [
         ("unsure.png", "unsure, 69 % · 0 (red blood cell, platelet) · 0.3?"),
         ("sure.png", "95 % sure · 0 (red blood cell, platelet) · 0.1?"),

@@ -180,7 +180,7 @@ def test_an_image_that_may_show_more_is_stored_so_and_every_place_says_at_least(
     assert kept and not kept.findings.complete
     _, review = desk.service.save(more)
     assert not review.complete and not desk.store.reviews()[0].complete
-    assert [detail(e) for e in desk.images.entries("ada")] == ["at least 3 · model 2"]
+    assert [detail(e) for e in desk.listed("ada")] == ["at least 3 · model 2"]
     assert _row(draft.image, review, None)["complete"] is False and "complete" not in _row(draft.image, _whole(review), None)
 
 
@@ -192,7 +192,7 @@ def test_an_image_that_may_show_more_says_none_of_nothing(desk: Desk):
     draft = desk.service.open(desk.image("a.png"), ASK, "ada")
     assert says_none(Findings(), ASK) and not says_none(Findings(complete=False), ASK)
     desk.service.save(replace(draft, findings=Findings(complete=False)))
-    assert [detail(e) for e in desk.images.entries("ada")] == ["at least 0"]
+    assert [detail(e) for e in desk.listed("ada")] == ["at least 0"]
 
 
 def test_what_was_stored_before_is_complete_and_has_nothing_aside():
@@ -210,6 +210,6 @@ def test_what_is_hidden_by_its_score_is_saved_as_not_found(desk: Desk):
     desk.tab.save(answered, low, {})
     (review,) = desk.store.reviews()
     assert review.findings.count(ASK.task) == 1 and review.findings.marks[1].status is Status.DOUBTFUL
-    assert detail(desk.images.entries("ada")[0]).startswith("1 · ")
+    assert detail(desk.listed("ada")[0]).startswith("1 · ")
     assert list(scored_marks([(answered.prediction, review)]).values()) == [[(0.9, True)]]
     assert shown["found"] == ["m1", "m2"]

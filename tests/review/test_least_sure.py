@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from desk import ASK, FOUND, Desk
 
-from pdc.domain.values import Findings
-from pdc.review.ahead.least_sure import BATCH, Answered, LeastSure, choose, doubts_of
+from pdc.domain.values import Findings, Image, Prediction
+from pdc.review.ahead.least_sure import BATCH, Answered, choose, doubts_of
 from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.service import ReviewService
+from pdc.review.worklist import Worklist
 from pdc.store.records import Digest
 
 
@@ -45,15 +48,34 @@ def test_of_images_alike_the_most_doubtful_comes_first(pool):
     assert choose(alike, doubts_of(alike), 3)[0] == alike[-1].sha256
 
 
-def test_a_save_does_not_shuffle_the_list_and_a_new_batch_comes_when_the_old_one_is_done(pool):
-    order = LeastSure()
-    first = order.order(pool)
-    batch = sorted(first, key=first.__getitem__)[:BATCH]
-    done = [replace(i, open=i.sha256 not in batch[:5]) for i in pool]
-    assert order.order(done) == first
-    done = [replace(i, open=i.sha256 not in batch) for i in pool]
-    second = order.order(done)
-    assert not set(sorted(second, key=second.__getitem__)[:BATCH]) & set(batch)
+def doubtful_images(desk: Desk, n: int, owner: str | None = None) -> list[str]:
+    """Images with an answer each, of one mark."""
+    shas = []
+    for i in range(n):
+        sha = f"{i:02}{owner or ''}".encode().hex().ljust(64, "0")
+        desk.store.add_image(Image(sha, f"{i}.png", 40, 30, sha, datetime.now(UTC)), owner)
+        mark = replace(FOUND.marks[0], score=i / (n + 1))
+        said = Prediction(sha[:12], sha, ASK, Findings((mark,)), "[]", "model", None, "1", 1.0, datetime.now(UTC))
+        desk.store.add_prediction(said)
+        shas.append(sha)
+    return shas
+
+
+def first_batch(images: Worklist, reader: str = "ada") -> list[str]:
+    wanted = WorklistFilter(order=Order.UNCERTAIN)
+    return [e.image.sha256 for e in images.page(reader, wanted, limit=BATCH).entries]
+
+
+def test_a_save_does_not_shuffle_the_list_and_a_new_batch_comes_when_the_old_one_is_done(tmp_path):
+    desk = Desk(tmp_path)
+    doubtful_images(desk, BATCH + 3)
+    batch = first_batch(desk.images)
+    for sha in batch[:-1]:
+        desk.service.save(desk.service.open(sha, ASK, "ada"))
+    other_process = Worklist(ReviewService(desk.store, desk.service.files, desk.model))
+    assert first_batch(desk.images) == batch == first_batch(other_process)
+    desk.service.save(desk.service.open(batch[-1], ASK, "ada"))
+    assert set(first_batch(desk.images)[:3]).isdisjoint(batch)
 
 
 def test_an_unusual_image_is_more_doubtful_than_any_and_an_unknown_doubt_is_the_usual_one():
@@ -66,12 +88,12 @@ def test_an_unusual_image_is_more_doubtful_than_any_and_an_unknown_doubt_is_the_
     assert list(doubts_of(images).values()) == pytest.approx([4.0, 2.0, 6.1 / 3, 4.04])
 
 
-def test_two_readers_with_images_of_their_own_do_not_end_each_others_batches(pool):
-    order = LeastSure()
-    mine, others = pool[:40], pool[40:]
-    before = order.order(mine, "ada")
-    order.order(others, "ben")
-    assert order.order(mine, "ada") == before
+def test_two_readers_with_images_of_their_own_do_not_end_each_others_batches(tmp_path):
+    desk = Desk(tmp_path)
+    images = Worklist(ReviewService(desk.store, desk.service.files, desk.model, private=True))
+    own = {reader: doubtful_images(desk, 3, reader) for reader in ("ada", "ben")}
+    before = first_batch(images)
+    assert set(first_batch(images, "ben")) == set(own["ben"]) and first_batch(images) == before
 
 
 def test_next_follows_the_order_of_the_list_and_images_answered_none_are_not_last(tmp_path):
@@ -81,9 +103,9 @@ def test_next_follows_the_order_of_the_list_and_images_answered_none_are_not_las
         given = desk.service.answer(desk.store.image(sha), ASK)
         desk.store.add_prediction(replace(given, id=f"newer {sha[:4]}", findings=findings))
     wanted = WorklistFilter(order=Order.UNCERTAIN)
-    listed = [e.image.sha256 for e in desk.images.listed("ada", wanted)]
+    listed = [e.image.sha256 for e in desk.images.walk("ada", wanted)]
     assert listed[-1] == shas[3] and listed.index(shas[1]) < 3
     opened = listed[0]
     desk.service.save(desk.service.open(opened, ASK, "ada"))
-    assert [e.image.sha256 for e in desk.images.listed("ada", wanted)] == listed
+    assert [e.image.sha256 for e in desk.images.walk("ada", wanted)] == listed
     assert desk.images.next("ada", wanted, opened).sha256 == listed[1]

@@ -67,11 +67,11 @@ def test_a_question_that_was_changed_and_changed_back_leaves_the_image_as_it_was
     sha, questions = desk.image("a.png"), Questions(desk.service, lambda: ASK)
     if reviewed:
         save(desk, sha, ASK, "ada")
-    stage = [e.stage for e in desk.images.entries("ada")]
+    stage = [e.stage for e in desk.listed("ada")]
     changed = questions.change(questions.open(sha, "ada"), about("cyst"))
-    assert [e.stage for e in desk.images.entries("ada")] == [Stage.IN_REVIEW]
+    assert [e.stage for e in desk.listed("ada")] == [Stage.IN_REVIEW]
     back = questions.change(questions.open(sha, "ada", changed), ASK)
-    assert [e.stage for e in desk.images.entries("ada")] == stage and desk.store.draft_lines() == []
+    assert [e.stage for e in desk.listed("ada")] == stage and desk.store.draft_lines() == []
     assert questions.of(sha, "ada") == back.question == ASK
 
 

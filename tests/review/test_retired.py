@@ -20,14 +20,14 @@ def desk(tmp_path: Path):
 
 
 def listed(desk: Desk, stage: str = "") -> list[str]:
-    return [e.image.name for e in desk.images.listed("ada", WorklistFilter(stage=stage))]
+    return [e.image.name for e in desk.listed("ada", stage=stage)]
 
 
 def test_a_retired_image_is_listed_only_where_retired_ones_are_asked_for(desk: Desk):
     a, b = desk.image("a.png"), desk.image("b.png")
     desk.service.retire([a], "ada", "the wrong slide")
     assert listed(desk) == ["b.png"] and listed(desk, "retired") == ["a.png"] and listed(desk, "to do") == ["b.png"]
-    (entry,) = desk.images.listed("ada", WorklistFilter(stage="retired"))
+    (entry,) = desk.listed("ada", stage="retired")
     assert (entry.stage, entry.reader, entry.note) == (Stage.RETIRED, "ada", "the wrong slide")
     assert [i.sha256 for i in desk.images.following("ada", WorklistFilter(), None)] == [b]  # what is looked ahead at
     desk.service.restore([a], "bob")
@@ -58,6 +58,6 @@ def test_an_image_that_is_held_back_says_so_in_the_list_and_can_be_asked_for(des
     a, b = desk.image("a.png"), desk.image("b.png")
     desk.service.hold_back([a, a], "ada", "a face in it")
     assert listed(desk, "held back") == ["a.png"] and listed(desk) == ["a.png", "b.png"]
-    assert [e.held for e in desk.images.entries("ada")] == [True, False]
+    assert [e.held for e in desk.listed("ada")] == [True, False]
     desk.service.release([a, b], "ada")
     assert listed(desk, "held back") == [] and len(desk.store.holds()) == 2

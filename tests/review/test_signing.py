@@ -65,7 +65,7 @@ def test_the_page_saves_and_signs_in_one_step_and_the_list_says_who_signed(desk:
     opened = desk.choose(sha)
     draft, _, worklist, _, said, *_ = desk.tab.sign(opened[0], opened[1], {})
     assert said.startswith("Revision 1 signed by ada") and worklist["signed"]["by"] == "ada"
-    assert [e.signed for e in desk.images.entries("bert")] == ["ada"]
+    assert [e.signed for e in desk.listed("bert")] == ["ada"]
     worklist, said = desk.tab.reopen({"reason": "too early"}, draft)
     assert worklist["signed"] is None and "too early" in said
 

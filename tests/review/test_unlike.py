@@ -15,7 +15,7 @@ from pdc.domain.doubt import UNLIKE, unlike, unlike_note
 from pdc.domain.values import Findings
 from pdc.inference.predictors.base import Answer, SoFar
 from pdc.review.labels import Labels
-from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.listing.entries import Order
 from pdc.store import Store
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
@@ -75,7 +75,7 @@ def test_the_most_uncertain_images_begin_with_those_unlike_known_ones(desk: Desk
     unsure = Findings(tuple(replace(m, score=0.4) for m in FOUND.marks))
     desk.model.stream = lambda *_: iter([replace(ANSWER, findings=unsure, likeness=dict.fromkeys(STRANGE, 0.5))])
     desk.service.answer(desk.store.image(shas["known.png"]), ASK)
-    entries = desk.images.chosen(desk.images.entries("ada"), WorklistFilter(order=Order.UNCERTAIN))
+    entries = desk.listed("ada", order=Order.UNCERTAIN)
     assert [e.image.name for e in entries] == ["strange.png", "known.png", "new.png"]
     assert detail(entries[0]).startswith("unusual · ") and "unusual" not in detail(entries[1])
 

@@ -24,7 +24,7 @@ def desk(tmp_path) -> Desk:
 
 
 def stages(desk: Desk, reader: str = "ada") -> dict[str, Stage]:
-    return {e.image.name: e.stage for e in desk.images.entries(reader)}
+    return {e.image.name: e.stage for e in desk.images.walk(reader, WorklistFilter())}
 
 
 def save(desk: Desk, sha: str, findings: Findings = FOUND, reader: str = "ada") -> None:
@@ -33,7 +33,7 @@ def save(desk: Desk, sha: str, findings: Findings = FOUND, reader: str = "ada") 
 
 
 def names(desk: Desk, **wanted) -> list[str]:
-    return [e.image.name for e in desk.images.chosen(desk.images.entries("ada"), WorklistFilter(**wanted))]
+    return [e.image.name for e in desk.listed("ada", **wanted)]
 
 
 def test_what_happened_last_is_the_stage(desk: Desk):
@@ -71,10 +71,10 @@ def test_the_numbers_of_an_image_are_those_of_its_own_question_whatever_was_aske
     first = desk.service.answer(desk.store.image(sha), ASK)
     desk.service.edit(desk.service.open(sha, ASK, "ada"), Findings((a_mark("h1", 1),)))
     desk.store.add_prediction(replace(first, id="later", question=polyp, findings=Findings()))
-    models = {reader: [e.model.total for e in desk.images.entries(reader)] for reader in ("ada", "ben")}
+    models = {reader: [e.model.total for e in desk.listed(reader)] for reader in ("ada", "ben")}
     assert models == {"ada": [2], "ben": [0]}  # ben has said nothing: what was answered last is his question
     save(desk, sha, Findings())
-    assert [(e.model.total, e.reviewed.total, e.disagreement) for e in desk.images.entries("ben")] == [(2, 0, 2)]
+    assert [(e.model.total, e.reviewed.total, e.disagreement) for e in desk.listed("ben")] == [(2, 0, 2)]
 
 
 def test_names_with_figures_that_are_no_decimals_are_ordered_too(desk: Desk):

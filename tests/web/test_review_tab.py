@@ -46,7 +46,7 @@ def edited(value: dict, *marks: dict) -> dict:
 
 
 def stage_of(desk: Desk, sha: str, reader: str = "ada") -> Stage:
-    return next(e.stage for e in desk.images.entries(reader) if e.image.sha256 == sha)
+    return next(e.stage for e in desk.listed(reader) if e.image.sha256 == sha)
 
 
 def test_the_tab_builds_and_has_a_place_for_everything_a_handler_returns(desk: Desk):
@@ -239,7 +239,7 @@ def test_blind_reads_show_nothing_of_the_model_before_the_first_save(tmp_path):
     with pytest.raises(ReadFirst):
         sent.extend(watch(desk.tab.ask(draft, screen[1])))
     assert "0.31415" not in json.dumps(sent) and desk.tab.asking.now(draft).prediction is None
-    assert [e.model for e in desk.images.entries("ada")] == [None] and stage_of(desk, sha) is Stage.NEW
+    assert [e.model for e in desk.listed("ada")] == [None] and stage_of(desk, sha) is Stage.NEW
 
     saved, *_ = desk.tab.save(draft, edited(screen[1], drawn(x=2)), {})
     shown, value, _ = desk.ask(saved, edited(screen[1], drawn(x=2)))
@@ -457,6 +457,6 @@ def test_a_none_says_of_what_and_is_neither_unreadable_nor_not_asked(desk: Desk)
 def test_the_list_says_of_what_it_counts_none(desk: Desk):
     draft, value = opened(desk)
     none = {**value, "marks": [{**m, "status": "rejected"} for m in value["marks"]], "edits": 1}
-    assert [detail(e).split(" · ")[0] for e in desk.images.entries("ada")] == ["2"]
+    assert [detail(e).split(" · ")[0] for e in desk.listed("ada")] == ["2"]
     desk.tab.save(draft, none, {})
-    assert [detail(e) for e in desk.images.entries("ada")] == ["0 (red blood cell, platelet) · model 2"]
+    assert [detail(e) for e in desk.listed("ada")] == ["0 (red blood cell, platelet) · model 2"]

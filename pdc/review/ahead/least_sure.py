@@ -7,10 +7,9 @@ with "none" have their share: what the model misses shows only there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from threading import Lock
 
 import numpy as np
 
@@ -33,30 +32,6 @@ class Answered:
     open: bool
 
 
-class LeastSure:
-    """The order for each reader, or for all (""). A batch stays until it is worked off, so that a save does not shuffle the
-    list. Any thread."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._batches: dict[str, list[str]] = {}
-
-    def order(self, images: Sequence[Answered], reader: str = "") -> dict[str, int]:
-        """sha256 -> place: the batch first, then the rest by doubt, unusual images before all others."""
-        doubts = doubts_of(images)
-        rest = sorted(images, key=lambda i: (not i.said.unlike, -doubts[i.sha256]))
-        batch = self._batch(images, doubts, reader)
-        return {sha: place for place, sha in enumerate(dict.fromkeys([*batch, *(i.sha256 for i in rest)]))}
-
-    def _batch(self, images: Sequence[Answered], doubts: dict[str, float], reader: str) -> list[str]:
-        waiting = {i.sha256 for i in images if i.open}
-        with self._lock:
-            kept = [sha for sha in self._batches.get(reader, ()) if sha in doubts]
-            if not waiting.intersection(kept):
-                kept = self._batches[reader] = choose([i for i in images if i.open], doubts)
-        return kept
-
-
 def doubts_of(images: Sequence[Answered]) -> dict[str, float]:
     """sha256 -> how many edits its answer is expected to need. What is not known is taken to be as usual; an unusual image needs
     more than any other."""
@@ -65,12 +40,18 @@ def doubts_of(images: Sequence[Answered]) -> dict[str, float]:
     return {i.sha256: FIRST * most if i.said.unlike else usual if i.said.doubt is None else i.said.doubt for i in images}
 
 
-def choose(images: Sequence[Answered], doubts: dict[str, float], n: int = BATCH) -> list[str]:
+def choose(images: Sequence[Answered], doubts: Mapping[str, float], n: int = BATCH) -> list[str]:
     """The sha256 of `n` of them, the most doubtful first. Those answered with "none" have their share, and one at least."""
     sorts = [[i for i in images if bool(i.said.total) is found] for found in (True, False)]
-    shares = _shares([len(of) for of in sorts], min(n, len(images)))
-    taken = [_diverse(of, doubts, share) for of, share in zip(sorts, shares, strict=True)]
-    return list(_interleaved(taken))
+    return choose_of(sorts, [len(of) for of in sorts], doubts, n)
+
+
+def choose_of(
+    sorts: Sequence[Sequence[Answered]], sizes: Sequence[int], doubts: Mapping[str, float], n: int = BATCH
+) -> list[str]:
+    """As `choose`, of the most doubtful images (`LOOKED_AT` are enough) of each sort, and how many there are of it."""
+    shares = _shares(sizes, min(n, sum(sizes)))
+    return list(_interleaved([_diverse(of, doubts, share) for of, share in zip(sorts, shares, strict=True)]))
 
 
 def _shares(sizes: Sequence[int], n: int) -> list[int]:
@@ -81,7 +62,7 @@ def _shares(sizes: Sequence[int], n: int) -> list[int]:
     return [first, n - first]
 
 
-def _diverse(images: Sequence[Answered], doubts: dict[str, float], n: int) -> list[str]:
+def _diverse(images: Sequence[Answered], doubts: Mapping[str, float], n: int) -> list[str]:
     looked_at = sorted(images, key=lambda i: -doubts[i.sha256])[:LOOKED_AT]
     if len(looked_at) <= n:
         return [i.sha256 for i in looked_at]

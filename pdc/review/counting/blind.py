@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pdc.domain.values import Question
 from pdc.review.counting.state import CountField, CountSession, FieldState, fold
@@ -19,12 +19,18 @@ def open_sessions(store: Store, sha256: str) -> list[Place]:
 
 def kept_from(store: Store, reader: str) -> frozenset[str]:
     """The sha256 of all fields of open counts that are read blind, and that this reader has not read since they became one."""
-    return _unread(store, list(_places(_session(store, id) for id in store.open_counts())), reader)
+    return unread(store, list(_places(_session(store, id) for id in store.open_counts())), reader)
+
+
+def blind_places(store: Store, shas: Collection[str]) -> list[Place]:
+    """Where these images are fields of open counts that are read blind."""
+    found = _places(_session(store, id) for id in store.open_counts(shas))
+    return [(session, place) for session, place in found if place.blind and place.sha256 in shas]
 
 
 def kept_back(store: Store, sha256: str, reader: str) -> bool:
     """Whether the image is one of these."""
-    return bool(_unread(store, open_sessions(store, sha256), reader))
+    return bool(unread(store, open_sessions(store, sha256), reader))
 
 
 def is_blind(store: Store, sha256: str) -> bool:
@@ -47,7 +53,8 @@ def _places(sessions: Iterable[CountSession]) -> Iterable[Place]:
             yield from ((session, place) for place in session.fields if place.state is not FieldState.WITHDRAWN)
 
 
-def _unread(store: Store, places: Iterable[Place], reader: str) -> frozenset[str]:
+def unread(store: Store, places: Iterable[Place], reader: str) -> frozenset[str]:
+    """The images of these fields that are read blind, and that this reader has not read since they became one."""
     blind = [(store.question_now(session.question).labels, place) for session, place in places if place.blind]
     read = store.read_times(reader, [place.sha256 for _, place in blind])
     return frozenset(

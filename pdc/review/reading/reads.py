@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,6 +12,7 @@ from pdc.domain.users.roles import Action, Allowed, anybody
 from pdc.domain.values import Findings, Question, Review, Verdict
 from pdc.review.reading.dealing import deal
 from pdc.store import Store
+from pdc.store.database import Images
 from pdc.store.reading.records import Read, ReaderChange, ReaderEvent, ReadTask, Subject
 
 LEAST = 2  # readers of an image, where there are several
@@ -134,8 +135,12 @@ class Reads:
         While it is here they see nothing that anybody else said about the image. An open read comes first, then a finished one
         that waits for the consensus.
         """
-        tasks, now = self.store.read_tasks(sha256), datetime.now(UTC)
-        standings = _standings(self.store, tasks, sha256)
+        tasks = self.store.read_tasks(sha256)
+        return self.parts_among(reader, tasks, standings_of(self.store, tasks, sha256))
+
+    def parts_among(self, reader: str, tasks: Iterable[ReadTask], standings: Mapping[Subject, Standing]) -> dict[str, ReadTask]:
+        """As `parts`, of these tasks."""
+        now = datetime.now(UTC)
         found: dict[str, ReadTask] = {}
         for task in tasks:
             if task.given.reader == reader and self._is_part(task, standings, found.get(task.given.image_sha256), now):
@@ -178,7 +183,7 @@ class Reads:
 
     def standings(self, sha256: str | None = None) -> dict[Subject, Standing]:
         """How far the readers are, of every image and question that was given to several."""
-        return _standings(self.store, self.store.read_tasks(sha256), sha256)
+        return standings_of(self.store, self.store.read_tasks(sha256), sha256)
 
     def standing(self, sha256: str, question: Question) -> Standing | None:
         """None where the image and question was not given to several."""
@@ -197,7 +202,11 @@ class Reads:
 
     def to_adjudicate(self, user: str, sha256: str | None = None) -> list[Subject]:
         """Images and questions whose readers have all finished, and of which this user may make the consensus."""
-        return [s for s, standing in self.standings(sha256).items() if standing.to_adjudicate and self.may_see(user, standing)]
+        return self.due_among(user, self.standings(sha256))
+
+    def due_among(self, user: str, standings: Mapping[Subject, Standing]) -> list[Subject]:
+        """As `to_adjudicate`, of these."""
+        return [s for s, standing in standings.items() if standing.to_adjudicate and self.may_see(user, standing)]
 
     def basis(self, sha256: str, question: Question, by: str) -> tuple[str, ...]:
         """The ids of the reads that a consensus by this user rests on. SeveralReaders says why they may not make one."""
@@ -240,15 +249,15 @@ def _given(
     return ReaderEvent(sha256, question, ReaderChange.GIVEN, reader, by, now, opens_at or now, turn, shows_model)
 
 
-def _standings(store: Store, tasks: Sequence[ReadTask], sha256: str | None) -> dict[Subject, Standing]:
+def standings_of(store: Store, tasks: Sequence[ReadTask], images: Images) -> dict[Subject, Standing]:
     if not tasks:
         return {}
-    bases, first = store.consensus_bases(sha256), dict[Subject, list[ReadTask]]()
+    bases, first = store.consensus_bases(images), dict[Subject, list[ReadTask]]()
     for task in tasks:
         of = first.setdefault((task.given.image_sha256, task.given.question), [])
         of += [task] if task.given.turn == 1 else []
     ever: dict[Subject, set[str]] = {}
-    for event in store.reader_events(sha256):
+    for event in store.reader_events(images):
         ever.setdefault((event.image_sha256, event.question), set()).add(event.reader)
     return {s: _standing(own, bases.get(s), frozenset(ever[s])) for s, own in first.items()}
 

@@ -13,7 +13,7 @@ from pdc.domain.errors import NotFound, StaleSave
 from pdc.store import mapping
 from pdc.store.counting.records import CountBegun, CountEvent, CountEventKind, KeptSheet
 from pdc.store.counting.tables import CountEventRow, CountSessionRow, CountSheetRow
-from pdc.store.database import Database
+from pdc.store.database import Database, Images, of_image
 
 SHEET_MEANWHILE = "Another sheet of this sample was kept meanwhile. Look at it, then decide whether it has to be amended."
 
@@ -65,13 +65,13 @@ class CountQueries(Database):
         with self._read() as session:
             return [_event(row) for row in session.scalars(query)]
 
-    def open_counts(self, sha256: str | None = None) -> list[str]:
-        """The ids of the sessions that are not closed, the newest first; of those in which this image was ever a field."""
+    def open_counts(self, images: Images = None) -> list[str]:
+        """The ids of the sessions that are not closed, the newest first; of those in which one of these was ever a field."""
         last = select(func.max(CountEventRow.seq)).where(CountEventRow.kind.in_(ENDS)).group_by(CountEventRow.session_id)
         closed = select(CountEventRow.session_id).where(CountEventRow.seq.in_(last), CountEventRow.kind == ENDS[0])
         query = select(CountSessionRow.id).where(CountSessionRow.id.not_in(closed)).order_by(CountSessionRow.seq.desc())
-        if sha256 is not None:
-            own = select(CountEventRow.session_id).where(CountEventRow.image_sha256 == sha256)
+        if images is not None:
+            own = of_image(select(CountEventRow.session_id), CountEventRow.image_sha256, images)
             query = query.where(CountSessionRow.id.in_(own))
         with self._read() as session:
             return list(session.scalars(query))

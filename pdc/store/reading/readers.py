@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Question
 from pdc.store import mapping
-from pdc.store.database import of_image
+from pdc.store.database import Images, of_image
 from pdc.store.label_queries import LabelQueries
 from pdc.store.reading.records import ReaderChange, ReaderEvent, Subject
 from pdc.store.reading.tables import ReaderEventRow
@@ -29,10 +29,10 @@ class ReaderQueries(LabelQueries):
         with self._write() as session:
             session.add_all(_row(event) for event in events)
 
-    def reader_events(self, sha256: str | None = None) -> list[ReaderEvent]:
-        """Everything that was decided about who reads one image or any, oldest first."""
+    def reader_events(self, images: Images = None) -> list[ReaderEvent]:
+        """Everything that was decided about who reads these images, oldest first."""
         with self._read() as session:
-            return self._reader_events(session, sha256)
+            return self._reader_events(session, images)
 
     def unsettled(self) -> frozenset[Subject]:
         """Images and questions that several readers were asked, and of which there is no consensus: nothing there is truth."""
@@ -44,21 +44,21 @@ class ReaderQueries(LabelQueries):
         with self._read() as session:
             return self._read_by_several(session)
 
-    def consensus_bases(self, sha256: str | None = None) -> dict[Subject, frozenset[str]]:
+    def consensus_bases(self, images: Images = None) -> dict[Subject, frozenset[str]]:
         """Of each image and question with a consensus of its readers: the ids of the reads that the newest one rests on."""
         with self._read() as session:
-            return self._consensus_bases(session, sha256)
+            return self._consensus_bases(session, images)
 
-    def _reader_events(self, session: Session, sha256: str | None = None) -> list[ReaderEvent]:
+    def _reader_events(self, session: Session, images: Images = None) -> list[ReaderEvent]:
         rows = select(*ReaderEventRow.__table__.columns)  # no row objects: a list asks for all of them
-        query = of_image(rows, ReaderEventRow.image_sha256, sha256).order_by(ReaderEventRow.seq)
+        query = of_image(rows, ReaderEventRow.image_sha256, images).order_by(ReaderEventRow.seq)
         moved = self._dictionary(session).moved
         return [_event(row, question_now(mapping.question_of(row.task, row.labels), moved)) for row in session.execute(query)]
 
-    def _given(self, session: Session, sha256: str | None = None) -> dict[Place, ReaderEvent]:
+    def _given(self, session: Session, images: Images = None) -> dict[Place, ReaderEvent]:
         """Who is to read what now: of each the event by which it was given first since it was withdrawn."""
         given: dict[Place, ReaderEvent] = {}
-        for event in self._reader_events(session, sha256):
+        for event in self._reader_events(session, images):
             place = event.image_sha256, event.question, event.reader, event.turn
             if event.kind is ReaderChange.GIVEN:
                 given.setdefault(place, event)
@@ -73,9 +73,9 @@ class ReaderQueries(LabelQueries):
         given = self._read_by_several(session, sha256)
         return frozenset(given - self._consensus_bases(session, sha256).keys()) if given else frozenset()
 
-    def _consensus_bases(self, session: Session, sha256: str | None) -> dict[Subject, frozenset[str]]:
+    def _consensus_bases(self, session: Session, images: Images) -> dict[Subject, frozenset[str]]:
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.rests_on
-        query = of_image(select(*columns).where(ReviewRow.rests_on.is_not(None)), ReviewRow.image_sha256, sha256)
+        query = of_image(select(*columns).where(ReviewRow.rests_on.is_not(None)), ReviewRow.image_sha256, images)
         moved = self._dictionary(session).moved
         return {
             (sha, question_now(mapping.question_of(task, labels), moved)): frozenset(mapping.load_texts(ids))

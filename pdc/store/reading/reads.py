@@ -16,7 +16,7 @@ from pdc.domain.errors import SeveralReaders
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.database import of_image
+from pdc.store.database import Images, of_image
 from pdc.store.image_queries import counts
 from pdc.store.reading.readers import Place
 from pdc.store.reading.records import Read, ReadLine, ReadTask
@@ -92,13 +92,13 @@ class ReadQueries(ReviewQueries):
         last = {_place(read): read for read in found}
         return [r for place, r in last.items() if place in given and r.review.verdict is not Verdict.SKIPPED]
 
-    def read_tasks(self, sha256: str | None = None) -> list[ReadTask]:
-        """What each reader is asked to read of one image or of all, in the order in which it was given."""
+    def read_tasks(self, images: Images = None) -> list[ReadTask]:
+        """What each reader is asked to read of these images, in the order in which it was given."""
         with self._read() as session:
-            last = self._last(session, sha256)
-            return [ReadTask(event, last.get(place)) for place, event in self._given(session, sha256).items()]
+            last = self._last(session, images)
+            return [ReadTask(event, last.get(place)) for place, event in self._given(session, images).items()]
 
-    def _last(self, session: Session, sha256: str | None) -> dict[Place, ReadLine]:
+    def _last(self, session: Session, images: Images) -> dict[Place, ReadLine]:
         """The newest read of each reader and turn."""
         columns = (
             ReadRow.image_sha256,
@@ -112,7 +112,7 @@ class ReadQueries(ReviewQueries):
             ReadRow.created_at,
         )
         moved = self._dictionary(session).moved
-        query = of_image(select(*columns), ReadRow.image_sha256, sha256).order_by(ReadRow.seq)
+        query = of_image(select(*columns), ReadRow.image_sha256, images).order_by(ReadRow.seq)
         return {
             (sha, question_now(mapping.question_of(task, labels), moved), author, turn): ReadLine(id, Verdict(verdict), n, at)
             for sha, task, labels, author, turn, id, verdict, n, at in session.execute(query)

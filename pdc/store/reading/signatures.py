@@ -11,7 +11,7 @@ from pdc.domain.errors import Signed
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Review
 from pdc.store import mapping
-from pdc.store.database import of_image
+from pdc.store.database import Images, of_image
 from pdc.store.label_queries import LabelQueries
 from pdc.store.reading.records import Signature, SignatureKind
 from pdc.store.reading.tables import SignatureRow
@@ -41,15 +41,15 @@ class SignatureQueries(LabelQueries):
                 )
             )
 
-    def signatures(self, sha256: str | None = None) -> list[Signature]:
-        """Every signature and re-opening, of one image or of all, oldest first."""
-        query = of_image(select(SignatureRow), SignatureRow.image_sha256, sha256).order_by(SignatureRow.seq)
+    def signatures(self, images: Images = None) -> list[Signature]:
+        """Every signature and re-opening of these images, oldest first."""
+        query = of_image(select(SignatureRow), SignatureRow.image_sha256, images).order_by(SignatureRow.seq)
         with self._read() as session:
             return [self._signature(session, row) for row in session.scalars(query)]
 
-    def signed(self, sha256: str | None = None) -> dict[str, Signature]:
+    def signed(self, images: Images = None) -> dict[str, Signature]:
         """The id of each review or read that is signed now -> its signature."""
-        return _signed_now(self.signatures(sha256))
+        return _signed_now(self.signatures(images))
 
     def _signed_among(self, session: Session, ids: Sequence[str]) -> dict[str, Signature]:
         """`signed`, of these reviews."""

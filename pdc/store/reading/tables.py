@@ -24,7 +24,7 @@ class ReaderEventRow(Row):
     reader: Mapped[str]
     turn: Mapped[int]
     shows_model: Mapped[bool]
-    opens_at: Mapped[datetime]
+    opens_at: Mapped[datetime] = mapped_column(index=True)
     by: Mapped[str]
     note: Mapped[str]
     at: Mapped[datetime]
@@ -59,7 +59,7 @@ class SignatureRow(Row):
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     review_id: Mapped[str] = mapped_column(index=True)
-    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"))
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), index=True)
     task: Mapped[str]
     labels: Mapped[str]
     kind: Mapped[str]

@@ -24,6 +24,7 @@ with living(home, PDC_LEAST_FREE_MB="0") as house:
     ada = house.reader("ada")
     sha = ada.upload("a.png")
     value = ada.open(sha, "platelet")
+    assert len(ada.send("GET", "/api/worklist").json()["rows"]) == 1  # as a page asks after an upload
     filler, acknowledged = home / "filler", 0
     free = os.statvfs(home)
     filler.write_bytes(b"x" * (free.f_bavail * free.f_frsize - 120_000))
