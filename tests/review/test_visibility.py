@@ -67,7 +67,7 @@ def test_what_a_visitor_marks_is_kept_even_where_another_has_saved_the_same(spac
     value = bert.open(sha)
     edit = next(id for id, name in space.handlers() if name == "edit")
     body = {"data": [None, {**value, "marks": [drawn()], "edits": 1}], "fn_index": edit, "session_hash": bert.page}
-    assert bert.send("POST", "/gradio_api/run/edit", json=body).status_code == 200
+    assert bert.send("POST", "/gradio_api/run/predict", json=body).status_code == 200
     assert len(bert.open(sha)["marks"]) == 1
 
 

@@ -30,8 +30,8 @@ def test_nobody_runs_any_handler_in_another_readers_page(house: House):
         refused = bob.join(number, inputs, page=alice.page)
         assert refused.status_code == 403 and "opened by alice" in refused.json()["error"], name
         body = {"data": inputs, "fn_index": number, "session_hash": alice.page}
-        assert bob.send("POST", f"/gradio_api/run/{name}", json=body).status_code == 403, name
-        for alias in ("api", "call", "call/v2"):
+        assert bob.send("POST", "/gradio_api/run/predict", json=body).status_code == 403, name
+        for alias in ("api", "call", "call/v2", "run"):
             assert bob.send("POST", f"/gradio_api/{alias}/{name}", json=body).status_code == 404, name
     assert house.store.reviews() == [] and house.store.draft("alice", sha, ASK) is None
 
@@ -68,13 +68,13 @@ def test_a_tab_left_open_saves_nothing_under_the_next_readers_name_or_the_last_o
     value = browser.open(sha)
     edit = next(id for id, name in house.handlers() if name == "edit")
     body = {"data": [None, {**value, "marks": [drawn()], "edits": 1}], "fn_index": edit, "session_hash": browser.page}
-    assert browser.send("POST", "/gradio_api/run/edit", json=body).status_code == 200
+    assert browser.send("POST", "/gradio_api/run/predict", json=body).status_code == 200
     kept = house.store.draft("alice", sha, ASK)
     house.reader("bob")
     browser.log_in("bob")  # in another tab of the same browser
     refused = browser.save(value, drawn(x=9))
     assert refused.startswith("You are logged in as bob, but this page was opened by alice")
-    assert browser.send("POST", "/gradio_api/run/edit", json=body).status_code == 403
+    assert browser.send("POST", "/gradio_api/run/predict", json=body).status_code == 403
     assert house.store.reviews(sha) == [] and house.store.draft("alice", sha, ASK) == kept
     browser.log_in("alice")
     assert "Saved, revision 1" in browser.save(value, drawn())

@@ -80,6 +80,8 @@ def build_ui(
         with gr.Tabs() as bar:
             for title, tab in tabs.items():
                 demo.add_tab(title, tab, bar, reserved.get(title))
+    for handler in demo.fns.values():
+        handler.api_visibility = "private"  # scripts have /api/v1
     return demo
 
 

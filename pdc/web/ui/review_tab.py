@@ -37,6 +37,8 @@ from pdc.web.ui.conflict import conflict_view
 from pdc.web.ui.counting.field import Fields, counted_in
 from pdc.web.ui.reading.panel import ReadingPanel, reason_in, signed_value
 from pdc.web.ui.screen import (
+    AT_ONCE,
+    IN_TURN,
     WELCOME,
     case_of,
     editor_value,
@@ -57,6 +59,8 @@ from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
 log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
 CLOSED = (gr.update(visible=False), None)  # the panel of a conflict
+TURN: dict[str, Any] = {"show_progress": "hidden", **IN_TURN}
+BESIDE: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": AT_ONCE}
 STREAMING: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
 ANSWERING = Message("The model is answering; Esc stops it.")
 LOOKING = "The model takes look {n} of {all}; Esc stops it."
@@ -111,11 +115,11 @@ class ReviewTab:
         shown = [self.editor, self.worklist, self.bar, self.status, self.kept, self.panel, self.conflict]
         self.screen = [self.draft, *shown]
         answer = [*work, self.status]
-        loaded = demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status], show_progress="hidden")
-        loaded.then(self.sureness.learn, show_progress="hidden")
+        loaded = demo.load(show_errors(self.start), None, [self.worklist, self.bar, self.status], **BESIDE)
+        loaded.then(self.sureness.learn, **BESIDE)
 
         def opens(event: Any, handler: Any, inputs: list[Any]) -> None:
-            self.then_ask(event(show_errors(handler), inputs, self.screen, show_progress="hidden"))
+            self.then_ask(event(show_errors(handler), inputs, self.screen, **TURN))
 
         opens(self.worklist.choose, self.choose, [self.worklist, self.draft])
         moving = [*work, self.worklist]
@@ -130,16 +134,16 @@ class ReviewTab:
         ):
             opens(event, under_bar(handler), saving)
         for event in (self.bar.save, self.editor.save):
-            event(show_errors(under_bar(self.save)), saving, self.screen, show_progress="hidden")
-        self.bar.sign(show_errors(under_bar(self.sign)), saving, self.screen, show_progress="hidden")
-        self.bar.reopen(show_errors(self.reopen), [self.bar, self.draft], [self.worklist, self.status], show_progress="hidden")
+            event(show_errors(under_bar(self.save)), saving, self.screen, **TURN)
+        self.bar.sign(show_errors(under_bar(self.sign)), saving, self.screen, **TURN)
+        self.bar.reopen(show_errors(self.reopen), [self.bar, self.draft], [self.worklist, self.status], **TURN)
         give = show_errors(self.give)
-        self.worklist.give(give, [self.draft, self.worklist], [self.worklist, self.status], show_progress="hidden")
+        self.worklist.give(give, [self.draft, self.worklist], [self.worklist, self.status], **TURN)
         for take, button in self.choices:
-            button.click(show_errors(partial(self.resolve, take)), moving, self.screen, show_progress="hidden")
+            button.click(show_errors(partial(self.resolve, take)), moving, self.screen, **TURN)
         asking, changed = [self.bar, *work], [*work, self.bar, self.status]
-        self.bar.question(show_errors(self.change_question), asking, changed, trigger_mode="always_last", show_progress="hidden")
-        self.bar.pin(show_errors(self.pin), self.draft, [self.draft, self.bar], show_progress="hidden")
+        self.bar.question(show_errors(self.change_question), asking, changed, trigger_mode="always_last", **TURN)
+        self.bar.pin(show_errors(self.pin), self.draft, [self.draft, self.bar], **TURN)
         self.bar.ask(show_errors(self.ask_for), asking, changed, **STREAMING)
         self.bar.looks(show_errors(self.ask_looks), asking, changed, **STREAMING)
         now = {"queue": False, "show_progress": "hidden"}
@@ -150,7 +154,7 @@ class ReviewTab:
     def then_ask(self, opened: Any) -> None:
         """What follows once an image was opened: the model is asked about it, and the next ones are looked at ahead."""
         asked = opened.then(show_errors(self.ask_if_new), [self.draft, self.editor], [self.editor, self.status], **STREAMING)
-        asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, show_progress="hidden")
+        asked.then(show_errors(self.prefetch), [self.draft, self.worklist], self.worklist, **BESIDE)
 
     # Handlers ---------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,9 @@ CUT_COUNT = Message("The answer was cut off; what comes after is not known, so t
 PART_UNREADABLE = Message(
     "A part of the answer could not be read, so what is not marked may be there all the same; ask about each label alone."
 )
+AT_ONCE = 16  # handlers of one kind that run beside each other, of all pages
+IN_TURN: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": None}
+"""for events that change what a page works on: one queue, so that they begin as they came; `Sessions` gives a page its turns"""
 MAX_REQUEST = 200  # characters of the name of a save
 CHANGING = "The screen was just changing: look at the marks, then save again."
 

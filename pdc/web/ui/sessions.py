@@ -4,14 +4,16 @@ is no secret. So a session belongs to the user it first ran for; nothing runs in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from asyncio import Lock, Semaphore
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import gradio as gr
 
 from pdc.domain.message import Message
 from pdc.logs import REQUEST
-from pdc.web.ui.screen import error_shown, user_of
+from pdc.web.ui.screen import AT_ONCE, IN_TURN, error_shown, user_of
 from pdc.web.ui.words import language_of
 
 LOG_IN = Message("Please log in again; your work is kept.")
@@ -27,7 +29,7 @@ class Sessions:
     of a request what its user may do now; None once they may not make it, or where nobody logs in."""
 
     def __init__(self, blocks: gr.Blocks, *, visitors: bool, standing: Callable[[Any], object] = lambda request: None) -> None:
-        self.blocks, self.visitors, self.standing = blocks, visitors, standing
+        self.blocks, self.visitors, self.standing, self.places = blocks, visitors, standing, Semaphore(AT_ONCE)
 
     def refusal(self, session_hash: str, user: str) -> Message | None:
         """Why this user may not use that session; None when it is theirs, or nobody's yet."""
@@ -52,9 +54,21 @@ class Sessions:
                 if state is not None:
                     state.owner = user
                 REQUEST.set(_id_of(asked))
-            return await process(*args, **named)
+            async with self._turn(named.get("block_fn", args[0] if args else None), state):
+                return await process(*args, **named)
 
         self.blocks.process_api = process_own
+
+    @asynccontextmanager
+    async def _turn(self, handler: Any, state: Any) -> AsyncIterator[None]:
+        """The turn of a handler that changes what a page works on: its page's events one after the other, as they came; those of
+        other pages beside it. Every other handler has its turn at once."""
+        if state is None or getattr(handler, "concurrency_id", None) != IN_TURN["concurrency_id"]:
+            yield
+            return
+        state.turn = turn = getattr(state, "turn", None) or Lock()
+        async with turn, self.places:
+            yield
 
     def _fallen(self, asked: Any) -> Message | None:
         """Why a request that came in before may go no further: its login, its token or its user is gone meanwhile."""

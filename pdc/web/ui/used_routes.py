@@ -14,7 +14,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 API = "/gradio_api/"
 FILES = ("/static/", "/assets/", "/svelte/")
 PAGES = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/pwa_icon")
-CALLS = ("run/", "queue/join", "queue/data", "heartbeat/", "cancel", "reset", "info", "startup-events", "app_id", "theme.css")
+CALLS = (
+    "run/predict",
+    "queue/join",
+    "queue/data",
+    "heartbeat/",
+    "cancel",
+    "reset",
+    "info",
+    "startup-events",
+    "app_id",
+    "theme.css",
+)
 
 
 def used(route: str) -> bool:
