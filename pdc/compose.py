@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pdc import __version__, files
 from pdc.adapters.registry import Adapters
 from pdc.adapters.routing import AdapterRouting
+from pdc.domain.errors import BadSetting
 from pdc.domain.users.roles import Action, Role, capped, demand, may
 from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from pdc.domain.values import Question
     from pdc.images.intake import ImageFiles
+    from pdc.jobs.desk import JobDesk
+    from pdc.jobs.worker import Worker
     from pdc.review.agreement.reports import Reports
     from pdc.review.ahead.pool import AnswerPool
     from pdc.review.fitting.fitting import Fitting
@@ -129,6 +132,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
 
     On a Space every visitor sees only their own images, and nobody trains.
     """
+    from pdc.jobs.known import folder_of
     from pdc.review.counting.sessions import CountSessions
     from pdc.review.limits.cleaning import Visits
     from pdc.review.limits.keeping import kept
@@ -150,6 +154,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     store.record_event(AuditKind.STARTED, "PDC", **behaviour_of(settings))
     prefetcher, reports = Prefetcher(service), _reports(settings, service)
     pool = pool_of(settings, service, model, routing)
+    desk, worker = jobs_of(settings, service, routing)
     access = Access(store, settings.home, login=settings.needs_login, visitors=visitors, idle=60 * settings.idle_minutes)
     visits = Visits(settings.home / "visits")
     cleaning = cleaning_of(settings, service, visits) if visitors else None
@@ -159,7 +164,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         service,
         access,
         build_ui(
-            tabs_of(settings, service, prefetcher, model, routing, reports),
+            tabs_of(settings, service, prefetcher, model, routing, reports, desk),
             service.allowed,
             {"Training": Action.TRAIN} if visitors else {},
         ),
@@ -170,6 +175,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         similar=_similar(settings, service, model),
         fitting=_fitting(settings, service, routing.experts),
         counts=CountSessions(store, settings.home, service),
+        jobs=(desk, folder_of(settings)),
         max_upload_mb=settings.max_upload_mb,
         timing=settings.timing,
         watching=watching,
@@ -179,7 +185,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         behind=behind_api(settings, store, model, routing),
     )
 
-    background = [work for work in (pool, cleaning) if work]
+    background = [work for work in (pool, cleaning, worker) if work]
 
     def warm_up(say: Callable[[str], None]) -> None:
         model.warm_up(say)
@@ -232,6 +238,47 @@ def registry_of(settings: Settings, store: Store, model: NamedPredictor, routing
     from pdc.adapters import golden_images
 
     return Adapters(store, settings.model, settings.home, golden_images.probe(model, routing.instead))
+
+
+def jobs_of(
+    settings: Settings, service: ReviewService, routing: AdapterRouting, said: str | None = None
+) -> tuple[JobDesk, Worker | None]:
+    """Where jobs are asked for, and what does those that `said` names: `all`, `none`, or kinds with commas; None: as these
+    settings say."""
+    from pdc.jobs.desk import JobDesk
+    from pdc.jobs.known import kinds_of
+    from pdc.jobs.worker import Worker
+    from pdc.web.data_routes import export_of
+
+    store, first = service.store, partial(first_question_of, settings, routing, service.store)
+    at_once = SERVER_TAKES if settings.server_url else 1
+    kinds = kinds_of(settings, service, first, partial(export_of, service), at_once)
+    said = said or settings.jobs
+    names = None if said == "all" else tuple(filter(None, map(str.strip, said.split(","))))
+    worker = None if said == "none" else Worker(store, kinds, names)
+    return JobDesk(store, kinds, partial(role_of, settings, store), worker.wake if worker else lambda: None), worker
+
+
+def worker_of(settings: Settings, said: str) -> Worker:
+    """A worker beside the app. BadSetting where `said` names no kind."""
+    service, routing = _bare_service(settings)
+    worker = jobs_of(settings, service, routing, said)[1]
+    if worker is None:
+        raise BadSetting("Name the kinds of jobs to do, or leave --kinds out for all of them.")
+    return worker
+
+
+def desk_of(settings: Settings) -> JobDesk:
+    """Where whoever has this machine asks for jobs, which others do."""
+    service, routing = _bare_service(settings)
+    return jobs_of(settings, service, routing, "none")[0]
+
+
+def _bare_service(settings: Settings) -> tuple[ReviewService, AdapterRouting]:
+    """A service without a page, with a model of its own that loads at the first question."""
+    store = open_store(settings)
+    routing = routing_of(settings, store)
+    return _service(settings, store, predictor_of(settings, store, routing), routing, private=settings.space), routing
 
 
 def behaviour_of(settings: Settings) -> dict[str, Any]:
@@ -369,8 +416,10 @@ def tabs_of(
     model: NamedPredictor,
     routing: AdapterRouting,
     reports: Reports | None,
+    desk: JobDesk,
 ) -> dict[str, Any]:
     """The tabs by their names."""
+    from pdc.jobs.training import JobTrainer
     from pdc.review.counting.desk import FieldDesk
     from pdc.review.counting.measures.twice import ReadTwice
     from pdc.review.counting.sessions import CountSessions
@@ -380,7 +429,6 @@ def tabs_of(
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.fresh import fresh
-    from pdc.training.process import ProcessTrainer
     from pdc.training.readers import readers
     from pdc.web.ui.agreement.tab import AgreementTab
     from pdc.web.ui.counting.tab import CountTab
@@ -408,7 +456,7 @@ def tabs_of(
     suspected = SuspicionPanel(adapters, partial(readers, store), review)
     config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
     new = partial(fresh, store, settings.runs, config)
-    tabs["Training"] = TrainingTab(ProcessTrainer(settings), adapters, config, worked, suspected, role, new)
+    tabs["Training"] = TrainingTab(JobTrainer(settings, desk), adapters, config, worked, suspected, role, new)
     return tabs
 
 

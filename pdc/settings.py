@@ -104,6 +104,13 @@ class Settings:
     adjudicators: str = _setting(
         "PDC_ADJUDICATORS", "", "who makes the consensus of several readers, with commas; empty: whoever reads none of the image"
     )
+    jobs: str = _setting(
+        "PDC_JOBS", "all", "jobs that the app does itself: `all`, `none`, or kinds with commas; `pdc work` does the others"
+    )
+    launcher: str = _setting(
+        "PDC_LAUNCHER", "local", "where jobs start processes: `local`, `ray` (this machine's cluster), or a Ray cluster's address"
+    )
+    ray_gpus: int = _setting("PDC_RAY_GPUS", 0, "GPUs of the cluster that each such process takes")
     timing: bool = _setting(
         "PDC_TIMING",
         False,

@@ -13,6 +13,7 @@ from store_values import a_review, an_image
 from pdc.adapters.routing import AdapterRouting
 from pdc.compose import (
     first_question_of,
+    jobs_of,
     limits_of,
     open_store,
     pool_of,
@@ -126,7 +127,7 @@ def test_the_reading_study_has_a_page_only_where_reads_are_blind(tmp_path: Path,
     routing = routing_of(settings, store)
     model = predictor_of(settings, store, routing)
     service = ReviewService(store, ImageFiles(tmp_path / "images"), model, blind=blind)
-    tabs = tabs_of(settings, service, Prefetcher(service), model, routing, None)
+    tabs = tabs_of(settings, service, Prefetcher(service), model, routing, None, jobs_of(settings, service, routing)[0])
     assert ("Reading study" in tabs) is blind and "Training" in tabs
 
 

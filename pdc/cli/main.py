@@ -14,6 +14,7 @@ from pdc.cli.backups.commands import backup, restore
 from pdc.cli.counting import sessions
 from pdc.cli.counting.commands import sheet
 from pdc.cli.experts import commands as experts
+from pdc.cli.jobs import commands as jobs
 from pdc.cli.options import spelled_out
 from pdc.cli.record import commands as record
 from pdc.cli.similar.commands import similar
@@ -35,6 +36,8 @@ EXAMPLES = """examples:
   python -m pdc experts add cells.onnx --labels "platelet, red blood cell" --output yolo
   python -m pdc users add maria
   python -m pdc record show --user maria --since 2026-11-01
+  python -m pdc jobs list
+  python -m pdc work --kinds predict,train
   python -m pdc backup pdc-2026-11-27.tar
   python -m pdc archive out everything.zip
   python -m pdc doctor
@@ -56,6 +59,8 @@ app.add_typer(labels.app, name="labels")
 app.add_typer(users.app, name="users")
 app.add_typer(experts.app, name="experts")
 app.add_typer(record.app, name="record")
+app.add_typer(jobs.app, name="jobs")
+app.command("work")(jobs.work)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.add_typer(archives.app, name="archive")

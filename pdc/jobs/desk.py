@@ -50,7 +50,10 @@ class JobDesk:
 
     def cancel(self, id: int, user: str) -> Job:
         """Ask it to end."""
-        return self.store.cancel_job(self.job(id, user).id, user)
+        job = self.store.cancel_job(self.job(id, user).id, user)
+        if known := self.kinds.get(job.kind):
+            known.to_end(job.asked)
+        return job
 
     def retry(self, id: int, user: str) -> Job:
         """The same again, as a job of this user's."""

@@ -36,6 +36,8 @@ class Kind:
     alone: Callable[[Asked], str | None] = lambda asked: None
     check: Callable[[Asked], None] = lambda asked: None
     """raises PdcError where it cannot be done, before it is queued"""
+    to_end: Callable[[Asked], None] = lambda asked: None
+    """called when somebody cancels it, for work that goes on without its worker"""
 
 
 class Kinds(dict[str, Kind]):

@@ -55,13 +55,17 @@ class Worker:
         self._wake.set()
 
     def stop(self, seconds: float = 10) -> None:
-        """Take no more; what is being done ends at its next step, and is put back for the next worker."""
-        self._stopped.set()
-        self._wake.set()
+        """`end`, and wait so long for what is being done."""
+        self.end()
         deadline = time.monotonic() + seconds
         for thread in [self._thread, *self._threads]:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+    def end(self) -> None:
+        """Take no more; what is being done ends at its next step, and is put back for the next worker."""
+        self._stopped.set()
+        self._wake.set()
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -110,18 +114,18 @@ class Worker:
         held = Held(self.store, job, self.name, self._stopped, self.beat)
         with held:
             state, result, error = self._outcome(job, held)
-        if state is not None:
-            self.store.end_job(job.id, self.name, state, result=result, error=error)
-        elif not held.lost:
+        if state is JobState.CANCELLED and self._stopped.is_set() and not held.cancelled:
             self.store.release_job(job.id, self.name)
+        else:
+            self.store.end_job(job.id, self.name, state, result=result, error=error)
 
-    def _outcome(self, job: Job, held: Held) -> tuple[JobState | None, Result | None, str | None]:
-        """How it ended; no state where another worker is to go on with it."""
+    def _outcome(self, job: Job, held: Held) -> tuple[JobState, Result | None, str | None]:
+        """How it ended."""
         try:
             asked = {**job.asked, "job": job.id, "by": job.by}
             return JobState.DONE, self.kinds[job.kind].work(asked, held.report, held.to_end), None
         except Ended:
-            return (JobState.CANCELLED if held.cancelled else None), None, None
+            return JobState.CANCELLED, None, None
         except PdcError as error:
             return JobState.FAILED, None, error.message
         except Exception:

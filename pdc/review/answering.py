@@ -131,10 +131,12 @@ class Answers:
             if isinstance(part, SoFar):
                 yield replace(part, findings=_renamed(part.findings, tail))
             else:
-                yield self._stored(image, question, part, tail, _view(image, pixels))
+                yield self._stored(image, question, part, tail, _view(image, pixels), once=not again)
 
-    def _stored(self, image: Image, question: Question, answer: Answer, tail: str, view: View | None) -> Prediction:
-        """An answer as a prediction, stored."""
+    def _stored(
+        self, image: Image, question: Question, answer: Answer, tail: str, view: View | None, *, once: bool
+    ) -> Prediction:
+        """An answer as a prediction, stored; `once`: or the one that another process has stored meanwhile."""
         prediction = Prediction(
             uuid4().hex,
             image.sha256,
@@ -157,9 +159,9 @@ class Answers:
             looks=answer.looks,
             lost_looks=answer.lost_looks,
         )
-        self.store.add_prediction(prediction)
+        stored = self.store.add_prediction(prediction, once=once)
         self.answered(image.sha256)
-        return prediction
+        return stored
 
 
 def untaught_note(labels: Sequence[str]) -> Message:

@@ -68,11 +68,21 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         with self._read() as session:
             return [replace(mapping.image(row), name=name) for row, name in session.execute(query)]
 
-    def add_prediction(self, prediction: Prediction) -> None:
-        """NotFound when its image is not stored."""
+    def add_prediction(self, prediction: Prediction, *, once: bool = False) -> Prediction:
+        """NotFound when its image is not stored. `once`: where another process has stored an answer to the same question
+        meanwhile, by the same model with the same adapter from as many looks, that one is returned, and nothing is added."""
         with self._write() as session:
             known_image(session, prediction.image_sha256)
+            if once and (known := self._equal_answer(session, prediction)):
+                return known
             session.add(mapping.prediction_row(prediction))
+            return prediction
+
+    def _equal_answer(self, session: Session, new: Prediction) -> Prediction | None:
+        by = _given_by(new.model, new.adapter, new.experts, (new.version,))
+        where = (*self._of(session, PredictionRow, new.image_sha256, new.question), *by, PredictionRow.looks >= new.looks)
+        row = session.scalar(select(PredictionRow).where(*where).order_by(PredictionRow.seq.desc()).limit(1))
+        return row and self._prediction(session, row)
 
     def prediction(self, id: str) -> Prediction:
         """NotFound when there is none."""

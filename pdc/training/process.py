@@ -50,12 +50,12 @@ class TrainingProgress:
 
 
 class Trainer(Protocol):
-    def start(self, **changes: Any) -> str:
-        """Begin to train, the model's defaults changed by these; the run's name. BadSetting when one is running."""
+    def start(self, by: str = "", /, **changes: Any) -> str:
+        """Begin to train for a user, the model's defaults changed by these; the run's name. BadSetting when one is running."""
         ...
 
-    def stop(self, name: str) -> None:
-        """Ask the run to end at its next step."""
+    def stop(self, name: str, by: str = "") -> None:
+        """A user asks the run to end at its next step."""
         ...
 
     def running(self) -> str | None:
@@ -82,18 +82,21 @@ class ProcessTrainer:
         self._lock = threading.Lock()
         self._children: dict[str, subprocess.Popen] = {}
 
-    def start(self, **changes: Any) -> str:
+    def start(self, by: str = "", /, **changes: Any) -> str:
         defaults = {"quantization": self.settings.quantization, "device": self.settings.device}
         config = TrainConfig.for_model(self.settings.model, **{**defaults, **changes})
         with self._lock:
             if name := self.running():
                 raise BadSetting("The run {name} is still training; wait for it, or stop it first.", name=name)
             run = Run.create(self.runs, config)
-            self._spawn(run)
+            self._begin(run, by)
         return run.name
 
+    def _begin(self, run: Run, by: str) -> None:
+        self._spawn(run)
+
     def _spawn(self, run: Run) -> None:
-        command = [sys.executable, "-m", "finetune", "train", "--run", run.name]
+        command = [sys.executable, *command_of(run)]
         with run.output.open("wb") as output:
             child = subprocess.Popen(
                 command,
@@ -106,7 +109,7 @@ class ProcessTrainer:
         self._children[run.name] = child
         run.write_process(child.pid, process_start(child.pid) or 0.0)
 
-    def stop(self, name: str) -> None:
+    def stop(self, name: str, by: str = "") -> None:
         Run.open(self.runs, name).ask_to_stop()
 
     def running(self) -> str | None:
@@ -135,6 +138,11 @@ class ProcessTrainer:
         if child is not None:
             return child.poll() is None
         return is_alive(run)
+
+
+def command_of(run: Run) -> tuple[str, ...]:
+    """What Python is started with to train a prepared run, or to go on with one that was interrupted."""
+    return "-m", "finetune", "train", "--run", run.name
 
 
 def is_alive(run: Run) -> bool:

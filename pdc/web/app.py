@@ -26,6 +26,7 @@ from pdc.domain.errors import NotFound, PdcError
 from pdc.domain.message import Message
 from pdc.domain.values import MAX_LABEL_LENGTH, Image
 from pdc.images.thumbnails import Thumbnails
+from pdc.jobs.desk import JobDesk
 from pdc.review.agreement.reports import Reports
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.counting.areas import Areas
@@ -56,6 +57,7 @@ from pdc.web.api.app import PLACE, make_api
 from pdc.web.api.parts import Behind, Parts
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.incoming import Incoming
+from pdc.web.jobs.routes import add_routes as add_job_routes
 from pdc.web.limits.aside import laid_aside
 from pdc.web.limits.bodies import MB, BodyLimit, BodyLimits
 from pdc.web.limits.events import MOST_QUEUED, Events
@@ -117,6 +119,7 @@ def build_server(
     similar: SimilarCases | None = None,
     fitting: Fitting | None = None,
     counts: CountSessions | None = None,
+    jobs: tuple[JobDesk, Path] | None = None,
     max_upload_mb: int = 64,
     timing: bool = False,
     watching: Watching | None = None,
@@ -127,9 +130,9 @@ def build_server(
 ) -> FastAPI:
     """The whole app. `blocks` is the Gradio interface; `reports` say how
     far readers agree, where there can be several; `similar` are the reviewed cases like an image; `fitting` fits boxes; `counts`
-    are the count sessions. With `timing` what an image takes its reader is kept. `provider`: the owner of a Space may log in
-    there; `kept` tells its visitors how long their images are kept. `watching`: what whoever runs PDC sees of it;
-    `behind`: what the API needs beside the service."""
+    are the count sessions; `jobs` is where they are asked for, and the folder of their files. With `timing` what an image takes
+    its reader is kept. `provider`: the owner of a Space may log in there; `kept` tells its visitors how long their images are
+    kept. `watching`: what whoever runs PDC sees of it; `behind`: what the API needs beside the service."""
     watching = watching or Watching()
     app = FastAPI(title="PDC", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Routed)
@@ -162,6 +165,8 @@ def build_server(
     effort_route.add_effort_routes(app, access, service, timing)
     if reports is not None:
         data_routes.add_agreement_route(app, access, reports)
+    if jobs is not None:
+        add_job_routes(app, access, *jobs)
     if similar is not None:
         similar_route.add_similar_route(app, access, similar)
     incoming = Incoming(service, service.files.folder.parent / "incoming")

@@ -3,7 +3,8 @@ see, and nobody else's."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -39,16 +40,26 @@ class Decision(BaseModel):
     why: str = Field("", max_length=200)
 
 
+@dataclass(frozen=True, slots=True)
+class ByJob:
+    """What a job asks for, as a page's request does: for whom, and with which settings of the list in the address."""
+
+    reader: str
+    query_params: Mapping[str, str]
+
+
 class Data:
     """What one reader may take along: the images they see, as their list shows them, with the reviews they may see."""
 
-    def __init__(self, access: Access, service: ReviewService) -> None:
+    def __init__(self, access: Access | None, service: ReviewService) -> None:
         self.access, self.service, self.images = access, service, Worklist(service)
 
-    def reader(self, request: Request) -> str:
-        return self.access.user(request) or LOCAL_USER
+    def reader(self, request: Request | ByJob) -> str:
+        if isinstance(request, ByJob):
+            return request.reader
+        return (self.access and self.access.user(request)) or LOCAL_USER
 
-    def shown(self, request: Request) -> Collection[Image]:
+    def shown(self, request: Request | ByJob) -> Collection[Image]:
         """The images of the list under the filters in the request's address; without any, all. None that this reader reads
         beside others, for its reviews are theirs, and none of a count that they have still to read blind."""
         wanted = without_hints(filter_from(request.query_params), self.service.blind)
@@ -57,11 +68,11 @@ class Data:
         listed = self.images.walk(reader, wanted) if wanted.stage != Stage.RETIRED else ()
         return spooled(e.image for e in listed if not e.is_mine and e.image.sha256 not in kept)
 
-    def author(self, request: Request) -> str | None:
+    def author(self, request: Request | ByJob) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""
         return self.reader(request) if self.service.apart else None
 
-    def export(self, request: Request, format: str) -> Export:
+    def export(self, request: Request | ByJob, format: str) -> Export:
         store, files, auto_accepted = self.service.store, self.service.files, "auto_accepted" in request.query_params
         held = self.service.held_back(self.reader(request))
         return prepared(
@@ -92,7 +103,12 @@ class Data:
         return Counts(self.service.store, images, self.author(request))
 
 
-def names_in(request: Request) -> Names:
+def export_of(service: ReviewService, reader: str, format: str, query: Mapping[str, str]) -> Export:
+    """The export that a job writes for a reader."""
+    return Data(None, service).export(ByJob(reader, query), format)
+
+
+def names_in(request: Request | ByJob) -> Names:
     """Whether the names of images and groups go out with this request."""
     return Names.HASHED if request.query_params.get("names") == Names.HASHED else Names.KEPT
 

@@ -34,6 +34,7 @@ class Action(StrEnum):
     LABELS = "change labels for everybody"
     RECORD = "read the record"
     METRICS = "read the metrics"
+    ANSWER_ALL = "have all images answered"
 
 
 NEEDED = {action: Role.TRAINER for action in Action} | dict.fromkeys((Action.FORCE, Action.RECORD, Action.METRICS), Role.ADMIN)

@@ -31,7 +31,7 @@ from pdc.store.backups.snapshot import check, last_link, snapshot
 DATABASE, DUMP, MANIFEST = "pdc.sqlite3", "pdc.dump", "manifest.json"
 ANCHOR = "pdc.anchor"
 LEFT_OUT = frozenset(
-    {"secret", "thumbnails", "incoming", "backups", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
+    {"secret", "thumbnails", "incoming", "backups", "jobs", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
 )
 FORMAT = 1
 FROM_FILE = "{path} was made of SQLite; unset PDC_DATABASE_URL to restore it."

@@ -104,7 +104,8 @@ class JobQueries(Database):
             if row is None:
                 return False
             _end(row, state, _now(session))
-            row.result, row.error = result and _text(plain(result)), error and _text(plain(error))
+            row.result = _text(plain(result)) if result else None
+            row.error = _text(plain(error)) if error else None
             return True
 
     def release_job(self, id: int, worker: str) -> None:

@@ -93,7 +93,7 @@ class TrainingTab:
     def train(self, request: gr.Request | None = None) -> tuple[Any, ...]:
         """As the model's defaults say, with all reviews."""
         demand(self.role(user_of(request)), Action.TRAIN)
-        self.trainer.start()
+        self.trainer.start(user_of(request))
         return self.look(request)
 
     def start(
@@ -101,14 +101,15 @@ class TrainingTab:
     ) -> tuple[Any, ...]:
         demand(self.role(user_of(request)), Action.TRAIN)
         parent, without = None if source == "none" else source, {"without_readers": left_out} if left_out else {}
-        self.trainer.start(max_seconds=seconds_of(minutes), parent=parent, vision=bool(vision), **without)
+        self.trainer.start(user_of(request), max_seconds=seconds_of(minutes), parent=parent, vision=bool(vision), **without)
         return self.look(request)
 
     def train_longer(self, minutes: float, request: gr.Request | None = None) -> tuple[Any, ...]:
         """Go on from the adapter of the newest run, whose time ended before its plan did."""
         demand(self.role(user_of(request)), Action.TRAIN)
         name = self.runs.unfinished()
-        self.trainer.start(max_seconds=seconds_of(minutes), parent=name, vision=has_vision(self.adapters.get(name).path))
+        vision = has_vision(self.adapters.get(name).path)
+        self.trainer.start(user_of(request), max_seconds=seconds_of(minutes), parent=name, vision=vision)
         return self.look(request)
 
     def stop(self, request: gr.Request | None = None) -> tuple[Any, ...]:
@@ -116,7 +117,7 @@ class TrainingTab:
         name = self.trainer.running()
         if name is None:
             raise BadSetting("Nothing is training, so there is nothing to stop.")
-        self.trainer.stop(name)
+        self.trainer.stop(name, user_of(request))
         return self.look(request)
 
     def use(self, request: gr.Request | None = None) -> tuple[Any, ...]:

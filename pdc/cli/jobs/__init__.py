@@ -1,0 +1,1 @@
+"""`pdc jobs` and `pdc work`."""
