@@ -3,6 +3,7 @@
 import { html, text } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
 import { Import } from "./import.js";
+import { Jobs } from "./jobs.js";
 import { ask, lines, sheet } from "./tables.js";
 
 const FORMATS = {
@@ -26,6 +27,8 @@ class Data {
     this.unseen = html("input", { type: "checkbox" });
     this.nameless = html("input", { type: "checkbox" });
     this.download = html("button", { type: "button", class: "pdc-main", on: { click: () => this.export() } }, "Export");
+    this.later = html("button", { type: "button", title: "For many images: you may close the page, and the file waits under Jobs", on: { click: () => this.prepare() } }, "Prepare as a job");
+    this.jobs = new Jobs("export,import,predict", { predict: "Have all images answered" });
     this.told = html("div", { class: "pdc-told", role: "status" });
     this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
     this.number = html("p", { role: "status" });
@@ -35,8 +38,8 @@ class Data {
     host.replaceChildren(
       html("section", {}, html("h2", {}, "Export"),
         html("div", { class: "pdc-line" }, this.scope, this.format, html("label", {}, this.unseen, html("span", {}, "with auto-accepted")),
-          html("label", { title: "Images are called by a code, and patients or samples by numbers" }, this.nameless, html("span", {}, "without names")), this.download, csv), this.told),
-      this.import.root, this.effort,
+          html("label", { title: "Images are called by a code, and patients or samples by numbers" }, this.nameless, html("span", {}, "without names")), this.download, this.later, csv), this.told),
+      this.import.root, this.jobs.root, this.effort,
       html("section", { class: "pdc-counts" }, html("h2", {}, "Counts"), this.number, this.table));
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.refresh(); }).observe(host);
   }
@@ -64,7 +67,11 @@ class Data {
     this.download.disabled = false;
   }
 
+  // The same, made while the reader does something else.
+  prepare() { return this.jobs.start("export", { format: this.format.value, query: Object.fromEntries(new URLSearchParams(this.query())) }); }
+
   async refresh() {
+    this.jobs.refresh();
     try {
       this.show(await ask(`api/data/counts${this.query()}`));
       this.showEffort(await ask("api/effort"));

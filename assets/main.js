@@ -3,6 +3,7 @@
 export { mount } from "./annotator/mount.js";
 export { watchCharts } from "./charts.js";
 export { mountData } from "./data.js";
+export { mountJobs } from "./jobs.js";
 export { mountForms } from "./forms.js";
 export { mountQuestion } from "./question/bar.js";
 export { mountSession } from "./session.js";

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pdc.domain.errors import NotFound
-from pdc.domain.users.roles import Role, demand
+from pdc.domain.users.roles import Role, demand, may
 from pdc.jobs.kinds import Kinds
 from pdc.store.jobs.queries import NO_JOB
 from pdc.store.jobs.records import Job, Wanted
@@ -36,6 +36,10 @@ class JobDesk:
         whole = {**asked, "by": by}
         known.check(whole)
         return self._queued(self.store.add_job(kind, asked, by, alone=known.alone(whole)))
+
+    def may_start(self, user: str) -> list[str]:
+        """The kinds that this user may start."""
+        return [kind.name for kind in self.kinds.values() if kind.takes is None or may(self.role(user), kind.takes)]
 
     def listed(self, user: str, wanted: Wanted, limit: int = 20) -> list[Job]:
         """The newest first: those of `wanted` that this user sees."""

@@ -12,7 +12,8 @@ from typing import Any
 from pdc import files
 from pdc.domain.message import Message
 from pdc.domain.progress import Progress
-from pdc.formats.exporting import Export, zipped
+from pdc.formats.exporting import Export
+from pdc.formats.outgoing.zips import zipped
 from pdc.jobs.kinds import Asked, Cancelled, Kind, Report, Result
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.store import Store

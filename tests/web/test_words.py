@@ -57,6 +57,7 @@ PANELS = (
     "readers",
     "offer",
     "fields",
+    "jobs",
 )
 FOLDERS = ("annotator", "question")
 IN_FOLDERS = sorted(path for folder in FOLDERS for path in (ASSETS / folder).glob("*.js"))
@@ -82,6 +83,10 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "adapters/suspicions.py",
     "adapters/test_sets.py",
     "jobs/kinds.py",
+    "jobs/exporting.py",
+    "jobs/predicting.py",
+    "jobs/training.py",
+    "web/jobs/routes.py",
     "jobs/worker.py",
     "store/jobs/queries.py",
     "review/ahead/pool.py",

@@ -39,10 +39,11 @@ def add_routes(app: FastAPI, access: Access, desk: JobDesk, folder: Path) -> Non
 
     @app.get("/api/jobs")
     def listed(request: Request, kinds: str = "") -> JSONResponse:
-        """The newest jobs that this user sees; of some kinds, with commas, or of all."""
+        """The newest jobs that this user sees, of some kinds, with commas, or of all; and the kinds that they may start."""
         wanted = Wanted(kinds=tuple(filter(None, kinds.split(","))))
-        jobs = desk.listed(user(request), wanted, MOST)
-        return JSONResponse([job_value(job, language_of(request), desk.kinds, folder) for job in jobs])
+        jobs, language = desk.listed(user(request), wanted, MOST), language_of(request)
+        said = [job_value(job, language, desk.kinds, folder) for job in jobs]
+        return JSONResponse({"jobs": said, "may": desk.may_start(user(request))})
 
     @app.post("/api/jobs")
     def start(request: Request, wanted: Started) -> JSONResponse:

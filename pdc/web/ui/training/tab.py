@@ -18,6 +18,7 @@ from pdc.training.config import TrainConfig
 from pdc.training.fresh import Fresh
 from pdc.training.process import Trainer
 from pdc.web.ui.screen import show_errors, user_of
+from pdc.web.ui.scripts import on_load
 from pdc.web.ui.training.charts import Charts
 from pdc.web.ui.training.headline import Headline
 from pdc.web.ui.training.registry import RegistryPanel
@@ -28,6 +29,7 @@ from pdc.web.ui.words import word
 
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_PLOTS = 30.0
+JOBS = '<div class="pdc-jobs-host"></div>'
 SERVES = "{name} serves from the next question on."
 
 
@@ -61,6 +63,7 @@ class TrainingTab:
             self.registry.build()
             with gr.Row():
                 self.charts.build()
+            gr.HTML(html_template=JOBS, js_on_load=on_load("mountJobs"), apply_default_css=False, padding=False)
         self.seen = gr.State(None)
         self.everything = [self.seen, *self.headline.outputs, *self.runs.outputs, *self.registry.outputs]
         self._wire(demo)
