@@ -13,7 +13,7 @@ from uuid import uuid4
 from pdc.domain.agreement.consensus import propose
 from pdc.domain.carrying import answer_to
 from pdc.domain.diff import diff
-from pdc.domain.errors import ReadFirst, StaleSave
+from pdc.domain.errors import PdcError, ReadFirst, StaleSave
 from pdc.domain.merge import Take, merge
 from pdc.domain.message import Message, joined
 from pdc.domain.users.roles import Allowed, anybody
@@ -287,6 +287,14 @@ class ReviewService(ImageAccess):
         key = fresh_key(draft.kind)
         self.saved(perf_counter() - begun)
         return replace(draft, base_revision=stored.revision, key=key, seen=None, note=note, blind=hidden), stored
+
+    def save_or_keep(self, draft: Draft, request: str = "") -> tuple[Draft, Review]:
+        """`save`; what cannot be saved now is kept on disk as a draft, and the refusal goes on."""
+        try:
+            return self.save(draft, request=request)
+        except PdcError:
+            self.edit(draft, draft.findings)
+            raise
 
     def _standing(self, review: Review, draft: Draft) -> Review | None:
         """What is stored, where it says the same by the same reader, and nobody has asked to look again since."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import RLock
+from threading import RLock, local
 from types import ModuleType
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
@@ -30,7 +30,9 @@ from pdc.store.engines.hints import HintedCompiler
 
 BUSY_SECONDS = 15.0
 _WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
+READERS = "readers"
 Columns = TypeVarTuple("Columns")
+T = TypeVar("T")
 
 
 class Database:
@@ -42,6 +44,7 @@ class Database:
         self._reader = engine if is_sqlite(engine) else postgresql.reader_of(engine)
         self._write_lock = RLock()
         self._read_lock = self._write_lock if isinstance(engine.pool, StaticPool) else nullcontext()
+        self._here = local()
 
     def close(self) -> None:
         """Give back every connection. The last one to close folds the write-ahead log into the file."""
@@ -63,7 +66,7 @@ class Database:
     @contextmanager
     def _write(self) -> Iterator[RecordedSession]:
         """One transaction that may write; it is on disk when the block ends, with its links in the chain, or nothing of it is."""
-        with self._write_lock, sentences(self._engine.url), RecordedSession(self._writer, expire_on_commit=False) as session:
+        with self._forgetting(), self._write_lock, sentences(self._engine.url), self._recorded() as session:
             yield session
             session.flush()
             head = self._chain.append(session.connection(), session.entries())
@@ -71,15 +74,99 @@ class Database:
             if head:
                 self._chain.anchor.write(head)
 
+    def _recorded(self) -> RecordedSession:
+        return RecordedSession(self._writer, expire_on_commit=False)
+
     @contextmanager
     def _read(self) -> Iterator[Session]:
-        """One snapshot."""
-        with self._read_lock, sentences(self._engine.url), Session(self._reader) as session:
-            yield session
+        """One snapshot: within a `moment` always the same."""
+        moment: Moment | None = getattr(self._here, "moment", None)
+        with self._read_lock, sentences(self._engine.url):
+            if moment is None:
+                with Session(self._reader) as session:
+                    yield session
+                return
+            session = moment.enter(self._reader)
+            try:
+                yield session
+            except BaseException:
+                moment.end()
+                raise
+            finally:
+                moment.leave(session)
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Meanwhile all that this thread reads is of one moment, and `once` reads nothing twice. A write of this thread ends the
+        moment; the next read begins another. Only for work that waits for nothing but the database."""
+        if isinstance(self._engine.pool, StaticPool) or getattr(self._here, "moment", None):
+            yield
+            return
+        self._here.moment = moment = Moment()
+        try:
+            yield
+        finally:
+            self._here.moment = None
+            moment.end()
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """A write: whatever was read before it is out of date."""
+        moment: Moment | None = getattr(self._here, "moment", None)
+        if moment is None:
+            yield
+            return
+        moment.end()
+        try:
+            yield
+        finally:
+            moment.end()
+
+
+class Moment:
+    """The snapshot that a thread reads from until it writes or is done."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+
+    def enter(self, engine: Engine) -> Session:
+        """The snapshot, for one more reader of it."""
+        if self._session is None:
+            self._session = Session(engine, info={READERS: 0})
+        self._session.info[READERS] += 1
+        return self._session
+
+    def leave(self, session: Session) -> None:
+        """Who read it is done; where the moment is over, the last one closes it."""
+        session.info[READERS] -= 1
+        self._close(session)
+
+    def end(self) -> None:
+        """The next reader gets another snapshot."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._close(session)
+
+    def _close(self, session: Session) -> None:
+        if session is not self._session and not session.info[READERS]:
+            session.close()
+
+
+def once(session: Session, asked: Hashable, read: Callable[[], T]) -> T:
+    """What `read` returns, kept for as long as this snapshot is read: it has to be a value that nobody changes."""
+    known: dict[Hashable, T] = session.info.setdefault("once", {})
+    if asked not in known:
+        known[asked] = read()
+    return known[asked]
 
 
 Images = str | Collection[str] | None
 """one image by its sha256, some (a few hundred), or all"""
+
+
+def some(images: Images) -> Hashable:
+    """The same for `once`."""
+    return images if images is None or isinstance(images, str) else frozenset(images)
 
 
 def of_image(query: Select[*Columns], column: InstrumentedAttribute[str], images: Images) -> Select[*Columns]:

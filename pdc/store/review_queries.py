@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +15,7 @@ from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import UNSEEN, USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.database import of_image
+from pdc.store.database import of_image, once
 from pdc.store.image_queries import counts, retired_shas, seen
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.signatures import SignatureQueries
@@ -218,7 +219,8 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
     def current_review(self, sha256: str, question: Question, author: str | None = None) -> Review | None:
         """The highest revision, by one author or by anybody; None when they have not reviewed this. It may be an `UNSEEN` one."""
         with self._read() as session:
-            return self._current(session, sha256, question, author)
+            current = partial(self._current, session, sha256, question, author)
+            return once(session, ("current review", sha256, question, author), current)
 
     def current_reviews(self, shas: Collection[str] | None = None) -> list[Review]:
         """The highest revision of every question of every image that is not retired, or of these (a few) of them, in the order in

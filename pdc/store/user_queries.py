@@ -60,15 +60,18 @@ class UserQueries(Database):
             row = session.get(UserRow, name)
             return row and mapping.user(row)
 
+    def user_of(self, name: str, login: str) -> StoredUser | None:
+        """The user, unless this login of theirs was ended."""
+        ended = select(EndedSessionRow.id).where(EndedSessionRow.id == login).exists()
+        with self._read() as session:
+            row = session.scalar(select(UserRow).where(UserRow.name == name, ~ended))
+            return row and mapping.user(row)
+
     def end_session(self, id: str) -> None:
         """A login of this id is no longer taken. Those that have run out by themselves are forgotten."""
         with self._write() as session:
             session.execute(delete(EndedSessionRow).where(EndedSessionRow.at < datetime.now(UTC) - LONGEST_LOGIN))
             session.merge(EndedSessionRow(id=id, at=datetime.now(UTC)))
-
-    def session_ended(self, id: str) -> bool:
-        with self._read() as session:
-            return session.get(EndedSessionRow, id) is not None
 
     def users(self) -> list[StoredUser]:
         """By name."""

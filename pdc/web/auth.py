@@ -188,22 +188,24 @@ class Access:
         if self.by_token(request):
             token = self.tokens.token(bearer(request) or "")
             return (token.user, token.role) if token else None
-        user = self._stands(*login) if (login := getattr(request.state, "login", None)) else None
+        if (login := getattr(request.state, "login", None)) is None:
+            return None
+        found, request.state.just_found = request.state.just_found, None
+        user = found or self._stands(*login)
         return (user.name, user.role) if user else None
 
     def _by_cookie(self, request: Request) -> str | None:
         """Who the cookie names, if their password is still the one that they logged in with."""
         login = self._named(request)
-        if self._stands(*login) is None:
+        if (user := self._stands(*login)) is None:
             return None
-        request.state.login = login
+        request.state.login, request.state.just_found = login, user
         return login[0]
 
     def _stands(self, name: str, stamp: str, id: str) -> StoredUser | None:
         """The user of a login that still holds."""
-        user = self.store.user(name) if name else None
-        good = user is not None and secrets.compare_digest(stamp, _stamp(user)) and not self.store.session_ended(id)
-        return user if good else None
+        user = self.store.user_of(name, id) if name else None
+        return user if user is not None and secrets.compare_digest(stamp, _stamp(user)) else None
 
     def _named(self, request: Request) -> tuple[str, str, str]:
         """The user, the stamp and the session that the cookie names; nothing where it is none of ours, or too old."""

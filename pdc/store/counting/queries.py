@@ -13,7 +13,7 @@ from pdc.domain.errors import NotFound, StaleSave
 from pdc.store import mapping
 from pdc.store.counting.records import CountBegun, CountEvent, CountEventKind, KeptSheet
 from pdc.store.counting.tables import CountEventRow, CountSessionRow, CountSheetRow
-from pdc.store.database import Database, Images, of_image
+from pdc.store.database import Database, Images, of_image, once, some
 
 SHEET_MEANWHILE = "Another sheet of this sample was kept meanwhile. Look at it, then decide whether it has to be amended."
 
@@ -74,7 +74,7 @@ class CountQueries(Database):
             own = of_image(select(CountEventRow.session_id), CountEventRow.image_sha256, images)
             query = query.where(CountSessionRow.id.in_(own))
         with self._read() as session:
-            return list(session.scalars(query))
+            return list(once(session, ("open counts", some(images)), lambda: tuple(session.scalars(query))))
 
     def add_count_sheet(self, sheet: KeptSheet) -> None:
         """StaleSave where its session has a sheet of this revision already: somebody else was first."""

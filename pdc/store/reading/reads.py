@@ -16,7 +16,7 @@ from pdc.domain.errors import SeveralReaders
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.database import Images, of_image
+from pdc.store.database import Images, of_image, once, some
 from pdc.store.image_queries import counts
 from pdc.store.reading.readers import Place
 from pdc.store.reading.records import Read, ReadLine, ReadTask
@@ -95,8 +95,11 @@ class ReadQueries(ReviewQueries):
     def read_tasks(self, images: Images = None) -> list[ReadTask]:
         """What each reader is asked to read of these images, in the order in which it was given."""
         with self._read() as session:
-            last = self._last(session, images)
-            return [ReadTask(event, last.get(place)) for place, event in self._given(session, images).items()]
+            return list(once(session, ("read tasks", some(images)), lambda: self._read_tasks(session, images)))
+
+    def _read_tasks(self, session: Session, images: Images) -> tuple[ReadTask, ...]:
+        last = self._last(session, images)
+        return tuple(ReadTask(event, last.get(place)) for place, event in self._given(session, images).items())
 
     def _last(self, session: Session, images: Images) -> dict[Place, ReadLine]:
         """The newest read of each reader and turn."""

@@ -360,14 +360,14 @@ class ReviewTab:
         if draft is not None and self.asking.answering(draft):
             raise StillAnswering("The model is still answering: wait for it, or stop it with Esc, then save.")
         seen = self.asking.now(on_screen(draft, value))
-        if doubted := self.questions.doubted(seen, self.fields.holds(seen)):
-            return self._stay(doubted)
-        edited = self.service.edit(seen, seen.findings)
-        try:
-            saved, _ = self.service.save(edited, request=request_in(value))
-        except StaleSave as refused:
-            return self._conflict(edited, refused.message)
-        return then(saved)
+        with self.service.store.moment():
+            if doubted := self.questions.doubted(seen, self.fields.holds(seen)):
+                return self._stay(doubted)
+            try:
+                saved, _ = self.service.save_or_keep(seen, request_in(value))
+            except StaleSave as refused:
+                return self._conflict(seen, refused.message)
+            return then(saved)
 
     def _sign(self, saved: Draft) -> tuple[Any, ...]:
         return self._stay(replace(saved, note=words_of(self.signing.sign(saved))))
