@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import sys
@@ -98,6 +99,14 @@ def can_go_on(how: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted(how) from None
+
+
+def account() -> str:
+    """Whoever runs the command, by the name of their account on this computer; in a container it may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def end(package: str, sentence: str, code: int) -> int:

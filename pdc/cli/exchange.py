@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pdc.cli.entry import DONE, can_go_on
+from pdc.cli.entry import DONE, account, can_go_on
 from pdc.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def export(
     if format == "counts":
         kept = store.held_back()
         held = sum(image.sha256 in kept for image in store.each_image()) if kept else 0
-        store.record_event(AuditKind.EXPORTED, getpass.getuser(), format=format)
+        store.record_event(AuditKind.EXPORTED, account(), format=format)
         print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
     with can_go_on(AGAIN.format("is written stays")), shown() as progress:
@@ -159,7 +158,7 @@ def export(
             store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
         )
     said = {"images": written.images, "reviews": written.reviews, "auto_accepted": auto_accepted}
-    store.record_event(AuditKind.EXPORTED, getpass.getuser(), format=format, **said)
+    store.record_event(AuditKind.EXPORTED, account(), format=format, **said)
     print(written.told(folder))
     return DONE
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 
 if TYPE_CHECKING:
     from pdc.domain.values import Image
@@ -99,7 +98,7 @@ def _decide(store: Store, names: list[str], fits: Callable[[Image], bool], kind:
     from pdc.store.records import EventKind
 
     chosen = [_named(store, name, fits) for name in names]
-    store.add_events([i.sha256 for i in chosen], EventKind(kind), by=by or getpass.getuser(), note=why)
+    store.add_events([i.sha256 for i in chosen], EventKind(kind), by=by or account(), note=why)
     for image in chosen:
         print(f"{WORDS.get(EventKind(kind), kind)} {image.name} ({image.sha256[:12]})")
     return DONE

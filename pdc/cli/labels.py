@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 
 if TYPE_CHECKING:
     from pdc.review.labels import LabelLine, Labels
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 WORDS_SHOWN = 6
 app = typer.Typer(help="The label dictionary: what labels there are, and by which words they are found.")
 Name = Annotated[str, typer.Argument(help="The label, or another word for it.")]
-By = Annotated[str, typer.Option("--author", help="Who does it, for the history.", default_factory=getpass.getuser)]
+By = Annotated[str, typer.Option("--author", help="Who does it, for the history.", default_factory=account)]
 
 
 @app.command("list")

@@ -136,6 +136,13 @@ def test_a_command_that_is_interrupted_ends_in_one_line_and_exit_code_130(capsys
     assert capsys.readouterr().err == "pdc: Interrupted.\n"
 
 
+def test_an_account_without_a_name_as_in_a_container_has_its_number(monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 543_210, raising=False)
+    assert entry.account() == "uid 543210"
+
+
 def test_the_log_shows_what_was_asked_for_and_nothing_of_alembic_at_info():
     root, alembic = logging.getLogger(), logging.getLogger("alembic")
     before = root.level, alembic.level

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 from pdc.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def archive_out(
         made = write_archive(store, settings.home, file, weights=weights, logins=logins, without=without, progress=progress)
     rows = {name: table.rows for name, table in made.tables.items()}
     print(f"{file} is whole: {rows['images']} images, {rows['reviews']} reviews, {made.files.rows} files.")
-    store.record_event(AuditKind.ARCHIVED, getpass.getuser(), file=file.name, for_others=for_others, logins=logins)
+    store.record_event(AuditKind.ARCHIVED, account(), file=file.name, for_others=for_others, logins=logins)
     for sentence in made.left_out:
         print(sentence)
     return DONE
@@ -65,7 +64,7 @@ def archive_in(
     with _store_for(settings, dry_run) as store, shown() as progress:
         account = bring_in(store, settings.home, file, replace=replace, dry_run=dry_run, progress=progress)
         if not dry_run:
-            store.record_event(AuditKind.IMPORTED, getpass.getuser(), file=file.name, format="archive", rows=account.came)
+            store.record_event(AuditKind.IMPORTED, account(), file=file.name, format="archive", rows=account.came)
     for sentence in account.told():
         print(sentence)
     return DONE

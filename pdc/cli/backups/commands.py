@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _note(settings: Settings, kind: AuditKind, file: Path) -> None:
     engine.dispose()
     if current:
         store = open_store(settings)
-        store.record_event(kind, getpass.getuser(), file=file.name)
+        store.record_event(kind, account(), file=file.name)
         store.close()
 
 

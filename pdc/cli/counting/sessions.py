@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from pdc.cli.counting.commands import page
 from pdc.cli.counting.writing import Language, Out, writer
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 from pdc.domain.errors import BadSetting, NotFound
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Count a sample: begin with a protocol, read its fields in the browser, sign the sheet.")
 Which = Annotated[str, typer.Argument(metavar="COUNT", help="Code of the sample, or the first letters of the count's id.")]
-By = Annotated[str, typer.Option("--author", help="Who does it; it stands on the sheet.", default_factory=getpass.getuser)]
+By = Annotated[str, typer.Option("--author", help="Who does it; it stands on the sheet.", default_factory=account)]
 Why = Annotated[str, typer.Option("--why", help="The reason, where one is asked for.")]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pdc.cli.entry import DONE
+from pdc.cli.entry import DONE, account
 from pdc.cli.options import spelled_out
 from pdc.domain.errors import BadSetting
 
@@ -21,7 +20,7 @@ app = typer.Typer(help="Detectors beside the model: added, measured, and asked f
 Layout = Literal["yolo", "yolov5", "yolo-nms", "detr", "boxes"]
 Kind = Literal["onnx", "ultralytics", "stardist", "cellpose"]
 ExpertName = Annotated[str, typer.Argument(metavar="NAME", help="An expert of `experts list`.")]
-By = Annotated[str, typer.Option("--author", help="Who does it.", default_factory=getpass.getuser)]
+By = Annotated[str, typer.Option("--author", help="Who does it.", default_factory=account)]
 MEASURE = "Measure it: python -m finetune expert measure {name}. It answers once it is better than what answers now."
 SIDE = 640
 

@@ -58,7 +58,7 @@ class Readiness:
             before, self._missing = self._missing, tuple(name for name, check in self.checks.items() if not _holds(check))
             self._looked = self.clock()
             if self._missing != before:
-                log.warning("not ready: %s", ", ".join(self._missing)) if self._missing else log.warning("ready again")
+                log.warning("not ready: %s", ", ".join(self._missing)) if self._missing else log.warning("ready")
         return self._missing
 
 
