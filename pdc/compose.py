@@ -36,6 +36,7 @@ from pdc.store.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from pdc.blobs.base import Blobs
     from pdc.domain.values import Question
     from pdc.images.intake import ImageFiles
     from pdc.jobs.desk import JobDesk
@@ -145,12 +146,13 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
 
     visitors = settings.space
     store = open_store(settings)
-    files.sweep(settings.home, settings.images, settings.images / "raw", settings.home / "thumbnails")
+    files.sweep(settings.home)
     routing = routing_of(settings, store)
     for trouble in filter(None, (routing.trouble(), sqlite_trouble(settings.url))):
         logging.error("%s", trouble)
     model = predictor_of(settings, store, routing)
     service = _service(settings, store, model, routing, private=visitors)
+    service.files.sweep()
     store.record_event(AuditKind.STARTED, "PDC", **behaviour_of(settings))
     prefetcher, reports = Prefetcher(service), _reports(settings, service)
     pool = pool_of(settings, service, model, routing)
@@ -310,12 +312,11 @@ def unhurried_looks(settings: Settings, model: NamedPredictor, question: Questio
 
 def _service(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting, *, private: bool) -> ReviewService:
     from pdc.images.burned_in.door import text_rule_of
-    from pdc.images.intake import ImageFiles
     from pdc.review.service import ReviewService
 
     service = ReviewService(
         store,
-        ImageFiles(settings.images),
+        images_of(settings),
         model,
         settings.max_megapixels,
         serving=lambda question: routing.now(model.put(question)),
@@ -335,6 +336,23 @@ def _service(settings: Settings, store: Store, model: NamedPredictor, routing: A
     return service
 
 
+def images_of(settings: Settings) -> ImageFiles:
+    """The files of images, where these settings keep them. BadSetting where that place cannot be used."""
+    from pdc.blobs.opening import open_blobs
+    from pdc.images.intake import ImageFiles
+
+    if not settings.images_at:
+        return ImageFiles(settings.images)
+    beside = settings.home / "cache"
+    images, small = (open_blobs(settings.images_at, name, beside, settings.image_cache_mb) for name in ("images", "thumbnails"))
+    return ImageFiles(settings.images, images, small)
+
+
+def images_elsewhere(settings: Settings) -> Blobs | None:
+    """What keeps the images outside PDC_HOME; None where they lie in it."""
+    return images_of(settings).blobs if settings.images_at else None
+
+
 def limits_of(settings: Settings, store: Store, images: ImageFiles) -> Limits:
     """What the disk, and on a public Space the quotas of visitors, stand in the way of."""
     from pdc.review.limits.disk import Disk
@@ -352,7 +370,7 @@ def cleaning_of(settings: Settings, service: ReviewService, visits: Visits) -> C
     from pdc.images.thumbnails import Thumbnails
     from pdc.review.limits.cleaning import Cleaning
 
-    store, thumbnails = service.store, Thumbnails(service.files, settings.home / "thumbnails")
+    store, thumbnails = service.store, Thumbnails(service.files)
     stays = lambda name: role_of(settings, store, name) is not Role.READER  # noqa: E731
     return Cleaning(store, service.files, thumbnails, visits, settings.visitor_days, stays)
 
@@ -392,11 +410,10 @@ def _similar(settings: Settings, service: ReviewService, model: NamedPredictor) 
 
 def describer_of(settings: Settings, store: Store, model: NamedPredictor) -> Describer:
     """What keeps how images look to the model of these settings."""
-    from pdc.images.intake import ImageFiles
     from pdc.review.similar.describing import Describer
 
     weights = next(filter(None, versions_of(settings)), settings.base)
-    return Describer(store, ImageFiles(settings.images), model.describe, weights)
+    return Describer(store, images_of(settings), model.describe, weights)
 
 
 def versions_of(settings: Settings) -> tuple[str | None, ...]:

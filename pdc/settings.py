@@ -54,6 +54,12 @@ class Settings:
         "PDC_METRICS_TOKEN", "", "token with which a program reads `/metrics`, and nothing else", secret=True
     )
     stop_seconds: int = _setting("PDC_STOP_SECONDS", 10, "seconds that running requests have to end once PDC is told to stop")
+    images_at: str = _setting(
+        "PDC_IMAGES", "", "where images are kept: `s3://bucket/prefix`, or a folder; empty means `images` in PDC_HOME"
+    )
+    image_cache_mb: int = _setting(
+        "PDC_IMAGE_CACHE_MB", 2000, "with an object store: MB of copies that this machine keeps of its images"
+    )
     host: str = _setting("PDC_HOST", "127.0.0.1", "address to listen on; any but this machine's own demands a login")
     login: bool = _setting("PDC_LOGIN", False, "`on`: a login also on this machine's own address, as behind a proxy")
     idle_minutes: int = _setting("PDC_IDLE_MINUTES", 60, "minutes without work, after which a reader has to log in again")
@@ -154,6 +160,8 @@ class Settings:
                 raise BadSetting(f"PDC_{name.upper()} is {getattr(self, name)}; use 0 or more.")
         if self.stop_seconds < 0:
             raise BadSetting(f"PDC_STOP_SECONDS is {self.stop_seconds}; use 0 or more.")
+        if self.image_cache_mb < 100:
+            raise BadSetting(f"PDC_IMAGE_CACHE_MB is {self.image_cache_mb}; use at least 100.")
         if self.server_seconds < 1:
             raise BadSetting(f"PDC_SERVER_SECONDS is {self.server_seconds}; use at least 1.")
         if self.idle_minutes < 1:

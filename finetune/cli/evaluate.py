@@ -141,13 +141,12 @@ def _perturb(options: EvaluateOptions, settings: Settings, adapters: Adapters, w
 def held_out_rows(folder: Path, settings: Settings, wanted: Wanted) -> list[Row]:
     """The held-out reviews, exported into the folder, in the words that the model was taught."""
     from finetune.data.dataset import measurable, read_rows
-    from pdc.compose import open_store
-    from pdc.images.intake import ImageFiles
+    from pdc.compose import images_of, open_store
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_held_out
 
     known = taught(settings.model, *(a.folder for a in routed(wanted).able)) or frozenset()
-    if not export_held_out(open_store(settings), ImageFiles(settings.images), folder, known):
+    if not export_held_out(open_store(settings), images_of(settings), folder, known):
         raise BadSetting("No reviewed image is held out yet: `train` holds some out; or name a COCO file with --data.")
     rows = measurable(read_rows(folder / "held_out.jsonl", []))
     if not rows:

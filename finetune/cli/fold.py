@@ -157,7 +157,7 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
 
 def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -> None:
     """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that were taught to what serves."""
-    from pdc.images.intake import ImageFiles
+    from pdc.compose import images_of
     from pdc.inference.answer_settings import taught
     from pdc.training.dataset_export import export_training_set
     from pdc.training.readers import check_known, not_left_out
@@ -165,7 +165,7 @@ def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -
     known = taught(settings.model, *(a.folder for a in adapters.route().able)) or frozenset()
     check_known(store, run.config.without_readers, run.config.without_images)
     wanted = not_left_out(store, run.config)
-    export_training_set(store, ImageFiles(settings.images), run.data, taught=known, wanted=wanted)
+    export_training_set(store, images_of(settings), run.data, taught=known, wanted=wanted)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:

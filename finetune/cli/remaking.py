@@ -12,11 +12,10 @@ from finetune.cli.registry import user
 from pdc import files
 from pdc.adapters.lineage import first_name, retrained_name
 from pdc.adapters.registry import Adapters, is_there
-from pdc.compose import open_store
+from pdc.compose import images_of, open_store
 from pdc.domain.errors import BadSetting, NotFound
 from pdc.domain.progress import Progress
 from pdc.domain.values import Adapter, AdapterStatus, Review
-from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_folder import AdapterManifest
 from pdc.inference.answer_settings import taught
 from pdc.inference.fingerprints import fingerprint
@@ -159,7 +158,7 @@ class Retraining:
         parent = run.config.parent
         known = taught(self.settings.model, self.adapters.get(parent).path if parent else None) or frozenset()
         about, held_out, learns = _learnt_by(what.old), self._held_out(), not_left_out(self.store, run.config)
-        images = ImageFiles(self.settings.images)
+        images = images_of(self.settings)
         wanted = lambda review: learns(review) and (about(review) or held_out(review))  # noqa: E731
         export_training_set(self.store, images, run.data, taught=known, wanted=wanted)
 

@@ -39,10 +39,9 @@ def make_adapter(
     from finetune.cli.fold import fold
     from finetune.data.drawings import write_rods
     from pdc import files
-    from pdc.compose import open_store
+    from pdc.compose import images_of, open_store
     from pdc.domain.progress import unseen
     from pdc.formats.importing import import_file
-    from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
     from pdc.training.config import TrainConfig
 
@@ -50,7 +49,7 @@ def make_adapter(
         shutil.rmtree(folder, ignore_errors=True)
     settings = Settings(home=out / "home", model=str(model), quantization=quantization, device="cpu")
     store = open_store(settings)
-    import_file(store, ImageFiles(settings.images), write_rods(out / "rods", images), READER, complete=True)
+    import_file(store, images_of(settings), write_rods(out / "rods", images), READER, complete=True)
     store.close()
     epochs = steps * BATCH / (images - round(images / 5))
     given = {"parent": None, "batch": BATCH, "epochs": epochs, "max_seconds": UNENDING, **changes}

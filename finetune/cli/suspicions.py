@@ -178,15 +178,14 @@ def _answers(store: Store, settings: Settings) -> Answers:
     """The app's own way to ask, with the base model alone."""
     from dataclasses import replace
 
-    from pdc.compose import predictor_of, routing_of, versions_of
-    from pdc.images.intake import ImageFiles
+    from pdc.compose import images_of, predictor_of, routing_of, versions_of
     from pdc.review.answering import Answers
 
     alone = replace(settings, adapter="none")
     routing = routing_of(alone, store)
     model = predictor_of(alone, store, routing)
     serving = lambda question: routing.now(model.put(question))  # noqa: E731
-    return Answers(store, ImageFiles(settings.images), model, serving, versions=versions_of(alone))
+    return Answers(store, images_of(settings), model, serving, versions=versions_of(alone))
 
 
 def take_turns(reviews: Iterable[tuple[str, Review]]) -> Iterator[Review]:
@@ -199,10 +198,10 @@ def take_turns(reviews: Iterable[tuple[str, Review]]) -> Iterator[Review]:
 
 def copies_of(store: Store, settings: Settings, reads: Sequence[Read]) -> Copies:
     """The reviewed images that are near copies of each other, and whether both show the same whole."""
-    from pdc.images.intake import ImageFiles
+    from pdc.compose import images_of
     from pdc.images.near_duplicates import near_duplicate_pairs, show_the_same_whole
     from pdc.training.dataset_export import likenesses_of
 
-    likes = likenesses_of(store, ImageFiles(settings.images), {r.image for r in reads})
+    likes = likenesses_of(store, images_of(settings), {r.image for r in reads})
     pairs = ((a, b) for a, b in near_duplicate_pairs(likes, likes) if a < b)
     return {(a, b): show_the_same_whole(likes[a], likes[b]) for a, b in pairs}

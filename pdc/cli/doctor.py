@@ -36,7 +36,9 @@ LEAST = {"gradio": "6.31", "pillow": "12.3", "torch": "2.10", "transformers": "5
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Close the files of PDC_HOME to other users of this computer.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Close the files of PDC_HOME to other users; sort images that lie in one folder.")
+    ] = False,
 ) -> int:
     """Versions, device, model, experts, database and disk; the exit code is 1 when something would stop the app."""
     from pdc.settings import Settings
@@ -44,6 +46,7 @@ def doctor(
     settings = Settings.from_env()
     if fix:
         files.close_to_others(files.open_to_others(settings.home))
+        _sort_images(settings)
     failed = 0
     for package in PACKAGES:
         old = too_old(package, version := _version(package))
@@ -57,6 +60,7 @@ def doctor(
         "model": _model,
         "adapters": _adapters,
         "experts": _experts,
+        "images": _images,
         "disk": _disk,
         "other users": _other_users,
         "open files": _open_files,
@@ -110,6 +114,27 @@ def _database(settings: Settings) -> str:
 
     store = open_store(settings)
     return f"{settings.url.split('@')[-1]}; {len(store.images())} images, {len(store.current_reviews())} current reviews"
+
+
+def _sort_images(settings: Settings) -> None:
+    from pdc.blobs.folder import FolderBlobs
+    from pdc.compose import images_of
+
+    if isinstance(blobs := images_of(settings).blobs, FolderBlobs) and (moved := blobs.sort()):
+        print(f"{'images':24} {moved} files were sorted into folders of their own")
+
+
+def _images(settings: Settings) -> str:
+    from pdc.blobs.folder import FolderBlobs
+    from pdc.compose import images_of
+
+    blobs = images_of(settings).blobs
+    if not isinstance(blobs, FolderBlobs):
+        blobs.has("0" * 64 + ".png")
+        return f"{settings.images_at} answers; up to {settings.image_cache_mb} MB of copies in {settings.home / 'cache'}"
+    flat = len(blobs.flat())
+    again = f"; {flat} lie where older versions put them, `pdc doctor --fix` sorts them while nobody works" if flat else ""
+    return f"in {blobs.folder}{again}"
 
 
 def _record(settings: Settings) -> str:

@@ -75,11 +75,10 @@ class ImportOptions:
 
 def import_(options: ImportOptions) -> int:
     """Add images and their marks from annotation files."""
-    from pdc.compose import open_store
+    from pdc.compose import images_of, open_store
     from pdc.domain.prompts import task_from
     from pdc.formats.importing import import_file
     from pdc.images.burned_in.door import text_rule_of
-    from pdc.images.intake import ImageFiles
     from pdc.inference.qwen import labels_of
     from pdc.settings import Settings
 
@@ -87,7 +86,7 @@ def import_(options: ImportOptions) -> int:
     with can_go_on(AGAIN.format("is stored stays, and is not stored twice")), shown() as progress:
         imported = import_file(
             open_store(settings),
-            ImageFiles(settings.images),
+            images_of(settings),
             options.file,
             options.author,
             format=options.format,
@@ -137,11 +136,10 @@ def export(
     ] = "kept",
 ) -> int:
     """Write the current reviews to a folder."""
-    from pdc.compose import open_store
+    from pdc.compose import images_of, open_store
     from pdc.formats.exporting import export as write
     from pdc.formats.outgoing.counts import write_counts
     from pdc.formats.outgoing.file_names import Names
-    from pdc.images.intake import ImageFiles
     from pdc.settings import Settings
     from pdc.store.audit.kinds import AuditKind
 
@@ -155,7 +153,7 @@ def export(
         return DONE
     with can_go_on(AGAIN.format("is written stays")), shown() as progress:
         written = write(
-            store, ImageFiles(settings.images), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
+            store, images_of(settings), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
         )
     said = {"images": written.images, "reviews": written.reviews, "auto_accepted": auto_accepted}
     store.record_event(AuditKind.EXPORTED, account(), format=format, **said)

@@ -196,5 +196,5 @@ def _record_text(store: Store, passed: Passed | None, by: str) -> None:
 
 
 def _raw(png: Path, view: View | None) -> bytes | None:
-    """The raw numbers that wait beside a picture."""
-    return ImageFiles(png.parent).raw_path(view).read_bytes() if view and view.raw else None
+    """The raw numbers that wait beside a picture, which lies in a folder of the waiting room."""
+    return ImageFiles(png.parent.parent).raw_path(view).read_bytes() if view and view.raw else None

@@ -12,7 +12,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from typing import IO, Any
 import PIL.Image
 
 import pdc
-from pdc import files
+from pdc.blobs.base import Blobs
+from pdc.blobs.folder import FolderBlobs
 from pdc.domain.errors import BadImage, NotFound, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.domain.values import Image
@@ -37,6 +38,7 @@ Answered = tuple[dict[str, Any], bytes, bytes | None]
 WORKERS = 2
 DECODE_SECONDS = 60.0
 MAX_NAME = 120
+MANY = 50  # images of an object store that are looked up one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,48 +107,63 @@ def clean_name(name: str) -> str:
 
 
 class ImageFiles:
-    """The folder of accepted images, one `<sha256>.png` each. A file in it is never written twice.
+    """The accepted images, one `<sha256>.png` each, in a folder or wherever `blobs` keeps them. None is ever written twice.
 
-    The numbers that a PNG cannot hold lie in `raw/`, under the sha256 of their own file.
+    The numbers that a PNG cannot hold lie under `raw/`, by the sha256 of their own file. `small` keeps the small pictures for
+    lists. `folder` is on this machine in any case; PDC_HOME is the folder that it lies in.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, blobs: Blobs | None = None, small: Blobs | None = None) -> None:
         self.folder = Path(folder)
+        self.blobs = blobs or FolderBlobs(self.folder)
+        self.small = small or FolderBlobs(self.folder.parent / "thumbnails")
 
     def put(self, accepted: Accepted) -> Path:
-        """Keep it, and say where. StoreUnavailable when the disk refuses; then nothing has changed."""
-        path = self._place(accepted.sha256)
-        if not path.is_file():
-            files.write(path, accepted.png)
+        """Keep it, and say where it can be read. StoreUnavailable when the disk refuses; then nothing has changed."""
+        key = _key(accepted.sha256)
+        self.blobs.write(key, accepted.png)
         if accepted.raw is not None and accepted.view is not None:
-            self._put_raw(accepted.raw, accepted.view)
-        return path
+            self.blobs.write(_raw_key(accepted.view), accepted.raw)
+        return self.blobs.local(key)
 
     def has(self, sha256: str) -> bool:
         """Whether the image's file is there."""
-        return self._place(sha256).is_file()
+        return self.blobs.has(_key(sha256))
+
+    def size(self, sha256: str) -> int:
+        """Bytes of the image's file; 0 where there is none."""
+        return self.blobs.size(_key(sha256))
+
+    def present(self, shas: Collection[str]) -> set[str]:
+        """Those of them whose files are there; many are looked up at once where each question is slow."""
+        if self.blobs.folder is None and len(shas) > MANY:
+            here = set(self.blobs.all_keys())
+            return {sha for sha in shas if _key(sha) in here}
+        return {sha for sha in shas if self.has(sha)}
 
     def remove(self, image: Image) -> None:
-        """Take the image's file off the disk, and its raw numbers; what is not there is no fault."""
-        self._place(image.sha256).unlink(missing_ok=True)
+        """Take the image's file away, and its raw numbers; what is not there is no fault."""
+        self.blobs.remove(_key(image.sha256))
         if image.view is not None and image.view.raw:
-            self.raw_path(image.view).unlink(missing_ok=True)
+            self.blobs.remove(_raw_key(image.view))
 
-    def _put_raw(self, raw: bytes, view: View) -> None:
-        path = self.raw_path(view)
-        if not path.is_file():
-            files.write(path, raw)
+    def sweep(self) -> int:
+        """Remove what writers that were killed left, and say how many."""
+        return self.blobs.sweep() + self.small.sweep()
 
     def raw_path(self, view: View) -> Path:
-        """Where the raw numbers lie, or would; NotFound where none are kept."""
-        return self.folder / "raw" / f"{_checked(view.raw or '')}.tif"
+        """A file with the raw numbers, to be opened at once; NotFound where none are kept."""
+        try:
+            return self.blobs.local(_raw_key(view))
+        except FileNotFoundError:
+            raise NotFound("The numbers of this image are missing; upload the image again.") from None
 
     def path(self, sha256: str) -> Path:
-        """Where the image lies; NotFound when it does not."""
-        path = self._place(sha256)
-        if not path.is_file():
-            raise NotFound("The file of image {id} is missing; upload the image again.", id=sha256[:12])
-        return path
+        """A file with the image, to be opened at once; NotFound where there is none."""
+        try:
+            return self.blobs.local(_key(sha256))
+        except FileNotFoundError:
+            raise missing(sha256) from None
 
     def open(self, sha256: str) -> PIL.Image.Image:
         """The image, loaded, RGB. NotFound when it is missing, StoreUnavailable when its file is damaged."""
@@ -156,8 +173,17 @@ class ImageFiles:
         except (OSError, SyntaxError, ValueError):
             raise StoreUnavailable("The image file {path} is damaged; restore it from a backup.", path=path) from None
 
-    def _place(self, sha256: str) -> Path:
-        return self.folder / f"{_checked(sha256)}.png"
+
+def missing(sha256: str) -> NotFound:
+    return NotFound("The file of image {id} is missing; upload the image again.", id=sha256[:12])
+
+
+def _key(sha256: str) -> str:
+    return f"{_checked(sha256)}.png"
+
+
+def _raw_key(view: View) -> str:
+    return f"raw/{_checked(view.raw or '')}.tif"
 
 
 def _checked(sha256: str) -> str:

@@ -5,42 +5,44 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from pdc import files
-from pdc.images.intake import ImageFiles
+from pdc.images.intake import ImageFiles, missing
 
 SIDE = 96
 
 
 class Thumbnails:
-    """JPEG files of at most 96 x 96 pixels in `folder`, named like the image."""
+    """JPEG files of at most 96 x 96 pixels, named like the image."""
 
-    def __init__(self, images: ImageFiles, folder: Path) -> None:
-        self.images, self.folder = images, folder
+    def __init__(self, images: ImageFiles) -> None:
+        self.images, self.small = images, images.small
 
     def made(self, sha256: str) -> Path | None:
-        """The file, if it is there. NotFound when the image is not stored."""
-        self.images.path(sha256)
-        place = self._place(sha256)
-        return place if place.exists() else None
+        """A file with it, to be opened at once, if it was made. NotFound when the image is not stored."""
+        try:
+            return self.small.local(_key(sha256))
+        except FileNotFoundError:
+            if not self.images.has(sha256):
+                raise missing(sha256) from None
+            return None
 
     def path(self, sha256: str) -> Path:
-        """The file, made now if it is not there. NotFound when the image is not stored."""
-        self.images.path(sha256)
-        place = self._place(sha256)
-        if not place.exists():
-            files.write(place, self._small(sha256))
+        """The same, made now if it was not. NotFound when the image is not stored."""
+        if (place := self.made(sha256)) is None:
+            self.small.write(_key(sha256), self._picture(sha256))
+            place = self.small.local(_key(sha256))
         return place
 
     def remove(self, sha256: str) -> None:
         """The file, if it was made."""
-        self._place(sha256).unlink(missing_ok=True)
+        self.small.remove(_key(sha256))
 
-    def _place(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / f"{sha256}.jpg"
-
-    def _small(self, sha256: str) -> bytes:
+    def _picture(self, sha256: str) -> bytes:
         picture = self.images.open(sha256)
         picture.thumbnail((SIDE, SIDE), reducing_gap=3.0)
         buffer = io.BytesIO()
         picture.convert("RGB").save(buffer, "JPEG", quality=80)
         return buffer.getvalue()
+
+
+def _key(sha256: str) -> str:
+    return f"{sha256}.jpg"

@@ -106,7 +106,8 @@ def export_training_set(
 
 def usable_here(store: Store, images: ImageFiles) -> list[Review]:
     """The usable reviews, without those of images that were removed after a visitor's last visit."""
-    removed = {sha for sha in store.retired_by(CLEANER) if not images.has(sha)}
+    retired = set(store.retired_by(CLEANER))
+    removed = retired - images.present(retired)
     return [review for review in store.usable_reviews() if review.image_sha256 not in removed]
 
 

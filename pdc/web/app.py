@@ -321,7 +321,7 @@ def _refusal(request: Request, access: Access, *, known: bool = False) -> Respon
 
 def _image_routes(app: FastAPI, access: Access, service: ReviewService, heavy: HeavyWork) -> None:
     home = service.files.folder.parent
-    thumbnails = Thumbnails(service.files, home / "thumbnails")
+    thumbnails = Thumbnails(service.files)
 
     def made(sha256: str, reader: str) -> Path | None:
         return thumbnails.made(service.image(sha256, reader).sha256)

@@ -157,7 +157,7 @@ def test_sixty_planted_identifiers_are_in_no_stored_file_no_export_and_no_log(tm
     caplog.set_level(logging.DEBUG)  # Pillow tells what it writes
     store = Store.open(f"sqlite:///{home / 'pdc.sqlite3'}")
     service = ReviewService(store, ImageFiles(home / "images"), Scripted(), numbered=True)
-    thumbnails = Thumbnails(service.files, home / "thumbnails")
+    thumbnails = Thumbnails(service.files)
     for data in files:
         name = planter.word()
         (sent / f"{name}.bin").write_bytes(data)

@@ -35,7 +35,7 @@ def test_the_numbers_are_kept_as_they_were(dtype: str, tmp_path: Path):
     files.put(accepted)
     kept = tifffile.imread(files.raw_path(accepted.view))
     assert kept.dtype == values.dtype and (kept == values).all()
-    assert [p.name for p in (tmp_path / "raw").iterdir()] == [f"{accepted.view.raw}.tif"]
+    assert [p.name for p in (tmp_path / "raw").rglob("*.*")] == [f"{accepted.view.raw}.tif"]
 
 
 def test_the_numbers_are_turned_upright_and_white_is_the_greatest():
@@ -112,7 +112,7 @@ def test_one_picture_of_two_files_keeps_the_numbers_of_both(tmp_path: Path):
     assert first.sha256 == second.sha256 and first.view != second.view
     files.put(first)
     files.put(second)
-    assert len(list((tmp_path / "raw").iterdir())) == 2
+    assert len(list((tmp_path / "raw").rglob("*.*"))) == 2
 
 
 def test_a_mode_of_pillows_and_tifffile_agree():

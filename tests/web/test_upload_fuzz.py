@@ -14,6 +14,8 @@ import pytest
 from house import Browser, House, living
 from upload_seeds import made_by_hand, mutated, seeds
 
+from pdc.blobs.base import sharded
+
 MOST_SECONDS = 5.0  # of processor time for one file
 MOST_GROWTH = 512e6  # bytes
 
@@ -102,7 +104,7 @@ def refused(told: dict[str, int]) -> set[str]:
 
 
 def house_file(house: House, sha256: str) -> bytes:
-    return (Path(house.store._engine.url.database).parent / "images" / f"{sha256}.png").read_bytes()
+    return (Path(house.store._engine.url.database).parent / "images" / sharded(f"{sha256}.png")).read_bytes()
 
 
 def test_an_upload_that_breaks_or_leaves_something_would_be_noticed(house: House, reader: Browser, monkeypatch):

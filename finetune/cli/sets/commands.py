@@ -49,15 +49,14 @@ class AddOptions:
 
 def add(place: Place, options: AddOptions) -> int:
     """Keep annotated images as a set."""
-    from pdc.compose import open_store
+    from pdc.compose import images_of, open_store
     from pdc.formats.test_set_files import Wanted, add_test_set
-    from pdc.images.intake import ImageFiles
     from pdc.training.dataset_export import likenesses_to_learn_from
 
     settings = settings_of(place)
     if not 0 <= options.margin < 1:
         raise BadSetting("--margin is {value}; it needs a share from 0 up to 1.", value=options.margin)
-    learnt = likenesses_to_learn_from(open_store(settings), ImageFiles(settings.images))
+    learnt = likenesses_to_learn_from(open_store(settings), images_of(settings))
     given = (options.name, options.path, options.labels or (), options.format, options.complete, options.locked)
     wanted = Wanted(*given, options.apart, options.notes, options.margin, settings.max_megapixels)
     with shown() as progress:

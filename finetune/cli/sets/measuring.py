@@ -15,12 +15,12 @@ from finetune.evaluate.edits import STRICT_IOU
 from finetune.evaluate.metrics import ScoredAnswer, score
 from finetune.evaluate.robustness.measure import sources_of
 from pdc.adapters.registry import Adapters
+from pdc.compose import images_of
 from pdc.domain.errors import BadModel, BadSetting, PdcError
 from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.progress import Progress, unseen
 from pdc.domain.values import Findings
 from pdc.formats.test_set_files import shown_in
-from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import ImageHash
 from pdc.inference.adapter_folder import AdapterManifest
 from pdc.inference.adapter_ref import Wanted, routed
@@ -131,7 +131,7 @@ class SetMeasuring:
 
     def refuse_shown(self, candidate: Wanted, one: TestSet) -> None:
         """BadSetting when a model that is compared was trained on the set's images, or the next training would be."""
-        learnt = likenesses_to_learn_from(self.store, ImageFiles(self.settings.images))
+        learnt = likenesses_to_learn_from(self.store, images_of(self.settings))
         whom = {"the reviews that training learns from hold": learnt, **self._trained(candidate)}
         for name, images in whom.items():
             if shown := shown_in(one.hashes(), images):

@@ -29,7 +29,7 @@ def archive_out(
     for_others: Annotated[bool, typer.Option("--for-others", help="Without images that are held back.")] = False,
 ) -> int:
     """Write every table as JSON Lines and every image into one zip, and check it."""
-    from pdc.compose import open_store
+    from pdc.compose import images_elsewhere, open_store
     from pdc.settings import Settings
     from pdc.store.archives.out import write_archive
     from pdc.store.audit.kinds import AuditKind
@@ -38,7 +38,8 @@ def archive_out(
     store = open_store(settings)
     without = store.held_back() if for_others else ()
     with shown() as progress:
-        made = write_archive(store, settings.home, file, weights=weights, logins=logins, without=without, progress=progress)
+        asked = {"weights": weights, "logins": logins, "without": without, "images": images_elsewhere(settings)}
+        made = write_archive(store, settings.home, file, **asked, progress=progress)
     rows = {name: table.rows for name, table in made.tables.items()}
     print(f"{file} is whole: {rows['images']} images, {rows['reviews']} reviews, {made.files.rows} files.")
     store.record_event(AuditKind.ARCHIVED, account(), file=file.name, for_others=for_others, logins=logins)
@@ -56,13 +57,15 @@ def archive_in(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come in, and store nothing.")] = False,
 ) -> int:
     """Add what an archive holds to what is here, all or nothing, and say what became of it."""
+    from pdc.compose import images_elsewhere
     from pdc.settings import Settings
     from pdc.store.archives.bringing import bring_in
     from pdc.store.audit.kinds import AuditKind
 
     settings = Settings.from_env()
     with _store_for(settings, dry_run) as store, shown() as progress:
-        account = bring_in(store, settings.home, file, replace=replace, dry_run=dry_run, progress=progress)
+        images = images_elsewhere(settings)
+        account = bring_in(store, settings.home, file, replace=replace, dry_run=dry_run, images=images, progress=progress)
         if not dry_run:
             store.record_event(AuditKind.IMPORTED, account(), file=file.name, format="archive", rows=account.came)
     for sentence in account.told():

@@ -24,6 +24,7 @@ def backup(
 ) -> int:
     """Put everything that is kept into one file, while the app goes on working, and check it. In a folder the file is named by
     the time."""
+    from pdc.compose import images_elsewhere
     from pdc.settings import Settings
     from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import make
@@ -31,7 +32,7 @@ def backup(
 
     settings = Settings.from_env()
     file = archive / name_now() if archive.is_dir() else archive
-    print(f"{file} is whole: {_told(make(settings.home, file, _server(settings)))}.")
+    print(f"{file} is whole: {_told(make(settings.home, file, _server(settings), images_elsewhere(settings)))}.")
     if file != archive and keep:
         for old in remove_old(archive, keep):
             print(f"{old} is removed.")
@@ -41,12 +42,14 @@ def backup(
 
 def restore(archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="A backup.")]) -> int:
     """Check a backup and bring it back into PDC_HOME, which has to be empty. Everybody logs in anew."""
+    from pdc.compose import images_elsewhere
     from pdc.settings import Settings
     from pdc.store.audit.kinds import AuditKind
     from pdc.store.backups.archive import restore as bring_back
 
     settings = Settings.from_env()
-    print(f"{settings.home} is restored: {_told(bring_back(archive, settings.home, _server(settings)))}.")
+    manifest = bring_back(archive, settings.home, _server(settings), images_elsewhere(settings))
+    print(f"{settings.home} is restored: {_told(manifest)}.")
     _note(settings, AuditKind.RESTORED, archive)
     return DONE
 

@@ -147,12 +147,12 @@ def sign(
 
 
 def _counts() -> CountSessions:
-    from pdc.compose import open_store
+    from pdc.compose import images_of, open_store
     from pdc.review.counting.sessions import CountSessions
     from pdc.settings import Settings
 
     settings = Settings.from_env()
-    return CountSessions(open_store(settings), settings.home)
+    return CountSessions(open_store(settings), settings.home, files=images_of(settings))
 
 
 def _named(counts: CountSessions, word: str) -> CountSession:

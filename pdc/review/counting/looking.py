@@ -9,6 +9,7 @@ from pdc.counting.progress import Progress, progress
 from pdc.counting.protocol import Protocol
 from pdc.counting.tally import Sample
 from pdc.domain.errors import NotFound
+from pdc.images.intake import ImageFiles
 from pdc.review.counting.blind import open_sessions
 from pdc.review.counting.reading import Readings
 from pdc.review.counting.samples import known_protocols
@@ -24,8 +25,9 @@ class CountLooks:
     No count is kept: every number is worked out from the reviews that are stored at that moment.
     """
 
-    def __init__(self, store: Store, home: Path, access: ImageAccess | None = None) -> None:
+    def __init__(self, store: Store, home: Path, access: ImageAccess | None = None, files: ImageFiles | None = None) -> None:
         self.store, self.home, self.access = store, home, access
+        self.files = files or (access.files if access else ImageFiles(home / "images"))
         self.readings = Readings(store)
 
     def protocols(self) -> dict[str, Protocol]:

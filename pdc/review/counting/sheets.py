@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from pdc.counting.sheet import BadSheet, Heading, Sheet, SheetStatus, Withdrawn, make_sheet, to_json
 from pdc.domain.errors import ReadFirst
-from pdc.images.intake import ImageFiles
 from pdc.review.counting.looking import CountLooks
 from pdc.review.counting.measures.copies import with_copies
 from pdc.review.counting.state import CountSession, FieldState
@@ -64,7 +63,7 @@ class CountSheets(CountLooks):
 
     def _sheet(self, session: CountSession, reader: str | None, **said: Any) -> Sheet:
         """`said` is what the heading says besides."""
-        sample = with_copies(self.readings.sample(session), self.store, ImageFiles(self.home / "images"))
+        sample = with_copies(self.readings.sample(session), self.store, self.files)
         out = tuple(Withdrawn(f.name, f.why, f.by, f.replicate) for f in self.readings.fields(session) if f.state is OUT)
         models = ", ".join(sorted({f.proposed.model for f in sample.fields if f.proposed}))
         unaided = bool(sample.fields) and not models

@@ -51,10 +51,10 @@ class Quotas:
         """QuotaReached where one more image, of so many bytes, is too much."""
         if self.exempt(owner):
             return
-        here = [self.files.path(sha) for sha in self.store.brought_by(owner) if self.files.has(sha)]
+        here = [kept for sha in self.store.brought_by(owner) if (kept := self.files.size(sha))]
         if len(here) >= self.most.images:
             raise QuotaReached(IMAGES, n=len(here), most=self.most.images)
-        total = sum(path.stat().st_size for path in here) + size
+        total = sum(here) + size
         if total > self.most.mb * MB:
             raise QuotaReached(BYTES, n=-(-total // MB), most=self.most.mb)
 

@@ -13,13 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pdc import files
+from pdc.blobs.base import Blobs
+from pdc.blobs.folder import FolderBlobs
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress, unseen
 from pdc.store.archives import kinds
 from pdc.store.archives.account import Account
 from pdc.store.archives.archive import Archive, KeptFile
 from pdc.store.archives.incoming import Incoming
-from pdc.store.archives.out import WEIGHTS
+from pdc.store.archives.out import IMAGES, WEIGHTS
 from pdc.store.audit.anchor import Head
 from pdc.store.audit.chain import RecordedSession
 from pdc.store.database import Database
@@ -32,9 +34,16 @@ CONTRADICTS = "The archive contradicts itself ({why}); nothing was brought in."
 
 
 def bring_in(
-    store: Database, home: Path, archive: Path, *, replace: bool = False, dry_run: bool = False, progress: Progress = unseen
+    store: Database,
+    home: Path,
+    archive: Path,
+    *,
+    replace: bool = False,
+    dry_run: bool = False,
+    images: Blobs | None = None,
+    progress: Progress = unseen,
 ) -> Account:
-    """Add what an archive holds; what became of it. With `dry_run` nothing is stored.
+    """Add what an archive holds; what became of it. With `dry_run` nothing is stored. `images`: what keeps them outside `home`.
 
     `replace`: where both have revisions of a question, the archive's come after and count. StoreUnavailable when the archive is
     not whole, BadSetting when it cannot be read.
@@ -44,7 +53,8 @@ def bring_in(
         if not knows(opened.manifest.schema):
             raise BadSetting(NEWER, version=opened.manifest.version)
         account = Account()
-        with _placing(home, opened, account, dry_run) as placing, _no_contradiction():
+        kept = images or FolderBlobs(home / IMAGES)
+        with _placing(_Placing(home, kept, opened, account, dry_run)) as placing, _no_contradiction():
             placing.place(lambda file: not file.path.startswith(WEIGHTS))
             with store._write() as session:
                 sealing = _Sealing(store, session)
@@ -100,27 +110,46 @@ def _no_contradiction() -> Iterator[None]:
 
 
 @contextmanager
-def _placing(home: Path, archive: Archive, account: Account, dry_run: bool) -> Iterator[_Placing]:
+def _placing(placing: _Placing) -> Iterator[_Placing]:
     """What was placed goes again when the rows do not come in."""
-    placing = _Placing(home, archive, account, dry_run)
     try:
         yield placing
     except BaseException:
-        for path in placing.placed:
-            path.unlink(missing_ok=True)
+        placing.take_back()
         raise
 
 
 class _Placing:
     """Files of an archive that get their places below PDC_HOME. A file that is there is never changed."""
 
-    def __init__(self, home: Path, archive: Archive, account: Account, dry_run: bool) -> None:
-        self.home, self.archive, self.account, self.dry_run = home, archive, account, dry_run
+    def __init__(self, home: Path, images: Blobs, archive: Archive, account: Account, dry_run: bool) -> None:
+        self.home, self.images, self.archive, self.account, self.dry_run = home, images, archive, account, dry_run
         self.placed: list[Path] = []
+        self.pictures: list[str] = []
 
     def place(self, wanted: Callable[[KeptFile], bool], folders: dict[str, str] | None = None) -> None:
         for file in filter(wanted, self.archive.files()):
-            self._place(file, folders or {})
+            if file.path.startswith(f"{IMAGES}/"):
+                self._place_image(file, file.path.removeprefix(f"{IMAGES}/"))
+            else:
+                self._place(file, folders or {})
+
+    def take_back(self) -> None:
+        for path in self.placed:
+            path.unlink(missing_ok=True)
+        for key in self.pictures:
+            self.images.remove(key)
+
+    def _place_image(self, file: KeptFile, key: str) -> None:
+        if self.images.has(key):
+            self.account.here[FILES] += 1
+            if files.sha256(self.images.local(key)) != file.sha256:
+                self.account.say(FILES, CHANGED, file.path)
+            return
+        self.account.came[FILES] += 1
+        if not self.dry_run:
+            self.pictures.append(key)
+            self.images.write(key, b"".join(self.archive.pieces(file)))
 
     def _place(self, file: KeptFile, folders: dict[str, str]) -> None:
         folder = next((old for old in folders if file.path.startswith(f"{old}/")), None)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from sqlalchemy import Column, ColumnElement, Table, Text, collate, func, select
 from sqlalchemy.orm import Session
 
 from pdc import __version__
+from pdc.blobs.base import Blobs
+from pdc.blobs.folder import FolderBlobs
 from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message
 from pdc.domain.progress import Progress, unseen
@@ -30,8 +33,9 @@ from pdc.store.archives.manifest import FILES, MANIFEST, Listed, Manifest, kept_
 from pdc.store.database import Database
 from pdc.store.schema import revision_of
 
-FOLDERS = ("images", "protocols", "sets", "cards")
-"""what lies in PDC_HOME beside the database and goes into every archive"""
+IMAGES = "images"
+FOLDERS = ("protocols", "sets", "cards")
+"""what lies in PDC_HOME beside the database and the images, and goes into every archive"""
 WEIGHTS = ("runs", "experts")
 """what goes into it on demand: it may be many gigabytes"""
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -51,11 +55,12 @@ def write_archive(
     weights: bool = False,
     logins: bool = False,
     without: Collection[str] = (),
+    images: Blobs | None = None,
     progress: Progress = unseen,
 ) -> Manifest:
     """Put everything that the store and `home` keep into the file `archive`, which is not there yet, and read it back.
 
-    `without`: the sha256 of images that are left out, with all that is about them.
+    `images`: what keeps them outside `home`. `without`: the sha256 of images that are left out, with all that is about them.
     BadSetting where the file is there already or lies in `home`; StoreUnavailable where it cannot be written.
     """
     if archive.exists():
@@ -68,7 +73,9 @@ def write_archive(
         try:
             with part.open("w+b") as out:
                 with ZipFile(out, "w") as target:
-                    manifest = _Out(target, home, progress, frozenset(without)).write(store, weights=weights, logins=logins)
+                    kept = images or FolderBlobs(home / IMAGES)
+                    writing = _Out(target, home, kept, progress, frozenset(without))
+                    manifest = writing.write(store, weights=weights, logins=logins)
                 out.flush()
                 os.fsync(out.fileno())
             with Archive(part) as written:
@@ -82,8 +89,8 @@ def write_archive(
 class _Out:
     """An archive that is being written."""
 
-    def __init__(self, target: ZipFile, home: Path, progress: Progress, without: frozenset[str]) -> None:
-        self.target, self.home, self.progress, self.without = target, home, progress, without
+    def __init__(self, target: ZipFile, home: Path, images: Blobs, progress: Progress, without: frozenset[str]) -> None:
+        self.target, self.home, self.images, self.progress, self.without = target, home, images, progress, without
         self.gone = {"images": set(without)}
         self.files_gone = {f"images/{sha}.png" for sha in without}
 
@@ -139,16 +146,18 @@ class _Out:
 
     def _files(self, folders: tuple[str, ...]) -> list[KeptFile]:
         """Copy them; each as its line says."""
-        paths = [p for p in _kept(self.home, folders) if p.relative_to(self.home).as_posix() not in self.files_gone]
+        pictures = {f"{IMAGES}/{key}": key for key in sorted(self.images.all_keys())}
+        names = [name for name in (*pictures, *_kept(self.home, folders)) if name not in self.files_gone]
         listed: list[KeptFile] = []
-        for n, path in enumerate(paths):
-            self.progress("Archiving files", n, len(paths))
-            listed.append(self._file(path))
-        self.progress("Archiving files", len(paths), len(paths))
+        for n, name in enumerate(names):
+            self.progress("Archiving files", n, len(names))
+            with suppress(FileNotFoundError):  # removed meanwhile
+                listed.append(self._file(name, self.images.local(pictures[name]) if name in pictures else self.home / name))
+        self.progress("Archiving files", len(names), len(names))
         return listed
 
-    def _file(self, path: Path) -> KeptFile:
-        name, whole, size = path.relative_to(self.home).as_posix(), hashlib.sha256(), 0
+    def _file(self, name: str, path: Path) -> KeptFile:
+        whole, size = hashlib.sha256(), 0
         with path.open("rb") as source, self.target.open(_info(kept_file(name)), "w", force_zip64=True) as file:
             while piece := source.read(PIECE):
                 file.write(piece)
@@ -172,12 +181,12 @@ def _shas(session: Session) -> Iterator[str]:
     return iter(session.execute(select(images.c.sha256)).scalars())
 
 
-def _kept(home: Path, folders: Iterable[str]) -> Iterator[Path]:
-    """Every whole file in these folders of `home`, by path."""
+def _kept(home: Path, folders: Iterable[str]) -> Iterator[str]:
+    """Every whole file in these folders of `home`, by its path there."""
     for folder in folders:
         for path in sorted((home / folder).rglob("*")):
             if path.is_file() and not path.is_symlink() and path.suffix != ".part":
-                yield path
+                yield path.relative_to(home).as_posix()
 
 
 def _left_out(home: Path, weights: bool, logins: bool, no_file: int, held: int) -> tuple[str, ...]:

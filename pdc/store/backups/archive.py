@@ -14,24 +14,29 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from pdc import __version__
+from pdc.blobs.base import Blobs, sharded
+from pdc.blobs.folder import FolderBlobs
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.store.audit.anchor import Anchor, Head
 from pdc.store.backups.dump import dump, load
 from pdc.store.backups.snapshot import check, last_link, snapshot
 
+IMAGES = "images"
 DATABASE, DUMP, MANIFEST = "pdc.sqlite3", "pdc.dump", "manifest.json"
 ANCHOR = "pdc.anchor"
 LEFT_OUT = frozenset(
-    {"secret", "thumbnails", "incoming", "backups", "jobs", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
+    {"secret", "thumbnails", "incoming", "cache", "backups", "jobs", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
 )
 FORMAT = 1
 FROM_FILE = "{path} was made of SQLite; unset PDC_DATABASE_URL to restore it."
@@ -55,8 +60,9 @@ class Manifest:
     record: str | None = None
 
 
-def make(home: Path, archive: Path, url: str = "") -> Manifest:
-    """Put everything in `home` into the file `archive`, which is not there yet, and read it back.
+def make(home: Path, archive: Path, url: str = "", images: Blobs | None = None) -> Manifest:
+    """Put everything in `home` into the file `archive`, which is not there yet, and read it back; and `images`, which lie
+    elsewhere, as if they lay in it.
 
     BadSetting where the file is there already or lies in `home`; StoreUnavailable where the copy is not sound.
     """
@@ -69,7 +75,8 @@ def make(home: Path, archive: Path, url: str = "") -> Manifest:
     try:
         with TemporaryDirectory(dir=archive.parent) as folder, part.open("wb") as out:
             copied = Path(folder) / (DUMP if url else DATABASE)
-            files = _written(out, home, copied, *(dump(url, copied) if url else _snapshot(home / DATABASE, copied)))
+            state = dump(url, copied) if url else _snapshot(home / DATABASE, copied)
+            files = _written(out, chain([(copied.name, copied)], _files(home), _images(images)), *state)
             out.flush()
             os.fsync(out.fileno())
         verify(part)
@@ -95,8 +102,9 @@ def verify(archive: Path) -> Manifest:
     return manifest
 
 
-def restore(archive: Path, home: Path, url: str = "") -> Manifest:
-    """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all.
+def restore(archive: Path, home: Path, url: str = "", images: Blobs | None = None) -> Manifest:
+    """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all. Its images go to
+    `images`, where those are kept elsewhere.
 
     BadSetting where `home` or the database holds something, or is of another kind; StoreUnavailable where the backup is not
     sound.
@@ -115,6 +123,8 @@ def restore(archive: Path, home: Path, url: str = "") -> Manifest:
         if rows != manifest.rows:
             raise StoreUnavailable("The backup {path} is damaged: its database has other rows than were written.", path=archive)
         _compare_record(manifest, record, part)
+        if images is not None:
+            _move(part / IMAGES, images)
         if home.exists():
             home.rmdir()
         part.rename(home)
@@ -151,10 +161,10 @@ def _loaded(copied: Path, url: str) -> State:
     return state
 
 
-def _written(out: BinaryIO, home: Path, database: Path, rows: dict[str, int], record: Head | None) -> Manifest:
+def _written(out: BinaryIO, kept: Iterable[tuple[str, Path]], rows: dict[str, int], record: Head | None) -> Manifest:
     files: dict[str, tuple[str, int]] = {}
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, path in [(database.name, database), *_files(home)]:
+        for name, path in kept:
             files[name] = _add(tar, name, path)
         manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files, record=record and str(record))
         text = json.dumps(asdict(manifest), indent=1).encode()
@@ -170,6 +180,21 @@ def _files(home: Path) -> Iterator[tuple[str, Path]]:
         below = path.relative_to(home)
         if below.parts[0] not in LEFT_OUT and path.is_file() and not path.is_symlink() and path.suffix != ".part":
             yield below.as_posix(), path
+
+
+def _images(images: Blobs | None) -> Iterator[tuple[str, Path]]:
+    """Images that lie elsewhere, each fetched when its turn comes; by the path that they have in a PDC_HOME."""
+    for key in images.all_keys() if images else ():
+        with suppress(FileNotFoundError):  # removed meanwhile
+            yield f"{IMAGES}/{sharded(key)}", images.local(key)
+
+
+def _move(folder: Path, images: Blobs) -> None:
+    """Out of a restored PDC_HOME to where images are kept."""
+    here = FolderBlobs(folder)
+    for key in here.all_keys():
+        images.write(key, here.local(key).read_bytes())
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Counted:

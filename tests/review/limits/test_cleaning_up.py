@@ -23,7 +23,7 @@ class Space(Desk):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.service.private, self.visits = True, Visits(folder / "visits")
-        self.thumbnails = Thumbnails(self.service.files, folder / "thumbnails")
+        self.thumbnails = Thumbnails(self.service.files)
         stays = lambda name: name == "owner"  # noqa: E731
         self.cleaning = Cleaning(self.store, self.service.files, self.thumbnails, self.visits, 7, stays)
 

@@ -97,7 +97,7 @@ def test_an_upload_beyond_the_queue_is_told_when_to_come_again_and_everything_el
         assert answer.status_code == 503 and answer.headers["retry-after"] == "3"
         assert answer.json()["error"].startswith("The server is busy with other images.")
         assert ada.send("GET", "/health").status_code == 200 and ada.send("GET", "/api/worklist").json()["rows"] == []
-        assert list((tmp_path / "images").glob("*.png")) == []
+        assert list((tmp_path / "images").rglob("*.png")) == []
 
 
 def _set(work: HeavyWork, **turns: Turns) -> None:
