@@ -152,9 +152,7 @@ def export(
         print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
     with can_go_on(AGAIN.format("is written stays")), shown() as progress:
-        written = write(
-            store, images_of(settings), folder, format, progress, auto_accepted=auto_accepted, names=Names(names)
-        )
+        written = write(store, images_of(settings), folder, format, progress, auto_accepted=auto_accepted, names=Names(names))
     said = {"images": written.images, "reviews": written.reviews, "auto_accepted": auto_accepted}
     store.record_event(AuditKind.EXPORTED, account(), format=format, **said)
     print(written.told(folder))

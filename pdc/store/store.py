@@ -19,6 +19,7 @@ from pdc.store.listing.upkeep import ListUpkeep
 from pdc.store.look_queries import LookQueries
 from pdc.store.reading.reads import ReadQueries
 from pdc.store.schema import is_current, migrate
+from pdc.store.together.queries import TogetherQueries
 from pdc.store.tokens.queries import TokenQueries
 from pdc.store.vector_queries import VectorQueries
 
@@ -32,6 +33,7 @@ class Store(
     EffortQueries,
     VectorQueries,
     TokenQueries,
+    TogetherQueries,
     CountQueries,
     AuditQueries,
     LearntQueries,

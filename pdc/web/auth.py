@@ -62,7 +62,7 @@ class Access:
         from itsdangerous import URLSafeTimedSerializer
 
         self.store, self.login, self.visitors, self.idle = store, login, visitors, idle
-        self.gate = LoginGate()
+        self.gate = LoginGate(store)
         self.tokens = Tokens(store, self.gate)
         self.refusals = Refusals(store.record_event, lambda name: store.user(name) is not None)
         self.signer = URLSafeTimedSerializer(_secret(home))

@@ -1,6 +1,7 @@
 """What stands before a password is looked at: two at a time, and whoever fails often waits longer and longer.
 
-A password costs 64 MB and a good part of a second to check. Without a gate, sixty wrong ones at once stop the server.
+A password costs 64 MB and a good part of a second to check. Without a gate, sixty wrong ones at once stop the server. Failures
+are counted in the database, for all processes together.
 """
 
 from __future__ import annotations
@@ -9,42 +10,29 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from hashlib import sha256
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from pdc.domain.errors import Busy, TooManyTries
+from pdc.store.store import Store
 
 AT_ONCE = 2
 WAITING = 20  # further ones are sent away
 FREE = {"name": 5, "address": 30, "token": 30}  # failures that cost no waiting; many people may share an address
 FIRST, MOST = 2.0, 300.0  # seconds
 FORGOTTEN = 3600.0  # seconds after the last failure
-NAMES = 10_000  # kept at most
 Key = tuple[str, str]  # what is counted, and of whom
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Failures:
-    n: int = 0
-    last: float = 0.0
-
-    def wait(self, free: int, now: float) -> float:
-        """Seconds until the next try is taken."""
-        if self.n < free:
-            return 0.0
-        return max(self.last + min(FIRST * 2.0 ** (self.n - free), MOST) - now, 0.0)
-
-
-@dataclass(slots=True)
 class LoginGate:
-    """Counts failures by name and by address; a success forgets the name's. `clock` gives seconds."""
+    """Counts failures by name and by address; a success forgets the name's. `clock` gives seconds since 1970."""
 
-    clock: Callable[[], float] = time.monotonic
-    failures: dict[Key, Failures] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
+    store: Store
+    clock: Callable[[], float] = time.time
     inside: int = 0
     """who is checked or waits for it; only the event loop counts"""
     refused: Callable[[str], object] = lambda why: None
@@ -56,7 +44,7 @@ class LoginGate:
 
         TooManyTries before the name or the address may try again; Busy where too many others wait.
         """
-        self._refuse_early(name, address)
+        await run_sync(self._refuse_early, name, address)
         if self.inside >= AT_ONCE + WAITING:
             raise Busy("Too many people log in at this moment. Try again in a few seconds.")
         self.inside += 1
@@ -79,7 +67,7 @@ class LoginGate:
         self._refuse_early(name, address)  # others of the same name may have failed meanwhile
         good = fits()
         if good:
-            self._forget(("name", name))
+            self.store.forget_failures(_hash(("name", name)))
         else:
             self._count(_keys(name, address))
             self.refused("password")
@@ -94,25 +82,26 @@ class LoginGate:
 
     def _wait(self, keys: Sequence[Key]) -> float:
         """Seconds until the next try of all of these is taken."""
-        now = self.clock()
-        with self.lock:
-            return max((f.wait(FREE[key[0]], now) for key in keys if (f := self.failures.get(key))), default=0.0)
-
-    def _forget(self, key: Key) -> None:
-        with self.lock:
-            self.failures.pop(key, None)
+        free, now = {_hash(key): FREE[key[0]] for key in keys}, self.clock()
+        return max((_left(n, last, free[key], now) for key, (n, last) in self.store.failures(free).items()), default=0.0)
 
     def _count(self, keys: Sequence[Key]) -> None:
         """A failure of each."""
         now = self.clock()
-        with self.lock:
-            if len(self.failures) > NAMES:
-                self.failures = {key: f for key, f in self.failures.items() if now - f.last < FORGOTTEN}
-            for key in keys:
-                known = self.failures.get(key)
-                fresh = known if known and now - known.last < FORGOTTEN else Failures()
-                self.failures[key] = Failures(fresh.n + 1, now)
+        self.store.count_failures([*map(_hash, keys)], now, now - FORGOTTEN)
+
+
+def _left(failures: int, last: float, free: int, now: float) -> float:
+    """Seconds until the next try is taken."""
+    if failures < free or now - last >= FORGOTTEN:
+        return 0.0
+    return max(last + min(FIRST * 2.0 ** min(failures - free, 20), MOST) - now, 0.0)
 
 
 def _keys(name: str, address: str) -> tuple[Key, Key]:
     return ("name", name), ("address", address)
+
+
+def _hash(key: Key) -> str:
+    """What the database holds: somebody may have typed a password in the place of a name."""
+    return sha256("\0".join(key).encode()).hexdigest()

@@ -14,6 +14,7 @@ from pdc.domain.values import Image, Question
 from pdc.review.questions import said_about
 from pdc.review.requests import Priority
 from pdc.review.service import ReviewService
+from pdc.store.together.duty import Duty
 
 log = logging.getLogger(__name__)
 QUIET = 5.0  # seconds without a reader's question before the next answer is begun
@@ -45,11 +46,12 @@ class AnswerPool:
     """One thread, which asks for one answer at a time, below everybody else: a reader's question stops it within one pass of the
     model, and its image is asked about again later. Reviewed images are left alone; `first` is asked of those that have no
     question of their own. What a reader waited for was answered from fewer looks: that is asked again, behind all others. `idle`
-    says whether the machine is free."""
+    says whether the machine is free. Of several processes over one store one does this."""
 
     def __init__(
         self, service: ReviewService, first: Callable[[], Question], idle: Callable[[], bool] = lambda: True, quiet: float = QUIET
     ) -> None:
+        self.duty = Duty(service.store, "answer pool")
         self.service, self.first, self.idle, self.quiet = service, first, idle, quiet
         self._changed = Condition()
         self._left: deque[tuple[Image, Question]] = deque()
@@ -72,11 +74,12 @@ class AnswerPool:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(seconds)
+            self.duty.end()
 
     def _run(self) -> None:
         pause = 0.0
         while not self._wait(pause):
-            if not (self.idle() and self.service.requests.quiet_for() >= self.quiet):
+            if not (self.idle() and self.service.requests.quiet_for() >= self.quiet and self.duty.mine()):
                 pause = LOOK_EVERY
             elif work := self._next():
                 pause = self._answer(*work)

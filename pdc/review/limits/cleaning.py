@@ -21,6 +21,7 @@ from pdc.images.thumbnails import Thumbnails
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.records import CLEANER, Brought, EventKind
 from pdc.store.store import Store
+from pdc.store.together.duty import Duty
 
 log = logging.getLogger(__name__)
 WHY = "no visit for {days} days"
@@ -71,6 +72,7 @@ class Cleaning:
     ) -> None:
         self.store, self.files, self.thumbnails, self.visits = store, files, thumbnails, visits
         self.days, self.stays = days, stays
+        self.duty = Duty(store, "cleaning up", HOUR / 2)
         self._over = Event()
         self._thread: Thread | None = None
 
@@ -98,7 +100,7 @@ class Cleaning:
     def _keep_on(self) -> None:
         while not self._over.is_set():
             try:
-                if n := self.run():
+                if self.duty.mine() and (n := self.run()):
                     log.info("%d images of visitors who did not come back were removed", n)
             except (PdcError, OSError):
                 log.exception("Cleaning up after visitors failed; it is tried again in an hour")
