@@ -3,6 +3,7 @@
 import { html, text } from "./annotator/core.js";
 import { desk } from "./annotator/counting.js";
 import { t } from "./annotator/words.js";
+import { ask } from "./tables.js";
 
 const push = (words, run) => html("button", { type: "button", on: { click: run } }, words);
 
@@ -56,6 +57,12 @@ export class Fields {
     this.back.hidden = !left;
     if (left) text(this.said, t("You have left this count. Its fields are read like any image."));
     else if (!counting.fits) text(this.said, t("The question on the screen is not the count's: this field would not be counted."));
+  }
+
+  // All of them, as one part of a list.
+  async rows() {
+    const { rows, done, total } = await ask(`api/sessions/${this.session}/fields`);
+    return { rows, done, total, first: null, last: null, capped: false };
   }
 
   show({ done, total }) {

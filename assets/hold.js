@@ -27,6 +27,7 @@ export class Hold {
     const body = JSON.stringify({ images: [row[0]] });
     try {
       await ask(`api/worklist/${this.held ? "release" : "hold-back"}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      row[5] = !row[5];
       this.changed("");
     } catch (error) {
       this.changed(error.message);

@@ -1,7 +1,8 @@
-// The rows of the worklist: thousands of images, of which only those in sight are in the page.
+// The rows of the list of images: of any number only those near what is in sight are here, and only those in sight are in the page.
 
 import { html, set, text } from "./annotator/core.js";
 import { t } from "./annotator/words.js";
+import { Pages, found } from "./pages.js";
 
 const HEIGHT = 50;
 const SPARE = 6;
@@ -10,10 +11,12 @@ const SPARE = 6;
 const keepFocus = (event) => event.preventDefault();
 
 export class Rows {
-  constructor(choose, retire) {
+  // `lost()` is called when a part could not be loaded.
+  constructor(choose, retire, lost) {
     this.choose = choose;
     this.retire = retire;
-    this.rows = [];
+    this.lost = lost;
+    this.pages = new Pages();
     this.current = null;
     this.active = -1;
     this.space = html("div", { class: "pdc-space" });
@@ -21,35 +24,52 @@ export class Rows {
     this.nodes = new Map();
     this.root.addEventListener("scroll", () => this.render());
     this.root.addEventListener("keydown", (event) => this.key(event));
-    this.root.addEventListener("focus", () => this.move(this.active < 0 ? Math.max(0, this.place(this.current)) : this.active));
+    this.root.addEventListener("focus", () => this.move(this.active < 0 ? this.start() : this.active));
     this.root.addEventListener("blur", () => { this.active = -1; this.render(); });
     new ResizeObserver(() => this.render()).observe(this.root);
   }
 
+  get rows() { return this.pages.rows; }
+  get top() { return Math.floor(this.root.scrollTop / HEIGHT); }
+
   place(sha) { return this.rows.findIndex((row) => row[0] === sha); }
 
-  show(rows, current) {
-    const held = this.active >= 0 && this.rows[this.active] ? this.rows[this.active][0] : null;
-    const moved = current !== this.current;
-    Object.assign(this, { rows, current });
+  // Where the keyboard begins: at the open image, else at the first row in sight.
+  start() { return Math.max(0, this.place(this.current) < 0 ? this.top : this.place(this.current)); }
+
+  // The image that stands for what is in sight.
+  get anchor() { return this.rows[this.top] ? this.rows[this.top][0] : null; }
+
+  // Other rows, of which the one that was in sight stays where it was; or, `anew`, from their first on. `reveal`: the open image
+  // is brought into sight.
+  show(part, current, load = null, { anew = false, reveal = current !== this.current } = {}) {
+    const [before, { scrollTop }] = [this.rows, this.root];
+    this.pages = new Pages(part, load);
+    this.current = current;
+    const held = anew ? null : found(before, this.active, this.rows);
     // Where the row under the keyboard is gone, the one in its place is it.
-    if (held !== null) this.active = this.place(held) < 0 ? Math.min(this.active, rows.length - 1) : this.place(held);
-    else if (document.activeElement === this.root && rows.length) this.active = 0;
-    this.space.style.height = `${rows.length * HEIGHT}px`;
+    if (this.active >= 0 && held) this.active = held.is;
+    else if (document.activeElement === this.root && this.rows.length) this.active = 0;
+    else this.active = Math.min(this.active, this.rows.length - 1);
+    this.stretch();
+    const seen = anew ? null : found(before, this.top, this.rows);
+    this.root.scrollTop = seen ? scrollTop + (seen.is - seen.was) * HEIGHT : 0;
+    if (reveal) this.scroll(this.place(current));
     this.render();
-    if (moved) this.reveal(this.place(current));
   }
 
-  reveal(at) {
+  stretch() { this.space.style.height = `${this.rows.length * HEIGHT}px`; }
+
+  // As far as a row needs to be in sight.
+  scroll(at) {
     if (at < 0) return;
     const { scrollTop, clientHeight } = this.root;
     if (at * HEIGHT < scrollTop) this.root.scrollTop = (at - 1) * HEIGHT;
     else if ((at + 2) * HEIGHT > scrollTop + clientHeight) this.root.scrollTop = (at + 2) * HEIGHT - clientHeight;
-    this.render();
   }
 
   render() {
-    const first = Math.max(0, Math.floor(this.root.scrollTop / HEIGHT) - SPARE);
+    const first = Math.max(0, this.top - SPARE);
     const last = Math.min(this.rows.length, Math.ceil((this.root.scrollTop + this.root.clientHeight) / HEIGHT) + SPARE);
     const wanted = new Set();
     for (let at = first; at < last; at += 1) {
@@ -66,6 +86,39 @@ export class Rows {
     const active = this.rows[this.active];
     if (active) this.root.setAttribute("aria-activedescendant", `pdc-row-${active[0]}`);
     else this.root.removeAttribute("aria-activedescendant");
+    const side = last > first && this.pages.missing(first, last);
+    if (side) this.more(side);
+  }
+
+  // More rows at an end; what is in sight stays where it is.
+  async more(side) {
+    const { pages } = this;
+    try {
+      const moved = await pages.more(side);
+      if (pages !== this.pages) return;
+      const top = this.root.scrollTop + moved * HEIGHT;
+      this.stretch();
+      this.root.scrollTop = top;
+      if (this.active >= 0) this.active = Math.max(0, this.active + moved);
+      this.render();
+    } catch (error) {
+      if (pages === this.pages) this.lost(error);
+    }
+  }
+
+  // The first part of the list, or its last.
+  async jump(end) {
+    const { pages } = this;
+    pages.jumping = pages.busy = true;
+    try {
+      const part = await pages.load(end ? { before: "end" } : {});
+      if (pages !== this.pages) return;
+      this.pages = new Pages(part, pages.load);
+      this.stretch();
+      this.move(end ? this.rows.length - 1 : 0);
+    } catch (error) {
+      if (pages === this.pages) this.lost(error);
+    }
   }
 
   make(sha) {
@@ -83,8 +136,9 @@ export class Rows {
     node.root.style.transform = `translateY(${at * HEIGHT}px)`;
     set(node.root, "data-stage", stage);
     set(node.root, "aria-selected", String(sha === this.current));
-    set(node.root, "aria-posinset", at + 1);
-    set(node.root, "aria-setsize", this.rows.length);
+    if (this.pages.above === null) node.root.removeAttribute("aria-posinset");
+    else set(node.root, "aria-posinset", this.pages.above + at + 1);
+    set(node.root, "aria-setsize", this.pages.capped ? -1 : this.pages.total);
     node.root.toggleAttribute("data-current", sha === this.current);
     node.root.toggleAttribute("data-active", at === this.active);
     set(node.root, "title", reader ? t("{name}, for {reader}", { name, reader }) : name);
@@ -97,8 +151,8 @@ export class Rows {
 
   move(at) {
     this.active = Math.min(Math.max(at, 0), this.rows.length - 1);
+    this.scroll(this.active);
     this.render();
-    this.reveal(this.active);
   }
 
   open(sha) {
@@ -109,7 +163,10 @@ export class Rows {
   key(event) {
     const page = Math.max(1, Math.floor(this.root.clientHeight / HEIGHT) - 1);
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.rows.length, End: this.rows.length }[event.key];
-    if (by !== undefined) this.move(this.active + by);
+    const beyond = { Home: this.pages.first, End: this.pages.last }[event.key];
+    if (this.pages.jumping && event.key !== "Escape") event.preventDefault(); // what is under the keyboard is about to change
+    else if (beyond) this.jump(event.key === "End");
+    else if (by !== undefined) this.move(this.active + by);
     else if ((event.key === "Enter" || event.key === " ") && this.rows[this.active]) {
       this.open(this.rows[this.active][0]);
     } else if (event.key === "Delete" && this.rows[this.active]) this.retire(this.rows[this.active]);

@@ -5,10 +5,13 @@ import { html, text } from "./annotator/core.js";
 import { tab } from "./annotator/keeper.js";
 import { WORKLIST, claimed, meant } from "./annotator/keys.js";
 import { t } from "./annotator/words.js";
+import { Back } from "./back.js";
 import { choices, select } from "./choices.js";
+import { Claim } from "./claim.js";
 import { Drop } from "./drop.js";
 import { Fields } from "./fields.js";
 import { Hold } from "./hold.js";
+import { Listing, filters, progress } from "./listing.js";
 import { Retire } from "./retire.js";
 import { Readers } from "./readers.js";
 import { Offer } from "./offer.js";
@@ -18,7 +21,7 @@ import { Upload } from "./upload.js";
 import { Welcome } from "./welcome.js";
 import { withoutCookies } from "./visit.js";
 
-const POLL_MS = 2500;
+const [POLL_MS, IDLE_MS, TYPING_MS] = [2500, 30000, 200];
 const ORDERS = [["time", "in order"], ["name", "by name"], ["uncertain", "least sure first"], ["disagreement", "most corrected first"]];
 
 // On a tablet the list is a drawer (question/drawer.js).
@@ -39,12 +42,14 @@ class Worklist {
     this.drop = new Drop(this.upload, () => this.inSight);
     this.welcome = new Welcome({ open: (name) => this.choose({ example: name }), upload: this.upload });
     this.tour = new Tour();
+    this.claim = new Claim();
     this.offer = new Offer();
     this.retire = new Retire({ done: (shas) => this.retired(shas), left: () => this.rows.root.focus() });
     this.accept = new Accept({ wanted: () => this.wanted(), changed: () => this.refresh(), look: () => this.lookOver() });
     this.fields = new Fields({ open: (session, sha256) => this.choose({ session, sha256 }), changed: () => this.redrawn() });
-    this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row));
-    this.readers = new Readers((asked) => this.send("give", { readers: { ...asked, images: this.rows.rows.map((row) => row[0]) } }));
+    this.listing = new Listing();
+    this.rows = new Rows((sha256) => this.choose({ sha256 }), (row) => this.retire.ask(row), () => this.later(POLL_MS));
+    this.readers = new Readers((asked) => this.send("give", { readers: asked }));
     this.build();
     if (mounted) mounted.forget();
     /** @type {[string, (event: any) => void][]} */
@@ -56,14 +61,13 @@ class Worklist {
 
   build() {
     const changed = () => this.refresh();
-    this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: changed, keydown: (e) => this.leaveSearch(e) } });
+    this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: () => this.later(TYPING_MS), keydown: (e) => this.leaveSearch(e) } });
     this.stage = select("stage", "Show", [["", "all"]], changed);
     this.order = select("order", "Order", ORDERS, changed);
     this.label = select("label", "With label", [["", "any label"]], changed);
     this.reader = select("reader", "Assigned to", [["", "any reader"]], changed);
     this.to = html("input", { type: "text", placeholder: "reader", "aria-label": "Assign to", list: "pdc-readers", maxlength: 64 });
-    this.why = html("input", { type: "text", placeholder: "why? Enter sends", "aria-label": "Why it is sent back; Enter sends it, Escape keeps it here", maxlength: 200,
-      on: { keydown: (event) => this.whyKey(event), blur: () => this.askWhy(false) } });
+    this.back = new Back((note) => this.send("back", { note }));
     this.known = html("datalist", { id: "pdc-readers" });
     this.give = html("button", { type: "button", on: { click: () => this.assign() } }, "Assign shown");
     this.more = html("details", { class: "pdc-more" }, html("summary", {}, "More filters, assign"),
@@ -72,21 +76,21 @@ class Worklist {
     this.count = html("p", { class: "pdc-progress" });
     this.counts = html("a", { class: "pdc-take", href: "api/data/counts.csv", download: "", hidden: "", title: "The table of counts of everything that is saved" }, "Counts (CSV)");
     this.bar = html("progress", { max: 1, value: 0, "aria-label": "Done" });
-    this.back = html("label", { class: "pdc-back", hidden: "" }, html("span", {}, "Send back"), this.why);
     this.ahead = html("p", { class: "pdc-ahead", role: "status" });
     this.examples = html("ul", { class: "pdc-thumbs" });
     this.shipped = html("details", { class: "pdc-examples" }, html("summary", {}, "Examples"), this.examples);
-    this.hold = new Hold(() => this.rows.rows[this.rows.place(this.current)], (error) => error ? text(this.ahead, error) : this.refresh());
+    this.hold = new Hold(() => this.row, (error) => error ? text(this.ahead, error) : this.refresh());
     const does = WORKLIST.filter(([, , name]) => ["skip", "back"].includes(name));
     this.does = html("div", { class: "pdc-does" }, ...does.map(([keys, words, name]) =>
       html("button", { type: "button", "data-act": name, title: `${t(words)} (${keys})`, on: { click: () => this.act(name) } }, words)), this.hold.root);
     this.host.replaceChildren(this.upload.root, this.notice, this.tour.root, html("div", { class: "pdc-done" }, this.count, this.counts, this.bar),
-      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.fields.root, this.back, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
+      html("div", { class: "pdc-filters" }, this.search, this.stage, this.order), this.more, this.readers.root, this.accept.root, this.fields.root, this.back.root, this.retire.root, this.rows.root, this.offer.root, this.ahead, this.shipped, this.does);
   }
 
   forget() {
     for (const [type, run] of this.listening) document.removeEventListener(type, run, true);
     this.drop.forget();
+    this.claim.forget();
   }
 
   wanted() {
@@ -120,24 +124,7 @@ class Worklist {
     if (name === "search") return this.search.select(), this.search.focus();
     const editor = this.flush();
     if (!editor) return undefined;
-    return name === "back" ? this.askWhy(true) : editor.fit.settled(() => this.flush() && this.send(name));
-  }
-
-  // A line for the reason before an image is sent back; it may stay empty.
-  askWhy(on) {
-    this.back.hidden = !on;
-    this.why.value = "";
-    if (on) this.why.focus();
-  }
-
-  whyKey(event) {
-    if (event.key !== "Enter" && event.key !== "Escape") return;
-    const note = this.why.value.trim();
-    this.askWhy(false);
-    toImage();
-    if (event.key === "Enter") this.send("back", { note });
-    event.preventDefault();
-    event.stopPropagation();
+    return name === "back" ? this.back.ask(true) : editor.fit.settled(() => this.flush() && this.send(name));
   }
 
   meaning(event) {
@@ -145,7 +132,7 @@ class Worklist {
     const target = event.composedPath()[0];
     const ctrl = event.ctrlKey || event.metaKey;
     const typing = target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], .pdc-conflict");
-    if (target === this.why) return null;
+    if (target === this.back.why) return null;
     if (event.key === "Enter" && ctrl) return "finish";
     if (typing || (target instanceof Element && target.closest(".pdc-own") && !event.shiftKey && event.key === "Enter")) return null;
     if (event.key === "Enter") return target instanceof Element && target.closest("button, a, summary") ? null : event.shiftKey ? "skip" : "finish";
@@ -168,7 +155,7 @@ class Worklist {
   }
 
   leaveSearch(event) {
-    if (event.key === "Enter" || event.key === "ArrowDown") this.rows.root.focus();
+    if (event.key === "Enter" || event.key === "ArrowDown") this.refresh(), this.rows.root.focus();
     else if (event.key === "Escape") toImage();
     else return;
     event.preventDefault();
@@ -178,8 +165,11 @@ class Worklist {
   receive(value) {
     if (!value || value.stamp === this.stamp) return;
     this.stamp = value.stamp;
+    if (!("current" in value)) return this.link.put({ ...this.value, stamp: value.stamp }), this.refresh();
+    this.value = value;
     this.current = value.current;
     this.blind = value.blind;
+    this.claim.receive(value.current);
     this.opening = false;
     this.fields.receive(value);
     for (const item of this.order.options) item.hidden = value.blind && ["uncertain", "disagreement"].includes(item.value);
@@ -214,14 +204,21 @@ class Worklist {
     clearTimeout(this.timer);
     try {
       const { session } = this.fields;
-      const answer = await fetch(session ? `api/sessions/${session}/fields` : `api/worklist?${new URLSearchParams(this.wanted())}`);
-      const said = await answer.json();
-      if (turn !== this.asked) return;
-      if (!answer.ok) throw new Error(said.error);
-      this.show(said);
+      const said = await (session ? this.fields.rows() : this.listing.head(this.wanted(), this.rows, this.current));
+      if (said && turn === this.asked) this.show(said);
+      return said;
     } catch (error) {
-      if (turn === this.asked) text(this.ahead, t("The list could not be loaded: {error}", { error: error.message }));
+      if (turn === this.asked) text(this.ahead, t("The list could not be loaded: {error}", { error: error.message })), this.listing.version = null;
+      return null;
+    } finally {
+      if (turn === this.asked) this.later(this.waiting ? POLL_MS : IDLE_MS);
     }
+  }
+
+  // Nobody looks at a page that is hidden: its list waits.
+  later(ms) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.host.isConnected && (document.hidden ? this.later(ms) : this.refresh()), ms);
   }
 
   // A session was left: the list shows images again, and the open image is like any other.
@@ -233,8 +230,12 @@ class Worklist {
 
   show(said) {
     this.host.toggleAttribute("data-session", Boolean(this.fields.session));
-    if (this.fields.session) return this.fields.show(said), this.rows.show(said.rows, this.current);
-    this.rows.show(said.rows, this.current), this.hold.show();
+    this.waiting = said.waiting;
+    if (this.fields.session) return this.listing.forget(), this.fields.show(said), this.rows.show(said, this.current);
+    this.listing.keep(said);
+    this.rows.show(said, this.current, said.load, said);
+    this.row = said.rows.find((row) => row[0] === this.current) || (this.row && this.row[0] === this.current ? this.row : undefined);
+    this.hold.show();
     choices(this.stage, [["", "all"], ...said.stages.map((s) => [s, s])]);
     choices(this.label, [["", "any label"], ...said.labels.map((l) => [l, l, "no"])]);
     choices(this.reader, [["", "any reader"], ["-", "nobody"], ...said.readers.map((r) => [r, r, "no"])]);
@@ -243,43 +244,39 @@ class Worklist {
     this.notice.hidden = !said.visitors;
     const lost = t("Your browser keeps no cookies here, so a new page may begin anew: open PDC in a window of its own, or allow cookies.");
     text(this.notice, withoutCookies() ? `${said.kept} ${lost}` : said.kept ?? "");
-    const pace = said.pace === null ? "" : t(", {n} images an hour", { n: said.pace });
-    const none = t(this.filtered() ? "No image fits these filters." : "No images yet: upload some, or open an example.");
-    const unseen = said.auto_accepted ? t(", {n} auto-accepted", { n: said.auto_accepted }) : "";
-    text(this.count, said.total ? t("{done} of {total} done", said) + unseen + pace : none);
-    this.accept.receive({ blind: this.blind, answered: said.rows.some((row) => row[2] === "predicted") });
+    text(this.count, progress(said, this.filtered()));
+    this.accept.receive({ blind: this.blind, answered: said.predicted > 0 });
     this.bar.max = said.total || 1;
     this.bar.value = said.done;
-    this.bar.hidden = !said.total;
+    this.bar.hidden = !said.total || said.capped;
     this.counts.hidden = !said.done;
     text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting })
       : said.pool ? t("{answered} of {total} answered", said.pool) : "");
     this.offer.show(said.offer);
     this.ahead.toggleAttribute("data-error", Boolean(said.error));
     this.shipped.hidden = !said.total && !this.filtered();  // then they are cards in the middle
-    if (said.waiting) this.timer = setTimeout(() => this.host.isConnected && this.refresh(), POLL_MS);
   }
 
   // What was accepted unseen, image by image, on the contact sheet.
   async lookOver() {
     this.stage.value = "auto-accepted";
-    await this.refresh();
+    const said = await this.refresh();
     document.dispatchEvent(new CustomEvent("pdc-sheet"));
-    if (this.rows.rows.length) this.choose({ sha256: this.rows.rows[0][0] });
+    if (said && said.rows.length) this.choose({ sha256: said.rows[0][0] });
   }
 
-  filtered() { return Object.entries(this.wanted()).some(([name, value]) => name !== "order" && value); }
+  filtered() { return filters(this.wanted()).length > 0; }
 
   // The open image is not worked on any more when it was retired: the one behind it opens.
   async retired(shas) {
     const at = this.rows.place(this.current);
-    const next = this.rows.rows[at + 1] || this.rows.rows[at - 1];
+    const next = at < 0 ? null : this.rows.rows[at + 1] || this.rows.rows[at - 1];
     await this.refresh();
     if (shas.includes(this.current) && next && this.rows.place(this.current) < 0) this.choose({ sha256: next[0] });
   }
 
   async assign() {
-    const body = JSON.stringify({ images: this.rows.rows.map((row) => row[0]), reader: this.to.value });
+    const body = JSON.stringify({ shown: this.wanted(), reader: this.to.value });
     const answer = await fetch("api/worklist/assign", { method: "POST", body, headers: { "Content-Type": "application/json" } });
     if (answer.ok) return this.refresh();
     text(this.ahead, (await answer.json()).error || t("Assigning failed; try again."));

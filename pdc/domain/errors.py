@@ -94,6 +94,10 @@ class NotFound(PdcError):
     """There is no such image, prediction, review, adapter or run."""
 
 
+class OpenElsewhere(PdcError):
+    """Other readers have every image open that is left to do."""
+
+
 def first_sentence(error: Exception) -> str:
     """What another library says, as one whole sentence: its first, or the error's kind where that is too long to show."""
     text = " ".join(str(error).split())

@@ -70,6 +70,8 @@ class Worklist:
 
     def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
         """The images after one that still need work, round the end."""
+        if wanted.stage in set(Stage) and not Stage(wanted.stage).open:
+            return iter(())
         reading = self._reading(reader, wanted)
         return self._images(self._ring(replace(reading, asked=replace(reading.asked, open=True)), after))
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from pdc.store.adapter_queries import AdapterQueries
 from pdc.store.audit.chain import Chain, RecordPlace
 from pdc.store.audit.queries import AuditQueries
+from pdc.store.claims.queries import ClaimQueries
 from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
@@ -37,6 +38,7 @@ class Store(
     CountQueries,
     AuditQueries,
     LearntQueries,
+    ClaimQueries,
     JobQueries,
     ListUpkeep,
     ListPages,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +14,6 @@ from typing import IO, Any
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
@@ -28,7 +25,7 @@ from pdc.domain.values import MAX_LABEL_LENGTH, Image
 from pdc.images.thumbnails import Thumbnails
 from pdc.jobs.desk import JobDesk
 from pdc.review.agreement.reports import Reports
-from pdc.review.ahead.pool import AnswerPool, PoolState
+from pdc.review.ahead.pool import AnswerPool
 from pdc.review.counting.areas import Areas
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
@@ -36,11 +33,12 @@ from pdc.review.examples import examples
 from pdc.review.fitting.fitting import Fitting
 from pdc.review.labels import Labels
 from pdc.review.limits.keeping import KEPT
+from pdc.review.listing.claims import Claims
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import labels_of
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import SimilarCases
-from pdc.review.worklist import Worklist, without_hints
+from pdc.review.worklist import Worklist
 from pdc.web import (
     area_route,
     auto_accept_route,
@@ -63,6 +61,8 @@ from pdc.web.limits.bodies import MB, BodyLimit, BodyLimits
 from pdc.web.limits.events import MOST_QUEUED, Events
 from pdc.web.limits.refusals import say, sentence
 from pdc.web.limits.turns import HeavyWork
+from pdc.web.listing.open_images import add_open_route
+from pdc.web.listing.routes import NO_OFFER, Listing, Offer, add_list_routes
 from pdc.web.logins.standing import OpenRequests
 from pdc.web.page_policy import PageSender, headers_for
 from pdc.web.privacy.text_route import add_text_routes, choice_of
@@ -73,7 +73,6 @@ from pdc.web.ui import scripts
 from pdc.web.ui.sessions import LOG_IN, Sessions
 from pdc.web.ui.used_routes import API, OnlyUsed, used
 from pdc.web.ui.words import in_language, language_of
-from pdc.web.ui.worklist import filter_from, worklist_page
 from pdc.web.watching.faults import own_up
 from pdc.web.watching.requests import Routed, Watched
 from pdc.web.watching.routes import HEALTH, READY, Watching, add_watching_routes
@@ -89,22 +88,7 @@ FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Se
 PAGES = ("/", "/login")
 
 
-class Assignment(BaseModel):
-    """Which images (sha256), and to whom; an empty reader means to nobody."""
-
-    images: list[str] = Field(max_length=100_000)
-    reader: str = Field("", max_length=64)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A training is offered after every so many reviews; `reviews` says how many are new to a user, 0 where none is offered."""
-
-    every: int = 0
-    reviews: Callable[[str], int] = lambda user: 0
-
-
-NO_OFFER, ALONE = Offer(), Behind()
+ALONE = Behind()
 
 
 def build_server(
@@ -157,8 +141,10 @@ def build_server(
         fields_route.add_fields_route(app, access, FieldDesk(counts))
         sheet_routes.add_sheet_routes(app, access, counts)
         area_route.add_area_route(app, access, Areas(service, counts))
-    _worklist_routes(app, access, Worklist(service), prefetcher, pool, offer, kept)
-    auto_accept_route.add_routes(app, access, Worklist(service))
+    images = Worklist(service)
+    add_list_routes(app, access, Listing(images, prefetcher, pool, offer, kept))
+    add_open_route(app, access, Claims(service))
+    auto_accept_route.add_routes(app, access, images)
     _label_routes(app, labels_of(service))
     data_routes.add_routes(app, access, service)
     add_record_route(app, access, service)
@@ -372,36 +358,6 @@ def _image_routes(app: FastAPI, access: Access, service: ReviewService, heavy: H
                 "notes": [in_language(note, language_of(request)) for note in notes],
             }
         )
-
-
-def _worklist_routes(
-    app: FastAPI, access: Access, images: Worklist, prefetcher: Prefetcher, pool: AnswerPool | None, offer: Offer, kept: Message
-) -> None:
-    @app.get("/api/worklist")
-    def rows(request: Request) -> JSONResponse:
-        """The images one reader wants to see, in the order they want, and how far they are."""
-        reader = access.user(request) or LOCAL_USER
-        wanted = without_hints(filter_from(request.query_params), images.service.blind)
-        shown = list(images.walk(reader, wanted))
-        return JSONResponse(
-            worklist_page(
-                shown,
-                images.progress(reader, wanted),
-                prefetcher.now,
-                pool.now if pool else PoolState(),
-                readers=images.readers(),
-                labels=images.store.labels(),
-                offer=(offer.reviews(reader), offer.every),
-                visitors=kept if images.service.private else None,
-                language=language_of(request),
-            )
-        )
-
-    @app.post("/api/worklist/assign")
-    def assign(request: Request, asked: Assignment) -> JSONResponse:
-        """Images to a reader, or back to nobody."""
-        images.assign(asked.images, asked.reader.strip() or None, access.user(request) or LOCAL_USER)
-        return JSONResponse({"assigned": len(asked.images)})
 
 
 def _label_routes(app: FastAPI, labels: Labels) -> None:

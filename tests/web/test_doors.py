@@ -30,6 +30,7 @@ ENDLESS = {
 SENT: dict[str, Callable[[str], dict[str, Any]]] = {  # with the sha256 of an image; all others are sent nothing
     "POST /login": lambda sha: {"data": {"name": uuid4().hex}},
     "POST /api/worklist/assign": lambda sha: {"json": {"images": [sha], "reader": "somebody else"}},
+    "POST /api/worklist/open": lambda sha: {"json": {"image": sha}},
     "POST /api/worklist/retire": lambda sha: {"json": {"images": [sha]}},
     "POST /api/worklist/restore": lambda sha: {"json": {"images": [sha]}},
     "POST /api/worklist/hold-back": lambda sha: {"json": {"images": [sha], "why": "x"}},

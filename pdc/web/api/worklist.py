@@ -8,7 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from pdc.client import shapes
 from pdc.domain.errors import NotFound
-from pdc.review.worklist import Order, WorklistFilter, without_hints
+from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.listing.sending import Sending
+from pdc.review.worklist import without_hints
 from pdc.web.api import told
 from pdc.web.api.errors import errors
 from pdc.web.api.parts import After, Limit, Parts
@@ -59,8 +61,8 @@ def routes(parts: Parts) -> APIRouter:
         asked: Wanted,
         after: Annotated[str | None, Query(max_length=64, description="SHA-256 of the last.")] = None,
     ) -> shapes.Image:
-        """The next image that needs work, behind the one named. 404 when none is left."""
-        found = next(iter(parts.images.following(parts.reader(request), _asked(parts, asked), after)), None)
+        """The next image that needs work and that nobody else has open, behind the one named. 404 when none is left."""
+        found = next(Sending(parts.images).following(parts.reader(request), _asked(parts, asked), after), None)
         if found is None:
             raise NotFound(ALL_DONE)
         return told.image(found)

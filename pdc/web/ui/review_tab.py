@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from pdc.domain.errors import BadQuestion, NotFound, PdcError, StaleSave, StillAnswering
+from pdc.domain.errors import BadQuestion, NotFound, OpenElsewhere, PdcError, StaleSave, StillAnswering
 from pdc.domain.merge import Take
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Box, Image, Question
@@ -23,6 +23,7 @@ from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.drafts import Draft
 from pdc.review.examples import Example, examples, first_question
+from pdc.review.listing.sending import Sending
 from pdc.review.prefetch import Prefetcher
 from pdc.review.questions import Questions, says_none
 from pdc.review.reading.lines import CONSENSUS
@@ -54,7 +55,7 @@ from pdc.web.ui.screen import (
 )
 from pdc.web.ui.view import NodeView
 from pdc.web.ui.words import LINE, word
-from pdc.web.ui.worklist import Worklist, filter_from, worklist_value
+from pdc.web.ui.worklist import Worklist, filter_from, worklist_again, worklist_value
 
 log = logging.getLogger(__name__)
 CHOICES = ((Take.MINE, "Take mine"), (Take.THEIRS, "Take theirs"), (Take.MERGE, "Merge both"))
@@ -86,10 +87,11 @@ class ReviewTab:
     ) -> None:
         self.ready, self.desk, self.fields = ready, fields, Fields(fields)
         self.service, self.images, self.prefetcher = service, images, prefetcher
+        self.sending = Sending(images)
         self.examples: tuple[Example, ...] = tuple(examples())
         self.questions = Questions(service, first)
         self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
-        self.signing, self.panel_of_readers = Signing(service), ReadingPanel(service.reads, self.questions)
+        self.signing, self.panel_of_readers = Signing(service), ReadingPanel(service.reads, self.questions, images)
         self.screen: list[Any] = []
 
     def build(self, demo: gr.Blocks) -> None:
@@ -190,7 +192,7 @@ class ReviewTab:
         if draft is None:
             return gr.skip()
         self.prefetcher.follow(draft.author, self._following(draft, worklist))
-        return self._rows(draft)
+        return worklist_again()
 
     def change_question(self, bar: Any, draft: Draft | None, value: Any) -> tuple[Any, ...]:
         """Another task or other labels for the image on the screen, without asking the model."""
@@ -391,7 +393,13 @@ class ReviewTab:
         after = draft.image.sha256 if draft else None
         if self.desk and (id := counted_in(worklist)):
             return self._next_field(id, draft, reader)
-        return self.go_to(self.images.next(reader, self._wanted(worklist), after).sha256, draft, reader)
+        try:
+            image = self.sending.next(reader, self._wanted(worklist), after)
+        except OpenElsewhere as refused:
+            if draft is None:
+                raise
+            return self._stay(replace(draft, note=joined([draft.note, refused.message])))
+        return self.go_to(image.sha256, draft, reader)
 
     def _next_field(self, id: str, draft: Draft | None, reader: str) -> tuple[Any, ...]:
         """The field behind this one; where none is left to read, this one stays."""
@@ -405,7 +413,7 @@ class ReviewTab:
         if self.desk and (id := counted_in(worklist)):
             yield from self.desk.following(id, draft.author, draft.image.sha256)
             return
-        for image in self.images.following(draft.author, self._wanted(worklist), draft.image.sha256):
+        for image in self.sending.following(draft.author, self._wanted(worklist), draft.image.sha256):
             yield image, self.questions.of(image.sha256, draft.author, draft.pinned)
 
     def read_field(self, id: str, draft: Draft | None, reader: str, sha256: str | None = None) -> tuple[Any, ...]:

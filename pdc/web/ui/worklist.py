@@ -20,7 +20,7 @@ from pdc.domain.message import Message, joined
 from pdc.domain.prompts import count_in_words
 from pdc.review.ahead.pool import PoolState
 from pdc.review.examples import Example
-from pdc.review.listing.entries import HELD_BACK, MY_READS, TO_DO, Entry, Order, Progress, Stage, WorklistFilter
+from pdc.review.listing.entries import HELD_BACK, MY_READS, TO_DO, Entry, Order, Page, Progress, Stage, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.store.records import Digest
 from pdc.web.ui.scripts import on_load
@@ -55,6 +55,11 @@ def worklist_value(
     return {"examples": shown, "current": current, "blind": blind, "signed": signed, "stamp": uuid4().hex}
 
 
+def worklist_again() -> dict[str, Any]:
+    """Has the page fetch the rows again. It says nothing of the open image: by now that may be another."""
+    return {"stamp": uuid4().hex}
+
+
 def filter_from(value: object) -> WorklistFilter:
     """What the browser asks to see; anything odd in it means all."""
     asked = value if isinstance(value, Mapping) else {}
@@ -63,8 +68,14 @@ def filter_from(value: object) -> WorklistFilter:
     return WorklistFilter(**texts, order=Order(order) if order in set(Order) else Order.TIME)
 
 
+def worklist_part(page: Page, elsewhere: Mapping[str, str], language: str = "en") -> dict[str, Any]:
+    """Rows of the list: [sha256, name, stage, detail, reader, held back]; the places before and behind them, null where the
+    list begins or ends there; and how long the list is. `elsewhere`: which images are open at somebody else."""
+    rows = [_row(entry, elsewhere.get(entry.image.sha256), language) for entry in page.entries]
+    return {"rows": rows, "first": page.first, "last": page.last, "total": page.total, "capped": page.capped}
+
+
 def worklist_page(
-    shown: Sequence[Entry],
     progress: Progress,
     prefetch: PrefetchState,
     pool: PoolState,
@@ -75,13 +86,12 @@ def worklist_page(
     visitors: Message | None = None,
     language: str = "en",
 ) -> dict[str, Any]:
-    """The rows as the page wants them: [sha256, name, stage, detail, reader, held back]; and what stands above and below them."""
+    """What stands above and below the rows."""
     pace = None if progress.per_hour is None else round(progress.per_hour)
     return {
-        "rows": [_row(e, language) for e in shown],
         "done": progress.done,
-        "total": progress.total,
         "auto_accepted": progress.auto_accepted,
+        "predicted": progress.predicted,
         "pace": pace,
         "waiting": prefetch.waiting,
         "error": in_language(prefetch.error or pool.error, language),
@@ -96,9 +106,14 @@ def worklist_page(
     }
 
 
-def _row(entry: Entry, language: str) -> list[Any]:
-    image, said = entry.image, in_language(detail(entry), language)
+def _row(entry: Entry, elsewhere: str | None, language: str) -> list[Any]:
+    image, said = entry.image, in_language(joined([detail(entry), _open_at(entry, elsewhere)], " · "), language)
     return [image.sha256, image.name, str(entry.stage), said, entry.reader or "", entry.held]
+
+
+def _open_at(entry: Entry, reader: str | None) -> str:
+    """Who else has it open; not where its readers are not to know of each other."""
+    return Message("open at {reader}", reader=reader) if reader and not entry.is_mine and not entry.standing else ""
 
 
 def detail(entry: Entry) -> str:

@@ -15,8 +15,10 @@ from pdc.review.questions import Questions
 from pdc.review.reading.dealing import chosen
 from pdc.review.reading.reads import Reads
 from pdc.review.reading.signing import Signing
+from pdc.review.worklist import Worklist, without_hints
 from pdc.store.reading.records import ReaderEvent
 from pdc.web.ui.screen import user_of
+from pdc.web.ui.worklist import filter_from
 
 GIVEN = "Reads given: {n}, images: {images}, for {labels} as {task}."
 GIVEN_AGAIN = "Reads given once more: {n}, from {date} on; nothing tells their readers."
@@ -25,10 +27,10 @@ MOST_DAYS = 3650
 
 
 class ReadingPanel:
-    """Gives images of the list to several readers, under the question on the screen."""
+    """Gives all images that the list shows to several readers, under the question on the screen."""
 
-    def __init__(self, reads: Reads, questions: Questions) -> None:
-        self.reads, self.questions = reads, questions
+    def __init__(self, reads: Reads, questions: Questions, images: Worklist) -> None:
+        self.reads, self.questions, self.images = reads, questions, images
 
     def change(self, draft: Draft | None, worklist: Any, request: gr.Request) -> Message:
         """What the page asked for: `give`, `again` or `withdraw`; says in a line what was done."""
@@ -36,7 +38,11 @@ class ReadingPanel:
         asked = asked if isinstance(asked, Mapping) else {}
         question = draft.question if draft else self.questions.first
         do = {"again": self._again, "withdraw": self._withdraw}.get(str(asked.get("do")), self._give)
-        return do(asked, _images(asked), question, user_of(request))
+        return do(asked, self._shown(worklist, user_of(request)), question, user_of(request))
+
+    def _shown(self, worklist: Any, reader: str) -> list[str]:
+        wanted = filter_from((worklist or {}).get("wanted"))
+        return list(self.images.shas(reader, without_hints(wanted, self.images.service.blind)))
 
     def _give(self, asked: Mapping[str, Any], images: Sequence[str], question: Question, by: str) -> Message:
         some = chosen(images, n, str(asked.get("seed") or "")) if (n := _whole(asked.get("some"))) else images
@@ -69,11 +75,6 @@ def signed_value(signing: Signing, draft: Draft | None) -> dict[str, Any] | None
 def reason_in(bar: Any) -> str:
     """Why the reader re-opens a signed review, as the page's bar says."""
     return str((bar or {}).get("reason") or "")[:200] if isinstance(bar, Mapping) else ""
-
-
-def _images(asked: Mapping[str, Any]) -> list[str]:
-    images = asked.get("images")
-    return [str(sha) for sha in images][:100_000] if isinstance(images, list) else []
 
 
 def _names(said: object) -> list[str]:
