@@ -58,6 +58,11 @@ class Worklist:
         counted, capped = self._counted(reading)
         return Page(self._entries(found.rows), found.first, found.last, counted.total(), capped)
 
+    def version(self) -> str:
+        """Is another after each change of what lists show."""
+        self.upkeep.catch_up()
+        return self.store.list_version()
+
     def walk(self, reader: str, wanted: WorklistFilter) -> Iterator[Entry]:
         """All that the list shows, in its order, one after the other."""
         rows = (row for _, row in self._reading(reader, wanted).walk())

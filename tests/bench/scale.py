@@ -36,7 +36,7 @@ from pdc.review.worklist import Worklist
 from pdc.store import Store
 from pdc.store.mapping import image_row, prediction_row, review_row
 from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
-from pdc.web.ui.worklist import worklist_page
+from pdc.web.ui.worklist import worklist_page, worklist_part
 
 QUESTION = Question(Task.COUNT_AND_BOX, ("nucleus",))
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -140,11 +140,8 @@ def _first_page(service: ReviewService) -> None:
 
 def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     """What the route of the list answers."""
-    shown = listed.page(READER, wanted).entries
-    progress = listed.progress(READER, wanted)
-    return worklist_page(
-        shown, progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels(), visitors=None
-    )
+    rows, progress = worklist_part(listed.page(READER, wanted), {}), listed.progress(READER, wanted)
+    return rows | worklist_page(progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels())
 
 
 def _save(service: ReviewService, i: int) -> None:

@@ -77,7 +77,7 @@ SUMS = frozenset({"learnt_until", "score_shares", "score_sums", "score_neighbour
 LISTS = frozenset({"image_changes", "list_state", "list_rows", "list_labels", "list_names", "list_counts", "list_batches"})
 """what lists show, which a store works out anew"""
 LEFT_OUT = SUMS | LISTS | {"ended_sessions", "audit_links", "jobs", "failures", "duties", "claims"}
-"""sums, lists, logins that ended, the record's links, jobs, open images, what processes tell each other: each store has its own"""
+"""sums, lists, ended logins, links of the record, jobs, open images, what processes tell each other: each store has its own"""
 LOGINS = frozenset({"api_tokens"})
 """tables that let somebody in: archived with logins only"""
 JSON_COLUMNS = frozenset(

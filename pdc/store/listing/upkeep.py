@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Select, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ from pdc.store.reading.tables import ReaderEventRow
 from pdc.store.records import Event, EventKind
 from pdc.store.tables import EventRow, ImageRow, OwnerRow
 
-WHO, RULES, OPENED = "who", "rules", "opened"
+WHO, RULES, OPENED, VERSION = "who", "rules", "opened", "version"
 ROWS = ListRow.__table__
 Names = Mapping[tuple[str, str], str]
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,6 +71,7 @@ class ListUpkeep(LabelQueries):
         """From now on rows are worked out for these, by these rules: all of them `anew`, and until then the old ones stay, unless
         they are to be gone (`wipe`)."""
         with self._write() as session:
+            _is_another(session)
             session.merge(ListStateRow(name=WHO, value=who))
             session.merge(ListStateRow(name=RULES, value=rules))
             for table in (ListRow, ListLabelRow, ListCountRow, ListBatchRow, ListNameRow) if wipe else ():
@@ -78,6 +80,11 @@ class ListUpkeep(LabelQueries):
                 waiting = select(ImageChangeRow.image_sha256)
                 every = select(ImageRow.sha256).where(ImageRow.sha256.not_in(waiting)).order_by(ImageRow.seq)
                 session.execute(insert(ImageChangeRow).from_select(["image_sha256"], every))
+
+    def list_version(self) -> str:
+        """Is another after each change of what lists show."""
+        with self._read() as session:
+            return _state(session, VERSION) or ""
 
     def open_reads_due(self, now: datetime) -> None:
         """Reads that were given for later, and are open now, change what their readers see."""
@@ -127,6 +134,7 @@ class ListUpkeep(LabelQueries):
             still = select(ImageChangeRow.image_sha256).where(ImageChangeRow.seq.in_(wanted.values()))
             shas = set(session.scalars(still))
             before, after = _kept(session, shas), {_key(row): row for row in rows if row.image_sha256 in shas}
+            _is_another(session)
             _replace(session, before, after)
             _count(session, before.values(), after.values())
             _name(session, names, shas)
@@ -142,7 +150,12 @@ class ListUpkeep(LabelQueries):
         """In place of the batch `before`; where another process was first, its batch stays."""
         with self._write() as session:
             if session.scalar(select(ListBatchRow.images).where(ListBatchRow.room == room)) == before:
+                _is_another(session)
                 session.merge(ListBatchRow(room=room, images=images))
+
+
+def _is_another(session: Session) -> None:
+    session.merge(ListStateRow(name=VERSION, value=uuid4().hex))
 
 
 def _due(since: str | None, now: datetime) -> Select[str]:

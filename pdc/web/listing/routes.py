@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from pdc.domain.message import Message
@@ -79,6 +80,13 @@ class Listing:
             language=language,
         )
 
+    def tag(self, reader: str, asked: Mapping[str, str], language: str) -> str:
+        """An ETag of the head of a list: another one where anything in it may be another, wherever in the list it is."""
+        told, labels = sorted(self.claims.told(reader).items()), self.images.store.labels()
+        beside = self.prefetcher.now, self.pool.now if self.pool else None
+        said = self.images.version(), reader, self.wanted(asked), language, told, labels, beside
+        return f'"{sha256(repr(said).encode()).hexdigest()[:32]}"'
+
     def named(self, reader: str, asked: Assignment) -> Iterable[str]:
         return asked.images if asked.shown is None else self.images.shas(reader, self.wanted(asked.shown))
 
@@ -92,13 +100,18 @@ def place_in(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def add_list_routes(app: FastAPI, access: Access, listing: Listing) -> None:
     @app.get("/api/worklist")
-    def rows(request: Request) -> JSONResponse:
+    def rows(request: Request) -> Response:
         """The images one reader wants to see, in the order they want, a part at a time: `after` or `before` a place that
         another part named as its `last` or `first` ("end": the last part), `around` an image, else from the top. At most `limit`
-        rows. Without `after` and `before` also how far the reader is, and what there is to choose from."""
+        rows. Without `after` and `before` also how far the reader is, and what there is to choose from; 304 where its ETag is
+        the one that the page has."""
         asked, reader, language = request.query_params, access.user(request) or LOCAL_USER, language_of(request)
-        is_part = asked.get("after") or asked.get("before")
-        return JSONResponse((listing.part if is_part else listing.head)(reader, asked, language))
+        if asked.get("after") or asked.get("before"):
+            return JSONResponse(listing.part(reader, asked, language))
+        tag = {"ETag": listing.tag(reader, asked, language)}
+        if request.headers.get("if-none-match") == tag["ETag"]:
+            return Response(status_code=304, headers=tag)
+        return JSONResponse(listing.head(reader, asked, language), headers=tag)
 
     @app.post("/api/worklist/assign")
     def assign(request: Request, asked: Assignment) -> JSONResponse:

@@ -39,6 +39,32 @@ def test_a_list_comes_in_parts_that_join_and_only_its_head_says_how_far_one_is(t
     assert [len(web.get(f"/api/worklist?limit={n}").json()["rows"]) for n in ("many", "0", "9999")] == [7, 1, 7]
 
 
+def test_a_page_that_asks_again_is_sent_nothing_until_something_in_its_list_has_changed(tmp_path: Path):
+    desk = Desk(tmp_path)
+    shas = [desk.image(f"{n}.png") for n in "ab"]
+    web = client(desk, tmp_path)
+
+    def asked_again(tag: str, query: str = "") -> tuple[int, str]:
+        answer = web.get(f"/api/worklist{query}", headers={"if-none-match": tag})
+        return answer.status_code, answer.headers["etag"]
+
+    tag = web.get("/api/worklist").headers["etag"]
+    assert asked_again(tag) == asked_again(tag, f"?around={shas[1]}") == (304, tag)
+    assert asked_again(tag, "?name=a")[0] == 200 and asked_again(tag, "?order=name")[0] == 200
+    changes = (
+        lambda: desk.service.answer(desk.store.image(shas[0]), ASK),
+        lambda: desk.images.assign([shas[1]], "maria", by="reader"),
+        lambda: desk.service.retire([shas[0]], "reader"),
+        lambda: desk.store.claim(shas[1], "maria"),
+    )
+    for change in changes:
+        change()
+        status, another = asked_again(tag)
+        assert status == 200 and another != tag
+        tag = another
+        assert asked_again(tag) == (304, tag)
+
+
 def test_all_that_the_list_shows_is_assigned_by_its_filters_not_by_what_a_page_has_loaded(tmp_path: Path):
     desk = Desk(tmp_path)
     shas = [desk.image(f"{n}.png") for n in ("red-1", "blue", "red-2")]
