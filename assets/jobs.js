@@ -16,6 +16,7 @@ export class Jobs {
   // `kinds`: which to list; `offers`: kind -> the text of a button that starts one.
   constructor(kinds, offers = {}) {
     this.kinds = kinds;
+    this.refused = "";
     this.said = html("p", { role: "status" });
     this.list = html("ul", { "aria-label": "Jobs" });
     this.offers = Object.entries(offers).map(([kind, words]) => [kind, html("button", { type: "button", hidden: "", on: { click: () => this.start(kind, {}) } }, words)]);
@@ -27,13 +28,15 @@ export class Jobs {
     return this.post("api/jobs", { kind, asked });
   }
 
+  // Why something was refused stays until the next press.
   async post(path, body = {}) {
+    this.refused = "";
     try {
       await ask(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-      await this.refresh();
     } catch (error) {
-      text(this.said, error.message);
+      this.refused = error.message;
     }
+    await this.refresh();
   }
 
   // Looks again while something is going on; not where PDC has no jobs.
@@ -43,7 +46,7 @@ export class Jobs {
       const { jobs, may } = await ask(`api/jobs?kinds=${this.kinds}`);
       this.root.hidden = false;
       for (const [kind, button] of this.offers) button.hidden = !may.includes(kind);
-      text(this.said, jobs.length ? "" : t("No job yet. What runs here goes on when you close the page."));
+      text(this.said, this.refused || jobs.length ? this.refused : t("No job yet. What runs here goes on when you close the page."));
       this.list.replaceChildren(...jobs.map((job) => this.row(job)));
       if (jobs.some(({ ended }) => !ended)) this.again = setTimeout(() => this.seen() && this.refresh(), POLL_MS);
     } catch (error) {

@@ -65,6 +65,7 @@ class JobDesk:
         known = self.kinds.get_kind(job.kind)
         if known.takes is not None:
             demand(self.role(user), known.takes)
+        known.check({**job.asked, "by": user})
         return self._queued(self.store.retry_job(id, user))
 
     def _queued(self, job: Job) -> Job:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from pdc import files
+from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message
 from pdc.domain.progress import Progress
 from pdc.formats.exporting import Export
 from pdc.formats.outgoing.zips import zipped
+from pdc.formats.registry import FORMATS
 from pdc.jobs.kinds import Asked, Cancelled, Kind, Report, Result
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.store import Store
 
 EXPORT = "export"
+NO_FORMAT = "There is no export format {name}; use one of {formats}."
 KEPT_DAYS = 7
 """how long the file of a job can be downloaded"""
 
@@ -34,7 +37,12 @@ class Exporting:
 
     @property
     def kind(self) -> Kind:
-        return Kind(EXPORT, self, check=lambda asked: self._export(asked) and None)
+        return Kind(EXPORT, self, check=self.check)
+
+    def check(self, asked: Asked) -> None:
+        """BadSetting without such a format; whether there is anything to export is seen when it is made."""
+        if (format := str(asked.get("format", "coco"))) not in FORMATS:
+            raise BadSetting(NO_FORMAT, name=repr(format), formats=", ".join(FORMATS))
 
     def _export(self, asked: Asked) -> Export:
         return self.exported(str(asked["by"]), str(asked.get("format", "coco")), dict(asked.get("query") or {}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from pdc.domain.users.roles import Action
 from pdc.domain.values import Question
 from pdc.jobs.exporting import Exported, Exporting
+from pdc.jobs.importing import Importing
 from pdc.jobs.kinds import Kind, Kinds
 from pdc.jobs.launching.choosing import launcher_of
 from pdc.jobs.predicting import Predicting
@@ -29,6 +30,7 @@ def kinds_of(
     kinds = [
         Kind(PREDICT, predicting, takes=Action.ANSWER_ALL, alone=lambda asked: PREDICT, check=predicting.check),
         Exporting(service.store, exported, folder).kind,
+        Importing(service, settings.home / "incoming").kind,
         Training(settings, launcher).kind,
         Evaluating(settings, launcher, folder).kind,
     ]

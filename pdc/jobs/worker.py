@@ -7,13 +7,14 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from secrets import token_hex
 from threading import Event, Lock, Thread
 
 from pdc.domain.errors import PdcError, StoreUnavailable
 from pdc.domain.message import Message
-from pdc.jobs.kinds import Ended, Kinds, Result
+from pdc.jobs.kinds import Asked, Ended, Kind, Kinds, Report, Result
 from pdc.store.jobs.queries import SILENT
 from pdc.store.jobs.records import Job, JobState
 from pdc.store.store import Store
@@ -131,6 +132,33 @@ class Worker:
         except Exception:
             log.exception("Job %s (%s) failed", job.id, job.kind)
             return JobState.FAILED, None, FAILED
+
+
+class Hand:
+    """Jobs that a process does itself, beside its own way of telling: they are listed with the others, and where the process dies
+    a worker goes on with them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.name, self._never = store, f"{platform.node()}:{os.getpid()}:{token_hex(4)}", Event()
+
+    @contextmanager
+    def does(self, kind: Kind, asked: Asked, by: str) -> Iterator[Report]:
+        """A job while the block lasts. Ended leaves it cancelled, any other error failed; BadSetting where it cannot begin."""
+        alone = kind.alone({**asked, "by": by})
+        job = self.store.add_job(kind.name, asked, by, alone=alone, worker=self.name, tries=1)
+        state, error = JobState.FAILED, FAILED
+        try:
+            with Held(self.store, job, self.name, self._never, BEAT_SECONDS) as held:
+                yield held.report
+            state, error = JobState.DONE, None
+        except Ended:
+            state, error = JobState.CANCELLED, None
+            raise
+        except PdcError as said:
+            error = said.message
+            raise
+        finally:
+            self.store.end_job(job.id, self.name, state, error=error)
 
 
 class Held:

@@ -13,12 +13,18 @@ from pdc import files
 from pdc.domain.errors import Forbidden, NotFound, PdcError
 from pdc.domain.message import Message
 from pdc.formats.import_report import Imported
-from pdc.formats.importing import ImportOptions, import_file
+from pdc.formats.importing import ImportOptions
 from pdc.images.burned_in.door import Action
 from pdc.images.intake import clean_name
+from pdc.jobs.exporting import sweep
+from pdc.jobs.importing import Importing
+from pdc.jobs.kinds import Asked, Ended
+from pdc.jobs.worker import Hand
 from pdc.review.service import ReviewService
 
 log = logging.getLogger(__name__)
+KEPT_DAYS = 1
+CANCELLED = Message("The import was cancelled. What came in before stays; import the file again to go on.")
 FAILED = Message("The import failed; the log says why. Nothing was stored that is not in the list.")
 BUSY = "An import of yours is running; wait until it is done."
 VISITORS = "Visitors of a public Space cannot import annotation files. Install PDC on a computer of your own for that."
@@ -41,13 +47,15 @@ class Job:
 
 
 class Incoming:
-    """A file for each reader, under `folder`; what is left there from before is thrown away. Any thread."""
+    """A file for each reader, under `folder`; what is left there for days is thrown away. What is stored is a
+    job, so that it is listed, and that a worker goes on with it where this process dies. Any thread."""
 
     def __init__(self, service: ReviewService, folder: Path) -> None:
         self.service, self.folder = service, folder
+        self.importing, self.hand = Importing(service, folder), Hand(service.store)
         self._jobs: dict[str, Job] = {}
         self._changed = Lock()
-        shutil.rmtree(folder, ignore_errors=True)
+        sweep(folder, KEPT_DAYS)
 
     def place(self, reader: str, name: str) -> Path:
         """Where the upload of this reader goes. Forbidden where every visitor has a room of their own."""
@@ -77,8 +85,8 @@ class Incoming:
             job = self._job(reader)
             self._refuse_busy(reader)
             job.running, job.done, job.total, job.imported, job.error = True, 0, 0, None, None
-        rule = self.service.text_rule.chosen(text)
-        Thread(target=self._run, args=(reader, job, {**options, "text_rule": rule}), name="import", daemon=True).start()
+        asked = {**options, "path": str(job.path), "name": job.path.name, "text": text}
+        Thread(target=self._run, args=(reader, job, asked), name="import", daemon=True).start()
 
     def now(self, reader: str) -> Job:
         """NotFound when this reader has sent nothing."""
@@ -95,9 +103,11 @@ class Incoming:
         if job is not None and job.running:
             raise Forbidden(BUSY)
 
-    def _run(self, reader: str, job: Job, options: ImportOptions) -> None:
+    def _run(self, reader: str, job: Job, asked: Asked) -> None:
         try:
-            job.imported = self._import(reader, job, options)
+            job.imported = self._looked(reader, job, asked) if asked["dry_run"] else self._stored(reader, job, asked)
+        except Ended:
+            job.error = CANCELLED
         except PdcError as error:
             job.error = error.message
         except Exception:
@@ -106,13 +116,14 @@ class Incoming:
         finally:
             job.running = False
 
-    def _import(self, reader: str, job: Job, options: ImportOptions) -> Imported:
-        service = self.service
-        return import_file(
-            service.store,
-            service.files,
-            job.path,
-            f"import by {reader}",
-            progress=job.tell,
-            **{**options, "known": sorted(service.predictor.labels or ()), "max_megapixels": service.max_megapixels},
-        )
+    def _looked(self, reader: str, job: Job, asked: Asked) -> Imported:
+        return self.importing.imported({**asked, "by": reader}, job.tell)
+
+    def _stored(self, reader: str, job: Job, asked: Asked) -> Imported:
+        with self.hand.does(self.importing.kind, asked, reader) as report:
+
+            def tell(what: str, done: int, total: int) -> None:
+                job.tell(what, done, total)
+                report(done, total, Message(what))
+
+            return self.importing.imported({**asked, "by": reader}, tell)

@@ -62,7 +62,7 @@ def test_an_export_is_made_as_a_job_and_its_reader_alone_downloads_it(house: Hou
 
 
 def test_a_reader_is_offered_what_they_may_start_and_refused_the_rest_with_a_sentence(rita: Browser):
-    assert rita.send("GET", "/api/jobs").json()["may"] == ["export"]
+    assert rita.send("GET", "/api/jobs").json()["may"] == ["export", "import"]
     refused = rita.send("POST", "/api/jobs", json={"kind": "predict", "asked": {}})
     assert refused.status_code == 403 and "takes the role trainer" in refused.json()["error"]
     assert rita.send("POST", "/api/jobs", json={"kind": "train", "asked": {"run": "x"}}).status_code == 422

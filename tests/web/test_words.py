@@ -84,6 +84,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "adapters/test_sets.py",
     "jobs/kinds.py",
     "jobs/exporting.py",
+    "jobs/importing.py",
     "jobs/predicting.py",
     "jobs/training.py",
     "web/jobs/routes.py",

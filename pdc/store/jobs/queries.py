@@ -42,9 +42,10 @@ class JobQueries(Database):
         alone: str | None = None,
         parent: int | None = None,
         worker: str | None = None,
+        tries: int = MOST_TRIES,
     ) -> Job:
-        """A job that waits for a worker, or one that `worker` does itself, which nobody takes over when it dies. BadSetting when
-        another job of the same `alone` has not ended."""
+        """A job that waits for a worker, or one that `worker` does itself: when that dies, another takes it over, where these
+        are not all `tries`. BadSetting when another job of the same `alone` has not ended."""
         with self._write() as session:
             if alone and (other := _open_of(session, alone)):
                 raise BadSetting(TAKEN, id=other)
@@ -53,7 +54,7 @@ class JobQueries(Database):
             row.done, row.tries, row.alone, row.parent = 0, 0, alone, parent
             if worker:
                 _give(row, worker, now)
-                row.tries = MOST_TRIES
+                row.tries = tries
             session.add(row)
             session.flush()
             session.add(audit_row(AuditKind.JOB_STARTED, by, job=row.id, work=kind))
