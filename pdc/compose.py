@@ -232,7 +232,9 @@ def behind_api(settings: Settings, store: Store, model: NamedPredictor, routing:
     from pdc.web.api.parts import Behind
 
     adapters = registry_of(settings, store, model, routing)
-    return Behind(adapters, partial(role_of, settings, store), partial(first_question_of, settings, routing, store))
+    return Behind(
+        adapters, partial(role_of, settings, store), partial(first_question_of, settings, routing, store), settings.api_per_minute
+    )
 
 
 def registry_of(settings: Settings, store: Store, model: NamedPredictor, routing: AdapterRouting) -> Adapters:

@@ -79,6 +79,9 @@ class Settings:
     max_upload_mb: int = _setting("PDC_MAX_UPLOAD_MB", 64, "largest upload, in MB")
     max_megapixels: int = _setting("PDC_MAX_MEGAPIXELS", 50, "largest image, in million pixels")
 
+    api_per_minute: int = _setting(
+        "PDC_API_PER_MINUTE", 600, "requests to `/api/v1` that are taken of one token a minute, by each process; 0: any number"
+    )
     names: str = _setting("PDC_NAMES", "keep", "`number`: an upload is stored under a number instead of the name of its file")
     burned_in: str = _setting(
         "PDC_BURNED_IN",
@@ -155,7 +158,7 @@ class Settings:
         check_looks("PDC_LOOKS", self.looks)
         if self.offer_training < 0:
             raise BadSetting(f"PDC_OFFER_TRAINING is {self.offer_training}; use 0 or more.")
-        for name in ("least_free_mb", "visitor_images", "visitor_mb", "visitor_questions", "visitor_days"):
+        for name in ("api_per_minute", "least_free_mb", "visitor_images", "visitor_mb", "visitor_questions", "visitor_days"):
             if getattr(self, name) < 0:
                 raise BadSetting(f"PDC_{name.upper()} is {getattr(self, name)}; use 0 or more.")
         if self.stop_seconds < 0:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import uvicorn
 from desk import LABELS, Desk
+from fastapi import FastAPI
 from pictures import encoded
 from PIL import Image as Pillow
 from starlette.testclient import TestClient
 
-from pdc.domain.users.roles import Role, capped
+from pdc.adapters.registry import Adapters
+from pdc.domain.users.roles import Role, capped, demand
+from pdc.jobs.desk import JobDesk
+from pdc.jobs.exporting import Exporting
+from pdc.jobs.kinds import Kinds
+from pdc.jobs.worker import Worker
 from pdc.web.api.parts import Behind
 from pdc.web.app import build_server
 from pdc.web.auth import Access, hash_password
+from pdc.web.data_routes import export_of
 from pdc.web.logins.tokens import make_token
 from pdc.web.ui.app import build_ui
 
@@ -77,22 +89,56 @@ class Script:
         return self.send("POST", "/images", params={"name": name, **params}, content=self.office.picture()).json()["sha256"]
 
 
-@contextmanager
-def office(folder: Path, **desk_too: Any) -> Iterator[Office]:
-    desk = Desk(folder, **desk_too)
+def app_of(desk: Desk, folder: Path) -> tuple[FastAPI, Worker]:
+    """The server of this desk, and what does the jobs that are asked for there."""
 
     def role(name: str) -> Role:
         user = desk.store.user(name)
         return capped(user.role if user else Role.READER, name)
 
+    jobs = folder / "jobs"
+    kinds = Kinds.of([Exporting(desk.store, partial(export_of, desk.service), jobs).kind])
+    worker = Worker(desk.store, kinds)
+    desk.service.allowed = lambda user, action: demand(role(user), action)
+    adapters = Adapters(desk.store, "scripted", folder)
     app = build_server(
         desk.service,
         Access(desk.store, folder, login=True),
         build_ui({"Review": desk.tab}),
         prefetcher=desk.prefetcher,
-        behind=Behind(role=role, first=lambda: desk.tab.questions.first),
+        behind=Behind(adapters, role, lambda: desk.tab.questions.first),
+        jobs=(JobDesk(desk.store, kinds, role, worker.wake), jobs),
     )
+    return app, worker
+
+
+@contextmanager
+def office(folder: Path) -> Iterator[Office]:
+    """A server inside this process."""
+    desk = Desk(folder)
+    app, worker = app_of(desk, folder)
+    worker.start()
     with TestClient(app, base_url="https://testserver", follow_redirects=False) as web:
         yield Office(desk, web)
-    desk.model.go.set()
+    worker.stop()
+    desk.prefetcher.stop()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, Office]]:
+    """A server on an address of its own."""
+    desk = Desk(folder)
+    app, worker = app_of(desk, folder)
+    worker.start()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, args=[[listening]])
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", Office(desk, TestClient(app))
+        server.should_exit = True
+        thread.join(30)
+    worker.stop()
     desk.prefetcher.stop()

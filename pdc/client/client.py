@@ -92,8 +92,8 @@ class Client:
     ) -> Iterator[Event]:
         """The same, as it comes: events with marks, at last one with the whole prediction."""
         asked = self._asked(image, labels, task, again, looks)
-        with self.wire.lines("POST", "/predictions", params={"stream": True}, json=_json(asked)) as lines:
-            for line in lines:
+        with self.wire.answer("POST", "/predictions", params={"stream": True}, json=_json(asked)) as answer:
+            for line in answer.iter_lines():
                 yield (event := _event(line))
                 if isinstance(event, shapes.PredictionEvent):
                     return
@@ -203,6 +203,22 @@ class Client:
         if now.state is not shapes.State.DONE:
             raise Refused(now.error or CANCELLED)
         return now
+
+    def start_export(self, format: str = "coco", **wanted: Any) -> shapes.Job:
+        """Ask for an export. `wanted`: the filters `stage`, `label`, `name`, `reader`; `names="hashed"`, `auto_accepted=True`."""
+        return self._post(shapes.Job, "/exports", shapes.ExportAsked(format=format, **wanted), once=True)
+
+    def download(self, job: shapes.Job | int, path: str | Path) -> Path:
+        """Write the file that a job left; it is there whole or not at all."""
+        whole, part = Path(path), Path(f"{path}.part")
+        with self.wire.answer("GET", f"/jobs/{_number(job)}/file") as answer, part.open("wb") as file:
+            for piece in answer.iter_bytes():
+                file.write(piece)
+        return part.replace(whole)
+
+    def export(self, format: str, path: str | Path, **wanted: Any) -> Path:
+        """An export as a zip at this place: asked for, waited for, and downloaded."""
+        return self.download(self.wait(self.start_export(format, **wanted)), path)
 
     # Adapters and labels
 

@@ -210,6 +210,7 @@ class Progress(Shape):
     done: int = Field(description="Images that need no more work.", examples=[80])
     total: int = Field(description="All images of the list.", examples=[120])
     auto_accepted: int = Field(description="Images that were accepted unseen; they are not done.")
+    capped: bool = Field(False, description="Whether they were not counted to their end: there are at least so many.")
     per_hour: float | None = Field(description="Your own pace over the last hour, images an hour; null: too few to tell.")
 
 
@@ -284,6 +285,18 @@ class Job(Shape):
     def open(self) -> bool:
         """Whether it has still to end."""
         return self.state in (State.QUEUED, State.RUNNING)
+
+
+class ExportAsked(Shape):
+    """Which images of the list are to be written, and how. Without filters: all that you may see."""
+
+    format: str = Field("coco", max_length=40, description="One of the formats of exports.", examples=["coco"])
+    stage: str = Field("", max_length=200, description="Only this stage; `to do` for all that need work.", examples=["done"])
+    label: str = Field("", max_length=200, description="Only images with a mark of this label.")
+    name: str = Field("", max_length=200, description="Only images whose names contain this, in any case.")
+    reader: str = Field("", max_length=200, description="Only images assigned to this reader; `-`: to nobody.")
+    names: Literal["kept", "hashed"] = Field("kept", description="Whether names of images and groups go out as they are.")
+    auto_accepted: bool = Field(False, description="Also what was accepted unseen.")
 
 
 class Jobs(Shape):

@@ -80,15 +80,15 @@ class Wire:
         raise AssertionError("the last try returns or raises")
 
     @contextmanager
-    def lines(self, method: str, path: str, **more: Any) -> Iterator[Iterator[str]]:
-        """The lines of an answer as they come."""
+    def answer(self, method: str, path: str, **more: Any) -> Iterator[httpx.Response]:
+        """An answer that is read as it comes."""
         for n in range(TRIES):
             try:
                 with self.web.stream(method, path, **more) as answer:
                     if n == TRIES - 1 or not _may_come_again(answer):
                         if answer.is_error:
                             answer.read()
-                        yield _good(answer).iter_lines()
+                        yield _good(answer)
                         return
                     wait = _wait(answer, n)
             except httpx.TransportError as lost:

@@ -158,7 +158,7 @@ def build_server(
     incoming = Incoming(service, service.files.folder.parent / "incoming")
     import_routes.add_routes(app, access, incoming)
     add_watching_routes(app, access, service.allowed, watching)
-    app.mount(PLACE, make_api(Parts(access, service, heavy, behind)))
+    app.mount(PLACE, make_api(Parts(access, service, heavy, behind, jobs)))
     return _mount(app, blocks, access, gradio_options or {})
 
 

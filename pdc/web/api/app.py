@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
@@ -11,6 +11,7 @@ from pdc.web.api import account, adapters, images, jobs, predictions, reviews, w
 from pdc.web.api.errors import add_errors
 from pdc.web.api.page import page
 from pdc.web.api.parts import Parts
+from pdc.web.api.rates import Rates, TooFast, say_when
 from pdc.web.ui.words import language_of
 
 PLACE = "/api/v1"
@@ -24,7 +25,9 @@ GROUPS = (images, predictions, reviews, worklist, jobs, adapters, account)
 
 def make_api(parts: Parts) -> FastAPI:
     """The app to mount at `PLACE`."""
+    rates = Rates(parts.access, parts.behind.per_minute)
     api = FastAPI(
+        dependencies=[Depends(rates.count)],
         title="PDC",
         version=__version__,
         description=ABOUT,
@@ -33,7 +36,9 @@ def make_api(parts: Parts) -> FastAPI:
         generate_unique_id_function=_named,
         separate_input_output_schemas=False,
     )
+    api.state.rates = rates
     add_errors(api)
+    api.exception_handler(TooFast)(say_when)
     for group in GROUPS:
         api.include_router(group.routes(parts))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse
 
 from pdc.client import shapes
 from pdc.domain.errors import NotFound
 from pdc.jobs.desk import JobDesk
+from pdc.jobs.exporting import EXPORT, KEPT_DAYS, file_of
 from pdc.store.jobs.records import Job, JobState, Wanted
 from pdc.web.api.errors import errors
 from pdc.web.api.parts import Limit, Parts
+from pdc.web.jobs.routes import GONE
 from pdc.web.ui.words import in_language, language_of
 
 NONE_HERE = "There are no jobs here: on a public Space every visitor works alone."
 MOST = 2**31 - 1
+ZIP = {200: {"content": {"application/zip": {}}, "description": "The whole file."}}
 Id = Annotated[int, Path(ge=1, le=MOST, description="The number of a job.")]
 Before = Annotated[int | None, Query(ge=1, le=MOST, description="`next` of the answer before.")]
 KindAsked = Annotated[list[str] | None, Query(description="Only this kind; may be given several times.")]
@@ -24,6 +28,7 @@ StateAsked = Annotated[list[shapes.State] | None, Query(description="Only this s
 
 def routes(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["jobs"])
+    _file_routes(router, parts)
 
     @router.get("/jobs", responses=errors())
     def listed(
@@ -53,11 +58,30 @@ def routes(parts: Parts) -> APIRouter:
     return router
 
 
+def _file_routes(router: APIRouter, parts: Parts) -> None:
+    @router.post("/exports", status_code=202, responses=errors())
+    def export(request: Request, asked: shapes.ExportAsked) -> shapes.Job:
+        """Ask for an export as a zip; its job leaves the file."""
+        query = {name: getattr(asked, name) for name in ("stage", "label", "name", "reader", "names")}
+        query |= {"auto_accepted": "on"} if asked.auto_accepted else {}
+        job = desk(parts).start(EXPORT, {"format": asked.format, "query": query}, parts.reader(request))
+        return job_told(job, language_of(request))
+
+    @router.get("/jobs/{id}/file", response_class=Response, responses=ZIP | errors())
+    def file(request: Request, id: Id) -> Response:
+        """The file that a job left."""
+        job = desk(parts).job(id, parts.reader(request))
+        path = file_of(parts.jobs[1], id, dict(job.result)) if parts.jobs else None
+        if path is None:
+            raise NotFound(GONE, id=id, days=KEPT_DAYS)
+        return FileResponse(path, media_type="application/zip", filename=path.name, headers={"Cache-Control": "no-store"})
+
+
 def desk(parts: Parts) -> JobDesk:
     """NotFound where there are none."""
-    if parts.behind.jobs is None:
+    if parts.jobs is None:
         raise NotFound(NONE_HERE)
-    return parts.behind.jobs
+    return parts.jobs[0]
 
 
 def job_told(job: Job, language: str) -> shapes.Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path as Folder
 from typing import Annotated
 
 from fastapi import Path, Query, Request
@@ -33,22 +34,23 @@ After = Annotated[str | None, Query(max_length=2000, description="`next` of the 
 @dataclass(frozen=True)
 class Behind:
     """What the composition root hands over. `first` is asked about
-    an image that nobody has said anything about; `jobs` are those of everybody."""
+    an image that nobody has said anything about; `per_minute` requests are taken of a token, 0: any number."""
 
     adapters: Adapters | None = None
     role: Callable[[str], Role] = lambda user: Role.ADMIN
     first: Callable[[], Question] = first_question
-    jobs: JobDesk | None = None
+    per_minute: int = 600
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What every group of routes is given."""
+    """What every group of routes is given; `jobs` is where they are asked for, and the folder of their files."""
 
     access: Access
     service: ReviewService
     heavy: HeavyWork
     behind: Behind = field(default_factory=Behind)
+    jobs: tuple[JobDesk, Folder] | None = None
 
     @cached_property
     def images(self) -> Worklist:
@@ -64,7 +66,7 @@ class Parts:
 
     @cached_property
     def thumbnails(self) -> Thumbnails:
-        return Thumbnails(self.service.files, self.service.files.folder.parent / "thumbnails")
+        return Thumbnails(self.service.files)
 
     def reader(self, request: Request) -> str:
         """Who asks."""

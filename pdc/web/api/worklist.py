@@ -71,7 +71,9 @@ def routes(parts: Parts) -> APIRouter:
     def progress(request: Request, asked: Wanted) -> shapes.Progress:
         """How far the images of the list are, and your own pace."""
         now = parts.images.progress(parts.reader(request), _asked(parts, asked))
-        return shapes.Progress(done=now.done, total=now.total, auto_accepted=now.auto_accepted, per_hour=now.per_hour)
+        return shapes.Progress(
+            done=now.done, total=now.total, auto_accepted=now.auto_accepted, capped=now.capped, per_hour=now.per_hour
+        )
 
     return router
 
