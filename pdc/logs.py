@@ -55,7 +55,7 @@ class JsonFormatter(DiscreetFormatter):
     def _said(self, record: logging.LogRecord) -> Mapping[str, Any]:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         said: dict[str, Any] = {"time": at, "level": record.levelname.lower(), "logger": record.name}
-        said["message"] = record.getMessage()
+        said["message"] = record.getMessage().strip()
         if request := REQUEST.get():
             said["request"] = request
         if record.exc_info:

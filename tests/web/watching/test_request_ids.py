@@ -7,18 +7,14 @@ import json
 import logging
 from collections.abc import Iterator
 from contextvars import copy_context
-from pathlib import Path
 from typing import Any
 
 import pytest
 from house import Browser, House
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from pdc.logs import REQUEST, JsonFormatter
 from pdc.review.requests import Cancelled, Priority, RequestTable
 from pdc.review.service import ReviewService
-from pdc.store.database import open_engine
 from pdc.web.watching.requests import NO_ROUTE, id_of, template_of
 
 
@@ -116,12 +112,3 @@ def test_a_template_is_below_the_place_where_the_app_is_asked():
     assert template_of({"route": Route, "root_path": "/v/abc/api/v1"}, "/v/abc") == "/api/v1/images/{id}"
     assert template_of({"root_path": ""}, "") == NO_ROUTE
     assert id_of({"headers": [(b"x-request-id", b"a")]}) == "a"
-
-
-def test_no_error_of_the_database_shows_the_values_of_a_row(tmp_path: Path):
-    with open_engine(f"sqlite:///{tmp_path / 'a.sqlite3'}").connect() as connection:
-        connection.execute(text("CREATE TABLE t (name TEXT UNIQUE)"))
-        connection.execute(text("INSERT INTO t VALUES (:name)"), {"name": "Smith"})
-        with pytest.raises(IntegrityError) as refused:
-            connection.execute(text("INSERT INTO t VALUES (:name)"), {"name": "Smith"})
-    assert "Smith" not in str(refused.value)
