@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from types import TracebackType
 from typing import Any
 
 REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
-"""the id of the request that is served; threads that are begun for it have it too"""
+"""the id of the request that is served, or of the job that is done; threads that are begun for it have it too"""
+CAME_IN = re.compile(r"(\bincoming[/\\]+[0-9a-f]{16}[/\\]+)[^'\"\n]+")  # a file of somebody's, under the name it came with
 log = logging.getLogger(__name__)
 
 
@@ -29,10 +31,11 @@ class LogFormat(StrEnum):
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Leaves out of a traceback what PostgreSQL tells of a row that it refuses: its values, so names."""
+    """Leaves names out of a traceback: those of files that came in, and the values of a row that PostgreSQL refuses."""
 
     def formatException(self, ei: Any) -> str:
-        return "\n".join(line for line in super().formatException(ei).splitlines() if not line.startswith("DETAIL:"))
+        lines = super().formatException(ei).splitlines()
+        return CAME_IN.sub(r"\1...", "\n".join(line for line in lines if not line.startswith("DETAIL:")))
 
 
 class TextFormatter(DiscreetFormatter):

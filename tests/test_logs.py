@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pdc.logs import REQUEST, JsonFormatter, TextFormatter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,8 +51,14 @@ def test_a_line_has_the_request_that_it_belongs_to_in_both_forms():
     assert said["request"] == "abc" and said["ms"] == 3 and said["level"] == "warning" and said["logger"] == "pdc.web.app"
 
 
-def test_a_traceback_keeps_the_values_of_a_refused_row_to_itself():
-    told = "duplicate key\nDETAIL:  Key (name)=(Smith) already exists.\nMore of it."
+@pytest.mark.parametrize(
+    "told",
+    [
+        "duplicate key\nDETAIL:  Key (name)=(Smith) already exists.\nMore of it.",
+        "duplicate key '/srv/pdc/incoming/0123456789abcdef/Smith of ward 3.zip': More of it.",
+    ],
+)
+def test_a_traceback_keeps_the_names_in_a_refused_row_and_of_files_that_came_in_to_itself(told: str):
     try:
         raise ValueError(told)
     except ValueError:

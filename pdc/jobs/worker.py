@@ -15,6 +15,7 @@ from threading import Event, Lock, Thread
 from pdc.domain.errors import PdcError, StoreUnavailable
 from pdc.domain.message import Message
 from pdc.jobs.kinds import Asked, Ended, Kind, Kinds, Report, Result
+from pdc.logs import REQUEST
 from pdc.store.jobs.queries import SILENT
 from pdc.store.jobs.records import Job, JobState
 from pdc.store.store import Store
@@ -112,9 +113,10 @@ class Worker:
 
     def do(self, job: Job) -> None:
         """To its end, or until it is to end."""
-        held = Held(self.store, job, self.name, self._stopped, self.beat)
+        held, token = Held(self.store, job, self.name, self._stopped, self.beat), REQUEST.set(f"job-{job.id}")
         with held:
             state, result, error = self._outcome(job, held)
+        REQUEST.reset(token)
         if state is JobState.CANCELLED and self._stopped.is_set() and not held.cancelled:
             self.store.release_job(job.id, self.name)
         else:

@@ -13,6 +13,7 @@ from databases import ready_url_of
 from pdc.domain.errors import BadSetting, NotFound
 from pdc.jobs.kinds import Asked, Cancelled, Kind, Kinds, Report, Result
 from pdc.jobs.worker import FAILED, Worker
+from pdc.logs import REQUEST
 from pdc.store import Store
 from pdc.store.jobs.records import Job, JobState
 
@@ -124,3 +125,9 @@ def test_a_worker_that_lost_its_job_stops_and_changes_nothing(store: Store):
 def test_a_worker_knows_only_kinds_that_there_are(store: Store):
     with pytest.raises(NotFound, match="no kind of job called 'bake'; choose one of count"):
         Worker(store, Kinds.of([Kind("count", Counting())]), ["bake"])
+
+
+def test_what_a_job_tells_the_log_has_its_number(store: Store):
+    job = store.add_job("count", {}, "ada")
+    worker_of(store, lambda asked, report, cancelled: {"id": REQUEST.get()}).run_all()
+    assert store.job(job.id).result == {"id": f"job-{job.id}"} and REQUEST.get() is None
