@@ -230,7 +230,7 @@ class Worklist {
 
   show(said) {
     this.host.toggleAttribute("data-session", Boolean(this.fields.session));
-    this.waiting = said.waiting;
+    this.waiting = said.waiting || said.working_out;
     if (this.fields.session) return this.listing.forget(), this.fields.show(said), this.rows.show(said, this.current);
     this.listing.keep(said);
     this.rows.show(said, this.current, said.load, said);
@@ -251,6 +251,7 @@ class Worklist {
     this.bar.hidden = !said.total || said.capped;
     this.counts.hidden = !said.done;
     text(this.ahead, said.error ? said.error : said.waiting ? t("Looking ahead: {n} to go", { n: said.waiting })
+      : said.working_out ? t("The state of {n} images is still being worked out; the list can be used meanwhile.", { n: said.working_out })
       : said.pool ? t("{answered} of {total} answered", said.pool) : "");
     this.offer.show(said.offer);
     this.ahead.toggleAttribute("data-error", Boolean(said.error));

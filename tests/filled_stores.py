@@ -53,12 +53,10 @@ def fill(connection: Connection, rows: int = ROWS) -> None:
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """Those that hold what somebody said, parents first; the record's links are the store's own, and what the database keeps of
-    the other tables."""
+    """Those that hold what somebody said, parents first; the record's links are the store's own."""
     known = MetaData()
     known.reflect(connection)
-    kept = {"alembic_version", "audit_links", "open_counts", "image_changes"}
-    return [t for t in known.sorted_tables if t.name not in kept and not t.name.startswith("list_")]
+    return [t for t in known.sorted_tables if t.name not in ("alembic_version", "audit_links")]
 
 
 def contents(connection: Connection) -> dict[str, list[dict[str, Any]]]:

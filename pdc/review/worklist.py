@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -19,8 +19,9 @@ from pdc.review.listing.reading import Place, Reading, View, asked_of, sections_
 from pdc.review.listing.rows import entry_of
 from pdc.review.listing.upkeep import upkeep_of
 from pdc.review.service import ReviewService
+from pdc.store.listing.pages import MOST
 from pdc.store.listing.records import ListedRow
-from pdc.store.records import EventKind
+from pdc.store.records import EventKind, ReviewLine
 
 PACE_WINDOW = timedelta(hours=1)
 SHA256 = 64  # signs
@@ -56,7 +57,7 @@ class Worklist:
             row = self._row(reading, around)
             found = around_place(reading, reading.place_of(row) if row else None, limit)
         counted, capped = self._counted(reading)
-        return Page(self._entries(found.rows), found.first, found.last, counted.total(), capped)
+        return Page(self._entries(found.rows), found.first, found.last, _total(counted, capped), capped)
 
     def version(self) -> str:
         """Is another after each change of what lists show."""
@@ -100,8 +101,8 @@ class Worklist:
         counted, capped = self._counted(self._reading(reader, wanted))
         auto_accepted, predicted = counted[Stage.AUTO_ACCEPTED], counted[Stage.PREDICTED]
         done = sum(n for stage, n in counted.items() if not Stage(stage).open) - auto_accepted
-        speed = pace(self.store.read_since(reader, datetime.now(UTC) - PACE_WINDOW))
-        return Progress(done, counted.total(), speed, auto_accepted, predicted, capped)
+        speed = pace(self.store.review_lines(reader), datetime.now(UTC))
+        return Progress(done, _total(counted, capped), speed, auto_accepted, predicted, capped, self.upkeep.waiting())
 
     def _reading(self, reader: str, wanted: WorklistFilter) -> Reading:
         """What is asked for, of rows that are up to date."""
@@ -152,7 +153,8 @@ class Worklist:
         where images are private."""
         if self.service.private:
             return []
-        return sorted({user.name for user in self.store.users()} | self.store.known_readers())
+        known = {u.name for u in self.store.users()} | {r.author for r in self.store.review_lines()}
+        return sorted(known | {e.reader for e in self.store.events() if e.reader})
 
     def assign(self, shas: Sequence[str], reader: str | None, by: str) -> None:
         """Forbidden where images are private, and to give them to others without the role for it."""
@@ -167,13 +169,19 @@ class Worklist:
         self.store.add_events([sha], EventKind.SENT_BACK, by=by, note=note)
 
 
+def _total(counted: Counter[str], capped: bool) -> int:
+    """Of those that nobody counted to the end at least so many."""
+    return MOST if capped else counted.total()
+
+
 def without_hints(wanted: WorklistFilter, blind: bool) -> WorklistFilter:
     """Where reads are blind an order may not tell what the model said."""
     return replace(wanted, order=Order.TIME) if blind and wanted.order in (Order.UNCERTAIN, Order.DISAGREEMENT) else wanted
 
 
-def pace(last: Mapping[str, datetime]) -> float | None:
-    """Images an hour, of when each image of the last hour was reviewed last; None when fewer than three were."""
+def pace(reviews: Sequence[ReviewLine], now: datetime) -> float | None:
+    """Images an hour over the reviews (oldest first) of the last hour; None when fewer than three images were reviewed."""
+    last: dict[str, datetime] = {r.image_sha256: r.created_at for r in reviews if now - r.created_at < PACE_WINDOW}
     if len(last) < 3:
         return None
     hours = (max(last.values()) - min(last.values())).total_seconds() / 3600

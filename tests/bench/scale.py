@@ -29,6 +29,7 @@ from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
 from pdc.review.ahead.pool import PoolState
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.listing.claims import Claims
 from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService
@@ -123,7 +124,7 @@ def costs(store: Store, home: Path, n: int) -> dict[str, float]:
 
 def _worked_out(listed: Worklist) -> None:
     """All that waits, as after an upgrade."""
-    while listed.upkeep.waiting():
+    while listed.store.count_changes():
         listed.upkeep.catch_up()
         time.sleep(0.1)
 
@@ -140,8 +141,15 @@ def _first_page(service: ReviewService) -> None:
 
 def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     """What the route of the list answers."""
+<<<<<<< HEAD
     rows, progress = worklist_part(listed.page(READER, wanted), {}), listed.progress(READER, wanted)
     return rows | worklist_page(progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels())
+=======
+    progress = listed.progress(READER, wanted)
+    shown = worklist_part(listed.page(READER, wanted), Claims(listed.service).told(READER))
+    readers, labels = listed.readers(), listed.store.labels()
+    return shown | worklist_page(progress, PrefetchState(0), PoolState(), readers=readers, labels=labels, visitors=None)
+>>>>>>> 3b62974 (Listing: the page says how many images are still being worked out; a total that is not counted to its end is 1,000+)
 
 
 def _save(service: ReviewService, i: int) -> None:

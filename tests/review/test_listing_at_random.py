@@ -159,8 +159,9 @@ class Hands:
         self.store.change_label(old, LabelChange.RENAMED, f"{old[:8]} {len(self.store.label_events())}", by="ada")
 
     def merge(self) -> None:
-        one, other = self.random.sample(self.store.labels(), 2)
-        self.store.change_label(one, LabelChange.MERGED, other, by="ada")
+        one, *others = self.random.sample(self.store.labels(), min(2, len(self.store.labels())))
+        for other in others:
+            self.store.change_label(one, LabelChange.MERGED, other, by="ada")
 
 
 def random_bool(random: Random) -> bool:

@@ -84,7 +84,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """`per_hour` is this reader's pace over the last hour, None before there are three images to tell it by. What was
-    auto-accepted is not done; `predicted` are those with an answer that nobody reviewed. `capped`: there are at least so many."""
+    auto-accepted is not done; `predicted` are those with an answer that nobody reviewed. `capped`: there are at least so many.
+    `waiting`: images whose state is still being worked out; a list shows them as they were."""
 
     done: int
     total: int
@@ -92,6 +93,7 @@ class Progress:
     auto_accepted: int = 0
     predicted: int = 0
     capped: bool = False
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,8 @@ class Upkeep:
             log.warning("Lists are shown as they were, for their rows cannot be kept: %s", error)
 
     def waiting(self) -> int:
-        """How many images are still to be worked out."""
-        return self.store.count_changes()
+        """How many images are still being worked out in the background."""
+        return self.store.count_changes() if self._working() else 0
 
     def _some(self) -> None:
         until = monotonic() + PATIENCE
