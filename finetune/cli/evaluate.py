@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as json_text
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,8 +14,8 @@ import typer
 from finetune.cli.options import Place, settings_of
 from finetune.cli.registry import registered, wanted_of
 from pdc.adapters.saved_work import saved_work
-from pdc.cli.entry import DONE
-from pdc.cli.progress import shown
+from pdc.cli.entry import DONE, can_go_on
+from pdc.cli.progress import say, shown
 from pdc.domain.errors import BadSetting
 from pdc.domain.progress import Progress
 from pdc.domain.values import Task
@@ -24,9 +25,13 @@ from pdc.settings import check_looks
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
     from finetune.evaluate.compare import Comparison
+    from finetune.evaluate.kept.answers import KeptAnswers
     from finetune.evaluate.metrics import Evaluation
     from pdc.adapters.registry import Adapters
     from pdc.settings import Settings
+
+
+AGAIN = "The same command goes on: the answers so far are kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +72,33 @@ def evaluate(place: Place, options: EvaluateOptions) -> int:
     wanted = wanted_of(options.adapter, adapters)
     if options.perturb:
         return _perturb(options, settings, adapters, wanted)
-    with shown() as progress:
+    with can_go_on(AGAIN), shown() as progress, _kept(options, settings) as kept:
         if options.data:
-            found = _measure_file(options.data, options, settings, wanted, progress)
+            found = _measure_file(options.data, options, settings, wanted, progress, kept)
         else:
-            found = _measure_held_out(options.looks, settings, adapters, wanted, progress)
+            found = _measure_held_out(options.looks, settings, adapters, wanted, progress, kept)
     _show(found.evaluations, options.json)
     if not options.json and (work := saved_work(found.to_json(), _before(found))):
         print(work.sentence())
     return DONE
+
+
+def _kept(options: EvaluateOptions, settings: Settings) -> KeptAnswers:
+    """The answers that a run of the same command had when it was stopped."""
+    from finetune.evaluate.kept.answers import KeptAnswers
+
+    about = (
+        options.adapter,
+        str(options.data and options.data.resolve()),
+        options.task,
+        options.label,
+        options.limit,
+        options.looks,
+    )
+    kept = KeptAnswers(settings.home / "measuring" / f"{hashlib.sha256(repr(about).encode()).hexdigest()[:16]}.jsonl")
+    if kept.known:
+        say(f"Going on: {kept.known} answers are there already.")
+    return kept
 
 
 def _before(found: Comparison) -> str:
@@ -95,7 +118,9 @@ def _measure_sets(place: Place, options: EvaluateOptions) -> int:
     return measure(place, MeasureOptions(options.adapter, options.sets, limit, json=options.json))
 
 
-def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, wanted: Wanted, progress: Progress) -> Comparison:
+def _measure_file(
+    data: Path, options: EvaluateOptions, settings: Settings, wanted: Wanted, progress: Progress, kept: KeptAnswers
+) -> Comparison:
     from finetune.cli.fold import experts_beside
     from finetune.data.coco import read_coco
     from finetune.evaluate.compare import compare
@@ -104,10 +129,13 @@ def _measure_file(data: Path, options: EvaluateOptions, settings: Settings, want
     rows = read_coco(data, options.task, options.label or (), options.limit)
     qwen = load(settings.model, **settings.loading)
     experts = experts_beside(settings.model, settings.home)
-    return compare(qwen, rows, {wanted.name or "base": wanted}, progress=progress, experts=experts, looks=options.looks)
+    asked = {wanted.name or "base": wanted}
+    return compare(qwen, rows, asked, progress=progress, experts=experts, looks=options.looks, kept=kept)
 
 
-def _measure_held_out(looks: int, settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress) -> Comparison:
+def _measure_held_out(
+    looks: int, settings: Settings, adapters: Adapters, wanted: Wanted, progress: Progress, kept: KeptAnswers
+) -> Comparison:
     """On the held-out reviews; what was found is kept with the adapter."""
     from tempfile import TemporaryDirectory
 
@@ -115,7 +143,7 @@ def _measure_held_out(looks: int, settings: Settings, adapters: Adapters, wanted
 
     with TemporaryDirectory() as folder:
         rows = held_out_rows(Path(folder), settings, wanted)
-        found = compare_with(settings, adapters, wanted, rows, progress=progress, looks=looks)
+        found = compare_with(settings, adapters, wanted, rows, progress=progress, looks=looks, kept=kept)
     if known := next((a for a in adapters.all() if a.name == wanted.name), None):
         adapters.store.set_metrics(known.name, {**known.metrics, **found.to_json()})  # what else was measured stays
     return found

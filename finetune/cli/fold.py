@@ -37,6 +37,7 @@ from pdc.training.run_folder import Run
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Row
+    from finetune.evaluate.kept.answers import KeptAnswers
     from finetune.train.trainer import Trained
 
 
@@ -125,7 +126,7 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     say = _teller(run)
     if not (run.data / "manifest.json").exists():  # a run that goes on keeps its data
         say("Building the training set from the current reviews.")
-        build_data(store, settings, run, adapters)
+        build_data(store, settings, run, adapters, progress)
     compare_before_training(run, settings, store, say, progress)
     rows, held_out = (read_rows(run.data / f"{part}.jsonl", [settings.images]) for part in ("train", "held_out"))
     refuse_leaks(rows, held_out)
@@ -155,7 +156,7 @@ def _train(run: Run, settings: Settings, store: Store, progress: Progress) -> Ru
     return RunStatus.COMPLETE
 
 
-def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -> None:
+def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters, progress: Progress = unseen) -> None:
     """manifest.json, train.jsonl and held_out.jsonl from the current reviews, in the words that were taught to what serves."""
     from pdc.compose import images_of
     from pdc.inference.answer_settings import taught
@@ -165,7 +166,7 @@ def build_data(store: Store, settings: Settings, run: Run, adapters: Adapters) -
     known = taught(settings.model, *(a.folder for a in adapters.route().able)) or frozenset()
     check_known(store, run.config.without_readers, run.config.without_images)
     wanted = not_left_out(store, run.config)
-    export_training_set(store, images_of(settings), run.data, taught=known, wanted=wanted)
+    export_training_set(store, images_of(settings), run.data, taught=known, wanted=wanted, progress=progress)
 
 
 def _fold(run: Run, adapters: Adapters, rows: list[Row], say: Say, progress: Progress) -> Trained:
@@ -296,6 +297,7 @@ def compare_with(
     progress: Progress = unseen,
     choose: Choose = lambda cases: {},
     looks: int = 1,
+    kept: KeptAnswers | None = None,
 ) -> Comparison:
     """Base, active and candidate on the same rows. The model is loaded anew, as `how` says: what is measured is what serves now,
     and what would once the candidate is promoted."""
@@ -306,7 +308,9 @@ def compare_with(
     then = serving.beside(candidate) if isinstance(candidate, AdapterRef) else candidate
     wanted = {BASE: Route(), ACTIVE: serving, CANDIDATE: then}
     experts = experts_beside(how.model, adapters.home)
-    return compare(qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose, looks=looks)
+    return compare(
+        qwen, rows, wanted, report=say, stop=stop, progress=progress, experts=experts, choose=choose, looks=looks, kept=kept
+    )
 
 
 def experts_beside(model: str, home: Path) -> Experts:

@@ -17,7 +17,7 @@ from finetune.cli.options import Place, settings_of
 from finetune.evaluate.suspicions.reads import Read
 from finetune.evaluate.suspicions.report import Copies, find_suspicions
 from pdc.adapters.suspicions import told
-from pdc.cli.entry import DONE, FAILED
+from pdc.cli.entry import DONE, FAILED, can_go_on
 from pdc.cli.progress import shown
 from pdc.domain.carrying import judged, unasked
 from pdc.domain.certainty.counts import CountModels
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pdc.store import Store
 
 FEWEST = 5  # reviews of a reader, below which chance explains nearly everything, so the base is not asked for them
+AGAIN = "The same command goes on: answers of the base model are stored as they come."
 log = logging.getLogger(__name__)
 ASKED = 60  # reviewed images without an answer of the base that it is asked about, at most
 Wanted = Callable[[Review], bool]
@@ -55,7 +56,7 @@ def audit(place: Place, options: AuditOptions) -> int:
     from pdc.compose import open_store
 
     settings = settings_of(place)
-    with shown() as progress:
+    with can_go_on(AGAIN), shown() as progress:
         report = compare_reviews(open_store(settings), settings, ask=options.ask, progress=progress)
     if options.json:
         print(json_text.dumps(report, ensure_ascii=False))

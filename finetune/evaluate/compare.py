@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finetune.data.dataset import Row, likenesses
 from finetune.data.replay import blank_images
@@ -16,6 +16,7 @@ from finetune.evaluate.edits import describe_edits
 from finetune.evaluate.failures.kinds import failures
 from finetune.evaluate.failures.paired import Failure
 from finetune.evaluate.false_alarms import Paired, clean_pieces, false_alarms, zero_cases
+from finetune.evaluate.kept.answers import KeptAnswers, weights_of
 from finetune.evaluate.metrics import Evaluation, ScoredAnswer, change, evaluate
 from finetune.evaluate.sets.image_free import ImageFree, image_free
 from finetune.evaluate.side_by_side import count_changes
@@ -38,6 +39,7 @@ MOST_QUESTIONS = 4  # that are asked about them
 GLANCE = 0.5  # what an image weighs in comparisons whose truth is an answer accepted as it stood
 MOST_PIECES = 60  # clean pieces that each model is asked about
 Report = Callable[[str], None]
+Answerer = Callable[[Row, Callable[[], Findings | None]], Findings | None]
 Choose = Callable[[Sequence[ScoredAnswer]], Mapping[str, Chosen]]
 
 
@@ -45,12 +47,18 @@ class Stopped(Exception):
     """Somebody asked to stop."""
 
 
-def ask(predictor: Predictor, rows: Sequence[Row], after_each: Callable[[int], None] = lambda done: None) -> list[ScoredAnswer]:
-    """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped."""
+def ask(
+    predictor: Predictor,
+    rows: Sequence[Row],
+    after_each: Callable[[int], None] = lambda done: None,
+    answer: Answerer = lambda row, ask: ask(),
+) -> list[ScoredAnswer]:
+    """Each row's own question, asked about its image. `after_each` is told how many are done and may raise Stopped; `answer`
+    may know the answer already."""
     cases = []
     for row in rows:
-        answer = predictor.predict(row.image(), row.question)
-        found = answer.findings and without_unjudged(answer.findings, row.findings)
+        said = answer(row, lambda row=row: predictor.predict(row.image(), row.question).findings)
+        found = said and without_unjudged(said, row.findings)
         cases.append(ScoredAnswer(str(row.path), row.question, row.findings, found, row.group, weight_of(row)))
         after_each(len(cases))
     return cases
@@ -119,25 +127,28 @@ def compare(
     experts: Experts = NOBODY,
     choose: Choose = lambda cases: {},
     looks: int = 1,
+    kept: KeptAnswers | None = None,
 ) -> Comparison:
     """Each named adapter or route (AdapterRef() is the base alone) on the same rows; equal ones are measured once. The last one
     named is the candidate. `choose` finds its thresholds in what it said about the rows and about clean pieces of them. Every
     answer is voted from so many `looks`.
 
-    `report` gets a sentence after each answer; when `stop` says so, Stopped is raised. What is measured is what serves:
-    `experts` stand beside the model, but an adapter goes before them for what it was corrected on.
+    Answers that are `kept` are not asked for again. `report` gets a sentence after each answer; when `stop` says so, Stopped is
+    raised. What is measured is what serves: `experts` stand beside the model, but an adapter goes before them for what it was
+    corrected on.
     """
     routes = {name: routed(wanted) for name, wanted in adapters.items()}
     asked = list(dict.fromkeys(label for row in rows for label in row.question.labels))
     serving = [Route()]
     inside = ExpertPredictor(LocalPredictor(lambda: qwen, lambda: serving[0]), experts, lambda: serving[0], qwen.name)
     predictor = VotePredictor(inside, looks)
+    given = qwen.folder, looks, sorted((label, repr(m)) for label, m in experts.about(asked).items())
     answers: dict[Route, list[ScoredAnswer]] = {}
     beside: dict[Route, list[ScoredAnswer]] = {}
     seconds: dict[Route, float] = {}
     for wanted in dict.fromkeys(routes.values()):
         serving[0], started = wanted, time.monotonic()
-        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress))
+        answers[wanted] = ask(predictor, rows, _watch(wanted, len(rows), report, stop, progress), _known(kept, wanted, given))
         seconds[wanted] = round(time.monotonic() - started, 1)
         beside[wanted] = ask_beside(predictor, rows, stop)
     *_, candidate = routes
@@ -154,6 +165,14 @@ def compare(
     blanks = marks_on_blanks(predictor, rows, below)
     shuffled = image_free(predictor, rows, said[candidate], below)
     return replace(found, held_out=likenesses(rows), blank_marks=blanks, chosen=chosen, image_free=shuffled)
+
+
+def _known(kept: KeptAnswers | None, wanted: Route, given: tuple[Any, ...]) -> Answerer:
+    """Of the answers that are kept those by these weights."""
+    if kept is None:
+        return lambda row, ask: ask()
+    weights = weights_of(given[0], wanted, *given[1:])
+    return lambda row, ask: kept.answer(weights, row, ask)
 
 
 def compared(

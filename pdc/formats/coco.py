@@ -9,26 +9,27 @@ its corners as `xyxy`, so that no box ever changes. An outline is the `segmentat
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
 from pdc.domain.errors import BadSetting, PdcError
 from pdc.domain.geometry import Size
+from pdc.domain.message import Message
 from pdc.domain.values import Box, Point, Shape, check_label
-from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gather, placed, settle, together
+from pdc.formats.contents import Contents, LeftOut, Record, Silence, What, gathered, placing, settle, together
 from pdc.formats.records import Asked, Picture, has_area, is_number, told, visible, with_told
 from pdc.formats.shapes.coco_shapes import corners, has_crowds, shape_of, why_unread
 from pdc.formats.shapes.outlines import area, outline_of
+from pdc.formats.sources.coco_lists import CocoLists, lists_of
 from pdc.formats.sources.index import FileIndex
+from pdc.spool import Once, Spool
 
 Labelled = tuple[str, Shape]
 Id = str
 POSE = "the box of each is taken over"
 PIXEL = "it is one pixel, so a point is meant, and taken over"
-LISTS = ("images", "categories", "annotations")
 
 
 def write(pictures: Iterable[Picture]) -> Iterator[str]:
@@ -111,8 +112,7 @@ class Described:
 
 def knows(index: FileIndex, file: str) -> bool:
     """Whether the file is JSON with COCO's lists."""
-    value = index.json(file) if file.lower().endswith(".json") else None
-    return isinstance(value, dict) and all(isinstance(value.get(key), list) for key in LISTS)
+    return file.lower().endswith(".json") and lists_of(index, file, _image_of) is not None
 
 
 def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Contents:
@@ -120,51 +120,73 @@ def read(index: FileIndex, files: Sequence[str], complete: bool = False) -> Cont
 
     A label that an image neither draws nor names is "none" only if `complete`. Files with the same categories are one set.
     """
-    sets: dict[tuple[str, ...], list[Record | LeftOut]] = {}
+    sets: dict[tuple[str, ...], Spool[Record | LeftOut]] = {}
     for file in files:
         labels, entries = _entries(index, file)
-        sets.setdefault(tuple(sorted(set(labels))), []).extend(placed(entries, index, file))
+        sets.setdefault(tuple(sorted(set(labels))), Spool()).extend(placing(entries, index, file))
     return together(settle(entries, labels, complete) for labels, entries in sets.items())
 
 
-def _entries(index: FileIndex, file: str) -> tuple[tuple[str, ...], list[Record | LeftOut]]:
-    labels, images, strays = parsed(index.json(file), lambda name, told: index.size(name, file, told))
-    return labels, [*gather(images, record, lambda image: image.entry["file_name"]), *strays]
+def _entries(index: FileIndex, file: str) -> tuple[tuple[str, ...], Iterable[Record | LeftOut]]:
+    lists = lists_of(index, file, _image_of) or CocoLists.of(index.json(file), _image_of)
+    labels, images, strays = parsed(lists, lambda name, told: index.size(name, file, told))
+    return labels, chain(gathered(images, record, lambda image: image.entry["file_name"]), strays)
 
 
 def parse(value: Any) -> tuple[tuple[str, ...], list[Described]]:
-    """As `parsed`, of a file that has to be right: the first wrong category, image or reference is raised."""
-    labels, images, strays = parsed(value)
+    """As `parsed`, of a JSON value that has to be right: the first wrong category, image or reference is raised."""
+    labels, images, strays = parsed(CocoLists.of(value, _image_of))
+    found = list(images)
     wrong = [c for c in _categories(value["categories"]).values() if isinstance(c, PdcError)]
     if wrong or strays:
-        raise wrong[0] if wrong else BadSetting(strays[0].reason)
-    return labels, images
+        raise wrong[0] if wrong else BadSetting(next(iter(strays)).reason)
+    return labels, found
 
 
 Frame = Callable[[str, Size | None], Size | None]
 """The size in which the marks of an image were drawn, by its name and the size that the file tells."""
 
 
-def parsed(value: Any, frame: Frame = lambda name, told: told) -> tuple[tuple[str, ...], list[Described], list[LeftOut]]:
-    """The labels that the file declares, its images, and entries that are left out. BadSetting when it is no COCO at all.
+def parsed(
+    lists: CocoLists, frame: Frame = lambda name, told: told
+) -> tuple[tuple[str, ...], Iterator[Described], Spool[LeftOut]]:
+    """The labels that the file declares, its images one by one, and entries that are left out: all of them once the last image
+    was taken.
 
     Boxes are cut at the image's border. Polygons, masks and turned boxes become the box around them and stay as its outline.
     Left out are crowds, groups of keypoints without a bbox, and predictions.
     """
-    categories = _categories(_list(value, "categories"))
-    strays: list[LeftOut] = []
-    images = _described(_list(value, "images"), frame, strays)
-    listed = Counter(_id(i) for i in value["images"])
-    crowds = has_crowds(_list(value, "annotations"))
-    for annotation in value["annotations"]:
-        try:
-            number = _about(annotation, listed)
-        except BadSetting as error:
-            strays.append(LeftOut(What.OBJECT, error.message))
-        else:
-            if number in images:
-                images[number].objects.extend(_labelled(annotation, categories, images[number], crowds))
-    return tuple(c for c in categories.values() if isinstance(c, str)), list(images.values()), strays
+    categories, strays = _categories(lists.categories), Spool[LeftOut]()
+    labels = tuple(c for c in categories.values() if isinstance(c, str))
+    return labels, _images(lists, categories, frame, strays), strays
+
+
+def _images(
+    lists: CocoLists, categories: Mapping[Id, str | PdcError], frame: Frame, strays: Spool[LeftOut]
+) -> Iterator[Described]:
+    listed, twice, crowds = Once(), Once(), has_crowds(lists.annotations)
+    for number in filter(None, map(_id, lists.images)):
+        if not listed.add(number):
+            twice.add(number)
+    for entry in lists.images:
+        image = _described(entry, twice, frame)
+        if isinstance(image, LeftOut):
+            strays.append(image)
+            continue
+        for annotation in lists.of_image(_number(entry, "id", "An image")):
+            image.objects.extend(_labelled(annotation, categories, image, crowds))
+        yield image
+    for annotation in lists.annotations:
+        if (why := _why_astray(annotation, listed)) is not None:
+            strays.append(LeftOut(What.OBJECT, why))
+
+
+def _image_of(annotation: Any) -> Id | None:
+    """The id of the image that an annotation is about."""
+    try:
+        return _number(annotation, "image_id", "An annotation")
+    except BadSetting:
+        return None
 
 
 def _categories(entries: Sequence[Any]) -> dict[Id, str | PdcError]:
@@ -181,27 +203,17 @@ def _categories(entries: Sequence[Any]) -> dict[Id, str | PdcError]:
     return found
 
 
-def _described(entries: Sequence[Any], frame: Frame, strays: list[LeftOut]) -> dict[Id, Described]:
-    """The images by their id; of two with one id neither, since nobody knows whose the annotations are."""
-    numbers = Counter(map(_id, entries))
-    found: dict[Id, Described] = {}
-    for entry in entries:
-        try:
-            number = _number(entry, "id", "An image")
-            file = _get(entry, "file_name", str, f"Image {number}")
-            if numbers[number] > 1:
-                raise BadSetting("Several images of the COCO file have the id {number}; give each its own.", number=number)
-            found[number] = Described(entry, _size(entry, file, frame), [])
-        except PdcError as error:
-            file = entry.get("file_name") if isinstance(entry, dict) else None
-            strays.append(LeftOut(What.IMAGE, error.message, file if isinstance(file, str) else None))
-    return found
-
-
-def _list(value: Any, key: str) -> list[Any]:
-    if not isinstance(value, dict) or not isinstance(value.get(key), list):
-        raise BadSetting("The file is not COCO: it has no list of {key}.", key=key)
-    return value[key]
+def _described(entry: Any, twice: Once, frame: Frame) -> Described | LeftOut:
+    """The image without its objects; of two with one id neither, since nobody knows whose the annotations are."""
+    try:
+        number = _number(entry, "id", "An image")
+        file = _get(entry, "file_name", str, f"Image {number}")
+        if number in twice:
+            raise BadSetting("Several images of the COCO file have the id {number}; give each its own.", number=number)
+        return Described(entry, _size(entry, file, frame), [])
+    except PdcError as error:
+        file = entry.get("file_name") if isinstance(entry, dict) else None
+        return LeftOut(What.IMAGE, error.message, file if isinstance(file, str) else None)
 
 
 def _get(entry: Any, key: str, kind: type | tuple[type, ...], what: str) -> Any:
@@ -275,12 +287,15 @@ def _corners_of(asked: Asked) -> Asked:
     return Asked.of_shapes(asked.label, [Point(s.x1, s.y1) for s in asked.shapes if isinstance(s, Box)])
 
 
-def _about(annotation: Any, listed: Container[Id | None]) -> Id:
-    """The image's id."""
-    image = _number(annotation, "image_id", what := _what(annotation))
-    if image not in listed:
+def _why_astray(annotation: Any, listed: Once) -> Message | None:
+    """Why it is about no image of the file; None when it is about one."""
+    try:
+        image = _number(annotation, "image_id", what := _what(annotation))
+        if image in listed:
+            return None
         raise BadSetting("{what} of the COCO file is about image {image}, which the file does not list.", what=what, image=image)
-    return image
+    except BadSetting as error:
+        return error.message
 
 
 def _label_of(annotation: Mapping[str, Any], categories: Mapping[Id, str | PdcError]) -> str:

@@ -6,7 +6,7 @@ a label is "none" only where the file says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -17,7 +17,7 @@ from pdc.domain.message import Message, joined
 from pdc.domain.values import Box
 from pdc.formats.records import Asked, Picture
 from pdc.formats.sources.index import FileIndex
-from pdc.spool import Once
+from pdc.spool import Once, Spool, spooled
 
 SPOILED = "another object there was left out, and the rest would look complete"
 SILENT = 'nothing is drawn, and the file does not say that none is there (--complete takes it as "none")'
@@ -80,24 +80,31 @@ class Record:
 class Contents:
     """What a file comes to."""
 
-    pictures: tuple[Picture, ...]
-    left_out: tuple[LeftOut, ...]
+    pictures: Collection[Picture]
+    left_out: Collection[LeftOut]
 
 
 def gather(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Callable[[T], str]) -> list[Record | LeftOut]:
     """What `read` makes of each source. One that is wrong is an image left out, with the sentence that says what is wrong."""
+    return list(gathered(sources, read, name))
 
-    def tried(source: T) -> Record | LeftOut:
+
+def gathered(sources: Iterable[T], read: Callable[[T], Record | LeftOut], name: Callable[[T], str]) -> Iterator[Record | LeftOut]:
+    """`gather`, one by one."""
+    for source in sources:
         try:
-            return read(source)
+            yield read(source)
         except PdcError as error:
-            return LeftOut(What.IMAGE, error.message, name(source))
-
-    return [tried(source) for source in sources]
+            yield LeftOut(What.IMAGE, error.message, name(source))
 
 
 def placed(entries: Iterable[Record | LeftOut], index: FileIndex, beside: str) -> list[Record | LeftOut]:
     """The entries of an annotation file, each knowing its file. A name that is exact beside it becomes the path from the top."""
+    return list(placing(entries, index, beside))
+
+
+def placing(entries: Iterable[Record | LeftOut], index: FileIndex, beside: str) -> Iterator[Record | LeftOut]:
+    """`placed`, one by one."""
 
     def path(name: str) -> str:
         return found if index.has(found := index.beside(beside, name)) else name
@@ -110,13 +117,16 @@ def placed(entries: Iterable[Record | LeftOut], index: FileIndex, beside: str) -
         left_out = tuple(replace(e, file=e.file and path(e.file)) for e in entry.left_out)
         return replace(entry, picture=replace(picture, file=file, group=group, beside=beside), left_out=left_out)
 
-    return [there(e) for e in entries]
+    return map(there, entries)
 
 
 def together(parts: Iterable[Contents]) -> Contents:
     """Of several sets, one after the other."""
-    parts = list(parts)
-    return Contents(tuple(p for part in parts for p in part.pictures), tuple(e for part in parts for e in part.left_out))
+    pictures, left_out = Spool[Picture](), Spool[LeftOut]()
+    for part in parts:
+        pictures.extend(part.pictures)
+        left_out.extend(part.left_out)
+    return Contents(spooled(pictures), spooled(left_out))
 
 
 def settle(entries: Iterable[Record | LeftOut], labels: Sequence[str] | None = None, complete: bool = False) -> Contents:
@@ -124,15 +134,17 @@ def settle(entries: Iterable[Record | LeftOut], labels: Sequence[str] | None = N
 
     `complete` says that every image was looked at for every label that is used: what is not drawn is "none".
     """
-    entries = list(entries)
-    records = [e for e in entries if isinstance(e, Record)]
-    left = [e for e in entries if isinstance(e, LeftOut)]
-    drawn = dict.fromkeys(label for r in records for label in _labels(r))
+    entries = spooled(entries)
+    drawn = dict.fromkeys(label for r in entries if isinstance(r, Record) for label in _labels(r))
     used = [n for n in dict.fromkeys(drawn if labels is None else labels) if n in drawn]
-    left += [LeftOut(What.LABEL, UNUSED, label=n) for n in dict.fromkeys(labels or ()) if n not in drawn]
-    settled = [_settled(r, used, complete) for r in records]
-    pictures = tuple(picture for picture, _ in settled if picture.asked)
-    return Contents(pictures, (*left, *(e for r, (_, more) in zip(records, settled, strict=True) for e in (*r.left_out, *more))))
+    pictures, left = Spool[Picture](), Spool[LeftOut](e for e in entries if isinstance(e, LeftOut))
+    left.extend(LeftOut(What.LABEL, UNUSED, label=n) for n in dict.fromkeys(labels or ()) if n not in drawn)
+    for record in (e for e in entries if isinstance(e, Record)):
+        picture, more = _settled(record, used, complete)
+        left.extend((*record.left_out, *more))
+        if picture.asked:
+            pictures.append(picture)
+    return Contents(spooled(pictures), spooled(left))
 
 
 def _labels(record: Record) -> list[str]:

@@ -4,8 +4,9 @@ twice."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
@@ -19,6 +20,7 @@ from pdc.formats.records import Asked, Picture, inside
 from pdc.formats.sources.index import FileIndex
 from pdc.images.burned_in.door import Passed, TextInImage, TextRule
 from pdc.images.intake import Accepted, ImageFiles, accept
+from pdc.spool import Once, Spool, spooled
 
 TEXT_IN_IT = (
     "text that may say who somebody is stands in it at {n} places; import the file again and choose to paint it over "
@@ -32,17 +34,25 @@ Name = Callable[[str], str]
 def renamed(contents: Contents, name: Name) -> tuple[Contents, dict[str, str]]:
     """The contents under the names that the labels have here, and which of them changed. One label may come of several."""
     names, refused = _names(contents, name)
-    left_out = [replace(e, label=names.get(e.label or "", e.label)) for e in contents.left_out]
+    left_out = Spool(replace(e, label=names.get(e.label or "", e.label)) for e in contents.left_out)
     spoiled = {(e.file, e.label) for e in left_out if e.what is What.OBJECT}
-    pictures: list[Picture] = []
+    pictures = Spool[Picture]()
     for picture in contents.pictures:
         asked = _joined(_called(a, names) for a in picture.asked if a.label in names)
         kept = tuple(a for a in asked if (picture.file, a.label) not in spoiled)
-        left_out += [LeftOut(What.OBJECT, SPOILED, picture.file, a.label) for a in asked if a not in kept for _ in a.shapes]
-        left_out += [LeftOut(What.ANSWER, refused[a.label], picture.file, a.label) for a in picture.asked if a.label in refused]
-        pictures.append(replace(picture, asked=kept))
+        left_out.extend(LeftOut(What.OBJECT, SPOILED, picture.file, a.label) for a in asked if a not in kept for _ in a.shapes)
+        refusals = (a.label for a in picture.asked if a.label in refused)
+        left_out.extend(LeftOut(What.ANSWER, refused[n], picture.file, n) for n in refusals)
+        if kept:
+            pictures.append(replace(picture, asked=kept))
     changed = {old: new for old, new in names.items() if old != new}
-    return Contents(tuple(p for p in pictures if p.asked), tuple(left_out)), changed
+    return Contents(spooled(pictures), spooled(left_out)), changed
+
+
+def _told(contents: Contents) -> dict[str, None]:
+    """The labels of the file, in order."""
+    of_marks = (a.label for p in contents.pictures for a in p.asked)
+    return dict.fromkeys(label for label in chain(of_marks, (e.label for e in contents.left_out)) if label)
 
 
 def _called(asked: Asked, names: Mapping[str, str]) -> Asked:
@@ -52,10 +62,9 @@ def _called(asked: Asked, names: Mapping[str, str]) -> Asked:
 
 def _names(contents: Contents, name: Name) -> tuple[dict[str, str], dict[str, str]]:
     """The new name of each label, and of others why they cannot be labels."""
-    told = [*(a.label for p in contents.pictures for a in p.asked), *(e.label for e in contents.left_out)]
     names: dict[str, str] = {}
     refused: dict[str, str] = {}
-    for label in dict.fromkeys(filter(None, told)):
+    for label in _told(contents):
         try:
             names[label] = name(label)
         except PdcError as error:
@@ -78,22 +87,24 @@ def chosen(contents: Contents, labels: Sequence[str] | None) -> Contents:
     """What is about these labels, in their order; None: all."""
     if labels is None:
         return contents
-    told = [*(a.label for p in contents.pictures for a in p.asked), *(e.label for e in contents.left_out)]
-    known = [n for n in dict.fromkeys(told) if n is not None]
+    known = list(_told(contents))
     if unknown := set(labels) - set(known):
         raise BadSetting(
             "The file has no category {label}; it has {labels}.", label=repr(min(unknown)), labels=", ".join(known) or "none"
         )
     pictures = (replace(p, asked=tuple(a for n in labels for a in p.asked if a.label == n)) for p in contents.pictures)
-    left_out = tuple(e for e in contents.left_out if e.label is None or e.label in labels)
-    return Contents(tuple(p for p in pictures if p.asked), left_out)
+    left_out = spooled(e for e in contents.left_out if e.label is None or e.label in labels)
+    return Contents(spooled(p for p in pictures if p.asked), left_out)
 
 
 def fitting(contents: Contents, task: Task | None) -> Contents:
     """The pictures with the answers that can answer `task`, one per label; with `task` None, each its own task."""
-    pairs = [_fitting(p, task) for p in contents.pictures]
-    gone = (entry for _, entries in pairs for entry in entries)
-    return Contents(tuple(p for p, _ in pairs if p.asked), (*contents.left_out, *gone))
+    pictures, left_out = Spool[Picture](), Spool(contents.left_out)
+    for picture, gone in (_fitting(p, task) for p in contents.pictures):
+        left_out.extend(gone)
+        if picture.asked:
+            pictures.append(picture)
+    return Contents(spooled(pictures), spooled(left_out))
 
 
 def _fitting(picture: Picture, task: Task | None) -> tuple[Picture, list[LeftOut]]:
@@ -139,16 +150,14 @@ class Pictures:
     says what becomes of those with text burned into them."""
 
     def __init__(
-        self, index: FileIndex, pictures: Sequence[Picture], waiting: Path | None, max_megapixels: float, rule: TextRule
+        self, index: FileIndex, pictures: Iterable[Picture], waiting: Path | None, max_megapixels: float, rule: TextRule
     ) -> None:
         self._index, self._waiting, self._max_megapixels, self._rule = index, waiting, max_megapixels, rule
-        self._places: Mapping[tuple[str, str], str | BadSetting] = index.names.matched(
-            (p.file, p.beside) for p in pictures if p.data is None
-        )
+        self._place = index.names.places(lambda: ((p.file, p.beside) for p in pictures if p.data is None))
 
     def check(self, picture: Picture) -> Checked | LeftOut:
         """The picture with its image, when the two belong together."""
-        place = self._places.get((picture.file, picture.beside))
+        place = None if picture.data is not None else self._place((picture.file, picture.beside))
         try:
             picture = _named(picture, place)
             accepted = accept(self._bytes(picture, place), picture.name, max_megapixels=self._max_megapixels)
@@ -197,25 +206,35 @@ def _within(picture: Picture, size: Size) -> Picture:
     return picture if picture.size is not None else replace(picture, asked=tuple(asked))
 
 
-def apart(checked: Sequence[Checked]) -> tuple[list[Checked], list[LeftOut]]:
+def apart(checked: Collection[Checked]) -> tuple[Collection[Checked], Collection[LeftOut]]:
     """Each picture once. What two say alike is taken once; where they differ nobody knows who is right, and neither is taken."""
-    said: dict[tuple[object, ...], list[tuple[Checked, Asked]]] = {}
+    met, several = Once(), Once()
     for one in checked:
+        if not met.add(one.sha256):
+            several.add(one.sha256)
+    dropped, left_out = _dropped((i, one) for i, one in enumerate(checked) if one.sha256 in several)
+    rest = (_without(one, dropped.get(i, frozenset())) for i, one in enumerate(checked))
+    return spooled(one for one in rest if one.picture.asked), left_out
+
+
+def _dropped(several: Iterable[tuple[int, Checked]]) -> tuple[dict[int, set[tuple[object, ...]]], list[LeftOut]]:
+    """Of pictures that come several times, each with its place: which answers at which place are not taken, and why."""
+    said: dict[tuple[object, ...], list[tuple[int, Checked, Asked]]] = {}
+    for i, one in several:
         for asked in one.picture.asked:
-            said.setdefault((one.sha256, *_asked_for(asked)), []).append((one, asked))
+            said.setdefault((one.sha256, *_asked_for(asked)), []).append((i, one, asked))
     left_out: list[LeftOut] = []
-    dropped: set[tuple[object, ...]] = set()
+    dropped: dict[int, set[tuple[object, ...]]] = {}
     for own in said.values():
-        if len({id(one) for one, _ in own}) == 1:
+        if len({i for i, _, _ in own}) == 1:
             continue
-        alike = all(_same(own[0][1], asked) for _, asked in own)
-        for one, asked in own[1:] if alike else own:
-            dropped.add((id(one), *_asked_for(asked)))
-            other = next(o for o, _ in own if o is not one)
+        alike = all(_same(own[0][2], asked) for _, _, asked in own)
+        for i, one, asked in own[1:] if alike else own:
+            dropped.setdefault(i, set()).add(_asked_for(asked))
+            other = next(o for k, o, _ in own if k != i)
             reason = _twice(one.picture.file, other.picture.file, alike=alike)
             left_out.append(LeftOut(What.ANSWER, reason, one.picture.file, asked.label))
-    rest = (_without(one, dropped) for one in checked)
-    return [one for one in rest if one.picture.asked], left_out
+    return dropped, left_out
 
 
 def _twice(file: str, other: str, *, alike: bool) -> str:
@@ -231,10 +250,10 @@ def _asked_for(asked: Asked) -> tuple[object, ...]:
     return asked.task, asked.label, asked.question
 
 
-def _without(one: Checked, dropped: set[tuple[object, ...]]) -> Checked:
+def _without(one: Checked, dropped: Collection[tuple[object, ...]]) -> Checked:
     if not dropped:
         return one
-    asked = tuple(a for a in one.picture.asked if (id(one), *_asked_for(a)) not in dropped)
+    asked = tuple(a for a in one.picture.asked if _asked_for(a) not in dropped)
     return replace(one, picture=replace(one.picture, asked=asked))
 
 

@@ -15,6 +15,7 @@ from pdc.formats.import_checks import Checked
 from pdc.formats.import_report import SAME, STAYS
 from pdc.formats.records import Asked
 from pdc.formats.shapes.outlines import outline_of, untraced
+from pdc.spool import Spool, spooled
 from pdc.store import Store
 from pdc.store.reading.records import Signature, Subject
 
@@ -27,10 +28,10 @@ Planned = tuple[Checked, list[Review]]
 
 def plan(
     store: Store, checked: Iterable[Checked], task: Task | None, author: str, *, replaces: bool
-) -> tuple[list[Planned], list[LeftOut]]:
-    """The reviews to be stored for each picture, with the revision that each will have, and what stays out and why."""
-    planned: list[Planned] = []
-    left_out: list[LeftOut] = []
+) -> tuple[Collection[Planned], Collection[LeftOut]]:
+    """The reviews to be stored for each picture that gets some, with the revision that each will have, and what stays out and
+    why."""
+    planned, left_out = Spool[Planned](), Spool[LeftOut]()
     retired, signed, several = store.retired(), store.signed(), store.read_by_several()
     for one in checked:
         if gone := retired.get(one.sha256):
@@ -49,9 +50,10 @@ def plan(
             standing.newest.update({r.question: r for r in own})
             kept, closed = _open(own, before, signed, several, one.picture.file)
             reviews += kept
-            left_out += more + closed
-        planned.append((one, reviews))
-    return planned, left_out
+            left_out.extend(more + closed)
+        if reviews:
+            planned.append((one, reviews))
+    return spooled(planned), spooled(left_out)
 
 
 def _current(store: Store, sha256: str) -> dict[Question, Review]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from pdc.domain.values import Review
 from pdc.formats.contents import SILENT, LeftOut, What, counted, grouped, told_left_out
+from pdc.spool import Once
 
 SAME = "the same is stored already"
 STAYS = "the image has another review of this question, which stays (--replace takes this one instead)"
@@ -34,16 +35,17 @@ class Imported:
     """
 
     path: Path
-    reviews: tuple[Review, ...]
-    left_out: tuple[LeftOut, ...]
+    reviews: Collection[Review]
+    left_out: Collection[LeftOut]
     renamed: Mapping[str, str] = field(default_factory=dict)
     spelled: Mapping[str, str] = field(default_factory=dict)
-    doubtful: tuple[LeftOut, ...] = ()
+    doubtful: Collection[LeftOut] = ()
     dry_run: bool = False
 
-    @property
+    @cached_property
     def images(self) -> int:
-        return len({r.image_sha256 for r in self.reviews})
+        met = Once()
+        return sum(met.add(r.image_sha256) for r in self.reviews)
 
     @property
     def replaced(self) -> int:
@@ -52,11 +54,11 @@ class Imported:
     @cached_property
     def table(self) -> tuple[LabelRow, ...]:
         """A row for each label, as the labels come."""
-        found: dict[str, list[Review]] = {}
+        found: dict[str, _Sums] = {}
         for review in self.reviews:
             for label in review.question.labels:
-                found.setdefault(label, []).append(review)
-        return tuple(_row(label, reviews) for label, reviews in found.items())
+                found.setdefault(label, _Sums(label)).add(review)
+        return tuple(sums.row() for sums in found.values())
 
     def told(self) -> str:
         """In one line: images, marks, "none" answers, counts, new names, and what was left out, by reason."""
@@ -80,12 +82,25 @@ class Imported:
         return f"{said}: {', '.join(parts)}.{again}{renamed}{spelled}{doubtful} {told_left_out(self.left_out)}".rstrip()
 
 
-def _row(label: str, reviews: list[Review]) -> LabelRow:
-    """`counted` is the number of images whose objects were only counted."""
-    numbers = [r.findings.counts(r.question.task).get(label, 0) for r in reviews]
-    marks = sum(m.label == label for r in reviews for m in r.findings.marks)
-    stated = sum(r.findings.stated.get(label, 0) > 0 for r in reviews)
-    return LabelRow(label, len({r.image_sha256 for r in reviews}), marks, numbers.count(0), stated)
+@dataclass(slots=True)
+class _Sums:
+    """A row as it is added up. `counted` is the number of images whose objects were only counted."""
+
+    label: str
+    images: Once = field(default_factory=Once)
+    marks: int = 0
+    none: int = 0
+    counted: int = 0
+
+    def add(self, review: Review) -> None:
+        label, findings = self.label, review.findings
+        self.images.add(review.image_sha256)
+        self.marks += sum(m.label == label for m in findings.marks)
+        self.none += findings.counts(review.question.task).get(label, 0) == 0
+        self.counted += findings.stated.get(label, 0) > 0
+
+    def row(self) -> LabelRow:
+        return LabelRow(self.label, len(self.images), self.marks, self.none, self.counted)
 
 
 def _doubts(doubtful: Iterable[LeftOut]) -> list[tuple[str, str]]:

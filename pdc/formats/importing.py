@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from pdc.formats.registry import read_index
 from pdc.formats.sources.index import FileIndex
 from pdc.images.burned_in.door import Passed, TextRule
 from pdc.images.intake import Accepted, ImageFiles
+from pdc.spool import Spool, spooled
 from pdc.store import Store
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.image_queries import IMPORTED
@@ -100,15 +101,16 @@ def import_file(
         contents = fitting(chosen(contents, [*map(naming, labels)] if labels is not None else None), task)
         checked, left_out = _checked(index, contents, waiting, max_megapixels, text_rule, progress)
         planned, kept = plan(store, checked, task, author, replaces=replace)
-        reviews = [review for _, reviews in planned for review in reviews]
-        left_out += kept
-        _refuse(path, bool(reviews), left_out, strict)
-        if not dry_run:
+        left_out.extend(kept)
+        _refuse(path, bool(planned), left_out, strict)
+        if dry_run:
+            reviews = spooled(review for _, own in planned for review in own)
+        else:
             reviews, late = _stored(store, images, planned, path.name, progress)
-            left_out += late
+            left_out.extend(late)
             store.record_event(AuditKind.IMPORTED, author, file=path.name, reviews=len(reviews))
-    doubtful = tuple(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, own in planned if one.turned and own)
-    return Imported(path, tuple(reviews), tuple(left_out), new_names, _spellings(reviews, dictionary), doubtful, dry_run)
+    doubtful = spooled(LeftOut(What.IMAGE, TURNED, one.picture.file) for one, _ in planned if one.turned)
+    return Imported(path, reviews, spooled(left_out), new_names, _spellings(reviews, dictionary), doubtful, dry_run)
 
 
 @contextmanager
@@ -144,30 +146,33 @@ def _spellings(reviews: Iterable[Review], labels: LabelDictionary) -> dict[str, 
 
 def _checked(
     index: FileIndex, contents: Contents, waiting: Path | None, max_megapixels: float, rule: TextRule, progress: Progress
-) -> tuple[list[Checked], list[LeftOut]]:
+) -> tuple[Collection[Checked], Spool[LeftOut]]:
     pictures = Pictures(index, contents.pictures, waiting, max_megapixels, rule)
-    tried = [pictures.check(p) for p in follow("Importing images", contents.pictures, progress)]
-    once, twice = apart([c for c in tried if isinstance(c, Checked)])
-    return once, [*contents.left_out, *(e for e in tried if isinstance(e, LeftOut)), *twice]
+    checked, left_out = Spool[Checked](), Spool(contents.left_out)
+    for picture in follow("Importing images", contents.pictures, progress):
+        tried = pictures.check(picture)
+        checked.append(tried) if isinstance(tried, Checked) else left_out.append(tried)
+    once, twice = apart(checked)
+    left_out.extend(twice)
+    return once, left_out
 
 
-def _refuse(path: Path, anything: bool, left_out: Sequence[LeftOut], strict: bool) -> None:
+def _refuse(path: Path, anything: bool, left_out: Collection[LeftOut], strict: bool) -> None:
     if not anything and not any(e.reason in (SAME, STAYS) for e in left_out):
         raise BadSetting("Nothing of {path} can be imported. {why}", path=path, why=told_left_out(left_out))
-    if strict and (lost := [e for e in left_out if is_loss(e)]):
+    if strict and (lost := spooled(e for e in left_out if is_loss(e))):
         raise BadSetting(
             "Nothing was imported from {path}, since --strict wants all of it. {why}", path=path, why=told_left_out(lost)
         )
 
 
 def _stored(
-    store: Store, images: ImageFiles, planned: Sequence[Planned], file: str, progress: Progress
-) -> tuple[list[Review], list[LeftOut]]:
+    store: Store, images: ImageFiles, planned: Collection[Planned], file: str, progress: Progress
+) -> tuple[Collection[Review], Collection[LeftOut]]:
     """The reviews as they are stored; one that somebody was faster with is left out."""
-    stored: list[Review] = []
-    late: list[LeftOut] = []
+    stored, late = Spool[Review](), list[LeftOut]()
     there = set(store.labels())
-    for one, reviews in follow("Storing reviews", [(one, own) for one, own in planned if own], progress):
+    for one, reviews in follow("Storing reviews", planned, progress):
         _add_image(store, images, one)
         _record_text(store, one.text, reviews[0].author)
         for review in reviews:
@@ -178,7 +183,7 @@ def _stored(
                 stored.append(store.save_review(review, key=f"{IMPORTED}{review.id} {file}", base_revision=review.revision - 1))
             except StaleSave:
                 late.append(LeftOut(What.ANSWER, "somebody reviewed the image meanwhile; import it again", one.picture.file))
-    return stored, late
+    return spooled(stored), late
 
 
 def _add_image(store: Store, images: ImageFiles, one: Checked) -> None:

@@ -136,7 +136,7 @@ def _sorted_out(index: FileIndex, readers: Mapping[str, Reader]) -> tuple[dict[s
 def _check_apart(index: FileIndex, read: Mapping[str, Contents], found: Mapping[str, Sequence[str]]) -> None:
     """BadSetting when one image is in several formats: nobody can tell which of them is right."""
     owners: dict[str, str] = {}
-    for name, contents in read.items():
+    for name, contents in read.items() if len(read) > 1 else ():
         for path in (index.names.find(p.file, p.beside) for p in contents.pictures if p.data is None):
             if path is not None and owners.setdefault(path, name) != name:
                 raise BadSetting(_several(index, path, found))

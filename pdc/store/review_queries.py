@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from pdc.domain.label_changes import question_now
 from pdc.domain.values import UNSEEN, USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
 from pdc.store.database import of_image, once
-from pdc.store.image_queries import counts, retired_shas, seen
+from pdc.store.image_queries import CHUNK, counts, retired_shas, seen
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.signatures import SignatureQueries
 from pdc.store.records import StoredDraft
@@ -137,6 +137,12 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         with self._read() as session:
             return session.scalar(select(func.max(PredictionRow.seq))) or 0
 
+    def predictions_by_id(self, ids: Collection[str]) -> dict[str, Prediction]:
+        """Those of these (a few) that are stored."""
+        with self._read() as session:
+            rows = session.scalars(select(PredictionRow).where(PredictionRow.id.in_(ids)))
+            return {row.id: self._prediction(session, row) for row in rows}
+
     def newest_prediction(self, sha256: str, question: Question, looks: int = 1) -> Prediction | None:
         """The newest answer to this question about this image from at least so many looks, whoever gave it."""
         return self._newest_answer(sha256, question, PredictionRow.looks >= looks)
@@ -241,6 +247,27 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         """Current reviews that say what is in the image: accepted or corrected, and not one among several readers'."""
         unsettled = self.unsettled()
         return [r for r in self.current_reviews(shas) if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
+
+    def each_usable(self) -> Iterator[Review]:
+        """`usable_reviews` of all images, of one moment, of which only a few are in memory."""
+        with self._read() as session:
+            numbers = self._usable(session)
+        for start in range(0, len(numbers), CHUNK):
+            query = select(ReviewRow).where(ReviewRow.seq.in_(numbers[start : start + CHUNK])).order_by(ReviewRow.seq)
+            with self._read() as session:
+                part = [self._review(session, row) for row in session.scalars(query)]
+            yield from part
+
+    def _usable(self, session: Session) -> list[int]:
+        """The numbers of the usable reviews, in order."""
+        newest = select(func.max(ReviewRow.seq)).where(seen()).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
+        columns = ReviewRow.seq, ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.verdict
+        kept = ReviewRow.seq.in_(newest), ReviewRow.image_sha256.not_in(retired_shas())
+        moved, unsettled = self._dictionary(session).moved, self._unsettled(session)
+        current: dict[tuple[str, Question], tuple[int, str]] = {}
+        for seq, sha, task, labels, verdict in session.execute(select(*columns).where(*kept).order_by(ReviewRow.seq)):
+            current[sha, question_now(mapping.question_of(task, labels), moved)] = seq, verdict
+        return sorted(seq for about, (seq, verdict) in current.items() if verdict in USABLE and about not in unsettled)
 
     def reviews(self, sha256: str | None = None, author: str | None = None, *, unseen: bool = False) -> list[Review]:
         """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first.

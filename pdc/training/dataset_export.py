@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +22,11 @@ from pdc import files
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.domain.label_changes import findings_now, question_now
+from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Status, Task
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
+from pdc.spool import spooled
 from pdc.store import Store
 from pdc.store.records import CLEANER
 
@@ -31,6 +34,7 @@ NO_REVIEWS = "There are no accepted or corrected reviews to train on; review som
 NO_CONSENSUS = (
     "There is nothing to train on yet: what one of several readers read is no truth. Make their consensus, or review some images."
 )
+CHUNK = 200  # reviews that are in memory with their answers at once
 Row = Mapping[str, Any]
 Said = TypeVar("Said", Review, Prediction)
 Pair = tuple[str, str]  # sha256 of two images that show the same thing
@@ -73,6 +77,7 @@ def export_training_set(
     held_out_share: float = 0.2,
     taught: Set[str] = frozenset(),
     wanted: Callable[[Review], bool] = lambda review: True,
+    progress: Progress = unseen,
 ) -> DatasetManifest:
     """Write train.jsonl, held_out.jsonl, images/ and, last, manifest.json. Row format: one object a line,
     {"image", "width", "height", "group", "task", "labels", "marks", "counts"}, in pixels of the image file it names; "predicted"
@@ -85,30 +90,31 @@ def export_training_set(
     """
     if not 0 <= held_out_share < 1:
         raise BadSetting("held_out_share is {value}; it needs a number from 0 up to but not including 1.", value=held_out_share)
-    reviews = [r for r in usable_here(store, images) if wanted(r)]
+    reviews = spooled(r for r in usable_here(store, images) if wanted(r))
     if not reviews:
         raise BadSetting(NO_CONSENSUS if store.unsettled() else NO_REVIEWS)
     known = {i.sha256: i for i in store.images()}
-    rows = _rows(store, reviews, known, taught)
+    rows = spooled(_rows(store, reviews, known, taught, progress))
     likes = _likenesses(store, images, {_sha256(r) for r in rows})
     pairs = [*near_duplicate_pairs(likes, likes), *same_original_pairs({sha256: known[sha256].name for sha256 in likes})]
-    held_out = _dealt(store, rows, _joined(rows, pairs, known), held_out_share)
+    asked = {(r["group"], tuple(r["labels"])) for r in rows}
+    held_out = _dealt(store, asked, _joined({group for group, _ in asked}, pairs, known), held_out_share)
     copies = _copies(pairs, {name for name, image in known.items() if image.group in held_out})
-    train = [r for r in rows if r["group"] not in held_out and _sha256(r) not in copies]
-    kept = [r for r in rows if r["group"] in held_out]
+    train = spooled(r for r in rows if r["group"] not in held_out and _sha256(r) not in copies)
+    kept = spooled(r for r in rows if r["group"] in held_out)
     if not train:
         raise BadSetting("Every reviewed image is held out for measuring; review images of other groups to train on.")
     folder = Path(folder)
-    hashes = _place_images(images, folder, sorted({_sha256(r) for r in (*train, *kept)}))
+    hashes = _place_images(images, folder, sorted({_sha256(r) for r in chain(train, kept)}), progress)
     left_out = tuple(sorted(copies & {_sha256(r) for r in rows if r["group"] not in held_out}))
     return _write(folder, train, kept, {**_told(reviews, hashes, likes, left_out), "unsettled": _unsettled(store, known)})
 
 
-def usable_here(store: Store, images: ImageFiles) -> list[Review]:
-    """The usable reviews, without those of images that were removed after a visitor's last visit."""
+def usable_here(store: Store, images: ImageFiles) -> Iterator[Review]:
+    """The usable reviews, without those of images that were removed after a visitor's last visit. Few are in memory."""
     retired = set(store.retired_by(CLEANER))
     removed = retired - images.present(retired)
-    return [review for review in store.usable_reviews() if review.image_sha256 not in removed]
+    return (review for review in store.each_usable() if review.image_sha256 not in removed)
 
 
 def _unsettled(store: Store, known: Mapping[str, Image]) -> tuple[str, ...]:
@@ -124,19 +130,20 @@ def export_held_out(store: Store, images: ImageFiles, folder: Path, taught: Set[
     Deals nothing out: only training decides the split. StoreUnavailable when the disk refuses or an image is damaged.
     """
     held_out, known = store.held_out_groups(), {i.sha256: i for i in store.images()}
-    reviews = [r for r in usable_here(store, images) if known[r.image_sha256].group in held_out]
-    rows = _rows(store, reviews, known, taught)
+    reviews = spooled(r for r in usable_here(store, images) if known[r.image_sha256].group in held_out)
+    rows = spooled(_rows(store, reviews, known, taught))
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
-    files.write(folder / "held_out.jsonl", _lines(rows))
+    files.write_pieces(folder / "held_out.jsonl", _lines(rows))
     return len(rows)
 
 
 def export_all(store: Store, images: ImageFiles, folder: Path, name: str, wanted: Callable[[Image], bool]) -> list[Row]:
     """Write every usable review of the wanted images to the file `name`, and its images/, in the labels' own names."""
     known = {i.sha256: i for i in store.images()}
-    rows = _rows(store, [r for r in usable_here(store, images) if wanted(known[r.image_sha256])], known, frozenset())
+    reviews = spooled(r for r in usable_here(store, images) if wanted(known[r.image_sha256]))
+    rows = list(_rows(store, reviews, known, frozenset()))
     _place_images(images, folder, sorted({_sha256(r) for r in rows}))
-    files.write(folder / name, _lines(rows))
+    files.write_pieces(folder / name, _lines(rows))
     return rows
 
 
@@ -147,14 +154,16 @@ def likenesses_to_learn_from(store: Store, images: ImageFiles) -> dict[str, Imag
     return {name: likeness for name, likeness in _likenesses(store, images, shown).items() if name in shown}
 
 
-def _rows(store: Store, reviews: Sequence[Review], known: Mapping[str, Image], taught: Set[str]) -> list[Row]:
-    labels, predicted = store.dictionary(), {p.id: p for p in store.predictions()}
-    rows = []
-    for review in reviews:
-        words = labels.taught(review.question.labels, taught)
-        answer = predicted.get(review.prediction_id or "")
-        rows.append(_row(known[review.image_sha256], _worded(_answerable(review), words), answer and _worded(answer, words)))
-    return rows
+def _rows(
+    store: Store, reviews: Collection[Review], known: Mapping[str, Image], taught: Set[str], progress: Progress = unseen
+) -> Iterator[Row]:
+    labels, coming = store.dictionary(), follow("Reading reviews", reviews, progress)
+    while part := list(islice(coming, CHUNK)):
+        predicted = store.predictions_by_id([r.prediction_id for r in part if r.prediction_id])
+        for review in part:
+            words = labels.taught(review.question.labels, taught)
+            answer = predicted.get(review.prediction_id or "")
+            yield _row(known[review.image_sha256], _worded(_answerable(review), words), answer and _worded(answer, words))
 
 
 def _worded(said: Said, words: Mapping[str, str]) -> Said:
@@ -195,9 +204,9 @@ def _copies(pairs: Iterable[Pair], held_out: set[str]) -> frozenset[str]:
     return frozenset(a for a, b in pairs if b in held_out) - held_out
 
 
-def _joined(rows: Sequence[Row], pairs: Sequence[Pair], known: Mapping[str, Image]) -> dict[str, str]:
+def _joined(groups: Set[str], pairs: Sequence[Pair], known: Mapping[str, Image]) -> dict[str, str]:
     """Each group's first name among the groups that show the same things."""
-    first = {group: group for group in {r["group"] for r in rows} | {known[name].group for pair in pairs for name in pair}}
+    first = {group: group for group in groups | {known[name].group for pair in pairs for name in pair}}
 
     def root(group: str) -> str:
         return group if first[group] == group else root(first[group])
@@ -208,14 +217,15 @@ def _joined(rows: Sequence[Row], pairs: Sequence[Pair], known: Mapping[str, Imag
     return {group: root(group) for group in first}
 
 
-def _dealt(store: Store, rows: Sequence[Row], joined: Mapping[str, str], share: float) -> frozenset[str]:
-    """All held-out groups, after dealing out those groups of `rows` that have no side yet. Joined groups go together."""
+def _dealt(store: Store, said: Set[tuple[str, tuple[str, ...]]], joined: Mapping[str, str], share: float) -> frozenset[str]:
+    """All held-out groups, after dealing out those that have no side yet. Joined groups go together. `said`: each group with
+    the labels of each of its questions."""
     held_out, training = store.held_out_groups(), store.training_groups()
     sides = [frozenset(joined.get(g, g) for g in side) for side in (held_out, training)]
-    every = {r["group"] for r in rows}
+    every = {group for group, _ in said}
     chosen: set[str] = set()
-    for label in sorted({label for r in rows for label in r["labels"]}):
-        asked = {joined[r["group"]] for r in rows if label in r["labels"]}
+    for label in sorted({label for _, labels in said for label in labels}):
+        asked = {joined[group] for group, labels in said if label in labels}
         chosen |= _chosen(asked, sides[0] | chosen, sides[1], round(len(asked) * share))
     joint = {joined[g] for g in every}
     chosen |= _chosen(joint, sides[0] | chosen, sides[1], _least(len(joint)) if share else 0)
@@ -282,8 +292,8 @@ def _mark(mark: Mark) -> Mapping[str, Any]:
     return {"point": [mark.shape.x, mark.shape.y], "label": mark.label}
 
 
-def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> dict[str, str]:
-    for sha256 in hashes:
+def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str], progress: Progress = unseen) -> dict[str, str]:
+    for sha256 in follow("Placing images", hashes, progress):
         source = images.path(sha256)
         with source.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -293,10 +303,10 @@ def _place_images(images: ImageFiles, folder: Path, hashes: Sequence[str]) -> di
 
 
 def _told(
-    reviews: Sequence[Review], hashes: Mapping[str, str], likes: Mapping[str, ImageHash], left_out: tuple[str, ...]
+    reviews: Collection[Review], hashes: Mapping[str, str], likes: Mapping[str, ImageHash], left_out: tuple[str, ...]
 ) -> dict[str, Any]:
     """Who reviewed what and when, for the manifest."""
-    times = sorted(r.created_at.isoformat(timespec="seconds") for r in reviews)
+    times = sorted({r.created_at.isoformat(timespec="seconds") for r in reviews})
     return {
         "reviewers": tuple(sorted({r.author for r in reviews})),
         "reviewed": (times[0], times[-1]),
@@ -306,13 +316,15 @@ def _told(
     }
 
 
-def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Mapping[str, Any]) -> DatasetManifest:
-    texts = {"train.jsonl": _lines(train), "held_out.jsonl": _lines(held_out)}
-    for name, text in texts.items():
-        files.write(folder / name, text)
+def _write(folder: Path, train: Collection[Row], held_out: Collection[Row], told: Mapping[str, Any]) -> DatasetManifest:
+    files.write_pieces(folder / "train.jsonl", _lines(train))
+    files.write_pieces(folder / "held_out.jsonl", _lines(held_out))
+    digest = hashlib.sha256()
+    for line in chain(_lines(train), (b"\0",), _lines(held_out)):
+        digest.update(line)
     manifest = DatasetManifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        digest=hashlib.sha256(b"\0".join(texts.values())).hexdigest(),
+        digest=digest.hexdigest(),
         train=_side(train),
         held_out=_side(held_out),
         **told,
@@ -321,11 +333,11 @@ def _write(folder: Path, train: Sequence[Row], held_out: Sequence[Row], told: Ma
     return manifest
 
 
-def _lines(rows: Iterable[Row]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+def _lines(rows: Iterable[Row]) -> Iterator[bytes]:
+    return (f"{json.dumps(row)}\n".encode() for row in rows)
 
 
-def _side(rows: Sequence[Row]) -> SplitSide:
+def _side(rows: Collection[Row]) -> SplitSide:
     labels: Counter[str] = Counter()
     for row in rows:
         labels.update(row["counts"])

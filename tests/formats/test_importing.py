@@ -33,7 +33,7 @@ from pdc.domain.values import Box, Findings, Question, Task, Verdict
 from pdc.formats.exporting import export
 from pdc.formats.import_report import LabelRow
 from pdc.formats.importing import import_file
-from pdc.formats.registry import read_index
+from pdc.formats.registry import read, read_index
 from pdc.formats.sources.index import FileIndex
 from pdc.formats.sources.parquet_images import ParquetImages
 from pdc.store.records import EventKind
@@ -232,7 +232,7 @@ def test_strict_stores_all_or_nothing(place, tmp_path: Path):
 
 def test_images_wait_nowhere_after_an_import(place, tmp_path: Path):
     taken(place, a_coco(tmp_path / "set", [BOXED, {**BOXED, "image_id": 2}]))
-    assert sorted(p.suffix for p in place.files.folder.rglob("*")) == [".png", ".png"]
+    assert sorted(p.suffix for p in place.files.folder.rglob("*") if p.is_file()) == [".png", ".png"]
 
 
 # labels
@@ -415,3 +415,44 @@ def test_a_file_takes_the_place_of_what_was_accepted_unseen(place, tmp_path: Pat
     export(other.store, other.files, tmp_path / "out", "coco")
     imported = import_file(place.store, place.files, tmp_path / "out", "file")
     assert [(r.author, r.revision) for r in place.store.usable_reviews()] == [("file", 2)] and not imported.left_out
+
+
+# large files
+
+
+def coco_of(n: int) -> dict[str, object]:
+    """Images in one order, annotations in another; some of both are wrong."""
+    images = [{"id": i, "file_name": f"{i}.png", "width": 40, "height": 30} for i in range(n)]
+    boxes = [[(7 * k) % 30, k % 20, 5.5, 6] for k in range(3 * n)]
+    annotations = [{"id": k, "image_id": k * 7 % n, "category_id": k % 2, "bbox": box} for k, box in enumerate(boxes)]
+    annotations += [{"id": "stray", "image_id": n + 9, "category_id": 0, "bbox": [0, 0, 1, 1]}, {"id": "bare"}]
+    annotations[4] |= {"iscrowd": 1}
+    annotations[5] |= {"category_id": 7}
+    images[3] |= {"id": 2}
+    return {"images": images, "annotations": annotations, "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]}
+
+
+@pytest.mark.parametrize("written", ["plain", "with a mark", "in UTF-16", "with NaN"])
+def test_a_large_coco_file_is_read_as_a_small_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str):
+    value = coco_of(30)
+    if written == "with NaN":
+        value["annotations"][0]["area"] = float("nan")  # pyright: ignore[reportIndexIssue]
+    encoding = {"with a mark": "utf-8-sig", "in UTF-16": "utf-16"}.get(written, "utf-8")
+    (tmp_path / "coco.json").write_text(json.dumps(value), encoding=encoding)
+    small = read(tmp_path / "coco.json")
+    for name, limit in {"pdc.spool.SHORT": 7, "pdc.spool.PART": 3, "pdc.formats.sources.coco_lists.STREAMED": 1}.items():
+        monkeypatch.setattr(name, limit)
+    large = read(tmp_path / "coco.json")
+    assert list(large.pictures) == list(small.pictures) and list(large.left_out) == list(small.left_out)
+    assert len(small.pictures) > 20 and len(small.left_out) > 4
+
+
+def test_an_import_of_many_stores_and_tells_the_same(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "coco.json").write_text(json.dumps(coco_of(12)))
+    for i in range(12):
+        Pillow.new("RGB", (40, 30), (i // 2, 9, 9)).save(tmp_path / f"{i}.png")  # each twice, with other marks
+    few = import_file(place.store, place.files, tmp_path / "coco.json", "ada", dry_run=True)
+    for name, limit in {"pdc.spool.SHORT": 2, "pdc.spool.PART": 2, "pdc.formats.sources.coco_lists.STREAMED": 1}.items():
+        monkeypatch.setattr(name, limit)
+    many = import_file(place.store, place.files, tmp_path / "coco.json", "ada", dry_run=True)
+    assert many.told() == few.told() and many.table == few.table and "Left out" in few.told()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from pdc.domain.errors import BadSetting
@@ -13,10 +13,14 @@ from pdc.formats.shapes import masks
 from pdc.formats.shapes.outlines import agrees, cut, polygon_of, traced, turned
 
 
-def has_crowds(annotations: Sequence[Any]) -> bool:
+def has_crowds(annotations: Iterable[Any]) -> bool:
     """Whether iscrowd 1 means a crowd. Of a tool that gives it to every mask (CVAT, which writes `attributes`) it does not."""
-    found = [a for a in annotations if isinstance(a, dict)]
-    return any(not a.get("iscrowd") for a in found) and not any("attributes" in a for a in found)
+    drawn = False
+    for annotation in (a for a in annotations if isinstance(a, dict)):
+        if "attributes" in annotation:
+            return False
+        drawn = drawn or not annotation.get("iscrowd")
+    return drawn
 
 
 def why_unread(annotation: Mapping[str, Any], crowds: bool) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from pdc.domain.errors import BadSetting
@@ -17,6 +17,7 @@ from pdc.domain.geometry import Size
 from pdc.formats.sources.names import LAYOUT, ImageNames, is_image, split_of
 from pdc.formats.sources.pixel_frame import Seen, seen
 
+T = TypeVar("T")
 MAX_FILES = 200_000
 MAX_BYTES = 1 << 30  # of one file
 MAX_ZIP_BYTES = 1 << 37  # of all files of a zip, unpacked
@@ -228,8 +229,15 @@ class FileIndex:
                 raise BadSetting("{file} is not JSON ({why}); export it again.", file=file, why=str(error)) from None
         return self._last[file]
 
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """What was made under that name, as long as no other file was read since; made now otherwise."""
+        if name not in self._last:
+            self._last.clear()
+            self._last[name] = make()
+        return self._last[name]
+
     def forget(self) -> None:
-        """Drop the JSON value that is kept: a large file takes much memory."""
+        """Drop what is kept of a file: of a large one that is much."""
         self._last.clear()
 
     def seen(self, file: str) -> Seen | None:

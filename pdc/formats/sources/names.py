@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ LAYOUT = IMAGES | MARKS | {"data", "dataset", "upload", "uploads", "local-files"
 """folders that say how a data set lies, and not which image is meant"""
 MASKS = {"segmentationclass", "segmentationobject", "segmentation", "masks", "mask"}
 SPLITS = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
+NOWHERE = "no image of this name is there; put the images beside the annotations."
 Parts = tuple[str, ...]
 
 
@@ -106,15 +108,25 @@ class ImageNames:
 
     def __init__(self, files: Iterable[str]) -> None:
         self._files = frozenset(files)
-        self._by_spelling: list[dict[str, list[str]]] = [defaultdict(list) for _ in LEVELS]
-        self._scopes: set[Parts] = {()}
-        for image in sorted(filter(is_image, self._files)):
-            parts = PurePosixPath(image).parts
-            if not MASKS.isdisjoint(p.casefold() for p in parts[:-1]):
-                continue
-            for level, spelling in enumerate(spellings(parts[-1])):
-                self._by_spelling[level][spelling].append(image)
-            self._scopes.update(parts[:i] for i in range(1, len(parts)))
+        self._levels: dict[int, dict[str, list[str]]] = {}
+
+    @cached_property
+    def _scopes(self) -> set[Parts]:
+        folders = {PurePosixPath(image).parts[:-1] for image in self._images()}
+        return {parts[:i] for parts in folders for i in range(len(parts) + 1)} | {()}
+
+    def _images(self) -> Iterator[str]:
+        shown = (image for image in self._files if is_image(image))
+        return (i for i in shown if MASKS.isdisjoint(p.casefold() for p in PurePosixPath(i).parts[:-1]))
+
+    def _spelt(self, level: int) -> dict[str, list[str]]:
+        """The images by their names as this level compares them. Made when it is asked for: most sets need only the first."""
+        if level not in self._levels:
+            found: dict[str, list[str]] = defaultdict(list)
+            for image in sorted(self._images()):
+                found[spellings(PurePosixPath(image).name)[level]].append(image)
+            self._levels[level] = found
+        return self._levels[level]
 
     def find(self, name: str, beside: str = "") -> str | None:
         """The picture's path, or None when none or several fit."""
@@ -126,20 +138,30 @@ class ImageNames:
     def located(self, name: str, beside: str = "") -> Found:
         """BadSetting says why none can be told."""
         wanted = Wanted.of(name, beside)
-        for path in wanted.exact:
-            if path in self._files:
-                return Found(path, (0, 0))
+        if (path := self._exact(wanted)) is not None:
+            return Found(path, (0, 0))
         scope = self._scope(wanted.beside)
         for level, spelling in enumerate(spellings(wanted.last)):
-            there = self._by_spelling[level].get(spelling, ())
+            there = self._spelt(level).get(spelling, ())
             fitting = [f for p in there if (f := _fit(wanted, p, scope, level)) is not None]
             if fitting:
                 return _only(fitting)
-        raise BadSetting("no image of this name is there; put the images beside the annotations.")
+        raise BadSetting(NOWHERE)
+
+    def _exact(self, wanted: Wanted) -> str | None:
+        return next((path for path in wanted.exact if path in self._files), None)
 
     def _scope(self, beside: Parts) -> Parts:
         """The folder nearest to the annotation file that holds images."""
         return next(beside[:i] for i in range(max(len(beside) - 1, 0), -1, -1) if beside[:i] in self._scopes)
+
+    def places(self, wanted: Callable[[], Iterable[tuple[str, str]]]) -> Callable[[tuple[str, str]], str | BadSetting]:
+        """`matched`, of any number, gone through several times: only names that are not exact are kept in memory."""
+        unsure = dict.fromkeys(key for key in wanted() if self._exact(Wanted.of(*key)) is None)
+        claimed = {path for key in unsure if (path := self.find(*key)) is not None}
+        rivals = (key for key in wanted() if self._exact(Wanted.of(*key)) in claimed) if claimed else ()
+        told = self.matched([*unsure, *rivals])
+        return lambda key: told.get(key) or self._exact(Wanted.of(*key)) or BadSetting(NOWHERE)
 
     def matched(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str | BadSetting]:
         """The path for each (name, beside), or why there is none: also where two names would get one picture."""

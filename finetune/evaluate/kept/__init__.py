@@ -1,0 +1,1 @@
+"""What a measuring that was stopped had been told already."""
