@@ -16,7 +16,7 @@ from pdc.web.api.errors import errors
 from pdc.web.api.parts import After, Limit, Parts
 from pdc.web.ui.words import language_of
 
-ALL_DONE = "No image of this list needs work any more."
+ALL_DONE = "No image of this list needs work that nobody else has open."
 Text = Annotated[str, Query(max_length=200)]
 Before = Annotated[str | None, Query(max_length=2000, description="`previous` of the answer before.")]
 
@@ -61,8 +61,11 @@ def routes(parts: Parts) -> APIRouter:
         asked: Wanted,
         after: Annotated[str | None, Query(max_length=64, description="SHA-256 of the last.")] = None,
     ) -> shapes.Image:
-        """The next image that needs work and that nobody else has open, behind the one named. 404 when none is left."""
-        found = next(Sending(parts.images).following(parts.reader(request), _asked(parts, asked), after), None)
+        """The next image that needs work, behind the one named, and that nobody else has open. For two minutes nobody else is
+        sent to it. 404 when none is left."""
+        reader, sending = parts.reader(request), Sending(parts.images)
+        ahead = sending.following(reader, _asked(parts, asked), after)
+        found = next((image for image in ahead if sending.claims.take(image.sha256, reader)), None)
         if found is None:
             raise NotFound(ALL_DONE)
         return told.image(found)

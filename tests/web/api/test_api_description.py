@@ -75,13 +75,14 @@ def test_labels_are_listed_and_found_by_their_words(ada: Script):
     assert ada.get("/labels/find", text="RBC") == {"name": "red blood cell", "candidates": []}
 
 
-def test_the_list_is_walked_a_page_at_a_time_and_says_what_is_next(ada: Script):
+def test_the_list_is_walked_a_page_at_a_time_and_says_what_is_next_to_one_reader_each(ada: Script, bob: Script):
     shas = [ada.bring(f"walked {n}.png") for n in range(3)]
     first = ada.get("/worklist", name="walked", limit=2)
     rest = ada.get("/worklist", name="walked", limit=2, after=first["next"])
     assert [e["sha256"] for e in (*first["images"], *rest["images"])] == shas
     assert (first["total"], first["capped"], rest["next"], first["images"][0]["stage"]) == (3, False, None, "new")
     assert ada.get("/worklist/next", name="walked", after=shas[0])["sha256"] == shas[1]
+    assert bob.get("/worklist/next", name="walked", after=shas[0])["sha256"] == shas[2]
     assert ada.get("/worklist/progress", name="walked")["total"] == 3
     assert ada.get("/worklist/next", 404, name="no such name")["error"]
 
@@ -98,10 +99,9 @@ def test_a_page_of_another_site_saves_nothing_with_somebodys_cookie(place: Offic
 
 
 def test_every_sentence_of_a_refusal_has_its_german():
-    modules = [
-        sys.modules[f"pdc.web.api.{name}"] for name in ("adapters", "errors", "images", "jobs", "predictions", "rates", "reviews")
-    ]
+    names = ("adapters", "errors", "images", "jobs", "predictions", "rates", "reviews", "worklist")
+    modules = [sys.modules[f"pdc.web.api.{name}"] for name in names]
     said = [v for m in modules for k, v in vars(m).items() if k.isupper() and isinstance(v, str) and v.endswith(".")]
-    said.remove(modules[-2].NO_LIBRARY)  # for the log
+    said.remove(sys.modules["pdc.web.api.rates"].NO_LIBRARY)  # for the log
     told = {getattr(sentence, "text", sentence) for sentence in said}
     assert len(told) > 10 and told <= dictionaries()["de"].keys()
