@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from pdc.domain.values import Adapter, Question, RunStatus, Task
 from pdc.inference.adapter_ref import AdapterRef, Route, Wanted
 from pdc.inference.experts.registry import Experts
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.jobs.training import by_hand
 from pdc.settings import Settings
 from pdc.store.records import RunRecord
 from pdc.store.store import Store
@@ -65,7 +67,7 @@ def _lead(settings: Settings, config: Callable[[], TrainConfig], name: str | Non
     try:
         store = open_store(settings)
         _note_running(store, run)
-        with _failure_noted(store, run):
+        with _failure_noted(store, run), by_hand(settings, store, run, getpass.getuser()):
             store.set_run_status(run.name, _train(run, settings, store, progress))
     except BaseException as error:
         with suppress(OSError):  # a full disk must not hide what went wrong

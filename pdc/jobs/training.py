@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -19,8 +21,12 @@ from pdc.domain.values import RunStatus
 from pdc.jobs.desk import JobDesk
 from pdc.jobs.kinds import Asked, Cancelled, Ended, Kind, Report, Result
 from pdc.jobs.launching.base import Command, Launched, Launcher
+from pdc.jobs.launching.local import LocalLauncher
+from pdc.jobs.worker import Hand
 from pdc.settings import Settings
+from pdc.store.jobs.queries import MOST_TRIES
 from pdc.store.jobs.records import OPEN, Job, Wanted
+from pdc.store.store import Store
 from pdc.training.process import ProcessTrainer, TrainingProgress, command_of, environment, is_alive, process_start
 from pdc.training.run_folder import Run
 
@@ -130,6 +136,19 @@ class JobTrainer(ProcessTrainer):
 
     def _job(self) -> Job | None:
         return next(iter(self.desk.store.jobs(Wanted(kinds=(TRAIN,), states=OPEN), 1)), None)
+
+
+@contextmanager
+def by_hand(settings: Settings, store: Store, run: Run, by: str) -> Iterator[None]:
+    """A training that somebody began at a terminal is listed as a job too, so that nothing else is trained meanwhile. One that a
+    job began is listed already. BadSetting while another training goes on."""
+    wanted = Wanted(kinds=(TRAIN,), states=OPEN)
+    if any(job.asked.get("run") == run.name for job in store.jobs(wanted, 1)):
+        yield
+        return
+    kind = Training(settings, LocalLauncher()).kind
+    with Hand(store).does(kind, {"run": run.name}, by, tries=MOST_TRIES):
+        yield
 
 
 class Evaluating:

@@ -138,16 +138,16 @@ class Worker:
 
 class Hand:
     """Jobs that a process does itself, beside its own way of telling: they are listed with the others, and where the process dies
-    a worker goes on with them."""
+    a worker goes on with them, unless they count as tried often enough."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.name, self._never = store, f"{platform.node()}:{os.getpid()}:{token_hex(4)}", Event()
 
     @contextmanager
-    def does(self, kind: Kind, asked: Asked, by: str) -> Iterator[Report]:
+    def does(self, kind: Kind, asked: Asked, by: str, tries: int = 1) -> Iterator[Report]:
         """A job while the block lasts. Ended leaves it cancelled, any other error failed; BadSetting where it cannot begin."""
         alone = kind.alone({**asked, "by": by})
-        job = self.store.add_job(kind.name, asked, by, alone=alone, worker=self.name, tries=1)
+        job = self.store.add_job(kind.name, asked, by, alone=alone, worker=self.name, tries=tries)
         state, error = JobState.FAILED, FAILED
         try:
             with Held(self.store, job, self.name, self._never, BEAT_SECONDS) as held:

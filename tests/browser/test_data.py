@@ -43,6 +43,22 @@ def data_tab(page) -> None:
     page.wait_for_selector(".pdc-sheet td")
 
 
+def test_an_export_is_prepared_as_a_job_and_downloaded_from_the_list(browser, workbench, tmp_path: Path):
+    bench = workbench()
+    reviewed(bench)
+    page = open_page(browser, bench)
+    data_tab(page)
+    page.click(".pdc-data button:text-is('Prepare as a job')")
+    page.wait_for_selector(".pdc-jobs li[data-state=done]")
+    with page.expect_download() as waiting:
+        page.click(".pdc-jobs a:text-is('Download')")
+    waiting.value.save_as(tmp_path / "coco.zip")
+    with ZipFile(tmp_path / "coco.zip") as archive:
+        assert archive.testzip() is None and "coco.json" in archive.namelist()
+    assert not page.errors
+    page.close()
+
+
 def test_an_export_says_what_it_leaves_out_and_comes_as_a_zip(browser, workbench, tmp_path: Path):
     bench = workbench()
     reviewed(bench)

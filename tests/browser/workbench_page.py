@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,10 @@ from pdc.images.intake import ImageFiles
 from pdc.inference.adapter_ref import AdapterRef
 from pdc.inference.predictors.base import Answer, SoFar
 from pdc.inference.predictors.local import LocalPredictor
+from pdc.jobs.desk import JobDesk
+from pdc.jobs.exporting import Exporting
+from pdc.jobs.kinds import Kinds
+from pdc.jobs.worker import Worker
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.history import History
@@ -33,6 +39,7 @@ from pdc.training.fresh import fresh
 from pdc.training.process import ProcessTrainer
 from pdc.web.app import NO_OFFER, Offer, build_server
 from pdc.web.auth import Access
+from pdc.web.data_routes import export_of
 from pdc.web.ui.app import build_ui, gradio_options
 from pdc.web.ui.data_tab import DataTab
 from pdc.web.ui.history_tab import HistoryTab
@@ -128,6 +135,7 @@ class Workbench:
                 prefetcher=prefetcher,
                 offer=offer,
                 counts=self.counts,
+                jobs=None if private else (_exports(self.service, folder / "jobs"), folder / "jobs"),
                 gradio_options=gradio_options(),
             )
         )
@@ -152,6 +160,13 @@ class Workbench:
 
     def stages(self) -> list[Stage]:
         return [e.stage for e in self.images.walk("reader", WorklistFilter())]
+
+
+def _exports(service: ReviewService, folder: Path) -> JobDesk:
+    """Exports as jobs, each done as soon as it is asked for."""
+    kinds = Kinds.of([Exporting(service.store, partial(export_of, service), folder).kind])
+    worker = Worker(service.store, kinds)
+    return JobDesk(service.store, kinds, added=lambda: Thread(target=worker.run_all).start())
 
 
 def _training(folder: Path, store: Store) -> TrainingTab:

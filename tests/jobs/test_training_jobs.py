@@ -14,7 +14,7 @@ from pdc.domain.values import RunStatus
 from pdc.jobs.desk import JobDesk
 from pdc.jobs.kinds import Kinds
 from pdc.jobs.launching.base import Command
-from pdc.jobs.training import WAITING, JobTrainer, Training
+from pdc.jobs.training import WAITING, JobTrainer, Training, by_hand
 from pdc.jobs.worker import Worker
 from pdc.settings import Settings
 from pdc.store import Store
@@ -153,3 +153,21 @@ def test_only_a_run_that_is_there_and_not_complete_can_be_a_job(place: Place):
     (run.folder / "COMPLETE").touch()
     with pytest.raises(BadSetting, match="complete"):
         place.trainer.desk.start("train", {"run": "one"}, "ada")
+
+
+def test_a_training_begun_at_a_terminal_is_a_job_and_stands_in_the_way_of_others(place: Place):
+    run = Run.create(place.runs, TrainConfig("base"), "mine")
+    with by_hand(place.settings, place.store, run, "root"):
+        assert (job_of(place).asked, job_of(place).state) == ({"run": "mine"}, JobState.RUNNING)
+        with pytest.raises(BadSetting, match=r"mine is still training"):
+            place.trainer.start("ada")
+        other = Run.create(place.runs, TrainConfig("base"), "other")
+        with pytest.raises(BadSetting, match="does that already"), by_hand(place.settings, place.store, other, "bob"):
+            pass
+    assert job_of(place).state is JobState.DONE
+
+
+def test_a_training_that_a_job_began_is_no_second_job(place: Place):
+    name = place.trainer.start("ada")
+    with by_hand(place.settings, place.store, Run.open(place.runs, name), "root"):
+        assert len(place.store.jobs()) == 1
