@@ -47,6 +47,7 @@ def test_every_setting_that_is_named_exists(path: Path):
 def test_the_services_get_settings_that_exist_and_name_what_is_there():
     services: dict[str, dict[str, Any]] = COMPOSE["services"]
     assert set(services["app"]["environment"]) <= KNOWN | {"FORWARDED_ALLOW_IPS"}
+    assert services["worker"]["command"][0] in get_command(app).commands  # type: ignore[attr-defined]
     for service in services.values():
         named = [place.split(":")[0] for place in service.get("volumes", ())]
         assert set(named) <= set(COMPOSE["volumes"]) and set(service.get("secrets", ())) <= set(COMPOSE["secrets"])

@@ -141,6 +141,8 @@ def test_an_account_without_a_name_as_in_a_container_has_its_number(monkeypatch)
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 543_210, raising=False)
     assert entry.account() == "uid 543210"
+    commands = (ROOT / "pdc" / "cli").rglob("*.py")
+    assert [path.name for path in commands if "getuser" in path.read_text("utf-8")] == ["entry.py"]
 
 
 def test_the_log_shows_what_was_asked_for_and_nothing_of_alembic_at_info():
