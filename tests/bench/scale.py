@@ -141,15 +141,10 @@ def _first_page(service: ReviewService) -> None:
 
 def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     """What the route of the list answers."""
-<<<<<<< HEAD
-    rows, progress = worklist_part(listed.page(READER, wanted), {}), listed.progress(READER, wanted)
-    return rows | worklist_page(progress, PrefetchState(0), PoolState(), readers=listed.readers(), labels=listed.store.labels())
-=======
     progress = listed.progress(READER, wanted)
     shown = worklist_part(listed.page(READER, wanted), Claims(listed.service).told(READER))
     readers, labels = listed.readers(), listed.store.labels()
     return shown | worklist_page(progress, PrefetchState(0), PoolState(), readers=readers, labels=labels, visitors=None)
->>>>>>> 3b62974 (Listing: the page says how many images are still being worked out; a total that is not counted to its end is 1,000+)
 
 
 def _save(service: ReviewService, i: int) -> None:

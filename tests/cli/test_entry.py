@@ -72,6 +72,8 @@ def test_every_command_of_finetune_is_a_verb_of_pdc_and_both_have_their_own_help
         "restore",
         "archive",
         "record",
+        "jobs",
+        "work",
     }
     assert names(pdc_app) - names(finetune_app) == own
 
