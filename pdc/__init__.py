@@ -11,5 +11,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Gradio tells its makers of every interface that is made, unless this is off: it would ask api.gradio.app and huggingface.co.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+# After each event Gradio sums up the last 10,000 for a page that PDC does not show. That takes longer than a save.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
+
 # Read by onnxruntime when it is imported: from 1.29 on its wheels for Linux report sessions to their makers unless told not to.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

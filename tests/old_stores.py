@@ -18,8 +18,8 @@ def put_back(path: Path, revision: str) -> None:
     _make(old, revision)
     with closing(sqlite3.connect(path)) as database, closing(sqlite3.connect(old)) as before:
         known, now = _columns(before), _columns(database)
-        for table in now.keys() - known.keys():
-            database.execute(f"DROP TABLE {table}")
+        for table in sorted(now.keys() - known.keys() - {"sqlite_sequence"}):  # an index of words before its own tables
+            database.execute(f"DROP TABLE IF EXISTS {table}")
         for table in known:
             for column in now[table] - known[table]:
                 database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

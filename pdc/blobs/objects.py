@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,12 @@ class ObjectBlobs:
     @classmethod
     def at(cls, url: str, cache: Cache) -> ObjectBlobs:
         """The store that a URL names. BadSetting where it cannot be used."""
-        try:
-            from obstore.exceptions import BaseError
-            from obstore.store import from_url
-        except ModuleNotFoundError:
-            raise BadSetting(NO_PACKAGE) from None
+        obstore = _obstore()
         client = {"timeout": SECONDS, "connect_timeout": timedelta(seconds=5), "allow_http": _plain_http()}
         retries = {"max_retries": 3, "retry_timeout": SECONDS}
         try:
-            store = from_url(url, client_options=client, retry_config=retries)
-        except (BaseError, ValueError) as error:
+            store = obstore.store.from_url(url, client_options=client, retry_config=retries)
+        except (obstore.exceptions.BaseError, ValueError) as error:
             raise BadSetting(BAD_URL, url=repr(url), why=_first_line(error)) from None
         return cls(store, url, cache)
 
@@ -51,11 +48,9 @@ class ObjectBlobs:
         return self.cache.get(key) is not None or self._about(key) is not None
 
     def write(self, key: str, data: bytes) -> None:
-        import obstore
-
         if self._about(key) is None:
             with self._sentences():
-                obstore.put(self.store, sharded(key), data)
+                _obstore().put(self.store, sharded(key), data)
 
     def local(self, key: str) -> Path:
         return self.cache.get(key) or self.cache.put(key, self._read(key))
@@ -65,48 +60,47 @@ class ObjectBlobs:
         return about["size"] if about else 0
 
     def remove(self, key: str) -> None:
-        import obstore
-
         with self._sentences(), suppress(FileNotFoundError):
-            obstore.delete(self.store, sharded(key))
+            _obstore().delete(self.store, sharded(key))
         self.cache.drop(key)
 
     def all_keys(self) -> Iterator[str]:
-        import obstore
-
         with self._sentences():
-            for some in obstore.list(self.store):
+            for some in _obstore().list(self.store):
                 yield from (key_of(one["path"]) for one in some)
 
     def sweep(self) -> int:
         return 0  # a part of an object is never kept, and the cache drops what is old
 
     def _read(self, key: str) -> bytes:
-        import obstore
-
         with self._sentences():
-            return bytes(obstore.get(self.store, sharded(key)).bytes())
+            return bytes(_obstore().get(self.store, sharded(key)).bytes())
 
     def _about(self, key: str) -> Any | None:
-        import obstore
-
         with self._sentences():
             try:
-                return obstore.head(self.store, sharded(key))
+                return _obstore().head(self.store, sharded(key))
             except FileNotFoundError:
                 return None
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
         """What the store refuses, as StoreUnavailable; FileNotFoundError stays as it is."""
-        from obstore.exceptions import BaseError
-
         try:
             yield
         except FileNotFoundError:
             raise
-        except BaseError as error:
+        except _obstore().exceptions.BaseError as error:
             raise StoreUnavailable(NO_ANSWER, url=self.name, why=_first_line(error)) from error
+
+
+def _obstore() -> Any:
+    """The library, which is installed where an object store is used. BadSetting where it is not."""
+    try:
+        import_module("obstore.store")
+        return import_module("obstore")
+    except ModuleNotFoundError:
+        raise BadSetting(NO_PACKAGE) from None
 
 
 def _plain_http() -> bool:

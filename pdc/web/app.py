@@ -78,6 +78,7 @@ from pdc.web.watching.requests import Routed, Watched
 from pdc.web.watching.routes import HEALTH, READY, Watching, add_watching_routes
 
 log = logging.getLogger(__name__)
+QUEUE_SECONDS = 0.005  # between two looks for a new event; Gradio looks a thousand times a second, also at night
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
@@ -171,6 +172,7 @@ def _mount(app: FastAPI, blocks: Any, access: Access, options: dict[str, Any]) -
     blocks.analytics_enabled = False
     blocks.max_threads = MOST_WAITING  # Gradio counts events, also those that wait without a thread
     blocks.queue(max_size=MOST_QUEUED)
+    blocks._queue.sleep_when_free = QUEUE_SECONDS
     gradio.mount_gradio_app(
         app,
         blocks,

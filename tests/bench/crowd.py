@@ -56,6 +56,8 @@ class Told:
 
     seconds: list[float] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
+    cpu: float = 0.0
+    """seconds of a core that the servers took meanwhile"""
     refused: list[str] = field(default_factory=list)
 
     def add(self, other: Told) -> None:
@@ -117,25 +119,25 @@ class Reader:
             self.told.seconds.append(monotonic() - due)
 
 
-async def _together(urls: list[str], shas: list[str], act: str, every: float, seconds: float) -> Told:
+async def _together(urls: list[str], pids: list[int], shas: list[str], act: str, every: float, seconds: float) -> Told:
     readers = [Reader(urls[n % len(urls)], f"reader {n}") for n in range(len(shas))]
     for reader, sha in zip(readers, shas, strict=True):
         await reader.open(sha)
     for reader in readers[:1]:
         await reader.work(act, monotonic(), 0, 0, WARM)
         reader.told = Told(marks=reader.told.marks)
-    begun, apart = monotonic() + 1, every / len(readers)
+    begun, apart, before = monotonic() + 1, every / len(readers), _cpu_seconds(pids)
     work = (r.work(act, begun, n * apart, every, max(1, int(seconds / every))) for n, r in enumerate(readers))
     await asyncio.gather(*work)
-    told = Told()
+    told = Told(cpu=_cpu_seconds(pids) - before)
     for reader in readers:
         told.add(reader.told)
         await reader.web.aclose()
     return told
 
 
-def crowd(urls: list[str], shas: list[str], act: str, every: float, seconds: float) -> Told:
-    return asyncio.run(_together(urls, shas, act, every, seconds))
+def crowd(urls: list[str], pids: list[int], shas: list[str], act: str, every: float, seconds: float) -> Told:
+    return asyncio.run(_together(urls, pids, shas, act, every, seconds))
 
 
 def fill(home: Path, url: str, images: int, readers: int) -> list[str]:
@@ -182,11 +184,9 @@ def measure(url: str, home: Path, asked: argparse.Namespace, name: str) -> None:
     home.mkdir(parents=True, exist_ok=True)
     shas = fill(home, url, max(asked.images, asked.readers), asked.readers)
     with serving(home, url, asked.processes) as servers:
-        in_another = partial(_in_another_process, urls=[server.url for server in servers], act=asked.act)
+        in_another = partial(_in_another_process, [s.url for s in servers], [s.pid for s in servers], asked.act)
         alone = in_another(shas[:1], every=ALONE_EVERY, seconds=asked.alone)
-        before = _cpu_seconds(servers)
         many = in_another(shas[-asked.readers :], every=EVERY, seconds=asked.seconds)
-        spent = (_cpu_seconds(servers) - before) / len(many.seconds)
         told = Told()
         told.add(alone)
         told.add(many)
@@ -194,19 +194,19 @@ def measure(url: str, home: Path, asked: argparse.Namespace, name: str) -> None:
         for who, found in ((f"{name}, 1 reader", alone), (f"{name}, {asked.readers} readers", many)):
             p = " | ".join(f"{1000 * seconds:.0f}" for seconds in np.percentile(found.seconds, (50, 95, 99)))
             print(f"| {who} | {len(found.seconds)} | {p} | {p95:.1f} | {len(found.refused)} | {lost(url, told)} |", flush=True)
-        print(f"{1000 * spent:.0f} ms of a core for each save of the crowd, with opening its pages")
+        print(f"{1000 * many.cpu / len(many.seconds):.0f} ms of a core for each save of the crowd")
         for sentence in sorted(set(many.refused))[:5]:
             print(f"refused: {sentence}")
 
 
-def _cpu_seconds(servers: list[Server]) -> float:
-    times = (psutil.Process(server.pid).cpu_times() for server in servers)
+def _cpu_seconds(pids: list[int]) -> float:
+    times = (psutil.Process(pid).cpu_times() for pid in pids)
     return sum(time.user + time.system for time in times)
 
 
-def _in_another_process(shas: list[str], *, urls: list[str], act: str, every: float, seconds: float) -> Told:
+def _in_another_process(urls: list[str], pids: list[int], act: str, shas: list[str], *, every: float, seconds: float) -> Told:
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(crowd, (urls, shas, act, every, seconds))
+        return pool.apply(crowd, (urls, pids, shas, act, every, seconds))
 
 
 def main() -> None:

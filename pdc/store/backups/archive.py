@@ -184,7 +184,9 @@ def _files(home: Path) -> Iterator[tuple[str, Path]]:
 
 def _images(images: Blobs | None) -> Iterator[tuple[str, Path]]:
     """Images that lie elsewhere, each fetched when its turn comes; by the path that they have in a PDC_HOME."""
-    for key in images.all_keys() if images else ():
+    if images is None:
+        return
+    for key in images.all_keys():
         with suppress(FileNotFoundError):  # removed meanwhile
             yield f"{IMAGES}/{sharded(key)}", images.local(key)
 
