@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,17 @@ def test_an_import_does_not_bring_back_what_was_retired(place: Place, tmp_path: 
 def test_an_image_that_is_not_there_cannot_be_retired(place: Place):
     with pytest.raises(NotFound):
         retire(place, "0" * 64)
+
+
+def test_images_are_read_some_at_a_time_without_the_retired_ones_and_a_visitor_reads_their_own(place: Place):
+    a, b = place.store.images()
+    for owner, name in (("anna", "100%_of hers.png"), ("bert", "his.png")):
+        place.store.add_image(replace(a, name=name), owner)
+    first, last = place.store.image_page(0, 1)
+    assert first == [a] and last is not None and place.store.image_page(last, 1) == ([b], None)
+    assert [i.name for i in place.store.image_page(0, 9, "anna")[0]] == ["100%_of hers.png"]
+    assert place.store.image_page(0, 9, "anna", "00%_OF")[0] and not place.store.image_page(0, 9, "anna", "100__")[0]
+    retire(place, a.sha256, owner="anna")
+    assert place.store.image_page(0, 9, "anna") == ([], None) and place.store.image_page(0, 9, "bert")[0]
+    retire(place, a.sha256)
+    assert place.store.image_page(0, 9) == ([b], None)
