@@ -27,8 +27,8 @@ class Data {
     this.unseen = html("input", { type: "checkbox" });
     this.nameless = html("input", { type: "checkbox" });
     this.download = html("button", { type: "button", class: "pdc-main", on: { click: () => this.export() } }, "Export");
-    this.later = html("button", { type: "button", title: "For many images: you may close the page, and the file waits under Jobs", on: { click: () => this.prepare() } }, "Prepare as a job");
-    this.jobs = new Jobs("export,import,predict", { predict: "Have all images answered" });
+    this.later = html("button", { type: "button", hidden: "", title: "For many images: you may close the page, and the file waits under Jobs", on: { click: () => this.prepare() } }, "Prepare as a job");
+    this.jobs = new Jobs("export,import,predict", { predict: "Have all images answered" }, (may) => { this.later.hidden = !may.includes("export"); });
     this.told = html("div", { class: "pdc-told", role: "status" });
     this.table = html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "Table of counts" });
     this.number = html("p", { role: "status" });

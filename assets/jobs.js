@@ -13,8 +13,9 @@ const KINDS = {
 const clock = (at) => new Date(at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 
 export class Jobs {
-  // `kinds`: which to list; `offers`: kind -> the text of a button that starts one.
-  constructor(kinds, offers = {}) {
+  // `kinds`: which to list; `offers`: kind -> the text of a button that starts one; `told` hears which kinds may be started.
+  constructor(kinds, offers = {}, told = (may) => may) {
+    this.told = told;
     this.kinds = kinds;
     this.refused = "";
     this.said = html("p", { role: "status" });
@@ -44,7 +45,8 @@ export class Jobs {
     clearTimeout(this.again);
     try {
       const { jobs, may } = await ask(`api/jobs?kinds=${this.kinds}`);
-      this.root.hidden = false;
+      this.root.hidden = !jobs.length && !may.length;
+      this.told(may);
       for (const [kind, button] of this.offers) button.hidden = !may.includes(kind);
       text(this.said, this.refused || jobs.length ? this.refused : t("No job yet. What runs here goes on when you close the page."));
       this.list.replaceChildren(...jobs.map((job) => this.row(job)));
