@@ -222,12 +222,12 @@ def test_an_error_while_a_login_is_looked_up_lets_nobody_in(house: House, monkey
     def broken(*args: Any) -> None:
         raise StoreUnavailable("The database is away.")
 
-    for name in ("user", "use_token"):
+    for name in ("user", "user_of", "use_token"):
         monkeypatch.setattr(type(house.store), name, broken)
     for knocking in (browser, program):
         for path in ("/api/worklist", f"/images/{sha}.png", "/config", "/gradio_api/info"):
             assert knocking.send("GET", path).status_code == 503, path
-    monkeypatch.setattr(type(house.store), "user", lambda *args: 1 / 0)
+    monkeypatch.setattr(type(house.store), "user_of", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         browser.send("GET", "/api/worklist")
 
