@@ -29,7 +29,7 @@ export class Offer {
     const closed = closedAt();
     const again = offer && (closed > offer.reviews || offer.reviews - closed >= offer.every);
     this.root.hidden = !again;
-    if (again) text(this.words, t("{reviews} reviews not learnt yet", offer));
+    if (again) text(this.words, t("{reviews} reviews not learnt yet", { reviews: offer.capped ? `${offer.reviews}+` : offer.reviews }));
   }
 
   close() {

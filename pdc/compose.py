@@ -190,6 +190,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     background = [work for work in (pool, cleaning, worker) if work]
 
     def warm_up(say: Callable[[str], None]) -> None:
+        store.sum_up()
         model.warm_up(say)
         for work in background:
             work.start()
@@ -448,7 +449,7 @@ def tabs_of(
     from pdc.review.worklist import Worklist
     from pdc.training.config import TrainConfig
     from pdc.training.fresh import fresh
-    from pdc.training.readers import readers
+    from pdc.training.readers import offered
     from pdc.web.ui.agreement.tab import AgreementTab
     from pdc.web.ui.counting.tab import CountTab
     from pdc.web.ui.data_tab import DataTab
@@ -472,7 +473,7 @@ def tabs_of(
     tabs |= {"Reading study": StudyTab(service)} if service.blind else {}
     tabs |= ({"Agreement": AgreementTab(reports, ReadTwice(counts, reports))} if reports else {}) | {"Data": DataTab()}
     worked = LearntReviews(store).edits
-    suspected = SuspicionPanel(adapters, partial(readers, store), review)
+    suspected = SuspicionPanel(adapters, partial(offered, store), review)
     config, role = TrainConfig.for_model(settings.model, **settings.loading), partial(role_of, settings, store)
     new = partial(fresh, store, settings.runs, config)
     tabs["Training"] = TrainingTab(JobTrainer(settings, desk), adapters, config, worked, suspected, role, new)

@@ -7,7 +7,7 @@ here needs a restart.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
 from pdc.adapters.promotion_gate import objections, undecided
 from pdc.adapters.succession import answering, handed_back, in_force, takeovers
-from pdc.adapters.suspicions import Suspicion, images_of, suspicions, with_confirmations
+from pdc.adapters.suspicions import Suspicion, images_of, suspected, suspicions, with_confirmations
 from pdc.adapters.test_sets import set_notes
 from pdc.domain.errors import BadModel, BadSetting, NotFound, PdcError
 from pdc.domain.message import Message, joined
@@ -45,7 +45,7 @@ class AdapterStore(Protocol):
     def activations(self, base: str) -> list[Activation]: ...
     def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None: ...
     def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None: ...
-    def confirmations(self) -> list[Event]: ...
+    def confirmations(self, of: Collection[str] | None = None) -> list[Event]: ...
 
 
 class Adapters:
@@ -153,7 +153,7 @@ class Adapters:
         """What its measurement says against it, a sentence each; the model is not asked. BadModel when damaged."""
         found = self.verify(adapter.name)
         measured = (adapter.metrics.get("candidate") or {}).get("labels") or labels_served(adapter.path)
-        metrics, names = with_confirmations(adapter.metrics, self.store.confirmations()), self.route().names
+        metrics, names = self._confirmed(adapter.metrics), self.route().names
         return objections(adapter.name, metrics, names(measured), found, names)
 
     def waiting(self) -> Adapter | None:
@@ -168,7 +168,11 @@ class Adapters:
 
     def suspicions(self, name: str) -> list[Suspicion]:
         """Reviews behind the adapter that chance does not explain, and that nobody has confirmed."""
-        return suspicions(with_confirmations(self.get(name).metrics, self.store.confirmations()))
+        return suspicions(self._confirmed(self.get(name).metrics))
+
+    def _confirmed(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The metrics with what was confirmed of them since."""
+        return with_confirmations(metrics, self.store.confirmations(suspected(metrics)))
 
     def confirm(self, name: str, reader: str, *, by: str, reason: str) -> None:
         """Somebody looked at this reader's images that are suspected behind the adapter: the reviews are right, for a reason."""

@@ -97,6 +97,11 @@ def with_confirmations(metrics: Metrics, confirmed: Iterable[Event]) -> Metrics:
     return {**metrics, "suspicions": {**report, "found": found}}
 
 
+def suspected(metrics: Metrics) -> frozenset[str]:
+    """Every image that is to be looked at, confirmed or not."""
+    return frozenset(image for found in _report(metrics).get("found", ()) for image in found["images"])
+
+
 def told(report: Metrics) -> list[Message]:
     """The whole report in sentences: how much was compared, what was found, and what could not be judged."""
     numbers = Message(COMPARED, n=report["reviews"], readers=report["readers"], compared=report["compared"])

@@ -20,6 +20,7 @@ from pdc.inference.predictors.base import Answer, Predictor, SoFar
 from pdc.inference.predictors.vote import VotePredictor
 from pdc.review.drafts import Draft
 from pdc.review.requests import Cancelled, Priority, RequestTable, Watch
+from pdc.store.database import Images
 from pdc.store.store import Store
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ class Answers:
             return self.store.newest_prediction(sha256, asked, looks)
         return self.store.latest_prediction(sha256, asked, *self.serving(asked), versions=self.versions, looks=looks)
 
-    def answered_images(self, question: Question, looks: int = 1) -> frozenset[str]:
-        """The images with a stored answer to a question, from at least so many looks, by who serves now; empty where the model
-        was taught none of it."""
+    def answered_images(self, question: Question, looks: int = 1, of: Images = None) -> frozenset[str]:
+        """The images (`of` some) with a stored answer to a question, from at least so many looks, by who serves now; empty where
+        the model was taught none of it."""
         asked = self.asked(question)
         if asked is None:
             return frozenset()
-        return self.store.answered_images(asked, self.serving(asked) if self.serving else None, self.versions, looks)
+        return self.store.answered_images(asked, self.serving(asked) if self.serving else None, self.versions, looks, of)
 
     def request(
         self,

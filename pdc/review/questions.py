@@ -92,7 +92,7 @@ def said_about(service: ReviewService, reader: str, sha256: str | None = None) -
     store = service.store
     parts = service.reads.parts(reader, sha256)
     lines = store.review_lines(reader if service.apart else None, sha256, unseen=True)
-    kept = service.kept_from(reader)
+    kept = service.kept_from(reader, sha256)
     lines = [r for r in lines if r.image_sha256 not in parts and r.image_sha256 not in kept]
     hidden = kept | {sha for sha, part in parts.items() if not part.given.shows_model}
     answers = {} if service.blind else store.answered_questions(sha256)

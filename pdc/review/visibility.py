@@ -51,7 +51,7 @@ class ImageAccess(Answers):
         is what its reader says where they are asked about text in it: TextInImage when they have not said it yet.
         """
         self.limits.bring(owner, len(data))
-        name = NUMBERED.format(n=self.store.count_images() + 1) if self.numbered else name
+        name = NUMBERED.format(n=self.store.newest_image() + 1) if self.numbered else name
         passed = self.text_rule.passed(accept(data, name, max_megapixels=self.max_megapixels), text)
         stored, notes = self._added(passed, group, owner)
         self._record_text(passed, owner or UPLOAD)
@@ -81,7 +81,7 @@ class ImageAccess(Answers):
 
     def _back_again(self, sha256: str, by: str) -> Iterator[Message]:
         """A retired image that is brought again is in the list again."""
-        event = self.store.retired(self.room(by)).get(sha256)
+        event = self.store.retired(self.room(by), [sha256]).get(sha256)
         if event is not None:
             self.restore([sha256], by)
             yield Message(BACK_AGAIN, reader=event.by, date=f"{event.at:%Y-%m-%d}")
@@ -115,7 +115,8 @@ class ImageAccess(Answers):
             for sha256 in shas:
                 self.image(sha256, by)
         holding = kind in (EventKind.HELD_BACK, EventKind.RELEASED)
-        already = self.held_back(by) if holding else self.store.retired(self.room(by))
+        ask = self.store.held_back if holding else self.store.retired
+        already = ask(self.room(by), shas)
         undoes = kind in (EventKind.RESTORED, EventKind.RELEASED)
         changed = [sha for sha in dict.fromkeys(shas) if (sha in already) is undoes]
         self.store.add_events(changed, kind, by=by, reader=self.room(by), note=why)
@@ -135,7 +136,7 @@ class ImageAccess(Answers):
     def reviews(self, reader: str, sha256: str | None = None) -> list[Review]:
         """Every revision that this reader may see, of one image or of all, oldest first. None of images that they read beside
         others now, or of a count and have not read blind yet."""
-        parts = self.reads.parts(reader, sha256).keys() | self.kept_from(reader)
+        parts = self.reads.parts(reader, sha256).keys() | self.kept_from(reader, sha256)
         return [r for r in self.store.reviews(sha256, reader if self.private else None) if r.image_sha256 not in parts]
 
     def hides(self, sha256: str, question: Question, author: str) -> bool:
@@ -146,9 +147,10 @@ class ImageAccess(Answers):
             return unread or kept_back(self.store, sha256, author)
         return not part.given.shows_model or (self.blind and not part.finished)
 
-    def kept_from(self, reader: str) -> frozenset[str]:
-        """Images of open counts that this reader has to read blind first: nothing that anybody said of them is shown or told."""
-        return kept_from(self.store, reader)
+    def kept_from(self, reader: str, sha256: str | None = None) -> frozenset[str]:
+        """Images (this one or all) of open counts that this reader has to read blind first: nothing that anybody said of them is
+        shown or told."""
+        return kept_from(self.store, reader, sha256)
 
     def reads_blind(self, sha256: str) -> bool:
         """Whether who reads this image is to see the model's marks only after their own."""

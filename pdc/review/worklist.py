@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,7 +21,7 @@ from pdc.review.listing.upkeep import upkeep_of
 from pdc.review.service import ReviewService
 from pdc.store.listing.pages import MOST
 from pdc.store.listing.records import ListedRow
-from pdc.store.records import EventKind, ReviewLine
+from pdc.store.records import EventKind
 
 PACE_WINDOW = timedelta(hours=1)
 SHA256 = 64  # signs
@@ -101,7 +101,7 @@ class Worklist:
         counted, capped = self._counted(self._reading(reader, wanted))
         auto_accepted, predicted = counted[Stage.AUTO_ACCEPTED], counted[Stage.PREDICTED]
         done = sum(n for stage, n in counted.items() if not Stage(stage).open) - auto_accepted
-        speed = pace(self.store.review_lines(reader), datetime.now(UTC))
+        speed = pace(self.store.read_since(reader, datetime.now(UTC) - PACE_WINDOW))
         return Progress(done, _total(counted, capped), speed, auto_accepted, predicted, capped, self.upkeep.waiting())
 
     def _reading(self, reader: str, wanted: WorklistFilter) -> Reading:
@@ -153,8 +153,7 @@ class Worklist:
         where images are private."""
         if self.service.private:
             return []
-        known = {u.name for u in self.store.users()} | {r.author for r in self.store.review_lines()}
-        return sorted(known | {e.reader for e in self.store.events() if e.reader})
+        return sorted({user.name for user in self.store.users()} | self.store.known_readers())
 
     def assign(self, shas: Sequence[str], reader: str | None, by: str) -> None:
         """Forbidden where images are private, and to give them to others without the role for it."""
@@ -179,9 +178,8 @@ def without_hints(wanted: WorklistFilter, blind: bool) -> WorklistFilter:
     return replace(wanted, order=Order.TIME) if blind and wanted.order in (Order.UNCERTAIN, Order.DISAGREEMENT) else wanted
 
 
-def pace(reviews: Sequence[ReviewLine], now: datetime) -> float | None:
-    """Images an hour over the reviews (oldest first) of the last hour; None when fewer than three images were reviewed."""
-    last: dict[str, datetime] = {r.image_sha256: r.created_at for r in reviews if now - r.created_at < PACE_WINDOW}
+def pace(last: Mapping[str, datetime]) -> float | None:
+    """Images an hour, of when each image of the last hour was reviewed last; None when fewer than three were."""
     if len(last) < 3:
         return None
     hours = (max(last.values()) - min(last.values())).total_seconds() / 3600

@@ -12,12 +12,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from threading import RLock, local
 from types import ModuleType
 from typing import Any, TypeVar, TypeVarTuple
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -160,6 +161,21 @@ def once(session: Session, asked: Hashable, read: Callable[[], T]) -> T:
     return known[asked]
 
 
+def pieces(names: Collection[str], size: int = 500) -> Iterator[list[str]]:
+    """The names, as many at a time as a query takes."""
+    waiting = iter(names)
+    while piece := list(islice(waiting, size)):
+        yield piece
+
+
+def each_once(session: Session, column: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> Iterator[Any]:
+    """The values of an indexed column, each once: of few values among many rows each is one look into the index."""
+    value = session.scalar(select(func.min(column)).where(*where))
+    while value is not None:
+        yield value
+        value = session.scalar(select(func.min(column)).where(*where, column > value))
+
+
 Images = str | Collection[str] | None
 """one image by its sha256, some (a few hundred), or all"""
 
@@ -171,9 +187,14 @@ def some(images: Images) -> Hashable:
 
 def of_image(query: Select[*Columns], column: InstrumentedAttribute[str], images: Images) -> Select[*Columns]:
     """The query for these images, or as it is."""
+    return query.where(*among(column, images))
+
+
+def among(column: InstrumentedAttribute[Any], images: Images) -> tuple[ColumnElement[bool], ...]:
+    """That a row is of these images."""
     if images is None:
-        return query
-    return query.where(column == images if isinstance(images, str) else column.in_(images))
+        return ()
+    return (column == images,) if isinstance(images, str) else (column.in_(images),)
 
 
 def open_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:

@@ -19,14 +19,15 @@ class EffortQueries(Database):
         with self._write() as session:
             session.merge(row)
 
-    def efforts(self, author: str) -> list[Effort]:
-        """Of this reader's reviews, the newest first."""
+    def efforts(self, author: str, limit: int | None = None) -> list[Effort]:
+        """Of this reader's reviews, the newest first; at most so many."""
         query = (
             select(EffortRow, ReviewRow.created_at, ImageRow.name)
             .join(ReviewRow, ReviewRow.id == EffortRow.review_id)
             .join(ImageRow, ImageRow.sha256 == ReviewRow.image_sha256)
             .where(ReviewRow.author == author)
-            .order_by(ReviewRow.seq.desc())
+            .order_by(ReviewRow.created_at.desc(), ReviewRow.seq.desc())
+            .limit(limit)
         )
         with self._read() as session:
             found = session.execute(query)

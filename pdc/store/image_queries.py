@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from pdc.domain.label_changes import question_now
-from pdc.domain.values import UNSEEN, USABLE, Image, Question, Review, Verdict
+from pdc.domain.values import UNSEEN, Image, Question, Review, Verdict
 from pdc.store import mapping
+from pdc.store.database import Columns, pieces
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.records import Signature, Subject
 from pdc.store.reading.signatures import SignatureQueries
@@ -21,8 +21,6 @@ from pdc.store.records import Event, EventKind
 from pdc.store.tables import EventRow, ImageRow, LikenessRow, OwnerRow, ReviewRow
 
 CHUNK = 500
-
-
 IMPORTED = "import "  # begins the key under which an imported review is saved; its id and its file follow
 RETIREMENT = EventKind.RETIRED, EventKind.RESTORED
 HOLDING = EventKind.HELD_BACK, EventKind.RELEASED
@@ -52,6 +50,18 @@ def _newest_of(kinds: Sequence[EventKind], owner: str | None, among: Collection[
     last = select(func.max(EventRow.seq)).where(of_these, _whose(owner)).group_by(EventRow.image_sha256)
     last = last if among is None else last.where(EventRow.image_sha256.in_(among))
     return select(EventRow.image_sha256, EventRow.kind).where(EventRow.seq.in_(last))
+
+
+def _among(query: Select[*Columns], of: Collection[str] | None) -> Iterator[Select[*Columns]]:
+    """The query of events as it is, or for some of these images at a time."""
+    if of is None:
+        yield query
+    else:
+        yield from (query.where(EventRow.image_sha256.in_(some)) for some in pieces(of))
+
+
+def _seq(row: EventRow) -> int:
+    return row.seq
 
 
 def _whose(owner: str | None) -> ColumnElement[bool]:
@@ -87,38 +97,41 @@ def _images_after(session: Session, seq: int) -> tuple[list[Image], int | None]:
 class ImageQueries(ReaderQueries, SignatureQueries):
     """What is known about images, read without holding all of it. Nothing of a retired image is erased: it is only left out."""
 
-    def retired(self, owner: str | None = None) -> dict[str, Event]:
-        """sha256 -> who retired the image, when and why; in the order in which they were retired."""
+    def retired(self, owner: str | None = None, of: Collection[str] | None = None) -> dict[str, Event]:
+        """sha256 -> who retired the image, when and why; of these images or of all, in the order in which they were retired."""
         newest: dict[str, Event] = {}
-        for event in self.retirements(owner):
+        for event in self.retirements(owner, of):
             newest.pop(event.image_sha256, None)
             newest[event.image_sha256] = event
         return {sha: e for sha, e in newest.items() if e.kind is EventKind.RETIRED}
 
-    def retirements(self, owner: str | None = None) -> list[Event]:
-        """Every retirement and restoration, oldest first."""
-        return self._decisions(RETIREMENT, _whose(owner))
+    def retirements(self, owner: str | None = None, of: Collection[str] | None = None) -> list[Event]:
+        """Every retirement and restoration, of these images or of all, oldest first."""
+        return self._decisions(RETIREMENT, _whose(owner), of=of)
 
-    def held_back(self, owner: str | None = None) -> frozenset[str]:
-        """The images that no export may hold: held back by whoever may see everything, or of their own ones by `owner`."""
-        whose = dict.fromkeys((None, owner))
-        with self._read() as session:
-            newest = (row for one in whose for row in session.execute(_newest_of(HOLDING, one)))
-            return frozenset(sha256 for sha256, kind in newest if kind == str(EventKind.HELD_BACK))
+    def held_back(self, owner: str | None = None, of: Collection[str] | None = None) -> frozenset[str]:
+        """The images (of these or of all) that no export may hold: held back by whoever may see everything, or of their own ones
+        by `owner`."""
+        newest = {
+            (e.image_sha256, e.reader): e.kind for one in (None, owner) for e in self._decisions(HOLDING, _whose(one), of=of)
+        }
+        return frozenset(sha256 for (sha256, _), kind in newest.items() if kind is EventKind.HELD_BACK)
 
     def holds(self) -> list[Event]:
         """Every time that an image was held back or released, oldest first."""
         return self._decisions(HOLDING)
 
-    def confirmations(self) -> list[Event]:
-        """Who looked at whose review of an image and says that it is right, oldest first."""
-        return self._decisions((EventKind.CONFIRMED,))
+    def confirmations(self, of: Collection[str] | None = None) -> list[Event]:
+        """Who looked at whose review of an image (of these or of all) and says that it is right, oldest first."""
+        return self._decisions((EventKind.CONFIRMED,), of=of)
 
-    def _decisions(self, kinds: Sequence[EventKind], *which: ColumnElement[bool]) -> list[Event]:
-        of_these = EventRow.kind.in_([str(kind) for kind in kinds])
-        query = select(EventRow).where(of_these, *which).order_by(EventRow.seq)
+    def _decisions(
+        self, kinds: Sequence[EventKind], *which: ColumnElement[bool], of: Collection[str] | None = None
+    ) -> list[Event]:
+        query = select(EventRow).where(EventRow.kind.in_([str(kind) for kind in kinds]), *which)
         with self._read() as session:
-            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in session.scalars(query)]
+            rows = (row for part in _among(query, of) for row in session.scalars(part))
+            return [Event(r.image_sha256, EventKind(r.kind), r.by, r.reader, r.note, r.at) for r in sorted(rows, key=_seq)]
 
     def import_files(self) -> dict[str, str]:
         """Id of each imported review -> the name of the file that it came from; empty where that was not noted."""
@@ -130,6 +143,11 @@ class ImageQueries(ReaderQueries, SignatureQueries):
         """Those that are retired too."""
         with self._read() as session:
             return session.scalar(select(func.count()).select_from(ImageRow)) or 0
+
+    def newest_image(self) -> int:
+        """The number of the image that came last; 0 where there is none."""
+        with self._read() as session:
+            return session.scalar(select(func.max(ImageRow.seq))) or 0
 
     def image_page(self, after: int, limit: int, owner: str | None = None, name: str = "") -> tuple[list[Image], int | None]:
         """Images that are not retired, oldest first, behind the number `after`; and the number to go on from, None at the end.
@@ -161,38 +179,26 @@ class ImageQueries(ReaderQueries, SignatureQueries):
 
     def images_by_sha(self, shas: Sequence[str]) -> dict[str, Image]:
         """Those of these images that are stored, retired ones too."""
-        parts = [shas[start : start + CHUNK] for start in range(0, len(shas), CHUNK)]
         with self._read() as session:
-            rows = [row for part in parts for row in session.scalars(select(ImageRow).where(ImageRow.sha256.in_(part)))]
+            rows = [row for part in pieces(shas) for row in session.scalars(select(ImageRow).where(ImageRow.sha256.in_(part)))]
             return {row.sha256: mapping.image(row) for row in rows}
 
-    def count_usable(self, since: datetime | None = None) -> int:
-        """How many usable reviews there are, or were saved after a time; no mark is read."""
-        return sum(verdict in USABLE for current in self.current_ids(since=since).values() for _, verdict in current)
-
-    def current_ids(self, author: str | None = None, since: datetime | None = None) -> dict[str, list[tuple[str, Verdict]]]:
-        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first; `since`:
-        of those alone that were saved after that time.
+    def current_ids(self, author: str | None = None) -> dict[str, list[tuple[str, Verdict]]]:
+        """sha256 -> (id, verdict) of the newest review of each question, by one author or by anybody, oldest first.
 
         Of what several readers read only the consensus: nothing before there is one. What was auto-accepted is here where it is
         all that is said."""
         with self._read() as session:
-            return self._current_ids(session, self._unsettled(session), author, since)
+            return self._current_ids(session, self._unsettled(session), author)
 
     def _current_ids(
-        self,
-        session: Session,
-        unsettled: Collection[Subject],
-        author: str | None = None,
-        since: datetime | None = None,
-        shas: Collection[str] | None = None,
+        self, session: Session, unsettled: Collection[Subject], author: str | None = None, shas: Collection[str] | None = None
     ) -> dict[str, list[tuple[str, Verdict]]]:
         """`current_ids`; with `shas` of these images (a few) alone."""
         unseen = ReviewRow.verdict.in_(UNSEEN)
         newest = select(func.max(ReviewRow.seq)).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, unseen)
         newest = newest if shas is None else newest.where(ReviewRow.image_sha256.in_(shas))
         newest = newest if author is None else newest.where(ReviewRow.author == author)
-        newest = newest if since is None else newest.where(ReviewRow.created_at > since)
         kept = counts(ReviewRow.image_sha256, author, shas)
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.id, ReviewRow.verdict
         found: dict[str, dict[Question, tuple[str, Verdict]]] = {}
@@ -233,8 +239,7 @@ class ImageQueries(ReaderQueries, SignatureQueries):
             return self._by_id(session, ids)
 
     def _by_id(self, session: Session, ids: Sequence[str]) -> list[Review]:
-        parts = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-        rows = [row for part in parts for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
+        rows = [row for part in pieces(ids) for row in session.scalars(select(ReviewRow).where(ReviewRow.id.in_(part)))]
         return [self._review(session, row) for row in sorted(rows, key=lambda row: row.seq)]
 
     def likenesses(self, rule: int, of: Collection[str] | None = None) -> dict[str, str]:

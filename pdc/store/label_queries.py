@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,11 +15,11 @@ from sqlalchemy.orm import Session
 from pdc.domain.certainty.counts import chances_now
 from pdc.domain.label_changes import LabelChange, LabelEvent, check_change, findings_now, fold, question_now
 from pdc.domain.labels import LabelDictionary, Vocabulary
-from pdc.domain.values import UNSEEN, Prediction, Question, Review, check_label
+from pdc.domain.values import Prediction, Question, Review, check_label
 from pdc.settings import ASSETS
 from pdc.store import mapping
 from pdc.store.audit.chain import Chain
-from pdc.store.database import Database
+from pdc.store.database import Database, Images, among
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, LabelEventRow, LabelRow, PredictionRow, ReviewRow
 
@@ -74,15 +73,6 @@ class LabelQueries(Database):
         with self._read() as session:
             return _events(session)
 
-    def label_uses(self, author: str | None = None) -> dict[str, int]:
-        """Label -> how many images were reviewed for it, by one author or by anybody."""
-        query = select(ReviewRow.image_sha256, ReviewRow.labels).where(ReviewRow.verdict.not_in(UNSEEN)).distinct()
-        with self._read() as session:
-            rows = session.execute(query if author is None else query.where(ReviewRow.author == author)).all()
-            moved = self._dictionary(session).moved
-        used = {(image, moved.get(label, label)) for image, labels in rows for label in json.loads(labels)}
-        return dict(Counter(label for _, label in used))
-
     # Under today's names
 
     def _prediction(self, session: Session, row: PredictionRow) -> Prediction:
@@ -102,16 +92,16 @@ class LabelQueries(Database):
         moved = self._dictionary(session).moved
         return replace(said, question=question_now(said.question, moved), findings=findings_now(said.findings, moved))
 
-    def _of(self, session: Session, table: type[Any], sha256: str | None, question: Question) -> tuple[Any, ...]:
-        """The rows of this image (None: of all) and question, whatever its labels were called when they were written. What the
+    def _of(self, session: Session, table: type[Any], images: Images, question: Question) -> tuple[Any, ...]:
+        """The rows of these images and this question, whatever its labels were called when they were written. What the
         model said of a label before that was merged into another is no answer about the other."""
         labels = self._dictionary(session)
         moved = labels.renamed if table is PredictionRow else labels.moved
         now = question_now(question, moved)
         if now == question and set(moved.values()).isdisjoint(now.labels):
-            return asks(table, sha256, question)
+            return asks(table, images, question)
         task, asked = mapping.question_key(question)
-        image = () if sha256 is None else (table.image_sha256 == sha256,)
+        image = among(table.image_sha256, images)
         stored = session.scalars(select(table.labels).where(*image, table.task == task).distinct())
         same = [written for written in stored if question_now(mapping.question_of(task, written), moved) == now]
         return *image, table.task == task, table.labels.in_({asked, *same})
@@ -131,11 +121,10 @@ class LabelQueries(Database):
         return kept[1]
 
 
-def asks(table: type[Any], sha256: str | None, question: Question) -> tuple[Any, ...]:
-    """The rows of this image (None: of all) and question under these very names."""
+def asks(table: type[Any], images: Images, question: Question) -> tuple[Any, ...]:
+    """The rows of these images and this question under these very names."""
     task, labels = mapping.question_key(question)
-    image = () if sha256 is None else (table.image_sha256 == sha256,)
-    return *image, table.task == task, table.labels == labels
+    return *among(table.image_sha256, images), table.task == task, table.labels == labels
 
 
 def _append(session: Session, label: str, change: LabelChange, to: str | None, by: str) -> None:

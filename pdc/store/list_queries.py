@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, null, select
+from sqlalchemy import Engine, Select, delete, func, null, select
 
 from pdc.domain.certainty.counts import CountChances, all_right, expected
 from pdc.domain.doubt import unlike
@@ -17,7 +17,7 @@ from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.audit.chain import Chain
-from pdc.store.database import Images, of_image
+from pdc.store.database import Images, each_once, of_image, pieces
 from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
 from pdc.store.mapping import load_chances, load_likeness, question_of
@@ -39,7 +39,7 @@ class ListQueries(LabelQueries):
         """The same event for each image, all or none. NotFound when one is not stored."""
         at = datetime.now(UTC)
         with self._write() as session:
-            known = set(session.scalars(select(ImageRow.sha256)))
+            known = {sha for some in pieces(shas) for sha in session.scalars(_stored(some))}
             if missing := [sha for sha in shas if sha not in known]:
                 raise NotFound("There is no image {id}; upload it again.", id=missing[0][:12])
             session.add_all(EventRow(image_sha256=sha, kind=str(kind), by=by, reader=reader, note=note, at=at) for sha in shas)
@@ -109,6 +109,19 @@ class ListQueries(LabelQueries):
                 for id, sha, verdict, author, revision, at, task, labels in session.execute(query)
             ]
 
+    def known_readers(self) -> set[str]:
+        """Whoever has reviewed something, or was given something to review."""
+        given = EventRow.kind == str(EventKind.ASSIGNED)
+        with self._read() as session:
+            return {*each_once(session, ReviewRow.author), *each_once(session, EventRow.reader, given)}
+
+    def read_since(self, author: str, at: datetime) -> dict[str, datetime]:
+        """sha256 -> when this author reviewed the image last, of reviews since that time."""
+        of_author = ReviewRow.author == author, ReviewRow.created_at > at, seen()
+        query = select(ReviewRow.image_sha256, ReviewRow.created_at).where(*of_author)
+        with self._read() as session:
+            return {sha: at for sha, at in session.execute(query.order_by(ReviewRow.created_at))}
+
     def draft_lines(self, images: Images = None) -> list[DraftLine]:
         """Everybody's unsaved work on these images, oldest first."""
         columns = DraftRow.image_sha256, DraftRow.author, DraftRow.saved_at, DraftRow.task, DraftRow.labels, DraftRow.key
@@ -166,6 +179,10 @@ class ListQueries(LabelQueries):
             self._known_digests = kept = {}
         kept.update(known)
         return {id: _now(digest, moved) for id in wanted if (digest := known.get(id)) is not None}
+
+
+def _stored(shas: Sequence[str]) -> Select[str]:
+    return select(ImageRow.sha256).where(ImageRow.sha256.in_(shas))
 
 
 def _now(digest: Digest, moved: Mapping[str, str]) -> Digest:

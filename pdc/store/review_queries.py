@@ -15,14 +15,18 @@ from pdc.domain.errors import NotFound, SeveralReaders, StaleSave
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import UNSEEN, USABLE, Findings, Image, Prediction, Question, Review, Verdict
 from pdc.store import mapping
-from pdc.store.database import of_image, once
+from pdc.store.database import Images, of_image, once
 from pdc.store.image_queries import CHUNK, counts, retired_shas, seen
 from pdc.store.reading.readers import ReaderQueries
 from pdc.store.reading.signatures import SignatureQueries
+from pdc.store.reading.tables import ReaderEventRow
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, EventRow, ImageRow, OwnerRow, PredictionRow, ReviewRow, ViewRow
 
 DraftVersion = tuple[str, datetime]  # StoredDraft.seen
+TELLS = PredictionRow, ReviewRow, EventRow, ReaderEventRow
+Told = tuple[int, ...]
+"""the newest number of each table of `TELLS`"""
 NO_READ = (Verdict.SKIPPED, *UNSEEN)
 READERS_ONLY = "Several readers read this image, so only the consensus of their reads is saved for it."
 
@@ -118,24 +122,48 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         by: tuple[str, str | None, tuple[str, ...]] | None = None,
         versions: Collection[str | None] = (),
         looks: int = 1,
+        of: Images = None,
     ) -> frozenset[str]:
-        """The sha256 of every image with an answer to this question from at least so many looks: by this model with this adapter
-        and these experts, of these `versions`, as `latest_prediction` takes them; `by` None: by anybody."""
+        """The sha256 of every image (`of` some) with an answer to this question from at least so many looks: by this model with
+        this adapter and these experts, of these `versions`, as `latest_prediction` takes them; `by` None: by anybody."""
         with self._read() as session:
-            where = (*self._of(session, PredictionRow, None, question), *(_given_by(*by, versions) if by else ()))
-            where = (*where, PredictionRow.looks >= looks)
-            return frozenset(session.scalars(select(PredictionRow.image_sha256).where(*where).distinct()))
+            where = (*self._of(session, PredictionRow, of, question), *(_given_by(*by, versions) if by else ()))
+            answered = select(PredictionRow.image_sha256).where(*where, PredictionRow.looks >= looks)
+            return frozenset(session.scalars(answered.distinct()))
 
-    def image_signs(self) -> tuple[int, int]:
-        """Other than before once an image was added, retired or restored."""
+    def stored_after(self, seq: int, limit: int) -> list[tuple[int, str]]:
+        """(number, sha256) of images, retired or not, that came after that number; at most so many."""
+        later = select(ImageRow.seq, ImageRow.sha256).where(ImageRow.seq > seq).order_by(ImageRow.seq).limit(limit)
         with self._read() as session:
-            newest = (session.scalar(select(func.max(table.seq))) or 0 for table in (ImageRow, EventRow))
-            return next(newest), next(newest)
+            return [(n, sha256) for n, sha256 in session.execute(later)]
 
-    def answer_sign(self) -> int:
-        """Other than before once an answer was stored."""
+    def numbers_of(self, shas: Collection[str]) -> dict[str, int]:
+        """sha256 -> the number of the image, of a few."""
         with self._read() as session:
-            return session.scalar(select(func.max(PredictionRow.seq))) or 0
+            rows = session.execute(select(ImageRow.sha256, ImageRow.seq).where(ImageRow.sha256.in_(shas)))
+            return {sha256: n for sha256, n in rows}
+
+    def numbered_image(self, seq: int) -> Image:
+        """The image with that number; there is one."""
+        with self._read() as session:
+            return mapping.image(session.scalars(select(ImageRow).where(ImageRow.seq == seq)).one())
+
+    def told_after(self, seen: Told, limit: int) -> tuple[list[str], Told]:
+        """The images of which something was said after that: answered, reviewed, decided or given to readers. Of each kind at
+        most so much at once; and how far that is."""
+        shas, until = dict[str, None](), []
+        with self._read() as session:
+            for table, seq in zip(TELLS, seen, strict=True):
+                later = select(table.seq, table.image_sha256).where(table.seq > seq).order_by(table.seq).limit(limit)
+                rows = session.execute(later).all()
+                shas.update(dict.fromkeys(sha256 for _, sha256 in rows))
+                until.append(rows[-1].seq if rows else seq)
+        return list(shas), tuple(until)
+
+    def told_until(self) -> Told:
+        """How far everything is that `told_after` tells of."""
+        with self._read() as session:
+            return tuple(session.scalar(select(func.max(table.seq))) or 0 for table in TELLS)
 
     def predictions_by_id(self, ids: Collection[str]) -> dict[str, Prediction]:
         """Those of these (a few) that are stored."""

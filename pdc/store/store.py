@@ -11,9 +11,9 @@ from pdc.store.claims.queries import ClaimQueries
 from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
-from pdc.store.image_queries import ImageQueries
 from pdc.store.jobs.queries import JobQueries
 from pdc.store.learnt.queries import LearntQueries
+from pdc.store.learnt.sums import SumQueries
 from pdc.store.list_queries import ListQueries
 from pdc.store.listing.pages import ListPages
 from pdc.store.listing.upkeep import ListUpkeep
@@ -27,7 +27,6 @@ from pdc.store.vector_queries import VectorQueries
 
 class Store(
     ReadQueries,
-    ImageQueries,
     ListQueries,
     AdapterQueries,
     LookQueries,
@@ -42,6 +41,7 @@ class Store(
     JobQueries,
     ListUpkeep,
     ListPages,
+    SumQueries,
 ):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""

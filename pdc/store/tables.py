@@ -78,6 +78,7 @@ class Row(DeclarativeBase):
 
 class ImageRow(Row):
     __tablename__ = "images"
+    __table_args__ = (Index("ix_images_name", "name"),)
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
@@ -160,7 +161,12 @@ class PredictionRow(Row):
 
 class ReviewRow(Row):
     __tablename__ = "reviews"
-    __table_args__ = (UniqueConstraint("image_sha256", "task", "labels", "revision", name="uq_reviews_revision"),)
+    __table_args__ = (
+        UniqueConstraint("image_sha256", "task", "labels", "revision", name="uq_reviews_revision"),
+        Index("ix_reviews_author", "author", "created_at", "seq"),
+        Index("ix_reviews_created_at", "created_at", "seq"),
+        Index("ix_reviews_labels", "labels", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
@@ -182,6 +188,13 @@ class EventRow(Row):
     """What was decided about an image beside its reviews: `assigned` to a reader (or to nobody), or `sent_back`."""
 
     __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_kind", "kind", "seq"),
+        Index("ix_events_given", "kind", "reader"),
+        Index("ix_events_kind_at", "kind", "at", "seq"),
+        Index("ix_events_at", "at", "seq"),
+        Index("ix_events_by", "by", "at", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), index=True)
@@ -277,7 +290,10 @@ class VectorRow(Row):
     """What a model's vision tower saw of an image: float16, of length 1; `model` tells its weights apart."""
 
     __tablename__ = "vectors"
-    __table_args__ = (UniqueConstraint("model", "image_sha256", name="uq_vectors_model"),)
+    __table_args__ = (
+        UniqueConstraint("model", "image_sha256", name="uq_vectors_model"),
+        Index("ix_vectors_model", "model", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"))

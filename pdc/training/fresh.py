@@ -20,8 +20,9 @@ TIMED = 5  # newest runs whose time is looked at
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Reviews to learn from: all, and those saved since the last training, which learnt from all others. `trained`: there was
-    one. `seconds` is about what a training takes now, None where that cannot be told; `measuring` its part after the steps."""
+    """Reviews to learn from: all, and those saved since the last training (of which at most MOST_NEW are counted), which learnt
+    from all others. `trained`: there was one. `seconds` is about what a training takes now, None where that cannot be told;
+    `measuring` its part after the steps."""
 
     reviews: int = 0
     new: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import USABLE, Review
+from pdc.store.learnt.sums import IMPORT
 from pdc.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -19,15 +20,25 @@ DIGITS = 8  # of a sha256 that name an image
 
 def reader_of(review: Review, imported: Mapping[str, str]) -> str:
     """The author's name; where the review came from a file, the file's too. `imported`: id of a review -> its file, if known."""
-    if review.id not in imported:
-        return review.author
-    return f"{review.author}, imported from {imported[review.id]}" if imported[review.id] else f"{review.author}, imported"
+    return _named(review.author, imported.get(review.id))
+
+
+def _named(author: str, file: str | None) -> str:
+    """`file` None: not imported; empty: it is not known from which."""
+    if file is None:
+        return author
+    return f"{author}, imported from {file}" if file else f"{author}, imported"
 
 
 def reviews_to_compare(store: Store) -> list[Review]:
     """What folds learn from, and what each of several readers of an image made of it the first time, blind to the others."""
     reads = (r.review for r in store.all_reads() if r.turn == 1)
     return [*store.usable_reviews(), *(r for r in reads if r.verdict in USABLE)]
+
+
+def offered(store: Store) -> list[str]:
+    """Whose reviews a fold could leave out, the most first, without reading a review."""
+    return [_named(author, source.removeprefix(IMPORT).strip() if source else None) for author, source in store.reviewers()]
 
 
 def readers(store: Store) -> list[str]:

@@ -46,7 +46,7 @@ def add_effort_routes(app: FastAPI, access: Access, service: ReviewService, on: 
     @app.get("/api/effort")
     def shown(request: Request) -> JSONResponse:
         """Whether anything is kept, and of this reader's last images the medians and a row each."""
-        last = service.store.efforts(reader(request))[:LAST] if on else []
+        last = service.store.efforts(reader(request), LAST) if on else []
         return JSONResponse({"on": on, "rows": [_row(e) for e in last], **_medians(last)}, headers={"Cache-Control": "no-store"})
 
     @app.post("/api/effort")

@@ -29,7 +29,6 @@ from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
 from pdc.review.ahead.pool import PoolState
 from pdc.review.confidence_words import ConfidenceWords
-from pdc.review.listing.claims import Claims
 from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService

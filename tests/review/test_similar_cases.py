@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from desk import ASK, Scripted
+from grown_stores import sha_of
 from PIL import Image as Pillow
+from sqlalchemy import insert
 
 from pdc.domain.errors import NotFound, ReadFirst
 from pdc.domain.values import Box, Findings, Mark, Question, Task, Verdict
@@ -18,8 +22,9 @@ from pdc.images.intake import ImageFiles
 from pdc.review.service import ReviewService
 from pdc.review.similar.cases import COPY, LOOKING, SHOWN, SILENT, SimilarCases
 from pdc.review.similar.describing import Describer
-from pdc.review.similar.matrix import VectorMatrix, pack
+from pdc.review.similar.matrix import ReviewedVectors, pack
 from pdc.store import Store
+from pdc.store.tables import ImageRow, ReviewRow, VectorRow
 
 OTHER = Question(Task.COUNT_AND_BOX, ("nucleus",))
 ONE = Findings((Mark("m1", Box(2, 2, 12, 12), "platelet"),))
@@ -170,20 +175,59 @@ def test_a_model_that_tells_nothing_is_named_as_the_reason(tmp_path: Path):
     assert ward.similar.of(sha, ASK, "ada").note == SILENT
 
 
-def test_the_matrix_takes_in_what_comes_later(tmp_path: Path):
+def test_the_vectors_take_in_what_comes_later_whichever_of_image_and_review_comes_first(tmp_path: Path):
     ward = Ward(tmp_path)
     shas, random = [ward.image(n, 100, described=False) for n in range(12)], np.random.default_rng(0)
     told = {sha: np.eye(8)[n % 3] + random.normal(0, 0.05, 8) for n, sha in enumerate(shas)}
-    matrix = VectorMatrix(ward.store, "weights")
+    vectors = ReviewedVectors(ward.store, "weights")
     for sha in shas[:9]:
         ward.store.keep_vector(sha, "weights", pack(told[sha]))
-    assert {sha for sha, _ in matrix.likest(shas[0])[:2]} == {shas[3], shas[6]}
-    assert matrix.likest(shas[9]) == []
+        ward.save(sha, "ada" if sha != shas[6] else "ben")
+    assert {sha for sha, _ in vectors.likest(shas[0])[:2]} == {shas[3], shas[6]}
+    assert vectors.likest(shas[9]) == []
+    for sha in shas[9:]:
+        ward.save(sha)
+    assert len(vectors.likest(shas[0])) == 8
     for sha in shas[9:]:
         ward.store.keep_vector(sha, "weights", pack(told[sha]))
-    likest = matrix.likest(shas[0])
+    likest = vectors.likest(shas[0])
     assert {sha for sha, _ in likest[:3]} == {shas[3], shas[6], shas[9]} and len(likest) == 11
     assert likest[0][1] > 0.9 > 0.5 > likest[-1][1]
+    assert [sha for sha, _ in vectors.likest(shas[0], "ben")] == [shas[6]]
+
+
+def test_of_many_images_the_likest_are_those_that_comparing_all_would_find(tmp_path: Path):
+    """Three kinds of image, as alike within one as real ones are: all vectors point much the same way."""
+    store, random = Store.open("sqlite://"), np.random.default_rng(0)
+    kinds, each = 2 + random.normal(size=(3, 256)), random.normal(size=(900, 256))
+    told = {sha_of(n): pack(kinds[n % 3] + 0.7 * own) for n, own in enumerate(each)}
+    fill_reviewed(store, told)
+    every = np.stack([np.frombuffer(packed, "<f2").astype(float) for packed in told.values()])
+    vectors, names = ReviewedVectors(store, "weights"), list(told)
+    missed = 0
+    for n in range(0, 900, 30):
+        likest = [names[i] for i in np.argsort(-every @ every[n]) if i != n][:5]
+        missed += len(set(likest) - {sha for sha, _ in vectors.likest(names[n])[:5]})
+    assert missed <= 1  # of 150
+
+
+def fill_reviewed(store: Store, vectors: dict[str, bytes]) -> None:
+    """Reviewed images with these vectors; the record knows of none."""
+    at, task = datetime.now(UTC), {"task": "count", "labels": "[]", "findings": "{}", "verdict": "corrected", "author": "ada"}
+    with store._writer.begin() as connection:
+        for row, values in (
+            (ImageRow, {"name": "", "width": 1, "height": 1, "group_name": "", "created_at": at}),
+            (VectorRow, {"model": "weights"}),
+            (ReviewRow, {**task, "revision": 1, "created_at": at}),
+        ):
+            own = [_names(row, sha, packed) for sha, packed in vectors.items()]
+            connection.execute(insert(row), [values | names for names in own])
+
+
+def _names(row: type, sha: str, packed: bytes) -> dict[str, Any]:
+    if row is ImageRow:
+        return {"sha256": sha}
+    return {"image_sha256": sha} | ({"vector": packed} if row is VectorRow else {"id": sha, "key": sha})
 
 
 def test_a_large_models_vectors_are_kept_short_and_still_tell_how_alike_images_are():

@@ -10,10 +10,9 @@ from desk import ASK, FOUND, Desk, a_mark
 from store_values import AT
 
 from pdc.domain.errors import NotFound
-from pdc.domain.values import Findings, Verdict
+from pdc.domain.values import Findings, Review, Verdict
 from pdc.review.listing.entries import Order, Stage, WorklistFilter
 from pdc.review.worklist import pace
-from pdc.store.records import ReviewLine
 
 pytestmark = pytest.mark.both_databases("nightly")
 
@@ -91,7 +90,7 @@ def test_filters(desk: Desk):
     assert names(desk, stage="to do") == names(desk, reader="ben") == ["polyp.png"]
     assert names(desk, reader="-") == ["Smear-1.png"]
     desk.images.assign([b], None, by="ada")
-    assert names(desk, reader="ben") == [] and desk.images.readers() == ["ada"]
+    assert names(desk, reader="ben") == [] and desk.images.readers() == ["ada", "ben"]
 
 
 def test_next_goes_to_the_first_image_that_needs_work_round_the_end(desk: Desk):
@@ -146,11 +145,12 @@ def test_progress_counts_what_is_left_out_as_done_and_tells_the_pace(desk: Desk)
     assert (progress.done, progress.total, progress.per_hour) == (2, 3, None)
 
 
-def line(n: int, minutes: float) -> ReviewLine:
-    return ReviewLine(str(n), str(n), Verdict.ACCEPTED, "ada", 1, AT + timedelta(minutes=minutes), ASK)
-
-
-def test_pace_is_over_the_last_hour_and_counts_images_not_saves():
-    saved = [line(0, -90), line(1, 0), line(1, 1), line(2, 2), line(3, 3)]
-    assert pace(saved, AT + timedelta(minutes=4)) == pytest.approx(60)
-    assert pace(saved, AT + timedelta(minutes=64)) is None
+def test_pace_is_over_the_last_hour_and_counts_images_not_saves(desk: Desk):
+    shas = [desk.image(f"{n}.png") for n in range(4)]
+    for n, (image, minutes) in enumerate([(0, -90), (1, 0), (1, 1), (2, 2), (3, 3)]):
+        review = Review(f"r{n}", shas[image], ASK, None, Verdict.ACCEPTED, FOUND, "ada", 1, AT + timedelta(minutes=minutes))
+        desk.store.save_review(review, key=f"k{n}", base_revision=int(minutes == 1))
+    read = desk.store.read_since("ada", AT - timedelta(minutes=56))
+    assert set(read) == set(shas[1:]) and pace(read) == pytest.approx(60)
+    assert pace(desk.store.read_since("ada", AT + timedelta(minutes=1))) is None
+    assert desk.store.read_since("ben", AT - timedelta(minutes=56)) == {}

@@ -17,8 +17,11 @@ def open_sessions(store: Store, sha256: str) -> list[Place]:
     return [(session, place) for session, place in _places(sessions) if place.sha256 == sha256]
 
 
-def kept_from(store: Store, reader: str) -> frozenset[str]:
-    """The sha256 of all fields of open counts that are read blind, and that this reader has not read since they became one."""
+def kept_from(store: Store, reader: str, sha256: str | None = None) -> frozenset[str]:
+    """The sha256 of the fields (this image or all) of open counts that are read blind, and that this reader has not read since
+    they became one."""
+    if sha256 is not None:
+        return unread(store, open_sessions(store, sha256), reader)
     return unread(store, list(_places(_session(store, id) for id in store.open_counts())), reader)
 
 
@@ -30,7 +33,7 @@ def blind_places(store: Store, shas: Collection[str]) -> list[Place]:
 
 def kept_back(store: Store, sha256: str, reader: str) -> bool:
     """Whether the image is one of these."""
-    return bool(unread(store, open_sessions(store, sha256), reader))
+    return bool(kept_from(store, reader, sha256))
 
 
 def is_blind(store: Store, sha256: str) -> bool:

@@ -43,7 +43,7 @@ class Readings:
         """The session's fields, each with its name, its area, whether it was read, and by whom. Retired images are withdrawn."""
         reviews = self.reviews(session) if reviews is None else reviews
         images = self.store.images_by_sha([f.sha256 for f in session.fields])
-        gone = self.store.retired() if len(reviews) < len(session.fields) else {}
+        gone = self.store.retired(of=[f.sha256 for f in session.fields])
         there = (_retired(_located(f, images[f.sha256]), gone.get(f.sha256)) for f in session.fields)
         return [_read(f, reviews.get(f.sha256)) for f in there]
 

@@ -43,7 +43,7 @@ class LearntReviews:
         new = self.store.unlearnt(AT_ONCE)
         if new is None:
             return False
-        retired = self.store.retired().keys()
+        retired = self.store.retired(of=new.images).keys()
         shares = {sha: {} if sha in retired else self._share(sha) for sha in new.images}
         self.store.keep_learnt(new, shares, self._edits(new), TOGETHER)
         return len(new.reviews) == AT_ONCE

@@ -129,14 +129,14 @@ class Reads:
 
     # What one reader is to read
 
-    def parts(self, reader: str, sha256: str | None = None) -> dict[str, ReadTask]:
-        """The sha256 of each image that this reader reads beside others now -> what they read of it.
+    def parts(self, reader: str, images: Images = None) -> dict[str, ReadTask]:
+        """The sha256 of each image (of these or of all) that this reader reads beside others now -> what they read of it.
 
         While it is here they see nothing that anybody else said about the image. An open read comes first, then a finished one
         that waits for the consensus.
         """
-        tasks = self.store.read_tasks(sha256)
-        return self.parts_among(reader, tasks, standings_of(self.store, tasks, sha256))
+        tasks = self.store.read_tasks(images)
+        return self.parts_among(reader, tasks, standings_of(self.store, tasks, images))
 
     def parts_among(self, reader: str, tasks: Iterable[ReadTask], standings: Mapping[Subject, Standing]) -> dict[str, ReadTask]:
         """As `parts`, of these tasks."""

@@ -11,7 +11,7 @@ from pdc.domain.values import USABLE, Image, Question, Review
 from pdc.images.near_duplicates import RULE, ImageHash, are_near_duplicates
 from pdc.review.service import ReviewService
 from pdc.review.similar.describing import Describer
-from pdc.review.similar.matrix import ReviewedImages, VectorMatrix
+from pdc.review.similar.matrix import ReviewedVectors
 from pdc.store.reading.records import Subject
 
 SHOWN = 5
@@ -53,32 +53,32 @@ class SimilarCases:
 
     def __init__(self, service: ReviewService, describer: Describer, *, measured: bool = True) -> None:
         self.service, self.store, self.describer, self.measured = service, service.store, describer, measured
-        self.matrix, self.reviewed = VectorMatrix(service.store, describer.model), ReviewedImages(service.store)
+        self.vectors = ReviewedVectors(service.store, describer.model)
 
     def of(self, sha256: str, question: Question, reader: str) -> Found:
         """NotFound where the reader may not see the image, ReadFirst where they may not see cases yet."""
         self.service.image(sha256, reader)
         if self.service.reads.part(reader, sha256) or self.service.hides(sha256, question, reader):
             raise ReadFirst(READ_FIRST)
-        likest = self.matrix.likest(sha256)
+        likest = self.vectors.likest(sha256, reader if self.service.apart else None)
         if not likest and not self.store.has_vector(sha256, self.describer.model):
             self.describer.add(sha256)
             return Found(note=SILENT) if self.describer.silent else Found(note=LOOKING, looking=True)
-        seen = self._visible(reader)
-        cases = tuple(self._first([(sha, n) for sha, n in likest if sha in seen], sha256, question, reader))
+        hidden = self._hidden([sha for sha, _ in likest], reader)
+        cases = tuple(self._first([(sha, n) for sha, n in likest if sha not in hidden], sha256, question, reader))
         return Found(cases) if cases else Found(note=NO_CASE)
 
-    def _visible(self, reader: str) -> Set[str]:
-        """The reviewed images that this reader may be shown; none that they read beside others, or blind."""
+    def _hidden(self, shas: Sequence[str], reader: str) -> Set[str]:
+        """Those of these reviewed images that this reader may not be shown: retired ones, other visitors', and what they read
+        beside others, or blind."""
         room = self.service.room(reader)
-        retired = {sha for owner in dict.fromkeys((None, room)) for sha in self.store.retired(owner)}
-        reviewed = self.reviewed.by(reader if self.service.apart else None) - retired
-        reviewed -= self.service.reads.parts(reader).keys() | self.service.kept_from(reader)
-        return reviewed & {i.sha256 for i in self.service.images(reader)} if room else reviewed
+        retired = {sha for owner in dict.fromkeys((None, room)) for sha in self.store.retired(owner, shas)}
+        others = set(shas) - {i.sha256 for i in self.service.images(reader)} if room else set[str]()
+        return retired | others | self.service.reads.parts(reader, shas).keys() | self.service.kept_from(reader)
 
     def _first(self, likest: Sequence[tuple[str, float]], sha256: str, question: Question, reader: str) -> Iterator[Case]:
         copies = self._copies(sha256, [sha for sha, _ in likest[:MAYBE_COPIES]])
-        unsettled, left = self.store.unsettled(), SHOWN
+        unsettled, left = self.store.unsettled([sha for sha, _ in likest]), SHOWN
         for sha, similarity in sorted(likest, key=lambda one: one[0] not in copies):  # else by likeness, as they are
             review = self._review(sha, question, reader, unsettled) if left else None
             if review is not None:

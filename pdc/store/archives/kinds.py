@@ -72,8 +72,13 @@ KINDS: Mapping[str, Kind] = {
     "likenesses": Kind(("image_sha256",), same=("image_sha256",)),
     "vectors": Kind(("model", "image_sha256"), same=("model", "image_sha256")),
 }
-SUMS = frozenset({"learnt_until", "score_shares", "score_sums", "score_neighbours", "edit_counts"})
-"""what a store adds up of its reviews, and makes anew"""
+SUMS = frozenset(
+    [
+        *("learnt_until", "score_shares", "score_sums", "score_neighbours", "edit_counts"),
+        *("review_parts", "review_sums", "reviewers", "open_counts"),
+    ]
+)
+"""what a store adds up of its reviews and counts, and makes anew"""
 LISTS = frozenset({"image_changes", "list_state", "list_rows", "list_labels", "list_names", "list_counts", "list_batches"})
 """what lists show, which a store works out anew"""
 LEFT_OUT = SUMS | LISTS | {"ended_sessions", "audit_links", "jobs", "failures", "duties", "claims"}

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from pdc.domain.errors import StoreUnavailable
 from pdc.store.audit.anchor import Head, anchored
 from pdc.store.audit.kinds import AuditEvent, AuditKind
-from pdc.store.audit.lines import RecordFilter, RecordLine, lines
+from pdc.store.audit.lines import Place, RecordFilter, RecordLine, lines
 from pdc.store.audit.tables import AuditEventRow
 from pdc.store.audit.verifying import Checked, check
 from pdc.store.database import Database
@@ -57,14 +57,16 @@ class AuditQueries(Database):
 
     def last_act(self, kind: AuditKind) -> datetime | None:
         """When there was the last one of a kind."""
-        newest = select(AuditEventRow.at).where(AuditEventRow.kind == str(kind)).order_by(AuditEventRow.id.desc()).limit(1)
+        newest = select(AuditEventRow.at).where(AuditEventRow.kind == str(kind)).order_by(AuditEventRow.at.desc()).limit(1)
         with self._read() as session:
             return session.scalar(newest)
 
-    def record_lines(self, wanted: RecordFilter = ALL, limit: int | None = None) -> Iterator[RecordLine]:
-        """Who did what, the newest first."""
+    def record_lines(
+        self, wanted: RecordFilter = ALL, limit: int | None = None, after: Place | None = None
+    ) -> Iterator[RecordLine]:
+        """Who did what, the newest first, behind a place or from the beginning."""
         with self._read() as session:
-            yield from lines(session.connection(), wanted, limit)
+            yield from lines(session.connection(), wanted, limit, after)
 
     def change_key(self, who: str) -> str:
         """Seal with a new key from now on; the keys before stay in the key file. The new one's name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pdc.store.tables import Row
@@ -37,9 +37,14 @@ class AuditEventRow(Row):
     """One act; `what` is a JSON object."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_kind", "kind", "at", "id"),
+        Index("ix_audit_events_at", "at", "id"),
+        Index("ix_audit_events_who", "who", "at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
     who: Mapped[str]
     image_sha256: Mapped[str | None] = mapped_column(index=True)
     what: Mapped[str]

@@ -12,12 +12,10 @@ from sqlalchemy.orm import Session
 from pdc.domain.errors import NotFound, StaleSave
 from pdc.store import mapping
 from pdc.store.counting.records import CountBegun, CountEvent, CountEventKind, KeptSheet
-from pdc.store.counting.tables import CountEventRow, CountSessionRow, CountSheetRow
-from pdc.store.database import Database, Images, of_image, once, some
+from pdc.store.counting.tables import CountEventRow, CountSessionRow, CountSheetRow, OpenCountRow
+from pdc.store.database import Database, Images, among, once, some
 
 SHEET_MEANWHILE = "Another sheet of this sample was kept meanwhile. Look at it, then decide whether it has to be amended."
-
-ENDS = (str(CountEventKind.CLOSED), str(CountEventKind.REOPENED))
 
 
 class CountQueries(Database):
@@ -67,12 +65,11 @@ class CountQueries(Database):
 
     def open_counts(self, images: Images = None) -> list[str]:
         """The ids of the sessions that are not closed, the newest first; of those in which one of these was ever a field."""
-        last = select(func.max(CountEventRow.seq)).where(CountEventRow.kind.in_(ENDS)).group_by(CountEventRow.session_id)
-        closed = select(CountEventRow.session_id).where(CountEventRow.seq.in_(last), CountEventRow.kind == ENDS[0])
-        query = select(CountSessionRow.id).where(CountSessionRow.id.not_in(closed)).order_by(CountSessionRow.seq.desc())
+        query = select(CountSessionRow.id).join(OpenCountRow, OpenCountRow.session_id == CountSessionRow.id)
+        query = query.order_by(CountSessionRow.seq.desc())
         if images is not None:
-            own = of_image(select(CountEventRow.session_id), CountEventRow.image_sha256, images)
-            query = query.where(CountSessionRow.id.in_(own))
+            own = select(CountEventRow.session_id).where(*among(CountEventRow.image_sha256, images))
+            query = query.where(OpenCountRow.session_id.in_(own))
         with self._read() as session:
             return list(once(session, ("open counts", some(images)), lambda: tuple(session.scalars(query))))
 

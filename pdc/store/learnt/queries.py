@@ -111,13 +111,14 @@ class LearntQueries(LabelQueries):
     def edit_counts(self) -> list[EditCount]:
         """Edits an image, in the order of first reviews: all of them, or evenly chosen ones where there are very many."""
         with self._read() as session:
-            every = max(1, (session.scalar(select(func.max(EditCountRow.number))) or 0) // POINTS)
-            rows = session.scalars(_every(every))
+            last = session.scalar(select(func.max(EditCountRow.number))) or 0
+            every = -(-last // POINTS) or 1
+            rows = session.scalars(_numbered(range(every, last + 1, every)))
             return [EditCount(r.number, r.edits, r.mean, r.adapter) for r in rows]
 
 
-def _every(step: int) -> Select[EditCountRow]:
-    return select(EditCountRow).where(EditCountRow.number % step == 0).order_by(EditCountRow.number)
+def _numbered(numbers: Sequence[int]) -> Select[EditCountRow]:
+    return select(EditCountRow).where(EditCountRow.number.in_(numbers)).order_by(EditCountRow.number)
 
 
 def _key(row: ScoreSumRow | ScoreNeighbourRow, label: str) -> ScoreKey:

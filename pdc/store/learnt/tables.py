@@ -64,3 +64,34 @@ class EditCountRow(Row):
     edits: Mapped[int]
     mean: Mapped[float]
     adapter: Mapped[str | None]
+
+
+class ReviewPartRow(Row):
+    """What one image adds to the sums of reviews: the labels that its reviews were asked for, as they were called then (a sorted
+    JSON array), and how many of its questions have a usable review."""
+
+    __tablename__ = "review_parts"
+
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    labels: Mapped[str]
+    usable: Mapped[int]
+
+
+class ReviewSumRow(Row):
+    """How many images were reviewed for exactly these labels, and how many usable reviews they have."""
+
+    __tablename__ = "review_sums"
+
+    labels: Mapped[str] = mapped_column(primary_key=True)
+    images: Mapped[int]
+    usable: Mapped[int]
+
+
+class ReviewerRow(Row):
+    """How many usable reviews somebody saved, current or not. `source` "": on the screen, else `import` and the file's name."""
+
+    __tablename__ = "reviewers"
+
+    author: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    reviews: Mapped[int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pdc.domain.label_changes import question_now
 from pdc.domain.values import Question
 from pdc.store import mapping
-from pdc.store.database import Images, of_image
+from pdc.store.database import Images, of_image, pieces
 from pdc.store.label_queries import LabelQueries
 from pdc.store.reading.records import ReaderChange, ReaderEvent, Subject
 from pdc.store.reading.tables import ReaderEventRow
@@ -34,10 +34,11 @@ class ReaderQueries(LabelQueries):
         with self._read() as session:
             return self._reader_events(session, images)
 
-    def unsettled(self) -> frozenset[Subject]:
-        """Images and questions that several readers were asked, and of which there is no consensus: nothing there is truth."""
+    def unsettled(self, images: Images = None) -> frozenset[Subject]:
+        """These images, or all, with the questions that several readers were asked, and of which there is no consensus: nothing
+        there is truth."""
         with self._read() as session:
-            return self._unsettled(session)
+            return self._unsettled(session, images)
 
     def read_by_several(self) -> set[Subject]:
         """Images and questions that were given to several readers, settled or not."""
@@ -66,12 +67,16 @@ class ReaderQueries(LabelQueries):
                 given.pop(place, None)
         return given
 
-    def _read_by_several(self, session: Session, sha256: str | None = None) -> set[Subject]:
-        return {(e.image_sha256, e.question) for e in self._given(session, sha256).values()}
+    def _read_by_several(self, session: Session, images: Images = None) -> set[Subject]:
+        return {(e.image_sha256, e.question) for e in self._given(session, images).values()}
 
-    def _unsettled(self, session: Session, sha256: str | None = None) -> frozenset[Subject]:
-        given = self._read_by_several(session, sha256)
-        return frozenset(given - self._consensus_bases(session, sha256).keys()) if given else frozenset()
+    def _unsettled(self, session: Session, images: Images = None) -> frozenset[Subject]:
+        given = self._read_by_several(session, images)
+        return frozenset(given - self._consensus_bases(session, images).keys()) if given else frozenset()
+
+    def _unsettled_of(self, session: Session, shas: Collection[str]) -> frozenset[Subject]:
+        """The same of any number of images."""
+        return frozenset(subject for some in pieces(shas) for subject in self._unsettled(session, some))
 
     def _consensus_bases(self, session: Session, images: Images) -> dict[Subject, frozenset[str]]:
         columns = ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels, ReviewRow.rests_on

@@ -86,8 +86,8 @@ class ReadQueries(ReviewQueries):
         """
         with self._read() as session:
             given, of = self._given(session, sha256), (ReadRow.image_sha256, ReadRow.task, ReadRow.labels)
-            newest = select(func.max(ReadRow.seq)).group_by(*of, ReadRow.author, ReadRow.turn)
-            query = of_image(select(ReadRow).where(ReadRow.seq.in_(newest)), ReadRow.image_sha256, sha256)
+            newest = of_image(select(func.max(ReadRow.seq)), ReadRow.image_sha256, sha256)
+            query = select(ReadRow).where(ReadRow.seq.in_(newest.group_by(*of, ReadRow.author, ReadRow.turn)))
             found = self._reads(session, query if sha256 else query.where(*counts(ReadRow.image_sha256)))
         last = {_place(read): read for read in found}
         return [r for place, r in last.items() if place in given and r.review.verdict is not Verdict.SKIPPED]

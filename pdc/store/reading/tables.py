@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pdc.store.tables import Row
@@ -15,6 +15,7 @@ class ReaderEventRow(Row):
     time, 2 the same image given to the same reader again."""
 
     __tablename__ = "reader_events"
+    __table_args__ = (Index("ix_reader_events_at", "at", "seq"), Index("ix_reader_events_by", "by", "at", "seq"))
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), index=True)
@@ -34,7 +35,11 @@ class ReadRow(Row):
     """What one reader among several made of an image: their own line of revisions, apart from `reviews`."""
 
     __tablename__ = "reads"
-    __table_args__ = (UniqueConstraint("image_sha256", "task", "labels", "author", "turn", "revision", name="uq_reads_revision"),)
+    __table_args__ = (
+        UniqueConstraint("image_sha256", "task", "labels", "author", "turn", "revision", name="uq_reads_revision"),
+        Index("ix_reads_author", "author", "created_at", "seq"),
+        Index("ix_reads_created_at", "created_at", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
@@ -56,6 +61,7 @@ class SignatureRow(Row):
     """A review or read was signed, or re-opened with a reason; `revision` is that of the signed one."""
 
     __tablename__ = "signatures"
+    __table_args__ = (Index("ix_signatures_at", "at", "seq"), Index("ix_signatures_by", "by", "at", "seq"))
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     review_id: Mapped[str] = mapped_column(index=True)

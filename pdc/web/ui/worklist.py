@@ -22,6 +22,7 @@ from pdc.review.ahead.pool import PoolState
 from pdc.review.examples import Example
 from pdc.review.listing.entries import HELD_BACK, MY_READS, TO_DO, Entry, Order, Page, Progress, Stage, WorklistFilter
 from pdc.review.prefetch import PrefetchState
+from pdc.store.learnt.sums import MOST_NEW
 from pdc.store.records import Digest
 from pdc.web.ui.scripts import on_load
 from pdc.web.ui.words import in_language
@@ -98,7 +99,7 @@ def worklist_page(
         "error": in_language(prefetch.error or pool.error, language),
         "pool": {"answered": pool.answered, "total": pool.total} if pool.answered < pool.total else None,
         "anew": pool.anew,
-        "offer": {"reviews": offer[0], "every": offer[1]} if offer[0] else None,
+        "offer": {"reviews": offer[0], "every": offer[1], "capped": offer[0] >= MOST_NEW} if offer[0] else None,
         "readers": list(readers),
         "labels": list(labels),
         "stages": [TO_DO, MY_READS, HELD_BACK, *map(str, Stage)],

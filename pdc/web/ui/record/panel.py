@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from pdc.domain.errors import Forbidden
 from pdc.domain.message import Message
 from pdc.domain.users.roles import Action
 from pdc.review.service import ReviewService
-from pdc.store.audit.lines import RecordLine
+from pdc.store.audit.lines import Place, RecordLine
 from pdc.web.ui.record.asked import FIELDS, filter_of
 from pdc.web.ui.record.kinds import WORDS
 from pdc.web.ui.screen import show_errors, user_of
@@ -26,7 +26,7 @@ HEAD = (Message("When (UTC)"), Message("What was done"), Message("Who"), Message
 WHOLE = Message("The record is whole: nothing in it was changed. It holds {n} entries; {began} UTC.")
 EVERYTHING = Message("all acts")
 NONE = Message("Nothing in the record fits.")
-FIRST = Message("The newest {n} are shown; the table to download has all.")
+FIRST = "At most {n} are shown at once; the table to download has all."
 DOWNLOAD = Message("Download as CSV")
 FOUND = "The record was changed: {fault} Tell whoever runs PDC, and keep the database as it is."
 
@@ -50,15 +50,19 @@ class RecordPanel:
                 self.check_button = gr.Button(word("Check that nothing was changed"), scale=0, min_width=230)
             self.said = NodeView()
             self.view = NodeView()
+            self.last = gr.State(None)
+            self.older_button = gr.Button(word("Show older"), visible=False, size="sm")
 
     def opens(self, tab: gr.Tab) -> None:
         """Wire the components."""
         asked = [self.image, self.user, self.kind, self.since, self.until]
         tab.select(show_errors(self.offer), None, [self.fold, self.kind], show_progress="hidden")
-        gr.on([self.fold.expand, self.show_button.click], show_errors(self.show), asked, self.view, show_progress="hidden")
+        shown = [self.view, self.last, self.older_button]
+        gr.on([self.fold.expand, self.show_button.click], show_errors(self.show), asked, shown, show_progress="hidden")
         for field in (self.image, self.user, self.since, self.until):
-            field.submit(show_errors(self.show), asked, self.view, show_progress="hidden")
-        self.kind.input(show_errors(self.show), asked, self.view, show_progress="hidden")
+            field.submit(show_errors(self.show), asked, shown, show_progress="hidden")
+        self.kind.input(show_errors(self.show), asked, shown, show_progress="hidden")
+        self.older_button.click(show_errors(self.older), [*asked, self.last], shown, show_progress="hidden")
         self.check_button.click(show_errors(self.check), None, self.said, show_progress="hidden")
 
     # Handlers ---------------------------------------------------------------------------------------------------
@@ -72,17 +76,23 @@ class RecordPanel:
         kinds = [(EVERYTHING, ""), *((said, kind) for kind, said in WORDS.items())]
         return gr.update(visible=True), gr.update(choices=kinds)
 
-    def show(self, image: str, user: str, kind: str | None, since: str, until: str, request: gr.Request) -> Node:
+    def show(self, image: str, user: str, kind: str | None, since: str, until: str, request: gr.Request) -> tuple[Any, ...]:
         """The newest lines that fit, and where all of them are downloaded."""
+        return self._page((image, user, kind, since, until), None, request)
+
+    def older(
+        self, image: str, user: str, kind: str | None, since: str, until: str, last: Place | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """The lines behind those that are shown."""
+        return self._page((image, user, kind, since, until), last, request)
+
+    def _page(self, asked: Sequence[str | None], after: Place | None, request: gr.Request) -> tuple[Any, ...]:
         self.service.allowed(user_of(request), Action.RECORD)
-        said = dict(zip(FIELDS, (image, user, kind, since, until), strict=True))
-        lines = list(islice(self.service.store.record_lines(filter_of(said), SHOWN + 1), SHOWN + 1))
-        if not lines:
-            return el("p", NONE)
-        address = urlencode({name: text for name, text in said.items() if text})
-        link = el("p", el("a", DOWNLOAD, href=f"api/record.csv?{address}"))
-        more = [el("p", Message(FIRST, n=SHOWN))] if len(lines) > SHOWN else []
-        return el("div", link, *more, table(HEAD, map(_row, lines[:SHOWN])))
+        said = dict(zip(FIELDS, asked, strict=True))
+        lines = list(self.service.store.record_lines(filter_of(said), SHOWN + 1, after))
+        shown, more = lines[:SHOWN], len(lines) > SHOWN
+        place = shown[-1].place if more else None
+        return _view(shown, said, more or after is not None), place, gr.update(visible=more)
 
     def check(self, request: gr.Request) -> Node:
         """Read the whole record again."""
@@ -91,6 +101,15 @@ class RecordPanel:
         if checked.fault:
             return el("p", Message(FOUND, fault=checked.fault), role="alert")
         return el("p", Message(WHOLE, n=checked.rows, began=checked.began), role="status")
+
+
+def _view(lines: Sequence[RecordLine], said: Mapping[str, str | None], is_part: bool) -> Node:
+    if not lines:
+        return el("p", NONE)
+    address = urlencode({name: text for name, text in said.items() if text})
+    link = el("p", el("a", DOWNLOAD, href=f"api/record.csv?{address}"))
+    part = [el("p", Message(FIRST, n=SHOWN))] if is_part else []
+    return el("div", link, *part, table(HEAD, map(_row, lines)))
 
 
 def _row(line: RecordLine) -> tuple[object, ...]:

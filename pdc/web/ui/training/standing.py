@@ -10,6 +10,7 @@ from typing import Any
 from pdc.adapters.saved_work import saved_work
 from pdc.domain.message import Message, joined
 from pdc.domain.values import Adapter, RunStatus
+from pdc.store.learnt.sums import MOST_NEW
 from pdc.training.fresh import FIRST, HELD_OUT, Fresh
 from pdc.training.process import TrainingProgress
 from pdc.web.ui.training.plain import plain
@@ -96,7 +97,8 @@ def _offer(fresh: Fresh, most_seconds: float) -> list[Message]:
         return [_too_few(fresh)]
     if not fresh.new:
         return [NOTHING_NEW]
-    new = Message(NEW, n=fresh.new) if fresh.new > 1 else ONE_NEW
+    counted = f"{fresh.new}+" if fresh.trained and fresh.new >= MOST_NEW else fresh.new
+    new = Message(NEW, n=counted) if fresh.new > 1 else ONE_NEW
     few = [IS_FEW] if fresh.new < FEW else []
     return [new if fresh.trained else Message(FIRST_TIME, n=fresh.new), *few, _takes(fresh, most_seconds)]
 
