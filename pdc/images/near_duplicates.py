@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from pdc.domain.errors import BadImage
+from pdc.images.hash_index import NEAR, HashIndex
 from pdc.images.keypoints import CORRELATION, KeypointIndex, Keypoints, correlation, find_keypoints, match
 
 SIDE, KEPT = 32, 8
 RULE = 2  # version of what an ImageHash holds; one of an older rule is made again
-NEAR = 6  # bits of 64 that may differ between copies
 NEAR_QUARTER = 4
 FLAT = 2.0  # grey levels; less contrast than this says nothing about what is shown
 Symmetry = tuple[bool, bool, bool]  # transposed, then mirrored left to right, then top to bottom
@@ -166,22 +166,40 @@ def same_original_pairs(names: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Iterator[tuple[int, int]]:
-    """Index pairs in which a hash of one is near a hash of the other, or keypoints may match."""
+    """Index pairs in which a hash of one is near a hash of the other, or keypoints may match; in the order of both."""
     if not some or not others:
         return
-    table = _table(others)
+    near = [set[int]() for _ in some]
+    for i, j in _near_hashes(_table(some), _table(others)):
+        near[i].add(j)
     pointed = [j for j, other in enumerate(others) if other.keypoints is not None]
     index = KeypointIndex([k for other in others if (k := other.keypoints) is not None]) if pointed else None
     for i, one in enumerate(some):
-        near = np.zeros(len(others), bool)
         if index is not None and one.keypoints is not None:
-            near[np.array(pointed)[index.find(one.keypoints)]] = True
-        turned = {_turn_hash(h, s) for h in (one.whole, *one.quarters) for s in SYMMETRIES}
-        for h in filter(None, turned):
-            near |= (np.bitwise_count(table ^ np.uint64(h)) <= NEAR).any(1)
-        yield from ((i, int(j)) for j in np.flatnonzero(near))
+            near[i].update(pointed[k] for k in index.find(one.keypoints))
+        yield from ((i, j) for j in sorted(near[i]))
+
+
+def _near_hashes(some: np.ndarray, others: np.ndarray) -> set[tuple[int, int]]:
+    """Rows of the two tables in which a hash of one, turned anyhow, is near a hash of the other."""
+    index, parts, found = HashIndex(others.ravel()), some.shape[1], set[tuple[int, int]]()
+    for symmetry in SYMMETRIES:
+        for asking, places in index.near(_turn_all(some, symmetry).ravel()):
+            found.update(zip((asking // parts).tolist(), (places // parts).tolist(), strict=True))
+    return found
+
+
+def _turn_all(table: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """`_turn_hash` of every hash; 0, which is none, stays."""
+    transposed, across, down = symmetry
+    turned = table
+    if transposed:
+        bits = np.unpackbits(table.astype(">u8").view(np.uint8)).reshape(-1, KEPT, KEPT).transpose(0, 2, 1)
+        turned = np.packbits(bits).view(">u8").astype(np.uint64).reshape(table.shape)
+    flips = (ODD_COLUMNS if across else 0) ^ (ODD_ROWS if down else 0)
+    return np.where(table == 0, table, turned ^ np.uint64(flips))
 
 
 def _table(some: Sequence[ImageHash]) -> np.ndarray:
-    """uint64 [n, 5]. A flat part becomes a hash that no real one is near to but by chance; `are_near_duplicates` decides."""
+    """uint64 [n, 5]; 0 for a flat part."""
     return np.array([[0 if h is None else h for h in (one.whole, *one.quarters)] for one in some], np.uint64)

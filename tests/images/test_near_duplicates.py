@@ -10,7 +10,11 @@ from real_data import real_images
 from finetune.data.drawings import fluorescence, mucosa, smear
 from pdc.domain.errors import BadImage
 from pdc.images.near_duplicates import (
+    NEAR,
+    SYMMETRIES,
     ImageHash,
+    _near_hashes,
+    _turn_hash,
     are_near_duplicates,
     hash_image,
     hash_pixels,
@@ -148,3 +152,23 @@ def test_what_is_no_image_is_a_sentence(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(BadImage, match="is not an image"):
         hash_image(tmp_path / "a.png")
+
+
+def test_the_index_finds_what_comparing_each_hash_with_each_finds():
+    random = np.random.default_rng(3)
+    table = random.integers(1, 2**63, (300, 5), dtype=np.uint64)
+    for i in range(0, 200, 2):  # a copy: one hash turned, with up to 8 bits changed
+        copy = _turn_hash(int(table[i, i % 5]), SYMMETRIES[i % 8]) or 0
+        for bit in random.choice(64, i % 9, replace=False):
+            copy ^= 1 << int(bit)
+        table[i + 1, (i + 2) % 5] = copy
+    table[250] = 0
+    some, others = table[:260], table[40:]
+    every = {
+        (i, j)
+        for i, one in enumerate(some)
+        for h in one
+        for turned in {_turn_hash(int(h), s) for s in SYMMETRIES if h}
+        for j in np.flatnonzero(((np.bitwise_count(others ^ np.uint64(turned)) <= NEAR) & (others != 0)).any(1)).tolist()
+    }
+    assert _near_hashes(some, others) == every and len(every) > 150
