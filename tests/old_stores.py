@@ -22,7 +22,7 @@ def put_back(path: Path, revision: str) -> None:
     with closing(sqlite3.connect(path)) as database, closing(sqlite3.connect(old)) as before:
         _put_back_beside(database, before)
         known, now = _columns(before), _columns(database)
-        for table in sorted(now.keys() - known.keys() - {"sqlite_sequence"}):  # an index of words before its own tables
+        for table in sorted(now.keys() - known.keys()):  # the tables of a search index go with it
             database.execute(f"DROP TABLE IF EXISTS {table}")
         for table in known:
             for column in now[table] - known[table]:
