@@ -2,8 +2,7 @@
 
 Every image has an answer with ten marks, and three of four have a review, as in `tests.bench.scale`. Each piece of work runs in
 a process of its own. Its memory is what the process has at its highest beyond what it had before, in MB, as the system counts
-it. An import reads the COCO file that the export wrote, with images of 8 x 8 pixels, into an empty store; `--import-size` of
-them at most.
+it. `read coco` reads a COCO file with ten outlined marks an image, as an import does before it opens the images.
 """
 
 from __future__ import annotations
@@ -16,32 +15,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
-
-from sqlalchemy import insert
+from random import Random
 
 from pdc.formats.exporting import prepared
-from pdc.formats.importing import import_file
 from pdc.formats.outgoing.counts import write_counts
 from pdc.formats.outgoing.zips import zipped
-from pdc.formats.registry import FORMATS
+from pdc.formats.registry import FORMATS, read
 from pdc.images.intake import ImageFiles
 from pdc.store import Store
-from pdc.training.dataset_export import export_training_set
-from tests.bench.scale import _values, rows
+from tests.bench.scale import fill
 
 EXPORTS = (*FORMATS, "counts")
 
 
-def fill(home: Path, n: int) -> None:
-    """A store of `n` images, past the record: that would take longer than what is measured."""
-    store, made = Store.open(_url(home)), rows(n)
-    while chunk := list(islice(made, 2000)):
-        with store._engine.begin() as connection:
-            for column in zip(*chunk, strict=True):
-                if some := [row for row in column if row is not None]:
-                    connection.execute(insert(type(some[0])), [_values(row) for row in some])
+def filled(home: Path, n: int) -> None:
+    """A store of `n` images."""
+    store = Store.open(_url(home))
+    fill(store, n)
     _place_files(home, store)
     store.close()
 
@@ -70,19 +61,28 @@ def export(home: Path, format: str) -> None:
     planned.report().told(home)
 
 
-def imported(home: Path, _: str) -> None:
-    """The COCO file of `home`."""
-    with tempfile.TemporaryDirectory() as folder:
-        import_file(Store.open(_url(Path(folder))), ImageFiles(Path(folder) / "images"), home / "coco", "bench").told()
+def write_coco(home: Path, n: int) -> None:
+    """A COCO file as other tools write it, the annotations of an image far apart."""
+    random = Random(1)
+    with (home / "coco.json").open("w", encoding="utf-8") as file:
+        file.write('{"images": [')
+        for i in range(n):
+            image = {"id": i, "file_name": f"images/{i:07}.png", "width": 640, "height": 480}
+            file.write(f"{',' if i else ''}{json.dumps(image)}")
+        file.write('], "annotations": [')
+        for k in range(10 * n):
+            x, y = random.uniform(0, 600), random.uniform(0, 440)
+            outline = [[x, y, x + 30, y, x + 30, y + 30, x, y + 30]]
+            about = {"id": k, "image_id": k % n, "category_id": k % 3, "bbox": [x, y, 30, 30], "segmentation": outline}
+            file.write(f"{',' if k else ''}{json.dumps(about)}")
+        file.write(f'], "categories": {json.dumps([{"id": c, "name": f"cell {c}"} for c in range(3)])}}}')
 
 
-def training(home: Path, _: str) -> None:
-    """The training set; damaged images are what they are here, so that none is looked at."""
-    with tempfile.TemporaryDirectory() as folder:
-        export_training_set(Store.open(_url(home)), ImageFiles(home / "images"), Path(folder))
+def read_coco(home: Path, _: str) -> None:
+    read(home / "coco.json")
 
 
-WORK: dict[str, Callable[[Path, str], None]] = {"export": export, "import": imported, "training": training}
+WORK: dict[str, Callable[[Path, str], None]] = {"export": export, "read": read_coco}
 
 
 def cost(work: str, home: Path, format: str = "") -> tuple[float, float]:
@@ -124,9 +124,11 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {f"export {format}": [] for format in told.formats}
     for n in told.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            fill(home := Path(folder), n)
+            filled(home := Path(folder), n)
+            write_coco(home, n)
             for format in told.formats:
                 found[f"export {format}"].append(cost("export", home, format))
+            found.setdefault("read coco", []).append(cost("read", home))
     print(table(told.sizes, found))
 
 
