@@ -190,10 +190,10 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
     background = [work for work in (pool, cleaning, worker) if work]
 
     def warm_up(say: Callable[[str], None]) -> None:
-        store.sum_up()
         model.warm_up(say)
         for work in background:
             work.start()
+        store.sum_up()  # after an upgrade this takes a while; nobody waits for it
 
     def stop() -> None:
         """Everything is told at once: what is being done has the same few seconds to end."""

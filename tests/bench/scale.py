@@ -21,14 +21,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 from sqlalchemy import insert
 
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Prediction, Question, Review, Status, Task, Verdict
 from pdc.formats.exporting import prepared
 from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
-from pdc.review.ahead.pool import PoolState
+from pdc.images.near_duplicates import _near_hashes
+from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.listing.claims import Claims
 from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService
@@ -111,7 +114,16 @@ def costs(store: Store, home: Path, n: int) -> dict[str, float]:
         "most disagreement first": lambda: page(listed, WorklistFilter(order=Order.DISAGREEMENT)),
         "least sure first": lambda: page(listed, WorklistFilter(order=Order.UNCERTAIN)),
         "open an image": lambda: service.open(middle, QUESTION, READER),
+        "record": lambda: list(store.record_lines(limit=200)),
+        "labels of the Labels tab": store.label_uses,
+        "reviews of the Training tab": store.count_usable,
+        "edits of the chart": store.edit_counts,
     }
+    found["sums of all reviews"] = _seconds(store.sum_up, 1)
+    pool = AnswerPool(service, lambda: QUESTION)
+    found["answer pool, first look"] = _seconds(pool._next, 1)
+    found["answer pool, nothing new"] = _seconds(pool._next, TIMES)
+    found["near copies of all, hashes alone"] = _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)
     found |= {name: _seconds(part, TIMES) for name, part in parts.items()}
     unread = iter(range(0, 4 * TIMES, 4))
     found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
@@ -119,6 +131,11 @@ def costs(store: Store, home: Path, n: int) -> dict[str, float]:
     found["save and next"] = _seconds(lambda: _save_and_next(service, listed, next(saved)), TIMES)
     found["export, MB"] = _export(store, service)
     return found
+
+
+def _hashes(n: int) -> np.ndarray:
+    """Those of images that have nothing in common."""
+    return np.random.default_rng(1).integers(1, 2**63, (n, 5), dtype=np.uint64)
 
 
 def _worked_out(listed: Worklist) -> None:

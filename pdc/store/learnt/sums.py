@@ -25,7 +25,7 @@ from pdc.store.mapping import dump, question_of
 from pdc.store.reading.tables import ReaderEventRow
 from pdc.store.tables import EventRow, LabelEventRow, ReviewRow
 
-AT_ONCE = 2000  # reviews, or images, that are summed in one transaction
+AT_ONCE = 300  # reviews, or images, that are summed in one transaction: a save waits for it
 MOST_NEW = 500  # new reviews that are counted; a page that says more than this says "500+"
 REVIEWS, EVENTS, READERS, LABELS = "summed reviews", "summed events", "summed readers", "summed labels"
 IMPORT = IMPORTED.strip()
