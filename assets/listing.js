@@ -26,19 +26,19 @@ export class Listing {
   constructor() { this.forget(); }
 
   // The next answer is a list of its own.
-  forget() { this.shown = this.version = null; }
+  forget() { this.shown = this.order = this.version = null; }
 
   // The rows around what is in sight, around an image that was opened since, or, where others are wanted, from the top; null where
   // nothing has changed. `keep` says of an answer that it is shown.
   async head(wanted, rows, current) {
     const key = JSON.stringify(wanted);
     const anew = key !== this.shown;
-    const opened = Boolean(current) && (anew ? !filters(wanted).length : current !== rows.current);
+    const opened = Boolean(current) && (anew ? !filters(wanted).length && (this.order ?? wanted.order) === wanted.order : current !== rows.current);
     const around = opened ? current : anew ? null : rows.anchor;
     const known = !anew && !opened && current === rows.current && this.version;
     const said = await asked({ ...wanted, ...(around ? { around } : {}) }, known ? { "If-None-Match": known } : {});
-    return said && { ...said, key, anew, reveal: opened, load: (place) => asked({ ...wanted, ...place }) };
+    return said && { ...said, key, order: wanted.order, anew, reveal: opened, load: (place) => asked({ ...wanted, ...place }) };
   }
 
-  keep({ key, version }) { Object.assign(this, { shown: key, version }); }
+  keep({ key, order, version }) { Object.assign(this, { shown: key, order, version }); }
 }

@@ -7,6 +7,8 @@ import os
 import pytest
 from workbench_page import Workbench, open_page, opened, press
 
+from tests.bench.scale import fill
+
 pytestmark = pytest.mark.browser
 
 
@@ -22,11 +24,11 @@ def test_the_first_click_in_a_scrolled_list_opens_the_row_under_the_pointer(brow
     listed = page.locator(".pdc-own").bounding_box()  # what stands below it may have come meanwhile
     place = [listed["x"] + 80, listed["y"] + listed["height"] / 2]
     page.wait_for_function("([x, y]) => document.elementFromPoint(x, y)?.closest('.pdc-item')", arg=place)
-    named = "([x, y]) => document.elementFromPoint(x, y).closest('.pdc-item').querySelector('.pdc-item-name').textContent"
-    name = page.evaluate(named, place)
+    row = "e.target.closest('.pdc-item').querySelector('.pdc-item-name').textContent"  # rows may have moved until then
+    page.evaluate(f"() => document.addEventListener('mousedown', (e) => {{ window.pressed = {row}; }}, true)")
     page.focus("[data-name=name]")
     page.mouse.click(*place, delay=60)
-    opened(page, name)
+    opened(page, page.evaluate("window.pressed"))
     assert page.evaluate("document.activeElement.getAttribute('class')") == "pda-canvas"
     assert not page.errors
     page.close()
@@ -68,4 +70,34 @@ def test_the_open_image_is_held_back_and_released_by_one_button_and_the_list_say
     button.click()
     page.wait_for_function(f"!{state}.includes('held back')")
     assert shared_bench.store.held_back() == frozenset() and not page.errors
+    page.close()
+
+
+def test_a_list_of_hundreds_comes_where_it_is_looked_at_by_keys_by_wheel_and_by_search(browser, shared_bench: Workbench) -> None:
+    shared_bench.add(2)
+    fill(shared_bench.store, 450)
+    total = shared_bench.store.count_images()
+    page = open_page(browser, shared_bench)
+    row = "[...document.querySelectorAll('.pdc-own .pdc-item')].find((r) => r.textContent.startsWith(name))"
+    there, place = f"(name) => Boolean({row})", f"(name) => {row}.getAttribute('aria-posinset')"
+    active = f"(name) => {row}?.hasAttribute('data-active')"
+    page.wait_for_function(there, arg="smear-00")
+    assert page.locator(".pdc-own .pdc-item").count() < 40
+    press(page, "w", "End")
+    page.wait_for_function(active, arg="field 0000449")
+    assert page.evaluate(place, "field 0000449") == str(total)
+    press(page, "ArrowUp", "PageUp", "Home")
+    page.wait_for_function(active, arg="smear-00")
+    assert page.evaluate(place, "smear-00") == "1"
+    scrolled = (
+        f"([to, name]) => {{ const l = document.querySelector('.pdc-own'); l.scrollTop = to * l.scrollHeight; return {row}; }}"
+    )
+    for to, name, at in ((1, "field 0000449", total), (0, "smear-00", 1)):
+        page.wait_for_function(scrolled, arg=[to, name])
+        assert page.evaluate(place, name) == str(at)
+    page.fill("[data-name=name]", "field 000044")
+    page.wait_for_function("document.querySelector('.pdc-progress').textContent.includes(' of 10 done')")
+    page.fill("[data-name=name]", "")
+    page.wait_for_function(there, arg="smear-00")
+    assert not page.errors
     page.close()

@@ -109,7 +109,7 @@ def worklist_page(
 
 
 def _row(entry: Entry, elsewhere: str | None, language: str) -> list[Any]:
-    image, said = entry.image, in_language(joined([detail(entry), _open_at(entry, elsewhere)], " · "), language)
+    image, said = entry.image, in_language(joined([_open_at(entry, elsewhere), detail(entry)], " · "), language)
     return [image.sha256, image.name, str(entry.stage), said, entry.reader or "", entry.held]
 
 
