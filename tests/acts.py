@@ -6,6 +6,7 @@ an index.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count, islice
@@ -67,6 +68,9 @@ class Lab:
         settings, files = Settings(home=folder, model="base"), ImageFiles(folder / "images")
         self.service = ReviewService(self.store, files, cast(Any, Scripted()), serving=lambda question: ("model", None, ()))
         self.images, self.prefetcher = Worklist(self.service), Prefetcher(self.service)
+        while self.store.count_changes():
+            self.images.upkeep.catch_up()
+            time.sleep(0.02)
         self.counts = CountSessions(self.store, folder, self.service)
         self.review = ReviewTab(self.service, self.images, self.prefetcher, lambda: ASK, fields=FieldDesk(self.counts))
         adapters = Adapters(cast(Any, self.store), "base", folder)
@@ -151,6 +155,7 @@ ACTS: dict[str, Act] = {
 
 
 ROWS_AT_MOST = {
+    "list: a page": 1000,
     "load: charts": 2 * POINTS,
     "record": 12 * AT_ONCE + SHOWN,
     "record of a user": 12 * AT_ONCE + SHOWN,
@@ -158,8 +163,6 @@ ROWS_AT_MOST = {
     "cases like an image": 4 * CANDIDATES,
 }
 """acts that show so much and no more, however much there is"""
-WHOLE_LIST = {"list: a page", "list: next image", "list: what follows", "save and next"}
-"""acts that still read the whole list"""
 
 
 def _after_an_answer(lab: Lab) -> Callable[[], object]:

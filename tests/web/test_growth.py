@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acts import ACTS, ROWS_AT_MOST, WHOLE_LIST, Lab
+from acts import ACTS, ROWS_AT_MOST, Lab
 from database_work import Work, watched
 from databases import Server, on_server
 from sqlalchemy import func, inspect, select, table
@@ -57,12 +57,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
     labs.close()
 
 
-def acts() -> list[object]:
-    grows = pytest.mark.xfail(reason="the list is still read whole", strict=False)
-    return [pytest.param(name, marks=grows) if name in WHOLE_LIST else name for name in ACTS]
-
-
-@pytest.mark.parametrize("name", acts())
+@pytest.mark.parametrize("name", ACTS)
 def test_no_act_fetches_more_from_a_larger_store(labs: Labs, name: str):
     small, large = labs.work(name)
     most = ROWS_AT_MOST.get(name, 0)
@@ -70,7 +65,7 @@ def test_no_act_fetches_more_from_a_larger_store(labs: Labs, name: str):
     assert large.steps <= max(1.5 * small.steps, EACH_ROW * most) + SLACK, (small.steps, large.steps)
 
 
-@pytest.mark.parametrize("name", acts())
+@pytest.mark.parametrize("name", ACTS)
 def test_no_query_of_an_act_reads_a_large_table_whole(labs: Labs, name: str):
     big, found = large_tables(labs.large), []
     with labs.large.store._engine.connect() as connection:
@@ -86,7 +81,7 @@ def test_no_query_of_an_act_reads_a_large_table_whole_on_postgresql(tmp_path: Pa
     with on_server(postgres):
         lab = Lab(tmp_path, SMALL)
         big, found = large_tables(lab), []
-        statements = {s: v for name in ACTS if name not in WHOLE_LIST for s, v in asked(worked(lab, name)).items()}
+        statements = {s: v for name in ACTS for s, v in asked(worked(lab, name)).items()}
         with lab.store._engine.connect() as connection:
             connection.exec_driver_sql("SET enable_seqscan = off")
             for statement, values in statements.items():
