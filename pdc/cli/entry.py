@@ -101,7 +101,7 @@ def can_go_on(how: str) -> Iterator[None]:
         raise Interrupted(how) from None
 
 
-def account() -> str:
+def account_name() -> str:
     """Whoever runs the command, by the name of their account on this computer; in a container it may have a number only."""
     try:
         return getpass.getuser()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pdc.cli.entry import DONE, account, can_go_on
+from pdc.cli.entry import DONE, account_name, can_go_on
 from pdc.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -148,13 +148,13 @@ def export(
     if format == "counts":
         kept = store.held_back()
         held = sum(image.sha256 in kept for image in store.each_image()) if kept else 0
-        store.record_event(AuditKind.EXPORTED, account(), format=format)
+        store.record_event(AuditKind.EXPORTED, account_name(), format=format)
         print(f"Wrote the counts to {write_counts(store, folder, Names(names))}.{_held_back(held)}")
         return DONE
     with can_go_on(AGAIN.format("is written stays")), shown() as progress:
         written = write(store, images_of(settings), folder, format, progress, auto_accepted=auto_accepted, names=Names(names))
     said = {"images": written.images, "reviews": written.reviews, "auto_accepted": auto_accepted}
-    store.record_event(AuditKind.EXPORTED, account(), format=format, **said)
+    store.record_event(AuditKind.EXPORTED, account_name(), format=format, **said)
     print(written.told(folder))
     return DONE
 

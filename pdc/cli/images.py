@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 
 if TYPE_CHECKING:
     from pdc.domain.values import Image
@@ -98,7 +98,7 @@ def _decide(store: Store, names: list[str], fits: Callable[[Image], bool], kind:
     from pdc.store.records import EventKind
 
     chosen = [_named(store, name, fits) for name in names]
-    store.add_events([i.sha256 for i in chosen], EventKind(kind), by=by or account(), note=why)
+    store.add_events([i.sha256 for i in chosen], EventKind(kind), by=by or account_name(), note=why)
     for image in chosen:
         print(f"{WORDS.get(EventKind(kind), kind)} {image.name} ({image.sha256[:12]})")
     return DONE

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.cli.tokens import commands as tokens
 from pdc.domain.users.roles import Role
 
@@ -27,7 +27,7 @@ def add_user(
     from pdc.settings import Settings
     from pdc.web.auth import hash_password
 
-    open_store(Settings.from_env()).add_user(name, hash_password(_password()), role, by=account())
+    open_store(Settings.from_env()).add_user(name, hash_password(_password()), role, by=account_name())
     print(f"{name} may log in now.")
     return DONE
 
@@ -40,7 +40,7 @@ def set_password(name: Annotated[str, typer.Argument(help="A user.")]) -> int:
     from pdc.web.auth import hash_password
 
     store = open_store(Settings.from_env())
-    store.set_password(name, hash_password(_password()), by=account())
+    store.set_password(name, hash_password(_password()), by=account_name())
     print(f"{name} has another password now, and has to log in again.")
     if left := [token.name for token in store.tokens(name) if token.works(datetime.now(UTC))]:
         print(f"These tokens of {name} go on working: {', '.join(left)}; `python -m pdc users token revoke` ends one.")
@@ -53,7 +53,7 @@ def remove_user(name: Annotated[str, typer.Argument(help="A user.")]) -> int:
     from pdc.compose import open_store
     from pdc.settings import Settings
 
-    open_store(Settings.from_env()).remove_user(name, by=account())
+    open_store(Settings.from_env()).remove_user(name, by=account_name())
     print(f"{name} can no longer log in. Their reviews stay.")
     return DONE
 
@@ -67,7 +67,7 @@ def set_role(
     from pdc.compose import open_store
     from pdc.settings import Settings
 
-    open_store(Settings.from_env()).set_role(name, role, by=account())
+    open_store(Settings.from_env()).set_role(name, role, by=account_name())
     print(f"{name} is {role} now.")
     return DONE
 

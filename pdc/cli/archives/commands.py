@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def archive_out(
         made = write_archive(store, settings.home, file, **asked, progress=progress)
     rows = {name: table.rows for name, table in made.tables.items()}
     print(f"{file} is whole: {rows['images']} images, {rows['reviews']} reviews, {made.files.rows} files.")
-    store.record_event(AuditKind.ARCHIVED, account(), file=file.name, for_others=for_others, logins=logins)
+    store.record_event(AuditKind.ARCHIVED, account_name(), file=file.name, for_others=for_others, logins=logins)
     for sentence in made.left_out:
         print(sentence)
     return DONE
@@ -67,7 +67,7 @@ def archive_in(
         images = images_elsewhere(settings)
         account = bring_in(store, settings.home, file, replace=replace, dry_run=dry_run, images=images, progress=progress)
         if not dry_run:
-            store.record_event(AuditKind.IMPORTED, account(), file=file.name, format="archive", rows=account.came)
+            store.record_event(AuditKind.IMPORTED, account_name(), file=file.name, format="archive", rows=account.came)
     for sentence in account.told():
         print(sentence)
     return DONE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _note(settings: Settings, kind: AuditKind, file: Path) -> None:
     engine.dispose()
     if current:
         store = open_store(settings)
-        store.record_event(kind, account(), file=file.name)
+        store.record_event(kind, account_name(), file=file.name)
         store.close()
 
 

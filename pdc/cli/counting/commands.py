@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdc.cli.counting.writing import Language, Out, writer
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def sheet(options: SheetOptions) -> int:
     sample = samples.read(protocol, groups, known)
     status = SheetStatus.FINAL if options.final else SheetStatus.DRAFT
     chosen = Message("all {n} images of the groups", n=len(sample.fields))
-    heading = Heading(options.sample, datetime.now(UTC), account(), chosen, status)
+    heading = Heading(options.sample, datetime.now(UTC), account_name(), chosen, status)
     made = make_sheet(heading, protocol, sample, samples.error(protocol, sample))
     print("\n".join(page(made)))
     write(made)

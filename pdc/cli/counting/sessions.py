@@ -9,7 +9,7 @@ import typer
 
 from pdc.cli.counting.commands import page
 from pdc.cli.counting.writing import Language, Out, writer
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.domain.errors import BadSetting, NotFound
 
 if TYPE_CHECKING:

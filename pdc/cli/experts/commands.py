@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.cli.options import spelled_out
 from pdc.domain.errors import BadSetting
 

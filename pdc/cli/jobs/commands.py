@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.cli.progress import say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def list_jobs(
     """The newest jobs: what, whose, how far."""
     from pdc.store.jobs.records import Wanted
 
-    found = _desk().listed(account(), Wanted(kinds=tuple(kind or ())), limit)
+    found = _desk().listed(account_name(), Wanted(kinds=tuple(kind or ())), limit)
     print("\n".join(map(_line, found)) or NONE)
     return DONE
 
@@ -41,7 +41,7 @@ def show_job(id: Id) -> int:
 
     from pdc.domain.message import plain
 
-    job = _desk().job(id, account())
+    job = _desk().job(id, account_name())
     known = {name: str(value) if name in ("words", "error") and value else value for name, value in asdict(job).items()}
     print(json.dumps(plain(known), ensure_ascii=False, indent=2))
     return DONE
@@ -56,7 +56,7 @@ def start_job(
     ] = None,
 ) -> int:
     """Ask for a job; the app or `pdc work` does it."""
-    job = _desk().start(kind, _asked(asked or []), account())
+    job = _desk().start(kind, _asked(asked or []), account_name())
     print(_line(job))
     return DONE
 
@@ -64,14 +64,14 @@ def start_job(
 @app.command("cancel")
 def cancel_job(id: Id) -> int:
     """Have a job end. What it has done so far stays."""
-    print(_line(_desk().cancel(id, account())))
+    print(_line(_desk().cancel(id, account_name())))
     return DONE
 
 
 @app.command("retry")
 def retry_job(id: Id) -> int:
     """Do the same again, as a new job. What was done stays, and is not done anew."""
-    print(_line(_desk().retry(id, account())))
+    print(_line(_desk().retry(id, account_name())))
     return DONE
 
 

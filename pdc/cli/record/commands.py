@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, FAILED, account
+from pdc.cli.entry import DONE, FAILED, account_name
 from pdc.domain.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def show(
 @app.command("new-key")
 def new_key() -> int:
     """Seal with a new key from now on. The older ones stay in the key file: with them the older links are checked."""
-    print(f"The record is sealed with the key {_store().change_key(account())} from now on.")
+    print(f"The record is sealed with the key {_store().change_key(account_name())} from now on.")
     return DONE
 
 

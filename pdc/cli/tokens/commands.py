@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pdc.cli.entry import DONE, account
+from pdc.cli.entry import DONE, account_name
 from pdc.domain.users.roles import Role
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_token(
     from pdc.web.logins.tokens import make_token
 
     store = open_store(Settings.from_env())
-    print(make_token(store, user, name, role, days, account()))
+    print(make_token(store, user, name, role, days, account_name()))
     made = next(token for token in reversed(store.tokens(user)) if token.name == name)
     print(f"{_told(made, made.made_at)}. Copy the token now; it is shown this once.", file=sys.stderr)
     return DONE
@@ -58,7 +58,7 @@ def revoke_token(
     from pdc.compose import open_store
     from pdc.settings import Settings
 
-    open_store(Settings.from_env()).revoke_token(user, name, account())
+    open_store(Settings.from_env()).revoke_token(user, name, account_name())
     print(f"The token {name} of {user} opens nothing from now on.")
     return DONE
 

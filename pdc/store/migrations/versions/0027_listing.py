@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.exc import DBAPIError
 
 from pdc.store.listing.triggers import WORDS, on_postgresql, on_sqlite
 
@@ -73,7 +74,7 @@ def _search_by_trigrams() -> None:
         with connection.begin_nested():
             connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             connection.exec_driver_sql("CREATE INDEX ix_list_names_words ON list_names USING gin (name gin_trgm_ops)")
-    except sa.exc.DBAPIError:
+    except DBAPIError:
         pass
 
 
