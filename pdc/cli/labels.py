@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WORDS_SHOWN = 6
 app = typer.Typer(help="The label dictionary: what labels there are, and by which words they are found.")
 Name = Annotated[str, typer.Argument(help="The label, or another word for it.")]
-By = Annotated[str, typer.Option("--author", help="Who does it, for the history.", default_factory=account)]
+By = Annotated[str, typer.Option("--author", help="Who does it, for the history.", default_factory=account_name)]
 
 
 @app.command("list")

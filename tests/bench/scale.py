@@ -31,7 +31,6 @@ from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import _near_hashes
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.confidence_words import ConfidenceWords
-from pdc.review.listing.claims import Claims
 from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService

@@ -142,7 +142,7 @@ def test_an_account_without_a_name_as_in_a_container_has_its_number(monkeypatch)
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 543_210, raising=False)
-    assert entry.account() == "uid 543210"
+    assert entry.account_name() == "uid 543210"
     commands = (ROOT / "pdc" / "cli").rglob("*.py")
     assert [path.name for path in commands if "getuser" in path.read_text("utf-8")] == ["entry.py"]
 

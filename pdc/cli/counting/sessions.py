@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Count a sample: begin with a protocol, read its fields in the browser, sign the sheet.")
 Which = Annotated[str, typer.Argument(metavar="COUNT", help="Code of the sample, or the first letters of the count's id.")]
-By = Annotated[str, typer.Option("--author", help="Who does it; it stands on the sheet.", default_factory=account)]
+By = Annotated[str, typer.Option("--author", help="Who does it; it stands on the sheet.", default_factory=account_name)]
 Why = Annotated[str, typer.Option("--why", help="The reason, where one is asked for.")]
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(help="Detectors beside the model: added, measured, and asked f
 Layout = Literal["yolo", "yolov5", "yolo-nms", "detr", "boxes"]
 Kind = Literal["onnx", "ultralytics", "stardist", "cellpose"]
 ExpertName = Annotated[str, typer.Argument(metavar="NAME", help="An expert of `experts list`.")]
-By = Annotated[str, typer.Option("--author", help="Who does it.", default_factory=account)]
+By = Annotated[str, typer.Option("--author", help="Who does it.", default_factory=account_name)]
 MEASURE = "Measure it: python -m finetune expert measure {name}. It answers once it is better than what answers now."
 SIDE = 640
 
