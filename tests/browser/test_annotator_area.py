@@ -16,9 +16,9 @@ from PIL import Image as Pillow
 from pdc.counting.chambers import TENTHS
 from pdc.domain.errors import PdcError
 from pdc.review.counting.areas import Areas
-from pdc.web.app import _say
 from pdc.web.area_route import add_area_route
 from pdc.web.auth import LOCAL_USER, Access
+from pdc.web.limits.refusals import say
 
 pytestmark = pytest.mark.browser
 CHAMBER = "Makler, grid"
@@ -44,7 +44,7 @@ class Fields:
         add_area_route(routes, Access(self.bench.store, folder, login=False), Areas(service, counts))
         png = encoded(Pillow.fromarray(self.drawn.image))
         routes.get("/images/{name}")(lambda name: Response(png, media_type="image/png"))
-        app.exception_handler(PdcError)(_say)
+        app.exception_handler(PdcError)(say)
         app.router.routes[:0] = routes.router.routes[-4:]  # before Gradio's, which take every path
         self.page = browser.new_page(viewport={"width": 1280, "height": 860})
         self.page.goto(serve(app))
