@@ -41,8 +41,7 @@ export class Pages {
   // Resolves with by how much the rows have moved down: those that came above, less those that were let go there.
   async more(side) {
     this.busy = true;
-    const part = await this.load({ [side]: side === "after" ? this.last : this.first });
-    this.busy = false;
+    const part = await this.load({ [side]: side === "after" ? this.last : this.first }).finally(() => { this.busy = false; });
     const known = new Set(this.rows.map((row) => row[0]));
     const fresh = { ...part, rows: part.rows.filter((row) => !known.has(row[0])) };
     const moved = side === "after" ? this.below(fresh) : this.over(fresh);

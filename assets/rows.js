@@ -117,6 +117,7 @@ export class Rows {
       this.stretch();
       this.move(end ? this.rows.length - 1 : 0);
     } catch (error) {
+      pages.jumping = pages.busy = false;
       if (pages === this.pages) this.lost(error);
     }
   }
