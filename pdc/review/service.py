@@ -318,10 +318,7 @@ class ReviewService(ImageAccess):
         base, line = draft.base_revision, self.line_of(draft)
         while True:
             try:
-                stored = line.append(review, key, base, draft.seen)
-                if key != draft.key:
-                    self.store.drop_draft(draft.author, draft.image.sha256, draft.question, draft.key, draft.seen)
-                return stored
+                return line.append(review, key, base, draft.seen, draft.key)
             except StaleSave:
                 current, newest = line.base(), line.newest()
                 passes = self.apart or review.blind or (newest is not None and newest.verdict in UNSEEN)

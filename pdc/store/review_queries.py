@@ -186,9 +186,17 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             return row and self._prediction(session, row)
 
     def save_review(
-        self, review: Review, *, key: str, base_revision: int, seen: DraftVersion | None = None, apart: bool = False
+        self,
+        review: Review,
+        *,
+        key: str,
+        base_revision: int,
+        seen: DraftVersion | None = None,
+        apart: bool = False,
+        draft: str = "",
     ) -> Review:
-        """Append the review as revision `base_revision` + 1, drop the draft of that key, and return it as stored.
+        """Append the review as revision `base_revision` + 1, drop the draft of that key or of the key `draft`, and return it as
+        stored.
 
         `key` names the attempt: the same key again returns what the first one stored, whatever happened since. `seen` is
         the draft this one went on from; it goes too, unless another tab has changed it since.
@@ -197,11 +205,13 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         SeveralReaders when several readers read this and the review rests on no read.
         """
         try:
-            return self._save_review(review, key, base_revision, seen, apart)
+            return self._save_review(review, key, base_revision, seen, apart, draft)
         except IntegrityError:  # another process was first; now its row can be seen
-            return self._save_review(review, key, base_revision, seen, apart)
+            return self._save_review(review, key, base_revision, seen, apart, draft)
 
-    def _save_review(self, review: Review, key: str, base_revision: int, seen: DraftVersion | None, apart: bool) -> Review:
+    def _save_review(
+        self, review: Review, key: str, base_revision: int, seen: DraftVersion | None, apart: bool, draft: str
+    ) -> Review:
         with self._write() as session:
             saved = session.scalar(select(ReviewRow).where(ReviewRow.key == key))
             if saved is not None:
@@ -214,7 +224,7 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             self._refuse_closed(session, review, current, apart)
             row = mapping.review_row(replace(review, revision=base_revision + 1), key)
             session.add(row)
-            self._drop(session, review.author, review.image_sha256, review.question, key, seen)
+            self._drop(session, review.author, review.image_sha256, review.question, (key, draft), seen)
             return self._review(session, row)
 
     def _refuse_closed(self, session: Session, review: Review, current: Review | None, apart: bool) -> None:
@@ -363,7 +373,7 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
     def drop_draft(self, author: str, sha256: str, question: Question, key: str = "", seen: DraftVersion | None = None) -> None:
         """The draft of that key, and the one it went on from as it was then. Nothing happens when there is none."""
         with self._write() as session:
-            self._drop(session, author, sha256, question, key, seen)
+            self._drop(session, author, sha256, question, (key,), seen)
 
     def _current(self, session: Session, sha256: str, question: Question, author: str | None = None) -> Review | None:
         """The newest review; one that nobody has looked at stands behind all others. Where merged labels brought several
@@ -378,9 +388,11 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         highest = session.scalar(select(func.max(ReviewRow.revision)).where(*where))
         return replace(self._review(session, row), revision=highest)
 
-    def _drop(self, session: Session, author: str, sha256: str, question: Question, key: str, seen: DraftVersion | None) -> None:
+    def _drop(
+        self, session: Session, author: str, sha256: str, question: Question, keys: tuple[str, ...], seen: DraftVersion | None
+    ) -> None:
         of = self._of(session, DraftRow, sha256, question)
-        session.execute(delete(DraftRow).where(DraftRow.author == author, *of, DraftRow.key == key))
+        session.execute(delete(DraftRow).where(DraftRow.author == author, *of, DraftRow.key.in_(keys)))
         if seen is not None:
             self._drop_seen(session, author, sha256, question, seen)
 

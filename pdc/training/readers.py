@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import USABLE, Review
-from pdc.store.learnt.sums import IMPORT
 from pdc.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ def reviews_to_compare(store: Store) -> list[Review]:
 
 def offered(store: Store) -> list[str]:
     """Whose reviews a fold could leave out, the most first, without reading a review."""
+    from pdc.store.learnt.sums import IMPORT
+
     return [_named(author, source.removeprefix(IMPORT).strip() if source else None) for author, source in store.reviewers()]
 
 

@@ -86,7 +86,7 @@ def test_import_and_export_tell_how_far_they_are(place: Place, tmp_path, format:
     assert told == [(what, n, 2) for what in ("Importing images", "Storing reviews") for n in range(3)]
     told.clear()
     export(place.store, place.files, tmp_path / "out", format, lambda *far: told.append(far))
-    assert told == [("Exporting images", n, 2) for n in range(3)]
+    assert told == [(what, n, 2) for what in ("Reading reviews", "Exporting images") for n in range(3)]
 
 
 def test_steps_that_time_will_not_allow_are_not_promised():

@@ -10,7 +10,7 @@ from pdc.domain.users.roles import Action, Role, demand, may
 
 def test_each_role_may_what_the_ones_before_it_may():
     allowed = {role: {action for action in Action if may(role, action)} for role in Role}
-    admins = {Action.FORCE, Action.RECORD}
+    admins = {Action.FORCE, Action.RECORD, Action.METRICS}
     assert allowed == {Role.READER: set(), Role.TRAINER: set(Action) - admins, Role.ADMIN: set(Action)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from desk import Desk, a_mark
 from store_values import url_of
 
 from pdc.domain.errors import BadQuestion, Forbidden
+from pdc.domain.users.roles import Role, demand
 from pdc.domain.values import Findings, Question, Task
 from pdc.review.labels import Labels
 from pdc.store import Store
@@ -67,7 +69,8 @@ def test_a_label_the_model_was_not_taught_is_named_before_it_is_asked(labels: La
 
 
 def test_visitors_make_labels_for_themselves_only_and_manage_none(tmp_path: Path):
-    labels = Labels(Store.open(url_of(tmp_path)), lambda: KNOWN, private=True)
+    visitor = partial(demand, Role.READER, space=True)
+    labels = Labels(Store.open(url_of(tmp_path)), lambda: KNOWN, private=True, allowed=lambda user, action: visitor(action))
     before = labels.history()
     assert labels.add("ring form", "guest") == "ring form"
     for change in (labels.retire, labels.restore):

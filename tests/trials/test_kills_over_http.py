@@ -120,16 +120,17 @@ def test_without_the_name_of_a_save_it_is_stored_twice(server: Server):
 
 
 def after_a_kill_everything_is_in_order(server: Server) -> None:
-    """A run that was under way and half a file from a killed writer, at the next start: reconciled, and gone."""
+    """Half a file from a killed writer, and what an import left days ago, are gone at the next start."""
     home, images = server.home, server.home / "images"
     half = images / f".{'0' * 64}.png.00.part"
     half.write_bytes(b"half")
     os.utime(half, (time.time() - 3600,) * 2)
     (home / "incoming" / "x").mkdir(parents=True)
     (home / "incoming" / "x" / "marks.json").write_bytes(b"{")
+    os.utime(home / "incoming" / "x", (time.time() - 3 * 86400,) * 2)
     children = psutil.Process(server.forker.pid).children(recursive=True)
     server.start()
-    assert [path for path in home.rglob("*.part")] == [] and not (home / "incoming").exists()
+    assert [path for path in home.rglob("*.part")] == [] and list((home / "incoming").glob("*")) == []
     assert [p for p in (home.parent / "tmp").iterdir() if p.is_file()] == []
     assert [p for p in children if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == [], "decoders outlive their server"
     assert OverHttp(server).fresh().send("GET", "/api/worklist").status_code == 200

@@ -53,7 +53,7 @@ class Line(Protocol):
         """All that its reader may see, oldest first."""
         ...
 
-    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review: ...
+    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None, draft: str = "") -> Review: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class SharedLine:
         said = self.store.reviews(self.sha256, self.author if self.private else None, unseen=True)
         return [r for r in said if r.question == self.question]
 
-    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:
-        return self.store.save_review(review, key=key, base_revision=base, seen=seen, apart=self.apart)
+    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None, draft: str = "") -> Review:
+        return self.store.save_review(review, key=key, base_revision=base, seen=seen, apart=self.apart, draft=draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ class ConsensusLine:
     def revisions(self) -> list[Review]:
         return self.reviews.revisions()
 
-    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:
+    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None, draft: str = "") -> Review:
         basis = self.reads.basis(review.image_sha256, review.question, review.author)
         if n := undecided(review.findings):
             raise SeveralReaders(UNDECIDED, n=n)
-        return self.reviews.append(replace(review, rests_on=basis), key, base, seen)
+        return self.reviews.append(replace(review, rests_on=basis), key, base, seen, draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class OwnLine:
         own = self.store.read_revisions(self.sha256, self.question, self.author)
         return [r.review for r in own if r.turn == self.turn]
 
-    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:
-        return self.store.save_read(review, turn=self.turn, key=key, base_revision=base, seen=seen)
+    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None, draft: str = "") -> Review:
+        return self.store.save_read(review, turn=self.turn, key=key, base_revision=base, seen=seen, draft=draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class ClosedLine:
     def revisions(self) -> list[Review]:
         return []
 
-    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None) -> Review:
+    def append(self, review: Review, key: str, base: int, seen: DraftVersion | None, draft: str = "") -> Review:
         raise SeveralReaders(self.why)
 
 

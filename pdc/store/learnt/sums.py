@@ -7,6 +7,7 @@ are counted by the set of labels that they were reviewed for, and of sets there 
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from pdc.domain.errors import StoreUnavailable
 from pdc.domain.label_changes import LabelChange, question_now
 from pdc.domain.values import UNSEEN, USABLE, Verdict
 from pdc.store.database import pieces
@@ -25,6 +27,7 @@ from pdc.store.mapping import dump, question_of
 from pdc.store.reading.tables import ReaderEventRow
 from pdc.store.tables import EventRow, LabelEventRow, ReviewRow
 
+log = logging.getLogger(__name__)
 AT_ONCE = 300  # reviews, or images, that are summed in one transaction: a save waits for it
 MOST_NEW = 500  # new reviews that are counted; a page that says more than this says "500+"
 REVIEWS, EVENTS, READERS, LABELS = "summed reviews", "summed events", "summed readers", "summed labels"
@@ -38,14 +41,14 @@ class SumQueries(ImageQueries):
 
     def sum_up(self) -> None:
         """Read everything that was saved since; at the first start of this version that is all there is."""
-        while self._sum_some():
+        while self._catch_up():
             pass
 
     def count_usable(self, since: datetime | None = None) -> int:
         """How many usable reviews there are; or how many were saved after a time, at most MOST_NEW. No mark is read."""
         if since is not None:
             return self._count_new(since)
-        self._sum_some()
+        self._catch_up()
         with self._read() as session:
             return session.scalar(select(func.sum(ReviewSumRow.usable))) or 0
 
@@ -61,7 +64,7 @@ class SumQueries(ImageQueries):
 
     def reviewers(self) -> list[tuple[str, str]]:
         """Who saved usable reviews, and the source: "", or `import` and the name of a file; the most first."""
-        self._sum_some()
+        self._catch_up()
         with self._read() as session:
             rows = session.scalars(
                 select(ReviewerRow).order_by(ReviewerRow.reviews.desc(), ReviewerRow.author, ReviewerRow.source)
@@ -69,7 +72,7 @@ class SumQueries(ImageQueries):
             return [(row.author, row.source) for row in rows]
 
     def _label_sets(self) -> Mapping[str, int]:
-        self._sum_some()
+        self._catch_up()
         with self._read() as session:
             return {row.labels: row.images for row in session.scalars(select(ReviewSumRow).where(ReviewSumRow.images > 0))}
 
@@ -96,6 +99,14 @@ class SumQueries(ImageQueries):
         return sum(subject not in unsettled for subject in kept)
 
     # Bringing the sums up to date
+
+    def _catch_up(self) -> bool:
+        """Whether there may be more. Where nothing can be written, as on a full disk, the sums stay as they were."""
+        try:
+            return self._sum_some()
+        except StoreUnavailable as error:
+            log.warning("Sums are shown as they were: %s", error)
+            return False
 
     def _sum_some(self) -> bool:
         """Whether there may be more."""

@@ -30,18 +30,22 @@ SETTLED = "The consensus of the readers has been made, so this read is closed. Y
 class ReadQueries(ReviewQueries):
     """Only ever added. A read belongs to its reader and turn; under labels renamed since it is found again."""
 
-    def save_read(self, review: Review, *, turn: int, key: str, base_revision: int, seen: DraftVersion | None = None) -> Review:
+    def save_read(
+        self, review: Review, *, turn: int, key: str, base_revision: int, seen: DraftVersion | None = None, draft: str = ""
+    ) -> Review:
         """Append a revision to the line of its author; the rest is as with `save_review`.
 
         SeveralReaders when its author is not asked to read this, or a consensus rests on it already; Signed
         when the read is signed; StaleSave when another tab of the reader saved in between.
         """
         try:
-            return self._save_read(review, turn, key, base_revision, seen)
+            return self._save_read(review, turn, key, base_revision, seen, draft)
         except IntegrityError:  # another process was first; now its row can be seen
-            return self._save_read(review, turn, key, base_revision, seen)
+            return self._save_read(review, turn, key, base_revision, seen, draft)
 
-    def _save_read(self, review: Review, turn: int, key: str, base_revision: int, seen: DraftVersion | None) -> Review:
+    def _save_read(
+        self, review: Review, turn: int, key: str, base_revision: int, seen: DraftVersion | None, draft: str
+    ) -> Review:
         sha, question = review.image_sha256, self.question_now(review.question)
         with self._write() as session:
             saved = session.scalar(select(ReadRow).where(ReadRow.key == key))
@@ -59,7 +63,7 @@ class ReadQueries(ReviewQueries):
             self._refuse_signed(session, current)
             row = _row(replace(review, revision=base_revision + 1), key, turn)
             session.add(row)
-            self._drop(session, review.author, sha, review.question, key, seen)
+            self._drop(session, review.author, sha, review.question, (key, draft), seen)
             return self._review_of(session, row)
 
     def current_read(self, sha256: str, question: Question, reader: str, turn: int) -> Review | None:
