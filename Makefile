@@ -23,13 +23,13 @@ scripts:  ## types and lint of the browser's scripts, where node is there and `n
 	else echo "The browser's scripts were not checked: install node, then run npm install --no-package-lock."; fi
 
 quick:  ## tests without a model, a browser or another process
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "$(QUICK)"
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile -m "$(QUICK)"
 
 test:  ## what CI runs
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 3 --dist loadfile
 
 offline:  ## the suite where no other machine can be reached: a network of its own, with nothing in it but this machine
-	unshare -rn sh -c 'ip link set lo up && exec $(PYTHON) -m pytest -n 2 --dist loadfile -m "$(OFFLINE)"'
+	unshare -rn sh -c 'ip link set lo up && exec $(PYTHON) -m pytest -n 3 --dist loadfile -m "$(OFFLINE)"'
 
 nightly:  ## everything, and what is long by nature too
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m ""
+	$(PYTHON) -m pytest -n 3 --dist loadfile -m ""
