@@ -28,7 +28,7 @@ def findings(page) -> list[str]:
     return [f"{v['id']}: {n['target']}" for v in found if v["impact"] in ("serious", "critical") for n in v["nodes"]]
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("scheme", [pytest.param("dark", marks=pytest.mark.nightly), "light"])
 def test_axe_finds_nothing_serious_on_any_tab(browser, shared_bench, scheme: str):
     page = open_page(browser, shared_bench, color_scheme=scheme)
     assert findings(page) == []

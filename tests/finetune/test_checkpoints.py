@@ -21,7 +21,7 @@ from pdc.inference.adapter_folder import AdapterManifest, verify
 from pdc.training.config import TrainConfig
 from pdc.training.run_folder import Run
 
-KILLS = 3
+KILLS = 2
 
 
 def checkpoint(folder: Path, step: int) -> Path:

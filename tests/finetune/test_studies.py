@@ -129,6 +129,7 @@ def test_the_same_truth_is_asked_as_each_task(rows):
     assert counted.findings.counts(Task.COUNTING) == {LABELS[0]: 2, LABELS[1]: 1}
 
 
+@pytest.mark.nightly  # a simulation, which trains, measures and goes on in the same way, is tried each time
 def test_a_study_trains_measures_and_goes_on(rows, config, tmp_path):
     first = StudyTraining("first", config, rows[:2])
     then = StudyTraining("then", replace(config, preference=1.0), rows[:2], first)
