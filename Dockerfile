@@ -1,5 +1,5 @@
 # PDC with training and PostgreSQL's client. For a CPU as it stands; for an NVIDIA card, whose wheels PyPI has:
-#   docker build --build-arg TORCH_INDEX=https://pypi.org/simple -t pdc .
+#   docker build --build-arg TORCH_INDEX= -t pdc .
 FROM python:3.11-slim-trixie AS build
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG EXTRAS=postgres,s3
@@ -8,7 +8,7 @@ RUN python -m venv /opt/pdc
 ENV PATH=/opt/pdc/bin:$PATH
 WORKDIR /src
 COPY requirements.txt .
-RUN pip install --index-url "$TORCH_INDEX" "$(grep '^torch==' requirements.txt)" \
+RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' requirements.txt)" \
     && pip install -r requirements.txt
 COPY . .
 RUN pip install --constraint requirements.txt ".[$EXTRAS]"
