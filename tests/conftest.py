@@ -31,9 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session that asked another machine for anything has failed."""
-    if not hasattr(session.config, "workerinput") and (tried := egress.tried()):
-        print(f"\nAnother machine was asked, and nothing may leave this one:\n{tried}")
+    if not hasattr(session.config, "workerinput") and egress.tried():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say it last, below the summary: the end of a long output is what is kept and read."""
+    if not hasattr(config, "workerinput") and (tried := egress.tried()):
+        print(f"Another machine was asked, and nothing may leave this one:\n{tried[:8000]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

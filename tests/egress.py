@@ -42,7 +42,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if host is None or is_here(host):
         return
     with Path(os.environ[LOG]).open("a") as log:
-        log.write(f"{event} {host} by {' '.join(sys.argv)[:200]}\n{_asked_from()}")
+        test = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+        log.write(f"{event} {host} in {test} by {' '.join(sys.argv)[:200]}\n{_asked_from()}")
     raise OSError(errno.ENETUNREACH, f"tests reach nobody, and {host} was asked")
 
 
