@@ -9,7 +9,7 @@ those know a copy that was turned, cut or sheared.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from pdc.domain.errors import BadImage
-from pdc.images.hash_index import NEAR, HashIndex
+from pdc.images.hash_index import HashIndex
 from pdc.images.keypoints import CORRELATION, KeypointIndex, Keypoints, correlation, find_keypoints, match
 
 SIDE, KEPT = 32, 8
+NEAR = 6  # bits that may differ
 RULE = 2  # version of what an ImageHash holds; one of an older rule is made again
 NEAR_QUARTER = 4
 FLAT = 2.0  # grey levels; less contrast than this says nothing about what is shown
@@ -116,11 +117,16 @@ def _near(a: int | None, b: int | None, bits: int) -> bool:
 
 def _turn(image: ImageHash, symmetry: Symmetry) -> ImageHash:
     """The hashes of the transposed or mirrored image, but for bits at the median."""
+    quarters = (_turn_hash(image.quarters[i], symmetry) for i in _turn_quarters(symmetry))
+    return ImageHash(_turn_hash(image.whole, symmetry), tuple(quarters))
+
+
+def _turn_quarters(symmetry: Symmetry) -> list[int]:
+    """Which quarter stands where."""
     order = np.arange(4).reshape(2, 2)
     order = order.T if symmetry[0] else order
     order = order[:, ::-1] if symmetry[1] else order
-    order = order[::-1] if symmetry[2] else order
-    return ImageHash(_turn_hash(image.whole, symmetry), tuple(_turn_hash(image.quarters[i], symmetry) for i in order.ravel()))
+    return (order[::-1] if symmetry[2] else order).ravel().tolist()
 
 
 def _turn_hash(value: int | None, symmetry: Symmetry) -> int | None:
@@ -181,12 +187,25 @@ def _candidates(some: Sequence[ImageHash], others: Sequence[ImageHash]) -> Itera
 
 
 def _near_hashes(some: np.ndarray, others: np.ndarray) -> set[tuple[int, int]]:
-    """Rows of the two tables in which a hash of one, turned anyhow, is near a hash of the other."""
-    index, parts, found = HashIndex(others.ravel()), some.shape[1], set[tuple[int, int]]()
+    """Rows of the two tables that may be alike: all that `_hashes_agree` knows, and more. Of three quarters that agree one is
+    the first or the last, so these two are looked up."""
+    whole, quarters = others[:, 0], others[:, 1:]
+    wholes, corners = HashIndex(whole, NEAR), {k: HashIndex(quarters[:, k], NEAR) for k in (0, 3)}
+    parts, larger = HashIndex(quarters.ravel(), NEAR_QUARTER), HashIndex(whole, NEAR_QUARTER)
+    found = set[tuple[int, int]]()
     for symmetry in SYMMETRIES:
-        for asking, places in index.near(_turn_all(some, symmetry).ravel()):
-            found.update(zip((asking // parts).tolist(), (places // parts).tolist(), strict=True))
+        turned = _turn_all(some, symmetry)
+        order = _turn_quarters(symmetry)
+        found |= _rows(wholes.near(turned[:, 0]))
+        for k, corner in corners.items():
+            found |= _rows(corner.near(turned[:, 1 + order[k]]))
+        found |= _rows(parts.near(turned[:, 0]), of=4) | _rows(larger.near(turned[:, 1:].ravel()), by=4)
     return found
+
+
+def _rows(pairs: Iterable[tuple[np.ndarray, np.ndarray]], by: int = 1, of: int = 1) -> set[tuple[int, int]]:
+    """Rows of tables with `by` and `of` hashes each."""
+    return {pair for asking, places in pairs for pair in zip((asking // by).tolist(), (places // of).tolist(), strict=True)}
 
 
 def _turn_all(table: np.ndarray, symmetry: Symmetry) -> np.ndarray:
