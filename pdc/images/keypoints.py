@@ -24,6 +24,8 @@ THUMB = 32  # pixels of a side of the small picture
 OVERLAP = 0.3  # of the small picture that both must show
 CORRELATION = 0.92  # of the two small pictures where they overlap
 TABLES = 3  # ways in which a descriptor is cut into 8 chunks of 16 bits
+CHUNKS = 8 * TABLES
+BLOCK = 10_000  # images that are looked up together
 CANDIDATES = 30  # images that share most, and rarest, chunks
 CUTS = np.concatenate([np.random.default_rng(seed).permutation(128) for seed in range(TABLES)])
 
@@ -141,30 +143,45 @@ class KeypointIndex:
     """Finds images that share chunks of descriptors with one (multi-index hashing, Norouzi 2012). A rare chunk counts more."""
 
     def __init__(self, images: Sequence[Keypoints]) -> None:
-        sizes = [len(one.xy) for one in images]
-        self.sizes = np.maximum(1, sizes)
-        keys = _chunks(np.concatenate([one.descriptors for one in images]))
-        order = keys.argsort(0, kind="stable")
-        self.keys = np.take_along_axis(keys, order, 0)
-        self.owners = np.repeat(np.arange(len(images)), sizes)[order]
+        self._blocks = [_Block(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)]
 
     def find(self, one: Keypoints) -> np.ndarray:
         """int [up to CANDIDATES]: the images most worth matching with `one`, as it is or mirrored."""
-        votes = np.maximum(self._vote(one.descriptors), self._vote(mirror_descriptors(one.descriptors))) / np.sqrt(self.sizes)
-        best = np.argsort(-votes, kind="stable")[:CANDIDATES]
-        return best[votes[best] > 0]
+        wanted = [_chunks(d) for d in (one.descriptors, mirror_descriptors(one.descriptors))]
+        found = [block.best(wanted) for block in self._blocks]
+        votes, at = np.concatenate([v for v, _ in found]), np.concatenate([i * BLOCK + at for i, (_, at) in enumerate(found)])
+        return at[np.argsort(-votes, kind="stable")[:CANDIDATES]]
 
-    def _vote(self, descriptors: np.ndarray) -> np.ndarray:
-        votes = np.zeros(len(self.sizes))
-        for wanted, keys, owners in zip(_chunks(descriptors).T, self.keys.T, self.owners.T, strict=True):
-            starts = np.searchsorted(keys, wanted)
-            counts = np.searchsorted(keys, wanted, "right") - starts
-            at = np.repeat(starts - counts.cumsum() + counts, counts) + np.arange(counts.sum())
-            votes += np.bincount(owners[at], 1 / np.repeat(counts, counts), minlength=len(votes))
-        return votes
+
+class _Block:
+    """Images by the chunks of their descriptors: `owners` of a chunk stand together, from `starts` on."""
+
+    def __init__(self, images: Sequence[Keypoints]) -> None:
+        sizes = [len(one.xy) for one in images]
+        self.sizes = np.sqrt(np.maximum(1, sizes))
+        keys, owners = (
+            _chunks(np.concatenate([one.descriptors for one in images])).ravel(),
+            np.arange(len(images), dtype=np.int32),
+        )
+        order = keys.argsort(kind="stable")
+        self.owners = np.repeat(owners, np.multiply(sizes, CHUNKS))[order]
+        self.starts = np.concatenate([[0], np.bincount(keys, minlength=CHUNKS << 16).cumsum()])
+
+    def best(self, wanted: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Votes, and which image has them: of those that share a chunk with one of the `wanted` the first CANDIDATES."""
+        votes = np.max([self._vote(keys.ravel()) for keys in wanted], 0) / self.sizes
+        first = np.sort(np.argpartition(-votes, CANDIDATES)[:CANDIDATES]) if len(votes) > CANDIDATES else np.arange(len(votes))
+        first = first[votes[first] > 0]
+        return votes[first], first
+
+    def _vote(self, keys: np.ndarray) -> np.ndarray:
+        begins, counts = self.starts[keys], self.starts[keys + 1] - self.starts[keys]
+        at = np.repeat(begins - counts.cumsum() + counts, counts) + np.arange(counts.sum())
+        return np.bincount(self.owners[at], 1 / np.repeat(counts, counts), minlength=len(self.sizes))
 
 
 def _chunks(descriptors: np.ndarray) -> np.ndarray:
-    """uint16 [n, 8 * TABLES]."""
+    """int32 [n, CHUNKS]: 16 bits each, and above them which chunk it is."""
     bits = np.unpackbits(descriptors, axis=1)[:, CUTS].reshape(-1, 16)
-    return np.packbits(bits, 1).view(np.uint16).reshape(len(descriptors), 8 * TABLES)
+    chunks = np.packbits(bits, 1).view(np.uint16).reshape(len(descriptors), CHUNKS)
+    return chunks + (np.arange(CHUNKS, dtype=np.int32) << 16)

@@ -122,3 +122,16 @@ def test_names_are_ordered_as_people_do():
         return [int(p) if i % 2 else p for i, p in enumerate(re.split(r"(\d+)", name.casefold()))]
 
     assert sorted(names, key=name_key) == sorted(names, key=by_parts)
+
+
+@pytest.mark.parametrize("narrow", [5000, 1], ids=["few", "many"])
+def test_any_part_of_a_name_is_found_as_it_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch, narrow: int):
+    monkeypatch.setattr(pages, "NARROW", narrow)
+    long = "long " * 20
+    names = ["100%_a.png", "100x_b.png", "aaaa.png", 'say "hi"\\.png', "жук.png", f"{long}end.png", f"{long}top.png"]
+    for i, name in enumerate(names):
+        desk.store.add_image(Image(f"{i:064x}", name, 40, 30, str(i), datetime.now(UTC)))
+    some = ["a", "aa", "%", "_", "%_", '"', "\\", '" ', "ж", "УК.", "0", "?", "png", "png.", "ng end"]
+    for words in (*some, f"{long}end", "long " * 9):
+        found = [e.image.name for e in desk.listed("ada", name=words)]
+        assert found == [name for name in names if words.casefold() in name], words

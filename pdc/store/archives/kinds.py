@@ -79,7 +79,9 @@ SUMS = frozenset(
     ]
 )
 """what a store adds up of its reviews and counts, and makes anew"""
-LISTS = frozenset({"image_changes", "list_state", "list_rows", "list_labels", "list_names", "list_counts", "list_batches"})
+LISTS = frozenset(
+    {"image_changes", "list_state", "list_rows", "list_labels", "list_names", "list_name_parts", "list_counts", "list_batches"}
+)
 """what lists show, which a store works out anew"""
 LEFT_OUT = SUMS | LISTS | {"ended_sessions", "audit_links", "jobs", "failures", "duties", "claims"}
 """sums, lists, ended logins, links of the record, jobs, open images, what processes tell each other: each store has its own"""

@@ -13,17 +13,18 @@ from itertools import islice
 from math import ceil, floor
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, literal_column, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, literal, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from pdc.store.database import is_sqlite
 from pdc.store.label_queries import LabelQueries
 from pdc.store.listing.records import COLUMNS, DOUBT, DOUBTED, EVERYTHING, LABEL, Asked, Facet, Key, ListedRow, Section
-from pdc.store.listing.tables import ListCountRow, ListLabelRow, ListNameRow, ListRow, index_of
+from pdc.store.listing.tables import LONG, ListCountRow, ListLabelRow, ListNamePartRow, ListNameRow, ListRow, index_of
 
 NARROW = 5000  # images that may be sorted for one page
 MOST = 1000  # a total that has to be counted goes no further
 TEXT = "text"
+LAST = "\U0010ffff"  # sorts behind all that may follow in a name
 BY_IMAGE = "sqlite_autoindex_list_rows_1"  # of the primary key
 ROWS: Any = ListRow.__table__
 OVER: Any = ROWS.alias("over")
@@ -104,15 +105,11 @@ class ListPages(LabelQueries):
 
     def _searched(self, home: str, words: str) -> Select[Any]:
         """The images with this in their names."""
-        of: Any = ListNameRow.__table__
-        query = select(of.c.image_sha256).where(of.c.home == home)
-        if not self._hints:
-            return query.where(of.c.name.contains(words, autoescape=True))
-        if len(words) >= 3:
-            phrase = '"' + words.replace('"', '""') + '"'
-            found = text("SELECT rowid FROM list_words WHERE list_words MATCH :phrase").bindparams(phrase=phrase)
-            query = query.where(of.c.id.in_(found.columns(literal_column("rowid"))))
-        return query.where(func.instr(of.c.name, words) > 0)
+        of, parts = ListNameRow.__table__.c, ListNamePartRow.__table__.c
+        start = words[:LONG]
+        found = select(parts.name_id).where(parts.home == home, parts.part >= start, parts.part < start + LAST)
+        query = select(of.image_sha256).where(of.id.in_(found))
+        return query if len(words) <= LONG else query.where(_within(self._hints, of.name, words))
 
     def _wanted(self, room: str, rooms: Rooms, home: str, asked: Asked, narrow: str | None) -> list[ColumnElement[bool]]:
         """What rows of a room are wanted beside the stage, and that no row of the reader's own stands in their place."""
@@ -156,9 +153,12 @@ def _of_stage(found: Mapping[str, int], asked: Asked) -> Counter[str]:
 
 def _plainly(sqlite: bool, home: str, words: str) -> Select[Any]:
     """As `_searched`, asked of one image at a time."""
-    of: Any = ListNameRow.__table__
-    within = func.instr(of.c.name, words) > 0 if sqlite else of.c.name.contains(words, autoescape=True)
-    return select(of.c.image_sha256).where(of.c.home == home, within)
+    of = ListNameRow.__table__.c
+    return select(of.image_sha256).where(of.home == home, _within(sqlite, of.name, words))
+
+
+def _within(sqlite: bool, name: ColumnElement[str], words: str) -> ColumnElement[bool]:
+    return func.instr(name, words) > 0 if sqlite else name.contains(words, autoescape=True)
 
 
 def _among(found: Select[Any], column: ColumnElement[str], few: bool) -> ColumnElement[bool]:

@@ -20,6 +20,14 @@ ORDERS = {
 WITHIN = {"": (), "open": ("open",), "stage": ("stage",)}
 
 
+LONG = 40  # letters of a part of a name
+
+
+def parts_of(name: str) -> set[str]:
+    """`ListNamePartRow`'s of a name."""
+    return {name[i : i + LONG] for i in range(len(name))}
+
+
 def index_of(order: str, within: str = "") -> str:
     """The name of the index by which a room, or a part of it, is read in an order."""
     return f"ix_list_rows_{order}_{within}".rstrip("_")
@@ -98,6 +106,17 @@ class ListNameRow(Row):
     home: Mapped[str]
     image_sha256: Mapped[str]
     name: Mapped[str]
+
+
+class ListNamePartRow(Row):
+    """What a name, `ListNameRow`, holds from each of its letters on: what is searched for begins one of these."""
+
+    __tablename__ = "list_name_parts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    home: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(BY_CODE, primary_key=True)
+    name_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class ListCountRow(Row):

@@ -14,14 +14,6 @@ ABOUT_IMAGES = {
 CHANGING = frozenset({"drafts"})  # rows are changed and removed there
 OF_COUNT = "SELECT DISTINCT image_sha256 FROM count_events WHERE session_id = NEW.session_id AND image_sha256 IS NOT NULL"
 """what is decided about a count may change what is shown of all its fields"""
-WORDS = (
-    "CREATE VIRTUAL TABLE list_words USING fts5(name, content='list_names', content_rowid='id', tokenize='trigram')",
-    """CREATE TRIGGER list_names_added AFTER INSERT ON list_names BEGIN
-INSERT INTO list_words (rowid, name) VALUES (NEW.id, NEW.name); END""",
-    """CREATE TRIGGER list_names_removed AFTER DELETE ON list_names BEGIN
-INSERT INTO list_words (list_words, rowid, name) VALUES ('delete', OLD.id, OLD.name); END""",
-)
-"""the search of names on SQLite, by three letters"""
 
 
 def on_sqlite() -> Iterator[str]:

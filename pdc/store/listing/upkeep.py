@@ -19,7 +19,17 @@ from pdc.domain.values import Image
 from pdc.store import mapping
 from pdc.store.label_queries import LabelQueries
 from pdc.store.listing.records import COLUMNS, Change, ListedRow, numbers, values_of
-from pdc.store.listing.tables import ImageChangeRow, ListBatchRow, ListCountRow, ListLabelRow, ListNameRow, ListRow, ListStateRow
+from pdc.store.listing.tables import (
+    ImageChangeRow,
+    ListBatchRow,
+    ListCountRow,
+    ListLabelRow,
+    ListNamePartRow,
+    ListNameRow,
+    ListRow,
+    ListStateRow,
+    parts_of,
+)
 from pdc.store.reading.tables import ReaderEventRow
 from pdc.store.records import Event, EventKind
 from pdc.store.tables import EventRow, ImageRow, OwnerRow
@@ -74,7 +84,7 @@ class ListUpkeep(LabelQueries):
             _is_another(session)
             session.merge(ListStateRow(name=WHO, value=who))
             session.merge(ListStateRow(name=RULES, value=rules))
-            for table in (ListRow, ListLabelRow, ListCountRow, ListBatchRow, ListNameRow) if wipe else ():
+            for table in (ListRow, ListLabelRow, ListCountRow, ListBatchRow, ListNameRow, ListNamePartRow) if wipe else ():
                 session.execute(delete(table))
             if anew or wipe:
                 waiting = select(ImageChangeRow.image_sha256)
@@ -228,8 +238,13 @@ def _name(session: Session, names: Names, shas: set[str]) -> None:
     columns = ListNameRow.home, ListNameRow.image_sha256
     known = {(home, sha) for home, sha in session.execute(select(*columns).where(columns[1].in_(shas)))}
     new = sorted(key for key in names.keys() - known if key[1] in shas)
-    if new:
-        session.execute(insert(ListNameRow), [{"home": h, "image_sha256": s, "name": names[h, s]} for h, s in new])
+    if not new:
+        return
+    rows = [{"home": h, "image_sha256": s, "name": names[h, s]} for h, s in new]
+    kept = session.execute(insert(ListNameRow).returning(ListNameRow.home, ListNameRow.name, ListNameRow.id), rows)
+    parts = [{"home": home, "part": part, "name_id": i} for home, name, i in kept for part in parts_of(name)]
+    if parts:
+        session.execute(insert(ListNamePartRow), parts)
 
 
 def _add(session: Session, key: tuple[str, str, str, str], n: int) -> None:

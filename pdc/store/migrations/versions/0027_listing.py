@@ -2,9 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.exc import DBAPIError
 
-from pdc.store.listing.triggers import WORDS, on_postgresql, on_sqlite
+from pdc.store.listing.triggers import on_postgresql, on_sqlite
 
 revision = "0027"
 down_revision = "0026"
@@ -33,10 +32,8 @@ def upgrade() -> None:
     _tables(sa.Text() if sqlite else sa.Text(collation="C"))
     for table, column in WANTED.items():
         op.create_index(f"ix_{table}_{column}", table, [column], if_not_exists=True)
-    for statement in (*on_sqlite(), *WORDS) if sqlite else on_postgresql():
+    for statement in on_sqlite() if sqlite else on_postgresql():
         op.execute(statement)
-    if not sqlite:
-        _search_by_trigrams()
     op.execute("INSERT INTO image_changes (image_sha256) SELECT sha256 FROM images ORDER BY seq")
 
 
@@ -63,19 +60,11 @@ def _tables(by_code: sa.Text) -> None:
     op.create_index("ix_list_labels_label", "list_labels", ["room", "label", "image_sha256"])
     _keyed("list_names", [sa.Column("id", sa.Integer, nullable=False)], text("home"), text("image_sha256"), text("name"))
     op.create_index("ix_list_names_image", "list_names", ["image_sha256", "home"], unique=True)
+    _keyed(
+        "list_name_parts", [text("home"), sa.Column("part", by_code, nullable=False), number("name_id")], sqlite_with_rowid=False
+    )
     _keyed("list_counts", [text("room"), text("kind"), text("name"), text("stage")], big("n"))
     _keyed("list_batches", [text("room")], text("images"))
-
-
-def _search_by_trigrams() -> None:
-    """Where the server has the extension, and lets us use it; without it a search reads all names."""
-    connection = op.get_bind()
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-            connection.exec_driver_sql("CREATE INDEX ix_list_names_words ON list_names USING gin (name gin_trgm_ops)")
-    except DBAPIError:
-        pass
 
 
 def text(name: str) -> sa.Column:
@@ -94,8 +83,8 @@ def flag(name: str) -> sa.Column:
     return sa.Column(name, sa.Boolean, nullable=False)
 
 
-def _keyed(table: str, key: list[sa.Column], *columns: sa.Column) -> None:
-    op.create_table(table, *key, *columns, sa.PrimaryKeyConstraint(*(c.name for c in key), name=f"pk_{table}"))
+def _keyed(table: str, key: list[sa.Column], *columns: sa.Column, **told: bool) -> None:
+    op.create_table(table, *key, *columns, sa.PrimaryKeyConstraint(*(c.name for c in key), name=f"pk_{table}"), **told)
 
 
 def downgrade() -> None:
