@@ -18,5 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 # Read by onnxruntime when it is imported: from 1.29 on its wheels for Linux report sessions to their makers unless told not to.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Read by huggingface_hub when it is imported: libraries that train report to it that they are used unless told not to.
+# Read by huggingface_hub and datasets when they are imported: libraries that train report that they are used, and each data set
+# that is opened is counted, unless they are told not to.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")

@@ -13,6 +13,7 @@ from itertools import count, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 from uuid import uuid4
 
 import gradio as gr
@@ -46,6 +47,7 @@ from pdc.training.config import TrainConfig
 from pdc.training.fresh import count_new, fresh
 from pdc.training.process import ProcessTrainer
 from pdc.training.readers import offered
+from pdc.web.ui.counting import collecting, tab
 from pdc.web.ui.counting.tab import CountTab
 from pdc.web.ui.history_tab import HistoryTab
 from pdc.web.ui.labels_tab import LabelsTab
@@ -146,6 +148,9 @@ ACTS: dict[str, Act] = {
     "record of an image": lambda lab: lambda: lab.record.show("field 0000007.png", "", None, "", "", ADA),
     "record of a user": lambda lab: lambda: lab.record.show("", "ben", None, "", "", ADA),
     "record of a kind": lambda lab: lambda: lab.record.show("", "", "retired", "", "", ADA),
+    "count tab": lambda lab: _again(_few(lambda: lab.count_tab.show(None, ADA))),
+    "count tab, another sample": lambda lab: _again(_few(lambda: lab.count_tab.act({"asked": {"do": "new"}}, ADA))),
+    "how a label fits": lambda lab: _again(lambda: lab.store.newest_usable(["nucleus"], 50)),
     "labels tab": lambda lab: lambda: lab.labels.show(ADA),
     "cases like an image": lambda lab: _again(lambda: lab.similar.of(sha_of(1), ASK, "ada")),
     "pool: nothing new": lambda lab: _again(lab.pool._next),
@@ -169,6 +174,16 @@ def _after_an_answer(lab: Lab) -> Callable[[], object]:
     lab.pool._next()
     lab.store.add_prediction(replace(lab.store.prediction("p8"), id=uuid4().hex))
     return lab.pool._next
+
+
+def _few(act: Callable[[], object]) -> Callable[[], object]:
+    """With less on the Count tab at most than the small store has."""
+
+    def acted() -> object:
+        with patch.object(tab, "MOST", 50), patch.object(collecting, "MOST", 3):
+            return act()
+
+    return acted
 
 
 def _again(act: Callable[[], object]) -> Callable[[], object]:

@@ -133,6 +133,10 @@ class ImageAccess(Answers):
         """Those that this reader may see, oldest first."""
         return self.store.images_of(reader) if self.private else self.store.images()
 
+    def newest_images(self, reader: str, most: int) -> list[Image]:
+        """So many of those that this reader may see, and all of their groups, oldest first; all where each sees their own."""
+        return self.store.images_of(reader) if self.private else self.store.newest_images(most)
+
     def reviews(self, reader: str, sha256: str | None = None) -> list[Review]:
         """Every revision that this reader may see, of one image or of all, oldest first. None of images that they read beside
         others now, or of a count and have not read blind yet."""

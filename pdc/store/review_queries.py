@@ -274,7 +274,7 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
         """
         newest = select(func.max(ReviewRow.seq)).where(seen()).group_by(ReviewRow.image_sha256, ReviewRow.task, ReviewRow.labels)
         newest = newest if shas is None else newest.where(ReviewRow.image_sha256.in_(shas))
-        kept = ReviewRow.image_sha256.not_in(retired_shas())
+        kept = ReviewRow.image_sha256.not_in(retired_shas(among=shas))
         query = select(ReviewRow).where(ReviewRow.seq.in_(newest), kept).order_by(ReviewRow.seq)
         with self._read() as session:
             found = [self._review(session, row) for row in session.scalars(query)]
@@ -283,7 +283,7 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
 
     def usable_reviews(self, shas: Collection[str] | None = None) -> list[Review]:
         """Current reviews that say what is in the image: accepted or corrected, and not one among several readers'."""
-        unsettled = self.unsettled()
+        unsettled = self.unsettled(shas)
         return [r for r in self.current_reviews(shas) if r.verdict in USABLE and (r.image_sha256, r.question) not in unsettled]
 
     def each_usable(self) -> Iterator[Review]:

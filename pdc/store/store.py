@@ -12,6 +12,7 @@ from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
 from pdc.store.jobs.queries import JobQueries
+from pdc.store.learnt.newest import NewestQueries
 from pdc.store.learnt.queries import LearntQueries
 from pdc.store.learnt.sums import SumQueries
 from pdc.store.list_queries import ListQueries
@@ -42,6 +43,7 @@ class Store(
     ListUpkeep,
     ListPages,
     SumQueries,
+    NewestQueries,
 ):
     """Every method is one transaction, may be called from any thread, and raises StoreUnavailable, with a sentence,
     when the database refuses. A write that returned is on disk."""

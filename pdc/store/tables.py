@@ -78,7 +78,7 @@ class Row(DeclarativeBase):
 
 class ImageRow(Row):
     __tablename__ = "images"
-    __table_args__ = (Index("ix_images_name", "name"),)
+    __table_args__ = (Index("ix_images_name", "name"), Index("ix_images_group_name", "group_name"))
 
     seq: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)

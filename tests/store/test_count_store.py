@@ -38,7 +38,7 @@ def test_sessions_events_and_sheets_come_out_as_they_went_in(store: Store):
     assert store.count_session("c1") == BEGUN and store.count_sessions() == [BEGUN]
     assert store.count_events("c1") == [FIELD, FILL] and store.open_counts(SHA) == ["c1"]
     assert store.count_sheets("c1") == [SHEET] and store.count_sheet("s1") == SHEET
-    assert store.sheet_statuses() == {"c1": "final"}
+    assert store.sheet_statuses(["c1", "c2"]) == {"c1": "final"}
 
 
 def test_a_count_is_open_until_it_is_closed_and_after_it_is_reopened(store: Store):

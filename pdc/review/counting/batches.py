@@ -15,12 +15,14 @@ LAST_NUMBER = re.compile(r"[\s_.()-]*\d*[\s)]*$")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images under one name, in order of their names; `key` tells it from others. `read` of them have a review."""
+    """Images under one name, in order of their names; `key` tells it from others. `read` of them have a review. `cut`: there
+    may be more, which were brought in at another time."""
 
     key: str
     name: str
     images: tuple[Image, ...]
     read: int = 0
+    cut: bool = False
 
     def without(self, shas: Collection[str]) -> Batch:
         """The same without images that are taken."""

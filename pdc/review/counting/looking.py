@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,26 @@ class CountLooks:
             events.setdefault(event.session, []).append(event)
         found = [fold(begun, events.get(begun.id, [])) for begun in self.store.count_sessions()]
         return [session for session in found if self._sees(session, reader)]
+
+    def newest(self, reader: str, most: int, sample: str = "") -> tuple[list[CountSession], bool]:
+        """The open ones this reader may see, and of all at most so many, or of those with these letters in the sample's code; the
+        newest first. And whether there are more."""
+        found = self.store.newest_counts(most + 1, sample)
+        known = {begun.id for begun in found[:most]}
+        open = self.store.counts_begun([id for id in self.store.open_counts() if id not in known])
+        begun = sorted([*found[:most], *open], key=lambda one: one.at, reverse=True)
+        events: dict[str, list[CountEvent]] = {}
+        for event in self.store.count_events(of=[one.id for one in begun]):
+            events.setdefault(event.session, []).append(event)
+        sessions = [fold(one, events.get(one.id, [])) for one in begun]
+        return [session for session in sessions if self._sees(session, reader)], len(found) > most
+
+    def goes_on(self, id: str | None, reader: str) -> str | None:
+        """This count, where the reader may see it; else the newest open one; None where there is none."""
+        if id is not None:
+            with suppress(NotFound):
+                return self.session(id, reader).id
+        return next((s.id for s in self.newest(reader, 0)[0] if not s.closed), None)
 
     def session(self, id: str, reader: str | None = None) -> CountSession:
         """NotFound where there is none, or none that this reader may see."""

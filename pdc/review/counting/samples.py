@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pdc.counting.area import CountingArea, whole_image
 from pdc.counting.protocol import BadProtocol, Protocol, read_protocols
-from pdc.counting.reader_error import ReaderError
+from pdc.counting.reader_error import RECENT, ReaderError
 from pdc.counting.tally import FieldCount, Filled, Proposed, Replicate, Sample, count_field
 from pdc.domain.carrying import judged
 from pdc.domain.diff import CorrectionKind, diff
@@ -56,19 +56,24 @@ class Samples:
         NotFound for an unknown group; NotRead where images of it have no review that was asked for the protocol's labels.
         """
         protocol = self.named_today(protocol)
-        reviews = self._reviews(protocol)
-        replicates = tuple(self._replicate(protocol, group, reviews, known) for group in groups)
+        replicates = tuple(self._replicate(protocol, group, known) for group in groups)
         return Sample(replicates, known.filled, known.chamber)
 
     def error(self, protocol: Protocol, sample: Sample) -> ReaderError | None:
         """By how much reading has changed the model's counts of what the protocol's target counts, over its newest reviews."""
         protocol = self.named_today(protocol)
-        return error_of(self.store, protocol, sample, self._reviews(protocol).values())
+        newest: dict[str, Review] = {}
+        for review in self.store.newest_usable(_labels(protocol), 2 * RECENT):
+            if review.question.task.has_marks:
+                newest.setdefault(review.image_sha256, review)
+        return error_of(self.store, protocol, sample, newest.values())
 
-    def _replicate(self, protocol: Protocol, group: str, reviews: Mapping[str, Review], known: Known) -> Replicate:
-        images = [image for image in self.store.images() if image.group == group]
+    def _replicate(self, protocol: Protocol, group: str, known: Known) -> Replicate:
+        images = self.store.images_of_groups([group])
         if not images:
             raise NotFound("There is no image of the group {group}.", group=repr(group))
+        labels, found = _labels(protocol), self.store.usable_reviews([image.sha256 for image in images])
+        reviews = {r.image_sha256: r for r in found if r.question.task.has_marks and labels & set(r.question.labels)}
         if missing := [image.name for image in images if image.sha256 not in reviews]:
             raise NotRead(
                 "{n} of {all} images of {group} have not been reviewed, among them {name}: read them first.",
@@ -89,12 +94,6 @@ class Samples:
         classes = tuple(c.model_copy(update={"labels": tuple(moved.get(n, n) for n in c.labels)}) for c in protocol.classes)
         return protocol.model_copy(update={"classes": classes})
 
-    def _reviews(self, protocol: Protocol) -> dict[str, Review]:
-        """The newest review of each image that has marks and was asked for a label of the protocol."""
-        labels = {label for c in protocol.classes for label in c.labels}
-        usable = self.store.usable_reviews()
-        return {r.image_sha256: r for r in usable if r.question.task.has_marks and labels & set(r.question.labels)}
-
     def field(self, protocol: Protocol, image: Image, review: Review, area: CountingArea) -> FieldCount:
         """The numbers of a reviewed image in this area, and what the model had counted there."""
         counted = count_field(protocol, image.name, review.findings.marks, area)
@@ -109,6 +108,10 @@ class Samples:
         edits = Counter(str(c.kind) for c in diff(*both) if c.kind is not CorrectionKind.KEPT)
         name = f"{answer.model}, {answer.adapter}" if answer.adapter else answer.model
         return Proposed(name, count_field(protocol, "", both[0].marks, area).counted, dict(edits))
+
+
+def _labels(protocol: Protocol) -> set[str]:
+    return {label for c in protocol.classes for label in c.labels}
 
 
 def _whole(image: Image, known: Known) -> CountingArea:

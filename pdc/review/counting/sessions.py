@@ -17,7 +17,7 @@ from pdc.counting.chambers import CHAMBERS
 from pdc.counting.fair_fields import Way
 from pdc.counting.protocol import AreaKind, BadProtocol, Protocol
 from pdc.domain.errors import BadSetting, NotFound
-from pdc.domain.values import MAX_LABELS, Question, Task
+from pdc.domain.values import MAX_LABELS, Image, Question, Task
 from pdc.review.counting.blanks import filled_in, noted_of
 from pdc.review.counting.choosing import Choice, choose, way_of
 from pdc.review.counting.reading import area_in
@@ -179,16 +179,21 @@ class CountSessions(CountSheets):
         """The images to choose from, in the order in which they were stored, and which they are in words."""
         if way is Way.NAMED and not isinstance(images, str):
             return [self._image(sha, reader) for sha in images], ""
-        own = self.access.images(reader) if self.access else self.store.images()
         if isinstance(images, str):
-            found = [image.sha256 for image in own if image.group == images]
+            found = [image.sha256 for image in self._of_group(images, reader)]
             if not found:
                 raise NotFound("There is no image of the group {group}.", group=repr(images))
             return found, f"of {images!r}"
-        wanted = {self._image(sha, reader) for sha in images}
+        wanted = [self._image(sha, reader) for sha in images]
         if not wanted:
             raise BadSetting(NO_IMAGES)
-        return [image.sha256 for image in own if image.sha256 in wanted], "that the reader named"
+        return self.store.in_order_stored(wanted), "that the reader named"
+
+    def _of_group(self, group: str, reader: str) -> list[Image]:
+        """As they were stored; of visitors' images the reader's own."""
+        if self.access and self.access.private:
+            return [image for image in self.access.images(reader) if image.group == group]
+        return self.store.images_of_groups([group])
 
     def _image(self, sha256: str, reader: str) -> str:
         return (self.access.image(sha256, reader) if self.access else self.store.image(sha256)).sha256

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MOST_IMAGES, MOST_EACH = 12, 5  # newest first: a trial takes seconds
-MORE = 10  # reviews since the last trial, after which there is another
+MOST_READ = 200  # newest reviews in which boxes are looked for
+MORE = 10  # images reviewed since the last trial, after which there is another
 
 
 class LearntRules:
@@ -51,13 +52,14 @@ class LearntRules:
 
     def try_out(self, label: str) -> Rule:
         """Hold a trial, if there are reviews that none has seen; what is known then."""
-        reviews = [r for r in self.store.usable_reviews() if label in r.question.labels and r.question.task.has_boxes]
-        if len(reviews) >= self._tried.get(label, 0) + MORE or label not in self._tried:
-            self._tried[label] = len(reviews)
-            self._rules[label] = choose(self._examples(label, reviews[::-1]), look_of(self.experts))
+        reviewed = self.store.label_uses().get(label, 0)
+        if reviewed >= self._tried.get(label, 0) + MORE or label not in self._tried:
+            self._tried[label] = reviewed
+            newest = (r for r in self.store.newest_usable([label], MOST_READ) if r.question.task.has_boxes)
+            self._rules[label] = choose(self._examples(label, newest), look_of(self.experts))
         return self._rules[label]
 
-    def _examples(self, label: str, reviews: Sequence[Review]) -> Iterator[tuple[np.ndarray, Sequence[Box]]]:
+    def _examples(self, label: str, reviews: Iterable[Review]) -> Iterator[tuple[np.ndarray, Sequence[Box]]]:
         import numpy as np
 
         shown: set[str] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -46,6 +46,21 @@ class CountQueries(Database):
         with self._read() as session:
             return [_begun(row) for row in session.scalars(select(CountSessionRow).order_by(CountSessionRow.seq.desc()))]
 
+    def newest_counts(self, most: int, sample: str = "") -> list[CountBegun]:
+        """So many sessions whose sample has these letters in its code, the newest first."""
+        query = select(CountSessionRow).order_by(CountSessionRow.seq.desc()).limit(most)
+        query = query.where(CountSessionRow.sample.icontains(sample, autoescape=True)) if sample else query
+        with self._read() as session:
+            return [_begun(row) for row in session.scalars(query)]
+
+    def counts_begun(self, ids: Collection[str]) -> list[CountBegun]:
+        """These sessions, the newest first."""
+        with self._read() as session:
+            found = session.scalars(
+                select(CountSessionRow).where(CountSessionRow.id.in_(ids)).order_by(CountSessionRow.seq.desc())
+            )
+            return [_begun(row) for row in found]
+
     def count_session(self, id: str) -> CountBegun:
         """NotFound when there is none."""
         with self._read() as session:
@@ -56,10 +71,11 @@ class CountQueries(Database):
         with self._write() as session:
             session.add_all(_event_row(event) for event in events)
 
-    def count_events(self, session_id: str | None = None) -> list[CountEvent]:
-        """Everything that was decided in one session or in all, oldest first."""
+    def count_events(self, session_id: str | None = None, *, of: Collection[str] | None = None) -> list[CountEvent]:
+        """Everything that was decided in one session, in some (`of`) or in all, oldest first."""
         query = select(CountEventRow).order_by(CountEventRow.seq)
         query = query if session_id is None else query.where(CountEventRow.session_id == session_id)
+        query = query if of is None else query.where(CountEventRow.session_id.in_(of))
         with self._read() as session:
             return [_event(row) for row in session.scalars(query)]
 
@@ -90,11 +106,12 @@ class CountQueries(Database):
         with self._read() as session:
             return [_sheet(row) for row in session.scalars(query)]
 
-    def sheet_statuses(self) -> dict[str, str]:
-        """The id of each session with sheets -> the status of its newest."""
+    def sheet_statuses(self, sessions: Collection[str]) -> dict[str, str]:
+        """The id of each of these sessions with sheets -> the status of its newest."""
         columns = CountSheetRow.session_id, CountSheetRow.status
+        query = select(*columns).where(CountSheetRow.session_id.in_(sessions)).order_by(CountSheetRow.seq)
         with self._read() as session:
-            return {id: status for id, status in session.execute(select(*columns).order_by(CountSheetRow.seq))}
+            return {id: status for id, status in session.execute(query)}
 
     def count_sheet(self, id: str) -> KeptSheet:
         """NotFound when there is none."""

@@ -52,6 +52,16 @@ class SumQueries(ImageQueries):
         with self._read() as session:
             return session.scalar(select(func.sum(ReviewSumRow.usable))) or 0
 
+    def reviewed_among(self, images: Collection[str]) -> frozenset[str]:
+        """Those of these images that have a usable review."""
+        self._catch_up()
+        found: set[str] = set()
+        with self._read() as session:
+            for some in pieces(images):
+                of_these = select(ReviewPartRow.image_sha256).where(ReviewPartRow.image_sha256.in_(some))
+                found.update(session.scalars(of_these.where(ReviewPartRow.usable > 0)))
+        return frozenset(found)
+
     def label_uses(self, author: str | None = None) -> dict[str, int]:
         """Label -> how many images were reviewed for it, by one author or by anybody."""
         sets = self._label_sets() if author is None else self._label_sets_of(author)

@@ -19,12 +19,11 @@ from sqlalchemy.orm import Session
 from pdc.store.database import is_sqlite
 from pdc.store.label_queries import LabelQueries
 from pdc.store.listing.records import COLUMNS, DOUBT, DOUBTED, EVERYTHING, LABEL, Asked, Facet, Key, ListedRow, Section
-from pdc.store.listing.tables import LONG, ListCountRow, ListLabelRow, ListNamePartRow, ListNameRow, ListRow, index_of
+from pdc.store.listing.tables import LAST, LONG, ListCountRow, ListLabelRow, ListNamePartRow, ListNameRow, ListRow, index_of
 
 NARROW = 5000  # images that may be sorted for one page
 MOST = 1000  # a total that has to be counted goes no further
 TEXT = "text"
-LAST = "\U0010ffff"  # sorts behind all that may follow in a name
 BY_IMAGE = "sqlite_autoindex_list_rows_1"  # of the primary key
 ROWS: Any = ListRow.__table__
 OVER: Any = ROWS.alias("over")

@@ -21,6 +21,7 @@ WITHIN = {"": (), "open": ("open",), "stage": ("stage",)}
 
 
 LONG = 40  # letters of a part of a name
+LAST = "\U0010ffff"  # sorts behind all that may follow in a name
 
 
 def parts_of(name: str) -> set[str]:

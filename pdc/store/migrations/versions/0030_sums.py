@@ -10,6 +10,7 @@ depends_on = None
 
 INDEXES = (
     ("images", "name", ("name",)),
+    ("images", "group_name", ("group_name",)),
     ("reviews", "author", ("author", "created_at", "seq")),
     ("reviews", "created_at", ("created_at", "seq")),
     ("reviews", "labels", ("labels", "seq")),

@@ -33,6 +33,7 @@ SIDES = {name: Message(name) for name in ("left", "top", "right", "bottom")}
 NAME = Message("This looks like a person's name. Use a code: the sheet leaves the lab.")
 SET_BY_LAB = "Your lab has to set these before use: {what}. No text that was read gives their numbers."
 NO_IMAGES = Message("There are no images yet. Upload them on the Review page; a folder becomes one row here.")
+CUT = Message("Shown are the newest images, up to 2,000. For older ones search or filter the list on the Review page.")
 MEND = Message("Mend the file in the folder “protocols”, or take it out, then come back to this page.")
 LATER = Message("Empty: set it later, image by image.")
 FAIR = Message("Which way was taken stands on the sheet. Images in order of doubt are never taken: they bias a count.")
@@ -134,16 +135,18 @@ def images_table(columns: Mapping[str, str], found: Sequence[Batch], asked: Aske
     rows = [_batch_row(batch, columns, asked) for batch in found if batch.images]
     find = text_field("find", placeholder=Message("Search"), data_finds="batch", aria_label=Message("Search"))
     table = el("table", el("thead", el("tr", *(el("th", h, scope="col") for h in head))), el("tbody", *rows))
-    return el("div", *([find] if len(found) > 12 else []), el("div", table, cls="pdc-scroll"))
+    told = [el("p", CUT, cls="pdc-warned")] if any(batch.cut for batch in found) else []
+    return el("div", *told, *([find] if len(found) > 12 else []), el("div", table, cls="pdc-scroll"))
 
 
 def _batch_row(batch: Batch, columns: Mapping[str, str], asked: Asked) -> Node:
     name = batch.name or Message("the images that the list on the Review page shows")
+    n = Message("{n}, there may be more", n=len(batch.images)) if batch.cut else str(len(batch.images))
     boxes = [
         el("td", choice("checkbox", f"{column} {batch.key}", "on", "", f"{column} {batch.key}" in asked.fields, aria_label=words))
         for column, words in columns.items()
     ]
-    return el("tr", el("td", name), el("td", str(len(batch.images))), el("td", str(batch.read)), *boxes, data_row="batch")
+    return el("tr", el("td", name), el("td", n), el("td", str(batch.read)), *boxes, data_row="batch")
 
 
 def _step(number: str, title: str, *children: Node) -> Node:

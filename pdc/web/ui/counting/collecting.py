@@ -10,19 +10,22 @@ from pdc.counting.tally import FieldCount, Sample
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.counting.state import CountField, FieldState
 from pdc.web.ui.counting.fields import FieldRow
-from pdc.web.ui.counting.listing import CountLine
+from pdc.web.ui.counting.listing import CountLine, CountLines
 from pdc.web.ui.counting.signing import SheetLine
 from pdc.web.ui.counting.standing import Standing
 
+MOST = 200  # counts that are listed, beside those that are open
 
-def count_lines(counts: CountSessions, reader: str) -> list[CountLine]:
-    """Every count that the reader may see, the newest first."""
-    found, statuses = [], counts.store.sheet_statuses()
-    for session in counts.sessions(reader):
-        status = statuses.get(session.id, "") if session.closed else ""
-        title = session.protocol.title
-        found.append(CountLine(session.id, session.sample, title, session.at, session.by, not session.closed, status))
-    return found
+
+def count_lines(counts: CountSessions, reader: str, looked: str = "") -> CountLines:
+    """The counts that the reader may see, the newest first; of samples with these letters in their code, where they looked."""
+    sessions, more = counts.newest(reader, MOST, looked)
+    statuses = counts.store.sheet_statuses([session.id for session in sessions])
+    found = [
+        CountLine(s.id, s.sample, s.protocol.title, s.at, s.by, not s.closed, statuses.get(s.id, "") if s.closed else "")
+        for s in sessions
+    ]
+    return CountLines(found, looked, more)
 
 
 def standing_of(counts: CountSessions, id: str, reader: str) -> Standing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import gradio as gr
 from pdc.counting.protocol import BadProtocol
 from pdc.counting.sheet import SheetStatus
 from pdc.domain.errors import PdcError
-from pdc.review.counting.batches import Batch, batches, shown_batch
+from pdc.review.counting.batches import Batch, batches, shown_batch, stem
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.drafts import Draft
 from pdc.review.listing.entries import Order
@@ -29,6 +30,7 @@ from pdc.web.ui.worklist import filter_from
 
 Does = Callable[[Asked, str | None, str], str | None]
 """what was asked, the open count, the reader -> the count that is open then; None: the form that begins one"""
+MOST = 2000  # images of which batches are made
 PICKED = (CHANGED, ANOTHER, "new")
 OF_PROTOCOL = ("chamber", "way")  # what another protocol has its own of
 
@@ -70,11 +72,8 @@ class CountTab:
 
     def show(self, value: Any, request: gr.Request) -> dict[str, Any]:
         """The count that was open, as it is now; else the newest open one, else the form that begins one."""
-        reader, open = user_of(request), _open_in(value)
-        known = self.counts.sessions(reader)
-        if open not in {s.id for s in known}:
-            open = next((s.id for s in known if not s.closed), None)
-        return self._page(open, reader, Asked(), turn_in(value))
+        reader = user_of(request)
+        return self._page(self.counts.goes_on(_open_in(value), reader), reader, Asked(), turn_in(value))
 
     def act(self, value: Any, request: gr.Request) -> dict[str, Any]:
         """Do what was asked, then show what there is now."""
@@ -150,7 +149,7 @@ class CountTab:
 
     def _page(self, open: str | None, reader: str, asked: Asked, turn: int) -> dict[str, Any]:
         """The list of counts beside the open one, or beside the form that begins one; in the reader's language."""
-        lines = count_lines(self.counts, reader)
+        lines = count_lines(self.counts, reader, asked.get("look"))
         found = self._batches(asked, reader)
         main = self._begin(found, asked) if open is None else standing_page(standing_of(self.counts, open, reader), found)
         page: Node = el("div", counts_list(lines, open), el("div", main, cls="pdc-main-column"), cls="pdc-count-page")
@@ -164,15 +163,19 @@ class CountTab:
             return bad_protocol_page(wrong.message)
 
     def _batches(self, asked: Asked, reader: str) -> list[Batch]:
-        """Every image the reader may see, and those that the list on the Review page shows where it is filtered."""
-        service, images = self.review.service, self.review.images
-        read = frozenset(r.image_sha256 for r in service.store.usable_reviews())
-        own = batches(service.images(reader), read)
+        """The newest images that the reader may see, and those that the list on the Review page shows where it is filtered."""
+        store, newest = self.review.service.store, self.review.service.newest_images(reader, MOST)
+        own = batches(newest, store.reviewed_among([image.sha256 for image in newest]))
+        if len(newest) >= MOST:
+            older = store.with_older({b.name for b in own if not b.is_group}, newest[-MOST:], stem)
+            own = [replace(b, cut=not b.is_group and b.name in older) for b in own]
         wanted = filter_from(asked.shown)
         if not any((wanted.stage, wanted.label, wanted.name, wanted.reader)):
             return own
-        listed = images.walk(reader, replace(wanted, order=Order.TIME))
-        return [shown_batch([entry.image for entry in listed], read), *own]
+        listed = self.review.images.walk(reader, replace(wanted, order=Order.TIME))
+        images = [entry.image for entry in islice(listed, MOST + 1)]
+        shown = shown_batch(images[:MOST], store.reviewed_among([image.sha256 for image in images]))
+        return [replace(shown, cut=len(images) > MOST), *own]
 
 
 def _open_in(value: Any) -> str | None:
