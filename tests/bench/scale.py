@@ -1,8 +1,8 @@
-"""What the store's size costs: `python -m tests.bench.scale [--sizes 1000 10000] [--url URL]`.
+"""What the store's size costs: `python -m tests.bench.scale [--sizes 1000 10000] [--url URL] [--readers-only]`.
 
 Each size is a store of its own: every image answered with ten marks, three of four reviewed, one in a hundred with a draft. All
 rows go through the store's own codec. Costs are seconds of processor time, the best of three, as ratios to the first size; memory
-is what an export adds at its highest. Without `--url` the stores are SQLite files in a temporary folder. A URL names an empty
+is what an export adds at its highest. `--readers-only` leaves out exports and what goes on in the background. Without `--url` the stores are SQLite files in a temporary folder. A URL names an empty
 database, and takes one size.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import resource
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -95,12 +96,13 @@ def _values(row: Row) -> dict[str, Any]:
     return {c.name: value for c in row.__table__.columns if (value := getattr(row, c.name)) is not None}
 
 
-def costs(store: Store, home: Path, n: int) -> dict[str, float]:
+def costs(store: Store, home: Path, n: int, readers_only: bool) -> dict[str, float]:
     """Seconds of processor time of everything a reader waits for, and the megabytes of an export."""
     service = ReviewService(store, ImageFiles(home / "images"), Nobody())  # pyright: ignore[reportArgumentType]
     listed, middle = Worklist(service), sha256(str(n // 2).encode()).hexdigest()
     found = {"the list's rows, an image": _seconds(lambda: _worked_out(listed), 1) / n}
     found |= {"first page after a start": _seconds(lambda: _first_page(service), 1)}
+    _rest_from_learning()
     parts: dict[str, Callable[[], object]] = {
         "page": lambda: page(listed, WorklistFilter()),
         "next image": lambda: listed.next(READER, WorklistFilter(), middle),
@@ -119,17 +121,26 @@ def costs(store: Store, home: Path, n: int) -> dict[str, float]:
         "edits of the chart": store.edit_counts,
     }
     found["sums of all reviews"] = _seconds(store.sum_up, 1)
-    pool = AnswerPool(service, lambda: QUESTION)
-    found["answer pool, first look"] = _seconds(pool._next, 1)
-    found["answer pool, nothing new"] = _seconds(pool._next, TIMES)
-    found["near copies of all, hashes alone"] = _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)
     found |= {name: _seconds(part, TIMES) for name, part in parts.items()}
     unread = iter(range(0, 4 * TIMES, 4))
     found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
     saved = iter(range(4 * TIMES, 8 * TIMES, 4))
     found["save and next"] = _seconds(lambda: _save_and_next(service, listed, next(saved)), TIMES)
-    found["export, MB"] = _export(store, service)
-    return found
+    return found if readers_only else found | _background(store, service, n)
+
+
+def _background(store: Store, service: ReviewService, n: int) -> dict[str, float]:
+    pool = AnswerPool(service, lambda: QUESTION)
+    found = {"answer pool, first look": _seconds(pool._next, 1), "answer pool, nothing new": _seconds(pool._next, TIMES)}
+    found["near copies of all, hashes alone"] = _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)
+    return found | {"export, MB": _export(store, service)}
+
+
+def _rest_from_learning() -> None:
+    """What a start sets off goes on beside the reader, and would be counted with what comes next."""
+    for thread in threading.enumerate():
+        if thread.name == "learning from reviews":
+            thread.join()
 
 
 def _hashes(n: int) -> np.ndarray:
@@ -189,11 +200,11 @@ def _once(part: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def measured(url: str, home: Path, n: int) -> dict[str, float]:
+def measured(url: str, home: Path, n: int, readers_only: bool) -> dict[str, float]:
     store = Store.open(url)
     fill(store, n)
     try:
-        return costs(store, home, n)
+        return costs(store, home, n, readers_only)
     finally:
         store.close()
 
@@ -211,11 +222,12 @@ def main() -> None:
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000])
     top.add_argument("--url", help="an empty database; takes one size")
+    top.add_argument("--readers-only", action="store_true")
     told = top.parse_args()
     found = []
     for n in told.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n))
+            found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n, told.readers_only))
     print(table(told.sizes, found))
 
 
