@@ -61,7 +61,7 @@ class Worklist {
 
   build() {
     const changed = () => this.refresh();
-    this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: () => this.later(TYPING_MS), keydown: (e) => this.leaveSearch(e) } });
+    this.search = html("input", { type: "search", placeholder: "Search", "aria-label": "Search by name", "data-name": "name", on: { input: () => this.typed(), keydown: (e) => this.leaveSearch(e) } });
     this.stage = select("stage", "Show", [["", "all"]], changed);
     this.order = select("order", "Order", ORDERS, changed);
     this.label = select("label", "With label", [["", "any label"]], changed);
@@ -213,6 +213,12 @@ class Worklist {
     } finally {
       if (turn === this.asked) this.later(this.waiting ? POLL_MS : IDLE_MS);
     }
+  }
+
+  // An answer that is under way is one to other words.
+  typed() {
+    this.asked += 1;
+    this.later(TYPING_MS);
   }
 
   // Nobody looks at a page that is hidden: its list waits.

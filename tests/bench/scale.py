@@ -2,8 +2,8 @@
 
 Each size is a store of its own: every image answered with ten marks, three of four reviewed, one in a hundred with a draft. All
 rows go through the store's own codec. Costs are seconds of processor time, the best of three, as ratios to the first size; memory
-is what an export adds at its highest. `--readers-only` leaves out exports and what goes on in the background. Without `--url` the stores are SQLite files in a temporary folder. A URL names an empty
-database, and takes one size.
+is what an export adds at its highest. `--readers-only` leaves out exports and what goes on in the background. Without `--url` the
+stores are SQLite files in a temporary folder. A URL names an empty database, and takes one size.
 """
 
 from __future__ import annotations

@@ -101,3 +101,37 @@ def test_a_list_of_hundreds_comes_where_it_is_looked_at_by_keys_by_wheel_and_by_
     page.wait_for_function(there, arg="smear-00")
     assert not page.errors
     page.close()
+
+
+HOLD_LISTS = """
+() => {
+  const ask = window.fetch;
+  window.held = [];
+  const hold = (answer) => new Promise((go) => window.held.push(() => go(answer)));
+  window.fetch = (url, ...more) => String(url).includes("api/worklist") ? ask(url, ...more).then(hold) : ask(url, ...more);
+}
+"""
+TYPE_WHILE_A_LIST_COMES = """
+() => {
+  const search = document.querySelector("[data-name=name]");
+  search.value = "smear-01";
+  search.dispatchEvent(new Event("input"));
+  window.held.shift()();
+}
+"""
+
+
+def test_a_letter_typed_while_a_list_is_under_way_is_searched_for(browser, shared_bench: Workbench) -> None:
+    shared_bench.add(2)
+    page = open_page(browser, shared_bench)
+    page.wait_for_selector(".pdc-item")
+    page.evaluate(HOLD_LISTS)
+    press(page, "/")
+    page.keyboard.type("smear")
+    page.wait_for_function("window.held.length === 1")
+    page.evaluate(TYPE_WHILE_A_LIST_COMES)
+    page.wait_for_function("window.held.length === 1", timeout=10_000)
+    page.evaluate("() => window.held.shift()()")
+    page.wait_for_function("document.querySelector('.pdc-progress').textContent.startsWith('0 of 1 done')", timeout=10_000)
+    assert not page.errors
+    page.close()
