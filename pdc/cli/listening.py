@@ -42,7 +42,7 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object], l
     more, what runs is answered, then it returns. Control-C, and a second SIGTERM, end it at once."""
     import uvicorn
 
-    from pdc.web.limits.connections import TimedProtocol, most_connections
+    from pdc.web.limits.connections import REST, TimedProtocol, most_connections
     from pdc.web.limits.open_files import raised
 
     class Server(uvicorn.Server):
@@ -68,6 +68,7 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object], l
     config = uvicorn.Config(
         app,
         http=TimedProtocol,
+        timeout_keep_alive=REST,
         ws="none",
         limit_concurrency=most_connections(raised()),
         log_config=None,

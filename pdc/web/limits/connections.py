@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SHARE = 2  # connections take at most one of so many of the files that may be open
 MOST = 4_000
+REST = 75  # seconds; longer than proxies and browsers keep a connection, which would send into one that is being closed
 
 
 def most_connections(open_files: int) -> int:
@@ -26,6 +27,7 @@ class TimedProtocol(H11Protocol):
     `body_seconds` and go in each `taking_seconds`. While the server itself does not read, no clock of the body runs out."""
 
     head_seconds = 20.0
+    rest_seconds = float(REST)
     body_seconds = 20.0
     least_bytes = 10_000
     taking_seconds = 60.0
@@ -36,6 +38,7 @@ class TimedProtocol(H11Protocol):
         self.owed: type[h11.IDLE] | type[h11.SEND_BODY] | None = None
         self.since = self.loop.time()
         self.arrived = 0
+        self.rests = False  # since an answer; the next request may take its time to begin
         self.clock: asyncio.TimerHandle | None = None
         self.taking: asyncio.TimerHandle | None = None
 
@@ -47,10 +50,14 @@ class TimedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.arrived += len(data)
+        begins, self.rests = self.rests, False
         super().data_received(data)
         self._look()
+        if begins and self.owed is h11.IDLE:
+            self._begin()
 
     def on_response_complete(self) -> None:
+        self.rests = not self.conn.trailing_data[0]  # of the next request nothing is here yet
         super().on_response_complete()
         self._look()
         if self.owed is h11.SEND_BODY:  # the answer came first: a sender who does not stop is cut off
@@ -82,7 +89,7 @@ class TimedProtocol(H11Protocol):
         self.arrived = 0
         if self.clock is not None:
             self.clock.cancel()
-        seconds = self.head_seconds if self.owed is h11.IDLE else self.body_seconds
+        seconds = self.body_seconds if self.owed is h11.SEND_BODY else self.rest_seconds if self.rests else self.head_seconds
         self.clock = self.loop.call_later(seconds, self._late) if self.owed else None
 
     def _late(self) -> None:

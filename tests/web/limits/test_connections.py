@@ -21,6 +21,7 @@ GET = b"GET /long HTTP/1.1\r\nHost: here\r\n\r\n"
 
 class Quick(TimedProtocol):
     head_seconds = last_seconds = 0.3
+    rest_seconds = 2.0
     body_seconds = taking_seconds = 1.0
     least_bytes = 100
 
@@ -42,7 +43,9 @@ def served(protocol: type[TimedProtocol], most: int | None = None) -> Iterator[i
     """The port of a server with this protocol."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="error", limit_concurrency=most)
+        config = uvicorn.Config(
+            app, http=protocol, ws="none", lifespan="off", log_level="error", limit_concurrency=most, timeout_keep_alive=60
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=[[listening]])
         thread.start()
@@ -83,6 +86,21 @@ def closed(connection: socket.socket) -> bool:
 def test_what_does_not_go_on_is_closed(port: int, sent: bytes):
     with opened(port, sent) as connection:
         assert closed(connection)
+
+
+def test_between_two_requests_there_is_time_but_a_head_that_has_begun_has_to_come(port: int):
+    ask = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+    with opened(port, ask) as connection:
+        for _ in range(2):
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+            time.sleep(0.8)  # longer than a head may take
+            connection.sendall(ask)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        begun = time.monotonic()
+        connection.sendall(ask[:20])
+        assert closed(connection) and time.monotonic() < begun + 1.5
+    with opened(port, ask) as connection:
+        assert closed(connection)  # at last
 
 
 def test_a_head_that_drips_is_closed_all_the_same(port: int):
