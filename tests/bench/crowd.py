@@ -98,9 +98,10 @@ class Reader:
 
     async def save(self, act: str, id: str) -> None:
         x = 1 + len(self.told.marks) % 20
-        mark = {"id": id, "label": "platelet", "box": [x, 1, x + 8, 9], "origin": "human", "status": "open", "score": None}
+        bar = {"task": BAR["task"], "labels": self.value["labels"]}
+        mark = {"id": id, "label": bar["labels"][0], "box": [x, 1, x + 8, 9], "origin": "human", "status": "open", "score": None}
         value = {**self.value, "marks": [mark], "edits": 1, "request": id}
-        said = await self.run(act, BAR, None, value, {})
+        said = await self.run(act, bar, None, value, {})
         if act == "finish" and isinstance(said[1], dict):
             self.value = said[1]
         elif "Saved, revision" not in str(said[4]):
