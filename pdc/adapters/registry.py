@@ -7,11 +7,11 @@ here needs a restart.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pdc.adapters.assessable import notes
 from pdc.adapters.lineage import first_name
@@ -30,6 +30,7 @@ from pdc.training.run_folder import Run
 from pdc.training.test_sets import TestSets
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 OVERRULE = "{problem} To promote it all the same, use --force and give a reason."
 PROGRAM, SHIPPED = "PDC", "came with the model"  # by whose word and why a shipped adapter serves
 
@@ -37,6 +38,7 @@ PROGRAM, SHIPPED = "PDC", "came with the model"  # by whose word and why a shipp
 class AdapterStore(Protocol):
     """The part of the store that adapters need."""
 
+    def of_moment(self, asked: Hashable, read: Callable[[], T]) -> T: ...
     def add_adapter(self, adapter: Adapter) -> None: ...
     def adapter(self, name: str) -> Adapter: ...
     def adapters(self) -> list[Adapter]: ...
@@ -96,7 +98,7 @@ class Adapters:
 
     def route(self) -> Route:
         """Which adapter answers about which label now."""
-        return self._route(in_force(self.history()))
+        return self.store.of_moment(("route", self.base), lambda: self._route(in_force(self.history())))
 
     def active(self) -> Adapter | None:
         """What should serve; of several what was promoted last. None when the base serves alone."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pdc.web.watching.life import Life
 
 log = logging.getLogger(__name__)
+SWITCH_SECONDS = 0.0005  # after which a thread at work lets another go on; readers' events are many short steps
 LAST_WORDS = 3  # seconds that open connections have to end once it is stopped
 
 
@@ -76,6 +78,7 @@ def answer_at(place: socket.socket, app: ASGIApp, ready: Callable[[], object], l
         access_log=False,  # it would tell addresses, with the names in them
         timeout_graceful_shutdown=LAST_WORDS,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     Server(config).run(sockets=[place])
 
 

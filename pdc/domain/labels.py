@@ -106,16 +106,15 @@ class LabelDictionary:
 
     def find(self, text: str) -> Found:
         """The label that a text means: its name, a former one, a spelling of it, or another word for it. Never a guess."""
-        text, retired = text.strip(), None
-        for meant in self._meanings(text):
-            if live := tuple(n for n in meant if not self.labels[n].retired):
-                return Found(text, live[0]) if len(live) == 1 else Found(text, candidates=live)
-            retired = retired or next(iter(meant), None)
+        text = text.strip()
+        live, retired = self._meant(text)
+        if live:
+            return Found(text, live[0]) if len(live) == 1 else Found(text, candidates=live)
         return Found(text, candidates=self._several(text) or self._close(text), retired=retired)
 
     def resolve(self, text: str) -> str:
         """The name of the label that a text means; the text itself where that is not certain."""
-        return self.find(text).name or text.strip()
+        return self._only(text) or text.strip()
 
     def resolved(self, question: Question) -> Question:
         """The question under the names of the labels that it means; two spellings of one label become one."""
@@ -135,7 +134,21 @@ class LabelDictionary:
         if same := next((s for s in spellings if s in known), None):
             return same
         theirs = LabelDictionary({word: Label(word) for word in sorted(known)}, {}, self.vocabulary)
-        return next((word for s in spellings if (word := theirs.find(s).name)), None)
+        return next((word for s in spellings if (word := theirs._only(s))), None)
+
+    def _only(self, text: str) -> str | None:
+        """The one label that it means."""
+        live, _ = self._meant(text.strip())
+        return live[0] if len(live) == 1 else None
+
+    def _meant(self, text: str) -> tuple[tuple[str, ...], str | None]:
+        """The labels that it means; a retired one, where there are none."""
+        retired: str | None = None
+        for meant in self._meanings(text):
+            if live := tuple(n for n in meant if not self.labels[n].retired):
+                return live, None
+            retired = retired or next(iter(meant), None)
+        return (), retired
 
     def _meanings(self, text: str) -> Iterable[Sequence[str]]:
         """Labels that it may mean, the surest kind of likeness first."""

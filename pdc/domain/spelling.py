@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
+KEPT = 10_000  # texts whose keys are remembered
 ENDINGS = (  # plural -> singular, English and Latin
     ("ies", "y"),
     ("ces", "x"),
@@ -25,12 +27,14 @@ _CAMEL = re.compile(r"(?<=[a-zäöü])(?=[A-Z])")
 _WORDS = re.compile(r"\w+")
 
 
+@lru_cache(KEPT)
 def key(text: str) -> str:
     """The text as it is compared: small letters with nothing between them. "CD4+" and "CD4-" stay apart."""
     small = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", _bare(text)).casefold()).translate(UMLAUTS)
     return _plain(_BETWEEN.sub("", small))
 
 
+@lru_cache(KEPT)
 def without_umlauts(text: str) -> str:
     """As `key`, of a text whose umlauts are written as plain vowels: "Blutkorperchen"."""
     small = unicodedata.normalize("NFKC", _bare(text)).casefold()
@@ -46,6 +50,7 @@ def _plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
+@lru_cache(KEPT)
 def forms(text: str) -> frozenset[str]:
     """Every key under which this word, in the singular or the plural, is to be found."""
     keys = {key(text), without_umlauts(text)}
@@ -56,6 +61,7 @@ def _ends(word: str, ending: str) -> bool:
     return word.endswith(ending) and len(word) - len(ending) >= SHORTEST
 
 
+@lru_cache(KEPT)
 def words(text: str) -> tuple[str, ...]:
     """The keys of its single words."""
     return tuple(key(w) for w in _WORDS.findall(_CAMEL.sub(" ", text).replace("_", " ")))

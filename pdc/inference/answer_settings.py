@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,18 @@ def taught(model: str, *adapters: str | None) -> frozenset[str] | None:
     return frozenset().union(*said) if all(said) else None
 
 
-def described(folder: str) -> dict[str, Any]:
+def described(folder: str) -> Mapping[str, Any]:
     """The folder's pdc.json; empty when there is none."""
-    if not is_ours(folder):
-        return {}
     path = Path(folder) / MANIFEST
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _read(path, changed_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed_ns: int) -> Mapping[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -74,12 +74,13 @@ class Worklist:
         """The sha256 of all that the list shows."""
         return (row.image_sha256 for _, row in self._reading(reader, wanted).walk())
 
-    def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
-        """The images after one that still need work, round the end."""
+    def following(self, reader: str, wanted: WorklistFilter, after: str | None, skip: Collection[str] = ()) -> Iterator[Image]:
+        """The images after one that still need work, round the end, without those to `skip` (a few)."""
         if wanted.stage in set(Stage) and not Stage(wanted.stage).open:
             return iter(())
         reading = self._reading(reader, wanted)
-        return self._images(self._ring(replace(reading, asked=replace(reading.asked, open=True)), after))
+        asked = replace(reading.asked, open=True, skip=(*reading.asked.skip, *skip))
+        return self._images(self._ring(replace(reading, asked=asked), after))
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""

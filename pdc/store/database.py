@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
-from threading import RLock, local
+from threading import BoundedSemaphore, RLock, local
 from types import ModuleType
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -30,6 +30,7 @@ from pdc.store.engines import postgresql
 from pdc.store.engines.hints import HintedCompiler
 
 BUSY_SECONDS = 15.0
+MOMENTS = 3  # that a process has at a time
 _WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
 READERS = "readers"
 Columns = TypeVarTuple("Columns")
@@ -46,6 +47,7 @@ class Database:
         self._write_lock = RLock()
         self._read_lock = self._write_lock if isinstance(engine.pool, StaticPool) else nullcontext()
         self._here = local()
+        self._moments = BoundedSemaphore(MOMENTS)
 
     def close(self) -> None:
         """Give back every connection. The last one to close folds the write-ahead log into the file."""
@@ -99,16 +101,25 @@ class Database:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Meanwhile all that this thread reads is of one moment, and `once` reads nothing twice. A write of this thread ends the
-        moment; the next read begins another. Only for work that waits for nothing but the database."""
+        moment; the next read begins another. Only for work that waits for nothing but the database. So only a few are had at a
+        time: more threads would take longer for the same, as they wait for each other's steps."""
         if isinstance(self._engine.pool, StaticPool) or getattr(self._here, "moment", None):
             yield
             return
-        self._here.moment = moment = Moment()
-        try:
-            yield
-        finally:
-            self._here.moment = None
-            moment.end()
+        with self._moments:
+            self._here.moment = moment = Moment()
+            try:
+                yield
+            finally:
+                self._here.moment = None
+                moment.end()
+
+    def of_moment(self, asked: Hashable, read: Callable[[], T]) -> T:
+        """What `read` returns; within a `moment` it is asked once. It has to be a value that nobody changes."""
+        if getattr(self._here, "moment", None) is None:
+            return read()
+        with self._read() as session:
+            return once(session, asked, read)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

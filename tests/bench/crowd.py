@@ -216,7 +216,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=180)
     options.add_argument("--alone", type=float, default=ALONE_SECONDS, help="seconds of the one reader")
     options.add_argument("--act", choices=("save", "finish"), default="save")
-    options.add_argument("--images", type=int, default=500)
+    options.add_argument("--images", type=int, default=2500)
     options.add_argument("--processes", type=int, default=1)
     options.add_argument("--on", nargs="+", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
     asked = options.parse_args()

@@ -32,6 +32,7 @@ class NamedPredictor:
     ) -> None:
         self.inside, self.dictionary = inside, dictionary
         self.warm_up, self.load = inside.warm_up, inside.load
+        self._kept: tuple[LabelDictionary, frozenset[str], frozenset[str]] | None = None
 
     @property
     def loaded(self) -> bool:
@@ -50,8 +51,11 @@ class NamedPredictor:
         known = self.inside.labels
         if known is None:
             return None
-        here = self.dictionary().also(sorted(known))
-        return frozenset(name for name in here.labels if here.taught((name,), known))
+        names, kept = self.dictionary(), self._kept
+        if kept is None or kept[0] is not names or kept[1] != known:
+            here = names.also(sorted(known))
+            kept = self._kept = names, known, frozenset(name for name in here.labels if here.taught((name,), known))
+        return kept[2]
 
     def untaught(self, question: Question) -> tuple[str, ...]:
         words = self._words(question)

@@ -90,7 +90,7 @@ class Reading:
     def _rows(self, section: int, key: Key | None, back: bool, limit: int) -> list[ListedRow]:
         if section == 0:
             return self._of_batch(key, back)
-        asked = replace(self.asked, skip=self.batch)
+        asked = replace(self.asked, skip=(*self.asked.skip, *self.batch))
         parts = [
             self.store.list_part(self.view.rooms, self.view.home, asked, part, limit=limit, start=key, back=back)
             for part in self.sections[section - 1]

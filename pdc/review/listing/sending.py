@@ -21,8 +21,7 @@ class Sending:
 
     def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
         """The images that the reader comes to next."""
-        elsewhere = self.claims.elsewhere(reader)
-        return (i for i in self.images.following(reader, wanted, after) if i.sha256 not in elsewhere)
+        return self.images.following(reader, wanted, after, skip=self.claims.elsewhere(reader))
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that needs work and that nobody else has open, else the next at all; the reader has it from now on.

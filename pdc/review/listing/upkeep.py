@@ -74,11 +74,11 @@ class Upkeep:
             log.exception("The rows of lists are not all worked out; the next list goes on with it")
 
     def _step(self) -> bool:
-        """Whether there may be more."""
-        changes = self.store.image_changes(AT_ONCE)
-        if not changes:
-            return False
+        """Whether there may be more. Who waited for another finds done what that one did."""
         with self._lock:
+            changes = self.store.image_changes(AT_ONCE)
+            if not changes:
+                return False
             facts = Facts(self.service, [change.sha256 for change in changes])
             self.store.keep_listed(who_of(self.service), changes, facts.rows(), facts.names())
         return len(changes) == AT_ONCE

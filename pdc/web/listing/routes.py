@@ -106,12 +106,13 @@ def add_list_routes(app: FastAPI, access: Access, listing: Listing) -> None:
         rows. Without `after` and `before` also how far the reader is, and what there is to choose from; 304 where its ETag is
         the one that the page has."""
         asked, reader, language = request.query_params, access.user(request) or LOCAL_USER, language_of(request)
-        if asked.get("after") or asked.get("before"):
-            return JSONResponse(listing.part(reader, asked, language))
-        tag = {"ETag": listing.tag(reader, asked, language)}
-        if request.headers.get("if-none-match") == tag["ETag"]:
-            return Response(status_code=304, headers=tag)
-        return JSONResponse(listing.head(reader, asked, language), headers=tag)
+        with listing.images.store.moment():
+            if asked.get("after") or asked.get("before"):
+                return JSONResponse(listing.part(reader, asked, language))
+            tag = {"ETag": listing.tag(reader, asked, language)}
+            if request.headers.get("if-none-match") == tag["ETag"]:
+                return Response(status_code=304, headers=tag)
+            return JSONResponse(listing.head(reader, asked, language), headers=tag)
 
     @app.post("/api/worklist/assign")
     def assign(request: Request, asked: Assignment) -> JSONResponse:
