@@ -114,6 +114,11 @@ class Database:
                 self._here.moment = None
                 moment.end()
 
+    def read_anew(self) -> None:
+        """The next read of this thread sees what others have written until then, also within a `moment`."""
+        if moment := getattr(self._here, "moment", None):
+            moment.end()
+
     def of_moment(self, asked: Hashable, read: Callable[[], T]) -> T:
         """What `read` returns; within a `moment` it is asked once. It has to be a value that nobody changes."""
         if getattr(self._here, "moment", None) is None:

@@ -19,6 +19,8 @@ from pdc.review.visibility import ImageAccess
 from pdc.store import Store
 from pdc.store.counting.records import CountEvent
 
+FEW = 20  # counts among which an open one is looked for, beside all that are open
+
 
 class CountLooks:
     """`access` says who may see which image; None: whoever asks sees all. A session is seen by those who may see all its images.
@@ -45,10 +47,11 @@ class CountLooks:
 
     def newest(self, reader: str, most: int, sample: str = "") -> tuple[list[CountSession], bool]:
         """The open ones this reader may see, and of all at most so many, or of those with these letters in the sample's code; the
-        newest first. And whether there are more."""
-        found = self.store.newest_counts(most + 1, sample)
+        newest first. And whether there are more. Where images are private they are those that the reader began."""
+        own = reader if self.access and self.access.private else None
+        found = self.store.newest_counts(most + 1, sample, by=own)
         known = {begun.id for begun in found[:most]}
-        open = self.store.counts_begun([id for id in self.store.open_counts() if id not in known])
+        open = [] if own else self.store.counts_begun([id for id in self.store.open_counts() if id not in known])
         begun = sorted([*found[:most], *open], key=lambda one: one.at, reverse=True)
         events: dict[str, list[CountEvent]] = {}
         for event in self.store.count_events(of=[one.id for one in begun]):
@@ -61,7 +64,7 @@ class CountLooks:
         if id is not None:
             with suppress(NotFound):
                 return self.session(id, reader).id
-        return next((s.id for s in self.newest(reader, 0)[0] if not s.closed), None)
+        return next((s.id for s in self.newest(reader, FEW)[0] if not s.closed), None)
 
     def session(self, id: str, reader: str | None = None) -> CountSession:
         """NotFound where there is none, or none that this reader may see."""

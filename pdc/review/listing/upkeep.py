@@ -76,6 +76,7 @@ class Upkeep:
     def _step(self) -> bool:
         """Whether there may be more. Who waited for another finds done what that one did."""
         with self._lock:
+            self.store.read_anew()
             changes = self.store.image_changes(AT_ONCE)
             if not changes:
                 return False

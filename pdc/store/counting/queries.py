@@ -46,10 +46,11 @@ class CountQueries(Database):
         with self._read() as session:
             return [_begun(row) for row in session.scalars(select(CountSessionRow).order_by(CountSessionRow.seq.desc()))]
 
-    def newest_counts(self, most: int, sample: str = "") -> list[CountBegun]:
-        """So many sessions whose sample has these letters in its code, the newest first."""
+    def newest_counts(self, most: int, sample: str = "", by: str | None = None) -> list[CountBegun]:
+        """So many sessions whose sample has these letters in its code, begun by one reader or by anybody, the newest first."""
         query = select(CountSessionRow).order_by(CountSessionRow.seq.desc()).limit(most)
         query = query.where(CountSessionRow.sample.icontains(sample, autoescape=True)) if sample else query
+        query = query if by is None else query.where(CountSessionRow.by == by)
         with self._read() as session:
             return [_begun(row) for row in session.scalars(query)]
 
