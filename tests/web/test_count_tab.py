@@ -15,6 +15,7 @@ from pdc.domain.errors import PdcError
 from pdc.domain.values import Box, Findings, Mark, Origin, Question, Review, Task, Verdict
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
+from pdc.web.ui.counting import collecting, tab
 from pdc.web.ui.counting.outcome import number
 from pdc.web.ui.counting.tab import CountTab
 from pdc.web.ui.review_tab import ReviewTab
@@ -221,6 +222,33 @@ def test_open_counts_stand_before_finished_ones_and_one_is_chosen(bench: Bench):
     text = said(bench.tab.show({}, ADA)["page"])
     assert text.index("Open") < text.index("first") < text.index("Finished") < text.index("second")
     assert bench.do("choose", {"session": first}) and bench.open == first
+
+
+def test_the_newest_counts_are_listed_and_an_older_one_is_found_by_its_sample(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(collecting, "MOST", 2)
+    for n in range(4):
+        bench.begin(sample=f"S-{n}")
+        bench.tab.counts.close(bench.open, "ada")
+    bench.begin(sample="S-open")
+    for n in range(4, 7):
+        bench.begin(sample=f"S-{n}")
+        bench.tab.counts.close(bench.open, "ada")
+    text = said(bench.tab.show({}, ADA)["page"])
+    assert "Shown are the newest." in text and "S-open" in text  # an open one is always there
+    assert [f"S-{n}" in text for n in range(7)] == [False] * 5 + [True] * 2
+    text = bench.do("look", look="s-0")
+    assert "S-0" in text and "S-5" not in text and "Shown are the newest." not in text
+
+
+def test_of_a_run_of_names_that_began_before_the_newest_images_the_page_says_that_there_may_be_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    asked = {"protocol": "haemocytometer", "sample": "S-1"}
+    assert "may be more" not in bench.do("form", **asked)
+    monkeypatch.setattr(tab, "MOST", 5)
+    bench.desk.images.upkeep.catch_up()  # side a has an image beyond the newest five, side b has not
+    text = bench.do("form", **asked)
+    assert text.count("2, there may be more") == 1 and "Shown are the newest images" in text
 
 
 def test_a_result_that_failed_is_shown_as_failed(bench: Bench):
