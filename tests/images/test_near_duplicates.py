@@ -105,7 +105,7 @@ def test_a_changed_copy_is_alike(scenes, change):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["blood_cells", "nuclei", "polyps"])
+@pytest.mark.parametrize("kind", ["blood_cells", *(pytest.param(k, marks=pytest.mark.nightly) for k in ("nuclei", "polyps"))])
 def test_copies_of_real_images_are_found_by_the_index_and_no_others(kind: str):
     images = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in real_images(kind, 25)]
     whole = {str(i): hash_pixels(image) for i, image in enumerate(images)}
