@@ -229,7 +229,7 @@ def main() -> None:
     told = top.parse_args()
     found = []
     for n in told.sizes:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n, told.readers_only))
     print(table(told.sizes, found))
 
