@@ -27,6 +27,7 @@ from PIL import Image as Pillow
 from pdc.adapters.registry import Adapters
 from pdc.images.intake import ImageFiles
 from pdc.review.ahead.pool import AnswerPool
+from pdc.review.counting import looking
 from pdc.review.counting.desk import FieldDesk
 from pdc.review.counting.sessions import CountSessions
 from pdc.review.history import History
@@ -180,7 +181,7 @@ def _few(act: Callable[[], object]) -> Callable[[], object]:
     """With less on the Count tab at most than the small store has."""
 
     def acted() -> object:
-        with patch.object(tab, "MOST", 50), patch.object(collecting, "MOST", 3):
+        with patch.object(tab, "MOST", 50), patch.object(collecting, "MOST", 3), patch.object(looking, "FEW", 3):
             return act()
 
     return acted
