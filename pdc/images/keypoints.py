@@ -159,12 +159,9 @@ class _Block:
     def __init__(self, images: Sequence[Keypoints]) -> None:
         sizes = [len(one.xy) for one in images]
         self.sizes = np.sqrt(np.maximum(1, sizes))
-        keys, owners = (
-            _chunks(np.concatenate([one.descriptors for one in images])).ravel(),
-            np.arange(len(images), dtype=np.int32),
-        )
-        order = keys.argsort(kind="stable")
-        self.owners = np.repeat(owners, np.multiply(sizes, CHUNKS))[order]
+        keys = _chunks(np.concatenate([one.descriptors for one in images])).ravel()
+        owners = np.repeat(np.arange(len(images), dtype=np.int32), np.multiply(sizes, CHUNKS))
+        self.owners = owners[keys.argsort(kind="stable")]
         self.starts = np.concatenate([[0], np.bincount(keys, minlength=CHUNKS << 16).cumsum()])
 
     def best(self, wanted: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
