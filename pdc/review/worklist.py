@@ -171,7 +171,7 @@ class Worklist:
 
 def _total(counted: Counter[str], capped: bool) -> int:
     """Of those that nobody counted to the end at least so many."""
-    return MOST if capped else counted.total()
+    return min(counted.total(), MOST) if capped else counted.total()
 
 
 def without_hints(wanted: WorklistFilter, blind: bool) -> WorklistFilter:

@@ -2,8 +2,9 @@
 
 Each size is a store of its own: every image answered with ten marks, three of four reviewed, one in a hundred with a draft. All
 rows go through the store's own codec. Costs are seconds of processor time, the best of three, as ratios to the first size; memory
-is what an export adds at its highest. `--readers-only` leaves out exports and what goes on in the background. Without `--url` the
-stores are SQLite files in a temporary folder. A URL names an empty database, and takes one size.
+is what the export of a job adds at its highest. `--readers-only` leaves out what goes on in the background. Without `--url` the
+stores are SQLite files in a temporary folder. A URL names an empty database, and takes one size. What each size costs is told as
+soon as it is known.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import insert
 
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Prediction, Question, Review, Status, Task, Verdict
-from pdc.formats.exporting import prepared
 from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import _near_hashes
@@ -39,6 +39,7 @@ from pdc.review.worklist import Worklist
 from pdc.store import Store
 from pdc.store.mapping import image_row, prediction_row, review_row
 from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
+from pdc.web.data_routes import export_of
 from pdc.web.ui.worklist import worklist_page, worklist_part
 
 QUESTION = Question(Task.COUNT_AND_BOX, ("nucleus",))
@@ -110,6 +111,7 @@ def costs(store: Store, home: Path, n: int, readers_only: bool) -> dict[str, flo
         "page in the middle": lambda: listed.page(READER, WorklistFilter(), around=middle),
         "search": lambda: page(listed, WorklistFilter(name="field 0000012")),
         "search of two letters": lambda: page(listed, WorklistFilter(name="12")),
+        "search that all pass": lambda: page(listed, WorklistFilter(name="field 0")),
         "filter: to do": lambda: page(listed, WorklistFilter(stage=TO_DO)),
         "filter: label": lambda: page(listed, WorklistFilter(label="nucleus")),
         "by name": lambda: page(listed, WorklistFilter(order=Order.NAME)),
@@ -127,16 +129,16 @@ def costs(store: Store, home: Path, n: int, readers_only: bool) -> dict[str, flo
     found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
     saved = iter(range(4 * TIMES, 8 * TIMES, 4))
     found["save and next"] = _seconds(lambda: _save_and_next(service, listed, next(saved)), TIMES)
+    found |= {"export, MB": _export(service)}
     if readers_only:
         return found | {"first page after a start": _seconds(lambda: _first_page(service), 1)}
-    return found | _background(store, service, n)
+    return found | _background(service, n)
 
 
-def _background(store: Store, service: ReviewService, n: int) -> dict[str, float]:
+def _background(service: ReviewService, n: int) -> dict[str, float]:
     pool = AnswerPool(service, lambda: QUESTION)
     found = {"answer pool, first look": _seconds(pool._next, 1), "answer pool, nothing new": _seconds(pool._next, TIMES)}
-    found["near copies of all, hashes alone"] = _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)
-    return found | {"export, MB": _export(store, service)}
+    return found | {"near copies of all, hashes alone": _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)}
 
 
 def _rest_from_learning() -> None:
@@ -180,17 +182,40 @@ def _save(service: ReviewService, i: int) -> None:
     service.save(service.open(sha256(str(i).encode()).hexdigest(), QUESTION, READER))
 
 
-def _export(store: Store, service: ReviewService) -> float:
-    """Megabytes that a COCO export adds to the process at its highest. All images share one file's bytes."""
-    images, one = store.images(), service.files.folder.parent / "one.png"
+def _export(service: ReviewService) -> float:
+    """Megabytes that a COCO export of all adds to the process at its highest. All images share one file's bytes."""
+    one = service.files.folder.parent / "one.png"
     one.write_bytes(b"the bytes of an image")
     service.files.folder.mkdir(exist_ok=True)
-    for image in images:
-        (service.files.folder / f"{image.sha256}.png").symlink_to(one)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in zipped(prepared(store, service.files, "coco", images, None).entries()):
-        pass
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    for entry in Worklist(service).shas(READER, WorklistFilter()):
+        (service.files.folder / f"{entry}.png").symlink_to(one)
+    with Memory() as memory:
+        for _ in zipped(export_of(service, READER, "coco", {}).entries()):
+            pass
+    return memory.added
+
+
+class Memory:
+    """`added`: megabytes that the process had more, at its highest, than at the beginning."""
+
+    def __enter__(self) -> Self:
+        self._before, self.added, self._done = resident(), 0.0, threading.Event()
+        self._looking = threading.Thread(target=self._look)
+        self._looking.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._done.wait(0.02):
+            self.added = max(self.added, resident() - self._before)
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._looking.join()
+
+
+def resident() -> float:
+    """Megabytes of the process in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 def _seconds(part: Callable[[], object], times: int) -> float:
@@ -231,7 +256,7 @@ def main() -> None:
     for n in told.sizes:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n, told.readers_only))
-    print(table(told.sizes, found))
+        print(table(told.sizes[: len(found)], found), flush=True)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_a_filter_finds_the_same_whether_few_or_many_images_pass_it(desk: Desk, 
         "short": {"name": "2"},
     }
     for narrow, order in product((5000, -1), Order):
-        monkeypatch.setattr(pages, "NARROW", narrow)
+        monkeypatch.setattr(pages, "few_of", lambda _: narrow)
         found = {name: [e.image.sha256 for e in desk.listed("ada", order=order, **wanted)] for name, wanted in asked.items()}
         assert found == {"label": [b], "reader": [b], "held": [c], "name": [a], "short": [c]}, (narrow, order)
 
@@ -126,7 +126,7 @@ def test_names_are_ordered_as_people_do():
 
 @pytest.mark.parametrize("narrow", [5000, 1], ids=["few", "many"])
 def test_any_part_of_a_name_is_found_as_it_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch, narrow: int):
-    monkeypatch.setattr(pages, "NARROW", narrow)
+    monkeypatch.setattr(pages, "few_of", lambda _: narrow)
     long = "long " * 20
     names = ["100%_a.png", "100x_b.png", "aaaa.png", 'say "hi"\\.png', "жук.png", f"{long}end.png", f"{long}top.png"]
     for i, name in enumerate(names):

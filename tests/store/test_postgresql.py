@@ -21,7 +21,8 @@ from pdc.store.audit.triggers import wrong_trigger
 from pdc.store.database import migrating, open_engine
 from pdc.store.schema import _config
 
-NOT_FILLED = {"alembic_version", "audit_links", "audit_events", "learnt_until"}
+NOT_FILLED = {"alembic_version", "audit_links", "audit_events", "learnt_until", "open_counts"}
+ANEW = {"list_names", "list_name_parts"}  # worked out anew after an upgrade
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_database_comes_up_to_date_from_every_older_revision_with_its_rows(url
         tables = _tables(session.connection())
         kept = {t.name: session.scalar(select(func.count()).select_from(t)) for t in tables}
     assert kept["images"] == kept["reviews"] == kept["drafts"] == len(revisions)
-    assert {name: n for name, n in filled.items() if kept[name] < n} == {}
+    assert {name: n for name, n in filled.items() if kept[name] < n}.keys() == ANEW
     store.close()
 
 

@@ -21,6 +21,8 @@ SMALL, LARGE = 200, 2000
 SLACK = 1500  # steps of SQLite's machine: a level more of an index, a page more of a table
 BIG = 60  # rows: more than of the tables of labels, adapters and settings
 EACH_ROW = 40  # steps
+LAST_ROWS = re.compile(r"FROM \w+ ORDER BY \w+\.\w+ DESC\s+LIMIT \?")
+"""a few from the end of a table, if nothing has to be sorted: the plan has one step"""
 NO_PLAN = re.compile(r"^(INSERT|PRAGMA|BEGIN|SELECT pg_)")
 
 
@@ -71,7 +73,8 @@ def test_no_query_of_an_act_reads_a_large_table_whole(labs: Labs, name: str):
     with labs.large.store._engine.connect() as connection:
         for statement, values in asked(labs.work(name)[1]).items():
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-            scanned = [re.match(r"SCAN (\w+)", detail) for *_, detail in plan]
+            details = [detail for *_, detail in plan]
+            scanned = [] if LAST_ROWS.search(statement) and len(details) == 1 else [re.match(r"SCAN (\w+)", d) for d in details]
             found += [(name[1], statement) for name in scanned if name and name[1] in big]
     assert found == []
 

@@ -50,7 +50,7 @@ class Facts:
 
     def names(self) -> Names:
         """By which each image is searched in each home."""
-        return {(p.owner, p.image.sha256): p.image.name.casefold() for p in self.placed}
+        return {(p.owner, p.image.sha256): (p.image.name.casefold(), p.place) for p in self.placed}
 
     def rows(self) -> list[ListedRow]:
         """What each room sees of the images."""

@@ -14,7 +14,7 @@ from pdc.domain.values import Image, Review
 from pdc.store import mapping
 from pdc.store.database import each_once, pieces
 from pdc.store.image_queries import retired_shas, seen
-from pdc.store.listing.tables import LAST, LONG, ListNamePartRow, ListNameRow
+from pdc.store.listing.tables import ListNamePartRow, ListNameRow, holding
 from pdc.store.review_queries import ReviewQueries
 from pdc.store.tables import ImageRow, ReviewRow
 
@@ -99,10 +99,9 @@ def _retired(session: Session, shas: Collection[str]) -> set[str]:
 
 def _is_older(session: Session, stem: str, oldest: int, stem_of: Callable[[str], str]) -> bool:
     """By the parts of names that searches use. Where very many names are alike, there are taken to be some."""
-    of, begins = ImageRow, stem.casefold()[:LONG]
+    of = ImageRow
     alike = select(of.name).join(ListNameRow, ListNameRow.image_sha256 == of.sha256)
     alike = alike.join(ListNamePartRow, ListNamePartRow.name_id == ListNameRow.id)
-    alike = alike.where(ListNamePartRow.home == "", ListNamePartRow.part >= begins, ListNamePartRow.part < begins + LAST)
-    alike = alike.where(of.seq < oldest, of.group_name == of.sha256)
+    alike = alike.where(*holding("", stem.casefold()), of.seq < oldest, of.group_name == of.sha256)
     names = session.scalars(alike.limit(NEAR)).all()
     return len(names) == NEAR or any(stem_of(name) == stem for name in names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from sqlalchemy import BigInteger, Boolean, Index, Text
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pdc.store.tables import Row
@@ -20,13 +20,21 @@ ORDERS = {
 WITHIN = {"": (), "open": ("open",), "stage": ("stage",)}
 
 
-LONG = 40  # letters of a part of a name
+SHORT, LONG = 3, 40  # letters of the parts of a name
 LAST = "\U0010ffff"  # sorts behind all that may follow in a name
 
 
 def parts_of(name: str) -> set[str]:
     """`ListNamePartRow`'s of a name."""
-    return {name[i : i + LONG] for i in range(len(name))}
+    return {name[i : i + n] for n in (*range(1, SHORT + 1), LONG) for i in range(len(name))}
+
+
+def holding(home: str, words: str) -> list[ColumnElement[bool]]:
+    """The parts that a name with these words in it has: one, in the order of time, where they are short; else maybe several, and
+    where they are longer than `LONG` letters, other names may have them too."""
+    of, start = ListNamePartRow, words[:LONG]
+    same = [of.part == words] if len(words) <= SHORT else [of.part >= start, of.part < start + LAST]
+    return [of.home == home, *same]
 
 
 def index_of(order: str, within: str = "") -> str:
@@ -110,13 +118,15 @@ class ListNameRow(Row):
 
 
 class ListNamePartRow(Row):
-    """What a name, `ListNameRow`, holds from each of its letters on: what is searched for begins one of these."""
+    """What a name, `ListNameRow`, holds from each of its letters on: the first one, two and three letters, and the first `LONG`,
+    which whatever is longer begins. `place` is the image's in the order of time."""
 
     __tablename__ = "list_name_parts"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     home: Mapped[str] = mapped_column(primary_key=True)
     part: Mapped[str] = mapped_column(BY_CODE, primary_key=True)
+    place: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     name_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 

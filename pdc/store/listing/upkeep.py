@@ -36,7 +36,8 @@ from pdc.store.tables import EventRow, ImageRow, OwnerRow
 
 WHO, RULES, OPENED, VERSION = "who", "rules", "opened", "version"
 ROWS = ListRow.__table__
-Names = Mapping[tuple[str, str], str]
+Names = Mapping[tuple[str, str], tuple[str, int]]
+"""(home, sha256) -> the name by which an image is searched, and its place in the order of time"""
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -135,8 +136,7 @@ class ListUpkeep(LabelQueries):
             ]
 
     def keep_listed(self, who: str, done: Sequence[Change], rows: Iterable[ListedRow], names: Names) -> int:
-        """What the rooms of these readers see of the images now, in place of what they saw; how many images were kept. `names`:
-        (home, sha256) -> the name by which it is searched."""
+        """What the rooms of these readers see of the images now, in place of what they saw; how many images were kept."""
         with self._write() as session:
             if _state(session, WHO) != who:
                 return 0
@@ -240,9 +240,13 @@ def _name(session: Session, names: Names, shas: set[str]) -> None:
     new = sorted(key for key in names.keys() - known if key[1] in shas)
     if not new:
         return
-    rows = [{"home": h, "image_sha256": s, "name": names[h, s]} for h, s in new]
-    kept = session.execute(insert(ListNameRow).returning(ListNameRow.home, ListNameRow.name, ListNameRow.id), rows)
-    parts = [{"home": home, "part": part, "name_id": i} for home, name, i in kept for part in parts_of(name)]
+    rows = [{"home": h, "image_sha256": s, "name": names[h, s][0]} for h, s in new]
+    kept = session.execute(insert(ListNameRow).returning(*columns, ListNameRow.id), rows)
+    parts = [
+        {"home": home, "part": part, "place": names[home, sha][1], "name_id": i}
+        for home, sha, i in kept
+        for part in parts_of(names[home, sha][0])
+    ]
     if parts:
         session.execute(insert(ListNamePartRow), parts)
 
