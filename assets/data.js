@@ -91,12 +91,12 @@ class Data {
       ...(rows.length ? [html("div", { class: "pdc-sheet", tabindex: "0", role: "region", "aria-label": "What an image takes you" }, sheet(head, rows)), csv] : []));
   }
 
-  show({ labels, rows, total, held }) {
-    const more = total > rows.length ? t("{n} of {total} rows; the CSV has all.", { n: rows.length, total }) : "";
-    const kept = held ? t("Images held back from exports, which the CSV leaves out: {n}.", { n: held }) : "";
-    text(this.number, total ? [more, kept].filter(Boolean).join(" ") : t("No review yet. What is saved is counted here."));
+  show({ labels, rows, more, held, capped }) {
+    const part = !more ? "" : rows.length ? t("The newest rows: {n}. The CSV has all.", { n: rows.length }) : t("The newest reviews are of other images. The CSV has all.");
+    const kept = held ? t("Images held back from exports, which the CSV leaves out: {n}.", { n: capped ? `${held}+` : held }) : "";
+    text(this.number, rows.length || more ? [part, kept].filter(Boolean).join(" ") : t("No review yet. What is saved is counted here."));
     const head = [t("Image"), t("Task"), ...labels, t("none"), t("Reviewed by"), t("When (UTC)"), t("Revision")];
-    this.table.replaceChildren(...(total ? [sheet(head, rows.map((row) => this.row(row)))] : []));
+    this.table.replaceChildren(...(rows.length ? [sheet(head, rows.map((row) => this.row(row)))] : []));
   }
 
   row({ image, task, counts, none, unsure, complete, verdict, by, at, revision }) {

@@ -48,6 +48,7 @@ from pdc.training.config import TrainConfig
 from pdc.training.fresh import count_new, fresh
 from pdc.training.process import ProcessTrainer
 from pdc.training.readers import offered
+from pdc.web.data_routes import MOST_ROWS, ByJob, Data
 from pdc.web.ui.counting import collecting, tab
 from pdc.web.ui.counting.tab import CountTab
 from pdc.web.ui.history_tab import HistoryTab
@@ -95,6 +96,7 @@ class Lab:
         with gr.Blocks() as demo:
             self.training.build(demo)
         self.similar = SimilarCases(self.service, Describer(self.store, files, lambda pixels: np.ones(16), WEIGHTS))
+        self.data = Data(None, self.service)
         self.pool = AnswerPool(self.service, lambda: ASK)
         self._unread = count(0, 40)  # images that nobody has reviewed, and nobody's draft
 
@@ -152,6 +154,8 @@ ACTS: dict[str, Act] = {
     "count tab": lambda lab: _again(_few(lambda: lab.count_tab.show(None, ADA))),
     "count tab, another sample": lambda lab: _again(_few(lambda: lab.count_tab.act({"asked": {"do": "new"}}, ADA))),
     "how a label fits": lambda lab: _again(lambda: lab.store.newest_usable(["nucleus"], 50)),
+    "data tab": lambda lab: _again(lambda: lab.data.newest(ByJob("ada", {}))),
+    "data tab: held back": lambda lab: _again(lambda: lab.data.held(ByJob("ada", {}))),
     "labels tab": lambda lab: lambda: lab.labels.show(ADA),
     "cases like an image": lambda lab: _again(lambda: lab.similar.of(sha_of(1), ASK, "ada")),
     "pool: nothing new": lambda lab: _again(lab.pool._next),
@@ -163,6 +167,7 @@ ACTS: dict[str, Act] = {
 ROWS_AT_MOST = {
     "list: a page": 1000,
     "load: charts": 2 * POINTS,
+    "data tab": 20 * MOST_ROWS,
     "record": 12 * AT_ONCE + SHOWN,
     "record of a user": 12 * AT_ONCE + SHOWN,
     "record of a kind": 12 * AT_ONCE + SHOWN,

@@ -15,7 +15,7 @@ from pdc.review.listing.batches import batch_of
 from pdc.review.listing.entries import END, Entry, Order, Page, Progress, Stage, WorklistFilter
 from pdc.review.listing.facts import mode_of
 from pdc.review.listing.parts import around_place, before_place, behind_place
-from pdc.review.listing.reading import Place, Reading, View, asked_of, sections_of
+from pdc.review.listing.reading import BY_TIME, Place, Reading, View, asked_of, sections_of
 from pdc.review.listing.rows import entry_of
 from pdc.review.listing.upkeep import upkeep_of
 from pdc.review.service import ReviewService
@@ -73,6 +73,19 @@ class Worklist:
     def shas(self, reader: str, wanted: WorklistFilter) -> Iterator[str]:
         """The sha256 of all that the list shows."""
         return (row.image_sha256 for _, row in self._reading(reader, wanted).walk())
+
+    def shown_of(self, reader: str, wanted: WorklistFilter, shas: Collection[str]) -> tuple[Entry, ...]:
+        """Those of these images (a few) that the list shows, in the order of time."""
+        reading = self._reading(reader, wanted)
+        asked = replace(reading.asked, only=tuple(shas))
+        rows = self.store.list_part(reading.view.rooms, reading.view.home, asked, BY_TIME, limit=len(shas))
+        return self._entries(rows)
+
+    def count_held(self, reader: str, wanted: WorklistFilter) -> tuple[int, bool]:
+        """How many of the list's images are held back, and whether there may be more."""
+        reading = self._reading(reader, wanted)
+        counted, capped = self._counted(replace(reading, asked=replace(reading.asked, held=True)))
+        return _total(counted, capped), capped
 
     def following(self, reader: str, wanted: WorklistFilter, after: str | None, skip: Collection[str] = ()) -> Iterator[Image]:
         """The images after one that still need work, round the end, without those to `skip` (a few)."""

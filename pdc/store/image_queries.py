@@ -219,10 +219,12 @@ class ImageQueries(ReaderQueries, SignatureQueries):
         them; an image may have none. All are of one moment, and only a few are in memory: take them soon, for a snapshot is open
         until the last one."""
         with self._read() as session:
-            unsettled, coming = self._unsettled(session), _stored_images(session) if images is None else iter(images)
-            several = {sha256 for sha256, _ in unsettled}
+            coming = _stored_images(session) if images is None else iter(images)
             while part := list(islice(coming, CHUNK)):
-                current = self._current_ids(session, unsettled, author, shas=[i.sha256 for i in part])
+                shas = [i.sha256 for i in part]
+                unsettled = self._unsettled_of(session, shas)
+                several = {sha256 for sha256, _ in unsettled}
+                current = self._current_ids(session, unsettled, author, shas=shas)
                 ids = [id for of in current.values() for id, _ in of]
                 signed, said = self._signed_among(session, ids), dict[str, list[Review]]()
                 for review in self._by_id(session, ids):

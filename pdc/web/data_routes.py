@@ -3,9 +3,8 @@ see, and nobody else's."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,21 +15,22 @@ from pdc.domain.values import Image
 from pdc.formats.contents import LeftOut, grouped
 from pdc.formats.exporting import Export, prepared
 from pdc.formats.outgoing import agreement
-from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, when
+from pdc.formats.outgoing.counts import CountRow, Counts, csv_text, labels_of, when
 from pdc.formats.outgoing.file_names import Names, caller
 from pdc.formats.outgoing.zips import zipped
 from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
-from pdc.review.listing.entries import Stage
+from pdc.review.listing.entries import Entry, Stage, WorklistFilter
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.spool import spooled
 from pdc.store.audit.kinds import AuditKind
+from pdc.store.learnt.newest import AT_ONCE
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from
 
-MOST_ROWS = 500  # of the table on the page; the CSV has all
+MOST_ROWS, MOST_LOOKED = 200, 2000  # rows of the table on the page, and images that are looked at for it; the CSV has all
 
 
 class Decision(BaseModel):
@@ -59,14 +59,27 @@ class Data:
             return request.reader
         return (self.access and self.access.user(request)) or LOCAL_USER
 
+    def wanted(self, request: Request | ByJob) -> WorklistFilter:
+        """The filters in the request's address; without any, all."""
+        return without_hints(filter_from(request.query_params), self.service.blind)
+
     def shown(self, request: Request | ByJob) -> Collection[Image]:
-        """The images of the list under the filters in the request's address; without any, all. None that this reader reads
-        beside others, for its reviews are theirs, and none of a count that they have still to read blind."""
-        wanted = without_hints(filter_from(request.query_params), self.service.blind)
-        reader = self.reader(request)
-        kept = self.service.kept_from(reader)
-        listed = self.images.walk(reader, wanted) if wanted.stage != Stage.RETIRED else ()
-        return spooled(e.image for e in listed if not e.is_mine and e.image.sha256 not in kept)
+        """The images of the list that may be taken along, none of those that are retired."""
+        wanted = self.wanted(request)
+        listed = self.images.walk(self.reader(request), wanted) if wanted.stage != Stage.RETIRED else ()
+        return spooled(self._allowed(request, listed))
+
+    def shown_of(self, request: Request | ByJob, shas: Collection[str]) -> Collection[Image]:
+        """Those of these images (a few)."""
+        wanted = self.wanted(request)
+        listed = self.images.shown_of(self.reader(request), wanted, shas) if wanted.stage != Stage.RETIRED else ()
+        return list(self._allowed(request, listed))
+
+    def _allowed(self, request: Request | ByJob, listed: Iterable[Entry]) -> Iterator[Image]:
+        """None that the reader reads beside others, for its reviews are theirs, and none of a count that they have still to read
+        blind."""
+        kept = self.service.kept_from(self.reader(request))
+        return (e.image for e in listed if not e.is_mine and e.image.sha256 not in kept)
 
     def author(self, request: Request | ByJob) -> str | None:
         """Whose reviews these are: everybody's, or where readers do not see each other's this reader's own."""
@@ -86,21 +99,29 @@ class Data:
             names=names_in(request),
         )
 
-    def held(self, request: Request) -> int:
-        """How many of the images in the list are held back."""
-        held = self.service.held_back(self.reader(request))
-        return sum(i.sha256 in held for i in self.shown(request)) if held else 0
+    def held(self, request: Request | ByJob) -> tuple[int, bool]:
+        """How many of the images in the list are held back, and whether there may be more."""
+        return self.images.count_held(self.reader(request), self.wanted(request))
 
     def record_export(self, request: Request, format: str, images: int) -> None:
         """Whoever takes something along is in the record."""
         self.service.store.record_event(AuditKind.EXPORTED, self.reader(request), format=format, images=images)
 
-    def counts(self, request: Request, held: bool = False) -> Counts:
-        """The table on the screen has what is `held` back; the one that is taken along has not."""
-        kept = frozenset() if held else self.service.held_back(self.reader(request))
-        call = caller(Names.KEPT if held else names_in(request))
+    def counts(self, request: Request) -> Counts:
+        """The table that is taken along: without what is held back."""
+        kept, call = self.service.held_back(self.reader(request)), caller(names_in(request))
         images = spooled(call(i) for i in self.shown(request) if i.sha256 not in kept)
         return Counts(self.service.store, images, self.author(request))
+
+    def newest(self, request: Request | ByJob) -> tuple[list[CountRow], bool]:
+        """The table that the screen shows: its newest rows, and whether there may be more."""
+        store, author, found = self.service.store, self.author(request), list[CountRow]()
+        for looked, shas in enumerate(store.newest_reviewed(author), 1):
+            rows = Counts(store, self.shown_of(request, shas), author).rows()
+            found += sorted(rows, key=lambda row: row.review.created_at, reverse=True)
+            if len(found) > MOST_ROWS or looked * AT_ONCE >= MOST_LOOKED:
+                return found[:MOST_ROWS], True
+        return found, False
 
 
 def export_of(service: ReviewService, reader: str, format: str, query: Mapping[str, str]) -> Export:
@@ -169,17 +190,12 @@ def _export_routes(app: FastAPI, data: Data) -> None:
 def _count_routes(app: FastAPI, data: Data) -> None:
     @app.get("/api/data/counts")
     def counts(request: Request) -> JSONResponse:
-        """The first rows of the table of counts, and how many there are."""
-        table = data.counts(request, held=True)
-        rows, labels = table.rows(), table.labels()
-        return JSONResponse(
-            {
-                "labels": labels,
-                "rows": [_row(r, labels) for r in islice(rows, MOST_ROWS)],
-                "total": len(rows),
-                "held": data.held(request),
-            }
-        )
+        """The newest rows of the table of counts; `more`: there may be others. `held`: how many images of the list are held back,
+        or more where it is `capped`."""
+        rows, more = data.newest(request)
+        labels, (held, capped) = labels_of(rows), data.held(request)
+        told = {"labels": labels, "rows": [_row(r, labels) for r in rows], "more": more}
+        return JSONResponse({**told, "held": held, "capped": capped})
 
     @app.get("/api/data/counts.csv")
     def counts_csv(request: Request) -> StreamingResponse:

@@ -110,7 +110,7 @@ def test_a_filter_finds_the_same_whether_few_or_many_images_pass_it(desk: Desk, 
         "short": {"name": "2"},
     }
     for narrow, order in product((5000, -1), Order):
-        monkeypatch.setattr(pages, "few_of", lambda _: narrow)
+        monkeypatch.setattr(pages, "few_of", lambda _, few=narrow: few)
         found = {name: [e.image.sha256 for e in desk.listed("ada", order=order, **wanted)] for name, wanted in asked.items()}
         assert found == {"label": [b], "reader": [b], "held": [c], "name": [a], "short": [c]}, (narrow, order)
 

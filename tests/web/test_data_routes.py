@@ -17,6 +17,7 @@ from places import Place
 
 from pdc.formats.importing import import_file
 from pdc.formats.registry import FORMATS
+from pdc.web import data_routes
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,31 @@ def test_counts_open_in_a_spreadsheet_and_run_nothing(house: House):
         ("'=2-3.png", "1", "", "no", "anna", "1"),
     ]
     shown = house.reader("anna").send("GET", "/api/data/counts").json()
-    assert shown["total"] == 2 and shown["labels"] == ["platelet"] and shown["rows"][0]["counts"] == [1]
+    assert not shown["more"] and shown["labels"] == ["platelet"] and shown["rows"][0]["counts"] == [1]
+
+
+def test_the_page_shows_the_newest_rows_and_says_that_there_are_more(house: House, monkeypatch: pytest.MonkeyPatch):
+    def shown(query: str = "") -> tuple[list[str], bool]:
+        told = anna.send("GET", f"/api/data/counts{query}").json()
+        return [row["image"] for row in told["rows"]], told["more"]
+
+    anna = house.reader("anna")
+    assert shown() == (["=2-3.png", "a.png"], False) and shown("?name=a.p") == (["a.png"], False)
+    monkeypatch.setattr(data_routes, "MOST_ROWS", 1)
+    assert shown() == (["=2-3.png"], True)
+    monkeypatch.setattr(data_routes, "MOST_LOOKED", 1)
+    assert shown("?name=nothing") == ([], True)
+
+
+def test_the_page_says_how_many_images_of_the_list_are_held_back(space: House):
+    cleo = visitor(space)
+    sha, other = (cleo.upload(name, colour) for name, colour in (("held.png", "navy"), ("free.png", "teal")))
+    for one in (sha, other):
+        cleo.save(cleo.open(one, "platelet"), drawn())
+    cleo.send("POST", "/api/worklist/hold-back", json={"images": [sha]})
+    for query, held in (("", 1), ("?name=held", 1), ("?name=free", 0)):
+        told = cleo.send("GET", f"/api/data/counts{query}").json()
+        assert (told["held"], told["capped"]) == (held, False), query
 
 
 # who may
@@ -129,7 +154,7 @@ def test_a_visitor_takes_along_only_their_own(space: House):
     bert.upload("mine.png")  # the same picture
     assert [row["image"] for row in counted(anna)] == ["Jane Roe.png"] and counted(bert) == []
     assert bert.send("GET", "/api/data/export/csv.zip").status_code == 400
-    assert bert.send("GET", "/api/data/counts").json() == {"labels": [], "rows": [], "total": 0, "held": 0}
+    assert bert.send("GET", "/api/data/counts").json() == {"labels": [], "rows": [], "more": False, "held": 0, "capped": False}
     bert.save(bert.open(sha, "platelet"), drawn())
     with unzipped(bert, "coco") as archive:
         told = archive.read("coco.json").decode()

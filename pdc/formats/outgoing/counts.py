@@ -80,8 +80,12 @@ class Counts:
         return spooled(CountRow(one.image, r, one.signed.get(r.id)) for one in found for r in one.reviews)
 
     def labels(self) -> list[str]:
-        """All that were asked, alphabetical: the columns of the table."""
-        return sorted({label for row in self.rows() for label in row.review.question.labels}, key=str.casefold)
+        return labels_of(self.rows())
+
+
+def labels_of(rows: Iterable[CountRow]) -> list[str]:
+    """All that were asked, alphabetical: the columns of the table."""
+    return sorted({label for row in rows for label in row.review.question.labels}, key=str.casefold)
 
 
 def write_counts(store: Store, place: Path, names: Names = Names.KEPT) -> Path:

@@ -59,6 +59,21 @@ class NewestQueries(ReviewQueries):
         """So many usable reviews that were asked for one of these labels, in today's names, newest first."""
         return list(islice(self._newest_usable(frozenset(labels)), most))
 
+    def newest_reviewed(self, author: str | None = None) -> Iterator[list[str]]:
+        """The images that somebody, or this author, has reviewed, each once, a few at a time: the newest review first."""
+        end, found = None, set[str]()
+        of = ReviewRow
+        query = select(of.seq, of.image_sha256).order_by(of.seq.desc()).limit(AT_ONCE)
+        query = query if author is None else query.where(of.author == author)
+        while True:
+            with self._read() as session:
+                rows = session.execute(query if end is None else query.where(of.seq < end)).all()
+            if not rows:
+                return
+            end, new = rows[-1][0], [sha for sha in dict.fromkeys(sha for _, sha in rows) if sha not in found]
+            found.update(new)
+            yield new
+
     def _newest_usable(self, labels: frozenset[str]) -> Iterator[Review]:
         end: int | None = None
         while found := self._reviews_before(end, labels):
