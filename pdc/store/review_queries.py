@@ -307,13 +307,13 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             current[sha, question_now(mapping.question_of(task, labels), moved)] = seq, verdict
         return sorted(seq for about, (seq, verdict) in current.items() if verdict in USABLE and about not in unsettled)
 
-    def reviews(self, sha256: str | None = None, author: str | None = None, *, unseen: bool = False) -> list[Review]:
-        """Every revision of one image or of all that are not retired, by one author or by anybody, oldest first.
+    def reviews(self, images: Images = None, author: str | None = None, *, unseen: bool = False) -> list[Review]:
+        """Every revision of one image, of some (a few), or of all that are not retired, by one author or anybody, oldest first.
 
         With `unseen` also those that are nobody's word on the image.
         """
-        query = of_image(select(ReviewRow), ReviewRow.image_sha256, sha256).where(seen(unseen)).order_by(ReviewRow.seq)
-        query = query if sha256 else query.where(*counts(ReviewRow.image_sha256, author))
+        query = of_image(select(ReviewRow), ReviewRow.image_sha256, images).where(seen(unseen)).order_by(ReviewRow.seq)
+        query = query if images is not None else query.where(*counts(ReviewRow.image_sha256, author))
         if author is not None:
             query = query.where(ReviewRow.author == author)
         with self._read() as session:

@@ -209,7 +209,9 @@ def _joined(groups: Set[str], pairs: Sequence[Pair], known: Mapping[str, Image])
     first = {group: group for group in groups | {known[name].group for pair in pairs for name in pair}}
 
     def root(group: str) -> str:
-        return group if first[group] == group else root(first[group])
+        while first[group] != group:
+            first[group] = group = first[first[group]]
+        return group
 
     for a, b in pairs:
         low, high = sorted((root(known[a].group), root(known[b].group)))

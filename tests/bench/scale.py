@@ -1,10 +1,10 @@
 """What the store's size costs: `python -m tests.bench.scale [--sizes 1000 10000] [--url URL] [--readers-only]`.
 
 Each size is a store of its own: every image answered with ten marks, three of four reviewed, one in a hundred with a draft. All
-rows go through the store's own codec. Costs are seconds of processor time, the best of three, as ratios to the first size; memory
-is what the export of a job adds at its highest. `--readers-only` leaves out what goes on in the background. Without `--url` the
-stores are SQLite files in a temporary folder. A URL names an empty database, and takes one size. What each size costs is told as
-soon as it is known.
+rows go through the store's own codec. Costs are seconds of processor time, the best of several, as ratios to the first size,
+whose store is asked in turn with each other: what else the machine does then slows both. Memory is what the export of a job adds
+at its highest. `--readers-only` leaves out what goes on in the background. Without `--url` the stores are SQLite files in a
+temporary folder. A URL names an empty database, and takes one size. What each size costs is told as soon as it is known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -32,6 +32,7 @@ from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import _near_hashes
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.confidence_words import ConfidenceWords
+from pdc.review.learnt.reviews import LearntReviews
 from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService
@@ -39,12 +40,12 @@ from pdc.review.worklist import Worklist
 from pdc.store import Store
 from pdc.store.mapping import image_row, prediction_row, review_row
 from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
-from pdc.web.data_routes import export_of
+from pdc.web.data_routes import ByJob, Data, export_of
 from pdc.web.ui.worklist import worklist_page, worklist_part
 
 QUESTION = Question(Task.COUNT_AND_BOX, ("nucleus",))
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MARKS, READERS, CHUNK, TIMES = 10, 5, 2000, 3
+MARKS, READERS, CHUNK, TIMES = 10, 5, 2000, 5
 READER = "reader-1"
 
 
@@ -97,72 +98,92 @@ def _values(row: Row) -> dict[str, Any]:
     return {c.name: value for c in row.__table__.columns if (value := getattr(row, c.name)) is not None}
 
 
-def costs(store: Store, home: Path, n: int, readers_only: bool) -> dict[str, float]:
+class Filled:
+    """A store of `n` images, and all that stands before it."""
+
+    def __init__(self, url: str, home: Path, n: int) -> None:
+        self.store, self.home, self.n = Store.open(url), home, n
+        fill(self.store, n)
+        self.service = ReviewService(self.store, ImageFiles(home / "images"), Nobody())  # pyright: ignore[reportArgumentType]
+        self.listed, self.middle = Worklist(self.service), sha256(str(n // 2).encode()).hexdigest()
+        self._unread = count(0, 4)
+
+    def once(self) -> dict[str, float]:
+        """What is done once, as after an upgrade."""
+        learnt = LearntReviews(self.store)
+        parts = {
+            "the list's rows, an image": self._worked_out,
+            "sums of reviews, an image": self.store.sum_up,
+            "what reviews have shown, an image": learnt._rest,
+        }
+        return {name: _once(part) / self.n for name, part in parts.items()}
+
+    def _worked_out(self) -> None:
+        while self.store.count_changes():
+            self.listed.upkeep.catch_up()
+            time.sleep(0.1)
+
+    def parts(self) -> dict[str, Callable[[], object]]:
+        """What a reader waits for."""
+        store, service, listed, middle = self.store, self.service, self.listed, self.middle
+        return {
+            "page": lambda: page(listed, WorklistFilter()),
+            "next image": lambda: listed.next(READER, WorklistFilter(), middle),
+            "page in the middle": lambda: listed.page(READER, WorklistFilter(), around=middle),
+            "search": lambda: page(listed, WorklistFilter(name="field 0000012")),
+            "search of two letters": lambda: page(listed, WorklistFilter(name="12")),
+            "search that all pass": lambda: page(listed, WorklistFilter(name="field 0")),
+            "filter: to do": lambda: page(listed, WorklistFilter(stage=TO_DO)),
+            "filter: label": lambda: page(listed, WorklistFilter(label="nucleus")),
+            "by name": lambda: page(listed, WorklistFilter(order=Order.NAME)),
+            "most disagreement first": lambda: page(listed, WorklistFilter(order=Order.DISAGREEMENT)),
+            "least sure first": lambda: page(listed, WorklistFilter(order=Order.UNCERTAIN)),
+            "open an image": lambda: service.open(middle, QUESTION, READER),
+            "record": lambda: list(store.record_lines(limit=200)),
+            "counts of the Data tab": lambda: Data(None, service).newest(ByJob(READER, {})),
+            "labels of the Labels tab": store.label_uses,
+            "reviews of the Training tab": store.count_usable,
+            "edits of the chart": store.edit_counts,
+            "save": self._save,
+            "save and next": lambda: listed.next(READER, WorklistFilter(), self._save()),
+            "first page after a start": lambda: _first_page(service),
+        }
+
+    def _save(self) -> str:
+        """An image that nobody has reviewed."""
+        sha = sha256(str(next(self._unread)).encode()).hexdigest()
+        self.service.save(self.service.open(sha, QUESTION, READER))
+        return sha
+
+
+Costs = dict[str, tuple[float, float]]
+"""of the first store, and of another, in turn"""
+
+
+def costs(first: Filled, other: Filled, readers_only: bool) -> Costs:
     """Seconds of processor time of everything a reader waits for, and the megabytes of an export."""
-    service = ReviewService(store, ImageFiles(home / "images"), Nobody())  # pyright: ignore[reportArgumentType]
-    listed, middle = Worklist(service), sha256(str(n // 2).encode()).hexdigest()
-    found = {"the list's rows, an image": _seconds(lambda: _worked_out(listed), 1) / n}
+    found = {name: _in_turn(part, other.parts()[name]) for name, part in first.parts().items()}
+    found |= {"export, MB": (_export(first.service), _export(other.service))}
     if not readers_only:
-        found |= {"first page after a start": _seconds(lambda: _first_page(service), 1)}
-        _rest_from_learning()
-    parts: dict[str, Callable[[], object]] = {
-        "page": lambda: page(listed, WorklistFilter()),
-        "next image": lambda: listed.next(READER, WorklistFilter(), middle),
-        "page in the middle": lambda: listed.page(READER, WorklistFilter(), around=middle),
-        "search": lambda: page(listed, WorklistFilter(name="field 0000012")),
-        "search of two letters": lambda: page(listed, WorklistFilter(name="12")),
-        "search that all pass": lambda: page(listed, WorklistFilter(name="field 0")),
-        "filter: to do": lambda: page(listed, WorklistFilter(stage=TO_DO)),
-        "filter: label": lambda: page(listed, WorklistFilter(label="nucleus")),
-        "by name": lambda: page(listed, WorklistFilter(order=Order.NAME)),
-        "most disagreement first": lambda: page(listed, WorklistFilter(order=Order.DISAGREEMENT)),
-        "least sure first": lambda: page(listed, WorklistFilter(order=Order.UNCERTAIN)),
-        "open an image": lambda: service.open(middle, QUESTION, READER),
-        "record": lambda: list(store.record_lines(limit=200)),
-        "labels of the Labels tab": store.label_uses,
-        "reviews of the Training tab": store.count_usable,
-        "edits of the chart": store.edit_counts,
-    }
-    found["sums of all reviews"] = _seconds(store.sum_up, 1)
-    found |= {name: _seconds(part, TIMES) for name, part in parts.items()}
-    unread = iter(range(0, 4 * TIMES, 4))
-    found["save"] = _seconds(lambda: _save(service, next(unread)), TIMES)
-    saved = iter(range(4 * TIMES, 8 * TIMES, 4))
-    found["save and next"] = _seconds(lambda: _save_and_next(service, listed, next(saved)), TIMES)
-    found |= {"export, MB": _export(service)}
-    if readers_only:
-        return found | {"first page after a start": _seconds(lambda: _first_page(service), 1)}
-    return found | _background(service, n)
+        ours, theirs = (_background(filled.service, filled.n) for filled in (first, other))
+        found |= {name: (ours[name], theirs[name]) for name in ours}
+    return found
+
+
+def _in_turn(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
+    pairs = [(_once(ours), _once(theirs)) for _ in range(TIMES)]
+    return min(one for one, _ in pairs), min(other for _, other in pairs)
 
 
 def _background(service: ReviewService, n: int) -> dict[str, float]:
     pool = AnswerPool(service, lambda: QUESTION)
-    found = {"answer pool, first look": _seconds(pool._next, 1), "answer pool, nothing new": _seconds(pool._next, TIMES)}
-    return found | {"near copies of all, hashes alone": _seconds(lambda: _near_hashes(*2 * [_hashes(n)]), 1)}
-
-
-def _rest_from_learning() -> None:
-    """What a start sets off goes on beside the reader, and would be counted with what comes next."""
-    for thread in threading.enumerate():
-        if thread.name == "learning from reviews":
-            thread.join()
+    found = {"answer pool, first look": _once(pool._next), "answer pool, nothing new": _once(pool._next)}
+    return found | {"near copies of all, hashes alone": _once(lambda: _near_hashes(*2 * [_hashes(n)]))}
 
 
 def _hashes(n: int) -> np.ndarray:
     """Those of images that have nothing in common."""
     return np.random.default_rng(1).integers(1, 2**63, (n, 5), dtype=np.uint64)
-
-
-def _worked_out(listed: Worklist) -> None:
-    """All that waits, as after an upgrade."""
-    while listed.store.count_changes():
-        listed.upkeep.catch_up()
-        time.sleep(0.1)
-
-
-def _save_and_next(service: ReviewService, listed: Worklist, i: int) -> None:
-    _save(service, i)
-    listed.next(READER, WorklistFilter(), sha256(str(i).encode()).hexdigest())
 
 
 def _first_page(service: ReviewService) -> None:
@@ -178,17 +199,14 @@ def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     return shown | worklist_page(progress, PrefetchState(0), PoolState(), readers=readers, labels=labels, visitors=None)
 
 
-def _save(service: ReviewService, i: int) -> None:
-    service.save(service.open(sha256(str(i).encode()).hexdigest(), QUESTION, READER))
-
-
 def _export(service: ReviewService) -> float:
     """Megabytes that a COCO export of all adds to the process at its highest. All images share one file's bytes."""
     one = service.files.folder.parent / "one.png"
     one.write_bytes(b"the bytes of an image")
-    service.files.folder.mkdir(exist_ok=True)
-    for entry in Worklist(service).shas(READER, WorklistFilter()):
-        (service.files.folder / f"{entry}.png").symlink_to(one)
+    if not service.files.folder.exists():
+        service.files.folder.mkdir()
+        for sha in Worklist(service).shas(READER, WorklistFilter()):
+            (service.files.folder / f"{sha}.png").symlink_to(one)
     with Memory() as memory:
         for _ in zipped(export_of(service, READER, "coco", {}).entries()):
             pass
@@ -218,32 +236,24 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-def _seconds(part: Callable[[], object], times: int) -> float:
-    return min(_once(part) for _ in range(times))
-
-
 def _once(part: Callable[[], object]) -> float:
     started = time.process_time()
     part()
     return time.process_time() - started
 
 
-def measured(url: str, home: Path, n: int, readers_only: bool) -> dict[str, float]:
-    store = Store.open(url)
-    fill(store, n)
-    try:
-        return costs(store, home, n, readers_only)
-    finally:
-        store.close()
-
-
-def table(sizes: Sequence[int], found: Sequence[dict[str, float]]) -> str:
+def table(sizes: Sequence[int], once: Sequence[dict[str, float]], found: Sequence[Costs]) -> str:
     """Milliseconds at each size, and the ratio to the first."""
     lines = ["| | " + " | ".join(f"{n:,} images" for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
-    for name, first in found[0].items():
-        cells = [f"{f[name] * 1000:.1f} ms ({f[name] / max(first, 1e-4):.1f})" for f in found]
-        lines.append(f"| {name} | " + " | ".join(cells if "MB" not in name else [f"{f[name]:.0f}" for f in found]) + " |")
+    told = [{name: (once[0][name], one[name]) for name in one} | of for one, of in zip(once, found, strict=True)]
+    for name in told[0]:
+        cells = [_cell(name, *of[name]) for of in told]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(name: str, first: float, other: float) -> str:
+    return f"{other:.0f} (beside {first:.0f})" if "MB" in name else f"{other * 1000:.1f} ms ({other / max(first, 1e-4):.1f})"
 
 
 def main() -> None:
@@ -252,11 +262,21 @@ def main() -> None:
     top.add_argument("--url", help="an empty database; takes one size")
     top.add_argument("--readers-only", action="store_true")
     told = top.parse_args()
-    found = []
-    for n in told.sizes:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            found.append(measured(told.url or f"sqlite:///{folder}/pdc.sqlite", Path(folder), n, told.readers_only))
-        print(table(told.sizes[: len(found)], found), flush=True)
+    once: list[dict[str, float]] = []
+    found: list[Costs] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        first = _filled(told.url, Path(folder), told.sizes[0])
+        for n in told.sizes:
+            filled = first if n == told.sizes[0] else _filled(None, Path(folder), n)
+            once.append(filled.once())
+            found.append(costs(first, filled, told.readers_only))
+            print(table(told.sizes[: len(found)], once, found), flush=True)
+
+
+def _filled(url: str | None, folder: Path, n: int) -> Filled:
+    home = folder / str(n)
+    home.mkdir()
+    return Filled(url or f"sqlite:///{home}/pdc.sqlite", home, n)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from desk import ASK, Desk
 
 from pdc.domain.values import Verdict
+from pdc.review.calibration import scored_marks
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.learnt import reviews as learnt
 from pdc.review.learnt.reviews import LearntReviews
@@ -73,9 +74,11 @@ def test_the_sums_are_those_of_all_reviews_read_at_once(desk: Desk, monkeypatch)
     for i in (0, 1, 2, 0, 1):
         save(desk, i, keep=i % 2 + 1)
         reviews.catch_up()
-    alone = {sha: reviews._share(sha) for sha in desk.store.reviewed_images()}
-    expected = sum(len(marks) for share in alone.values() for marks in share.values())
-    right = sum(r for share in alone.values() for marks in share.values() for _, r in marks)
+    answers = {p.id: p for p in desk.store.predictions()}
+    newest = [{r.question: r for r in desk.store.reviews(sha)} for sha in desk.store.reviewed_images()]
+    alone = [scored_marks((answers[r.prediction_id or ""], r) for r in of.values()) for of in newest]
+    expected = sum(len(marks) for share in alone for marks in share.values())
+    right = sum(r for share in alone for marks in share.values() for _, r in marks)
     sums = desk.store.score_sums().values()
     assert total(desk.store) == expected == 6
     assert sum(n for marks in sums for (_, kept), n in marks.items() if kept) == right

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock, Thread
 
-from pdc.domain.values import UNSEEN, Prediction, Review
+from pdc.domain.values import UNSEEN, Prediction, Question, Review
 from pdc.review.calibration import Scored, scored_marks
 from pdc.review.edit_counts import TOGETHER, count_first_edits
 from pdc.store.learnt.queries import Unlearnt
 from pdc.store.records import EditCount, ScoreKey
 from pdc.store.store import Store
 
+Answers = Mapping[str, Prediction]
 AT_ONCE = 200  # reviews that a page waits for; of more, the others are read in the background
 
 
@@ -43,22 +44,24 @@ class LearntReviews:
         new = self.store.unlearnt(AT_ONCE)
         if new is None:
             return False
-        retired = self.store.retired(of=new.images).keys()
-        shares = {sha: {} if sha in retired else self._share(sha) for sha in new.images}
-        self.store.keep_learnt(new, shares, self._edits(new), TOGETHER)
+        said = self.store.reviews(new.images, unseen=True)
+        answers = self.store.predictions_by_id({r.prediction_id for r in said if r.prediction_id})
+        shares = self._shares(new, said, answers)
+        self.store.keep_learnt(new, shares, _edits(new, said, answers), TOGETHER)
         return len(new.reviews) == AT_ONCE
 
-    def _share(self, sha256: str) -> dict[ScoreKey, list[Scored]]:
-        newest = {r.question: r for r in self.store.reviews(sha256) if r.prediction_id}
-        return scored_marks((self._answer(r), r) for r in newest.values())
+    def _shares(self, new: Unlearnt, said: Sequence[Review], answers: Answers) -> dict[str, dict[ScoreKey, list[Scored]]]:
+        """What each image adds; those that are retired add nothing."""
+        retired = self.store.retired(of=new.images).keys()
+        newest: dict[str, dict[Question, Review]] = {sha: {} for sha in new.images}
+        for review in said:
+            if review.prediction_id and review.verdict not in UNSEEN and review.image_sha256 not in retired:
+                newest[review.image_sha256][review.question] = review
+        return {sha: scored_marks((answers[r.prediction_id or ""], r) for r in of.values()) for sha, of in newest.items()}
 
-    def _edits(self, new: Unlearnt) -> Iterator[tuple[str, int, str | None]]:
-        """Of these reviews that are an image's first, oldest first."""
-        said = [r for sha in new.images for r in self.store.reviews(sha, unseen=True)]
-        seen = [r for r in said if r.prediction_id and r.verdict not in UNSEEN and r.id in new.reviews]
-        for review, edits, adapter in count_first_edits(said, [self._answer(r) for r in seen]):
-            if review.id in new.reviews:
-                yield review.id, edits, adapter
 
-    def _answer(self, review: Review) -> Prediction:
-        return self.store.prediction(review.prediction_id or "")
+def _edits(new: Unlearnt, said: Sequence[Review], answers: Answers) -> Iterator[tuple[str, int, str | None]]:
+    """Of these reviews that are an image's first, oldest first."""
+    for review, edits, adapter in count_first_edits(said, answers.values()):
+        if review.id in new.reviews:
+            yield review.id, edits, adapter

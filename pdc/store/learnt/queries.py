@@ -133,18 +133,31 @@ def _columns(key: ScoreKey) -> tuple[str, str, int, str]:
 def _add_shares(session: Session, shares: Mapping[str, Share]) -> None:
     """Put each image's share in the place of what it added before."""
     sums, neighbours = Counter[tuple](), Counter[tuple]()
+    kept = select(ScoreShareRow).where(ScoreShareRow.image_sha256.in_(shares))
+    before = {row.image_sha256: row for row in session.scalars(kept)}
     for sha256, share in shares.items():
         marks = [(*_columns(key), round(score * STEPS), right) for key, scored in share.items() for score, right in scored]
-        before = session.get(ScoreShareRow, sha256)
-        _count(sums, neighbours, [tuple(m) for m in json.loads(before.share)] if before else [], -1)
+        if row := before.get(sha256):
+            _count(sums, neighbours, [tuple(m) for m in json.loads(row.share)], -1)
+            row.share = dump(marks)
+        else:
+            session.add(ScoreShareRow(image_sha256=sha256, share=dump(marks)))
         _count(sums, neighbours, marks, 1)
-        session.merge(ScoreShareRow(image_sha256=sha256, share=dump(marks)))
+    known = _known(session, ScoreSumRow, {mark[:4] for mark in sums})
     for (*mark, right), n in sums.items():
-        row = session.get(ScoreSumRow, tuple(mark)) or _new(session, ScoreSumRow, mark, right=0, wrong=0)
+        row = known.get(tuple(mark)) or _new(session, known, ScoreSumRow, mark, right=0, wrong=0)
         row.right, row.wrong = row.right + n * right, row.wrong + n * (not right)
+    near = _known(session, ScoreNeighbourRow, {pair[:4] for pair in neighbours})
     for pair, n in neighbours.items():
-        row = session.get(ScoreNeighbourRow, pair) or _new(session, ScoreNeighbourRow, pair, images=0)
+        row = near.get(pair) or _new(session, near, ScoreNeighbourRow, pair, images=0)
         row.images += n
+
+
+def _known(session: Session, table: type[Sums], keys: Iterable[tuple]) -> dict[tuple, Sums]:
+    """The rows of these tasks, adapters, looks and labels."""
+    of = [table.task, table.adapter, table.looks, table.label]
+    rows = [row for key in keys for row in session.scalars(select(table).where(*(c == v for c, v in zip(of, key, strict=True))))]
+    return {tuple(getattr(row, c.name) for c in inspect(table).primary_key): row for row in rows}
 
 
 def _count(sums: Counter, neighbours: Counter, marks: Sequence[tuple], by: int) -> None:
@@ -156,9 +169,9 @@ def _count(sums: Counter, neighbours: Counter, marks: Sequence[tuple], by: int) 
             neighbours[*one, other[3]] += by
 
 
-def _new(session: Session, table: type[Sums], names: Sequence, **numbers: int) -> Sums:
+def _new(session: Session, known: dict[tuple, Sums], table: type[Sums], names: Sequence, **numbers: int) -> Sums:
     columns = [c.name for c in inspect(table).primary_key]
-    row = table(**dict(zip(columns, names, strict=True)), **numbers)
+    known[tuple(names)] = row = table(**dict(zip(columns, names, strict=True)), **numbers)
     session.add(row)
     return row
 
