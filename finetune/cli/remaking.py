@@ -93,7 +93,7 @@ class Retraining:
     def _reviews(self, old: Adapter) -> Reviews:
         if (self._run(old).data / "manifest.json").is_file():
             return Reviews.RUN
-        return Reviews.STORE if is_there(old) and any(map(_learnt_by(old), self.store.usable_reviews())) else Reviews.GONE
+        return Reviews.STORE if is_there(old) and any(map(_learnt_by(old), self.store.each_usable())) else Reviews.GONE
 
     def _run(self, adapter: Adapter) -> Run:
         return Run(self.settings.runs.resolve() / adapter.name)

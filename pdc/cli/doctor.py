@@ -113,7 +113,7 @@ def _database(settings: Settings) -> str:
     from pdc.compose import open_store
 
     store = open_store(settings)
-    return f"{settings.url.split('@')[-1]}; {len(store.images())} images, {len(store.current_reviews())} current reviews"
+    return f"{settings.url.split('@')[-1]}; {store.count_images()} images, {store.count_usable()} usable reviews"
 
 
 def _sort_images(settings: Settings) -> None:

@@ -27,7 +27,7 @@ from pdc.store.store import Store
 ANSWERING = Message("Answering images")
 BAD_PARTS = "A job is split into 1 to {most} parts, not into {n}."
 MOST_PARTS = 64
-LOOK_SECONDS = 2.0
+LOOK_SECONDS, LOOK_SHARE = 2.0, 20  # between two looks; and so many times what a look takes
 PART_ENDED = "A part of the job ended with code {code}; {file} says why."
 
 
@@ -121,8 +121,9 @@ class Predicting:
         images, parts = self.service.store.images(), list(self._started(asked))
         try:
             while any(part.code() is None for _, part in parts):
+                begun = monotonic()
                 report(len(images) - len(self._left(question, images)), len(images), ANSWERING)
-                sleep(LOOK_SECONDS)
+                sleep(max(LOOK_SECONDS, LOOK_SHARE * (monotonic() - begun)))
         except BaseException:
             for _, part in parts:
                 part.kill()

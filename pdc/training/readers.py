@@ -42,21 +42,18 @@ def offered(store: Store) -> list[str]:
     return [_named(author, source.removeprefix(IMPORT).strip() if source else None) for author, source in store.reviewers()]
 
 
-def readers(store: Store) -> list[str]:
-    """Whose reviews a fold would learn from, the most first."""
-    imported = store.import_files()
-    names = [reader_of(r, imported) for r in store.usable_reviews()]
-    return sorted(dict.fromkeys(names), key=lambda name: -names.count(name))
-
-
 def check_known(store: Store, names: Collection[str], images: Collection[str]) -> None:
     """BadSetting where a reader or an image that is to be left out has no review: most likely it is spelt otherwise."""
-    known, reviewed = set(readers(store)), store.usable_reviews()
+    imported, known, authors, unknown = store.import_files(), set[str](), set[str](), set(images)
+    for review in store.each_usable():
+        known.add(reader_of(review, imported))
+        authors.add(review.author)
+        unknown -= {image for image in unknown if len(image) >= DIGITS and review.image_sha256.startswith(image)}
     for name in names:
-        if name not in known | {r.author for r in reviewed}:
+        if name not in known | authors:
             raise BadSetting(NO_READER, reader=name, known="; ".join(sorted(known)) or "-")
     for image in images:
-        if len(image) < DIGITS or not any(r.image_sha256.startswith(image) for r in reviewed):
+        if image in unknown:
             raise BadSetting(NO_IMAGE, image=image)
 
 

@@ -21,7 +21,7 @@ from pdc.settings import Settings
 from pdc.store import EventKind, Store
 from pdc.store.reading.records import ReaderChange, ReaderEvent
 from pdc.training.config import TrainConfig
-from pdc.training.readers import not_left_out, readers
+from pdc.training.readers import not_left_out, offered
 from tests.bench.poisoning import DRAWN_MODELS, LABELS, Dice, Reader, Scene, drawn_scenes, honest, renaming, swap
 
 ASKED = Question(Task.COUNT_AND_BOX, LABELS)
@@ -106,7 +106,7 @@ def test_an_import_is_a_reader_of_its_own(settings, place, tmp_path):
     write_coco(folder, place.files, seen)
     import_file(place.store, place.files, folder, "ada")
     assert suspected(place.store, settings) == {"ada, imported from swapped"}
-    assert readers(place.store) == ["ada, imported from swapped"]
+    assert offered(place.store) == ["ada, imported from swapped"]
 
 
 def write_coco(folder: Path, files: ImageFiles, seen: Sequence[tuple[Image, Scene]]) -> None:

@@ -8,7 +8,7 @@ from places import Place, boxes
 from pdc.domain.errors import BadSetting
 from pdc.domain.values import Question, Task
 from pdc.training.config import TrainConfig
-from pdc.training.readers import check_known, not_left_out, readers
+from pdc.training.readers import check_known, not_left_out, offered
 
 ASKED = Question(Task.BOUNDING, ("cell",))
 
@@ -26,7 +26,7 @@ def test_a_reader_and_an_image_can_be_left_out(place):
     by_image = not_left_out(place.store, TrainConfig("base", without_images=[first.image_sha256[:10]]))
     assert (by_image(first), by_image(second)) == (False, True)
     assert not any(map(not_left_out(place.store, TrainConfig("base", without_readers=["ada"])), (first, second)))
-    assert all(map(not_left_out(place.store, TrainConfig("base")), (first, second))) and readers(place.store) == ["ada"]
+    assert all(map(not_left_out(place.store, TrainConfig("base")), (first, second))) and offered(place.store) == ["ada"]
 
 
 @pytest.mark.parametrize(

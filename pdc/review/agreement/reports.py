@@ -41,7 +41,7 @@ class Reports:
         return (read for read in found if not (again and read.turn > 1 and read.review.author == user))
 
     def _finished(self, reads: Sequence[Read]) -> Iterator[Finished]:
-        images = {image.sha256: image for image in self.reads.store.images()}
+        images = self.reads.store.images_by_sha(list({read.review.image_sha256 for read in reads}))
         for read in reads:
             review = read.review
             yield Finished(images[review.image_sha256], review.question, review.author, review.findings, read.turn)
