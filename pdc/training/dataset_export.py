@@ -95,7 +95,7 @@ def export_training_set(
         raise BadSetting(NO_CONSENSUS if store.unsettled() else NO_REVIEWS)
     known = {i.sha256: i for i in store.images()}
     rows = spooled(_rows(store, reviews, known, taught, progress))
-    likes = _likenesses(store, images, {_sha256(r) for r in rows})
+    likes = _likenesses(store, images, {_sha256(r) for r in rows}, progress)
     pairs = [*near_duplicate_pairs(likes, likes), *same_original_pairs({sha256: known[sha256].name for sha256 in likes})]
     asked = {(r["group"], tuple(r["labels"])) for r in rows}
     held_out = _dealt(store, asked, _joined({group for group, _ in asked}, pairs, known), held_out_share)
@@ -181,18 +181,20 @@ def _answerable(review: Review) -> Review:
     return replace(review, question=pointed, findings=carried(review.findings, question, pointed))
 
 
-def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str]) -> dict[str, ImageHash]:
+def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str], progress: Progress = unseen) -> dict[str, ImageHash]:
     """Of every reviewed image, and of every held-out one, reviewed or not."""
     held_out = store.held_out_groups()
-    return likenesses_of(store, images, reviewed | {i.sha256 for i in store.images() if i.group in held_out})
+    return likenesses_of(store, images, reviewed | {i.sha256 for i in store.images() if i.group in held_out}, progress)
 
 
-def likenesses_of(store: Store, images: ImageFiles, names: Set[str]) -> dict[str, ImageHash]:
-    """What tells near copies of these images (sha256). Made once an image, then kept."""
+def likenesses_of(store: Store, images: ImageFiles, names: Set[str], progress: Progress = unseen) -> dict[str, ImageHash]:
+    """What tells near copies of these images (sha256). Made once an image, then kept; each at once, so that a stop loses none."""
     kept = store.likenesses(RULE)
-    made = {name: str(hash_image(images.path(name))) for name in sorted(names - kept.keys())}
-    store.keep_likenesses(RULE, made)
-    return {name: ImageHash.parse((kept | made)[name]) for name in sorted(names)}
+    new = sorted(names - kept.keys())
+    for name in follow("Looking for near copies", new, progress) if new else ():
+        kept[name] = str(hash_image(images.path(name)))
+        store.keep_likenesses(RULE, {name: kept[name]})
+    return {name: ImageHash.parse(kept[name]) for name in sorted(names)}
 
 
 def _sha256(row: Row) -> str:

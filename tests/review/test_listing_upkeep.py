@@ -13,7 +13,7 @@ from desk import ASK, FOUND, Desk
 from pdc.domain.values import Image, Prediction
 from pdc.review import worklist
 from pdc.review.listing import upkeep
-from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.listing.entries import Order, Stage, WorklistFilter
 from pdc.review.listing.stages import name_key
 from pdc.review.listing.upkeep import Upkeep, who_of
 from pdc.review.service import ReviewService
@@ -95,6 +95,19 @@ def test_a_total_that_has_to_be_counted_goes_no_further_than_a_thousand(desk: De
     assert (page.total, page.capped) == (3, True)
     assert not desk.images.page("ada", WorklistFilter(name="field 1"), limit=2).capped
     assert desk.images.page("ada", WorklistFilter(), limit=2).total == 5  # kept, not counted
+
+
+def test_no_more_names_are_looked_through_for_a_total_than_can_be(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    shas = bring(desk, 5)
+    desk.service.retire(shas[:1], "ada")
+    answer(desk, shas[3])
+    monkeypatch.setattr(pages, "few_of", lambda _: 1)
+    for named, found in ((10, (4, False)), (3, (2, True))):  # of three names one is retired
+        monkeypatch.setattr(pages, "NAMED", named)
+        page = desk.images.page("ada", WorklistFilter(name="field"))
+        assert (page.total, page.capped) == found and len(page.entries) == 4
+    rare = desk.images.page("ada", WorklistFilter(name="field", stage=Stage.PREDICTED))  # few are in this stage
+    assert (rare.total, rare.capped, [e.image.sha256 for e in rare.entries]) == (1, False, [shas[3]])
 
 
 def test_a_filter_finds_the_same_whether_few_or_many_images_pass_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):
