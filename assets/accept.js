@@ -37,9 +37,9 @@ export class Accept {
     const found = await this.tried(() => ask(`api/worklist/auto-accept?${new URLSearchParams(this.wanted())}`));
     if (!found) return;
     this.images = found.images;
-    const n = found.images.length;
-    text(this.asked, n ? t("{n} of {of} images leave no doubt. Accept them without looking?", { n, of: found.of })
-      : t("None of {of} images is without doubt.", { of: found.of }));
+    const [n, of] = [found.images.length, found.more ? `${found.of}+` : found.of];
+    text(this.asked, n ? t("{n} of {of} images leave no doubt. Accept them without looking?", { n, of })
+      : t("None of {of} images is without doubt.", { of }));
     this.left.replaceChildren(...found.left.map((why) => html("li", { translate: "no" }, why)));
     this.yes.hidden = n === 0;
     text(this.yes, t("Accept {n}", { n }));

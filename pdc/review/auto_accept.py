@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pdc.domain.carrying import answer_to, unasked
@@ -12,11 +12,13 @@ from pdc.domain.doubt import believable, unlike
 from pdc.domain.errors import Forbidden, StaleSave
 from pdc.domain.message import Message
 from pdc.domain.values import Findings, Image, Prediction, Question, Status, Verdict
-from pdc.review.listing.entries import Stage, WorklistFilter
+from pdc.review.listing.entries import TO_DO, Entry, Stage, WorklistFilter
 from pdc.review.questions import said_about
 from pdc.review.worklist import Worklist
+from pdc.store.database import pieces
 
 BLIND = "Reads are blind here: every image is looked at, and none is accepted unseen."
+LOOKED = 2000  # images that are looked at together
 LIKELY = 0.5  # the least score of a mark of whose label no count is known
 
 IN_WORK = "{n} in work, sent back, or given to several readers"
@@ -31,10 +33,12 @@ REASONS = (DOUBTFUL, UNSURE, STRANGE, DARK, NOT_WHOLE, UNANSWERED, IN_WORK)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Which images may be accepted unseen, by sha256, and how many others are left to a reader, by reason."""
+    """Which images may be accepted unseen, by sha256, and how many others are left to a reader, by reason. With
+    `more` there are others that nobody looked at now."""
 
     images: tuple[str, ...]
     left: Mapping[str, int]
+    more: bool = False
 
     @property
     def total(self) -> int:
@@ -52,33 +56,42 @@ class AutoAccept:
         self.images, self.service = images, images.service
 
     def offer(self, reader: str, wanted: WorklistFilter) -> Offer:
-        """Of the images of the list that nobody has reviewed."""
-        if self.service.blind:
-            raise Forbidden(BLIND)
-        listed = self.images.walk(reader, wanted)
-        stages = {e.image: Stage.IN_REVIEW if e.is_mine else e.stage for e in listed if e.stage.open}
-        asked = self._asked(reader)
-        why = {image: self._doubt(image, stage, asked.get(image.sha256)) for image, stage in stages.items()}
-        sure = tuple(image.sha256 for image, reason in why.items() if reason is None)
-        return Offer(sure, Counter(reason for reason in why.values() if reason))
+        """Of the images of the list that nobody has reviewed; of very many, of those with the least doubt."""
+        self._not_blind()
+        listed = self.images.least_doubtful(reader, wanted, LOOKED)
+        why = {sha: reason for sha, _, reason in self._judged([e for e in listed if e.stage.open], reader)}
+        sure = tuple(sha for sha, reason in why.items() if reason is None)
+        return Offer(sure, Counter(reason for reason in why.values() if reason), len(listed) == LOOKED)
 
     def accept(self, shas: Collection[str], reader: str) -> list[str]:
         """Accept those of the images that nothing speaks against now; returns them. Whoever presses is the author."""
-        wanted, asked = set(shas), self._asked(reader)
-        sure = [sha for sha in self.offer(reader, WorklistFilter()).images if sha in wanted]
-        return [sha for sha in sure if self._append(sha, asked[sha], reader, Verdict.AUTO_ACCEPTED)]
+        self._not_blind()
+        judged = list(self._judged(self.images.shown_of(reader, WorklistFilter(TO_DO), shas), reader))
+        sure = [(sha, question) for sha, question, why in judged if question and why is None]
+        return [sha for sha, question in sure if self._append(sha, question, reader, Verdict.AUTO_ACCEPTED)]
 
     def take_back(self, shas: Collection[str], reader: str) -> list[str]:
         """Say of those that were accepted unseen, and that nobody has looked at since, that they are not; returns them."""
-        wanted, asked = set(shas), self._asked(reader)
-        unseen = list(self.images.shas(reader, WorklistFilter(Stage.AUTO_ACCEPTED)))
-        return [sha for sha in unseen if sha in wanted and self._append(sha, asked[sha], reader, Verdict.TAKEN_BACK)]
+        asked = list(self._asked(self.images.shown_of(reader, WorklistFilter(Stage.AUTO_ACCEPTED), shas), reader))
+        return [e.image.sha256 for e, own in asked if own and self._append(e.image.sha256, own, reader, Verdict.TAKEN_BACK)]
 
-    def _asked(self, reader: str) -> dict[str, Question]:
-        """The own question of each image that has one."""
-        said = said_about(self.service, reader)
-        owns = {sha: said.own(sha) for sha in (*said.answers, *said.reviews)}
-        return {sha: own.question for sha, own in owns.items() if own}
+    def _not_blind(self) -> None:
+        if self.service.blind:
+            raise Forbidden(BLIND)
+
+    def _judged(self, listed: Collection[Entry], reader: str) -> Iterator[tuple[str, Question | None, str | None]]:
+        """sha256, the image's own question, and why it is left to a reader, or None."""
+        for entry, question in self._asked(listed, reader):
+            stage = Stage.IN_REVIEW if entry.is_mine else entry.stage
+            yield entry.image.sha256, question, self._doubt(entry.image, stage, question)
+
+    def _asked(self, listed: Collection[Entry], reader: str) -> Iterator[tuple[Entry, Question | None]]:
+        """Each image with its own question, if it has one."""
+        for some in pieces(listed):
+            said = said_about(self.service, reader, [entry.image.sha256 for entry in some])
+            for entry in some:
+                own = said.own(entry.image.sha256)
+                yield entry, own and own.question
 
     def _append(self, sha256: str, question: Question, reader: str, verdict: Verdict) -> bool:
         try:

@@ -14,6 +14,7 @@ from pdc.review.examples import first_question
 from pdc.review.labels import Labels
 from pdc.review.reading.lines import READ, kind_of
 from pdc.review.service import ReviewService
+from pdc.store.database import Images
 from pdc.store.reading.records import ReadTask
 from pdc.store.records import DraftLine, ReviewLine
 
@@ -85,26 +86,26 @@ class Said:
         return answers.get(asked) if asked else None
 
 
-def said_about(service: ReviewService, reader: str, sha256: str | None = None) -> Said:
-    """What is stored about one image or about all. Where reads are blind no answer is known, and
+def said_about(service: ReviewService, reader: str, images: Images = None) -> Said:
+    """What is stored about one image, about some (a few) or about all. Where reads are blind no answer is known, and
     nothing of fields of a count that this reader has still to read blind; where images are private no
     label that another visitor made."""
     store = service.store
-    parts = service.reads.parts(reader, sha256)
-    lines = store.review_lines(reader if service.apart else None, sha256, unseen=True)
-    kept = service.kept_from(reader, sha256)
+    parts = service.reads.parts(reader, images)
+    lines = store.review_lines(reader if service.apart else None, images, unseen=True)
+    kept = service.kept_from(reader, images if isinstance(images, str) else None)
     lines = [r for r in lines if r.image_sha256 not in parts and r.image_sha256 not in kept]
     hidden = kept | {sha for sha, part in parts.items() if not part.given.shows_model}
-    answers = {} if service.blind else store.answered_questions(sha256)
+    answers = {} if service.blind else store.answered_questions(images)
     return Said(
-        {d.image_sha256: d for d in store.draft_lines(sha256) if d.author == reader and of_part(d, parts)},
+        {d.image_sha256: d for d in store.draft_lines(images) if d.author == reader and of_part(d, parts)},
         newest_of(r for r in lines if r.author == reader and r.verdict not in UNSEEN),
         newest_of(lines),
         {sha: of for sha, of in answers.items() if sha not in hidden},
         frozenset(store.labels()) if service.private else None,
         service.asked,
         parts,
-        dict(service.reads.to_adjudicate(reader, sha256)),
+        dict(service.reads.to_adjudicate(reader, images)),
     )
 
 

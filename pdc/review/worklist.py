@@ -6,21 +6,22 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.users.roles import Action
 from pdc.domain.values import Image
 from pdc.review.listing.batches import batch_of
-from pdc.review.listing.entries import END, Entry, Order, Page, Progress, Stage, WorklistFilter
+from pdc.review.listing.entries import END, TO_DO, Entry, Order, Page, Progress, Stage, WorklistFilter
 from pdc.review.listing.facts import mode_of
 from pdc.review.listing.parts import around_place, before_place, behind_place
 from pdc.review.listing.reading import BY_TIME, Place, Reading, View, asked_of, sections_of
-from pdc.review.listing.rows import entry_of
+from pdc.review.listing.rows import DOUBTED, UNANSWERED, UNDOUBTED, UNUSUAL, entry_of
 from pdc.review.listing.upkeep import upkeep_of
 from pdc.review.service import ReviewService
+from pdc.store.database import pieces
 from pdc.store.listing.pages import MOST
-from pdc.store.listing.records import ListedRow
+from pdc.store.listing.records import ListedRow, Section
 from pdc.store.records import EventKind
 
 PACE_WINDOW = timedelta(hours=1)
@@ -75,11 +76,20 @@ class Worklist:
         return (row.image_sha256 for _, row in self._reading(reader, wanted).walk())
 
     def shown_of(self, reader: str, wanted: WorklistFilter, shas: Collection[str]) -> tuple[Entry, ...]:
-        """Those of these images (a few) that the list shows, in the order of time."""
-        reading = self._reading(reader, wanted)
-        asked = replace(reading.asked, only=tuple(shas))
-        rows = self.store.list_part(reading.view.rooms, reading.view.home, asked, BY_TIME, limit=len(shas))
-        return self._entries(rows)
+        """Those of these images that the list shows."""
+        reading, found = self._reading(reader, wanted), list[ListedRow]()
+        for some in pieces(set(shas)):
+            asked = replace(reading.asked, only=tuple(some))
+            found += self.store.list_part(reading.view.rooms, reading.view.home, asked, BY_TIME, limit=len(some))
+        return self._entries(found)
+
+    def least_doubtful(self, reader: str, wanted: WorklistFilter, most: int) -> tuple[Entry, ...]:
+        """So many of the list's images that still need work: the least doubtful first, and those without an answer at last."""
+        reading = self._reading(reader, replace(wanted, stage=wanted.stage or TO_DO, order=Order.TIME))
+        known, *others = (Section("doubt", ("doubt", "place"), rank) for rank in (DOUBTED, UNDOUBTED, UNUSUAL, UNANSWERED))
+        walks = [replace(reading, sections=((known,),)).walk(back=True, at_once=AT_ONCE)]
+        walks += [replace(reading, sections=((section,),)).walk(at_once=AT_ONCE) for section in others]
+        return self._entries([row for _, row in islice(chain(*walks), most)])
 
     def count_held(self, reader: str, wanted: WorklistFilter) -> tuple[int, bool]:
         """How many of the list's images are held back, and whether there may be more."""

@@ -177,9 +177,9 @@ def once(session: Session, asked: Hashable, read: Callable[[], T]) -> T:
     return known[asked]
 
 
-def pieces(names: Collection[str], size: int = 500) -> Iterator[list[str]]:
-    """The names, as many at a time as a query takes."""
-    waiting = iter(names)
+def pieces(values: Collection[T], size: int = 500) -> Iterator[list[T]]:
+    """The values, as many at a time as a query takes."""
+    waiting = iter(values)
     while piece := list(islice(waiting, size)):
         yield piece
 

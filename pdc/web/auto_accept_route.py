@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from pdc.review.auto_accept import AutoAccept
+from pdc.review.auto_accept import LOOKED, AutoAccept
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.words import in_language, language_of
@@ -16,7 +16,7 @@ from pdc.web.ui.worklist import filter_from
 class Unseen(BaseModel):
     """Which images (sha256)."""
 
-    images: list[str] = Field(max_length=100_000)
+    images: list[str] = Field(max_length=LOOKED)
 
 
 def add_routes(app: FastAPI, access: Access, images: Worklist) -> None:
@@ -27,11 +27,12 @@ def add_routes(app: FastAPI, access: Access, images: Worklist) -> None:
 
     @app.get("/api/worklist/auto-accept")
     def offer(request: Request) -> JSONResponse:
-        """Which images of the list may be accepted unseen, of how many, and why the others are left."""
+        """Which images of the list may be accepted unseen, of how many, and why the others are left; `more`: not all were looked
+        at."""
         wanted = without_hints(filter_from(request.query_params), images.service.blind)
         found, language = unseen.offer(reader(request), wanted), language_of(request)
         left = [in_language(why, language) for why in found.reasons]
-        return JSONResponse({"images": list(found.images), "of": found.total, "left": left})
+        return JSONResponse({"images": list(found.images), "of": found.total, "left": left, "more": found.more})
 
     @app.post("/api/worklist/auto-accept")
     def accept(request: Request, asked: Unseen) -> JSONResponse:

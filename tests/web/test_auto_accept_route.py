@@ -36,7 +36,7 @@ def test_what_leaves_no_doubt_is_offered_accepted_named_in_the_counts_and_taken_
     answered(desk, "b.png", findings=DOUBTED)
     web = client(desk, tmp_path)
     offer = web.get("/api/worklist/auto-accept", headers={"accept-language": "de"}).json()
-    assert offer == {"images": [sure], "of": 2, "left": ["1 mit zweifelhaften Markierungen"]}
+    assert offer == {"images": [sure], "of": 2, "left": ["1 mit zweifelhaften Markierungen"], "more": False}
     everything = [e.image.sha256 for e in desk.listed("reader")]
     assert web.post("/api/worklist/auto-accept", json={"images": everything}).json() == {"images": [sure]}
     listed = web.get("/api/worklist").json()

@@ -181,9 +181,9 @@ class Reads:
         seen = [r for r in self.store.all_reads(sha256) if may and (r.review.image_sha256, r.review.question) in may]
         return [r for r in seen if r.review.image_sha256 not in own]
 
-    def standings(self, sha256: str | None = None) -> dict[Subject, Standing]:
+    def standings(self, images: Images = None) -> dict[Subject, Standing]:
         """How far the readers are, of every image and question that was given to several."""
-        return standings_of(self.store, self.store.read_tasks(sha256), sha256)
+        return standings_of(self.store, self.store.read_tasks(images), images)
 
     def standing(self, sha256: str, question: Question) -> Standing | None:
         """None where the image and question was not given to several."""
@@ -200,9 +200,9 @@ class Reads:
             return False
         return user in self.adjudicators if self.adjudicators else user not in standing.ever
 
-    def to_adjudicate(self, user: str, sha256: str | None = None) -> list[Subject]:
+    def to_adjudicate(self, user: str, images: Images = None) -> list[Subject]:
         """Images and questions whose readers have all finished, and of which this user may make the consensus."""
-        return self.due_among(user, self.standings(sha256))
+        return self.due_among(user, self.standings(images))
 
     def due_among(self, user: str, standings: Mapping[Subject, Standing]) -> list[Subject]:
         """As `to_adjudicate`, of these."""
