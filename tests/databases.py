@@ -46,6 +46,14 @@ class Server:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else 'newest'}")
         return self.url(name)
 
+    def locked(self, url: str, password: str) -> str:
+        """The URL of the same database for a user whom the server asks for this password."""
+        from urllib.parse import quote
+
+        self.execute("DROP ROLE IF EXISTS locked")
+        self.execute(f"CREATE ROLE locked LOGIN SUPERUSER PASSWORD '{password}'")
+        return url.replace("postgres@", f"locked:{quote(password, safe='')}@")
+
     def drop(self, url: str) -> None:
         self.execute(f"DROP DATABASE {url.split('@/')[1].split('?')[0]} WITH (FORCE)")
 
@@ -76,6 +84,8 @@ class Server:
         command = [str(self._binaries / "initdb"), "-D", str(self._data), *as_is]
         made = subprocess.run(command, capture_output=True, text=True, **self._as_user)
         assert made.returncode == 0, made.stderr
+        rights = self._data / "pg_hba.conf"
+        rights.write_text("local all locked scram-sha-256\n" + rights.read_text("utf-8"), "utf-8")
         self.start()
         self.execute("CREATE DATABASE newest TEMPLATE template0")
         from pdc.store import Store

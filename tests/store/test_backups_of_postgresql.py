@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from databases import Server
@@ -56,6 +58,23 @@ def test_everything_comes_back_into_another_database_which_keeps_it_as_written(u
         session.execute(text("DELETE FROM reviews"))
     before.close()
     after.close()
+
+
+def test_a_server_that_asks_for_a_password_gets_it_and_no_command_line_does(
+    postgres: Server, url: str, empty: str, home: Path, tmp_path: Path, monkeypatch
+):
+    locked, locked_empty = postgres.locked(url, "p@ss:w/rd"), postgres.locked(empty, "p@ss:w/rd")
+    said: list[str] = []
+    run = subprocess.run
+
+    def noted(command: list[str], **how: Any) -> Any:
+        said.extend(command)
+        return run(command, **how)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    made = make(home, tmp_path / "day.tar", locked)
+    assert restore(tmp_path / "day.tar", tmp_path / "again", locked_empty) == made
+    assert any("--dbname=" in word for word in said) and not any("p@ss" in word or "p%40ss" in word for word in said)
 
 
 def test_a_backup_goes_only_into_an_empty_database_of_its_kind(url: str, home: Path, tmp_path: Path):

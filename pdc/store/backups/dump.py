@@ -75,7 +75,7 @@ def _run(program: str, url: URL | None, *arguments: str) -> None:
     """One of PostgreSQL's programs, on a database if one is named; its password is on no command line."""
     command, env = [program, *arguments], {**os.environ, "LC_MESSAGES": "C"}
     if url is not None:
-        plain = url.set(drivername="postgresql", password=None).render_as_string()
+        plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query).render_as_string()
         command, env = [*command, f"--dbname={plain}"], {**env, **({"PGPASSWORD": url.password} if url.password else {})}
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
