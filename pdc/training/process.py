@@ -180,11 +180,14 @@ def process_start(pid: int) -> float | None:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What the child needs to see the same home, database and model, from whatever folder it is started in."""
+    """What the child needs to see the same home, database and model, from whatever folder it is started in. The URL has its
+    password, so the settings that name it apart are empty."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     values = {
         "PDC_HOME": str(settings.home.resolve()),
         "PDC_DATABASE_URL": settings.url,
+        "PDC_DATABASE_PASSWORD": "",
+        "PDC_DATABASE_PASSWORD_FILE": "",
         "PDC_MODEL": settings.model,
         "PDC_QUANTIZATION": settings.quantization,
         "PDC_DEVICE": settings.device,

@@ -124,6 +124,15 @@ def test_the_child_sees_the_same_home_from_any_folder(tmp_path, monkeypatch):
     assert environment(Settings(model=str(tmp_path)))["HF_HUB_OFFLINE"] == "1"
 
 
+def test_the_child_opens_the_same_database_where_its_password_is_a_setting_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "password").write_text("p@ss")
+    monkeypatch.setenv("PDC_DATABASE_URL", "postgresql+psycopg://pdc@db/pdc")
+    for name, value in {"PDC_DATABASE_PASSWORD_FILE": str(tmp_path / "password"), "PDC_DATABASE_PASSWORD": "p@ss"}.items():
+        monkeypatch.setenv(name, value)
+        settings = Settings.from_env()
+        assert Settings.from_env({**os.environ, **environment(settings)}).url == settings.url
+
+
 def test_a_child_that_ends_without_a_word_is_not_running_for_ever(settings):
     run = run_of(settings, "one", 2**22 + 1, 5.0)
     assert ProcessTrainer(settings).progress(run.name).message.startswith("The training process ended without a word")
