@@ -24,7 +24,7 @@ RUN apt-get update \
 COPY --from=build /opt/pdc /opt/pdc
 ENV PATH=/opt/pdc/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    HF_HOME=/data/huggingface \
+    HF_HOME=/data/.cache/huggingface \
     PDC_HOME=/data \
     PDC_HOST=0.0.0.0 \
     PDC_LOG=json \

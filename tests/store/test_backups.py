@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 import tarfile
@@ -127,6 +128,35 @@ def test_a_file_that_was_slipped_in_or_leads_outside_is_refused(home: Path, tmp_
         with pytest.raises(StoreUnavailable, match="not as it was written"):
             restore(changed, tmp_path / "again")
     assert not (tmp_path / "outside.txt").exists()
+
+
+def test_a_restore_goes_into_an_empty_folder_whose_place_is_not_ours(home: Path, tmp_path: Path, monkeypatch):
+    """As one that is mounted, or below /var/lib."""
+    make(home, tmp_path / "day.tar")
+    mounted = tmp_path / "place" / "home"
+    (mounted / "restored.part" / "images").mkdir(parents=True)  # of a restore that was killed
+    remove = Path.rmdir
+
+    def unless_mounted(self: Path) -> None:
+        if self == mounted:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        remove(self)
+
+    monkeypatch.setattr(Path, "rmdir", unless_mounted)
+    restore(tmp_path / "day.tar", mounted)
+    assert reviews(mounted) == reviews(home)
+    assert (mounted / "images" / "aa" / "one.png").is_file() and not (mounted / "restored.part").exists()
+    assert [path.name for path in (tmp_path / "place").iterdir()] == ["home"]
+    with pytest.raises(BadSetting, match="not empty"):
+        restore(tmp_path / "day.tar", mounted)
+
+
+def test_what_libraries_keep_in_the_home_of_their_user_is_no_part_of_a_backup(home: Path, tmp_path: Path):
+    for name in (".cache/huggingface/hub/blobs/1", ".triton/cache/1", ".config/matplotlib/1"):
+        (home / name).parent.mkdir(parents=True)
+        (home / name).write_bytes(b"weights")
+    found = {name.split("/")[0] for name in make(home, tmp_path / "day.tar").files}
+    assert found == {"images", "runs", "record.key", "pdc.sqlite3"}
 
 
 def test_nothing_is_overwritten_and_a_backup_of_itself_is_refused(home: Path, tmp_path: Path):

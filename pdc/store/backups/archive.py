@@ -38,6 +38,7 @@ ANCHOR = "pdc.anchor"
 LEFT_OUT = frozenset(
     {"secret", "thumbnails", "incoming", "cache", "backups", "jobs", ANCHOR, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", DUMP}
 )
+PART = "restored.part"
 FORMAT = 1
 FROM_FILE = "{path} was made of SQLite; unset PDC_DATABASE_URL to restore it."
 FROM_SERVER = "{path} was made of PostgreSQL; let PDC_DATABASE_URL name a new, empty database to restore into."
@@ -103,15 +104,16 @@ def verify(archive: Path) -> Manifest:
 
 
 def restore(archive: Path, home: Path, url: str = "", images: Blobs | None = None) -> Manifest:
-    """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all. Its images go to
-    `images`, where those are kept elsewhere.
+    """Bring a backup back into `home`, which is empty or not there. It is there as a whole, or not at all; where `home` is there,
+    its database comes last. Its images go to `images`, where those are kept elsewhere.
 
     BadSetting where `home` or the database holds something, or is of another kind; StoreUnavailable where the backup is not
     sound.
     """
-    if home.exists() and any(home.iterdir()):
+    is_there = home.exists()  # it may be mounted, and what it lies in may be another's
+    if is_there and any(path.name != PART for path in home.iterdir()):
         raise BadSetting("{path} is not empty; set PDC_HOME to a new folder to restore into.", path=home)
-    manifest, part = verify(archive), home.with_name(home.name + ".part")
+    manifest, part = verify(archive), home / PART if is_there else home.with_name(home.name + ".part")
     if (DUMP in manifest.files) != bool(url):
         raise BadSetting(FROM_FILE if url else FROM_SERVER, path=archive)
     shutil.rmtree(part, ignore_errors=True)
@@ -125,9 +127,11 @@ def restore(archive: Path, home: Path, url: str = "", images: Blobs | None = Non
         _compare_record(manifest, record, part)
         if images is not None:
             _move(part / IMAGES, images)
-        if home.exists():
-            home.rmdir()
-        part.rename(home)
+        if is_there:
+            for path in sorted(part.iterdir(), key=lambda path: path.name == DATABASE):
+                path.rename(home / path.name)
+        else:
+            part.rename(home)
     except (OSError, tarfile.TarError) as error:
         raise StoreUnavailable("{path} cannot be restored ({why}).", path=archive, why=error) from error
     finally:
@@ -174,11 +178,16 @@ def _written(out: BinaryIO, kept: Iterable[tuple[str, Path]], rows: dict[str, in
     return manifest
 
 
+def _is_kept(name: str) -> bool:
+    """Whether a backup holds what has this name in `home`. Folders as .cache are of libraries, whose home it may be too."""
+    return name not in LEFT_OUT and not name.startswith(".")
+
+
 def _files(home: Path) -> Iterator[tuple[str, Path]]:
     """Every whole file below `home` that a backup holds, by its path there."""
     for path in sorted(home.rglob("*")):
         below = path.relative_to(home)
-        if below.parts[0] not in LEFT_OUT and path.is_file() and not path.is_symlink() and path.suffix != ".part":
+        if _is_kept(below.parts[0]) and path.is_file() and not path.is_symlink() and path.suffix != ".part":
             yield below.as_posix(), path
 
 
