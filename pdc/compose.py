@@ -274,9 +274,11 @@ def worker_of(settings: Settings, said: str) -> Worker:
 
 
 def desk_of(settings: Settings) -> JobDesk:
-    """Where whoever has this machine asks for jobs, which others do."""
+    """Where whoever has this machine asks for jobs, which others do; no login says what they may, so they may everything."""
+    from pdc.jobs.desk import JobDesk
+
     service, routing = _bare_service(settings)
-    return jobs_of(settings, service, routing, "none")[0]
+    return JobDesk(service.store, jobs_of(settings, service, routing, "none")[0].kinds)
 
 
 def _bare_service(settings: Settings) -> tuple[ReviewService, AdapterRouting]:

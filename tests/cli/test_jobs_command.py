@@ -11,6 +11,7 @@ from annotations import put
 from databases import ready_url_of
 
 from pdc.__main__ import main
+from pdc.store import Store
 
 
 @pytest.fixture
@@ -50,3 +51,13 @@ def test_a_job_is_cancelled_and_tried_again_and_what_cannot_be_is_a_sentence(sai
     assert "choose one of predict, export, import, train, evaluate" in said("jobs", "start", "bake")
     assert "'coco' is no NAME=VALUE; write for instance format=coco" in said("jobs", "start", "export", "coco")
     assert "no kind of job called 'bake'" in said("work", "--kinds", "bake")
+
+
+def test_whoever_has_the_machine_may_start_and_see_all_jobs_of_a_server_with_logins(said, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PDC_LOGIN", "on")
+    store = Store.open(f"sqlite:///{tmp_path / 'home' / 'pdc.sqlite3'}")
+    store.add_job("export", {}, "maria")
+    store.close()
+    assert "2 predict: queued" in said("jobs", "start", "predict")
+    assert "1 export: queued (by maria," in said("jobs", "list")
+    assert "1 export: cancelled" in said("jobs", "cancel", "1")
