@@ -8,6 +8,7 @@ import sqlite3
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -149,6 +150,44 @@ def test_a_restore_goes_into_an_empty_folder_whose_place_is_not_ours(home: Path,
     assert [path.name for path in (tmp_path / "place").iterdir()] == ["home"]
     with pytest.raises(BadSetting, match="not empty"):
         restore(tmp_path / "day.tar", mounted)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links on the other disk"])
+def test_a_second_name_of_an_image_as_a_training_gives_it_is_kept(home: Path, tmp_path: Path, monkeypatch, links):
+    image, again = home / "images" / "aa" / "one.png", home / "runs" / "first" / "data" / "images" / "one.png"
+    image.write_bytes(b"pixels" * 1_000_000)
+    again.parent.mkdir(parents=True)
+    again.hardlink_to(image)
+    made = make(home, tmp_path / "day.tar")
+    name = again.relative_to(home).as_posix()
+    assert made.files[name] == made.files["images/aa/one.png"] and (tmp_path / "day.tar").stat().st_size < 9_000_000
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    restore(tmp_path / "day.tar", tmp_path / "again")
+    assert (tmp_path / "again" / name).read_bytes() == image.read_bytes()
+    assert (tmp_path / "again" / name).stat().st_nlink == (2 if links else 1)
+
+
+def test_a_number_of_a_file_that_another_file_got_meanwhile_makes_no_second_name(home: Path, tmp_path: Path, monkeypatch):
+    for name in ("one", "two"):
+        (home / "runs" / name).write_bytes(name.encode())
+        (home / "runs" / f"{name}-again").hardlink_to(home / "runs" / name)
+    same = tarfile.TarFile.gettarinfo
+
+    def mistaken(self: tarfile.TarFile, *words: object, **named: Any) -> tarfile.TarInfo:
+        about = same(self, *words, **named)
+        if about.name == "runs/two-again":
+            about.linkname = "runs/one"
+        return about
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", mistaken)
+    make(home, tmp_path / "day.tar")
+    restore(tmp_path / "day.tar", tmp_path / "again")
+    assert (tmp_path / "again" / "runs" / "two-again").read_bytes() == b"two"
 
 
 def test_what_libraries_keep_in_the_home_of_their_user_is_no_part_of_a_backup(home: Path, tmp_path: Path):

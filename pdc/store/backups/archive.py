@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -93,7 +93,10 @@ def verify(archive: Path) -> Manifest:
     """What a backup holds, after every byte of it was read; StoreUnavailable where a file is missing, changed or too many."""
     try:
         with tarfile.open(archive) as tar:
-            found = {member.name: _hash_of(tar, member) for member in tar if member.isfile()}
+            found: dict[str, tuple[str, int]] = {}
+            for member in tar:
+                if member.isfile() or member.islnk():
+                    found[member.name] = found[member.linkname] if member.islnk() else _hash_of(tar, member)
             manifest = _manifest(tar)
     except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
         raise StoreUnavailable("{path} is no backup of PDC, or it is not whole.", path=archive) from error
@@ -120,7 +123,9 @@ def restore(archive: Path, home: Path, url: str = "", images: Blobs | None = Non
     part.mkdir(mode=0o700, parents=True)
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(part, [m for m in tar if m.name != MANIFEST], filter="data")
+            for member in tar:
+                if member.name != MANIFEST:
+                    _extract(tar, member, part)
         rows, record = _loaded(part / DUMP, url) if url else _state(part / DATABASE)
         if rows != manifest.rows:
             raise StoreUnavailable("The backup {path} is damaged: its database has other rows than were written.", path=archive)
@@ -169,7 +174,7 @@ def _written(out: BinaryIO, kept: Iterable[tuple[str, Path]], rows: dict[str, in
     files: dict[str, tuple[str, int]] = {}
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, path in kept:
-            files[name] = _add(tar, name, path)
+            files[name] = _add(tar, name, path, files)
         manifest = Manifest(datetime.now(UTC).isoformat(), __version__, rows, files, record=record and str(record))
         text = json.dumps(asdict(manifest), indent=1).encode()
         about = tarfile.TarInfo(MANIFEST)
@@ -221,14 +226,30 @@ class _Counted:
         return data
 
 
-def _add(tar: tarfile.TarFile, name: str, path: Path) -> tuple[str, int]:
+def _add(tar: tarfile.TarFile, name: str, path: Path, before: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
+    """A second name of a file that is in the archive `before`, as a training gives to images, is kept as that."""
     with path.open("rb") as file:
         about = tar.gettarinfo(arcname=name, fileobj=file)
         about.uname = about.gname = ""
         about.uid = about.gid = 0
+        if about.islnk():
+            if hashlib.file_digest(file, "sha256").hexdigest() == before[about.linkname][0]:
+                tar.addfile(about)
+                return before[about.linkname]
+            about.type, about.linkname, about.size = tarfile.REGTYPE, "", file.tell()  # it got the number of one that went
+            file.seek(0)
         counted = _Counted(file, about.size)
         tar.addfile(about, counted)  # type: ignore[arg-type]
     return counted.hash.hexdigest(), about.size
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    try:
+        tar.extract(member, folder, filter="data")
+    except OSError:
+        if not member.islnk():
+            raise
+        shutil.copyfile(folder / member.linkname, folder / member.name)  # this disk has no second names
 
 
 def _hash_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, int]:
