@@ -166,7 +166,7 @@ def test_a_second_name_of_an_image_as_a_training_gives_it_is_kept(home: Path, tm
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     if not links:
-        monkeypatch.setattr("os.link", refuse)
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
     restore(tmp_path / "day.tar", tmp_path / "again")
     assert (tmp_path / "again" / name).read_bytes() == image.read_bytes()
     assert (tmp_path / "again" / name).stat().st_nlink == (2 if links else 1)
@@ -188,6 +188,19 @@ def test_a_number_of_a_file_that_another_file_got_meanwhile_makes_no_second_name
     make(home, tmp_path / "day.tar")
     restore(tmp_path / "day.tar", tmp_path / "again")
     assert (tmp_path / "again" / "runs" / "two-again").read_bytes() == b"two"
+
+
+def test_a_backup_comes_back_with_the_python_of_debian_12(home: Path, tmp_path: Path, monkeypatch):
+    """3.11.2, whose tarfile knows no filter."""
+
+    def of_old(self: tarfile.TarFile, *_: object, **named: object) -> None:
+        assert "filter" not in named, "TarFile.extract() got an unexpected keyword argument 'filter'"
+
+    for name in ("extract", "extractall"):
+        monkeypatch.setattr(tarfile.TarFile, name, of_old)
+    make(home, tmp_path / "day.tar")
+    restore(tmp_path / "day.tar", tmp_path / "again")
+    assert reviews(tmp_path / "again") == reviews(home)
 
 
 def test_what_libraries_keep_in_the_home_of_their_user_is_no_part_of_a_backup(home: Path, tmp_path: Path):
