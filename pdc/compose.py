@@ -61,7 +61,8 @@ SERVER_TAKES = 8  # questions at once; a model in this process takes one
 
 def open_store(settings: Settings, *, bare: bool = False) -> Store:
     """The database of these settings, created (`bare`: without labels) or brought up to date."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    with files.sentences(settings.home):
+        settings.home.mkdir(parents=True, exist_ok=True)
     return Store.open(settings.url, bare=bare, record=record_place_of(settings))
 
 

@@ -97,6 +97,7 @@ def test_bad_questions_are_refused_with_a_sentence(folder: Path, pdc: Pdc, words
         ({"PDC_SERVER_SECONDS": "0"}, "PDC_SERVER_SECONDS"),
         ({"PDC_SERVER_URL": "nonsense"}, "PDC_SERVER_URL"),
         ({"PDC_DATABASE_URL": "nonsense"}, "PDC_DATABASE_URL"),
+        ({"PDC_HOME": "/dev/null/pdc"}, "could not be written"),
     ],
 )
 def test_bad_settings_are_refused_with_a_sentence(folder: Path, pdc: Pdc, env: dict[str, str], sentence: str):
