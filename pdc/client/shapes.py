@@ -5,9 +5,10 @@ Every coordinate is in pixels of the stored, upright image: origin top left, x t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,10 +23,43 @@ Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH)]
 MOST_MARKS = 400 * MAX_LABELS
 
 
+STRICT = ConfigDict(extra="forbid")
+"""of what is sent to a server: a misspelt field is refused, or it would be left out in silence"""
+
+
 class Shape(BaseModel):
     """One object of JSON. Fields that it does not know are ignored, so that a newer server can tell more."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def what_is_wrong(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> tuple[str, str]:
+    """Of what pydantic says of wrong fields: the place of the first, without so many of its steps, and why."""
+    place = ".".join(map(str, errors[0]["loc"][skip:])) or "body"
+    why = str(errors[0]["msg"])[:200].removesuffix(".")
+    return place, why[:1].lower() + why[1:]
+
+
+class Wanted(TypedDict, total=False):
+    """Filters of a list; what is not given does not matter."""
+
+    stage: str
+    label: str
+    name: str
+    reader: str
+
+
+class InOrder(Wanted, total=False):
+    """Filters of a list, and its order: `time`, `name`, `uncertain` or `disagreement`."""
+
+    order: str
+
+
+class Exported(Wanted, total=False):
+    """Filters of an export, and how it is written."""
+
+    names: Literal["kept", "hashed"]
+    auto_accepted: bool
 
 
 class Error(Shape):
@@ -90,6 +124,8 @@ class Asked(Shape):
 class PredictionAsked(Asked):
     """A question to the model about one stored image."""
 
+    model_config = STRICT
+
     image: str = Field(description="SHA-256 of a stored image.", examples=[SHA])
     again: bool = Field(False, description="Ask anew where an answer is stored; otherwise that one is returned at once.")
     looks: int = Field(1, ge=1, le=4, description="From how many looks the answer is voted; each takes as long as one answer.")
@@ -117,6 +153,9 @@ class Prediction(Asked):
     looks: int = Field(description="From how many looks it was voted.")
     seconds: float = Field(description="How long the answer took, in seconds.")
     created_at: datetime = Field(description="When it was answered.", examples=[AT])
+    unasked: list[str] = Field(
+        [], description="Labels that you asked for and the model was not, as it does not know them: nothing is said of these."
+    )
 
 
 class Predictions(Shape):
@@ -125,14 +164,29 @@ class Predictions(Shape):
     predictions: list[Prediction] = Field(description="All that this user may see.")
 
 
+class MarkSent(Mark):
+    """A mark of a review to save. What it says of the model is stored where the prediction or revision has that mark."""
+
+    model_config = STRICT
+
+
 class ReviewSent(Asked):
     """A review to save. Give `marks` (or `stated` when counting), or leave both out to accept the prediction as it is."""
 
+    model_config = STRICT
+
     base_revision: int = Field(ge=0, le=2**31 - 2, description="The revision that you started from; 0 where there was none.")
-    marks: Annotated[list[Mark], Field(max_length=MOST_MARKS)] | None = Field(
-        None, description="All that there is of the labels; null: those of the prediction."
+    marks: Annotated[list[MarkSent], Field(max_length=MOST_MARKS)] | None = Field(
+        None, description="All that there is of the labels; null: those of the prediction. Not for the task `counting`."
     )
-    stated: dict[str, int] | None = Field(None, description="For the task `counting`: how many of each label.")
+    stated: dict[str, int] | None = Field(
+        None, description="For the task `counting` alone: how many of each label of the question, 0 to 999."
+    )
+    none: list[Label] = Field(
+        [],
+        max_length=MAX_LABELS,
+        description="Labels without marks that the model was not asked for, and that you say are not in the image.",
+    )
     complete: bool = Field(True, description="False when there may be more than you marked; then every count is the least.")
     prediction: str | None = Field(None, description="Id of the prediction that it was made from; null: marked by hand.")
     skip: bool = Field(False, description="Leave the image out, and say nothing about it.")
@@ -235,12 +289,16 @@ class Adapters(Shape):
 class Promotion(Shape):
     """A decision that an adapter is to serve."""
 
+    model_config = STRICT
+
     reason: str = Field("", max_length=1000, description="Why; it is kept with the decision.", examples=["better on rods"])
     force: bool = Field(False, description="Whatever speaks against it. Takes the role admin, and a reason.")
 
 
 class Rollback(Shape):
     """A decision to go back to who served before."""
+
+    model_config = STRICT
 
     name: str | None = Field(None, description="The adapter whose promotion is undone; null: the one promoted last.")
     reason: str = Field("rolled back", max_length=1000, description="Why; it is kept with the decision.")
@@ -289,6 +347,8 @@ class Job(Shape):
 
 class ExportAsked(Shape):
     """Which images of the list are to be written, and how. Without filters: all that you may see."""
+
+    model_config = STRICT
 
     format: str = Field("coco", max_length=40, description="One of the formats of exports.", examples=["coco"])
     stage: str = Field("", max_length=200, description="Only this stage; `to do` for all that need work.", examples=["done"])
@@ -340,7 +400,7 @@ class MarksEvent(Shape):
     """A line of a streamed answer: what changed since the line before."""
 
     event: Literal["marks"] = Field(default="marks", description="Always `marks`.")
-    added: list[Mark] = Field(description="Marks that are new, or are otherwise now.")
+    added: list[Mark] = Field(description="Marks that are new, or changed: such a one takes the place of the one with its id.")
     removed: list[str] = Field(description="Ids of marks that are gone again, such as one found twice.")
 
 

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from pdc.client.shapes import Error
+from pdc.client.shapes import Error, what_is_wrong
 from pdc.domain.errors import (
     OutOfMemory,
     PdcError,
@@ -76,10 +76,8 @@ async def _say(request: Request, error: Exception) -> Response:
 
 async def _wrong_field(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    why = str(first["msg"])[:200].removesuffix(".")
-    return sentence(request, 422, Message(WRONG_FIELD, field=place, why=why[:1].lower() + why[1:]))
+    place, why = what_is_wrong(error.errors(), skip=1)
+    return sentence(request, 422, Message(WRONG_FIELD, field=place, why=why))
 
 
 async def _no_such(request: Request, error: Exception) -> Response:

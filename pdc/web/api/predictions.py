@@ -54,13 +54,13 @@ def routes(parts: Parts) -> APIRouter:
         stream: Annotated[bool, Query(description="Lines of JSON as the answer comes, instead of the whole at its end.")] = False,
     ) -> Response | shapes.Prediction:
         """Ask the model about a stored image. A stored answer of whoever serves now is returned at once."""
-        answer = await run_in_threadpool(_asked, parts, asked, parts.reader(request))
+        answer, question = await run_in_threadpool(_asked, parts, asked, parts.reader(request))
         if stream:
-            return StreamingResponse(_lines(answer, language_of(request)), media_type=LINES)
+            return StreamingResponse(_lines(answer, question, language_of(request)), media_type=LINES)
         found = await answer.watch.whole()
         if not isinstance(found, Prediction):
             raise Unreachable(ENDED)
-        return told.prediction(found)
+        return told.prediction(found, question)
 
     @router.get("/images/{sha256}/predictions", responses=errors())
     def stored(request: Request, sha256: Sha) -> shapes.Predictions:
@@ -83,11 +83,11 @@ def routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _asked(parts: Parts, asked: shapes.PredictionAsked, reader: str) -> DraftAnswer:
-    """The answer in the making. It goes through a draft with nothing on it, as on the page, which is kept nowhere."""
+def _asked(parts: Parts, asked: shapes.PredictionAsked, reader: str) -> tuple[DraftAnswer, Question]:
+    """The answer in the making, and to what. It goes through a draft with nothing on it, as on the page, which is kept nowhere."""
     service, question = parts.service, parts.question(asked.image, reader, asked.task, asked.labels)
     known = service.known(asked.image, question) if asked.again else None
-    return service.ask(replace(_blank(parts, asked.image, question, reader), prediction=known), asked.looks)
+    return service.ask(replace(_blank(parts, asked.image, question, reader), prediction=known), asked.looks), question
 
 
 def _blank(parts: Parts, sha256: str, question: Question, reader: str) -> Draft:
@@ -96,13 +96,13 @@ def _blank(parts: Parts, sha256: str, question: Question, reader: str) -> Draft:
     return Draft(service.image(sha256, reader), question, reader, Findings(), None, 0, key)
 
 
-async def _lines(answer: DraftAnswer, language: str) -> AsyncIterator[str]:
+async def _lines(answer: DraftAnswer, question: Question, language: str) -> AsyncIterator[str]:
     """A line for each change. Whoever leaves in the middle no longer waits for the answer."""
     shown: dict[str, Mark] = {}
     try:
         async for part, over in answer.watch:
             if over and isinstance(part, Prediction):
-                yield _line(shapes.PredictionEvent(prediction=told.prediction(part)))
+                yield _line(shapes.PredictionEvent(prediction=told.prediction(part, question)))
             elif part is not None and part.findings is not None:
                 now = {m.id: m for m in part.findings.marks}
                 if now != shown:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pdc.client import shapes
-from pdc.domain.carrying import answer_to
 from pdc.domain.errors import BadSetting, ReadFirst, StaleSave
-from pdc.domain.values import UNSEEN, Aside, Findings, Prediction, Question, Review, Verdict
+from pdc.domain.values import UNSEEN, Prediction, Review, Verdict
 from pdc.review.drafts import Draft
 from pdc.review.service import READ_FIRST
 from pdc.web.api import told
 from pdc.web.api.errors import WHY, errors
 from pdc.web.api.parts import AskedLabels, AskedTask, Parts, Sha
-from pdc.web.ui.annotator import findings_from
+from pdc.web.api.sent import Sent
 from pdc.web.ui.words import in_language, language_of
 
-NOTHING_SAID = "Send marks, or stated counts for the task counting, or the prediction that you accept, or skip."
 OF_ANOTHER = "This prediction is of another image; send the one that was made of this image."
-UNREADABLE = "This answer could not be read, so it cannot be accepted as it is; send marks."
+NO_REVISION = "There is no revision {n} of this image under this question. Ask for its review, and send its base_revision."
+OTHER_CONTENT = "Another review was saved as the request {request} before, and this one was not stored. Name it anew."
 STALE: dict[int | str, dict[str, Any]] = {409: {"model": shapes.ChangedError, "description": WHY[409]}}
 
 
@@ -51,7 +49,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.post("/images/{sha256}/reviews", status_code=201, response_model=shapes.Review, responses=errors(507) | STALE)
     def save(request: Request, sha256: Sha, sent: shapes.ReviewSent) -> Response | shapes.Review:
         """Save a review as the next revision. 409, with what stands there now, when somebody saved in between."""
-        draft = _draft(parts, sha256, sent, parts.reader(request))
+        draft, said = _draft(parts, sha256, sent, parts.reader(request))
         try:
             _, stored = parts.service.save(draft, Verdict.SKIPPED if sent.skip else None, sent.request)
         except StaleSave as stale:
@@ -59,6 +57,8 @@ def routes(parts: Parts) -> APIRouter:
             error = in_language(stale.message, language_of(request))
             changed = shapes.ChangedError(error=error, current=newest and told.review(newest))
             return JSONResponse(changed.model_dump(mode="json"), 409)
+        if sent.request and not said.is_stored_as(stored, draft):
+            raise BadSetting(OTHER_CONTENT, request=sent.request)
         return told.review(stored)
 
     return router
@@ -73,15 +73,20 @@ def _visible(parts: Parts, reader: str, review: Review | None) -> Review | None:
     return None if parts.service.hides(review.image_sha256, review.question, reader) else review
 
 
-def _draft(parts: Parts, sha256: str, sent: shapes.ReviewSent, reader: str) -> Draft:
+def _draft(parts: Parts, sha256: str, sent: shapes.ReviewSent, reader: str) -> tuple[Draft, Sent]:
     """What was sent as the reader's work on the image. It is kept nowhere, and touches no unsaved work of theirs."""
     service, image = parts.service, parts.service.image(sha256, reader)
     question = parts.question(sha256, reader, sent.task, sent.labels)
     key, hidden = service.key_for(reader, sha256, question), service.hides(sha256, question, reader)
     made_from = _prediction(parts, sha256, sent.prediction, hidden)
-    base = service.line(reader, sha256, question, key).revision(sent.base_revision)
-    found = _findings(sent, question, (image.width, image.height), made_from, base)
-    return Draft(image, question, reader, found, made_from, sent.base_revision, key, blind=hidden)
+    line = service.line(reader, sha256, question, key)
+    if sent.base_revision > line.base():
+        raise BadSetting(NO_REVISION, n=sent.base_revision)
+    base = line.revision(sent.base_revision)
+    said = Sent(sent, image, question, parts.labels.dictionary().resolve, made_from, base)
+    draft = Draft(image, question, reader, said.findings(), made_from, sent.base_revision, key, blind=hidden)
+    said.check_nones(draft)
+    return draft, said
 
 
 def _prediction(parts: Parts, sha256: str, id: str | None, hidden: bool) -> Prediction | None:
@@ -93,26 +98,3 @@ def _prediction(parts: Parts, sha256: str, id: str | None, hidden: bool) -> Pred
     if found.image_sha256 != sha256:
         raise BadSetting(OF_ANOTHER)
     return found
-
-
-def _findings(
-    sent: shapes.ReviewSent, question: Question, wh: tuple[int, int], made_from: Prediction | None, base: Review | None
-) -> Findings:
-    """The marks as they were sent, else those of the prediction, else with `skip` none. BadDraft where one cannot be. What the
-    revision before had kept aside for other labels stays with it."""
-    aside = base.findings.aside if base else Aside()
-    value = {"marks": [_mark(m) for m in sent.marks or ()], "stated": sent.stated or {}, "complete": sent.complete}
-    if sent.marks is not None or sent.stated is not None or (sent.skip and made_from is None):
-        found = findings_from(value, wh=wh, labels=question.labels)
-        return Findings(found.marks, found.stated, aside, found.complete)
-    if made_from is None:
-        raise BadSetting(NOTHING_SAID)
-    answer = answer_to(made_from, question)
-    if answer is None:
-        raise BadSetting(UNREADABLE)
-    return Findings(answer.marks, answer.stated, aside, answer.complete and sent.complete)
-
-
-def _mark(sent: shapes.Mark) -> dict[str, Any]:
-    said = sent.model_dump(mode="json", exclude_none=True)
-    return said if sent.id else {**said, "id": f"api-{uuid4().hex[:12]}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pdc.client import shapes
+from pdc.domain.carrying import unasked
 from pdc.domain.message import Message
 from pdc.domain.values import Findings, Image, Mark, Prediction, Question, Review
 from pdc.review.worklist import Entry
@@ -33,7 +34,8 @@ def asked(question: Question) -> shapes.Asked:
     return shapes.Asked(task=question.task, labels=list(question.labels))
 
 
-def prediction(answer: Prediction) -> shapes.Prediction:
+def prediction(answer: Prediction, asked: Question | None = None) -> shapes.Prediction:
+    """`asked`: the question that it answers a part of."""
     found, task = answer.findings or Findings(), answer.question.task
     return shapes.Prediction(
         id=answer.id,
@@ -53,6 +55,7 @@ def prediction(answer: Prediction) -> shapes.Prediction:
         looks=answer.looks,
         seconds=answer.seconds,
         created_at=answer.created_at,
+        unasked=list(unasked(answer, asked)) if asked else [],
     )
 
 

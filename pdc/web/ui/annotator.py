@@ -39,7 +39,7 @@ The editor keeps a copy of what the server has not acknowledged in the browser, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import gradio as gr
@@ -70,7 +70,11 @@ from pdc.web.ui.scripts import on_load
 EVENTS = ("edit", "save", "next", "previous", "stop", "closer")
 MAX_ID_LENGTH = 64
 MAX_CORNERS = 100_000  # of a mark's outline
+BAD_ID = "A mark's id has 1 to {n} printable characters; this is {id}."
+NOT_PART = "The label {label} is not part of this question; use one of {labels}."
 Value = dict[str, Any]
+Fit = Callable[[Shape, Size, str], Shape]
+"""takes a shape, the image's size and the mark's id: what of the shape is kept; PdcError where it is refused"""
 
 _TEMPLATE = '<div class="pdc-editor"></div>'
 
@@ -179,17 +183,21 @@ def mark_value(mark: Mark) -> Value:
     return {**named, **shape, **extent, "score": mark.score, **outline, **expert, **votes}
 
 
-def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None) -> Findings:
+def _clipped(shape: Shape, wh: Size, name: str) -> Shape:
+    return clip(shape, wh)
+
+
+def findings_from(value: object, *, wh: Size | None = None, labels: Sequence[str] | None = None, fit: Fit = _clipped) -> Findings:
     """The findings in a value that comes from a browser, or BadDraft saying what is wrong with it.
 
-    Shapes are put in order and clipped to the image: to `wh` (width, height in pixels) where the caller knows it, else
-    to the size the value names. With `labels` only these may be used. Unknown keys are ignored.
+    Shapes are put in order and made to `fit` the image: `wh` (width, height in pixels) where the caller knows it, else
+    the size the value names. With `labels` only these may be used. Unknown keys are ignored.
     """
     draft = _mapping(value, "The draft")
     size = wh or _size(draft.get("image"))
-    marks = _marks(draft.get("marks"), size, labels)  # without the key it is a note, and no draft of nothing
+    marks = _marks(draft.get("marks"), size, labels, fit)  # without the key it is a note, and no draft of nothing
     rest = _mapping(draft.get("aside") or {}, "What is kept aside")
-    aside = Aside(_marks(rest.get("marks", []), size, None), _stated(rest.get("stated") or {}, None))
+    aside = Aside(_marks(rest.get("marks", []), size, None, fit), _stated(rest.get("stated") or {}, None))
     return Findings(marks, _stated(draft.get("stated") or {}, labels), aside, draft.get("complete") is not False)
 
 
@@ -212,25 +220,25 @@ def _size(image: object) -> Size:
     return width, height
 
 
-def _marks(raw: object, wh: Size, labels: Sequence[str] | None) -> tuple[Mark, ...]:
+def _marks(raw: object, wh: Size, labels: Sequence[str] | None, fit: Fit) -> tuple[Mark, ...]:
     if not isinstance(raw, list) or len(raw) > MAX_MARKS * MAX_LABELS:
         raise BadDraft("A draft holds a list of at most {n} marks; remove some and save again.", n=MAX_MARKS * MAX_LABELS)
-    marks = tuple(_mark(entry, wh, labels) for entry in raw)
+    marks = tuple(_mark(entry, wh, labels, fit) for entry in raw)
     if len({mark.id for mark in marks}) != len(marks):
         raise BadDraft("Two marks of this draft have the same id; reload the page and try again.")
     return marks
 
 
-def _mark(entry: object, wh: Size, labels: Sequence[str] | None) -> Mark:
+def _mark(entry: object, wh: Size, labels: Sequence[str] | None, fit: Fit) -> Mark:
     raw = _mapping(entry, "A mark")
     name = raw.get("id")
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_ID_LENGTH or not name.isprintable():
-        raise BadDraft("A mark's id has 1 to {n} printable characters; this is {id}.", n=MAX_ID_LENGTH, id=f"{name!r:.80}")
+        raise BadDraft(BAD_ID, n=MAX_ID_LENGTH, id=f"{name!r:.80}")
     try:
         origin, status = Origin(raw.get("origin")), Status(raw.get("status"))
     except ValueError:
         raise BadDraft("Mark {id} has an unknown origin or status; reload the page and try again.", id=name) from None
-    shape, score = clip(_shape(raw, name), wh), _score(raw.get("score"), name)
+    shape, score = fit(_shape(raw, name), wh, name), _score(raw.get("score"), name)
     extent = _box(raw["extent"], name) if isinstance(shape, Point) and raw.get("extent") is not None else None
     label, outline = _label(raw.get("label"), labels), _outline(raw.get("outline"), wh, name)
     expert, votes = _expert(raw.get("expert"), name), _votes(raw.get("votes"), name)
@@ -295,9 +303,7 @@ def _label(value: object, labels: Sequence[str] | None) -> str:
         raise BadDraft("A label is not text; reload the page and try again.")
     check_label(value)
     if labels is not None and value not in labels:
-        raise BadDraft(
-            "The label {label} is not part of this question; use one of {labels}.", label=repr(value), labels=", ".join(labels)
-        )
+        raise BadDraft(NOT_PART, label=repr(value), labels=", ".join(labels))
     return value
 
 
