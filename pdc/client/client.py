@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from pdc.client import shapes
-from pdc.client.wire import ApiError, Refused, Unavailable, Wire
+from pdc.client.wire import ApiError, Failed, Refused, Unavailable, Wire
 from pdc.domain.values import Task
 
 S = TypeVar("S", bound=shapes.Shape)
@@ -21,6 +24,8 @@ CUT_OFF = "The answer broke off before it was whole; ask again."
 BOXES = Task.COUNT_AND_BOX
 CANCELLED = "The job was cancelled before it was done."
 EVERY = 1.0  # seconds between two looks at a job
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+WRONG = "The argument {argument} cannot be taken: {why}."
 
 
 class Client:
@@ -107,7 +112,7 @@ class Client:
         self, image: Named | Path, labels: Sequence[str], task: Task | str, again: bool, looks: int
     ) -> shapes.PredictionAsked:
         sha = self.upload(path).sha256 if (path := _file(image)) else _sha(image)
-        return shapes.PredictionAsked(image=sha, task=Task(task), labels=list(labels), again=again, looks=looks)
+        return _made(shapes.PredictionAsked, image=sha, task=task, labels=labels, again=again, looks=looks)
 
     # Reviews
 
@@ -129,18 +134,22 @@ class Client:
         base_revision: int = 0,
         prediction: shapes.Prediction | str | None = None,
         stated: Mapping[str, int] | None = None,
+        none: Sequence[str] = (),
         complete: bool = True,
         skip: bool = False,
         request: str | None = None,
     ) -> shapes.Review:
-        """Save a review behind the revision that you started from. Without `marks` the prediction is accepted as it is. Changed
-        where somebody saved in between. It is stored once, however often a broken connection has it sent."""
-        sent = shapes.ReviewSent(
-            task=Task(task),
-            labels=list(labels),
+        """Save a review behind the revision that you started from. Without `marks` the prediction is accepted as it is. `none`:
+        labels without marks that the model was not asked for, and that are not there. Changed where somebody saved in between. It
+        is stored once, however often a broken connection has it sent."""
+        sent = _made(
+            shapes.ReviewSent,
+            task=task,
+            labels=labels,
             base_revision=base_revision,
-            marks=None if marks is None else [m if isinstance(m, shapes.Mark) else shapes.Mark(**m) for m in marks],
-            stated=None if stated is None else dict(stated),
+            marks=None if marks is None else [m.model_dump(warnings=False) if isinstance(m, shapes.Mark) else m for m in marks],
+            stated=stated,
+            none=none,
             complete=complete,
             prediction=prediction.id if isinstance(prediction, shapes.Prediction) else prediction,
             skip=skip,
@@ -150,7 +159,7 @@ class Client:
 
     # The list
 
-    def worklist(self, *, limit: int = 200, **wanted: str) -> Iterator[shapes.Entry]:
+    def worklist(self, *, limit: int = 200, **wanted: Unpack[shapes.InOrder]) -> Iterator[shapes.Entry]:
         """The list in its order, asked for a page at a time. `wanted`: `stage`, `label`, `name`, `reader`, `order`."""
         after = None
         while True:
@@ -159,16 +168,19 @@ class Client:
             if (after := page.next) is None:
                 return
 
-    def next(self, after: Named | None = None, **wanted: str) -> shapes.Image | None:
-        """The next image that needs work; None when none is left."""
+    def next(self, after: Named | None = None, **wanted: Unpack[shapes.InOrder]) -> shapes.Image | None:
+        """The next image that needs work, behind `after` where it is given; None when none is left there. Refused where there is
+        no image `after`."""
         try:
             return self._get(shapes.Image, "/worklist/next", after=after and _sha(after), **wanted)
         except Refused as refused:
-            if refused.status == 404:
-                return None
-            raise
+            if refused.status != 404:
+                raise
+        if after is not None:
+            self.image(after)
+        return None
 
-    def progress(self, **wanted: str) -> shapes.Progress:
+    def progress(self, **wanted: Unpack[shapes.InOrder]) -> shapes.Progress:
         """How far the images of the list are."""
         return self._get(shapes.Progress, "/worklist/progress", **wanted)
 
@@ -196,17 +208,17 @@ class Client:
         return shapes.Job(**self.wire.ask("POST", f"/jobs/{_number(job)}/retry", once=True).json())
 
     def wait(self, job: shapes.Job | int, tell: Callable[[shapes.Job], object] = lambda job: None) -> shapes.Job:
-        """The job once it is done; `tell` is told of it meanwhile, every second. Refused where it failed or was cancelled."""
+        """The job once it is done; `tell` is told of it meanwhile, every second. Failed where it failed or was cancelled."""
         while (now := self.job(_number(job))).open:
             tell(now)
             self.wire.sleep(EVERY)
         if now.state is not shapes.State.DONE:
-            raise Refused(now.error or CANCELLED)
+            raise Failed(now.error or CANCELLED, now)
         return now
 
-    def start_export(self, format: str = "coco", **wanted: Any) -> shapes.Job:
+    def start_export(self, format: str = "coco", **wanted: Unpack[shapes.Exported]) -> shapes.Job:
         """Ask for an export. `wanted`: the filters `stage`, `label`, `name`, `reader`; `names="hashed"`, `auto_accepted=True`."""
-        return self._post(shapes.Job, "/exports", shapes.ExportAsked(format=format, **wanted), once=True)
+        return self._post(shapes.Job, "/exports", _made(shapes.ExportAsked, format=format, **wanted), once=True)
 
     def download(self, job: shapes.Job | int, path: str | Path) -> Path:
         """Write the file that a job left; it is there whole or not at all."""
@@ -216,7 +228,7 @@ class Client:
                 file.write(piece)
         return part.replace(whole)
 
-    def export(self, format: str, path: str | Path, **wanted: Any) -> Path:
+    def export(self, format: str, path: str | Path, **wanted: Unpack[shapes.Exported]) -> Path:
         """An export as a zip at this place: asked for, waited for, and downloaded."""
         return self.download(self.wait(self.start_export(format, **wanted)), path)
 
@@ -232,11 +244,13 @@ class Client:
 
     def promote(self, name: str, reason: str = "", *, force: bool = False) -> shapes.Serving:
         """Let an adapter serve. Takes the role trainer."""
-        return self._post(shapes.Serving, f"/adapters/{name}/promote", shapes.Promotion(reason=reason, force=force), once=True)
+        return self._post(
+            shapes.Serving, f"/adapters/{name}/promote", _made(shapes.Promotion, reason=reason, force=force), once=True
+        )
 
     def rollback(self, name: str | None = None, reason: str = "rolled back") -> shapes.Serving:
         """Undo a promotion, None: the last. Takes the role trainer."""
-        return self._post(shapes.Serving, "/adapters/rollback", shapes.Rollback(name=name, reason=reason), once=True)
+        return self._post(shapes.Serving, "/adapters/rollback", _made(shapes.Rollback, name=name, reason=reason), once=True)
 
     def labels(self) -> list[shapes.LabelLine]:
         """Every label that can be asked for."""
@@ -261,8 +275,8 @@ def _sha(image: Named | Path) -> str:
 
 
 def _file(image: Named | Path) -> Path | None:
-    """The path of a file, where it is one; text as long as a sha256 is taken for that of a stored image."""
-    is_path = isinstance(image, Path) or (isinstance(image, str) and len(image) != len(shapes.SHA))
+    """The path of a file, where it is one; text that can be a sha256 is taken for that of a stored image."""
+    is_path = isinstance(image, Path) or (isinstance(image, str) and not SHA256.fullmatch(image))
     return Path(str(image)) if is_path else None
 
 
@@ -270,8 +284,18 @@ def _number(job: shapes.Job | int) -> int:
     return job if isinstance(job, int) else job.id
 
 
+def _made(shape: type[S], **fields: Any) -> S:
+    """What is sent. Refused where an argument cannot be."""
+    try:
+        return shape(**fields)
+    except ValidationError as error:
+        argument, why = shapes.what_is_wrong(error.errors())
+        raise Refused(WRONG.format(argument=argument, why=why)) from None
+
+
 def _json(body: shapes.Shape) -> Any:
-    return body.model_dump(mode="json")
+    """Without what is as usual: an older server may not know it."""
+    return body.model_dump(mode="json", exclude_defaults=True)
 
 
 def _event(line: str) -> Event:

@@ -41,6 +41,14 @@ class Changed(Refused):
         self.current = current
 
 
+class Failed(Refused):
+    """A job that was waited for has failed, or was cancelled. `job` says all that is known of it."""
+
+    def __init__(self, sentence: str, job: shapes.Job) -> None:
+        super().__init__(sentence)
+        self.job = job
+
+
 class Unavailable(ApiError):
     """The server could not do it now, though it was asked several times."""
 
