@@ -23,7 +23,7 @@ from pdc.images.intake import Accepted, ImageFiles, accept
 from pdc.spool import Once, Spool, spooled
 
 TEXT_IN_IT = (
-    "text that may say who somebody is stands in it at {n} places; import the file again and choose to paint it over "
+    "text that may say who somebody is stands in it (places: {n}); import the file again and choose to paint it over "
     "(--burned-in paint) or to keep it (--burned-in keep)"
 )
 TURNED = "its EXIF data turns it, and its marks are taken as drawn on the picture as it is seen"

@@ -34,7 +34,7 @@ class JobDesk:
         if known.takes is not None:
             demand(self.role(by), known.takes)
         whole = {**asked, "by": by}
-        known.check(whole)
+        known.refuse(whole)
         return self._queued(self.store.add_job(kind, asked, by, alone=known.alone(whole)))
 
     def may_start(self, user: str) -> list[str]:
@@ -65,7 +65,7 @@ class JobDesk:
         known = self.kinds.get_kind(job.kind)
         if known.takes is not None:
             demand(self.role(user), known.takes)
-        known.check({**job.asked, "by": user})
+        known.refuse({**job.asked, "by": user})
         return self._queued(self.store.retry_job(id, user))
 
     def _queued(self, job: Job) -> Job:

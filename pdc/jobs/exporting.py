@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,19 @@ from pdc.domain.errors import BadSetting
 from pdc.domain.message import Message
 from pdc.domain.progress import Progress
 from pdc.formats.exporting import Export
+from pdc.formats.outgoing.file_names import Names
 from pdc.formats.outgoing.zips import zipped
 from pdc.formats.registry import FORMATS
-from pdc.jobs.kinds import Asked, Cancelled, Kind, Report, Result
+from pdc.jobs.kinds import Asked, Cancelled, Kind, Report, Result, refuse_unknown
+from pdc.review.listing.entries import check_stage
 from pdc.store.audit.kinds import AuditKind
 from pdc.store.store import Store
 
 EXPORT = "export"
 NO_FORMAT = "There is no export format {name}; use one of {formats}."
+NO_QUERY = "The setting query is an object of filters, such as stage and label."
+NO_NAMES = "The names of images go out kept or hashed; {names} is neither."
+QUERY = ("stage", "label", "name", "reader", "order", "names", "auto_accepted")
 KEPT_DAYS = 7
 """how long the file of a job can be downloaded"""
 
@@ -37,12 +42,19 @@ class Exporting:
 
     @property
     def kind(self) -> Kind:
-        return Kind(EXPORT, self, check=self.check)
+        return Kind(EXPORT, self, check=self.check, settings=("format", "query"))
 
     def check(self, asked: Asked) -> None:
-        """BadSetting without such a format; whether there is anything to export is seen when it is made."""
+        """BadSetting without such a format or filter; whether there is anything to export is seen when it is made."""
         if (format := str(asked.get("format", "coco"))) not in FORMATS:
             raise BadSetting(NO_FORMAT, name=repr(format), formats=", ".join(FORMATS))
+        query = asked.get("query") or {}
+        if not isinstance(query, Mapping):
+            raise BadSetting(NO_QUERY)
+        refuse_unknown(query, QUERY)
+        check_stage(str(query.get("stage") or ""))
+        if (names := query.get("names") or Names.KEPT) not in set(Names):
+            raise BadSetting(NO_NAMES, names=repr(names))
 
     def _export(self, asked: Asked) -> Export:
         return self.exported(str(asked["by"]), str(asked.get("format", "coco")), dict(asked.get("query") or {}))

@@ -13,6 +13,7 @@ from pdc.jobs.kinds import Asked, Cancelled, Kind, Report, Result, progress_of
 from pdc.review.service import ReviewService
 
 IMPORT = "import"
+SETTINGS = ("path", "name", "complete", "replace", "dry_run", "text")
 GONE = "The file {name} is no longer here; send it again on the Data tab."
 
 
@@ -24,7 +25,7 @@ class Importing:
 
     @property
     def kind(self) -> Kind:
-        return Kind(IMPORT, self, alone=lambda asked: f"{IMPORT} by {asked['by']}", check=self.check)
+        return Kind(IMPORT, self, alone=lambda asked: f"{IMPORT} by {asked['by']}", check=self.check, settings=SETTINGS)
 
     def check(self, asked: Asked) -> None:
         """BadSetting where the file is not among those that readers sent."""

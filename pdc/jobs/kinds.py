@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pdc.domain.errors import NotFound
+from pdc.domain.errors import BadSetting, NotFound
 from pdc.domain.progress import Progress
 from pdc.domain.users.roles import Action
 
@@ -19,6 +19,8 @@ Cancelled = Callable[[], bool]
 Result = Mapping[str, Any]
 Work = Callable[[Asked, Report, Cancelled], Result | None]
 NO_KIND = "There is no kind of job called {kind}; choose one of {known}."
+NO_SETTING = "There is no setting {name} here; use {known}."
+GIVEN = ("by", "job")  # by the desk and the worker
 
 
 class Ended(Exception):
@@ -38,6 +40,14 @@ class Kind:
     """raises PdcError where it cannot be done, before it is queued"""
     to_end: Callable[[Asked], None] = lambda asked: None
     """called when somebody cancels it, for work that goes on without its worker"""
+    settings: Collection[str] | None = None
+    """the names that it may be given; None: any"""
+
+    def refuse(self, asked: Asked) -> None:
+        """PdcError where it cannot be done, or is given a setting that it does not have."""
+        if self.settings is not None:
+            refuse_unknown(asked, (*self.settings, *GIVEN), self.settings)
+        self.check(asked)
 
 
 class Kinds(dict[str, Kind]):
@@ -52,6 +62,12 @@ class Kinds(dict[str, Kind]):
         if name not in self:
             raise NotFound(NO_KIND, kind=repr(name), known=", ".join(self))
         return self[name]
+
+
+def refuse_unknown(asked: Iterable[str], known: Collection[str], told: Collection[str] = ()) -> None:
+    """BadSetting where a name is misspelt: left out, something else would be done. `told`: the names to choose from."""
+    if odd := sorted(set(asked) - set(known)):
+        raise BadSetting(NO_SETTING, name=repr(odd[0]), known=", ".join(told or known))
 
 
 def progress_of(report: Report) -> Progress:

@@ -11,7 +11,7 @@ from pdc.jobs.exporting import Exported, Exporting
 from pdc.jobs.importing import Importing
 from pdc.jobs.kinds import Kind, Kinds
 from pdc.jobs.launching.choosing import launcher_of
-from pdc.jobs.predicting import Predicting
+from pdc.jobs.predicting import SETTINGS, Predicting
 from pdc.jobs.training import Evaluating, Training
 from pdc.review.service import ReviewService
 from pdc.settings import Settings
@@ -28,7 +28,9 @@ def kinds_of(
     launcher, folder = launcher_of(settings.launcher, settings.ray_gpus), folder_of(settings)
     predicting = Predicting(service, first, launcher, folder, environment(settings), at_once)
     kinds = [
-        Kind(PREDICT, predicting, takes=Action.ANSWER_ALL, alone=lambda asked: PREDICT, check=predicting.check),
+        Kind(
+            PREDICT, predicting, takes=Action.ANSWER_ALL, alone=lambda asked: PREDICT, check=predicting.check, settings=SETTINGS
+        ),
         Exporting(service.store, exported, folder).kind,
         Importing(service, settings.home / "incoming").kind,
         Training(settings, launcher).kind,

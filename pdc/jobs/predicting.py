@@ -27,6 +27,7 @@ from pdc.store.store import Store
 ANSWERING = Message("Answering images")
 BAD_PARTS = "A job is split into 1 to {most} parts, not into {n}."
 MOST_PARTS = 64
+SETTINGS = ("task", "labels", "parts")
 LOOK_SECONDS, LOOK_SHARE = 2.0, 20  # between two looks; and so many times what a look takes
 PART_ENDED = "A part of the job ended with code {code}; {file} says why."
 
@@ -144,8 +145,12 @@ class Predicting:
 
 
 def parts_of(asked: Asked) -> int:
-    """Into how many parts it is split."""
-    return int(asked.get("parts") or 1)
+    """Into how many parts it is split. BadSetting where that is no number."""
+    parts = asked.get("parts") or 1
+    try:
+        return int(parts)
+    except (TypeError, ValueError):
+        raise BadSetting(BAD_PARTS, most=MOST_PARTS, n=repr(parts)) from None
 
 
 def still_wanted(store: Store, id: int, tries: int) -> bool:

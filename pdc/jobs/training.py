@@ -46,7 +46,15 @@ class Training:
 
     @property
     def kind(self) -> Kind:
-        return Kind(TRAIN, self, takes=Action.TRAIN, alone=lambda asked: TRAIN, check=self.check, to_end=self.ask_to_stop)
+        return Kind(
+            TRAIN,
+            self,
+            takes=Action.TRAIN,
+            alone=lambda asked: TRAIN,
+            check=self.check,
+            to_end=self.ask_to_stop,
+            settings=("run",),
+        )
 
     def check(self, asked: Asked) -> None:
         """NotFound without such a run, BadSetting where it is complete."""
@@ -159,7 +167,7 @@ class Evaluating:
 
     @property
     def kind(self) -> Kind:
-        return Kind(EVALUATE, self, takes=Action.TRAIN, alone=lambda asked: EVALUATE, check=self.check)
+        return Kind(EVALUATE, self, takes=Action.TRAIN, alone=lambda asked: EVALUATE, check=self.check, settings=("adapter",))
 
     def check(self, asked: Asked) -> None:
         """NotFound where the name cannot be one."""

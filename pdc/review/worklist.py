@@ -26,6 +26,7 @@ from pdc.store.records import EventKind
 
 PACE_WINDOW = timedelta(hours=1)
 SHA256 = 64  # signs
+NO_PLACE = "There is no image {id} in the list, so nothing comes behind it."
 AT_ONCE, FEW = 500, 20  # rows that are read together, for a walk and for the next image
 
 
@@ -97,13 +98,16 @@ class Worklist:
         counted, capped = self._counted(replace(reading, asked=replace(reading.asked, held=True)))
         return _total(counted, capped), capped
 
-    def following(self, reader: str, wanted: WorklistFilter, after: str | None, skip: Collection[str] = ()) -> Iterator[Image]:
-        """The images after one that still need work, round the end, without those to `skip` (a few)."""
+    def following(
+        self, reader: str, wanted: WorklistFilter, after: str | None, skip: Collection[str] = (), *, around: bool = True
+    ) -> Iterator[Image]:
+        """The images after one that still need work, round the end, without those to `skip` (a few). Not `around`: those behind
+        it alone, and NotFound where there is no such image."""
         if wanted.stage in set(Stage) and not Stage(wanted.stage).open:
             return iter(())
         reading = self._reading(reader, wanted)
         asked = replace(reading.asked, open=True, skip=(*reading.asked.skip, *skip))
-        return self._images(self._ring(replace(reading, asked=asked), after))
+        return self._images(self._ring(replace(reading, asked=asked), after, around=around))
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that still needs work, else the next at all."""
@@ -146,12 +150,14 @@ class Worklist:
         row = self._row(reading, cursor) if len(cursor) == SHA256 else None
         return reading.place_of(row) if row else Place.at(cursor)
 
-    def _ring(self, reading: Reading, sha: str | None, *, back: bool = False) -> Iterator[ListedRow]:
-        """From the one behind an image (None: the first), or before it, once round, without itself."""
+    def _ring(self, reading: Reading, sha: str | None, *, back: bool = False, around: bool = True) -> Iterator[ListedRow]:
+        """From the one behind an image (None: the first), or before it, once round or to the end, without itself."""
         row = self._row(reading, sha)
+        if sha and row is None and not around:
+            raise NotFound(NO_PLACE, id=sha[:12])
         start = reading.place_of(row) if row else None
         yield from (row for _, row in reading.walk(start, back=back, at_once=FEW))
-        if start is None:
+        if start is None or not around:
             return
         for place, row in reading.walk(back=back, at_once=FEW):
             if place <= start if back else place >= start:

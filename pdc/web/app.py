@@ -82,6 +82,7 @@ QUEUE_SECONDS = 0.005  # between two looks for a new event; Gradio looks a thous
 MOST_WAITING = 1000  # events of the interface at once; 40 waiting answers stopped saving
 ELSEWHERE = Message("This address is not served here. Open PDC by the address it printed when it started.")
 FROM_ANOTHER_SITE = Message("This request came from another site and was refused. Reload the page.")
+SEND_TOKEN = Message("Nobody is logged in. Send an API token in the header Authorization: Bearer TOKEN.")
 NO_TOKEN = Message("This API token is not taken: it is unknown, was revoked, or its time is over. Make another one.")
 OPEN_PATHS = ("/login", HEALTH, READY)
 CANCELLED = {"success": True}  # what Gradio says of an event that there is not
@@ -302,6 +303,8 @@ def _refusal(request: Request, access: Access, *, known: bool = False) -> Respon
     if not known and _route(request.scope) not in OPEN_PATHS and access.user(request) is None:
         if access.by_token(request):
             return sentence(request, 401, NO_TOKEN)
+        if _route(request.scope).startswith(f"{PLACE}/") and "text/html" not in request.headers.get("accept", ""):
+            return sentence(request, 401, SEND_TOKEN)
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return RedirectResponse("/login", 303) if wants_page else sentence(request, 401, LOG_IN)
     return None

@@ -28,7 +28,7 @@ def desk(tmp_path: Path) -> Iterator[JobDesk]:
     store, nothing = Store.open(ready_url_of(tmp_path)), lambda asked, report, cancelled: None
     kinds = Kinds.of(
         [
-            Kind("export", nothing, alone=lambda asked: f"export by {asked['by']}"),
+            Kind("export", nothing, alone=lambda asked: f"export by {asked['by']}", settings=("format",)),
             Kind("train", nothing, takes=Action.TRAIN, check=refuse_empty),
         ]
     )
@@ -67,3 +67,9 @@ def test_each_reader_has_one_export_at_a_time(desk: JobDesk):
     desk.start("export", {}, "rob")
     with pytest.raises(BadSetting, match="does that already"):
         desk.start("export", {}, "rita")
+
+
+def test_a_setting_that_a_kind_does_not_have_is_refused_by_its_name(desk: JobDesk):
+    with pytest.raises(BadSetting, match="no setting 'fromat' here; use format"):
+        desk.start("export", {"fromat": "yolo"}, "rita")
+    assert desk.start("export", {"format": "yolo"}, "rita").asked == {"format": "yolo"}

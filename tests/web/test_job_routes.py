@@ -75,6 +75,25 @@ def test_what_cannot_be_exported_is_refused_at_once_in_the_readers_language(rita
     assert refused.status_code == 400 and "Exportformat" in refused.json()["error"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"fromat": "yolo"},
+        {"query": {"stgae": "done"}},
+        {"query": {"stage": "dnoe"}},
+        {"query": {"names": "hash"}},
+        {"query": "done"},
+    ],
+)
+def test_a_misspelt_setting_or_filter_exports_nothing(rita: Browser, asked: dict):
+    refused = rita.send("POST", "/api/jobs", json={"kind": "export", "asked": asked})
+    assert refused.status_code == 400 and refused.json()["error"]
+
+
+def test_every_kind_of_job_names_its_settings(worker: Worker):
+    assert {name for name, kind in worker.kinds.items() if not kind.settings} == set()
+
+
 def test_a_waiting_job_is_cancelled_and_tried_again(rita: Browser):
     made = rita.send("POST", "/api/jobs", json={"kind": "export", "asked": {"format": "voc"}}).json()
     assert rita.send("POST", f"/api/jobs/{made['id']}/cancel").json()["state"] == "cancelled"

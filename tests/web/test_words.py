@@ -175,6 +175,7 @@ HEARD = (  # whatever these say, a reader who uploads, asks, corrects and saves 
     "formats/tools/via.py",
     "formats/exporting.py",
     "formats/outgoing/report.py",
+    "review/listing/entries.py",
     "review/worklist.py",
     "store/database.py",
     "store/list_queries.py",

@@ -13,9 +13,9 @@ from pdc.images.burned_in.finder import FINDER, NotLookedThrough
 from pdc.images.burned_in.painting import painted
 from pdc.images.intake import Accepted
 
-FOUND = "Text that may say who somebody is stands in this image at {n} places. Nothing was stored; say whether to paint it over."
-REFUSED = "Text that may say who somebody is stands in this image at {n} places, and such images are refused here."
-PAINTED = "Text in this image was painted over at {n} places."
+FOUND = "Text that may say who somebody is stands in this image (places: {n}). Nothing was stored; say whether to paint it over."
+REFUSED = "Text that may say who somebody is stands in this image (places: {n}), and such images are refused here."
+PAINTED = "Text in this image was painted over (places: {n})."
 
 
 class Action(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pdc.domain.errors import BadSetting
 from pdc.domain.values import Image, Verdict
 from pdc.review.reading.reads import Standing
 from pdc.store.records import Digest
@@ -32,7 +33,15 @@ class Stage(StrEnum):
         return self not in (Stage.DONE, Stage.SKIPPED, Stage.RETIRED, Stage.BEING_READ, Stage.AUTO_ACCEPTED)
 
 
+STAGES = (*map(str, Stage), TO_DO, MY_READS, HELD_BACK)
+NO_STAGE = "There is no stage {stage}; use one of {stages}."
 OF_VERDICT = {Verdict.SKIPPED: Stage.SKIPPED, Verdict.AUTO_ACCEPTED: Stage.AUTO_ACCEPTED}
+
+
+def check_stage(stage: str) -> None:
+    """BadSetting where a list has no such stage; empty: all."""
+    if stage and stage not in STAGES:
+        raise BadSetting(NO_STAGE, stage=repr(stage), stages=", ".join(STAGES))
 
 
 class Order(StrEnum):

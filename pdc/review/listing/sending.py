@@ -19,9 +19,9 @@ class Sending:
     def __init__(self, images: Worklist) -> None:
         self.images, self.claims = images, Claims(images.service)
 
-    def following(self, reader: str, wanted: WorklistFilter, after: str | None) -> Iterator[Image]:
-        """The images that the reader comes to next."""
-        return self.images.following(reader, wanted, after, skip=self.claims.elsewhere(reader))
+    def following(self, reader: str, wanted: WorklistFilter, after: str | None, *, around: bool = True) -> Iterator[Image]:
+        """The images that the reader comes to next; `around`: round the end too."""
+        return self.images.following(reader, wanted, after, skip=self.claims.elsewhere(reader), around=around)
 
     def next(self, reader: str, wanted: WorklistFilter, after: str | None) -> Image:
         """The next image that needs work and that nobody else has open, else the next at all; the reader has it from now on.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 
 from pdc import __version__
 from pdc.web.api import account, adapters, images, jobs, predictions, reviews, worklist
 from pdc.web.api.errors import add_errors
 from pdc.web.api.page import page
+from pdc.web.api.parameters import refuse_unknown
 from pdc.web.api.parts import Parts
 from pdc.web.api.rates import Rates, TooFast, say_when
 from pdc.web.ui.words import language_of
@@ -20,6 +22,7 @@ ABOUT = (
     "from the page with its cookie. Every coordinate is in pixels of the stored, upright image. Times are UTC. "
     'Whatever is refused is answered with `{"error": "a sentence"}`. Fields may be added in this version, never taken away.'
 )
+TOKEN = HTTPBearer(bearerFormat="pdc_...", description="An API token of the user in whose name you work.", auto_error=False)
 GROUPS = (images, predictions, reviews, worklist, jobs, adapters, account)
 
 
@@ -27,7 +30,7 @@ def make_api(parts: Parts) -> FastAPI:
     """The app to mount at `PLACE`."""
     rates = Rates(parts.access, parts.behind.per_minute)
     api = FastAPI(
-        dependencies=[Depends(rates.count)],
+        dependencies=[Depends(rates.count), Depends(refuse_unknown), Security(TOKEN)],
         title="PDC",
         version=__version__,
         description=ABOUT,

@@ -24,7 +24,7 @@ from pdc.domain.errors import (
 from pdc.domain.message import Message
 from pdc.images.burned_in.door import TextInImage
 from pdc.web.limits.refusals import STATUS, refusal, sentence
-from pdc.web.privacy.text_route import ask
+from pdc.web.privacy.text_route import asked
 from pdc.web.watching.faults import own_up
 
 ALSO: dict[type[PdcError], int] = {
@@ -38,11 +38,17 @@ ALSO: dict[type[PdcError], int] = {
     OutOfMemory: 503,
 }
 WRONG_FIELD = "The field {field} cannot be taken: {why}. Correct it, then send the request again."
+NO_JSON = "The body is no JSON: {why} at character {n}. Correct it, then send the request again."
+NO_TYPE = Message("The body is to be JSON. Send it with the header Content-Type: application/json.")
+TEXT_IN_IT = Message(
+    "Text that may say who somebody is stands in this image. Nothing was stored; "
+    "send it again with text=paint to paint it over, or with text=keep."
+)
 NO_SUCH_PATH = Message("The API has no such address. The page /api/v1/docs lists those there are.")
 NO_SUCH_METHOD = Message("This address is not asked with this method. The page /api/v1/docs lists what it takes.")
 REFUSED = "The request was refused with status {status}; nothing was changed."
 WHY = {
-    400: "It cannot be done as it was asked.",
+    400: "It cannot be done as it was asked, or a parameter is none that the address takes.",
     401: "No login, or a token that does not work.",
     403: "Not allowed to this user, or sent from another site.",
     404: "There is no such thing, or none that this user may see.",
@@ -63,7 +69,7 @@ def errors(*also: int) -> dict[int | str, dict[str, Any]]:
 
 def add_errors(app: FastAPI) -> None:
     app.exception_handler(PdcError)(_say)
-    app.exception_handler(TextInImage)(ask)
+    app.exception_handler(TextInImage)(_ask)
     app.exception_handler(RequestValidationError)(_wrong_field)
     app.exception_handler(HTTPException)(_no_such)
     app.exception_handler(Exception)(own_up)
@@ -74,8 +80,18 @@ async def _say(request: Request, error: Exception) -> Response:
     return refusal(request, error, (STATUS | ALSO).get(type(error), 400))
 
 
+def _ask(request: Request, found: Exception) -> Response:
+    assert isinstance(found, TextInImage)
+    return asked(request, found, TEXT_IN_IT)
+
+
 async def _wrong_field(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return sentence(request, 422, Message(NO_JSON, why=first["ctx"]["error"], n=first["loc"][1]))
+    if isinstance(error.body, bytes):
+        return sentence(request, 422, NO_TYPE)
     place, why = what_is_wrong(error.errors(), skip=1)
     return sentence(request, 422, Message(WRONG_FIELD, field=place, why=why))
 

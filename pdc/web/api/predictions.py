@@ -84,7 +84,7 @@ def routes(parts: Parts) -> APIRouter:
 
 
 def _asked(parts: Parts, asked: shapes.PredictionAsked, reader: str) -> tuple[DraftAnswer, Question]:
-    """The answer in the making, and to what. It goes through a draft with nothing on it, as on the page, which is kept nowhere."""
+    """The answer in the making, and to what. It goes through a draft with nothing on it, which is kept nowhere."""
     service, question = parts.service, parts.question(asked.image, reader, asked.task, asked.labels)
     known = service.known(asked.image, question) if asked.again else None
     return service.ask(replace(_blank(parts, asked.image, question, reader), prediction=known), asked.looks), question

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from pdc.client import shapes
 from pdc.domain.errors import NotFound
-from pdc.review.listing.entries import Order, WorklistFilter
+from pdc.review.listing.entries import STAGES, Order, WorklistFilter, check_stage
 from pdc.review.listing.sending import Sending
 from pdc.review.worklist import without_hints
 from pdc.web.api import told
@@ -22,7 +22,9 @@ Before = Annotated[str | None, Query(max_length=2000, description="`previous` of
 
 
 def wanted(
-    stage: Annotated[str, Query(max_length=200, description="Only this stage; `to do` for all that need work.")] = "",
+    stage: Annotated[
+        str, Query(description="Only this stage; `to do` for all that need work.", json_schema_extra={"enum": ["", *STAGES]})
+    ] = "",
     label: Annotated[str, Query(max_length=200, description="Only images with a mark of this label.")] = "",
     name: Annotated[str, Query(max_length=200, description="Only images whose names contain this, in any case.")] = "",
     reader: Annotated[str, Query(max_length=200, description="Only images assigned to this reader; `-`: to nobody.")] = "",
@@ -31,6 +33,7 @@ def wanted(
     ] = (Order.TIME),
 ) -> WorklistFilter:
     """The filter in a request's address."""
+    check_stage(stage)
     return WorklistFilter(stage, label, name, reader, order)
 
 
@@ -61,10 +64,10 @@ def routes(parts: Parts) -> APIRouter:
         asked: Wanted,
         after: Annotated[str | None, Query(max_length=64, description="SHA-256 of the last.")] = None,
     ) -> shapes.Image:
-        """The next image that needs work, behind the one named, and that nobody else has open. For two minutes nobody else is
-        sent to it. 404 when none is left."""
+        """The next image that needs work and that nobody else has open; behind `after` where it is given, never before it. For
+        two minutes nobody else is sent to it. 404 when none is left there, or there is no image `after`."""
         reader, sending = parts.reader(request), Sending(parts.images)
-        ahead = sending.following(reader, _asked(parts, asked), after)
+        ahead = sending.following(reader, _asked(parts, asked), after, around=False)
         found = next((image for image in ahead if sending.claims.take(image.sha256, reader)), None)
         if found is None:
             raise NotFound(ALL_DONE)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from pdc.domain.message import Message
 from pdc.images.burned_in.door import Action, TextInImage
 from pdc.review.service import ReviewService
 from pdc.web.auth import LOCAL_USER, Access
@@ -34,9 +35,14 @@ def add_text_routes(app: FastAPI, access: Access, service: ReviewService) -> Non
 
 
 def ask(request: Request, found: Exception) -> JSONResponse:
-    """409, with the picture, decoded in a thread, and the boxes. The file is sent again with `text=paint` or `text=keep`."""
+    """What the page shows its reader."""
     assert isinstance(found, TextInImage)
-    error = in_language(found.message, language_of(request))
+    return asked(request, found, found.message)
+
+
+def asked(request: Request, found: TextInImage, said: Message) -> JSONResponse:
+    """409, with the picture, decoded in a thread, and the boxes. The file is sent again with `text=paint` or `text=keep`."""
+    error = in_language(said, language_of(request))
     return JSONResponse({"error": error, "text": _shown(found)}, 409, headers={"Cache-Control": "no-store"})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from script_user import Office, Script
 
+from pdc.domain.message import Message
 from pdc.domain.users.roles import Role
 from pdc.web.ui.words import dictionaries
 
@@ -87,6 +88,59 @@ def test_the_list_is_walked_a_page_at_a_time_and_says_what_is_next_to_one_reader
     assert ada.get("/worklist/next", 404, name="no such name")["error"]
 
 
+def test_behind_the_last_of_the_list_and_behind_an_image_that_there_is_not_nothing_is_next(ada: Script):
+    shas = [ada.bring(f"ending {n}.png") for n in range(3)]
+    given, after = [], None
+    while len(given) < 9 and (answer := ada.send("GET", "/worklist/next", params={"name": "ending", "after": after or shas[0]})):
+        if answer.status_code == 404:
+            break
+        given.append(after := answer.json()["sha256"])
+    assert given == shas[1:]
+    assert "no image" in ada.get("/worklist/next", 404, name="ending", after="0" * 64)["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "words"),
+    [
+        ("/images", {"nam": "x"}, "no parameter 'nam'; it takes after, limit, name"),
+        ("/worklist", {"stgae": "done"}, "no parameter 'stgae'"),
+        ("/worklist/next", {"limit": "3"}, "no parameter 'limit'"),
+        ("/me", {"name": "x"}, "takes no parameters"),
+        ("/worklist", {"stage": "finished"}, "no stage 'finished'; use one of new, predicted"),
+        ("/worklist/progress", {"stage": "finished"}, "no stage"),
+    ],
+)
+def test_a_misspelt_parameter_or_stage_is_named(ada: Script, path: str, asked: dict, words: str):
+    assert words in ada.get(path, 400, **asked)["error"]
+
+
+def test_a_misspelt_setting_of_an_export_is_named(ada: Script):
+    assert "nams" in ada.post("/exports", {"nams": "hashed"}, 422)["error"]
+    assert "no stage 'finished'" in ada.post("/exports", {"stage": "finished"}, 400)["error"]
+
+
+def test_a_request_without_a_token_is_told_to_send_one(place: Office):
+    place.web.cookies.clear()
+    for headers in ({}, {"Authorization": "Token pdc_x"}, {"Authorization": "Basic aGFsOmhhbA=="}):
+        answer = place.web.get("/api/v1/me", headers=headers)
+        assert answer.status_code == 401 and "Authorization: Bearer TOKEN" in answer.json()["error"]
+    assert "Bearer" not in place.web.get("/api/worklist").json()["error"]
+
+
+def test_a_body_that_is_no_json_is_told_as_that(ada: Script):
+    as_json = {"Content-Type": "application/json"}
+    broken = ada.send("POST", "/predictions", content=b'{"image": }', headers=as_json)
+    untyped = ada.send("POST", "/predictions", content=b'{"image": "x"}')
+    assert (broken.status_code, untyped.status_code) == (422, 422)
+    assert "no JSON" in broken.json()["error"] and "at character 10" in broken.json()["error"]
+    assert "Content-Type: application/json" in untyped.json()["error"]
+
+
+def test_the_token_is_part_of_the_description(described: dict[str, Any]):
+    assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    assert all(of["security"] for _, of in operations(described))
+
+
 def test_a_page_of_another_site_saves_nothing_with_somebodys_cookie(place: Office, ada: Script):
     sha = ada.bring()
     place.web.cookies.clear()
@@ -99,9 +153,10 @@ def test_a_page_of_another_site_saves_nothing_with_somebodys_cookie(place: Offic
 
 
 def test_every_sentence_of_a_refusal_has_its_german():
-    names = ("adapters", "errors", "images", "jobs", "predictions", "rates", "reviews", "worklist")
+    names = ("adapters", "errors", "images", "jobs", "parameters", "predictions", "rates", "reviews", "sent", "worklist")
     modules = [sys.modules[f"pdc.web.api.{name}"] for name in names]
     said = [v for m in modules for k, v in vars(m).items() if k.isupper() and isinstance(v, str) and v.endswith(".")]
+    said += [v for m in modules for v in vars(m).values() if isinstance(v, Message)]
     said.remove(sys.modules["pdc.web.api.rates"].NO_LIBRARY)  # for the log
     told = {getattr(sentence, "text", sentence) for sentence in said}
     assert len(told) > 10 and told <= dictionaries()["de"].keys()
