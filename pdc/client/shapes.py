@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pdc.domain.users.roles import Role
 from pdc.domain.values import MAX_LABEL_LENGTH, MAX_LABELS, AdapterStatus, Origin, Status, Task, Verdict
@@ -36,7 +36,7 @@ class Shape(BaseModel):
 def what_is_wrong(errors: Sequence[Mapping[str, Any]], skip: int = 0) -> tuple[str, str]:
     """Of what pydantic says of wrong fields: the place of the first, without so many of its steps, and why."""
     place = ".".join(map(str, errors[0]["loc"][skip:])) or "body"
-    why = str(errors[0]["msg"])[:200].removesuffix(".")
+    why = str(errors[0]["msg"]).removeprefix("Value error, ")[:200].removesuffix(".")
     return place, why[:1].lower() + why[1:]
 
 
@@ -168,6 +168,12 @@ class MarkSent(Mark):
     """A mark of a review to save. What it says of the model is stored where the prediction or revision has that mark."""
 
     model_config = STRICT
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.box is None) == (self.point is None):
+            raise ValueError("it needs either a box or a point")
+        return self
 
 
 class ReviewSent(Asked):

@@ -45,7 +45,13 @@ def test_every_python_example_runs_from_the_first_to_the_last(
     assert len(examples("python")) >= 9
     assert "maria Role.ADMIN" in said or "maria admin" in said
     assert "2 {'red blood cell': 1, 'platelet': 1}" in said and "done: 2" in said
-    assert "rejected" not in said and "corrected {" in said and "revision 2 by maria" in said and "404 There is no image" in said and "export.zip" in said
+    assert (
+        "rejected" not in said
+        and "corrected {" in said
+        and "revision 2 by maria" in said
+        and "404 There is no image" in said
+        and "export.zip" in said
+    )
     assert [r.author for r in place.desk.store.reviews()] == ["maria", "maria"]
     assert known["png"].startswith(b"\x89PNG") and known["following"] is None
 

@@ -9,6 +9,9 @@ import pytest
 from PIL import Image as Pillow
 from script_user import ASKED, Office, Script
 
+from pdc.domain.values import Box
+from pdc.images.burned_in.door import Action, TextRule
+
 BOX = {"label": "platelet", "box": [1, 1, 9, 9]}
 
 
@@ -93,7 +96,7 @@ def test_a_save_of_a_script_leaves_unsaved_work_on_the_page_where_it_is(place: O
     ("sent", "status", "words"),
     [
         ({}, 400, "Send marks"),
-        ({"marks": [{"label": "platelet"}]}, 400, "either a box or a point"),
+        ({"marks": [BOX, {"label": "platelet"}]}, 422, "marks.1 cannot be taken: it needs either a box or a point"),
         ({"marks": [{"label": "worm", "box": [1, 1, 2, 2]}]}, 400, "not part of this question"),
         ({"marks": "many"}, 422, "marks"),
         ({"base_revision": -1}, 422, "base_revision"),
@@ -131,3 +134,12 @@ def test_before_a_blind_read_nothing_of_the_model_or_of_others_is_told(
     bob.post(f"/images/{sha}/reviews", {**ASKED, "base_revision": 0, "prediction": answer["id"]}, 403)
     mine = bob.post(f"/images/{sha}/reviews", {**ASKED, "base_revision": 0, "marks": []}, 201)
     assert mine["blind"] and bob.get(f"/images/{sha}/predictions")["predictions"] == [answer]
+
+
+def test_an_image_with_text_in_it_says_how_it_is_sent_again(place: Office, ada: Script, monkeypatch: pytest.MonkeyPatch):
+    rule = TextRule(Action.ASK, find=lambda *of, **how: (Box(1, 1, 9, 9),))
+    monkeypatch.setattr(place.desk.service, "text_rule", rule)
+    picture = place.picture()
+    asked = ada.send("POST", "/images", params={"name": "a.png"}, content=picture)
+    assert asked.status_code == 409 and "text=paint" in asked.json()["error"] and asked.json()["text"]["boxes"] == [[1, 1, 9, 9]]
+    assert ada.send("POST", "/images", params={"text": "paint"}, content=picture).status_code == 201

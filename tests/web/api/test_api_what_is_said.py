@@ -63,7 +63,6 @@ def test_what_is_named_in_none_is_a_label_of_the_question_without_marks(ada: Scr
         ({"marks": [BOX, {**BOX, "box": [1e6, 1e6, 2e6, 2e6]}]}, "Mark 1 of the list, counted from 0, lies outside its image"),
         ({"marks": [{**BOX, "box": [1, 1, 1, 9]}]}, "Mark 0 of the list, counted from 0, is a box without a size"),
         ({"marks": [{**BOX, "id": "a"}, BOX, {**BOX, "id": "a"}]}, "marks 0 and 2"),
-        ({"marks": [BOX, {"label": "platelet"}]}, "Mark 1 needs either a box or a point"),
         ({"marks": [], "base_revision": 7}, "no revision 7"),
     ],
 )
