@@ -81,7 +81,9 @@ def test_the_table_of_counts_is_there_and_one_click_saves_it(browser, workbench)
     reviewed(bench)
     page = open_page(browser, bench)
     data_tab(page)
-    head, row = (page.locator(f".pdc-sheet {part}").all_inner_texts() for part in ("th", "tbody tr:first-child td"))
+    head, row = (
+        page.locator(f".pdc-sheet {part}").all_inner_texts() for part in ("th", "tbody tr:last-child td")
+    )  # the newest is the first
     assert dict(zip(head, row, strict=True)) | {"When (UTC)": ""} == {
         "Image": "smear-00.png",
         "Task": "Count and box",

@@ -17,8 +17,7 @@ def test_the_first_click_in_a_scrolled_list_opens_the_row_under_the_pointer(brow
     page = open_page(browser, shared_bench, viewport={"width": 1280, "height": 620})
     press(page, "w", "Enter")
     opened(page, "smear-00.png")
-    listed = page.locator(".pdc-own").bounding_box()
-    page.mouse.move(listed["x"] + 60, listed["y"] + 30)
+    page.hover(".pdc-own", position={"x": 60, "y": 30})  # waits until the list stands still
     page.mouse.wheel(0, 2000)
     page.wait_for_function("document.querySelector('.pdc-own').scrollTop > 100")
     listed = page.locator(".pdc-own").bounding_box()  # what stands below it may have come meanwhile

@@ -21,7 +21,7 @@ from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.edit_counts import count_first_edits
 from pdc.store import Store
 from pdc.training.dataset_export import export_all, export_held_out, export_training_set, likenesses_to_learn_from
-from pdc.training.readers import readers, reviews_to_compare
+from pdc.training.readers import offered, reviews_to_compare
 
 pytestmark = pytest.mark.both_databases("nightly")
 
@@ -62,7 +62,7 @@ TAKERS: dict[str, Callable[[Store, Path], object]] = {
     "likeness": lambda store, folder: likenesses_to_learn_from(store, ImageFiles(folder / "images")),
     "suspicions": lambda store, _: reviews_to_compare(store),
     "what is new to learn": lambda store, _: store.count_usable(),
-    "readers of a fold": lambda store, _: readers(store),
+    "readers of a fold": lambda store, _: offered(store),
     "calibration": lambda store, _: scored_marks((a_prediction(), r) for r in store.reviews(unseen=True)),
     "words for scores": lambda store, _: learnt(store),
     "blind reading": lambda store, _: blind_readings([replace(r, blind=True) for r in store.reviews(unseen=True)]),
