@@ -117,6 +117,8 @@ class ListPages(LabelQueries):
 
     def _narrow(self, session: Session, rooms: Rooms, home: str, asked: Asked) -> tuple[str | None, int]:
         """The filter that fewest images pass, by its kind, if they are few; and how many names hold the text, up to that."""
+        if not asked.text and not asked.facets():
+            return None, 0
         few = few_of(_numbers(session, rooms, EVERYTHING).total())
         sizes = {kind: _numbers(session, rooms, (kind, name)).total() for kind, name in asked.facets()}
         if asked.text:
