@@ -143,21 +143,27 @@ def _add_shares(session: Session, shares: Mapping[str, Share]) -> None:
         else:
             session.add(ScoreShareRow(image_sha256=sha256, share=dump(marks)))
         _count(sums, neighbours, marks, 1)
-    known = _known(session, ScoreSumRow, {mark[:4] for mark in sums})
+    known = _known(session, ScoreSumRow, {mark[:-1] for mark in sums})
     for (*mark, right), n in sums.items():
         row = known.get(tuple(mark)) or _new(session, known, ScoreSumRow, mark, right=0, wrong=0)
         row.right, row.wrong = row.right + n * right, row.wrong + n * (not right)
-    near = _known(session, ScoreNeighbourRow, {pair[:4] for pair in neighbours})
+    near = _known(session, ScoreNeighbourRow, neighbours)
     for pair, n in neighbours.items():
         row = near.get(pair) or _new(session, near, ScoreNeighbourRow, pair, images=0)
         row.images += n
 
 
 def _known(session: Session, table: type[Sums], keys: Iterable[tuple]) -> dict[tuple, Sums]:
-    """The rows of these tasks, adapters, looks and labels."""
-    of = [table.task, table.adapter, table.looks, table.label]
-    rows = [row for key in keys for row in session.scalars(select(table).where(*(c == v for c, v in zip(of, key, strict=True))))]
-    return {tuple(getattr(row, c.name) for c in inspect(table).primary_key): row for row in rows}
+    """The rows of these keys, by the key."""
+    *of, last = columns = inspect(table).primary_key
+    groups: dict[tuple, set] = defaultdict(set)
+    for *key, value in keys:
+        groups[tuple(key)].add(value)
+    found: dict[tuple, Sums] = {}
+    for key, values in groups.items():
+        query = select(table).where(*(column == value for column, value in zip(of, key, strict=True)), last.in_(values))
+        found |= {tuple(getattr(row, column.name) for column in columns): row for row in session.scalars(query)}
+    return found
 
 
 def _count(sums: Counter, neighbours: Counter, marks: Sequence[tuple], by: int) -> None:
