@@ -30,7 +30,7 @@ from pdc.web.auth import LOCAL_USER, Access
 from pdc.web.ui.words import in_language, language_of
 from pdc.web.ui.worklist import filter_from
 
-MOST_ROWS, MOST_LOOKED = 200, 2000  # rows of the table on the page, and images that are looked at for it; the CSV has all
+MOST_ROWS, MOST_LOOKED = 200, 2000  # rows of the table on the page, and reviews that are looked at for it; the CSV has all
 
 
 class Decision(BaseModel):
