@@ -34,10 +34,11 @@ export class Listing {
     const key = JSON.stringify(wanted);
     const anew = key !== this.shown;
     const opened = Boolean(current) && (anew ? !filters(wanted).length && (this.order ?? wanted.order) === wanted.order : current !== rows.current);
-    const around = opened ? current : anew ? null : rows.anchor;
+    const { anchor } = rows;
+    const around = opened ? current : anew ? null : anchor;
     const known = !anew && !opened && current === rows.current && this.version;
     const said = await asked({ ...wanted, ...(around ? { around } : {}) }, known ? { "If-None-Match": known } : {});
-    return said && { ...said, key, order: wanted.order, anew, reveal: opened, load: (place) => asked({ ...wanted, ...place }) };
+    return said && { ...said, key, order: wanted.order, anew, reveal: opened, anchor, load: (place) => asked({ ...wanted, ...place }) };
   }
 
   keep({ key, order, version }) { Object.assign(this, { shown: key, order, version }); }

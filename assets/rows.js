@@ -41,9 +41,9 @@ export class Rows {
   get anchor() { return this.rows[this.top] ? this.rows[this.top][0] : null; }
 
   // Other rows, of which the one that was in sight stays where it was; or, `anew`, from their first on. `reveal`: the open image
-  // is brought into sight.
-  show(part, current, load = null, { anew = false, reveal = current !== this.current } = {}) {
-    const [before, { scrollTop }] = [this.rows, this.root];
+  // is brought into sight, unless the list was scrolled since its part was asked for, when `anchor` was in sight.
+  show(part, current, load = null, { anew = false, reveal = current !== this.current, anchor = this.anchor } = {}) {
+    const [before, { scrollTop }, scrolled] = [this.rows, this.root, this.anchor !== anchor];
     this.pages = new Pages(part, load);
     this.current = current;
     const held = anew ? null : found(before, this.active, this.rows);
@@ -54,7 +54,7 @@ export class Rows {
     this.stretch();
     const seen = anew ? null : found(before, this.top, this.rows);
     this.root.scrollTop = seen ? scrollTop + (seen.is - seen.was) * HEIGHT : 0;
-    if (reveal) this.scroll(this.place(current));
+    if (reveal && !(scrolled && seen)) this.scroll(this.place(current));
     this.render();
   }
 

@@ -120,6 +120,21 @@ TYPE_WHILE_A_LIST_COMES = """
 """
 
 
+def test_a_list_that_is_scrolled_while_an_image_opens_stays_where_it_is(browser, shared_bench: Workbench) -> None:
+    shared_bench.add(14)
+    page = open_page(browser, shared_bench, viewport={"width": 1280, "height": 620})
+    page.wait_for_selector(".pdc-item")
+    page.evaluate(HOLD_LISTS)
+    press(page, "w", "Enter")
+    opened(page, "smear-00.png")
+    page.wait_for_function("window.held.length > 0")
+    page.evaluate("document.querySelector('.pdc-own').scrollTop = 300")
+    page.wait_for_function("window.held.splice(0).forEach((go) => go()), document.querySelector('.pdc-item[data-current]')")
+    assert page.evaluate("document.querySelector('.pdc-own').scrollTop") == 300
+    assert not page.errors
+    page.close()
+
+
 def test_a_letter_typed_while_a_list_is_under_way_is_searched_for(browser, shared_bench: Workbench) -> None:
     shared_bench.add(2)
     page = open_page(browser, shared_bench)
