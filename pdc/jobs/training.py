@@ -7,6 +7,7 @@ process has died; it then goes on from its last checkpoint.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ LOOK_SECONDS = 0.5
 WAITING = Message("Waiting for a process that trains.")
 NOT_MEASURED = "The measuring ended with code {code}: {said}"
 LAST_WORDS = 300  # characters of what a command printed last
+MEASURING = re.compile(r"^Measuring (?P<name>.+): (?P<done>\d+) of (?P<total>\d+)", re.MULTILINE)
 
 
 class Training:
@@ -182,12 +184,20 @@ class Evaluating:
         launched = self.launcher.start(Command(words, output, environment(self.settings)))
         try:
             while launched.code() is None:
-                report(0, None, Message("Measuring"))
+                report(*_how_far(output))
                 sleep(LOOK_SECONDS)
         except BaseException:
             launched.kill()
             raise
         return _measured(output, launched.code() or 0)
+
+
+def _how_far(output: Path) -> tuple[int, int | None, Message]:
+    """What the measuring printed last of how far it is: questions done, questions in all, and whose answers they are."""
+    *_, last = [None, *MEASURING.finditer(output.read_text("utf-8", "replace") if output.exists() else "")]
+    if last is None:
+        return 0, None, Message("Measuring")
+    return int(last["done"]), int(last["total"]), Message("Measuring {name}", name=Message(last["name"]))
 
 
 def _measured(output: Path, code: int) -> Result:
