@@ -114,8 +114,8 @@ class Lab:
 
     def page(self) -> object:
         """The first page of the list, as its route answers it."""
-        wanted = WorklistFilter()
-        return self.images.page("ada", wanted), self.images.progress("ada", wanted)
+        page = self.images.page("ada", wanted := WorklistFilter())
+        return page, self.images.progress("ada", wanted, page.counted)
 
 
 Act = Callable[[Lab], Callable[[], object]]

@@ -12,7 +12,7 @@ from pdc.domain.errors import Forbidden, NotFound
 from pdc.domain.users.roles import Action
 from pdc.domain.values import Image
 from pdc.review.listing.batches import batch_of
-from pdc.review.listing.entries import END, TO_DO, Entry, Order, Page, Progress, Stage, WorklistFilter
+from pdc.review.listing.entries import END, TO_DO, Counted, Entry, Order, Page, Progress, Stage, WorklistFilter
 from pdc.review.listing.facts import mode_of
 from pdc.review.listing.parts import around_place, before_place, behind_place
 from pdc.review.listing.reading import BY_TIME, Place, Reading, View, asked_of, sections_of
@@ -58,8 +58,7 @@ class Worklist:
         else:
             row = self._row(reading, around)
             found = around_place(reading, reading.place_of(row) if row else None, limit)
-        counted, capped = self._counted(reading)
-        return Page(self._entries(found.rows), found.first, found.last, _total(counted, capped), capped)
+        return Page(self._entries(found.rows), found.first, found.last, self._counted(reading))
 
     def version(self) -> str:
         """Is another after each change of what lists show."""
@@ -92,11 +91,10 @@ class Worklist:
         walks += [replace(reading, sections=((section,),)).walk(at_once=AT_ONCE) for section in others]
         return self._entries([row for _, row in islice(chain(*walks), most)])
 
-    def count_held(self, reader: str, wanted: WorklistFilter) -> tuple[int, bool]:
-        """How many of the list's images are held back, and whether there may be more."""
+    def count_held(self, reader: str, wanted: WorklistFilter) -> Counted:
+        """Those of the list's images that are held back."""
         reading = self._reading(reader, wanted)
-        counted, capped = self._counted(replace(reading, asked=replace(reading.asked, held=True)))
-        return _total(counted, capped), capped
+        return self._counted(replace(reading, asked=replace(reading.asked, held=True)))
 
     def following(
         self, reader: str, wanted: WorklistFilter, after: str | None, skip: Collection[str] = (), *, around: bool = True
@@ -124,13 +122,13 @@ class Worklist:
             raise NotFound("There are no images here; upload some, open an example, or show all.")
         return self._entries([row])[0].image
 
-    def progress(self, reader: str, wanted: WorklistFilter) -> Progress:
-        """Of the images that are wanted, and this reader's pace."""
-        counted, capped = self._counted(self._reading(reader, wanted))
-        auto_accepted, predicted = counted[Stage.AUTO_ACCEPTED], counted[Stage.PREDICTED]
-        done = sum(n for stage, n in counted.items() if not Stage(stage).open) - auto_accepted
+    def progress(self, reader: str, wanted: WorklistFilter, counted: Counted | None = None) -> Progress:
+        """Of the images that are wanted, which a page of them has `counted` already, and this reader's pace."""
+        counted = counted or self._counted(self._reading(reader, wanted))
+        auto_accepted, predicted = (counted.stages.get(stage, 0) for stage in (Stage.AUTO_ACCEPTED, Stage.PREDICTED))
+        done = sum(n for stage, n in counted.stages.items() if not Stage(stage).open) - auto_accepted
         speed = pace(self.store.read_since(reader, datetime.now(UTC) - PACE_WINDOW))
-        return Progress(done, _total(counted, capped), speed, auto_accepted, predicted, capped, self.upkeep.waiting())
+        return Progress(done, counted.total, speed, auto_accepted, predicted, counted.capped, self.upkeep.waiting())
 
     def _reading(self, reader: str, wanted: WorklistFilter) -> Reading:
         """What is asked for, of rows that are up to date."""
@@ -164,12 +162,11 @@ class Worklist:
                 break
             yield row
 
-    def _counted(self, reading: Reading) -> tuple[Counter[str], bool]:
-        """How many are asked for, by stage, and whether there may be more."""
-        counted, capped = self.store.count_listed(reading.view.rooms, reading.view.home, reading.asked)
+    def _counted(self, reading: Reading) -> Counted:
+        stages, capped = self.store.count_listed(reading.view.rooms, reading.view.home, reading.asked)
         if reading.asked.open:
-            counted = Counter({stage: n for stage, n in counted.items() if Stage(stage).open})
-        return counted, capped
+            stages = Counter({stage: n for stage, n in stages.items() if Stage(stage).open})
+        return Counted(min(stages.total(), MOST) if capped else stages.total(), stages, capped)
 
     def _images(self, rows: Iterator[ListedRow]) -> Iterator[Image]:
         return (self._entries([row])[0].image for row in rows)
@@ -196,11 +193,6 @@ class Worklist:
     def send_back(self, sha: str, by: str, note: str = "") -> None:
         """Ask for it to be looked at again. The next save takes it off the pile."""
         self.store.add_events([sha], EventKind.SENT_BACK, by=by, note=note)
-
-
-def _total(counted: Counter[str], capped: bool) -> int:
-    """Of those that nobody counted to the end at least so many."""
-    return min(counted.total(), MOST) if capped else counted.total()
 
 
 def without_hints(wanted: WorklistFilter, blind: bool) -> WorklistFilter:

@@ -20,7 +20,7 @@ from pdc.formats.outgoing.file_names import Names, caller
 from pdc.formats.outgoing.zips import zipped
 from pdc.formats.registry import FORMATS
 from pdc.review.agreement.reports import Reports
-from pdc.review.listing.entries import Entry, Stage, WorklistFilter
+from pdc.review.listing.entries import Counted, Entry, Stage, WorklistFilter
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist, without_hints
 from pdc.spool import spooled
@@ -99,8 +99,8 @@ class Data:
             names=names_in(request),
         )
 
-    def held(self, request: Request | ByJob) -> tuple[int, bool]:
-        """How many of the images in the list are held back, and whether there may be more."""
+    def held(self, request: Request | ByJob) -> Counted:
+        """The images in the list that are held back."""
         return self.images.count_held(self.reader(request), self.wanted(request))
 
     def record_export(self, request: Request, format: str, images: int) -> None:
@@ -193,9 +193,9 @@ def _count_routes(app: FastAPI, data: Data) -> None:
         """The newest rows of the table of counts; `more`: there may be others. `held`: how many images of the list are held back,
         or more where it is `capped`."""
         rows, more = data.newest(request)
-        labels, (held, capped) = labels_of(rows), data.held(request)
+        labels, held = labels_of(rows), data.held(request)
         told = {"labels": labels, "rows": [_row(r, labels) for r in rows], "more": more}
-        return JSONResponse({**told, "held": held, "capped": capped})
+        return JSONResponse({**told, "held": held.total, "capped": held.capped})
 
     @app.get("/api/data/counts.csv")
     def counts_csv(request: Request) -> StreamingResponse:

@@ -193,8 +193,8 @@ def _first_page(service: ReviewService) -> None:
 
 def page(listed: Worklist, wanted: WorklistFilter) -> dict[str, Any]:
     """What the route of the list answers."""
-    progress = listed.progress(READER, wanted)
-    shown = worklist_part(listed.page(READER, wanted), {})
+    found = listed.page(READER, wanted)
+    progress, shown = listed.progress(READER, wanted, found.counted), worklist_part(found, {})
     readers, labels = listed.readers(), listed.store.labels()
     return shown | worklist_page(progress, PrefetchState(0), PoolState(), readers=readers, labels=labels, visitors=None)
 

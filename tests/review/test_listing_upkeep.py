@@ -92,9 +92,9 @@ def test_a_total_that_has_to_be_counted_goes_no_further_than_a_thousand(desk: De
     for module in (pages, worklist):
         monkeypatch.setattr(module, "MOST", 3)
     page = desk.images.page("ada", WorklistFilter(name="field"), limit=2)
-    assert (page.total, page.capped) == (3, True)
-    assert not desk.images.page("ada", WorklistFilter(name="field 1"), limit=2).capped
-    assert desk.images.page("ada", WorklistFilter(), limit=2).total == 5  # kept, not counted
+    assert (page.counted.total, page.counted.capped) == (3, True)
+    assert not desk.images.page("ada", WorklistFilter(name="field 1"), limit=2).counted.capped
+    assert desk.images.page("ada", WorklistFilter(), limit=2).counted.total == 5  # kept, not counted
 
 
 def test_no_more_names_are_looked_through_for_a_total_than_can_be(desk: Desk, monkeypatch: pytest.MonkeyPatch):
@@ -105,9 +105,9 @@ def test_no_more_names_are_looked_through_for_a_total_than_can_be(desk: Desk, mo
     for named, found in ((10, (4, False)), (3, (2, True))):  # of three names one is retired
         monkeypatch.setattr(pages, "NAMED", named)
         page = desk.images.page("ada", WorklistFilter(name="field"))
-        assert (page.total, page.capped) == found and len(page.entries) == 4
+        assert (page.counted.total, page.counted.capped) == found and len(page.entries) == 4
     rare = desk.images.page("ada", WorklistFilter(name="field", stage=Stage.PREDICTED))  # few are in this stage
-    assert (rare.total, rare.capped, [e.image.sha256 for e in rare.entries]) == (1, False, [shas[3]])
+    assert (rare.counted.total, rare.counted.capped, [e.image.sha256 for e in rare.entries]) == (1, False, [shas[3]])
 
 
 def test_a_filter_finds_the_same_whether_few_or_many_images_pass_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):

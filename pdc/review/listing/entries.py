@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,12 +107,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """How long a list is, at least so long where it is `capped`, and how many of its images are in each stage."""
+
+    total: int
+    stages: Mapping[str, int]
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A part of a list. `first` and `last` are what to ask for the part before or after it: None where the list begins or ends
-    there. `total` is how long the list is, at least so long where it is `capped`."""
+    there. `counted` is about the whole list."""
 
     entries: tuple[Entry, ...]
     first: str | None
     last: str | None
-    total: int
-    capped: bool = False
+    counted: Counted

@@ -54,8 +54,8 @@ def routes(parts: Parts) -> APIRouter:
             images=[told.entry(e, language) for e in found.entries],
             next=found.last,
             previous=found.first,
-            total=found.total,
-            capped=found.capped,
+            total=found.counted.total,
+            capped=found.counted.capped,
         )
 
     @router.get("/worklist/next", responses=errors())

@@ -15,7 +15,7 @@ from pdc.domain.message import Message
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.limits.keeping import KEPT
 from pdc.review.listing.claims import Claims
-from pdc.review.listing.entries import WorklistFilter
+from pdc.review.listing.entries import Page, WorklistFilter
 from pdc.review.prefetch import Prefetcher
 from pdc.review.worklist import Worklist, without_hints
 from pdc.web.auth import LOCAL_USER, Access
@@ -63,14 +63,13 @@ class Listing:
 
     def part(self, reader: str, asked: Mapping[str, str], language: str) -> dict[str, Any]:
         """The rows behind or before a place."""
-        page = self.images.page(reader, self.wanted(asked), **place_in(asked))
-        return worklist_part(page, self.claims.told(reader), language)
+        return worklist_part(self._page(reader, asked), self.claims.told(reader), language)
 
     def head(self, reader: str, asked: Mapping[str, str], language: str) -> dict[str, Any]:
         """The rows around an image or from the top, and all that stands above and below them."""
-        images, wanted = self.images, self.wanted(asked)
-        return self.part(reader, asked, language) | worklist_page(
-            images.progress(reader, wanted),
+        images, page = self.images, self._page(reader, asked)
+        return worklist_part(page, self.claims.told(reader), language) | worklist_page(
+            images.progress(reader, self.wanted(asked), page.counted),
             self.prefetcher.now,
             self.pool.now if self.pool else PoolState(),
             readers=images.readers(),
@@ -79,6 +78,9 @@ class Listing:
             visitors=self.kept if images.service.private else None,
             language=language,
         )
+
+    def _page(self, reader: str, asked: Mapping[str, str]) -> Page:
+        return self.images.page(reader, self.wanted(asked), **place_in(asked))
 
     def tag(self, reader: str, asked: Mapping[str, str], language: str) -> str:
         """An ETag of the head of a list: another one where anything in it may be another, wherever in the list it is."""

@@ -73,7 +73,8 @@ def worklist_part(page: Page, elsewhere: Mapping[str, str], language: str = "en"
     """Rows of the list: [sha256, name, stage, detail, reader, held back]; the places before and behind them, null where the
     list begins or ends there; and how long the list is. `elsewhere`: which images are open at somebody else."""
     rows = [_row(entry, elsewhere.get(entry.image.sha256), language) for entry in page.entries]
-    return {"rows": rows, "first": page.first, "last": page.last, "total": page.total, "capped": page.capped}
+    counted = {"total": page.counted.total, "capped": page.counted.capped}
+    return {"rows": rows, "first": page.first, "last": page.last, **counted}
 
 
 def worklist_page(
