@@ -189,7 +189,9 @@ class Evaluating:
         except BaseException:
             launched.kill()
             raise
-        return _measured(output, launched.code() or 0)
+        measured, (_, total, words) = _measured(output, launched.code() or 0), _how_far(output)
+        report(total or 0, total, words)
+        return measured
 
 
 def _how_far(output: Path) -> tuple[int, int | None, Message]:
