@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
@@ -15,7 +15,8 @@ import typer
 
 from finetune.cli.options import Place, settings_of
 from finetune.evaluate.suspicions.reads import Read
-from finetune.evaluate.suspicions.report import Copies, find_suspicions
+from finetune.evaluate.suspicions.report import find_suspicions
+from finetune.evaluate.suspicions.suspicion import Copies
 from pdc.adapters.suspicions import told
 from pdc.cli.entry import DONE, FAILED, can_go_on
 from pdc.cli.progress import shown
@@ -24,9 +25,11 @@ from pdc.domain.certainty.counts import CountModels
 from pdc.domain.doubt import unlike
 from pdc.domain.errors import PdcError
 from pdc.domain.progress import Progress, follow, unseen
-from pdc.domain.values import Prediction, Review
+from pdc.domain.values import Prediction, Question, Review
 from pdc.files import read_json
 from pdc.settings import Settings
+from pdc.spool import spooled
+from pdc.store.database import pieces
 from pdc.training.readers import not_left_out, reader_of, reviews_to_compare
 from pdc.training.run_folder import Run
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pdc.review.answering import Answers
     from pdc.store import Store
 
+CHUNK = 200  # reviews that are in memory with their answers at once
 FEWEST = 5  # reviews of a reader, below which chance explains nearly everything, so the base is not asked for them
 AGAIN = "The same command goes on: answers of the base model are stored as they come."
 log = logging.getLogger(__name__)
@@ -87,12 +91,36 @@ def compare_reviews(
     """
     at, imported = datetime.now(UTC), store.import_files()
     confirmed = {(e.image_sha256, e.reader): e.at for e in store.confirmations()}
-    named = [(reader_of(r, imported), r) for r in reviews_to_compare(store) if wanted(r)]
-    open_ = [(n, r) for n, r in named if not (known := confirmed.get((r.image_sha256, n))) or known < r.created_at]
-    base = BaseAnswers(store, settings)
-    reads = base.reads(open_, ask, progress)
-    report = find_suspicions(reads, base.models({n for r in reads for n in r.labels}), copies_of(store, settings, reads))
-    return {"at": at.isoformat(), **report.to_json()}
+    named = ((reader_of(r, imported), r) for r in reviews_to_compare(store) if wanted(r))
+    number, labels, images = Counter[str](), set[str](), set[str]()
+
+    def unconfirmed() -> Iterator[tuple[str, Review]]:
+        for reader, review in named:
+            if not (known := confirmed.get((review.image_sha256, reader))) or known < review.created_at:
+                number[reader] += 1
+                labels.update(review.question.labels)
+                images.add(review.image_sha256)
+                yield reader, review
+
+    reviews, base = spooled(unconfirmed()), BaseAnswers(store, settings)
+    copies, reads = copies_of(store, settings, images), base.reads(reviews, number, ask, progress)
+    return {"at": at.isoformat(), **find_suspicions(reads, base.models(labels), copies).to_json()}
+
+
+class StoredAnswers:
+    """What was answered before about a few images: by the base, oldest first, and what their readers were `shown`, by id."""
+
+    def __init__(self, of_base: Iterable[Prediction], shown: Mapping[str, Prediction]) -> None:
+        self.shown, self._of_base = shown, defaultdict[str, list[Prediction]](list)
+        for prediction in of_base:
+            self._of_base[prediction.image_sha256].append(prediction)
+
+    def of(self, review: Review, asked: Question | None) -> Prediction | None:
+        """The answer that the reader was shown, if it is the base's; else its newest one about all that it can be `asked`."""
+        of_base = self._of_base.get(review.image_sha256, [])
+        if shown := next((p for p in of_base if p.id == review.prediction_id), None):
+            return shown
+        return next((p for p in reversed(of_base) if asked and not unasked(p, asked)), None)
 
 
 class BaseAnswers:
@@ -101,31 +129,34 @@ class BaseAnswers:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
         self.answers = _answers(store, settings)
-        self._predictions = {p.id: p for p in store.predictions()}
-        self._of_base: dict[str, list[Prediction]] = defaultdict(list)
-        for prediction in filter(self._is_of_base, self._predictions.values()):
-            self._of_base[prediction.image_sha256].append(prediction)
 
-    def reads(self, reviews: Sequence[tuple[str, Review]], ask: int, progress: Progress) -> list[Read]:
-        """Each reader's reviews beside the base's answers."""
-        stored = {review.id: self._stored(review) for _, review in reviews}
-        number = Counter(reader for reader, _ in reviews)
-        unknown = [(n, r) for n, r in reviews if stored[r.id] is None and number[n] >= FEWEST and self._can_be_asked(r)]
-        stored |= self._asked(list(islice(take_turns(unknown), ask)), progress)
-        return [self._read(reader, review, stored[review.id]) for reader, review in reviews]
+    def reads(
+        self, reviews: Collection[tuple[str, Review]], number: Mapping[str, int], ask: int, progress: Progress
+    ) -> Iterator[Read]:
+        """Each reader's reviews beside the base's answers; a reader has the `number` of them."""
+        unknown = defaultdict[str, list[Review]](list)
+        for part in pieces(follow("Comparing reviews", reviews, progress), CHUNK):
+            stored = self._stored([review for _, review in part])
+            for reader, review in part:
+                base = stored.of(review, self.answers.asked(review.question))
+                if base is None and number[reader] >= FEWEST and len(unknown[reader]) < ask and self._can_be_asked(review):
+                    unknown[reader].append(review)
+                else:
+                    yield self._read(reader, review, base, stored)
+        asked = self._asked(list(islice(take_turns((n, r) for n, some in unknown.items() for r in some), ask)), progress)
+        for reader, some in unknown.items():
+            stored = self._stored(some)
+            yield from (self._read(reader, review, asked.get(review.id), stored) for review in some)
 
-    def _stored(self, review: Review) -> Prediction | None:
-        """The answer that the reader was shown, if it is the base's; else its newest one about all that it can be asked."""
-        of_base = self._of_base.get(review.image_sha256, [])
-        if shown := next((p for p in of_base if p.id == review.prediction_id), None):
-            return shown
-        asked = self.answers.asked(review.question)
-        return next((p for p in reversed(of_base) if asked and not unasked(p, asked)), None)
+    def _stored(self, reviews: Collection[Review]) -> StoredAnswers:
+        """What was answered before about the images of these reviews (a few)."""
+        of_base = self.store.answers_of_base({r.image_sha256 for r in reviews}, self.settings.base)
+        shown = self.store.predictions_by_id({r.prediction_id for r in reviews if r.prediction_id})
+        return StoredAnswers(list(filter(self._is_of_today, of_base)), shown)
 
-    def _is_of_base(self, prediction: Prediction) -> bool:
-        """Whether the base model gave it, alone, with the weights of today."""
-        present = not self.answers.versions or prediction.version in self.answers.versions
-        return prediction.adapter is None and prediction.model == self.settings.base and present
+    def _is_of_today(self, prediction: Prediction) -> bool:
+        """Whether the weights of today gave it."""
+        return not self.answers.versions or prediction.version in self.answers.versions
 
     def _can_be_asked(self, review: Review) -> bool:
         return review.question.task.has_marks and self.answers.asked(review.question) is not None
@@ -140,8 +171,8 @@ class BaseAnswers:
             log.warning("The base model could not be asked about all reviewed images: %s", error)
         return found
 
-    def _read(self, reader: str, review: Review, base: Prediction | None) -> Read:
-        shown = self._predictions.get(review.prediction_id or "")
+    def _read(self, reader: str, review: Review, base: Prediction | None, stored: StoredAnswers) -> Read:
+        shown = stored.shown.get(review.prediction_id or "")
         about, before = (p and judged(p, review) for p in (base, shown))
         return Read(
             reader=reader,
@@ -151,7 +182,7 @@ class BaseAnswers:
             answered=about[0] if about else None,
             judged=self._judged(base, review) if about else frozenset(),
             shown=before[0] if before else None,
-            corrects_base=shown is not None and shown is base and not review.blind,
+            corrects_base=shown is not None and base is not None and shown.id == base.id and not review.blind,
         )
 
     def _judged(self, base: Prediction | None, review: Review) -> frozenset[str]:
@@ -197,12 +228,12 @@ def take_turns(reviews: Iterable[tuple[str, Review]]) -> Iterator[Review]:
     return (review for review in chain.from_iterable(zip_longest(*by.values())) if review is not None)
 
 
-def copies_of(store: Store, settings: Settings, reads: Sequence[Read]) -> Copies:
+def copies_of(store: Store, settings: Settings, images: Set[str]) -> Copies:
     """The reviewed images that are near copies of each other, and whether both show the same whole."""
     from pdc.compose import images_of
     from pdc.images.near_duplicates import near_duplicate_pairs, show_the_same_whole
     from pdc.training.dataset_export import likenesses_of
 
-    likes = likenesses_of(store, images_of(settings), {r.image for r in reads})
+    likes = likenesses_of(store, images_of(settings), images)
     pairs = ((a, b) for a, b in near_duplicate_pairs(likes, likes) if a < b)
     return {(a, b): show_the_same_whole(likes[a], likes[b]) for a, b in pairs}

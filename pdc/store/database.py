@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -177,7 +177,7 @@ def once(session: Session, asked: Hashable, read: Callable[[], T]) -> T:
     return known[asked]
 
 
-def pieces(values: Collection[T], size: int = 500) -> Iterator[list[T]]:
+def pieces(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
     """The values, as many at a time as a query takes."""
     waiting = iter(values)
     while piece := list(islice(waiting, size)):

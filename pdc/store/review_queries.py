@@ -171,6 +171,13 @@ class ReviewQueries(ReaderQueries, SignatureQueries):
             rows = session.scalars(select(PredictionRow).where(PredictionRow.id.in_(ids)))
             return {row.id: self._prediction(session, row) for row in rows}
 
+    def answers_of_base(self, shas: Collection[str], model: str) -> list[Prediction]:
+        """What a model alone, without an adapter, said about these images (a few), oldest first."""
+        about = PredictionRow.image_sha256.in_(shas), PredictionRow.model == model, PredictionRow.adapter.is_(None)
+        with self._read() as session:
+            rows = session.scalars(select(PredictionRow).where(*about).order_by(PredictionRow.seq))
+            return [self._prediction(session, row) for row in rows]
+
     def newest_prediction(self, sha256: str, question: Question, looks: int = 1) -> Prediction | None:
         """The newest answer to this question about this image from at least so many looks, whoever gave it."""
         return self._newest_answer(sha256, question, PredictionRow.looks >= looks)

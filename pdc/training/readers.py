@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pdc.domain.errors import BadSetting
@@ -29,10 +29,10 @@ def _named(author: str, file: str | None) -> str:
     return f"{author}, imported from {file}" if file else f"{author}, imported"
 
 
-def reviews_to_compare(store: Store) -> list[Review]:
+def reviews_to_compare(store: Store) -> Iterator[Review]:
     """What folds learn from, and what each of several readers of an image made of it the first time, blind to the others."""
-    reads = (r.review for r in store.all_reads() if r.turn == 1)
-    return [*store.usable_reviews(), *(r for r in reads if r.verdict in USABLE)]
+    yield from store.each_usable()
+    yield from (r.review for r in store.all_reads() if r.turn == 1 and r.review.verdict in USABLE)
 
 
 def offered(store: Store) -> list[str]:

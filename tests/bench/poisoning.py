@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune.evaluate.suspicions.reads import Read
-from finetune.evaluate.suspicions.report import Copies, SuspicionReport, find_suspicions
+from finetune.evaluate.suspicions.report import SuspicionReport, find_suspicions
+from finetune.evaluate.suspicions.suspicion import Copies
 from finetune.evaluate.tables import align_columns
 from pdc.domain.certainty.counts import CountModel, CountModels
 from pdc.domain.values import Box, Findings, Mark

@@ -13,6 +13,7 @@ from places import Place
 from store_values import url_of
 
 from finetune.__main__ import main
+from finetune.cli import suspicions
 from finetune.cli.suspicions import compare_reviews, take_turns
 from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Task, Verdict
 from pdc.formats.importing import import_file
@@ -91,6 +92,17 @@ def test_a_lone_reader_is_named_with_the_images_and_the_exit_code_is_1(settings,
     assert "Reader eve calls 'red blood cell' 'white blood cell'" in said
     assert main([*where, "--json"]) == 1
     assert len(json.loads(capsys.readouterr().out)["found"][0]["images"]) == 15
+
+
+def test_of_many_reviews_few_are_in_memory(settings, place, monkeypatch):
+    seen = scenes(place, 40)
+    review(place, seen, SWAPPED, "eve")
+    whole, most = compare_reviews(place.store, settings), []
+    read = Store.predictions_by_id
+    monkeypatch.setattr(suspicions, "CHUNK", 15)
+    monkeypatch.setattr(Store, "predictions", lambda store, sha256=None: pytest.fail("all answers were read"))
+    monkeypatch.setattr(Store, "predictions_by_id", lambda store, ids: most.append(len(ids)) or read(store, ids))
+    assert {**compare_reviews(place.store, settings), "at": ""} == {**whole, "at": ""} and most == [15, 15, 10]
 
 
 def test_nobody_is_named_where_all_read_honestly(settings, place, capsys):

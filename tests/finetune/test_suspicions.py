@@ -10,11 +10,11 @@ import pytest
 from finetune.evaluate.suspicions.reads import Comparison, Read
 from finetune.evaluate.suspicions.report import find_suspicions
 from finetune.evaluate.suspicions.suspicion import Kind, Suspicion, significant
-from finetune.evaluate.suspicions.tails import at_least, binomial_tail, design_effect, fisher, images_at_least, images_at_most
+from finetune.evaluate.suspicions.tails import at_least, binomial_tail, design_effect, fisher, images_at_most
 from pdc.adapters.suspicions import SENTENCES
 from pdc.domain.values import Box, Findings, Mark, Point, Status
 from tests.bench import poisoning
-from tests.bench.poisoning import DRAWN_MODELS, LABELS, RED, WHITE, Dice, drawn_scenes, report_of
+from tests.bench.poisoning import DRAWN_MODELS, LABELS, RED, WHITE, Dice, drawn_scenes, folds_of, report_of
 
 FOLDS = poisoning.folds_of(LABELS)
 CLEAN = [name for name in FOLDS if name.startswith("clean")]
@@ -134,6 +134,12 @@ def test_holms_procedure_stops_at_the_first_that_chance_explains():
     assert [s.p for s in significant(some)] == [0.001] and significant([]) == []
 
 
+def test_reads_are_gone_through_once_so_that_they_need_not_be_in_memory():
+    for seed, play in enumerate(folds_of(LABELS).values()):
+        reads, copies = play(drawn_scenes(20, Dice(seed)), Dice(seed))
+        assert find_suspicions(iter(reads), DRAWN_MODELS, copies) == find_suspicions(reads, DRAWN_MODELS, copies)
+
+
 def test_every_kind_has_its_sentence():
     assert set(SENTENCES) == set(map(str, Kind))
 
@@ -145,7 +151,7 @@ def test_fishers_test_by_the_book(table, p):
 
 def test_tails_by_the_book():
     assert binomial_tail(2, 3, 0.5) == pytest.approx(0.5) and binomial_tail(0, 3, 0.5) == 1
-    assert images_at_least(2, [0.5, 0.5]) == pytest.approx(0.25) and images_at_most(0, [0.5, 0.1]) == pytest.approx(0.45)
+    assert binomial_tail(2, 2, 0.5) == pytest.approx(0.25) and images_at_most(0, [0.5, 0.1]) == pytest.approx(0.45)
     assert binomial_tail(900, 2000, 0.4) < 1e-5  # no overflow
 
 

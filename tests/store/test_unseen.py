@@ -60,7 +60,7 @@ TAKERS: dict[str, Callable[[Store, Path], object]] = {
     "held out": lambda store, folder: export_held_out(store, ImageFiles(folder / "images"), folder / "held"),
     "test sets": lambda store, folder: export_all(store, ImageFiles(folder / "i"), folder / "s", "set.jsonl", lambda _: True),
     "likeness": lambda store, folder: likenesses_to_learn_from(store, ImageFiles(folder / "images")),
-    "suspicions": lambda store, _: reviews_to_compare(store),
+    "suspicions": lambda store, _: list(reviews_to_compare(store)),
     "what is new to learn": lambda store, _: store.count_usable(),
     "readers of a fold": lambda store, _: offered(store),
     "calibration": lambda store, _: scored_marks((a_prediction(), r) for r in store.reviews(unseen=True)),

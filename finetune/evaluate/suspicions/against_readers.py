@@ -8,46 +8,77 @@ where both show the same whole: over all images, and image by image. Marks of on
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from finetune.evaluate.suspicions.reads import Fate, Read
-from finetune.evaluate.suspicions.suspicion import Kind, Suspicion, most_first
-from finetune.evaluate.suspicions.tails import at_least, design_effect, images_at_least, scaled_fisher
+from finetune.evaluate.suspicions.suspicion import Copies, Kind, Suspicion, most_first
+from finetune.evaluate.suspicions.tails import at_least, binomial_tail, design_effect, scaled_fisher
+from pdc.spool import Groups, Once, Spool
 
 ENOUGH = 20  # marks of others, below which they say too little
 MORE = 0.6  # of the marks of both readers together: what one of two honest ones may have
 SHORT = 0.75  # of the other reader's marks: fewer are too few for one image
 HONEST = 0.3  # the chance of that in an image of two honest readers
 
-Did = Callable[[Fate], bool]
-DEEDS: dict[Kind, Did] = {
-    Kind.RELABELLED_UNLIKE_OTHERS: lambda f: f.other is not None,
-    Kind.REMOVED_UNLIKE_OTHERS: lambda f: f.after is None,
-}
+DEEDS = (Kind.RELABELLED_UNLIKE_OTHERS, Kind.REMOVED_UNLIKE_OTHERS)
 
 
 @dataclass(frozen=True, slots=True)
 class SamePicture:
-    """Two reads of one image, or of near copies; `whole`: neither is a part of the other, so that counts can be compared."""
+    """What two readers left on one image, or on near copies: for each label that both were asked for, the numbers of their marks.
+    `whole`: neither is a part of the other, so that counts can be compared."""
 
-    one: Read
-    other: Read
+    readers: tuple[str, str]
+    images: tuple[str, str]
+    counts: Mapping[str, tuple[int, int]]
     whole: bool
 
+    @classmethod
+    def of(cls, one: Read, other: Read, whole: bool) -> SamePicture:
+        common = set(one.labels) & set(other.labels) if one.complete and other.complete else set[str]()
+        marked = [Counter(m.label for m in read.reviewed.marks if m.counts) for read in (one, other)]
+        counts = {label: (marked[0][label], marked[1][label]) for label in common}
+        return cls((one.reader, other.reader), (one.image, other.image), counts, whole)
 
-def compare_readers(reads: Sequence[Read]) -> Iterator[Suspicion]:
-    """For each label that the model says: what a reader does to its marks, beside what all others do."""
-    seen: dict[str, dict[str, list[tuple[str, list[Fate]]]]] = defaultdict(lambda: defaultdict(list))
-    for read in reads:
+    def turned(self) -> SamePicture:
+        """Seen from the other reader."""
+        (one, other), (here, there) = self.readers, self.images
+        return SamePicture((other, one), (there, here), {n: (b, a) for n, (a, b) in self.counts.items()}, self.whole)
+
+
+class _Marks:
+    """What one reader did to the marks of one label: of each image how many there were, and to how many each deed was done."""
+
+    def __init__(self) -> None:
+        self.images, self.n, self.other = Spool[tuple[str, int, tuple[int, ...]]](), 0, ""
+        self.done = [0 for _ in DEEDS]
+
+    def add(self, image: str, fates: Sequence[Fate]) -> None:
+        done = sum(f.other is not None for f in fates), sum(f.after is None for f in fates)
+        self.images.append((image, len(fates), done))
+        self.n, self.done = self.n + len(fates), [a + b for a, b in zip(self.done, done, strict=True)]
+        self.other = self.other or next((f.other for f in fates if f.other), "")
+
+
+class AgainstReaders:
+    """What a reader does to the model's marks, beside what all others do: `add` each read, then ask what was `compared`."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, _Marks]] = defaultdict(lambda: defaultdict(_Marks))
+
+    def add(self, read: Read) -> None:
         for label, fates in _by_label(read).items():
-            seen[label][read.reader].append((read.image, fates))
-    for label, by in seen.items():
-        for reader in by if len(by) > 1 else ():
-            others = [one for r, of in by.items() if r != reader for one in of]
-            yield from _unlike_others(reader, label, by[reader], others)
+            self._seen[label][read.reader].add(read.image, fates)
+
+    def compared(self) -> Iterator[Suspicion]:
+        """For each label that the model says."""
+        for label, by in self._seen.items():
+            effect = design_effect(n for of in by.values() for _, n, _ in of.images)
+            for reader in by if len(by) > 1 else ():
+                yield from _unlike_others(reader, label, by[reader], [of for name, of in by.items() if name != reader], effect)
 
 
 def _by_label(read: Read) -> dict[str, list[Fate]]:
@@ -57,70 +88,69 @@ def _by_label(read: Read) -> dict[str, list[Fate]]:
     return found
 
 
-def _unlike_others(
-    reader: str, label: str, own: Sequence[tuple[str, list[Fate]]], others: Sequence[tuple[str, list[Fate]]]
-) -> Iterator[Suspicion]:
-    n, others_n = _marks(own), _marks(others)
+def _unlike_others(reader: str, label: str, own: _Marks, others: Sequence[_Marks], effect: float) -> Iterator[Suspicion]:
+    others_n = sum(of.n for of in others)
     if others_n < ENOUGH:
         return
-    effect = design_effect([len(fates) for _, fates in (*own, *others)])
-    for kind, did in DEEDS.items():
-        each = [(image, sum(map(did, fates))) for image, fates in own]
-        done, others_done = sum(k for _, k in each), sum(did(f) for _, fates in others for f in fates)
-        p = scaled_fisher(done, n, others_done, others_n, effect)
-        other = (
-            next((f.other for _, fates in own for f in fates if f.other), "") if kind is not Kind.REMOVED_UNLIKE_OTHERS else ""
-        )
-        yield Suspicion(kind, reader, label, other, done, n, others_done * n / others_n, p, most_first(each), others_n)
+    for i, kind in enumerate(DEEDS):
+        done, others_done = own.done[i], sum(of.done[i] for of in others)
+        p = scaled_fisher(done, own.n, others_done, others_n, effect)
+        other = own.other if kind is Kind.RELABELLED_UNLIKE_OTHERS else ""
+        images, usual = most_first([(image, of[i]) for image, _, of in own.images]), others_done * own.n / others_n
+        yield Suspicion(kind, reader, label, other, done, own.n, usual, p, images, others_n)
 
 
-def _marks(of: Sequence[tuple[str, list[Fate]]]) -> int:
-    return sum(len(fates) for _, fates in of)
+class SamePictures:
+    """What two readers say about the very same image, or about near copies; of those by the same reader too, who should see the
+    same in them. `keep` all reads, then ask what was `compared`."""
 
+    def __init__(self, copies: Copies) -> None:
+        self.copies, self._reads, self._met, self._twice = copies, Groups[Read](), Once(), set[str]()
 
-def compare_pairs(pairs: Sequence[SamePicture]) -> Iterator[Suspicion]:
-    """For each two readers and each label: the marks that they left on the images that both have seen."""
-    for readers in dict.fromkeys((p.one.reader, p.other.reader) for p in pairs):
-        both = [p for p in pairs if (p.one.reader, p.other.reader) == readers]
-        for label in sorted({n for p in both for n in _common(p)}):
-            about = [p for p in both if label in _common(p)]
-            yield from _pair(label, about)
-            yield from _pair(label, [SamePicture(p.other, p.one, p.whole) for p in about])
+    def keep(self, reads: Iterable[Read]) -> None:
+        self._reads.extend(map(self._noted, reads))
 
+    def _noted(self, read: Read) -> tuple[str, Read]:
+        if not self._met.add(read.image):
+            self._twice.add(read.image)
+        return read.image, read
 
-def _common(pair: SamePicture) -> set[str]:
-    return set(pair.one.labels) & set(pair.other.labels) if pair.one.complete and pair.other.complete else set()
+    def compared(self) -> Iterator[Suspicion]:
+        """For each two readers and each label: the marks that they left on the images that both have seen."""
+        by: dict[tuple[str, str], Spool[SamePicture]] = defaultdict(Spool[SamePicture])
+        for pair in self._pairs():
+            by[pair.readers].append(pair)
+        for both in by.values():
+            for label in sorted({label for pair in both for label in pair.counts}):
+                about = [pair for pair in both if label in pair.counts]
+                yield from _pair(label, about)
+                yield from _pair(label, [pair.turned() for pair in about])
+
+    def _pairs(self) -> Iterator[SamePicture]:
+        for image in sorted(self._twice):
+            same = sorted(self._reads.of(image), key=lambda read: read.reader)
+            yield from (SamePicture.of(a, b, True) for a, b in combinations(same, 2) if a.reader != b.reader)
+        for (image, copy), whole in self.copies.items():
+            for two in product(self._reads.of(image), self._reads.of(copy)):
+                a, b = sorted(two, key=lambda read: (read.reader, read.image))
+                yield SamePicture.of(a, b, whole)
 
 
 def _pair(label: str, pairs: Sequence[SamePicture]) -> Iterator[Suspicion]:
-    reader, other = pairs[0].one.reader, pairs[0].other.reader
-    own, theirs = [_counts(p.one, p, label) for p in pairs], [_counts(p.other, p, label) for p in pairs]
-    n, others_n = sum(c[1] for c in own), sum(c[1] for c in theirs)
-    done, others_done = sum(c[0] for c in own), sum(c[0] for c in theirs)
-    effect = design_effect([c[1] for c in (*own, *theirs)])
-    images = most_first([(p.one.image, 1 + abs(a[0] - b[0])) for p, a, b in zip(pairs, own, theirs, strict=True)])
+    reader, other = pairs[0].readers
+    sizes, others_sizes = ([sum(of[i] for of in pair.counts.values()) for pair in pairs] for i in (0, 1))
+    n, others_n = sum(sizes), sum(others_sizes)
+    done, others_done = (sum(pair.counts[label][i] for pair in pairs) for i in (0, 1))
+    effect = design_effect([*sizes, *others_sizes])
+    apart = [(pair.images[0], abs(pair.counts[label][0] - pair.counts[label][1])) for pair in pairs]
+    images = most_first([(image, 1 + by) for image, by in apart])
     if n and others_n:
         p = scaled_fisher(done, n, others_done, others_n, effect)
         yield Suspicion(Kind.OTHER_LABELS, reader, label, other, done, n, others_done * n / others_n, p, images, others_n)
-    whole = [(a[0], b[0]) for p, a, b in zip(pairs, own, theirs, strict=True) if p.whole]
+    whole = [pair.counts[label] for pair in pairs if pair.whole]
     if more := sum(a for a, _ in whole):
         fewer = sum(b for _, b in whole)
         short = sum(b < SHORT * a for a, b in whole)
-        of_images = images_at_least(short, [HONEST] * len(whole))
+        of_images = binomial_tail(short, len(whole), HONEST)
         p = min(1.0, 2 * min(at_least(more, [a + b for a, b in whole], MORE), of_images))
         yield Suspicion(Kind.OTHER_COUNTS, reader, label, other, more, more + fewer, float(fewer), p, images, fewer)
-
-
-def _counts(read: Read, pair: SamePicture, label: str) -> tuple[int, int]:
-    """Marks of the label, and of all labels that both readers were asked for."""
-    marks = [m.label for m in read.reviewed.marks if m.counts and m.label in _common(pair)]
-    return marks.count(label), len(marks)
-
-
-def same_images(reads: Sequence[Read]) -> list[SamePicture]:
-    """Reads of the very same image by different readers."""
-    by: dict[str, list[Read]] = defaultdict(list)
-    for read in reads:
-        by[read.image].append(read)
-    pairs = (tuple(sorted(two, key=lambda r: r.reader)) for of in by.values() for two in combinations(of, 2))
-    return [SamePicture(a, b, whole=True) for a, b in pairs if a.reader != b.reader]

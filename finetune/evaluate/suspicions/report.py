@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
-from finetune.evaluate.suspicions.against_model import compare_with_model
-from finetune.evaluate.suspicions.against_readers import SamePicture, compare_pairs, compare_readers, same_images
+from finetune.evaluate.suspicions.against_model import AgainstModel
+from finetune.evaluate.suspicions.against_readers import AgainstReaders, SamePictures
 from finetune.evaluate.suspicions.reads import Read
-from finetune.evaluate.suspicions.suspicion import Suspicion, significant
+from finetune.evaluate.suspicions.suspicion import Copies, Suspicion, significant
 from pdc.domain.certainty.counts import CountModels
-
-Copies = Mapping[tuple[str, str], bool]
-"""two near copies (sha256, the lesser first) -> whether they show the same whole, so that neither is a part of the other"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +29,35 @@ class SuspicionReport:
         return {**numbers, "unjudged": dict(self.unjudged), "found": [s.to_json() for s in self.found]}
 
 
-def find_suspicions(reads: Sequence[Read], models: CountModels, copies: Copies | None = None) -> SuspicionReport:
-    """The reads of a fold compared with the model, with other readers, and with those of near copies; 5 % over all together."""
-    pairs = [*same_images(reads), *_copied(reads, copies or {})]
-    compared = [*compare_with_model(reads, models), *compare_readers(reads), *compare_pairs(pairs)]
-    judged = sum(bool(r.judged and r.answered) for r in reads)
-    return SuspicionReport(tuple(significant(compared)), len(reads), len({r.reader for r in reads}), judged, _unjudged(reads))
+def find_suspicions(reads: Iterable[Read], models: CountModels, copies: Copies | None = None) -> SuspicionReport:
+    """The reads of a fold compared with the model, with other readers, and with those of near copies; 5 % over all together. They
+    are gone through once; of many, few are in memory."""
+    against, beside, pictures, told = AgainstModel(models), AgainstReaders(), SamePictures(copies or {}), _Told()
+
+    def followed() -> Iterator[Read]:
+        for read in reads:
+            against.add(read)
+            beside.add(read)
+            told.add(read)
+            yield read
+
+    pictures.keep(followed())
+    compared = [*against.compared(), *beside.compared(), *pictures.compared()]
+    unjudged = {label: len(images) for label, images in told.unjudged.items()}
+    return SuspicionReport(tuple(significant(compared)), told.reviews, len(told.readers), told.compared, unjudged)
 
 
-def _copied(reads: Iterable[Read], copies: Copies) -> list[SamePicture]:
-    """Reads of near copies; by the same reader too, who should see the same in them."""
-    about = {name for pair in copies for name in pair}
-    seen = sorted((r for r in reads if r.image in about), key=lambda r: (r.reader, r.image))
-    pairs = ((a, b, copies.get((min(a.image, b.image), max(a.image, b.image)))) for a, b in combinations(seen, 2))
-    return [SamePicture(a, b, whole) for a, b, whole in pairs if whole is not None]
+class _Told:
+    """What the report says about all reads together."""
 
+    def __init__(self) -> None:
+        self.reviews, self.compared, self.readers = 0, 0, set[str]()
+        self.unjudged: dict[str, set[str]] = {}
 
-def _unjudged(reads: Iterable[Read]) -> dict[str, int]:
-    found: dict[str, set[str]] = {}
-    for read in reads:
+    def add(self, read: Read) -> None:
+        self.reviews += 1
+        self.compared += bool(read.judged and read.answered)
+        self.readers.add(read.reader)
         for label in read.labels:
             if label not in read.judged or read.answered is None:
-                found.setdefault(label, set()).add(read.image)
-    return {label: len(images) for label, images in found.items()}
+                self.unjudged.setdefault(label, set()).add(read.image)

@@ -6,10 +6,13 @@ n / (1 + (m - 1) * TOGETHER) independent ones (Kish's design effect).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, exp, floor, lgamma, log
 
+import numpy as np
+
 TOGETHER = 0.1  # correlation of the errors within an image
+NOTHING = 1e-18  # of a sum: less than a float can tell
 
 
 def design_effect(sizes: Iterable[int]) -> float:
@@ -28,7 +31,13 @@ def binomial_tail(k: int, n: int, chance: float) -> float:
     """P(at least k of n), with a chance above 0 and below 1."""
     if k <= 0:
         return 1.0
-    return min(1.0, sum(exp(_log_ways(n, i) + i * log(chance) + (n - i) * log(1 - chance)) for i in range(k, n + 1)))
+    found = 0.0
+    for i in range(k, n + 1):
+        more = exp(_log_ways(n, i) + i * log(chance) + (n - i) * log(1 - chance))
+        found += more
+        if i > n * chance and more <= found * NOTHING:  # each that follows is less
+            break
+    return min(1.0, found)
 
 
 def fisher(k: int, n: int, others_k: int, others_n: int) -> float:
@@ -44,22 +53,14 @@ def scaled_fisher(k: int, n: int, others_k: int, others_n: int, effect: float) -
     return fisher(small, size, ceil(others_k / effect - 1e-9), max(1, ceil(others_n / effect))) if small else 1.0
 
 
-def images_at_least(k: int, chances: Sequence[float]) -> float:
-    """P(k or more images), where each image has a chance of its own (Poisson binomial)."""
-    return min(1.0, sum(_poisson_binomial(chances)[k:]))
-
-
-def images_at_most(k: int, chances: Sequence[float]) -> float:
-    """P(k or fewer images)."""
-    return min(1.0, sum(_poisson_binomial(chances)[: k + 1]))
-
-
-def _poisson_binomial(chances: Sequence[float]) -> list[float]:
-    """Of the number of images: its probability at 0, 1, 2 ..."""
-    of = [1.0]
+def images_at_most(k: int, chances: Collection[float]) -> float:
+    """P(k or fewer images), where each image has a chance of its own (Poisson binomial)."""
+    of = np.zeros(k + 1)  # of the number of images: its probability at 0, 1, 2 ... k
+    of[0] = 1
     for p in chances:
-        of = [a * (1 - p) + b * p for a, b in zip([*of, 0.0], [0.0, *of], strict=True)]
-    return of
+        of[1:] = of[1:] * (1 - p) + of[:-1] * p
+        of[0] *= 1 - p
+    return min(1.0, float(of.sum()))
 
 
 def _log_ways(n: int, k: int) -> float:
