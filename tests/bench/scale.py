@@ -10,12 +10,13 @@ temporary folder. A URL names an empty database, and takes one size. What each s
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count, islice
@@ -26,10 +27,11 @@ from typing import Any, Self
 import numpy as np
 from sqlalchemy import insert
 
+from finetune.cli.suspicions import compare_reviews
 from pdc.domain.values import Box, Findings, Image, Mark, Origin, Prediction, Question, Review, Status, Task, Verdict
 from pdc.formats.outgoing.zips import zipped
 from pdc.images.intake import ImageFiles
-from pdc.images.near_duplicates import _near_hashes
+from pdc.images.near_duplicates import RULE, ImageHash, _near_hashes
 from pdc.review.ahead.pool import AnswerPool, PoolState
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.learnt.reviews import LearntReviews
@@ -37,11 +39,14 @@ from pdc.review.listing.entries import TO_DO, Order, WorklistFilter
 from pdc.review.prefetch import PrefetchState
 from pdc.review.service import ReviewService
 from pdc.review.worklist import Worklist
+from pdc.settings import Settings
 from pdc.store import Store
+from pdc.store.database import pieces
 from pdc.store.mapping import image_row, prediction_row, review_row
 from pdc.store.tables import ImageRow, PredictionRow, ReviewRow, Row
 from pdc.web.data_routes import ByJob, Data, export_of
 from pdc.web.ui.worklist import worklist_page, worklist_part
+from tests.bench.poisoning import DRAWN_MODELS
 
 QUESTION = Question(Task.COUNT_AND_BOX, ("nucleus",))
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,7 +170,7 @@ def costs(first: Filled, other: Filled, readers_only: bool) -> Costs:
     found = {name: _in_turn(part, other.parts()[name]) for name, part in first.parts().items()}
     found |= {"export, MB": (_export(first.service), _export(other.service))}
     if not readers_only:
-        ours, theirs = (_background(filled.service, filled.n) for filled in (first, other))
+        ours, theirs = (_background(filled.service, filled.n) | _audit(filled) for filled in (first, other))
         found |= {name: (ours[name], theirs[name]) for name in ours}
     return found
 
@@ -179,6 +184,26 @@ def _background(service: ReviewService, n: int) -> dict[str, float]:
     pool = AnswerPool(service, lambda: QUESTION)
     found = {"answer pool, first look": _once(pool._next), "answer pool, nothing new": _once(pool._next)}
     return found | {"near copies of all, hashes alone": _once(lambda: _near_hashes(*2 * [_hashes(n)]))}
+
+
+def _audit(filled: Filled) -> dict[str, float]:
+    """Comparing all reviews with the model's answers and with each other, as before a training. Hashes are without keypoints."""
+    hashed = (ImageHash(whole, tuple(quarters)) for whole, *quarters in _hashes(filled.n).tolist())
+    for some in pieces([*zip(Worklist(filled.service).shas(READER, WorklistFilter()), map(str, hashed), strict=True)], CHUNK):
+        filled.store.keep_likenesses(RULE, dict(some))
+    model = filled.home / Nobody.name
+    model.mkdir(exist_ok=True)
+    known = asdict(next(iter(DRAWN_MODELS.values())))
+    about = {
+        "name": Nobody.name,
+        "prompt_version": "1",
+        "labels": Nobody.labels,
+        "count_models": dict.fromkeys(Nobody.labels, known),
+    }
+    (model / "pdc.json").write_text(json.dumps(about))
+    with Memory() as memory:
+        seconds = _once(lambda: compare_reviews(filled.store, Settings(home=filled.home, model=str(model)), ask=0))
+    return {"audit, an image": seconds / filled.n, "audit, MB": memory.added}
 
 
 def _hashes(n: int) -> np.ndarray:
