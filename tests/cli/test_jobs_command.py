@@ -42,6 +42,13 @@ def test_an_export_is_asked_for_done_by_a_worker_and_shown(said, tmp_path: Path)
     assert (tmp_path / "home" / "jobs" / "1" / "pdc-yolo.zip").is_file()
 
 
+def test_an_export_takes_the_filters_of_the_list(said):
+    asked = "export format=yolo query.stage=done query.label=platelet"
+    assert f"1 {asked}: queued" in said("jobs", "start", *asked.split())
+    assert json.loads(said("jobs", "show", "1"))["asked"]["query"] == {"stage": "done", "label": "platelet"}
+    assert "no setting 'colour'" in said("jobs", "start", "export", "query.colour=red")
+
+
 def test_a_job_is_cancelled_and_tried_again_and_what_cannot_be_is_a_sentence(said):
     said("jobs", "start", "export")
     assert "1 export: cancelled" in said("jobs", "cancel", "1")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pdc.store.jobs.records import Job
 
 NONE = "There are no jobs."
+QUERY = "query."
 Id = Annotated[int, typer.Argument(metavar="JOB", help="The number of a job, as `jobs list` shows it.")]
 
 app = typer.Typer(help="Long work that goes on without a page.")
@@ -52,7 +53,9 @@ def start_job(
     kind: Annotated[str, typer.Argument(help="predict, export, train or evaluate.")],
     asked: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE", help="What it is to do, such as format=coco, labels=platelet,wbc or parts=2."),
+        typer.Argument(
+            metavar="NAME=VALUE", help="What it is to do, such as format=coco, query.stage=done, labels=platelet,wbc or parts=2."
+        ),
     ] = None,
 ) -> int:
     """Ask for a job; the app or `pdc work` does it."""
@@ -120,17 +123,23 @@ def _desk() -> JobDesk:
 
 
 def _asked(words: list[str]) -> dict[str, object]:
-    """`labels=a,b` is a list; everything else is text."""
+    """`labels=a,b` is a list, `query.stage=done` is of the object `query`; everything else is text."""
     from pdc.domain.errors import BadSetting
 
     if odd := [word for word in words if "=" not in word]:
         raise BadSetting("{word} is no NAME=VALUE; write for instance format=coco.", word=repr(odd[0]))
-    given = dict(word.split("=", 1) for word in words)
-    return {name: value.split(",") if name == "labels" else value for name, value in given.items()}
+    asked, query = dict[str, object](), dict[str, object]()
+    for name, value in (word.split("=", 1) for word in words):
+        if name.startswith(QUERY):
+            query[name.removeprefix(QUERY)] = value
+        else:
+            asked[name] = value.split(",") if name == "labels" else value
+    return {**asked, **({"query": query} if query else {})}
 
 
 def _line(job: Job) -> str:
-    about = " ".join(f"{name}={value}" for name, value in job.asked.items() if value)
+    query = {f"{QUERY}{name}": value for name, value in (job.asked.get("query") or {}).items()}
+    about = " ".join(f"{name}={value}" for name, value in {**job.asked, "query": None, **query}.items() if value)
     return f"{job.id} {' '.join(filter(None, (job.kind, about)))}: {_state(job)} (by {job.by}, {job.made:%Y-%m-%d %H:%M} UTC)"
 
 
