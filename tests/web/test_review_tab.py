@@ -81,6 +81,36 @@ def test_every_edit_is_kept_and_said(desk: Desk):
     assert "unsaved work of" in desk.choose(draft.image.sha256)[4]
 
 
+@pytest.mark.parametrize("act", ["save", "skip"])
+def test_an_autosave_that_comes_after_the_save_it_was_sent_before_brings_nothing_back(desk: Desk, act: str):
+    draft, value = opened(desk)
+    once, twice = edited(value, drawn("h1", 10)), edited(edited(value, drawn("h1", 10)), drawn("h2", 60))
+    getattr(desk.tab, act)(draft, twice, {})
+    assert desk.tab.edit(draft, once) == (gr.skip(), gr.skip())
+    assert desk.store.drafts(draft.image.sha256, ASK) == [] and stage_of(desk, draft.image.sha256) is not Stage.IN_REVIEW
+
+
+def test_what_was_edited_while_a_save_went_on_is_kept_over_what_it_saved(desk: Desk):
+    draft, value = opened(desk)
+    saved, *_ = desk.tab.save(draft, once := edited(value, drawn("h1", 10)), {})
+    desk.tab.edit(draft, edited(once, drawn("h2", 60)))
+    desk.tab.edit(saved, edited(edited(once, drawn("h2", 60)), drawn("h3", 90)))
+    (kept,) = desk.store.drafts(draft.image.sha256, ASK)
+    assert (kept.base_revision, kept.key, len(kept.findings.marks)) == (1, saved.key, 5)
+
+
+def test_what_is_edited_after_a_save_that_was_refused_is_kept(desk: Desk, monkeypatch):
+    draft, value = opened(desk)
+
+    def full(*_, **__):
+        raise StoreUnavailable("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreUnavailable):
+        patch.setattr(desk.service, "save", full)
+        desk.tab.save(draft, once := edited(value, drawn("h1", 10)), {})
+    assert desk.tab.edit(draft, once)[0].startswith("Draft saved")
+
+
 def test_an_autosave_that_fails_is_loud(desk: Desk, monkeypatch):
     draft, value = opened(desk)
 

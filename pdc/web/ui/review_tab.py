@@ -21,7 +21,7 @@ from pdc.inference.predictors.vote import MOST_LOOKS
 from pdc.review.answering import DraftAnswer, OpenAnswers
 from pdc.review.confidence_words import ConfidenceWords
 from pdc.review.counting.desk import FieldDesk
-from pdc.review.drafts import Draft
+from pdc.review.drafts import Draft, TakenWork
 from pdc.review.examples import Example, examples, first_question
 from pdc.review.listing.sending import Sending
 from pdc.review.prefetch import Prefetcher
@@ -43,6 +43,7 @@ from pdc.web.ui.screen import (
     WELCOME,
     case_of,
     editor_value,
+    edits_in,
     error_shown,
     findings_of,
     on_screen,
@@ -89,7 +90,7 @@ class ReviewTab:
         self.service, self.images, self.prefetcher = service, images, prefetcher
         self.sending = Sending(images)
         self.examples: tuple[Example, ...] = tuple(examples())
-        self.questions = Questions(service, first)
+        self.questions, self.taken = Questions(service, first), TakenWork()
         self.asking, self.sureness = OpenAnswers(service), ConfidenceWords(service.store)
         self.signing, self.panel_of_readers = Signing(service), ReadingPanel(service.reads, self.questions, images)
         self.screen: list[Any] = []
@@ -234,10 +235,10 @@ class ReviewTab:
         """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
         try:
             findings = findings_of(draft, value)
-            if draft is None or findings is None:
+            if draft is None or findings is None or (left := self.taken.left_of(draft, edits_in(value))) is None:
                 return gr.skip(), gr.skip()
-            self.service.edit(self.asking.now(draft), findings)
-            stored = notes_value(value["case"], 0, acked=int(value["edits"]))
+            self.service.edit(self.asking.now(left), findings)
+            stored = notes_value(value["case"], 0, acked=edits_in(value))
             return Message("Draft saved {time}", time=f"{datetime.now():%H:%M:%S}"), stored
         except PdcError as error:
             return Message(LOUD, error=error.message), gr.skip()
@@ -273,7 +274,8 @@ class ReviewTab:
         """Leave this image out, with a word to say so, and go on."""
         edited = self._edited(draft, value)
         try:
-            self.service.skip(edited, request_in(value))
+            with self.taken.saving(edited, edits_in(value)) as done:
+                done(self.service.skip(edited, request_in(value))[0])
         except StaleSave as refused:
             return self._conflict(edited, refused.message)
         return self._next(edited, worklist, edited.author)
@@ -366,7 +368,9 @@ class ReviewTab:
             if doubted := self.questions.doubted(seen, self.fields.holds(seen)):
                 return self._stay(doubted)
             try:
-                saved, _ = self.service.save_or_keep(seen, request_in(value))
+                with self.taken.saving(seen, edits_in(value)) as done:
+                    saved, _ = self.service.save_or_keep(seen, request_in(value))
+                    done(saved)
             except StaleSave as refused:
                 return self._conflict(seen, refused.message)
             return then(saved)

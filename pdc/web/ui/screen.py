@@ -154,6 +154,11 @@ def on_screen(draft: Draft | None, value: Any) -> Draft:
     return replace(draft, findings=findings)
 
 
+def edits_in(value: Any) -> int:
+    """How many edits the editor had made when it sent this value."""
+    return int(value.get("edits") or 0) if isinstance(value, Mapping) else 0
+
+
 def request_in(value: Any) -> str:
     """What the sender of a save calls it, so that it can be sent again and is stored once; empty where it has no name."""
     named = value.get("request") if isinstance(value, Mapping) else None
