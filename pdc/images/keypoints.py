@@ -85,20 +85,25 @@ def mirror_descriptors(descriptors: np.ndarray) -> np.ndarray:
 
 def match(a: Keypoints, b: Keypoints) -> bool:
     """Whether enough keypoints of the two agree on one map from image to image, under which both look the same."""
-    pairs = (a, b), (a.mirror(), b), (b, a), (b.mirror(), a)  # both ways: the dark corners of a turned copy hide nothing in one
-    return any(_match_unmirrored(*pair) for pair in pairs)
+    for one, other in ((a, b), (a.mirror(), b.mirror())):
+        i, j = _partners(one.descriptors, b.descriptors)  # of the mirrored `b` and `a` they are the same
+        # Both ways: the dark corners of a turned copy hide nothing in one of them.
+        if len(i) >= _wanted(a, b) and (_agree(one, b, i, j) or _agree(other, a, j, i)):
+            return True
+    return False
 
 
-def _match_unmirrored(a: Keypoints, b: Keypoints) -> bool:
+def _wanted(a: Keypoints, b: Keypoints) -> float:
+    return max(LEAST, SHARE * min(len(a.xy), len(b.xy)))
+
+
+def _agree(a: Keypoints, b: Keypoints, i: np.ndarray, j: np.ndarray) -> bool:
+    """Whether enough of these partners agree on one map."""
     import cv2
 
-    i, j = _partners(a.descriptors, b.descriptors)
-    wanted = max(LEAST, SHARE * min(len(a.xy), len(b.xy)))
-    if len(i) < wanted:
-        return False
     source, target = a.xy[i].astype(np.float32), b.xy[j].astype(np.float32)
     found, agreeing = cv2.estimateAffine2D(source, target, ransacReprojThreshold=REACH, maxIters=300)
-    if found is None or agreeing.sum() < wanted or not _plausible(found[:, :2]):
+    if found is None or agreeing.sum() < _wanted(a, b) or not _plausible(found[:, :2]):
         return False
     return _correlation(a.thumb, b.thumb, found) >= CORRELATION
 
