@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
@@ -16,7 +16,6 @@ import typer
 from finetune.cli.options import Place, settings_of
 from finetune.evaluate.suspicions.reads import Read
 from finetune.evaluate.suspicions.report import find_suspicions
-from finetune.evaluate.suspicions.suspicion import Copies
 from pdc.adapters.suspicions import told
 from pdc.cli.entry import DONE, FAILED, can_go_on
 from pdc.cli.progress import shown
@@ -89,6 +88,9 @@ def compare_reviews(
 
     Those that somebody has confirmed since they were saved are left out. The base is asked about at most `ask` images.
     """
+    from pdc.compose import images_of
+    from pdc.training.near_copies import near_copies
+
     at, imported = datetime.now(UTC), store.import_files()
     confirmed = {(e.image_sha256, e.reader): e.at for e in store.confirmations()}
     named = ((reader_of(r, imported), r) for r in reviews_to_compare(store) if wanted(r))
@@ -103,7 +105,7 @@ def compare_reviews(
                 yield reader, review
 
     reviews, base = spooled(unconfirmed()), BaseAnswers(store, settings)
-    copies, reads = copies_of(store, settings, images), base.reads(reviews, number, ask, progress)
+    copies, reads = near_copies(store, images_of(settings), images, progress), base.reads(reviews, number, ask, progress)
     return {"at": at.isoformat(), **find_suspicions(reads, base.models(labels), copies).to_json()}
 
 
@@ -226,14 +228,3 @@ def take_turns(reviews: Iterable[tuple[str, Review]]) -> Iterator[Review]:
     for reader, review in reviews:
         by[reader].append(review)
     return (review for review in chain.from_iterable(zip_longest(*by.values())) if review is not None)
-
-
-def copies_of(store: Store, settings: Settings, images: Set[str]) -> Copies:
-    """The reviewed images that are near copies of each other, and whether both show the same whole."""
-    from pdc.compose import images_of
-    from pdc.images.near_duplicates import near_duplicate_pairs, show_the_same_whole
-    from pdc.training.dataset_export import likenesses_of
-
-    likes = likenesses_of(store, images_of(settings), images)
-    pairs = ((a, b) for a, b in near_duplicate_pairs(likes, likes) if a < b)
-    return {(a, b): show_the_same_whole(likes[a], likes[b]) for a, b in pairs}

@@ -17,6 +17,7 @@ from pdc.domain.errors import NotFound
 from pdc.domain.label_changes import counts_now, question_now
 from pdc.domain.values import Question, Status, Task, Verdict
 from pdc.store.audit.chain import Chain
+from pdc.store.copy_queries import forget_copies
 from pdc.store.database import Images, each_once, of_image, pieces
 from pdc.store.image_queries import counts, seen
 from pdc.store.label_queries import LabelQueries
@@ -67,6 +68,7 @@ class ListQueries(LabelQueries):
             session.execute(delete(DraftRow).where(DraftRow.author == owner))
             for row in (LikenessRow, VectorRow):
                 session.execute(delete(row).where(row.image_sha256.in_(shas)))
+            forget_copies(session, shas)
 
     def events(self, by: str | None = None) -> list[Event]:
         """The newest event of each kind of each image, by one reader or by all, in the order in which they came."""

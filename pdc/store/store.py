@@ -8,6 +8,7 @@ from pdc.store.adapter_queries import AdapterQueries
 from pdc.store.audit.chain import Chain, RecordPlace
 from pdc.store.audit.queries import AuditQueries
 from pdc.store.claims.queries import ClaimQueries
+from pdc.store.copy_queries import CopyQueries
 from pdc.store.counting.queries import CountQueries
 from pdc.store.database import BUSY_SECONDS, open_engine
 from pdc.store.effort_queries import EffortQueries
@@ -33,6 +34,7 @@ class Store(
     LookQueries,
     EffortQueries,
     VectorQueries,
+    CopyQueries,
     TokenQueries,
     TogetherQueries,
     CountQueries,

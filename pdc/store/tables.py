@@ -274,6 +274,28 @@ class LikenessRow(Row):
     text: Mapped[str]
 
 
+class ComparedRow(Row):
+    """An image that was compared with all others that have a row here; `rule` is that of its likeness."""
+
+    __tablename__ = "compared_images"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("images.sha256"), unique=True)
+    rule: Mapped[int]
+
+
+class NearCopyRow(Row):
+    """Two images that show the same, `one` the lesser sha256. `whole`: neither is a part of the other."""
+
+    __tablename__ = "near_copies"
+    __table_args__ = (Index("ix_near_copies_other", "other"),)
+
+    one: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    other: Mapped[str] = mapped_column(ForeignKey("images.sha256"), primary_key=True)
+    whole: Mapped[bool]
+
+
 class EffortRow(Row):
     """What a review took its reader; `edits` is a JSON object, kind -> how many."""
 

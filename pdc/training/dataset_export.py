@@ -25,10 +25,11 @@ from pdc.domain.label_changes import findings_now, question_now
 from pdc.domain.progress import Progress, follow, unseen
 from pdc.domain.values import Box, Findings, Image, Mark, Prediction, Question, Review, Status, Task
 from pdc.images.intake import ImageFiles
-from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, same_original_pairs
+from pdc.images.near_duplicates import ImageHash, same_original_pairs
 from pdc.spool import spooled
 from pdc.store import Store
 from pdc.store.records import CLEANER
+from pdc.training.near_copies import likenesses_of, near_copies
 
 NO_REVIEWS = "There are no accepted or corrected reviews to train on; review some images first."
 NO_CONSENSUS = (
@@ -96,7 +97,9 @@ def export_training_set(
     known = {i.sha256: i for i in store.images()}
     rows = spooled(_rows(store, reviews, known, taught, progress))
     likes = _likenesses(store, images, {_sha256(r) for r in rows}, progress)
-    pairs = [*near_duplicate_pairs(likes, likes), *same_original_pairs({sha256: known[sha256].name for sha256 in likes})]
+    alike = near_copies(store, images, likes.keys(), progress)
+    same = same_original_pairs({sha256: known[sha256].name for sha256 in likes})
+    pairs = [*alike, *((b, a) for a, b in alike), *same]
     asked = {(r["group"], tuple(r["labels"])) for r in rows}
     held_out = _dealt(store, asked, _joined({group for group, _ in asked}, pairs, known), held_out_share)
     copies = _copies(pairs, {name for name, image in known.items() if image.group in held_out})
@@ -181,20 +184,10 @@ def _answerable(review: Review) -> Review:
     return replace(review, question=pointed, findings=carried(review.findings, question, pointed))
 
 
-def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str], progress: Progress = unseen) -> dict[str, ImageHash]:
+def _likenesses(store: Store, images: ImageFiles, reviewed: Set[str], progress: Progress = unseen) -> Mapping[str, ImageHash]:
     """Of every reviewed image, and of every held-out one, reviewed or not."""
     held_out = store.held_out_groups()
     return likenesses_of(store, images, reviewed | {i.sha256 for i in store.images() if i.group in held_out}, progress)
-
-
-def likenesses_of(store: Store, images: ImageFiles, names: Set[str], progress: Progress = unseen) -> dict[str, ImageHash]:
-    """What tells near copies of these images (sha256). Made once an image, then kept; each at once, so that a stop loses none."""
-    kept = store.likenesses(RULE)
-    new = sorted(names - kept.keys())
-    for name in follow("Looking for near copies", new, progress) if new else ():
-        kept[name] = str(hash_image(images.path(name)))
-        store.keep_likenesses(RULE, {name: kept[name]})
-    return {name: ImageHash.parse(kept[name]) for name in sorted(names)}
 
 
 def _sha256(row: Row) -> str:

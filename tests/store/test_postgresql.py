@@ -72,7 +72,8 @@ def _value(connection: Connection, table: Table, name: str, n: int) -> object:
     for key in column.foreign_keys:
         return connection.scalar(select(func.max(key.column)))
     kind = column.type.python_type
-    told = {"labels": '["polyp"]', "task": "count_and_box", "side": "training", "status": "complete"}
+    labels = f'["polyp {n}"]' if column.primary_key else '["polyp"]'
+    told = {"labels": labels, "task": "count_and_box", "side": "training", "status": "complete"}
     return told.get(name, f"{name} {n:03}") if kind is str else _PLAIN[kind.__name__](n)
 
 

@@ -172,7 +172,7 @@ def test_augmented_copies_that_say_so_in_their_names_stay_together(place: Place,
 def test_what_tells_copies_is_made_once_and_kept(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     first = reviewed(place, 3)
     made = export_training_set(place.store, place.files, tmp_path / "a").likeness
-    monkeypatch.setattr("pdc.training.dataset_export.hash_image", lambda path: pytest.fail(f"{path} was hashed again"))
+    monkeypatch.setattr("pdc.training.near_copies.hash_image", lambda path: pytest.fail(f"{path} was hashed again"))
     assert export_training_set(place.store, place.files, tmp_path / "b").likeness == made
     place.store.keep_likenesses(1, {first[0].sha256: "of an older rule"})
     with pytest.raises(pytest.fail.Exception, match=first[0].sha256):

@@ -83,8 +83,11 @@ LISTS = frozenset(
     {"image_changes", "list_state", "list_rows", "list_labels", "list_names", "list_name_parts", "list_counts", "list_batches"}
 )
 """what lists show, which a store works out anew"""
-LEFT_OUT = SUMS | LISTS | {"ended_sessions", "audit_links", "jobs", "failures", "duties", "claims"}
-"""sums, lists, ended logins, links of the record, jobs, open images, what processes tell each other: each store has its own"""
+COPIES = frozenset({"compared_images", "near_copies"})
+"""which images show the same: compared anew before a training"""
+LEFT_OUT = SUMS | LISTS | COPIES | {"ended_sessions", "audit_links", "jobs", "failures", "duties", "claims"}
+"""sums, lists, near copies, ended logins, links of the record, jobs, open images, what processes tell each other: each store has
+its own"""
 LOGINS = frozenset({"api_tokens"})
 """tables that let somebody in: archived with logins only"""
 JSON_COLUMNS = frozenset(
