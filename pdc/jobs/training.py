@@ -10,11 +10,12 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
+from pdc import files
 from pdc.domain.errors import BadSetting, NotFound, PdcError
 from pdc.domain.message import Message
 from pdc.domain.users.roles import Action
@@ -178,10 +179,14 @@ class Evaluating:
             raise NotFound("There is no adapter {name}.", name=repr(name))
 
     def __call__(self, asked: Asked, report: Report, cancelled: Cancelled) -> Result:
-        output = self.folder / str(asked["job"]) / "evaluate.txt"
+        folder = self.folder / str(asked["job"])
+        output, process = folder / "evaluate.txt", folder / "process.json"
+        _end_left(process)
         output.unlink(missing_ok=True)
         words = ("-m", "finetune", "evaluate", "--json", "--adapter", str(asked.get("adapter", "active")))
         launched = self.launcher.start(Command(words, output, environment(self.settings)))
+        if launched.pid is not None:
+            files.write_json(process, {"pid": launched.pid, "created": process_start(launched.pid)})
         try:
             while launched.code() is None:
                 report(*_how_far(output))
@@ -192,6 +197,19 @@ class Evaluating:
         measured, (_, total, words) = _measured(output, launched.code() or 0), _how_far(output)
         report(total or 0, total, words)
         return measured
+
+
+def _end_left(process: Path) -> None:
+    """The command of a worker that was killed goes on alone. It is ended: the next one goes on with its answers."""
+    import psutil
+
+    left = files.read_json(process) or {}
+    if left and process_start(left["pid"]) == left["created"] is not None:
+        with suppress(psutil.Error):
+            alone = psutil.Process(left["pid"])
+            for one in (*alone.children(recursive=True), alone):
+                one.kill()
+            alone.wait(LOOK_SECONDS)
 
 
 def _how_far(output: Path) -> tuple[int, int | None, Message]:

@@ -83,3 +83,15 @@ def test_why_a_measuring_failed_is_what_it_said_last(tmp_path: Path, go_on: Path
     with pytest.raises(BadSetting, match=r"(?s)ended with code 2: .*Measuring spring: 3 of 40"):
         evaluating = Evaluating(Settings(home=tmp_path), Instead(go_on, code=2), tmp_path / "jobs")
         evaluating({"job": 1}, report, lambda: False)
+
+
+def test_the_command_of_a_worker_that_was_killed_is_ended_before_the_next_begins(tmp_path: Path, go_on: Path, monkeypatch):
+    first, evaluating = Instead(go_on), Evaluating(Settings(home=tmp_path), launcher := Instead(go_on), tmp_path / "jobs")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LocalProcess, "kill", lambda process: None)  # nobody is left to end it
+        patch.setattr(launcher, "start", first.start)
+        evaluating({"job": 1}, lambda done, total, words: (_ for _ in ()).throw(KeyboardInterrupt), lambda: False)
+    assert first.process and first.process.code() is None
+    with pytest.raises(Ended):
+        evaluating({"job": 1}, lambda done, total, words: (_ for _ in ()).throw(Ended), lambda: False)
+    assert first.process.code() is not None
