@@ -28,7 +28,6 @@ from pdc.domain.values import Prediction, Question, Review
 from pdc.files import read_json
 from pdc.settings import Settings
 from pdc.spool import spooled
-from pdc.store.database import pieces
 from pdc.training.readers import not_left_out, reader_of, reviews_to_compare
 from pdc.training.run_folder import Run
 
@@ -136,6 +135,8 @@ class BaseAnswers:
         self, reviews: Collection[tuple[str, Review]], number: Mapping[str, int], ask: int, progress: Progress
     ) -> Iterator[Read]:
         """Each reader's reviews beside the base's answers; a reader has the `number` of them."""
+        from pdc.store.database import pieces
+
         unknown = defaultdict[str, list[Review]](list)
         for part in pieces(follow("Comparing reviews", reviews, progress), CHUNK):
             stored = self._stored([review for _, review in part])
