@@ -7,4 +7,4 @@ import sys
 from pdc.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main(["serve"]))
+    sys.exit(main(["serve", *sys.argv[1:]]))

@@ -249,3 +249,8 @@ def test_answers_for_a_folder_that_are_interrupted_end_in_one_line(tmp_path: Pat
     run.send_signal(signal.SIGINT)
     told, said = run.communicate(timeout=120)
     assert run.returncode == 130 and told == "" and said.splitlines()[-1] == "pdc: Interrupted." and "Traceback" not in said
+
+
+def test_app_py_refuses_an_option_that_it_does_not_have():
+    said = subprocess.run([sys.executable, "app.py", "--port", "3"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.returncode == 2 and "No such option: --port" in said.stderr
