@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from threading import Event
+from threading import Lock
 
 from pdc.domain.carrying import answer_to, carried, unasked
 from pdc.domain.diff import CorrectionKind, diff
@@ -18,7 +18,7 @@ from pdc.review.reading.lines import kind_of
 from pdc.store.review_queries import DraftVersion
 
 NOTHING = joined(())
-REMEMBERED, SAVE_SECONDS = 1000, 30.0  # saves, and how long one of them is waited for
+REMEMBERED, LOCKS = 1000, 64  # saves that are remembered, and locks that drafts share
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,47 +150,34 @@ class Conflict:
     theirs: Review
 
 
-@dataclass(slots=True)
-class _Save:
-    """What a save has taken along: the work up to this edit. `draft` is what the reader goes on with once it is `over`."""
-
-    edits: int
-    draft: Draft | None = None
-    over: Event = field(default_factory=Event)
-
-
 class TakenWork:
     """What the newest saves have taken along, by the key of the draft. An autosave that was sent before a save may come after it:
     kept as a draft, it would bring back what the reader changed since. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._saves: OrderedDict[str, _Save] = OrderedDict()
+        self._saves: OrderedDict[str, tuple[int, Draft]] = OrderedDict()
+        self._locks = tuple(Lock() for _ in range(LOCKS))
 
     @contextmanager
     def saving(self, draft: Draft, edits: int) -> Iterator[Callable[[Draft], None]]:
-        """While the work up to this edit is saved; call what is yielded with the draft that the save left."""
-        self._saves[draft.key] = save = _Save(edits)
+        """While the work up to this edit is saved; then call what is yielded with the draft that the reader goes on with."""
 
         def done(saved: Draft) -> None:
-            save.draft = saved
-
-        try:
-            yield done
-        finally:
-            if save.draft is None and self._saves.get(draft.key) is save:
-                del self._saves[draft.key]
-            save.over.set()
+            self._saves[draft.key] = edits, saved
             while len(self._saves) > REMEMBERED:
                 self._saves.popitem(last=False)
 
-    def left_of(self, draft: Draft, edits: int) -> Draft | None:
-        """The draft that work up to this edit belongs to: another one after a save; None where the save has it all."""
-        save = self._saves.get(draft.key)
-        if save is None:
-            return draft
-        if edits <= save.edits:
-            return None
-        save.over.wait(SAVE_SECONDS)
-        if save.draft is None:
-            return draft
-        return replace(draft, key=save.draft.key, base_revision=save.draft.base_revision, seen=save.draft.seen)
+        with self._turn(draft):
+            yield done
+
+    @contextmanager
+    def keeping(self, draft: Draft, edits: int) -> Iterator[Draft | None]:
+        """While the work up to this edit is kept: as which draft. Another one after a save; None where the save has it all."""
+        with self._turn(draft):
+            taken, saved = self._saves.get(draft.key, (-1, draft))
+            went_on = replace(draft, key=saved.key, base_revision=saved.base_revision, seen=saved.seen)
+            yield None if edits <= taken else went_on
+
+    def _turn(self, draft: Draft) -> Lock:
+        """One after the other: an autosave would come between a save and what is noted of it."""
+        return self._locks[hash(draft.key) % LOCKS]

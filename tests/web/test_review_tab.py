@@ -99,6 +99,32 @@ def test_what_was_edited_while_a_save_went_on_is_kept_over_what_it_saved(desk: D
     assert (kept.base_revision, kept.key, len(kept.findings.marks)) == (1, saved.key, 5)
 
 
+def test_an_autosave_that_is_under_way_when_a_save_comes_leaves_no_draft(desk: Desk, monkeypatch):
+    draft, value = opened(desk)
+    once, twice = edited(value, drawn("h1", 10)), edited(edited(value, drawn("h1", 10)), drawn("h2", 60))
+    keep, at_work, go_on = desk.service.keep, threading.Event(), threading.Event()
+
+    def slow(draft) -> None:
+        at_work.set()
+        go_on.wait(10)
+        keep(draft)
+
+    monkeypatch.setattr(desk.service, "keep", slow)
+    acts = [
+        threading.Thread(target=desk.tab.edit, args=(draft, once)),
+        threading.Thread(target=desk.tab.save, args=(draft, twice, {})),
+    ]
+    acts[0].start()
+    assert at_work.wait(10)
+    acts[1].start()
+    acts[1].join(0.5)  # it would be done by now, and the autosave would come after it
+    go_on.set()
+    for act in acts:
+        act.join(10)
+    assert desk.store.drafts(draft.image.sha256, ASK) == []
+    assert len(desk.store.current_review(draft.image.sha256, ASK).findings.marks) == 4
+
+
 def test_what_is_edited_after_a_save_that_was_refused_is_kept(desk: Desk, monkeypatch):
     draft, value = opened(desk)
 

@@ -235,9 +235,12 @@ class ReviewTab:
         """Keep every edit on disk as the reader's draft, and say so; say it loudly when that failed."""
         try:
             findings = findings_of(draft, value)
-            if draft is None or findings is None or (left := self.taken.left_of(draft, edits_in(value))) is None:
+            if draft is None or findings is None:
                 return gr.skip(), gr.skip()
-            self.service.edit(self.asking.now(left), findings)
+            with self.taken.keeping(draft, edits_in(value)) as kept:
+                if kept is None:
+                    return gr.skip(), gr.skip()
+                self.service.edit(self.asking.now(kept), findings)
             stored = notes_value(value["case"], 0, acked=edits_in(value))
             return Message("Draft saved {time}", time=f"{datetime.now():%H:%M:%S}"), stored
         except PdcError as error:
