@@ -155,7 +155,7 @@ class BaseAnswers:
         """What was answered before about the images of these reviews (a few)."""
         of_base = self.store.answers_of_base({r.image_sha256 for r in reviews}, self.settings.base)
         shown = self.store.predictions_by_id({r.prediction_id for r in reviews if r.prediction_id})
-        return StoredAnswers(list(filter(self._is_of_today, of_base)), shown)
+        return StoredAnswers(filter(self._is_of_today, of_base), shown)
 
     def _is_of_today(self, prediction: Prediction) -> bool:
         """Whether the weights of today gave it."""

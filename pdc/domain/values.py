@@ -270,6 +270,10 @@ class Image:
     view: View | None = None
 
 
+Copies = Mapping[tuple[str, str], bool]
+"""two near copies (sha256, the lesser first) -> whether they show the same whole, so that neither is a part of the other"""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A task and the labels asked for, in the order in which the answer lists them."""

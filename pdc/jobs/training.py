@@ -203,8 +203,8 @@ def _end_left(process: Path) -> None:
     """The command of a worker that was killed goes on alone. It is ended: the next one goes on with its answers."""
     import psutil
 
-    left = files.read_json(process) or {}
-    if left and process_start(left["pid"]) == left["created"] is not None:
+    left = files.read_json(process)
+    if left and (created := process_start(left["pid"])) is not None and created == left["created"]:
         with suppress(psutil.Error):
             alone = psutil.Process(left["pid"])
             for one in (*alone.children(recursive=True), alone):

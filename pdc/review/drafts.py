@@ -155,7 +155,7 @@ class TakenWork:
     kept as a draft, it would bring back what the reader changed since. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._saves: OrderedDict[str, tuple[int, Draft]] = OrderedDict()
+        self._saves: OrderedDict[str, tuple[int, str, int]] = OrderedDict()  # edits, then the key and the revision gone on with
         self._locks = tuple(Lock() for _ in range(LOCKS))
 
     @contextmanager
@@ -163,7 +163,7 @@ class TakenWork:
         """While the work up to this edit is saved; then call what is yielded with the draft that the reader goes on with."""
 
         def done(saved: Draft) -> None:
-            self._saves[draft.key] = edits, saved
+            self._saves[draft.key] = edits, saved.key, saved.base_revision
             while len(self._saves) > REMEMBERED:
                 self._saves.popitem(last=False)
 
@@ -174,9 +174,11 @@ class TakenWork:
     def keeping(self, draft: Draft, edits: int) -> Iterator[Draft | None]:
         """While the work up to this edit is kept: as which draft. Another one after a save; None where the save has it all."""
         with self._turn(draft):
-            taken, saved = self._saves.get(draft.key, (-1, draft))
-            went_on = replace(draft, key=saved.key, base_revision=saved.base_revision, seen=saved.seen)
-            yield None if edits <= taken else went_on
+            if (save := self._saves.get(draft.key)) is None:
+                yield draft
+                return
+            taken, key, revision = save
+            yield None if edits <= taken else replace(draft, key=key, base_revision=revision, seen=None)
 
     def _turn(self, draft: Draft) -> Lock:
         """One after the other: an autosave would come between a save and what is noted of it."""

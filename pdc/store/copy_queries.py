@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Set
 
 from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
+from pdc.domain.values import Copies
 from pdc.store.database import Database, pieces
 from pdc.store.tables import ComparedRow, NearCopyRow
-
-Copies = Mapping[tuple[str, str], bool]
-"""two near copies (sha256, the lesser first) -> whether they show the same whole, so that neither is a part of the other"""
 
 
 class CopyQueries(Database):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Set
 from itertools import islice
 
 from pdc.domain.progress import Progress, follow, unseen
+from pdc.domain.values import Copies
 from pdc.images.intake import ImageFiles
 from pdc.images.near_duplicates import RULE, ImageHash, hash_image, near_duplicate_pairs, show_the_same_whole
 from pdc.store import Store
-from pdc.store.copy_queries import Copies
 
 AT_ONCE = 2000  # images that are compared before what was found is kept
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from finetune.evaluate.suspicions.reads import Read
 from finetune.evaluate.suspicions.report import SuspicionReport, find_suspicions
-from finetune.evaluate.suspicions.suspicion import Copies
 from finetune.evaluate.tables import align_columns
 from pdc.domain.certainty.counts import CountModel, CountModels
-from pdc.domain.values import Box, Findings, Mark
+from pdc.domain.values import Box, Copies, Findings, Mark
 
 MODEL = Path(__file__).parents[2] / "assets/models/pdc-tiny"
 SIZES, SEEDS = (15, 40, 100), 20

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from finetune.evaluate.suspicions.reads import Fate, Read
-from finetune.evaluate.suspicions.suspicion import Copies, Kind, Suspicion, most_first
+from finetune.evaluate.suspicions.suspicion import Kind, Suspicion, most_first
 from finetune.evaluate.suspicions.tails import at_least, binomial_tail, design_effect, scaled_fisher
+from pdc.domain.values import Copies
 from pdc.spool import Groups, Once, Spool
 
 ENOUGH = 20  # marks of others, below which they say too little

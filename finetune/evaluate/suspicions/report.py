@@ -9,8 +9,9 @@ from typing import Any
 from finetune.evaluate.suspicions.against_model import AgainstModel
 from finetune.evaluate.suspicions.against_readers import AgainstReaders, SamePictures
 from finetune.evaluate.suspicions.reads import Read
-from finetune.evaluate.suspicions.suspicion import Copies, Suspicion, significant
+from finetune.evaluate.suspicions.suspicion import Suspicion, significant
 from pdc.domain.certainty.counts import CountModels
+from pdc.domain.values import Copies
 
 
 @dataclass(frozen=True, slots=True)

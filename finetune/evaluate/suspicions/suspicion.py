@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 LEVEL = 0.05  # chance to name anybody at all when everybody reads honestly
-Copies = Mapping[tuple[str, str], bool]
-"""two near copies (sha256, the lesser first) -> whether they show the same whole, so that neither is a part of the other"""
 
 
 class Kind(StrEnum):

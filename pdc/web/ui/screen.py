@@ -155,8 +155,9 @@ def on_screen(draft: Draft | None, value: Any) -> Draft:
 
 
 def edits_in(value: Any) -> int:
-    """How many edits the editor had made when it sent this value."""
-    return int(value.get("edits") or 0) if isinstance(value, Mapping) else 0
+    """How many edits the editor had made when it sent this value; 0 where it does not say."""
+    edits = value.get("edits") if isinstance(value, Mapping) else None
+    return edits if isinstance(edits, int) else 0
 
 
 def request_in(value: Any) -> str:
