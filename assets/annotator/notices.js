@@ -5,6 +5,8 @@ import { html, text } from "./core.js";
 import { keeper } from "./keeper.js";
 import { t } from "./words.js";
 
+const RETRY_MS = 5000;
+const LONGEST_RETRY_MS = 60000;
 const at = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 export class Notices {
@@ -14,6 +16,7 @@ export class Notices {
     this.copy = null;
     this.kept = true;
     this.stopping = false;
+    this.timer = null;
     const push = (words, run) => html("button", { type: "button", class: "pda-close", on: { click: () => run() } }, words);
     this.lostWords = html("span", {});
     this.lost = html("div", { class: "pda-notice", "data-notice": "lost", role: "alert", hidden: "" },
@@ -43,7 +46,18 @@ export class Notices {
     if (!this.editor.root.isConnected) return this.leave();
     if (back && this.unsaved) this.editor.link.tell("edit");
     else if (back) connection.settle();
+    clearTimeout(this.timer);
+    if (connection.lost) this.retry(RETRY_MS);
     this.render();
+  }
+
+  // A server that refused an edit is asked again by itself, less and less often. Gradio forgets an edit that waited for that call.
+  retry(wait) {
+    this.timer = setTimeout(() => {
+      if (!this.editor.root.isConnected) return;
+      if (this.unsaved) this.editor.link.tell("edit");
+      this.retry(Math.min(2 * wait, LONGEST_RETRY_MS));
+    }, wait);
   }
 
   opened() {

@@ -85,9 +85,11 @@ def driver(browser: Any, serve: Callable[[object], str]) -> Iterator[Driver]:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "editor" in m.text.lower() else None)
+    driver = Driver(page, received, keys)
+    driver.intercept("**/gradio_api/run/**")
     page.goto(serve(editor_app(received, keys)))
     page.wait_for_selector(".pda-toolbar")
-    yield Driver(page, received, keys)
+    yield driver
     page.close()
     assert problems == []
 

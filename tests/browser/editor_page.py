@@ -80,11 +80,21 @@ def _note(keys: list[str], name: str, value: dict) -> None:
     keys.append(f"{name} {value['case']}{region}")
 
 
+def let_through(route: Any) -> None:
+    route.continue_()
+
+
 class Driver:
     """Hands and eyes on the editor. Places are in image pixels; `screen` asks the browser where it shows the image."""
 
     def __init__(self, page: Any, received: list[dict], keys: list[str]) -> None:
         self.page, self.received, self.keys = page, received, keys
+        self.answer_calls: Callable[[Any], object] = let_through
+
+    def intercept(self, pattern: str) -> None:
+        """From here on `answer_calls` decides on each call to such a URL; to be asked for before the page is opened. A route that
+        is put in or taken out while the page runs does not hold for calls that begin at that moment."""
+        self.page.route(pattern, lambda route: self.answer_calls(route))
 
     def js(self, expression: str, argument: object = None) -> Any:
         script = f"(arg) => {{ const e = document.querySelector('.pdc-editor').pdc; return ({expression}); }}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from desk import Desk
-from editor_page import LABELS, Driver, H, W, box, editor_app, near
+from editor_page import LABELS, Driver, H, W, box, editor_app, let_through, near
 from fastapi import FastAPI
 from pictures import cells, encoded
 
@@ -36,9 +36,10 @@ def fitted(browser: Any, serve: Callable[[object], str], tmp_path_factory: Any) 
     add_fit_route(routes, Access(desk.store, folder, login=False), Fitting(desk.service, Fitter(RULES)))
     app.router.routes.insert(0, routes.router.routes[-1])  # before Gradio's, which take every path
     page = browser.new_page(viewport={"width": 1280, "height": 860})
+    driver = Driver(page, received, [])
+    driver.intercept("**/api/fit/**")
     page.goto(serve(app))
     page.wait_for_selector(".pda-toolbar")
-    driver = Driver(page, received, [])
 
     def open_cells(*marks: dict, **kw: Any) -> Driver:
         driver.js("e.fit.wait = 60000")  # however busy the machine
@@ -170,9 +171,7 @@ def test_boxes_stay_as_drawn_while_fitting_is_off_and_that_outlives_a_reload(fit
 def _slow(driver: Driver) -> Iterator[Callable[[], None]]:
     """Fits that wait: the server answers when the yielded function is called. `told` holds what was sent, with how many marks."""
     held: list[Any] = []
-    driver.page.route(
-        "**/api/fit/**", lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_()
-    )
+    driver.answer_calls = lambda route: held.append(route) if '"marks":[]' not in route.request.post_data else route.continue_()
     driver.js(
         "(window.told = [], window.send = e.link.send, "
         "e.link.send = (name) => { told.push([name, e.link.last.marks.length]); send(name); })"
@@ -187,7 +186,7 @@ def _slow(driver: Driver) -> Iterator[Callable[[], None]]:
     try:
         yield answer
     finally:
-        driver.page.unroute("**/api/fit/**")
+        driver.answer_calls = let_through
         driver.js("e.link.send = window.send")
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from editor_page import LABELS, Driver, box, draft, near
+from editor_page import LABELS, Driver, box, draft, let_through, near
 
 from pdc.web.ui.scripts import import_expression
 
@@ -227,7 +227,7 @@ def test_a_lost_connection_is_loud_and_the_copy_can_be_taken_along(driver: Drive
 def test_an_answer_to_a_call_from_before_the_loss_does_not_hide_the_bar(driver: Driver) -> None:
     driver.open(box("m1", 50, 50, 90, 90))
     held = []
-    driver.page.route("**/gradio_api/run/**", lambda route: route.continue_() if held else held.append(route))
+    driver.answer_calls = lambda route: route.continue_() if held else held.append(route)
     driver.press("n", "a")
     driver.until(lambda: held, "the call")
     driver.page.evaluate("window.dispatchEvent(new Event('offline'))")
@@ -238,7 +238,7 @@ def test_an_answer_to_a_call_from_before_the_loss_does_not_hide_the_bar(driver: 
     assert bar.is_visible()
     driver.press("2")
     bar.wait_for(state="hidden")
-    driver.page.unroute("**/gradio_api/run/**")
+    driver.answer_calls = let_through
 
 
 def test_a_connection_that_comes_back_by_itself_sends_what_was_kept(driver: Driver) -> None:
@@ -257,14 +257,28 @@ def test_a_connection_that_comes_back_by_itself_sends_what_was_kept(driver: Driv
 
 def test_a_refused_edit_is_loud_until_one_is_taken(driver: Driver) -> None:
     driver.open(box("m1", 50, 50, 90, 90))
-    driver.page.route("**/gradio_api/run/**", lambda route: route.fulfill(status=500, json={"error": "full"}))
+    driver.answer_calls = lambda route: route.fulfill(status=500, json={"error": "full"})
     driver.press("n", "a")
     bar = driver.page.get_by_role("alert").filter(has_text="Not saved")
     bar.wait_for(state="visible")
-    driver.page.unroute("**/gradio_api/run/**")
+    driver.answer_calls = let_through
     driver.press("2")
     bar.wait_for(state="hidden")
     driver.until(lambda: driver.received and driver.received[-1]["marks"][0]["label"] == LABELS[1], "both edits")
+
+
+def test_a_refused_edit_is_sent_again_by_itself(driver: Driver) -> None:
+    driver.open(box("m1", 50, 50, 90, 90))
+    refused = []
+    driver.answer_calls = lambda route: (
+        route.continue_() if refused else refused.append(route.fulfill(status=503, json={"error": "full"}))
+    )
+    driver.press("n", "a")
+    bar = driver.page.get_by_role("alert").filter(has_text="Not saved")
+    bar.wait_for(state="visible")
+    driver.until(lambda: driver.received and driver.received[-1]["marks"][0]["status"] == "accepted", "the edit again")
+    bar.wait_for(state="hidden")
+    driver.answer_calls = let_through
 
 
 def test_an_editor_that_is_built_again_adds_nothing_to_the_document(driver: Driver) -> None:

@@ -64,6 +64,8 @@ def page(browser, workbench):
     bench = workbench()
     sha = add(bench, imagecodecs.png_encode(deep()), "deep.png")
     page = open_page(browser, bench)
+    page.held = None  # the numbers' requests, once a test wants a slow line
+    page.route("**/raw/**", lambda route: route.continue_() if page.held is None else page.held.append(route))
     press(page, "w", "Enter")
     opened(page, "deep.png")
     says(page, "Answered by")
@@ -81,8 +83,7 @@ def test_the_window_changes_the_screen_and_nothing_else(page):
     value = page.evaluate("JSON.stringify(document.querySelector('.pdc-editor').pdc.doc.value())")
     stored = shown(page)
 
-    numbers: list[Any] = []  # a slow line: a slider that moves before they come would be moved in vain
-    page.route("**/raw/**", lambda route: numbers.append(route))
+    page.held = numbers = []  # a slow line: a slider that moves before they come would be moved in vain
     press(page, "i")
     panel = page.locator(".pda-deep")
     panel.get_by_text(f"The model saw brightness {view.low:g} to {view.high:g} of 65535.").wait_for()
