@@ -22,6 +22,7 @@ from pdc.inference.adapter_ref import AdapterRef, Wanted
 from pdc.inference.answer_settings import looks_of
 from pdc.inference.experts.registry import Experts
 from pdc.inference.fingerprints import LIKENESS, fingerprint
+from pdc.inference.memory import settle
 from pdc.inference.openai.http import HttpClient
 from pdc.inference.openai.remote import RemotePredictor
 from pdc.inference.predictors.experts import ExpertPredictor
@@ -194,6 +195,7 @@ def build(settings: Settings) -> tuple[FastAPI, Callable[[Callable[[str], None]]
         model.warm_up(say)
         for work in background:
             work.start()
+        settle()
         store.sum_up()  # after an upgrade this takes a while; nobody waits for it
 
     def stop() -> None:

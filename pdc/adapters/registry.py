@@ -31,6 +31,7 @@ from pdc.training.test_sets import TestSets
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Serving = tuple[tuple[Activation, Adapter], ...]
 OVERRULE = "{problem} To promote it all the same, use --force and give a reason."
 PROGRAM, SHIPPED = "PDC", "came with the model"  # by whose word and why a shipped adapter serves
 
@@ -45,6 +46,7 @@ class AdapterStore(Protocol):
     def activate(self, name: str, base: str, *, by: str, reason: str, labels: Iterable[str] | None = None) -> None: ...
     def roll_back(self, undoes: int, name: str | None, base: str, *, by: str, reason: str) -> None: ...
     def activations(self, base: str) -> list[Activation]: ...
+    def activations_version(self, base: str) -> tuple[int, int]: ...
     def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None: ...
     def add_events(self, shas: Sequence[str], kind: EventKind, *, by: str, reader: str | None = None, note: str = "") -> None: ...
     def confirmations(self, of: Collection[str] | None = None) -> list[Event]: ...
@@ -61,6 +63,7 @@ class Adapters:
         self.store, self.home, self.probe = store, home.resolve(), probe
         self.folder = Path(model).resolve() if Path(model).is_dir() else None
         self.base = Path(model).name if self.folder else model
+        self._last: tuple[tuple[int, int], Serving] | None = None  # by what version of the activations what serves
 
     def all(self) -> list[Adapter]:
         """Oldest first."""
@@ -98,7 +101,7 @@ class Adapters:
 
     def route(self) -> Route:
         """Which adapter answers about which label now."""
-        return self.store.of_moment(("route", self.base), lambda: self._route(in_force(self.history())))
+        return self.store.of_moment(("route", self.base), lambda: self._routed(self._serving()))
 
     def active(self) -> Adapter | None:
         """What should serve; of several what was promoted last. None when the base serves alone."""
@@ -284,11 +287,25 @@ class Adapters:
         roots = [root for root in (self.folder, self.home) if root and folder.is_relative_to(root)]
         return folder.relative_to(roots[0]).as_posix() if roots else str(folder)
 
-    def _route(self, line: Sequence[Activation]) -> Route:
-        return Route.of(self._ref(a) for a in answering(line) if a.adapter)
+    def _serving(self) -> Serving:
+        """What was promoted and answers; read again only after a promotion or a roll-back."""
+        version = self.store.activations_version(self.base)
+        if self._last is None or self._last[0] != version:
+            self._last = version, self._answering(in_force(self.history()))
+        return self._last[1]
 
-    def _ref(self, activation: Activation) -> AdapterRef:
-        adapter = self._placed(self.store.adapter(activation.adapter or ""))
+    def _answering(self, line: Sequence[Activation]) -> Serving:
+        return tuple((a, self.store.adapter(a.adapter)) for a in answering(line) if a.adapter)
+
+    def _route(self, line: Sequence[Activation]) -> Route:
+        return self._routed(self._answering(line))
+
+    def _routed(self, serving: Serving) -> Route:
+        """By whose folders are there now."""
+        return Route.of(self._ref(activation, adapter) for activation, adapter in serving)
+
+    def _ref(self, activation: Activation, adapter: Adapter) -> AdapterRef:
+        adapter = self._placed(adapter)
         if self.fits(adapter):
             return AdapterRef(adapter.name, adapter.path)
         if is_there(adapter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pdc.domain.errors import BadModel, BadSetting, NotFound
@@ -60,6 +60,13 @@ class AdapterQueries(Database):
         query = select(ActivationRow).where(ActivationRow.base == base).order_by(ActivationRow.seq)
         with self._read() as session:
             return [mapping.activation(row) for row in session.scalars(query)]
+
+    def activations_version(self, base: str) -> tuple[int, int]:
+        """Is another after each promotion and roll-back on that base."""
+        query = select(func.coalesce(func.max(ActivationRow.seq), 0), func.count()).where(ActivationRow.base == base)
+        with self._read() as session:
+            newest, how_many = session.execute(query).one()
+            return newest, how_many
 
     def set_metrics(self, name: str, metrics: Mapping[str, object]) -> None:
         """Note the held-out evaluation; a candidate becomes evaluated. NotFound when there is no such adapter."""

@@ -32,7 +32,7 @@ from pdc.store.engines.hints import HintedCompiler
 BUSY_SECONDS = 15.0
 MOMENTS = 3  # that a process has at a time
 _WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
-READERS = "readers"
+READERS, KNOWN = "readers", "known"
 Columns = TypeVarTuple("Columns")
 T = TypeVar("T")
 
@@ -67,9 +67,10 @@ class Database:
         return pool.checkedout() if isinstance(pool, QueuePool) else 1
 
     @contextmanager
-    def _write(self) -> Iterator[RecordedSession]:
-        """One transaction that may write; it is on disk when the block ends, with its links in the chain, or nothing of it is."""
-        with self._forgetting(), self._write_lock, sentences(self._engine.url), self._recorded() as session:
+    def _write(self, *, aside: bool = False) -> Iterator[RecordedSession]:
+        """One transaction that may write; it is on disk when the block ends, with its links in the chain, or nothing of it is.
+        `aside`: of what `once` keeps nothing depends on it, so a `moment` goes on knowing that."""
+        with self._forgetting(aside), self._write_lock, sentences(self._engine.url), self._recorded() as session:
             yield session
             session.flush()
             head = self._chain.append(session.connection(), session.entries())
@@ -101,8 +102,9 @@ class Database:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Meanwhile all that this thread reads is of one moment, and `once` reads nothing twice. A write of this thread ends the
-        moment; the next read begins another. Only for work that waits for nothing but the database. So only a few are had at a
-        time: more threads would take longer for the same, as they wait for each other's steps."""
+        moment; the next read begins another, and goes on with what `once` kept where that was written `aside`. Only for work that
+        waits for nothing but the database. So only a few are had at a time: more threads would take longer for the same, as they
+        wait for each other's steps."""
         if isinstance(self._engine.pool, StaticPool) or getattr(self._here, "moment", None):
             yield
             return
@@ -127,17 +129,17 @@ class Database:
             return once(session, asked, read)
 
     @contextmanager
-    def _forgetting(self) -> Iterator[None]:
-        """A write: whatever was read before it is out of date."""
+    def _forgetting(self, aside: bool) -> Iterator[None]:
+        """A write: whatever was read before it is out of date, but for what `once` kept where it was written `aside`."""
         moment: Moment | None = getattr(self._here, "moment", None)
         if moment is None:
             yield
             return
-        moment.end()
+        moment.end(knowing=aside)
         try:
             yield
         finally:
-            moment.end()
+            moment.end(knowing=aside)
 
 
 class Moment:
@@ -145,11 +147,12 @@ class Moment:
 
     def __init__(self) -> None:
         self._session: Session | None = None
+        self._known: dict[Hashable, Any] = {}  # what the next snapshot is not asked again
 
     def enter(self, engine: Engine) -> Session:
         """The snapshot, for one more reader of it."""
         if self._session is None:
-            self._session = Session(engine, info={READERS: 0})
+            self._session = Session(engine, info={READERS: 0, KNOWN: self._known})
         self._session.info[READERS] += 1
         return self._session
 
@@ -158,9 +161,11 @@ class Moment:
         session.info[READERS] -= 1
         self._close(session)
 
-    def end(self) -> None:
-        """The next reader gets another snapshot."""
+    def end(self, *, knowing: bool = False) -> None:
+        """The next reader gets another snapshot, and with `knowing` what `once` kept of this one."""
         session, self._session = self._session, None
+        known = session.info[KNOWN] if session else self._known
+        self._known = dict(known) if knowing else {}
         if session is not None:
             self._close(session)
 
@@ -171,7 +176,7 @@ class Moment:
 
 def once(session: Session, asked: Hashable, read: Callable[[], T]) -> T:
     """What `read` returns, kept for as long as this snapshot is read: it has to be a value that nobody changes."""
-    known: dict[Hashable, T] = session.info.setdefault("once", {})
+    known: dict[Hashable, T] = session.info.setdefault(KNOWN, {})
     if asked not in known:
         known[asked] = read()
     return known[asked]

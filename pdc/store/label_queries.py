@@ -19,7 +19,7 @@ from pdc.domain.values import Prediction, Question, Review, check_label
 from pdc.settings import ASSETS
 from pdc.store import mapping
 from pdc.store.audit.chain import Chain
-from pdc.store.database import Database, Images, among
+from pdc.store.database import Database, Images, among, once
 from pdc.store.records import StoredDraft
 from pdc.store.tables import DraftRow, LabelEventRow, LabelRow, PredictionRow, ReviewRow
 
@@ -108,9 +108,7 @@ class LabelQueries(Database):
 
     def _dictionary(self, session: Session) -> LabelDictionary:
         """The labels as this transaction sees them, read once."""
-        if "labels" not in session.info:
-            session.info["labels"] = self._as_of(session)
-        return session.info["labels"]
+        return once(session, "labels", lambda: self._as_of(session))
 
     def _as_of(self, session: Session) -> LabelDictionary:
         version = session.scalar(select(func.max(LabelEventRow.seq)))

@@ -197,6 +197,23 @@ def test_roll_back_goes_to_the_one_before_each_time(adapters, register):
     assert [a.adapter for a in adapters.history()] == ["one", "two", "three", "two", "one", None]
 
 
+def test_what_another_process_promotes_or_rolls_back_holds_at_once(
+    adapters, register, base, tmp_path, monkeypatch
+):
+    register("one", 0.6)
+    beside = Store.open(f"sqlite:///{tmp_path / 'pdc.sqlite3'}")
+    elsewhere = Adapters(beside, str(base), adapters.home)
+    assert adapters.route().adapters == ()
+    elsewhere.promote("one", by="maria", reason="better")
+    assert [a.name for a in adapters.route().adapters] == ["one"]
+    with monkeypatch.context() as patch:
+        patch.setattr(adapters, "history", lambda: pytest.fail("read again, though nothing was promoted"))
+        assert [a.name for a in adapters.route().adapters] == ["one"]
+    elsewhere.rollback(by="maria")
+    assert adapters.route().adapters == ()
+    beside.close()
+
+
 def test_after_a_roll_back_a_new_promotion_can_be_rolled_back_too(adapters, register):
     register("one", 0.6)
     adapters.promote("one", by="maria", reason="first")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 import torch
@@ -107,6 +109,15 @@ def test_another_error_is_not_taken_for_one_of_memory(qwen: Qwen, monkeypatch: p
 
 
 @pytest.mark.slow
+def test_the_garbage_collector_passes_over_a_model_once_it_is_loaded(qwen: Qwen, monkeypatch: pytest.MonkeyPatch):
+    predictor, said, frozen = LocalPredictor(lambda: qwen), SimpleQueue[str](), []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(predictor.loaded))
+    predictor.warm_up(said.put)
+    while not said.get(timeout=60).startswith("The model is loaded"):
+        pass
+    assert frozen == [True]
+
+
 def test_a_model_that_does_not_fit_says_so(large: Path, monkeypatch: pytest.MonkeyPatch):
     from transformers import Qwen2_5_VLForConditionalGeneration
 

@@ -56,6 +56,30 @@ def test_what_this_thread_writes_is_read_at_once(store: Store):
         assert store.draft("ada", SHA, ASK) is not None
 
 
+def test_what_is_written_aside_is_read_at_once_and_the_rest_is_not_read_again(store: Store):
+    with store.moment():
+        first = store.current_review(SHA, ASK), store.read_tasks(SHA), store.open_counts(SHA)
+        assert store.open_elsewhere("ben") == {}
+        store.claim(SHA, "ada")
+        store.record_view("ada", SHA)
+        with questions() as asked:
+            assert (store.current_review(SHA, ASK), store.read_tasks(SHA), store.open_counts(SHA)) == first
+        assert not asked and store.open_elsewhere("ben") == {SHA: "ada"}
+        saved = store.save_review(a_review(), key="k", base_revision=0)
+        assert store.current_review(SHA, ASK) == saved
+
+
+def test_reading_anew_forgets_what_was_kept_over_a_write(store: Store):
+    with store.moment():
+        assert store.current_review(SHA, ASK) is None
+        store.claim(SHA, "ada")
+        other = Thread(target=lambda: store.save_review(a_review(), key="k", base_revision=0))
+        other.start()
+        other.join()
+        store.read_anew()
+        assert store.current_review(SHA, ASK) is not None
+
+
 def test_what_another_thread_writes_is_seen_after_the_moment(store: Store):
     with store.moment():
         assert store.current_review(SHA, ASK) is None

@@ -17,7 +17,7 @@ from pdc.inference.adapter_ref import BASE, AdapterRef, Wanted, routed
 from pdc.inference.answer_settings import taught
 from pdc.inference.decoding import Decoder
 from pdc.inference.decoding.engine import MAX_NEW_TOKENS
-from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences
+from pdc.inference.memory import TOO_LITTLE, free, is_out_of_memory, sentences, settle
 from pdc.inference.predictors.base import Answer, SoFar, untaught
 from pdc.inference.predictors.content import whole_picture
 from pdc.inference.predictors.looks import put_question
@@ -212,6 +212,7 @@ class LocalPredictor:
         try:
             say("Loading the model, once.")
             self.load()
+            settle()
             say(f"The model is loaded, after {time.monotonic() - started:.1f} s.")
         except PdcError as error:
             log.error("%s", error)

@@ -40,7 +40,7 @@ class AuditQueries(Database):
             if session.scalar(known) is not None:
                 return
         try:
-            with self._write() as session:
+            with self._write(aside=True) as session:
                 if session.scalar(known) is None:
                     session.add(audit_row(AuditKind.VIEWED, who, image=image))
         except StoreUnavailable as error:

@@ -22,7 +22,7 @@ class ClaimQueries(Database):
         """The reader has the image open from now on; False, and nothing changes, where it is to be `alone` and others have it.
         Of several who ask at once the first has it."""
         now = datetime.now(UTC)
-        with self._write() as session:
+        with self._write(aside=True) as session:
             session.execute(delete(ClaimRow).where(ClaimRow.until <= now))
             others = select(ClaimRow.reader).where(ClaimRow.image_sha256 == sha256, ClaimRow.reader != reader)
             if alone and session.scalar(others.limit(1)) is not None:
@@ -32,7 +32,7 @@ class ClaimQueries(Database):
 
     def let_go(self, sha256: str, reader: str) -> None:
         """The reader does not have the image open any more."""
-        with self._write() as session:
+        with self._write(aside=True) as session:
             session.execute(delete(ClaimRow).where(ClaimRow.image_sha256 == sha256, ClaimRow.reader == reader))
 
     def open_elsewhere(self, reader: str) -> dict[str, str]:

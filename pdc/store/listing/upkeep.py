@@ -137,7 +137,7 @@ class ListUpkeep(LabelQueries):
 
     def keep_listed(self, who: str, done: Sequence[Change], rows: Iterable[ListedRow], names: Names) -> int:
         """What the rooms of these readers see of the images now, in place of what they saw; how many images were kept."""
-        with self._write() as session:
+        with self._write(aside=True) as session:
             if _state(session, WHO) != who:
                 return 0
             wanted = {c.sha256: c.seq for c in done}
@@ -158,7 +158,7 @@ class ListUpkeep(LabelQueries):
 
     def keep_list_batch(self, room: str, images: str, before: str | None) -> None:
         """In place of the batch `before`; where another process was first, its batch stays."""
-        with self._write() as session:
+        with self._write(aside=True) as session:
             if session.scalar(select(ListBatchRow.images).where(ListBatchRow.room == room)) == before:
                 _is_another(session)
                 session.merge(ListBatchRow(room=room, images=images))
