@@ -30,7 +30,7 @@ from pdc.store.engines import postgresql
 from pdc.store.engines.hints import HintedCompiler
 
 BUSY_SECONDS = 15.0
-MOMENTS = 3  # that a process has at a time
+MOMENTS = 2  # that a process has at a time: with more, each waits longer for the others than for the database
 _WRITE, _MIGRATES = "pdc_write", "pdc_migrates"
 READERS, KNOWN = "readers", "known"
 Columns = TypeVarTuple("Columns")
