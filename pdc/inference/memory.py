@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def settle() -> None:
     """What is in memory now, such as modules and the model, stays while the program runs: from here on Python's garbage collector
     passes over it. To look through all of it takes 0.4 s, in which no reader is answered."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries look for what they left behind
 
 
 @contextmanager
